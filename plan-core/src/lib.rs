@@ -1,0 +1,2 @@
+//! A declarative plan engine.
+pub mod spec;

@@ -1,0 +1,254 @@
+//! Pods. Invariant: each task's resource set is one of the pod's; it is kept by [`PodSpec::task`] and
+//! checked again when a service is built.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::names::{ResourceSetName, TaskName};
+use super::placement::PlacementRule;
+use super::resources::{ResourceSet, Volume};
+use super::task::TaskSpec;
+use super::units::Megabytes;
+
+/// A kind of member of the service: tasks that live together on one node, `count` times (C§1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PodSpec {
+    /// How many instances; 0 is legal and means no steps.
+    pub count: u32,
+    /// The tasks, in declared order.
+    pub tasks: IndexMap<TaskName, TaskSpec>,
+    /// The resource sets, those declared first, then one for each task with resources of its own.
+    pub resource_sets: IndexMap<ResourceSetName, ResourceSet>,
+    /// Where instances may go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<PlacementRule>,
+    /// The container image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The networks joined, by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub networks: IndexMap<String, Network>,
+    /// Limits on processes.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub rlimits: IndexMap<RLimitName, RLimit>,
+    /// What is fetched into each sandbox.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uris: Vec<String>,
+    /// Persistent volumes shared by all tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
+    /// Folders of the node.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub host_volumes: IndexMap<String, HostVolume>,
+    /// Volumes of a docker volume driver.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub external_volumes: IndexMap<String, ExternalVolume>,
+    /// Secrets, by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub secrets: IndexMap<String, Secret>,
+    /// The role whose reserved resources are used; none is `*`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_reserved_role: Option<String>,
+    /// Whether tasks share the executor's process ids.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub share_pid_namespace: bool,
+    /// Whether the pod may shrink or go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_decommission: bool,
+    /// The system call filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seccomp: Option<Seccomp>,
+    /// Whose inter-process communication the pod shares; never [`IpcMode::ShareParent`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipc_mode: Option<IpcMode>,
+    /// The size of shared memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shm_size: Option<Megabytes>,
+}
+
+impl PodSpec {
+    /// A pod of so many instances, with no task yet.
+    pub fn new(count: u32) -> Self {
+        Self {
+            count,
+            tasks: IndexMap::new(),
+            resource_sets: IndexMap::new(),
+            placement: None,
+            image: None,
+            networks: IndexMap::new(),
+            rlimits: IndexMap::new(),
+            uris: Vec::new(),
+            volumes: Vec::new(),
+            host_volumes: IndexMap::new(),
+            external_volumes: IndexMap::new(),
+            secrets: IndexMap::new(),
+            pre_reserved_role: None,
+            share_pid_namespace: false,
+            allow_decommission: false,
+            seccomp: None,
+            ipc_mode: None,
+            shm_size: None,
+        }
+    }
+
+    /// The pod with this resource set.
+    #[must_use]
+    pub fn resource_set(mut self, name: ResourceSetName, set: ResourceSet) -> Self {
+        self.resource_sets.insert(name, set);
+        self
+    }
+
+    /// The pod with this task.
+    #[must_use]
+    pub fn task(mut self, name: TaskName, task: TaskSpec) -> Self {
+        self.tasks.insert(name, task);
+        self
+    }
+
+    /// The pod with this placement rule.
+    #[must_use]
+    pub fn placement(mut self, rule: PlacementRule) -> Self {
+        self.placement = Some(rule);
+        self
+    }
+}
+
+/// A network that a pod joins (C§1.8).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Network {
+    /// Ports of the node and of the container behind them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PortMapping>,
+    /// Labels for the network's plug-in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<(String, String)>,
+}
+
+/// A port of the node that leads to one of the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PortMapping {
+    /// On the node.
+    pub host: u16,
+    /// In the container.
+    pub container: u16,
+}
+
+/// A limit on a process (C§1.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RLimit {
+    /// None; written -1 for both.
+    Unlimited,
+    /// Soft and hard, the first not above the second.
+    Limited {
+        /// What a process gets.
+        soft: u64,
+        /// What it may raise it to.
+        hard: u64,
+    },
+}
+
+macro_rules! rlimits {
+    ($($variant:ident = $text:literal),* $(,)?) => {
+        /// The limits that Linux knows.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[expect(missing_docs, reason = "each is the limit of setrlimit(2) that its text names")]
+        pub enum RLimitName { $(#[serde(rename = $text)] $variant),* }
+
+        impl RLimitName {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name as setrlimit(2) gives it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+        }
+    };
+}
+
+rlimits! {
+    As = "RLIMIT_AS", Core = "RLIMIT_CORE", Cpu = "RLIMIT_CPU", Data = "RLIMIT_DATA", Fsize = "RLIMIT_FSIZE",
+    Locks = "RLIMIT_LOCKS", Memlock = "RLIMIT_MEMLOCK", Msgqueue = "RLIMIT_MSGQUEUE", Nice = "RLIMIT_NICE",
+    Nofile = "RLIMIT_NOFILE", Nproc = "RLIMIT_NPROC", Rss = "RLIMIT_RSS", Rtprio = "RLIMIT_RTPRIO",
+    Rttime = "RLIMIT_RTTIME", Sigpending = "RLIMIT_SIGPENDING", Stack = "RLIMIT_STACK",
+}
+
+/// A folder of the node, seen by the tasks (C§1.5).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HostVolume {
+    /// On the node; begins with a slash.
+    pub host_path: String,
+    /// Below the sandbox; does not begin with a slash.
+    pub container_path: String,
+    /// What the tasks may do there.
+    #[serde(default)]
+    pub mode: VolumeMode,
+}
+
+/// What may be done in a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum VolumeMode {
+    /// Read and write.
+    #[default]
+    Rw,
+    /// Read.
+    Ro,
+}
+
+/// A volume of a docker volume driver (C§1.5).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExternalVolume {
+    /// Where the tasks see it.
+    pub container_path: String,
+    /// The driver.
+    pub driver: String,
+    /// Options of the driver.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<(String, String)>,
+    /// The volume's name; by default made from service, pod and index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_name: Option<String>,
+    /// What the tasks may do there.
+    #[serde(default)]
+    pub mode: VolumeMode,
+}
+
+/// A secret that the tasks get (C§1.7).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Secret {
+    /// Its path in the secret store.
+    pub secret: String,
+    /// The environment variable that receives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_key: Option<String>,
+    /// The file that receives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// The system call filter; both at once cannot be said.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seccomp {
+    /// None.
+    Unconfined,
+    /// This profile.
+    Profile(String),
+}
+
+/// Whose inter-process communication is shared (C§1.3, C§1.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum IpcMode {
+    /// Nobody's.
+    Private,
+    /// The pod's; for tasks only.
+    ShareParent,
+}

@@ -1,0 +1,191 @@
+//! Tasks. Invariant: a task names the resource set that it runs in; whether the file gave it inline or by
+//! name is forgotten.
+
+use std::num::NonZeroU32;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::names::ResourceSetName;
+use super::pod::IpcMode;
+use super::units::{Megabytes, Seconds};
+
+/// What a task is for (C§1.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Goal {
+    /// It runs, and stays so; it is brought back when it ends.
+    Running,
+    /// It ends well once for each configuration.
+    Finish,
+    /// It ends well once in the life of the installation.
+    Once,
+}
+
+/// One command of a pod (C§1.4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TaskSpec {
+    /// What it is for.
+    pub goal: Goal,
+    /// Whether its failure relaunches the RUNNING tasks beside it.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub essential: bool,
+    /// The shell command.
+    pub cmd: String,
+    /// Its environment.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub env: IndexMap<String, String>,
+    /// Files rendered into its sandbox, by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub configs: IndexMap<String, ConfigFile>,
+    /// The resource set of its pod that it runs in.
+    pub resource_set: ResourceSetName,
+    /// Ends the task when it fails too often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
+    /// Must pass before the task's goal counts as reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness_check: Option<ReadinessCheck>,
+    /// How it is named to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<Discovery>,
+    /// Labels for whoever lists tasks.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub labels: IndexMap<String, String>,
+    /// The time between the request to end and the forced end.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kill_grace_period: Seconds,
+    /// Certificates that it is given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transport_encryption: Vec<TransportEncryption>,
+    /// Whose inter-process communication it shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipc_mode: Option<IpcMode>,
+    /// The size of its shared memory; never beside [`IpcMode::ShareParent`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shm_size: Option<Megabytes>,
+}
+
+impl TaskSpec {
+    /// A task with this goal and command in this resource set, and the defaults of C§1.4.
+    pub fn new(goal: Goal, cmd: impl Into<String>, resource_set: ResourceSetName) -> Self {
+        Self {
+            goal,
+            essential: true,
+            cmd: cmd.into(),
+            env: IndexMap::new(),
+            configs: IndexMap::new(),
+            resource_set,
+            health_check: None,
+            readiness_check: None,
+            discovery: None,
+            labels: IndexMap::new(),
+            kill_grace_period: Seconds::default(),
+            transport_encryption: Vec::new(),
+            ipc_mode: None,
+            shm_size: None,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// A file rendered into a task's sandbox (C§1.4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigFile {
+    /// The template's file name.
+    pub template: String,
+    /// Where the rendered file goes, below the sandbox.
+    pub dest: String,
+    /// The template's text, once it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// A command that must go on passing (C§1.6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HealthCheck {
+    /// The shell command; it passes with exit code 0.
+    pub cmd: String,
+    /// Between two runs.
+    pub interval: Seconds,
+    /// After the launch, failures do not count for so long.
+    pub grace_period: Seconds,
+    /// So many in a row end the task.
+    pub max_consecutive_failures: NonZeroU32,
+    /// Before the first run.
+    pub delay: Seconds,
+    /// A run that takes longer has failed.
+    pub timeout: Seconds,
+}
+
+/// A command that must pass once for the task to count as ready (C§1.6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReadinessCheck {
+    /// The shell command; it passes with exit code 0.
+    pub cmd: String,
+    /// Between two runs.
+    pub interval: Seconds,
+    /// Before the first run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub delay: Seconds,
+    /// A run that takes longer has failed.
+    pub timeout: Seconds,
+}
+
+/// How a task is named to others (C§1.7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discovery {
+    /// The DNS name is `<prefix>-<index>`.
+    pub prefix: String,
+    /// Who may see it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub visibility: Visibility,
+}
+
+/// Who may see a task's name (C§1.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Visibility {
+    /// The service itself.
+    Framework,
+    /// The cluster.
+    #[default]
+    Cluster,
+    /// Everyone.
+    External,
+}
+
+/// A certificate that a task is given (C§1.7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransportEncryption {
+    /// The base of the files' names.
+    pub name: String,
+    /// Their form.
+    #[serde(rename = "type")]
+    pub kind: EncryptionKind,
+}
+
+/// The form of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum EncryptionKind {
+    /// `<name>.crt`, `.key`, `.ca`.
+    Tls,
+    /// `<name>.keystore`, `.truststore`.
+    Keystore,
+}
