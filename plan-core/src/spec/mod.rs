@@ -9,7 +9,7 @@ pub mod task;
 pub mod units;
 
 pub use names::*;
-pub use placement::{Field, Pattern, PlacementRule};
+pub use placement::{Census, Field, Judgement, NodeFacts, Pattern, PlacementError, PlacementRule, Why};
 pub use plan::*;
 pub use pod::*;
 pub use resources::*;
