@@ -1,0 +1,247 @@
+//! Everything that can happen to an engine (engine.md §7).
+//!
+//! Invariant: an input says what is, with the incarnation that it speaks of. It may be stale, repeated,
+//! reordered or missing; the engine accepts each in every state.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::plan::Model;
+use crate::spec::placement::NodeFacts;
+use crate::spec::{InstanceName, PhaseName, PlanName, PortName, TaskName};
+
+use super::record::{End, Handle, InstallationId, Number, Parameters};
+use super::time::Wall;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Input {
+    /// The backend says how a launched task is.
+    Observed(Observation),
+    /// The backend answers a command.
+    Outcome(Outcome),
+    /// The backend answers a `Reconcile`.
+    Snapshot(Snapshot),
+    /// An operator wants something.
+    Verb(Request),
+    /// The service shall be this.
+    Target(Target),
+    /// The time that [`super::Effects::wake_at`] named has come, or any other.
+    Wake,
+    /// The connection to the backend is new: what was known of the present is forgotten.
+    SessionLost,
+}
+
+/// A launched task, named so that no other is meant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation {
+    /// The installation, from the task's label.
+    pub installation: InstallationId,
+    /// The instance.
+    pub instance: InstanceName,
+    /// The task.
+    pub task: TaskName,
+    /// The order that launched it.
+    pub launch: Number,
+}
+
+/// How a launched task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Which task.
+    pub of: Incarnation,
+    /// Grows with each observation of a launch within a session; a lower one is stale.
+    pub serial: u64,
+    /// How it is.
+    pub seen: Seen,
+}
+
+/// How a launched task was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Seen {
+    /// The backend has it, and it does not run yet.
+    Starting,
+    /// It runs.
+    Running {
+        /// Whether its readiness check passes; true if it has none.
+        ready: bool,
+    },
+    /// It ended.
+    Ended(End),
+    /// Nothing is heard of its node.
+    Unreachable,
+}
+
+/// The answer to a command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// To [`super::Command::Fit`].
+    Fit {
+        /// The instance.
+        instance: InstanceName,
+        /// The order that room was asked for.
+        launch: Number,
+        /// The answer.
+        answer: FitAnswer,
+    },
+    /// To [`super::Command::Launch`].
+    Launch {
+        /// The instance.
+        instance: InstanceName,
+        /// The order.
+        launch: Number,
+        /// The answer.
+        answer: LaunchAnswer,
+    },
+}
+
+/// The answer to the question for room. It stands open until `Fitted`, `Never` or a withdrawal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FitAnswer {
+    /// There is room, and it is kept.
+    Fitted(Grant),
+    /// There is none now, and why. The question stays open.
+    Retry(String),
+    /// There will be none, and why, until the specification changes.
+    Never(String),
+}
+
+/// Room that is kept for an order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    /// On this node.
+    pub node: Arc<NodeFacts>,
+    /// With these ports.
+    pub ports: Vec<(PortName, u16)>,
+    /// The backend's name for it; durable before the launch leaves.
+    pub handle: Handle,
+    /// It is kept until then; `None` is as long as it is not withdrawn.
+    pub until: Option<Wall>,
+}
+
+/// The answer to a launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaunchAnswer {
+    /// The backend has it. How it goes on is observed.
+    Done,
+    /// It was surely not done, and why.
+    Retry(String),
+    /// It is invalid, and why: final until the specification changes.
+    Never(String),
+    /// Nobody knows whether it was done.
+    Unknown,
+}
+
+/// A part of the answer to [`super::Command::Reconcile`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The question's number.
+    pub of: Number,
+    /// The snapshot shows the effects of all commands with numbers below this that had any.
+    pub as_of: Number,
+    /// Launches that were asked for, and any other with our label.
+    pub found: Vec<(Incarnation, Found)>,
+    /// Whether this is the last part.
+    pub last: bool,
+}
+
+/// What a snapshot says of a launch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Found {
+    /// So it is.
+    Seen(Seen),
+    /// There is no trace of it.
+    Absent,
+}
+
+/// A verb with who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The requester's own name for the request: the same one again gets the same reply, and does nothing.
+    pub id: SmolStr,
+    /// Who asks.
+    pub who: SmolStr,
+    /// What for.
+    pub verb: Verb,
+}
+
+/// What an operator can want of a plan (C§2.8).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Begins a run of a plan that is not running.
+    Start {
+        /// The plan.
+        plan: PlanName,
+        /// They become environment of what the run launches.
+        parameters: Parameters,
+    },
+    /// Ends a side plan's run; interrupts and restarts the converging one. Running tasks go on.
+    Stop {
+        /// The plan.
+        plan: PlanName,
+    },
+    /// No further step begins; what is launched goes on.
+    Interrupt {
+        /// The plan.
+        plan: PlanName,
+        /// Only this phase.
+        phase: Option<PhaseName>,
+    },
+    /// Takes back an interruption, or releases the next canary.
+    Continue {
+        /// The plan.
+        plan: PlanName,
+        /// Only this phase.
+        phase: Option<PhaseName>,
+    },
+    /// Counts as complete without being done.
+    ForceComplete {
+        /// The plan.
+        plan: PlanName,
+        /// What of it.
+        part: Part,
+    },
+    /// Is done again.
+    Restart {
+        /// The plan.
+        plan: PlanName,
+        /// What of it.
+        part: Part,
+    },
+}
+
+impl Verb {
+    /// The plan that it is for.
+    pub fn plan(&self) -> &PlanName {
+        match self {
+            Self::Start { plan, .. }
+            | Self::Stop { plan }
+            | Self::Interrupt { plan, .. }
+            | Self::Continue { plan, .. }
+            | Self::ForceComplete { plan, .. }
+            | Self::Restart { plan, .. } => plan,
+        }
+    }
+}
+
+/// What of a plan a verb is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// All of it.
+    Plan,
+    /// A phase.
+    Phase(PhaseName),
+    /// A step of a phase: its name, as `kafka-0:[broker]`, or `#` and its position, counted from 0.
+    Step(PhaseName, String),
+}
+
+/// What a service shall be.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The specification, compiled.
+    pub model: Arc<Model>,
+    /// Names the installation, if this is its first target; otherwise it is not looked at.
+    pub installation: InstallationId,
+}

@@ -1,0 +1,258 @@
+//! The engine: what to do next, as a pure function of records and inputs.
+//!
+//! ```text
+//! Engine::handle(now, Input) -> Effects { writes, commands, events, reply, wake_at }
+//! Engine::recover(records)   -> Engine
+//! ```
+//!
+//! Invariant: after any input, an engine recovered from the store equals this one with its session
+//! forgotten. A driver makes `writes` durable in one batch, and only then carries `commands` out and gives
+//! `reply`; a batch that fails, or whose result is unknown, drops the engine, which is recovered.
+
+mod act;
+mod codec;
+mod digest;
+mod effects;
+mod input;
+mod observe;
+mod reason;
+mod record;
+mod recover;
+mod rules;
+mod runs;
+mod session;
+mod state;
+mod time;
+mod turn;
+mod verbs;
+mod view;
+
+use std::sync::Arc;
+
+pub use codec::{CodecError, decode, encode};
+pub use digest::Digest;
+pub use effects::{Cause, Command, Effects, Event, Fit, Launch, LaunchTask, Refusal, Reply, Write};
+pub use input::{
+    FitAnswer, Found, Grant, Incarnation, Input, LaunchAnswer, Observation, Outcome, Part, Request, Seen,
+    Snapshot, Target, Verb,
+};
+pub use reason::{Reason, Verdict, Why};
+pub use record::*;
+pub use recover::RecoverError;
+pub use time::{Time, Wall};
+pub use view::{PhaseView, PlanView, StepView, TaskView};
+
+use session::{Session, Stage as SessionStage};
+use state::{At, State};
+use turn::Turn;
+
+use crate::spec::PlanName;
+
+/// A plan engine for one service.
+///
+/// It reads no clock, draws no random number, does no I/O and keeps no thread: everything comes in by
+/// [`Engine::handle`] and goes out as [`Effects`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Engine {
+    clock: ClockRecord,
+    state: Option<State>,
+    session: Session,
+    digest: Digest,
+}
+
+impl Engine {
+    /// An engine with no service yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one input, at this time of the machine's clock, to completion.
+    pub fn handle(&mut self, wall: Wall, input: Input) -> Effects {
+        match input {
+            Input::SessionLost => return self.forget_session(wall),
+            Input::Target(target) if self.state.is_none() => return self.install(wall, target),
+            _ => {}
+        }
+        let now = self.time(wall);
+        let Some(state) = &mut self.state else { return nothing_installed(input) };
+        let mut turn = Turn {
+            now,
+            wall,
+            clock: &mut self.clock,
+            state,
+            session: &mut self.session,
+            digest: &mut self.digest,
+            effects: Effects::default(),
+            changed: Vec::new(),
+            completed: Vec::new(),
+        };
+        turn.take(input);
+        turn.work_off_agenda();
+        turn.finish()
+    }
+
+    /// Engine time at a time of the machine's clock.
+    pub fn time(&self, wall: Wall) -> Time {
+        Time(self.clock.time.0.saturating_add(wall.0.saturating_sub(self.clock.wall.0)))
+    }
+
+    /// The digest of the records, but for [`ClockRecord`].
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn forget_session(&mut self, wall: Wall) -> Effects {
+        self.session = Session::default();
+        for instance in self.state.iter_mut().flat_map(|state| state.pods.iter_mut().flatten()) {
+            instance.answered.clear();
+        }
+        Effects { wake_at: self.state.is_some().then_some(wall), ..Effects::default() }
+    }
+
+    /// The first target: makes the service, and begins to deploy it.
+    fn install(&mut self, wall: Wall, target: Target) -> Effects {
+        let Target { model, installation } = target;
+        let service = ServiceRecord {
+            name: model.spec().name().clone(),
+            installation,
+            target: model.hash(),
+            converging: 0,
+            deployed: false,
+        };
+        let deploy = model.plans().get(DEPLOY).cloned();
+        self.session.stage = SessionStage::Live;
+        let state = self.state.insert(State::new(Arc::new(service), model.clone()));
+        let mut turn = Turn {
+            now: self.clock.time,
+            wall,
+            clock: &mut self.clock,
+            state,
+            session: &mut self.session,
+            digest: &mut self.digest,
+            effects: Effects::default(),
+            changed: Vec::new(),
+            completed: Vec::new(),
+        };
+        turn.put(None, Record::Spec(model.clone()), Digest::of(&model.hash()));
+        for task in model.pods().iter().flat_map(|pod| &pod.tasks) {
+            if turn.state.confs.insert(task.conf, task.config.clone()).is_none() {
+                turn.put(None, Record::Conf(task.config.clone()), Digest::of(&task.conf));
+            }
+        }
+        // A service's first digest is of nothing: what is not written yet is not counted.
+        let fresh = turn.state.service.clone();
+        turn.put(None, Record::Service(fresh.clone()), Digest::of(&*fresh));
+        if let Some(deploy) = deploy {
+            let run = turn.begin_run(&deploy, RunKind::Converging, None);
+            turn.change_service(|service| service.converging = run);
+        }
+        turn.effects.reply = Some(Reply::Done);
+        turn.work_off_agenda();
+        turn.finish()
+    }
+}
+
+/// The plan that a service is made by (C§2.6).
+const DEPLOY: &str = "deploy";
+
+/// Before the first target there is nothing that an input could be about.
+fn nothing_installed(input: Input) -> Effects {
+    let reply = matches!(input, Input::Verb(_)).then_some(Reply::Refused(Refusal::NoService));
+    Effects { reply, ..Effects::default() }
+}
+
+impl Turn<'_> {
+    fn take(&mut self, input: Input) {
+        if self.session.superseded {
+            if matches!(input, Input::Verb(_) | Input::Target(_)) {
+                self.effects.reply = Some(Reply::Refused(Refusal::Superseded));
+            }
+            return;
+        }
+        match input {
+            Input::Observed(observation) => self.observed(observation),
+            Input::Outcome(outcome) => self.answered(outcome),
+            Input::Snapshot(snapshot) => self.snapshot(snapshot),
+            Input::Verb(request) => self.effects.reply = Some(self.verb(request)),
+            Input::Target(target) => self.effects.reply = Some(self.second_target(&target)),
+            Input::Wake => self.wake(),
+            // Taken before a turn begins.
+            Input::SessionLost => {}
+        }
+    }
+
+    fn answered(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Fit { instance, launch, answer } => {
+                if let Some(at) = self.state.at(&instance) {
+                    self.fit_answered(at, launch, answer);
+                }
+            }
+            Outcome::Launch { instance, launch, answer } => {
+                if let Some(at) = self.state.at(&instance) {
+                    self.launch_answered(at, launch, answer);
+                }
+            }
+        }
+    }
+
+    fn second_target(&mut self, target: &Target) -> Reply {
+        if target.model.hash() == self.state.model.hash() {
+            return Reply::AlreadySo;
+        }
+        Reply::Refused(Refusal::OtherTarget {
+            service: self.state.service.name.to_string(),
+            present: self.state.model.hash(),
+        })
+    }
+
+    fn wake(&mut self) {
+        if self.session.stage == SessionStage::Fresh {
+            self.session.stage = SessionStage::Starting(At::default());
+            self.cut_waits();
+            for nth in 0..self.state.active.len() {
+                let run = &self.state.active[nth];
+                let (number, phases) = (run.number(), run.layout.phases.len() as u32);
+                self.session.agenda.sweeps.extend((0..phases).map(|phase| ((number, phase), 0)));
+            }
+            self.consider_hurt();
+        }
+        self.end_waits(self.now);
+        while let Some((at, launch, task)) = self.session.kills.pop_due(self.now) {
+            let lives = self.state.record(at).into_iter().flat_map(|record| record.living());
+            if lives.into_iter().any(|occupant| occupant.launch == launch && occupant.task == task) {
+                self.kill(at, launch, task);
+            }
+        }
+        self.ask_again();
+        self.go_on_starting();
+    }
+}
+
+impl State {
+    fn new(service: Arc<ServiceRecord>, model: Arc<crate::plan::Model>) -> Self {
+        let pods = model.pods().iter().map(|pod| vec![Default::default(); pod.count as usize]).collect();
+        let census = model.pods().iter().map(|_| Default::default()).collect();
+        Self {
+            service,
+            model,
+            confs: Default::default(),
+            pods,
+            active: Vec::new(),
+            ended: Default::default(),
+            plans: Default::default(),
+            audit: Default::default(),
+            delays: Default::default(),
+            hurt: Default::default(),
+            census,
+        }
+    }
+}
+
+/// The name of the plan that recovery is shown as.
+pub const RECOVERY: &str = "recovery";
+
+/// Whether a plan's name is taken by the engine.
+pub fn is_reserved(plan: &PlanName) -> bool {
+    *plan == RECOVERY
+}

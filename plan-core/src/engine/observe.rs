@@ -1,0 +1,362 @@
+//! What the backend says of launches: levels, never edges (engine.md §1, law 5).
+//!
+//! Invariant: an observation changes only what it speaks of; an older one, or the same again, changes
+//! nothing; an end is final.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::spec::{Goal, TaskName};
+
+use super::effects::{Command, Event};
+use super::input::{Found, Incarnation, Observation, Seen, Snapshot};
+use super::record::{End, Number, Reached, Stage, TaskState};
+use super::session::{Item, Stage as SessionStage};
+use super::state::At;
+use super::turn::Turn;
+
+/// The unanswered rest of a `Reconcile` is asked again after so long.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
+/// A `Reconcile` asks for the launches of at most so many instances.
+const MOST_ASKED: usize = 1000;
+/// The start of a session looks at so many instances with one input.
+const MOST_LOOKED_AT: usize = 1000;
+
+/// What a launch is to us.
+enum Known {
+    /// A task in one of our slots.
+    Ours(At),
+    /// One of ours that was seen to end, or was never given: old news.
+    Past,
+    /// No record speaks of it.
+    Foreign,
+    /// It is newer than all of ours.
+    Newer,
+}
+
+impl Turn<'_> {
+    /// Takes an observation.
+    pub(super) fn observed(&mut self, observation: Observation) {
+        let Observation { of, serial, seen } = observation;
+        match self.known(&of) {
+            Known::Newer => self.superseded(of),
+            Known::Past => {}
+            Known::Foreign => self.foreigner(of, seen),
+            Known::Ours(at) => {
+                let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+                let first = !instance.answered.contains(of.launch);
+                if instance.answered.note(of.launch, serial) {
+                    self.seen(at, of.launch, &of.task, seen);
+                    if first {
+                        self.take_up(at);
+                    }
+                }
+            }
+        }
+    }
+
+    fn known(&self, of: &Incarnation) -> Known {
+        if of.installation != self.state.service.installation {
+            return Known::Foreign;
+        }
+        if of.launch > self.clock.seq {
+            return Known::Newer;
+        }
+        let Some(at) = self.state.at(&of.instance) else { return Known::Foreign };
+        let Some(record) = self.state.record(at) else { return Known::Foreign };
+        let slots = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        if slots.into_iter().any(|occupant| occupant.launch == of.launch && occupant.task == of.task) {
+            return Known::Ours(at);
+        }
+        // A task leaves its slot only when it was seen to end, and numbers grow.
+        let last = record.task(&of.task).and_then(|task| task.last);
+        if last.is_some_and(|last| of.launch < last.launch) { Known::Past } else { Known::Foreign }
+    }
+
+    fn superseded(&mut self, by: Incarnation) {
+        self.session.superseded = true;
+        self.event(Event::Superseded(by));
+    }
+
+    fn foreigner(&mut self, of: Incarnation, seen: Seen) {
+        if matches!(seen, Seen::Ended(_)) {
+            self.session.foreigners.remove(&of);
+        } else if self.session.foreigners.insert(of.clone(), seen).is_none() {
+            self.event(Event::Foreigner(of));
+        }
+    }
+
+    /// Takes what is new of a task in a slot.
+    fn seen(&mut self, at: At, launch: Number, name: &TaskName, seen: Seen) {
+        let Some(record) = self.state.record(at) else { return };
+        let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        let Some(occupant) = occupants.find(|o| o.launch == launch && o.task == *name) else { return };
+        let (old, was_silent) = (occupant.state, occupant.silent.is_some());
+        if matches!(old, TaskState::Ended(_)) {
+            return;
+        }
+        let new = match seen {
+            Seen::Starting if matches!(old, TaskState::Running { .. }) => old,
+            Seen::Starting => TaskState::Starting,
+            Seen::Running { ready } => TaskState::Running { ready },
+            Seen::Ended(end) => TaskState::Ended(end),
+            Seen::Unreachable => old,
+        };
+        let silent = seen == Seen::Unreachable;
+        if new == old && silent == was_silent {
+            return;
+        }
+        let now = self.now;
+        if let Some(occupant) = self.record_mut(at).occupant_mut(launch, name) {
+            occupant.state = new;
+            occupant.silent = if silent { occupant.silent.or(Some(now)) } else { None };
+        }
+        if silent != was_silent {
+            self.event(Event::Silent { instance: self.name(at), task: name.clone(), silent });
+        }
+        match new {
+            TaskState::Running { ready: true } => self.may_have_reached(at, launch, name, Goal::Running),
+            TaskState::Ended(end) => self.ended(at, launch, name, end),
+            _ => {}
+        }
+        self.touch(at);
+        if matches!(new, TaskState::Ended(_)) {
+            self.way_is_clear(at, launch, name);
+        }
+    }
+
+    /// Notes that a task attained its goal, if this is its goal.
+    fn may_have_reached(&mut self, at: At, launch: Number, name: &TaskName, attained: Goal) {
+        let order = self.state.record(at).and_then(|record| record.order(launch));
+        let Some((goal, conf)) = order.and_then(|order| self.state.goal_of(order, name)) else { return };
+        if (goal == Goal::Running) != (attained == Goal::Running) {
+            return;
+        }
+        let now = self.now;
+        let task = self.record_mut(at).task_mut(name);
+        if task.reached.is_some_and(|reached| reached.launch >= launch) {
+            return;
+        }
+        task.reached = Some(Reached { launch, conf, at: now });
+        // A task that ends by its goal has begun anew; one that runs has when it goes on running.
+        if attained != Goal::Running {
+            task.failures = 0;
+        }
+        self.event(Event::Reached { instance: self.name(at), task: name.clone() });
+    }
+
+    fn ended(&mut self, at: At, launch: Number, name: &TaskName, end: End) {
+        self.session.kills.remove(&(at, launch, name.clone()));
+        let Some(record) = self.state.record(at) else { return };
+        let clearing = |act| record.order(act).is_some_and(|order| order.stage == Stage::Clearing);
+        let mut slots = record.slots.iter();
+        let expected = slots.any(|slot| {
+            let here = slot.occupant.as_ref().is_some_and(|o| o.launch == launch && o.task == *name);
+            here && slot.act.is_some_and(clearing)
+        });
+        let goal = record.order(launch).and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
+        self.event(Event::Ended { instance: self.name(at), task: name.clone(), end, expected });
+        match (goal, end) {
+            (Some(Goal::Once | Goal::Finish), End::Finished) => {
+                self.may_have_reached(at, launch, name, Goal::Finish);
+            }
+            _ if expected => {}
+            _ => self.failed(at, name),
+        }
+    }
+
+    /// Goes on with the order that waited for this end.
+    fn way_is_clear(&mut self, at: At, launch: Number, name: &TaskName) {
+        let slots = self.state.record(at).map(|record| record.slots.as_slice()).unwrap_or_default();
+        let act = slots
+            .iter()
+            .find(|slot| slot.occupant.as_ref().is_some_and(|o| o.launch == launch && o.task == *name))
+            .and_then(|slot| slot.act);
+        if let Some(act) = act {
+            self.advance(at, act);
+        }
+    }
+
+    /// An instance was seen, as far as it lives: what stands open for it goes on.
+    pub(super) fn take_up(&mut self, at: At) {
+        if !self.state.is_seen(at) {
+            return;
+        }
+        let orders = self.state.record(at).map(|record| record.orders.as_slice()).unwrap_or_default();
+        let standing: Vec<Number> =
+            orders.iter().filter(|order| order.stage != Stage::Given).map(|order| order.launch).collect();
+        for launch in standing {
+            if self.session.fits.contains_key(&launch) {
+                self.advance(at, launch);
+            } else {
+                self.ask_for_room(at, launch);
+            }
+        }
+        self.touch(at);
+        self.session.agenda.items.insert(Item::Recovery(at));
+    }
+
+    /// Goes on with the start of a session: asks for launches that may live, and takes up the rest.
+    pub(super) fn go_on_starting(&mut self) {
+        let from = match self.session.stage {
+            SessionStage::Starting(from) => from,
+            SessionStage::Fresh | SessionStage::Live => return,
+        };
+        if !self.session.asked.is_empty() {
+            return;
+        }
+        let mut ask = Vec::new();
+        let mut next = Some(from);
+        for _ in 0..MOST_LOOKED_AT {
+            let Some(at) = next.and_then(|at| self.first_from(at)) else {
+                next = None;
+                break;
+            };
+            next = Some(At { index: at.index + 1, ..at });
+            if self.state.is_seen(at) {
+                self.take_up(at);
+            } else {
+                ask.push(at);
+                if ask.len() == MOST_ASKED {
+                    break;
+                }
+            }
+        }
+        self.session.stage = next.map_or(SessionStage::Live, SessionStage::Starting);
+        if !ask.is_empty() {
+            self.ask(&ask);
+        }
+    }
+
+    /// The first instance with a record, from `at` on.
+    fn first_from(&self, at: At) -> Option<At> {
+        let pods = self.state.pods.iter().enumerate().skip(at.pod as usize);
+        pods.into_iter().find_map(|(pod, instances)| {
+            let from = if pod == at.pod as usize { at.index as usize } else { 0 };
+            let index = instances.iter().skip(from).position(|instance| instance.record.is_some())? + from;
+            Some(At { pod: pod as u32, index: index as u32 })
+        })
+    }
+
+    /// Asks how an instance's launches are.
+    pub(super) fn ask_for_instance(&mut self, at: At) {
+        self.ask(&[at]);
+    }
+
+    fn ask(&mut self, instances: &[At]) {
+        let open: BTreeSet<_> = instances
+            .iter()
+            .flat_map(|&at| {
+                let living = self.state.record(at).into_iter().flat_map(|record| record.living());
+                living.map(move |occupant| (at, occupant.launch, occupant.task.clone()))
+            })
+            .collect();
+        self.ask_launches(open);
+    }
+
+    fn ask_launches(&mut self, open: BTreeSet<(At, Number, TaskName)>) {
+        if open.is_empty() {
+            return;
+        }
+        let number = self.number();
+        let installation = self.state.service.installation.clone();
+        let expected = open
+            .iter()
+            .map(|(at, launch, task)| Incarnation {
+                installation: installation.clone(),
+                instance: self.state.name(*at),
+                task: task.clone(),
+                launch: *launch,
+            })
+            .collect();
+        self.session.asked.insert(number, open);
+        self.session.reconciles.set(number, self.now.after(ASK_AGAIN));
+        self.effects.commands.push(Command::Reconcile { number, expected });
+    }
+
+    /// Takes a part of the answer to a `Reconcile`.
+    pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
+        let Snapshot { of, as_of, found, last } = snapshot;
+        let mut unsure = BTreeSet::new();
+        for (incarnation, found) in found {
+            match self.known(&incarnation) {
+                Known::Newer => return self.superseded(incarnation),
+                Known::Past => {}
+                Known::Foreign => match found {
+                    Found::Seen(seen) => self.foreigner(incarnation, seen),
+                    Found::Absent => {
+                        self.session.foreigners.remove(&incarnation);
+                    }
+                },
+                Known::Ours(at) => {
+                    let Incarnation { launch, task, .. } = incarnation;
+                    if let Some(open) = self.session.asked.get_mut(&of) {
+                        open.remove(&(at, launch, task.clone()));
+                    }
+                    match found {
+                        Found::Seen(seen) => self.found(at, launch, &task, seen),
+                        // A snapshot from before the launch cannot know of it.
+                        Found::Absent if as_of > launch => self.absent(at, launch, &task),
+                        Found::Absent => {
+                            unsure.insert((at, launch, task));
+                        }
+                    }
+                }
+            }
+        }
+        if last {
+            let open = self.session.asked.remove(&of);
+            self.session.reconciles.remove(&of);
+            unsure.extend(open.into_iter().flatten());
+        }
+        unsure.retain(|(at, launch, task)| {
+            let living = self.state.record(*at).into_iter().flat_map(|record| record.living());
+            living.into_iter().any(|occupant| occupant.launch == *launch && occupant.task == *task)
+        });
+        self.ask_launches(unsure);
+        self.go_on_starting();
+    }
+
+    /// The rest of a `Reconcile` that was not answered is asked again.
+    pub(super) fn ask_again(&mut self) {
+        while let Some(number) = self.session.reconciles.pop_due(self.now) {
+            if let Some(open) = self.session.asked.remove(&number) {
+                self.ask_launches(open);
+            }
+        }
+    }
+
+    /// A snapshot shows a launch. Presence counts at any age, but what was observed in this session since is
+    /// newer than a snapshot of unknown age.
+    fn found(&mut self, at: At, launch: Number, task: &TaskName, seen: Seen) {
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        let first = !instance.answered.contains(launch);
+        if instance.answered.note(launch, 0) {
+            self.seen(at, launch, task, seen);
+        }
+        if first {
+            self.take_up(at);
+        }
+    }
+
+    /// A snapshot that is new enough shows no trace of a launch.
+    fn absent(&mut self, at: At, launch: Number, task: &TaskName) {
+        let Some(record) = self.state.record(at) else { return };
+        let mut living = record.living();
+        let Some(state) =
+            living.find(|o| o.launch == launch && o.task == *task).map(|occupant| occupant.state)
+        else {
+            return;
+        };
+        drop(living);
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        instance.answered.note(launch, 0);
+        if state == TaskState::Launching {
+            // It never arrived: the record that holds the order is the command.
+            self.command_launch(at, launch);
+        } else {
+            self.seen(at, launch, task, Seen::Ended(End::Lost));
+        }
+        self.take_up(at);
+    }
+}

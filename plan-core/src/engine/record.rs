@@ -1,0 +1,573 @@
+//! Records: all that the engine knows and that matters (engine.md §2).
+//!
+//! Invariant: an engine recovered from its records equals the one that wrote them, with its session
+//! forgotten. So nothing that a decision rests on is outside of here and of [`super::session`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use crate::plan::{Canary, ContentHash, Model, TaskConfig};
+use crate::spec::{InstanceName, PlanName, PortName, ResourceSetName, ServiceName, TaskName};
+use crate::spec::placement::NodeFacts;
+
+use super::time::{Time, Wall};
+
+/// The number of a launch, a run or a question: one counter numbers them all, and none is used twice.
+pub type Number = u64;
+
+/// Where a record is kept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// [`ClockRecord`].
+    Clock,
+    /// [`ServiceRecord`].
+    Service,
+    /// A specification.
+    Spec(ContentHash),
+    /// A task's configuration.
+    Conf(ContentHash),
+    /// [`PodRecord`].
+    Pod(InstanceName),
+    /// [`RunRecord`].
+    Run(Number),
+    /// [`PlanRecord`].
+    Plan(PlanName),
+    /// [`AuditRecord`].
+    Audit(Number),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clock => f.write_str("clock"),
+            Self::Service => f.write_str("service"),
+            Self::Spec(hash) => write!(f, "spec/{hash}"),
+            Self::Conf(hash) => write!(f, "conf/{hash}"),
+            Self::Pod(instance) => write!(f, "pod/{instance}"),
+            Self::Run(number) => write!(f, "run/{number}"),
+            Self::Plan(name) => write!(f, "plan/{name}"),
+            Self::Audit(number) => write!(f, "audit/{number}"),
+        }
+    }
+}
+
+/// A record with what it is. Cloning one is cheap: large parts are shared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// The counter and the clocks.
+    Clock(ClockRecord),
+    /// The service.
+    Service(Arc<ServiceRecord>),
+    /// A specification, compiled.
+    Spec(Arc<Model>),
+    /// A task's configuration.
+    Conf(Arc<TaskConfig>),
+    /// An instance.
+    Pod(InstanceName, Arc<PodRecord>),
+    /// A run of a plan.
+    Run(Arc<RunRecord>),
+    /// What is remembered of a plan's runs.
+    Plan(PlanName, Arc<PlanRecord>),
+    /// A verb, and what came of it.
+    Audit(Arc<AuditRecord>),
+}
+
+impl Record {
+    /// Where the record is kept.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Clock(_) => Key::Clock,
+            Self::Service(_) => Key::Service,
+            Self::Spec(model) => Key::Spec(model.hash()),
+            Self::Conf(config) => Key::Conf(config.hash()),
+            Self::Pod(name, _) => Key::Pod(name.clone()),
+            Self::Run(run) => Key::Run(run.number),
+            Self::Plan(name, _) => Key::Plan(name.clone()),
+            Self::Audit(audit) => Key::Audit(audit.number),
+        }
+    }
+}
+
+/// The counter, and how engine time follows from wall time. Written with every batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ClockRecord {
+    /// The last number given out.
+    pub seq: Number,
+    /// Engine time of the batch.
+    pub time: Time,
+    /// Wall time of the batch.
+    pub wall: Wall,
+}
+
+/// Names an installation of a service: made once, and part of every label, so that another service's tasks
+/// are never taken for ours (engine.md §1, law 7).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InstallationId(pub SmolStr);
+
+impl fmt::Display for InstallationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The service.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ServiceRecord {
+    /// Its name.
+    pub name: ServiceName,
+    /// Its installation.
+    pub installation: InstallationId,
+    /// The specification that it shall be.
+    pub target: ContentHash,
+    /// The run that makes it so, or made it so.
+    pub converging: Number,
+    /// Whether the first deployment was completed.
+    pub deployed: bool,
+}
+
+/// One instance of a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct PodRecord {
+    /// Where it lives; it stays there until a recorded permission frees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Arc<Place>>,
+    /// Orders that stand, and those whose tasks are in a slot.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<Order>,
+    /// The resource sets that were used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<Slot>,
+    /// The tasks that were ordered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskRecord>,
+    /// What operators said of single steps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepMark>,
+}
+
+/// Where an instance lives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Place {
+    /// The node.
+    pub node: Arc<NodeFacts>,
+    /// The ports that it was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<(PortName, u16)>,
+    /// What the backend knows its resources by.
+    pub handle: Handle,
+}
+
+/// A backend's own name for resources that it holds; opaque here.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Handle(pub SmolStr);
+
+/// A launch of tasks of one instance, from the wish to the end of its tasks. A record that holds an order
+/// *is* the outstanding command: giving it again is byte-identical (engine.md §1, law 3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Order {
+    /// Its number.
+    pub launch: Number,
+    /// What it serves.
+    pub purpose: Purpose,
+    /// How far it is.
+    pub stage: Stage,
+    /// What it launches.
+    pub tasks: Vec<OrderedTask>,
+    /// Parameters of the run that it serves; they become environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Arc<Parameters>>,
+}
+
+/// Parameters of a run, by name.
+pub type Parameters = BTreeMap<String, String>;
+
+/// What an order serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// A step of a run.
+    Step(StepRef),
+    /// Bringing back what runs no more.
+    Recovery,
+}
+
+/// A step of a run, by position: the run names the specification that the positions are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StepRef {
+    /// The run.
+    pub run: Number,
+    /// The phase.
+    pub phase: u32,
+    /// The step within the phase.
+    pub step: u32,
+}
+
+/// How far an order is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Room is asked for; nothing has changed yet.
+    Wanted,
+    /// Room is granted, and the tasks that it displaces are being ended. Their end is no failure.
+    Clearing,
+    /// The launch is commanded.
+    Given,
+}
+
+/// A task of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OrderedTask {
+    /// The task.
+    pub task: TaskName,
+    /// Its configuration.
+    pub conf: ContentHash,
+}
+
+/// One resource set of one instance; the tasks that name it take turns in it (engine.md §3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Slot {
+    /// The resource set.
+    pub set: ResourceSetName,
+    /// The task in it, or the last one that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occupant: Option<Occupant>,
+    /// The order that will displace it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Number>,
+}
+
+/// A task in a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Occupant {
+    /// The order that launched it.
+    pub launch: Number,
+    /// The task.
+    pub task: TaskName,
+    /// What is known of it.
+    pub state: TaskState,
+    /// Since when nothing is heard of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent: Option<Time>,
+}
+
+impl Occupant {
+    /// Whether it has not been seen to end.
+    pub fn may_live(&self) -> bool {
+        !matches!(self.state, TaskState::Ended(_))
+    }
+}
+
+/// What is known of a launched task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskState {
+    /// Its launch is commanded.
+    Launching,
+    /// The backend has it.
+    Starting,
+    /// It runs.
+    Running {
+        /// Whether its readiness check passes; true if it has none.
+        ready: bool,
+    },
+    /// It ended, and stays so.
+    Ended(End),
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// By itself, with success.
+    Finished,
+    /// By itself, without success.
+    Failed,
+    /// It was ended.
+    Killed,
+    /// Its backend ended it because its health check failed.
+    Unhealthy,
+    /// It is not there any more, and nobody knows why.
+    Lost,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Killed => "was killed",
+            Self::Unhealthy => "was unhealthy",
+            Self::Lost => "was lost",
+        })
+    }
+}
+
+/// What is remembered of a task of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TaskRecord {
+    /// The task.
+    pub name: TaskName,
+    /// What was launched last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Launched>,
+    /// The latest launch that attained the task's goal: the last known good configuration, and the memory
+    /// of `ONCE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Reached>,
+    /// How often in a row it ended without being asked to.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    /// It is not launched before this time. Only the wake that finds the time over takes it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delayed_until: Option<Time>,
+    /// The backend refused it for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub never: Option<Arc<Never>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl TaskRecord {
+    /// A task that was not launched yet.
+    pub fn new(name: TaskName) -> Self {
+        Self { name, last: None, reached: None, failures: 0, delayed_until: None, never: None }
+    }
+}
+
+/// A launch and the configuration that it was of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Launched {
+    /// The order's number.
+    pub launch: Number,
+    /// The configuration.
+    pub conf: ContentHash,
+}
+
+/// A launch that attained its task's goal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Reached {
+    /// The order's number.
+    pub launch: Number,
+    /// The configuration.
+    pub conf: ContentHash,
+    /// When.
+    pub at: Time,
+}
+
+/// A refusal for good, until the specification changes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Never {
+    /// Of this configuration.
+    pub conf: ContentHash,
+    /// The backend's words.
+    pub why: String,
+}
+
+/// What operators said of one step. Numbers come from the counter; 0 is never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StepMark {
+    /// The step.
+    pub step: StepRef,
+    /// When it was forced.
+    #[serde(default)]
+    pub forced: Number,
+    /// From which launch on it counts.
+    #[serde(default)]
+    pub since: Number,
+}
+
+/// One run of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunRecord {
+    /// Its number.
+    pub number: Number,
+    /// The plan.
+    pub plan: PlanName,
+    /// The specification that the plan is of.
+    pub spec: ContentHash,
+    /// What its steps ask for.
+    pub kind: RunKind,
+    /// Its parameters; they become environment of what it launches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Arc<Parameters>>,
+    /// When it began.
+    pub begun: Time,
+    /// What operators said of the plan.
+    #[serde(default)]
+    pub mark: Mark,
+    /// What operators said of phases, by position.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub phases: BTreeMap<u32, Mark>,
+    /// The canaries of phases, by position.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub canaries: BTreeMap<u32, Canary>,
+    /// How it ended, once it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+/// What the steps of a run ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// The target's configuration: a launch that has it already counts.
+    Converging,
+    /// An act: only launches since the run's start count.
+    Side,
+}
+
+/// What operators said of a plan or a phase. Numbers come from the counter; 0 is never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mark {
+    /// Whether it is interrupted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
+    /// When it was forced.
+    #[serde(skip_serializing_if = "is_never")]
+    pub forced: Number,
+    /// From which launch on its steps count.
+    #[serde(skip_serializing_if = "is_never")]
+    pub since: Number,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_never(number: &Number) -> bool {
+    *number == 0
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// All steps were complete, or forced.
+    Complete,
+    /// An operator stopped it.
+    Stopped,
+}
+
+/// What is remembered of a plan's runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlanRecord {
+    /// The latest run.
+    pub latest: Number,
+    /// The last runs that ended, oldest first; at most [`PlanRecord::KEPT`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<EndedRun>,
+}
+
+impl PlanRecord {
+    /// How many ended runs are remembered.
+    pub const KEPT: usize = 16;
+}
+
+/// A run that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EndedRun {
+    /// Its number.
+    pub run: Number,
+    /// When it began.
+    pub begun: Time,
+    /// When it ended.
+    pub ended: Time,
+    /// How.
+    pub outcome: Outcome,
+}
+
+/// A verb, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AuditRecord {
+    /// Its number.
+    pub number: Number,
+    /// The requester's own name for the request: the same one again gets the same reply, and does nothing.
+    pub request: SmolStr,
+    /// Who asked.
+    pub who: SmolStr,
+    /// When.
+    pub at: Time,
+    /// What was asked, in words.
+    pub verb: String,
+    /// The reply.
+    pub reply: super::effects::Reply,
+}
+
+impl AuditRecord {
+    /// How many verbs are remembered.
+    pub const KEPT: usize = 256;
+}
+
+impl PodRecord {
+    /// The order with this number.
+    pub fn order(&self, launch: Number) -> Option<&Order> {
+        self.orders.iter().find(|order| order.launch == launch)
+    }
+
+    /// What is remembered of a task.
+    pub fn task(&self, name: &TaskName) -> Option<&TaskRecord> {
+        self.tasks.iter().find(|task| task.name == *name)
+    }
+
+    /// The slot of a resource set.
+    pub fn slot(&self, set: &ResourceSetName) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.set == *set)
+    }
+
+    /// The tasks that may live.
+    pub fn living(&self) -> impl Iterator<Item = &Occupant> {
+        self.slots.iter().filter_map(|slot| slot.occupant.as_ref()).filter(|occupant| occupant.may_live())
+    }
+
+    pub(super) fn order_mut(&mut self, launch: Number) -> Option<&mut Order> {
+        self.orders.iter_mut().find(|order| order.launch == launch)
+    }
+
+    pub(super) fn task_mut(&mut self, name: &TaskName) -> &mut TaskRecord {
+        let at = self.tasks.iter().position(|task| task.name == *name).unwrap_or_else(|| {
+            self.tasks.push(TaskRecord::new(name.clone()));
+            self.tasks.len() - 1
+        });
+        &mut self.tasks[at]
+    }
+
+    pub(super) fn slot_mut(&mut self, set: &ResourceSetName) -> &mut Slot {
+        let at = self.slots.iter().position(|slot| slot.set == *set).unwrap_or_else(|| {
+            self.slots.push(Slot { set: set.clone(), occupant: None, act: None });
+            self.slots.len() - 1
+        });
+        &mut self.slots[at]
+    }
+
+    pub(super) fn occupant_mut(&mut self, launch: Number, task: &TaskName) -> Option<&mut Occupant> {
+        let occupants = self.slots.iter_mut().filter_map(|slot| slot.occupant.as_mut());
+        occupants.into_iter().find(|occupant| occupant.launch == launch && occupant.task == *task)
+    }
+
+    /// Forgets orders that are given and whose tasks are in no slot any more.
+    pub(super) fn forget_past_orders(&mut self) {
+        let slots = &self.slots;
+        self.orders.retain(|order| {
+            order.stage != Stage::Given
+                || slots.iter().any(|slot| slot.occupant.as_ref().is_some_and(|o| o.launch == order.launch))
+        });
+    }
+}

@@ -1,0 +1,135 @@
+//! An engine from its records.
+//!
+//! Invariant: it is built from records alone, by the same functions that keep a live engine's indices.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::plan::{ContentHash, Model};
+
+use super::digest::Digest;
+use super::record::{ClockRecord, Key, Number, Record, RunRecord, ServiceRecord};
+use super::state::{At, State};
+use super::{Engine, Session};
+
+/// Why records are no engine. Nothing is changed; the store is to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// A record is missing that another names.
+    #[error("the record `{missing}` is missing, which `{named_by}` names: restore the store from a copy")]
+    Missing {
+        /// What is missing.
+        missing: Key,
+        /// What names it.
+        named_by: Key,
+    },
+    /// There are records of a service, and no service.
+    #[error("there is `{0}`, and no record `service`: restore the store from a copy")]
+    NoService(Key),
+    /// A record is about something that the specification does not have.
+    #[error("the record `{0}` is about something that the target does not have")]
+    Unknown(Key),
+}
+
+impl Engine {
+    /// An engine from the records that were written. It does nothing yet, and asks to be woken by the first
+    /// input that it is given.
+    ///
+    /// # Errors
+    /// The records are not those of an engine: one is missing, or names something that is not there.
+    pub fn recover(records: impl IntoIterator<Item = Record>) -> Result<Self, RecoverError> {
+        let mut clock = ClockRecord::default();
+        let mut service: Option<Arc<ServiceRecord>> = None;
+        let mut specs: BTreeMap<ContentHash, Arc<Model>> = BTreeMap::new();
+        let mut confs = BTreeMap::new();
+        let mut pods = Vec::new();
+        let mut runs: BTreeMap<Number, Arc<RunRecord>> = BTreeMap::new();
+        let mut plans = BTreeMap::new();
+        let mut audit = BTreeMap::new();
+        let mut digest = Digest::default();
+        let mut count = |one: Digest| digest.replace(Digest::default(), one);
+        for record in records {
+            match record {
+                Record::Clock(record) => clock = record,
+                Record::Service(record) => {
+                    count(Digest::of(&*record));
+                    service = Some(record);
+                }
+                Record::Spec(model) => {
+                    count(Digest::of(&model.hash()));
+                    specs.insert(model.hash(), model);
+                }
+                Record::Conf(config) => {
+                    let hash = config.hash();
+                    count(Digest::of(&hash));
+                    confs.insert(hash, config);
+                }
+                Record::Pod(name, record) => pods.push((name, record)),
+                Record::Run(record) => {
+                    count(Digest::of(&*record));
+                    runs.insert(record.number, record);
+                }
+                Record::Plan(name, record) => {
+                    count(Digest::of(&(&name, &*record)));
+                    plans.insert(name, record);
+                }
+                Record::Audit(record) => {
+                    count(Digest::of(&*record));
+                    audit.insert(record.number, record);
+                }
+            }
+        }
+        let Some(service) = service else {
+            let orphan = pods.first().map(|(name, _)| Key::Pod(name.clone()));
+            let orphan = orphan.or_else(|| runs.keys().next().map(|&number| Key::Run(number)));
+            return match orphan {
+                Some(key) => Err(RecoverError::NoService(key)),
+                None => Ok(Self { clock, state: None, session: Session::default(), digest }),
+            };
+        };
+        let missing = || RecoverError::Missing { missing: Key::Spec(service.target), named_by: Key::Service };
+        let model = specs.remove(&service.target).ok_or_else(missing)?;
+        let mut state = State::new(service, model);
+        state.confs = confs;
+        state.plans = plans;
+        state.audit = audit;
+        for (name, record) in pods {
+            let key = || Key::Pod(name.clone());
+            let at = state.at(&name).ok_or_else(|| RecoverError::Unknown(key()))?;
+            let named = record.orders.iter().flat_map(|order| &order.tasks).map(|task| task.conf);
+            let remembered = record.tasks.iter().flat_map(|task| {
+                task.last.map(|last| last.conf).into_iter().chain(task.reached.map(|reached| reached.conf))
+            });
+            if let Some(conf) = named.chain(remembered).find(|conf| !state.confs.contains_key(conf)) {
+                return Err(RecoverError::Missing { missing: Key::Conf(conf), named_by: key() });
+            }
+            if let Some(place) = &record.place {
+                let node = place.node.clone();
+                state.count_place(at, &node);
+            }
+            let one = Digest::of(&(&name, &*record));
+            count(one);
+            let instance = &mut state.pods[at.pod as usize][at.index as usize];
+            instance.digest = one;
+            instance.record = Some(record);
+        }
+        for (number, record) in runs {
+            if record.outcome.is_some() {
+                state.ended.insert(number, record);
+                continue;
+            }
+            let layout = state.model.plans().get(&record.plan).cloned();
+            let layout = layout.filter(|_| record.spec == state.model.hash());
+            let layout = layout.ok_or(RecoverError::Unknown(Key::Run(number)))?;
+            let run = state.index_run(record, layout);
+            state.active.push(run);
+        }
+        let instances: Vec<At> = (0..)
+            .zip(&state.pods)
+            .flat_map(|(pod, of)| (0..).zip(of).map(move |(index, _)| At { pod, index }))
+            .collect();
+        instances.into_iter().for_each(|at| state.index_instance(at));
+        Ok(Self { clock, state: Some(state), session: Session::default(), digest })
+    }
+}

@@ -1,0 +1,120 @@
+//! Whether a step may act: one function over an ordered list of rules (engine.md §4).
+//!
+//! Invariant: every rule looks at the state alone, so the reason for a wait can be asked for at any time. A
+//! new rule is one entry in [`RULES`].
+
+use crate::plan::Blocked;
+
+use super::reason::{Reason, Verdict};
+use super::record::{Purpose, Stage, StepRef};
+use super::state::{At, Run, State};
+
+/// What a rule is asked about.
+pub(super) struct Question<'a> {
+    pub(super) state: &'a State,
+    pub(super) run: &'a Run,
+    pub(super) at: At,
+    pub(super) step: StepRef,
+}
+
+type Rule = fn(&Question<'_>) -> Verdict;
+
+/// The rules, in the order in which their reasons are given.
+const RULES: &[Rule] = &[plan_interrupted, plan_order, phase_interrupted, phase_order, refused, seen, slots, backoff];
+
+/// Whether a step may act: the word of the first rule that does not allow it.
+pub(super) fn may_act(state: &State, run: &Run, at: At, step: StepRef) -> Verdict {
+    let question = Question { state, run, at, step };
+    let objection = RULES.iter().map(|rule| rule(&question)).find(|verdict| *verdict != Verdict::Allow);
+    objection.unwrap_or(Verdict::Allow)
+}
+
+fn plan_interrupted(q: &Question<'_>) -> Verdict {
+    if q.run.progress.is_interrupted() { Verdict::Deny(Reason::PlanInterrupted) } else { Verdict::Allow }
+}
+
+fn plan_order(q: &Question<'_>) -> Verdict {
+    match q.run.progress.blocked(&q.run.layout, q.step.phase) {
+        Some(first) => Verdict::Defer(Reason::PhaseFirst(q.run.phase(first).name.clone())),
+        None => Verdict::Allow,
+    }
+}
+
+fn phase_interrupted(q: &Question<'_>) -> Verdict {
+    if q.run.progress.phase(q.step.phase).is_interrupted() {
+        Verdict::Deny(Reason::PhaseInterrupted)
+    } else {
+        Verdict::Allow
+    }
+}
+
+fn phase_order(q: &Question<'_>) -> Verdict {
+    let layout = q.run.phase(q.step.phase);
+    let progress = q.run.progress.phase(q.step.phase);
+    if progress.allows(layout, q.step.step) {
+        return Verdict::Allow;
+    }
+    match (progress.blocked(layout, q.step.step), progress.canary()) {
+        (Some(Blocked::Canary), Some(canary)) => Verdict::Deny(Reason::Canary(canary.clone())),
+        (Some(Blocked::Behind(first)), _) => {
+            Verdict::Defer(Reason::StepFirst(q.state.step_name(layout, first)))
+        }
+        _ => Verdict::Allow,
+    }
+}
+
+fn refused(q: &Question<'_>) -> Verdict {
+    let Some(record) = q.state.record(q.at) else { return Verdict::Allow };
+    let mut tasks = q.run.phase(q.step.phase).tasks(q.step.step).iter();
+    let never = tasks.find_map(|&task| {
+        let model = q.state.task_model(q.at.pod, task);
+        let conf = q.state.wanted_conf(q.run, Some(record), model);
+        let never = record.task(&model.name)?.never.as_ref().filter(|never| never.conf == conf)?;
+        Some(Reason::Never { task: model.name.clone(), why: never.why.clone() })
+    });
+    never.map_or(Verdict::Allow, Verdict::Deny)
+}
+
+fn seen(q: &Question<'_>) -> Verdict {
+    if q.state.is_seen(q.at) { Verdict::Allow } else { Verdict::Defer(Reason::NotSeen) }
+}
+
+/// A slot is not shared in time: what serves an incomplete step is not displaced by another, and nothing is
+/// waited for while another act of the slot stands.
+fn slots(q: &Question<'_>) -> Verdict {
+    let Some(record) = q.state.record(q.at) else { return Verdict::Allow };
+    if record.place.is_none()
+        && record.orders.iter().any(|o| o.stage != Stage::Given && o.purpose != Purpose::Step(q.step))
+    {
+        return Verdict::Defer(Reason::PlaceAsked);
+    }
+    for &task in q.run.phase(q.step.phase).tasks(q.step.step).iter() {
+        let model = q.state.task_model(q.at.pod, task);
+        let Some(slot) = record.slot(&model.set) else { continue };
+        if let Some(order) = slot.act.and_then(|act| record.order(act)) {
+            // What recovery only asks room for gives way to the step.
+            let yields = order.purpose == Purpose::Recovery && order.stage == Stage::Wanted;
+            if order.purpose != Purpose::Step(q.step) && !yields {
+                let task = order.tasks.first().map_or_else(|| model.name.clone(), |o| o.task.clone());
+                return Verdict::Defer(Reason::SlotBusy { task });
+            }
+        }
+        let Some(occupant) = slot.occupant.as_ref().filter(|occupant| occupant.may_live()) else { continue };
+        let Some(Purpose::Step(by)) = record.order(occupant.launch).map(|order| order.purpose) else { continue };
+        if by != q.step && q.state.is_incomplete(by) {
+            return Verdict::Defer(Reason::SlotBusy { task: occupant.task.clone() });
+        }
+    }
+    Verdict::Allow
+}
+
+fn backoff(q: &Question<'_>) -> Verdict {
+    let Some(record) = q.state.record(q.at) else { return Verdict::Allow };
+    let mut tasks = q.run.phase(q.step.phase).tasks(q.step.step).iter();
+    let delayed = tasks.find_map(|&task| {
+        let task = record.task(&q.state.task_model(q.at.pod, task).name)?;
+        let until = task.delayed_until?;
+        Some(Reason::Backoff { task: task.name.clone(), failures: task.failures, until })
+    });
+    delayed.map_or(Verdict::Allow, Verdict::Defer)
+}

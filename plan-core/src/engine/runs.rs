@@ -1,0 +1,103 @@
+//! Runs of plans: how one begins, and is taken up again.
+//!
+//! Invariant: a plan has at most one run that goes on.
+
+use std::sync::Arc;
+
+use crate::plan::{Canary, PlanLayout, Status};
+use crate::spec::PlanName;
+
+use super::digest::Digest;
+use super::effects::{Event, Write};
+use super::record::{Key, Number, Parameters, Record, RunKind, RunRecord};
+use super::state::Run;
+use super::turn::Turn;
+
+/// A canary phase lets this many first steps wait for an operator (C§2.4).
+const CANARIES: usize = 2;
+
+impl Turn<'_> {
+    /// Begins a run of a plan that does not run.
+    pub(super) fn begin_run(
+        &mut self,
+        layout: &Arc<PlanLayout>,
+        kind: RunKind,
+        parameters: Option<Arc<Parameters>>,
+    ) -> Number {
+        let number = self.number();
+        let record = RunRecord {
+            number,
+            plan: layout.name.clone(),
+            spec: self.state.model.hash(),
+            kind,
+            parameters,
+            begun: self.now,
+            mark: Default::default(),
+            phases: Default::default(),
+            canaries: Default::default(),
+            outcome: None,
+        };
+        self.forget_ended(&layout.name);
+        let mut run = self.state.index_run(Arc::new(record), layout.clone());
+        let canaries = first_pending(&run);
+        if !canaries.is_empty() {
+            let mut record = (*run.record).clone();
+            record.canaries = canaries;
+            run = self.state.index_run(Arc::new(record), layout.clone());
+        }
+        let record = run.record.clone();
+        self.put(None, Record::Run(record.clone()), Digest::of(&*record));
+        self.change_plan(&layout.name, |plan| plan.latest = number);
+        self.set_off(run);
+        number
+    }
+
+    /// Takes a plan's latest run up again, which had ended.
+    pub(super) fn reopen(&mut self, plan: &PlanName) -> Option<Number> {
+        let ended = self.state.ended_run(plan)?.clone();
+        let layout = self.state.model.plans().get(plan)?.clone();
+        let number = ended.number;
+        self.state.ended.remove(&number);
+        let old = Digest::of(&*ended);
+        let mut record = (*ended).clone();
+        record.outcome = None;
+        let record = Arc::new(record);
+        self.put(Some(old), Record::Run(record.clone()), Digest::of(&*record));
+        self.change_plan(plan, |plan| plan.ended.retain(|run| run.run != number));
+        let run = self.state.index_run(record, layout);
+        self.set_off(run);
+        Some(number)
+    }
+
+    fn set_off(&mut self, run: Run) {
+        let number = run.number();
+        self.event(Event::RunBegan { run: number, plan: run.layout.name.clone() });
+        if run.progress.status() == Status::Complete {
+            self.completed.push(number);
+        }
+        let phases = 0..run.layout.phases.len() as u32;
+        self.session.agenda.sweeps.extend(phases.map(|phase| ((number, phase), 0)));
+        let at = self.state.active.partition_point(|other| other.number() < number);
+        self.state.active.insert(at, run);
+        self.consider_hurt();
+    }
+
+    /// A plan's ended run is forgotten when another begins; its history stays.
+    fn forget_ended(&mut self, plan: &PlanName) {
+        let Some(ended) = self.state.ended_run(plan).cloned() else { return };
+        self.state.ended.remove(&ended.number);
+        self.digest.replace(Digest::of(&*ended), Digest::default());
+        self.effects.writes.push(Write::Delete(Key::Run(ended.number)));
+    }
+}
+
+/// The canaries of a run that begins.
+fn first_pending(run: &Run) -> std::collections::BTreeMap<u32, Canary> {
+    let phases = (0..).zip(&run.layout.phases).filter(|(_, phase)| phase.is_canary());
+    let canaries = phases.map(|(at, _)| {
+        let steps = (0..).zip(run.progress.phase(at).steps());
+        let pending = steps.filter(|(_, status)| **status != Status::Complete).map(|(step, _)| step);
+        (at, Canary { steps: pending.take(CANARIES).collect(), released: 0 })
+    });
+    canaries.filter(|(_, canary)| !canary.steps.is_empty()).collect()
+}

@@ -1,0 +1,172 @@
+//! What is known of the present, and forgotten with the session (engine.md §1, law 1).
+//!
+//! Invariant: no decision that must survive a restart rests on anything here; a fresh session learns it
+//! again from the backend.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::spec::TaskName;
+
+use super::input::{Grant, Incarnation, Seen};
+use super::record::{Number, StepRef};
+use super::state::At;
+use super::time::Time;
+
+/// The session.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Session {
+    /// How far the start is.
+    pub(super) stage: Stage,
+    /// Of open `Reconcile`s, by number: the launches that no answer spoke of yet.
+    pub(super) asked: BTreeMap<Number, BTreeSet<(At, Number, TaskName)>>,
+    /// When the unanswered rest of a `Reconcile` is asked again.
+    pub(super) reconciles: Timers<Number>,
+    /// Open questions for room, and unused grants, by order.
+    pub(super) fits: BTreeMap<Number, Fitting>,
+    /// What is to be considered.
+    pub(super) agenda: Agenda,
+    /// Kills that were commanded in this session, and when they are again.
+    pub(super) kills: Timers<(At, Number, TaskName)>,
+    /// Launches that no record speaks of, and how they were seen.
+    pub(super) foreigners: BTreeMap<Incarnation, Seen>,
+    /// Another scheduler has taken over: nothing is done any more.
+    pub(super) superseded: bool,
+}
+
+/// How far the start of a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Stage {
+    /// Nothing was done yet; a wake is wanted at once.
+    #[default]
+    Fresh,
+    /// Instances before this one are asked for, or taken up.
+    Starting(At),
+    /// All are.
+    Live,
+}
+
+/// Times at which something is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Timers<K> {
+    at: BTreeMap<K, Time>,
+    due: BTreeSet<(Time, K)>,
+}
+
+impl<K> Default for Timers<K> {
+    fn default() -> Self {
+        Self { at: BTreeMap::new(), due: BTreeSet::new() }
+    }
+}
+
+impl<K: Ord + Clone> Timers<K> {
+    /// Sets a timer, in place of the one that it had.
+    pub(super) fn set(&mut self, key: K, time: Time) {
+        self.remove(&key);
+        self.at.insert(key.clone(), time);
+        self.due.insert((time, key));
+    }
+
+    /// Takes a timer out.
+    pub(super) fn remove(&mut self, key: &K) {
+        if let Some(time) = self.at.remove(key) {
+            self.due.remove(&(time, key.clone()));
+        }
+    }
+
+    /// Whether there is such a timer.
+    pub(super) fn contains(&self, key: &K) -> bool {
+        self.at.contains_key(key)
+    }
+
+    /// When the first is due.
+    pub(super) fn first(&self) -> Option<Time> {
+        self.due.first().map(|(time, _)| *time)
+    }
+
+    /// Takes the first out, if it is due.
+    pub(super) fn pop_due(&mut self, now: Time) -> Option<K> {
+        let (time, _) = self.due.first()?;
+        if *time > now {
+            return None;
+        }
+        let (_, key) = self.due.pop_first()?;
+        self.at.remove(&key);
+        Some(key)
+    }
+}
+
+/// A question for room.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Fitting {
+    /// For this instance.
+    pub(super) at: At,
+    /// Why there is none, if the backend said so.
+    pub(super) why: Option<Arc<str>>,
+    /// The room, once it was granted.
+    pub(super) grant: Option<Grant>,
+}
+
+/// What is to be considered for an act: at most a bounded part of it with one input (engine.md §1, law 4).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Agenda {
+    /// Steps and instances.
+    pub(super) items: BTreeSet<Item>,
+    /// Phases whose pending steps are gone through, each from a step on.
+    pub(super) sweeps: BTreeMap<(Number, u32), u32>,
+}
+
+/// Something to consider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Item {
+    /// An instance: what runs no more is brought back.
+    Recovery(At),
+    /// A step.
+    Step(StepRef),
+}
+
+impl Agenda {
+    /// Whether there is nothing to consider.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.sweeps.is_empty()
+    }
+}
+
+/// What the session knows of an instance: which launches were seen in it, each with the number of the
+/// newest observation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Answered(Vec<(Number, u64)>);
+
+impl Answered {
+    /// Whether the launch was seen in this session.
+    pub(super) fn contains(&self, launch: Number) -> bool {
+        self.0.iter().any(|(known, _)| *known == launch)
+    }
+
+    /// Notes an observation; false if it is older than one that was noted, or is it again.
+    pub(super) fn note(&mut self, launch: Number, serial: u64) -> bool {
+        match self.0.iter_mut().find(|(known, _)| *known == launch) {
+            Some((_, newest)) if *newest > serial => false,
+            Some((_, newest)) => {
+                *newest = serial;
+                true
+            }
+            None => {
+                // Most instances have one launch.
+                self.0.reserve_exact(1);
+                self.0.push((launch, serial));
+                true
+            }
+        }
+    }
+
+    /// Forgets what is not among these launches.
+    pub(super) fn retain(&mut self, keep: impl Fn(Number) -> bool) {
+        self.0.retain(|(launch, _)| keep(*launch));
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}

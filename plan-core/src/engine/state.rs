@@ -1,0 +1,434 @@
+//! The records of a service that is installed, with indices that lead from an instance to all that speaks of
+//! it.
+//!
+//! Invariant: every index is a function of the records: [`State::index`] builds from records what the
+//! engine keeps up to date input by input.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::plan::{ContentHash, Model, PhaseLayout, PlanLayout, PlanProgress, Status, TaskConfig, TaskModel};
+use crate::spec::placement::Census;
+use crate::spec::{Goal, InstanceName, PlanName, ResourceSetName, TaskName};
+
+use super::digest::Digest;
+use super::record::{
+    AuditRecord, Mark, Number, Occupant, Order, Outcome, PlanRecord, PodRecord, Purpose, RunKind, RunRecord,
+    ServiceRecord, Slot, Stage, StepRef, TaskRecord, TaskState,
+};
+use super::session::Answered;
+use super::time::Time;
+
+/// An instance, by position: its pod in the specification, and its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct At {
+    pub(super) pod: u32,
+    pub(super) index: u32,
+}
+
+/// An installed service.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct State {
+    pub(super) service: Arc<ServiceRecord>,
+    pub(super) model: Arc<Model>,
+    pub(super) confs: BTreeMap<ContentHash, Arc<TaskConfig>>,
+    /// By pod, then by index.
+    pub(super) pods: Vec<Vec<Instance>>,
+    /// The runs that go on, oldest first.
+    pub(super) active: Vec<Run>,
+    /// The latest run of each plan, if it ended.
+    pub(super) ended: BTreeMap<Number, Arc<RunRecord>>,
+    pub(super) plans: BTreeMap<PlanName, Arc<PlanRecord>>,
+    pub(super) audit: BTreeMap<Number, Arc<AuditRecord>>,
+    /// Tasks that are not launched before a time.
+    pub(super) delays: BTreeSet<(Time, At)>,
+    /// Instances of which something runs no more that shall, or is being brought back.
+    pub(super) hurt: BTreeSet<At>,
+    /// By pod: where its instances are, as far as its placement asks.
+    pub(super) census: Vec<Arc<Census>>,
+}
+
+/// An instance.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Instance {
+    /// What is known of it; nothing until its first order.
+    pub(super) record: Option<Arc<PodRecord>>,
+    /// The record's digest, as it was written.
+    pub(super) digest: Digest,
+    /// Whether the record changed since it was written.
+    pub(super) dirty: bool,
+    /// What this session saw of it.
+    pub(super) answered: Answered,
+}
+
+/// A run that goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Run {
+    pub(super) record: Arc<RunRecord>,
+    pub(super) layout: Arc<PlanLayout>,
+    pub(super) progress: PlanProgress,
+}
+
+/// From which launch on a step's launches count, and whether it was forced since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) since: Number,
+    pub(super) forced: bool,
+}
+
+/// Who brings back what runs no more in a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// An incomplete step that the strategies allow.
+    Step,
+    /// Recovery, with this configuration.
+    Recovery(ContentHash),
+    /// A step that may not act: there is no configuration that is known to be good.
+    Later,
+}
+
+impl Run {
+    pub(super) fn number(&self) -> Number {
+        self.record.number
+    }
+
+    pub(super) fn phase(&self, phase: u32) -> &PhaseLayout {
+        &self.layout.phases[phase as usize]
+    }
+
+    /// What operators' marks and the run itself want of a step. On the path from plan to step the highest
+    /// number wins.
+    pub(super) fn wanted(&self, record: Option<&PodRecord>, step: StepRef) -> Wanted {
+        let run = &self.record;
+        let base = match run.kind {
+            RunKind::Converging => 0,
+            RunKind::Side => run.number,
+        };
+        let phase = run.phases.get(&step.phase).copied().unwrap_or_default();
+        let own = record.and_then(|record| record.steps.iter().find(|mark| mark.step == step));
+        let own = own.map_or(Mark::default(), |own| Mark {
+            interrupted: false,
+            forced: own.forced,
+            since: own.since,
+        });
+        let forced = run.mark.forced.max(phase.forced).max(own.forced);
+        let since = run.mark.since.max(phase.since).max(own.since);
+        Wanted { since: base.max(since), forced: forced > since }
+    }
+}
+
+impl State {
+    pub(super) fn instance(&self, at: At) -> &Instance {
+        &self.pods[at.pod as usize][at.index as usize]
+    }
+
+    pub(super) fn record(&self, at: At) -> Option<&PodRecord> {
+        self.instance(at).record.as_deref()
+    }
+
+    pub(super) fn name(&self, at: At) -> InstanceName {
+        self.model.instance_name(at.pod, at.index)
+    }
+
+    pub(super) fn at(&self, name: &InstanceName) -> Option<At> {
+        let pod = self.model.pod_index(&name.pod)?;
+        let known = (name.index as usize) < self.pods.get(pod as usize)?.len();
+        known.then_some(At { pod, index: name.index })
+    }
+
+    pub(super) fn run(&self, number: Number) -> Option<&Run> {
+        self.active.iter().find(|run| run.number() == number)
+    }
+
+    pub(super) fn run_mut(&mut self, number: Number) -> Option<&mut Run> {
+        self.active.iter_mut().find(|run| run.number() == number)
+    }
+
+    /// The active run of a plan.
+    pub(super) fn run_of(&self, plan: &PlanName) -> Option<&Run> {
+        self.active.iter().find(|run| run.layout.name == *plan)
+    }
+
+    pub(super) fn task_model(&self, pod: u32, task: u32) -> &TaskModel {
+        &self.model.pods()[pod as usize].tasks[task as usize]
+    }
+
+    fn goal(&self, conf: &ContentHash) -> Option<Goal> {
+        self.confs.get(conf).map(|config| config.spec.goal)
+    }
+
+    /// The configuration that a step wants of a task: the target's in a converging run; otherwise what the
+    /// task has reached, else the target's (engine.md §5).
+    pub(super) fn wanted_conf(&self, run: &Run, record: Option<&PodRecord>, task: &TaskModel) -> ContentHash {
+        match run.record.kind {
+            RunKind::Converging => task.conf,
+            RunKind::Side => {
+                let reached = record.and_then(|record| record.task(&task.name)).and_then(|task| task.reached);
+                reached.map_or(task.conf, |reached| reached.conf)
+            }
+        }
+    }
+
+    /// A step's status, as the tree shows it.
+    pub(super) fn step_status(&self, run: &Run, at: At, step: StepRef) -> Status {
+        let record = self.record(at);
+        let wanted = run.wanted(record, step);
+        let status = if wanted.forced {
+            Status::Complete
+        } else {
+            let tasks = run.phase(step.phase).tasks(step.step);
+            tasks.iter().fold(Status::Complete, |least, &task| {
+                least.least(self.task_status(run, record, self.task_model(at.pod, task), step, wanted.since))
+            })
+        };
+        let held = run.progress.phase(step.phase).canary().is_some_and(|canary| canary.holds(step.step));
+        match status {
+            Status::Pending | Status::Prepared if held => Status::Waiting,
+            status => status,
+        }
+    }
+
+    /// The status of a task of a step: the first line of engine.md §4's table that holds.
+    pub(super) fn task_status(
+        &self,
+        run: &Run,
+        record: Option<&PodRecord>,
+        model: &TaskModel,
+        step: StepRef,
+        since: Number,
+    ) -> Status {
+        let Some(record) = record else { return Status::Pending };
+        let Some(task) = record.task(&model.name) else { return Status::Pending };
+        let conf = self.wanted_conf(run, Some(record), model);
+        if task.never.as_ref().is_some_and(|never| never.conf == conf) {
+            return Status::Error;
+        }
+        let any_conf = run.record.kind == RunKind::Side || model.goal == Goal::Once;
+        let satisfies =
+            |launch: Number, of: ContentHash| launch >= since && (any_conf || of == conf);
+        let slot = record.slot(&model.set);
+        if let Some(reached) = task.reached.filter(|reached| satisfies(reached.launch, reached.conf)) {
+            let superseded = !any_conf
+                && task.last.is_some_and(|last| last.launch > reached.launch && last.conf != conf);
+            if !superseded && !self.is_displaced(run, record, model, slot, step, reached.launch) {
+                return Status::Complete;
+            }
+        }
+        if task.delayed_until.is_some() {
+            return Status::Delayed;
+        }
+        if let Some(occupant) = slot.and_then(|slot| slot.occupant.as_ref())
+            && occupant.task == model.name
+            && task.last.is_some_and(|last| last.launch == occupant.launch && satisfies(last.launch, last.conf))
+        {
+            match occupant.state {
+                TaskState::Running { .. } => return Status::Started,
+                TaskState::Launching | TaskState::Starting => return Status::Starting,
+                TaskState::Ended(_) => {}
+            }
+        }
+        let act = slot.and_then(|slot| slot.act).and_then(|launch| record.order(launch));
+        let stands = act.is_some_and(|order| {
+            order.tasks.iter().any(|ordered| {
+                ordered.task == model.name && satisfies(order.launch, ordered.conf)
+            })
+        });
+        if stands { Status::Prepared } else { Status::Pending }
+    }
+
+    /// Whether a RUNNING task was displaced, after it reached its goal, by an earlier step of the same
+    /// instance and run: then its own step has to bring it back (engine.md §4).
+    fn is_displaced(
+        &self,
+        run: &Run,
+        record: &PodRecord,
+        model: &TaskModel,
+        slot: Option<&Slot>,
+        step: StepRef,
+        reached: Number,
+    ) -> bool {
+        if model.goal != Goal::Running {
+            return false;
+        }
+        let Some(slot) = slot else { return false };
+        let clearing = slot.act.filter(|&act| record.order(act).is_some_and(|o| o.stage == Stage::Clearing));
+        let occupant = slot.occupant.as_ref().map(|occupant| occupant.launch);
+        clearing.or(occupant).filter(|&launch| launch > reached).and_then(|launch| record.order(launch)).is_some_and(
+            |order| {
+                let others = order.tasks.iter().all(|ordered| ordered.task != model.name);
+                let earlier = matches!(order.purpose, Purpose::Step(by) if by.run == run.number()
+                    && (by.phase, by.step) < (step.phase, step.step));
+                others && earlier
+            },
+        )
+    }
+
+    /// The RUNNING task that was launched last in a slot.
+    pub(super) fn main_task<'a>(&self, record: &'a PodRecord, set: &ResourceSetName) -> Option<&'a TaskRecord> {
+        let candidates = record.tasks.iter().filter(|task| {
+            task.last.is_some_and(|last| {
+                let config = self.confs.get(&last.conf);
+                config.is_some_and(|c| c.spec.goal == Goal::Running && c.spec.resource_set == *set)
+            })
+        });
+        candidates.max_by_key(|task| task.last.map(|last| last.launch))
+    }
+
+    /// Whether recovery has, or may have, something to do in a slot: its RUNNING task is not alive, or is
+    /// alive by recovery's order and not up yet.
+    pub(super) fn is_slot_hurt(&self, record: &PodRecord, slot: &Slot) -> bool {
+        let by_recovery = |launch: Number| {
+            record.order(launch).is_some_and(|order| order.purpose == Purpose::Recovery)
+        };
+        if slot.act.is_some_and(by_recovery) {
+            return true;
+        }
+        match &slot.occupant {
+            Some(occupant) if occupant.may_live() => {
+                by_recovery(occupant.launch) && !is_up(record, occupant)
+            }
+            // Only where something ended there can be a task to bring back.
+            _ => self.main_task(record, &slot.set).is_some(),
+        }
+    }
+
+    /// Who brings back the RUNNING task of a slot that is not alive (engine.md §5).
+    pub(super) fn owner(&self, at: At, slot: &Slot, main: &TaskRecord) -> Owner {
+        let mut waits = false;
+        for run in &self.active {
+            for &phase in &run.layout.of_pod[at.pod as usize] {
+                let layout = run.phase(phase);
+                for step in layout.steps_of(at.index) {
+                    let status = run.progress.phase(phase).step(step);
+                    let speaks =
+                        layout.tasks(step).iter().any(|&task| self.task_model(at.pod, task).set == slot.set);
+                    if !speaks || status == Status::Complete {
+                        continue;
+                    }
+                    if status != Status::Error && run.progress.allows(&run.layout, phase, step) {
+                        return Owner::Step;
+                    }
+                    waits = true;
+                }
+            }
+        }
+        match (main.reached, main.last) {
+            (Some(reached), _) => Owner::Recovery(reached.conf),
+            (None, Some(last)) if !waits => Owner::Recovery(last.conf),
+            _ => Owner::Later,
+        }
+    }
+
+    /// Whether every launch of an instance that may live was seen in this session.
+    pub(super) fn is_seen(&self, at: At) -> bool {
+        let instance = self.instance(at);
+        let record = instance.record.as_deref();
+        record.is_none_or(|record| record.living().all(|o| instance.answered.contains(o.launch)))
+    }
+
+    /// Builds the indices of an instance.
+    pub(super) fn index_instance(&mut self, at: At) {
+        let Some(record) = self.instance(at).record.clone() else { return };
+        for task in &record.tasks {
+            if let Some(until) = task.delayed_until {
+                self.delays.insert((until, at));
+            }
+        }
+        self.index_hurt(at, &record);
+    }
+
+    pub(super) fn index_hurt(&mut self, at: At, record: &PodRecord) {
+        if record.slots.iter().any(|slot| self.is_slot_hurt(record, slot)) {
+            self.hurt.insert(at);
+        } else {
+            self.hurt.remove(&at);
+        }
+    }
+
+    /// Counts an instance where it lives, for the pods whose placement asks.
+    pub(super) fn count_place(&mut self, at: At, node: &crate::spec::placement::NodeFacts) {
+        let model = self.model.clone();
+        let name = &model.pods()[at.pod as usize].name;
+        for (pod, census) in model.pods().iter().zip(&mut self.census) {
+            let Some(rule) = &pod.placement else { continue };
+            if pod.name == *name {
+                for field in rule.fields() {
+                    if let Some(value) = node.value(&field) {
+                        Arc::make_mut(census).add(&field, value);
+                    }
+                }
+            }
+            if rule.pods().contains(name) {
+                Arc::make_mut(census).add_host(name, &node.name);
+            }
+        }
+    }
+
+    /// Gives every step of a run that some instance has a record of its status.
+    pub(super) fn index_run(&self, record: Arc<RunRecord>, layout: Arc<PlanLayout>) -> Run {
+        let mut run = Run { progress: PlanProgress::new(&layout), record, layout };
+        let layout = run.layout.clone();
+        run.progress.set_interrupted(&layout, run.record.mark.interrupted);
+        let record = run.record.clone();
+        for (&phase, mark) in &record.phases {
+            run.progress.set_phase_interrupted(&layout, phase, mark.interrupted);
+        }
+        for (&phase, canary) in &record.canaries {
+            run.progress.set_canary(&layout, phase, Some(canary.clone()));
+        }
+        for (phase, of) in (0..).zip(&layout.phases) {
+            let untouched = record.mark == Mark { interrupted: record.mark.interrupted, ..Mark::default() }
+                && !record.phases.contains_key(&phase)
+                && !record.canaries.contains_key(&phase);
+            for (index, instance) in (0..).zip(&self.pods[of.pod as usize]) {
+                // Nothing speaks of the instance: its steps are PENDING, as they begin.
+                if untouched && instance.record.is_none() {
+                    continue;
+                }
+                let at = At { pod: of.pod, index };
+                for step in of.steps_of(index) {
+                    let status = self.step_status(&run, at, StepRef { run: record.number, phase, step });
+                    run.progress.set_step(&layout, phase, step, status);
+                }
+            }
+        }
+        run
+    }
+
+    /// The name of a step (C§2.5).
+    pub(super) fn step_name(&self, layout: &PhaseLayout, step: u32) -> String {
+        let tasks: Vec<&str> = layout
+            .tasks(step)
+            .iter()
+            .map(|&task| self.task_model(layout.pod, task).name.as_str())
+            .collect();
+        let instance = self.model.instance_name(layout.pod, layout.steps[step as usize].instance);
+        format!("{instance}:[{}]", tasks.join(", "))
+    }
+
+    /// Whether a run is remembered: it goes on, or is its plan's latest.
+    pub(super) fn remembers(&self, run: Number) -> bool {
+        self.run(run).is_some() || self.ended.contains_key(&run)
+    }
+
+    /// How the latest run of a plan ended, if it did.
+    pub(super) fn ended_run(&self, plan: &PlanName) -> Option<&Arc<RunRecord>> {
+        self.plans.get(plan).and_then(|record| self.ended.get(&record.latest))
+    }
+
+    pub(super) fn goal_of(&self, order: &Order, task: &TaskName) -> Option<(Goal, ContentHash)> {
+        let ordered = order.tasks.iter().find(|ordered| ordered.task == *task)?;
+        Some((self.goal(&ordered.conf)?, ordered.conf))
+    }
+}
+
+/// Whether an occupant has attained its goal by the launch that it is of.
+fn is_up(record: &PodRecord, occupant: &Occupant) -> bool {
+    let reached = record.task(&occupant.task).and_then(|task| task.reached);
+    reached.is_some_and(|reached| reached.launch >= occupant.launch)
+}
+
+/// Whether an ended run was complete.
+pub(super) fn is_complete(record: &RunRecord) -> bool {
+    record.outcome == Some(Outcome::Complete)
+}

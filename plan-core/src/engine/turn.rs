@@ -1,0 +1,343 @@
+//! One input, run to completion: what it changes is collected here, and leaves as [`Effects`].
+//!
+//! Invariant: a record that changed is written in the same turn, once; an index is up to date when the turn
+//! ends.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::plan::{Changed, Status};
+use crate::spec::InstanceName;
+
+use super::digest::Digest;
+use super::effects::{Effects, Event, Write};
+use super::record::{
+    ClockRecord, EndedRun, Number, Outcome, PlanRecord, PodRecord, Record, RunRecord, StepRef,
+};
+use super::session::{Item, Session, Stage};
+use super::state::{At, State};
+use super::time::{Time, Wall};
+
+/// So many steps and instances are considered with one input; then a wake is asked for at once.
+const MOST_CONSIDERED: usize = 64;
+
+/// What one input is worked off with.
+pub(super) struct Turn<'a> {
+    pub(super) now: Time,
+    pub(super) wall: Wall,
+    pub(super) clock: &'a mut ClockRecord,
+    pub(super) state: &'a mut State,
+    pub(super) session: &'a mut Session,
+    pub(super) digest: &'a mut Digest,
+    pub(super) effects: Effects,
+    /// Instances whose records changed.
+    pub(super) changed: Vec<At>,
+    /// Runs whose plans became complete.
+    pub(super) completed: Vec<Number>,
+}
+
+impl Turn<'_> {
+    /// The next number.
+    pub(super) fn number(&mut self) -> Number {
+        self.clock.seq += 1;
+        self.clock.seq
+    }
+
+    /// An instance's record, to be changed.
+    pub(super) fn record_mut(&mut self, at: At) -> &mut PodRecord {
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        if !instance.dirty {
+            instance.dirty = true;
+            self.changed.push(at);
+        }
+        Arc::make_mut(instance.record.get_or_insert_default())
+    }
+
+    pub(super) fn name(&self, at: At) -> InstanceName {
+        self.state.name(at)
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.effects.events.push(event);
+    }
+
+    /// Writes a record that is not an instance's.
+    pub(super) fn put(&mut self, old: Option<Digest>, record: Record, new: Digest) {
+        self.digest.replace(old.unwrap_or_default(), new);
+        self.effects.writes.push(Write::Put(record));
+    }
+
+    /// Changes the record of a run that goes on.
+    pub(super) fn change_run(&mut self, number: Number, change: impl FnOnce(&mut RunRecord)) {
+        let Some(run) = self.state.run_mut(number) else { return };
+        let old = Digest::of(&*run.record);
+        change(Arc::make_mut(&mut run.record));
+        let (record, new) = (run.record.clone(), Digest::of(&*run.record));
+        self.put(Some(old), Record::Run(record), new);
+    }
+
+    /// Changes what is remembered of a plan's runs.
+    pub(super) fn change_plan(&mut self, plan: &crate::spec::PlanName, change: impl FnOnce(&mut PlanRecord)) {
+        let old = self.state.plans.get(plan).map(|record| Digest::of(&(plan, &**record)));
+        let record = self
+            .state
+            .plans
+            .entry(plan.clone())
+            .or_insert_with(|| Arc::new(PlanRecord { latest: 0, ended: Vec::new() }));
+        change(Arc::make_mut(record));
+        let record = record.clone();
+        let new = Digest::of(&(plan, &*record));
+        self.put(old, Record::Plan(plan.clone(), record), new);
+    }
+
+    /// Derives anew what an instance's record says: the statuses of the steps that speak of it, and whether
+    /// recovery has something to do.
+    pub(super) fn touch(&mut self, at: At) {
+        for nth in 0..self.state.active.len() {
+            let run = &self.state.active[nth];
+            let (number, layout) = (run.number(), run.layout.clone());
+            for &phase in &layout.of_pod[at.pod as usize] {
+                for step in layout.phases[phase as usize].steps_of(at.index) {
+                    self.derive_step(nth, at, StepRef { run: number, phase, step });
+                }
+            }
+        }
+        if let Some(record) = self.state.instance(at).record.clone() {
+            self.state.index_hurt(at, &record);
+        }
+        if self.state.hurt.contains(&at) {
+            self.session.agenda.items.insert(Item::Recovery(at));
+        }
+    }
+
+    /// Derives a step's status, and tells its parents and its successors.
+    pub(super) fn derive_step(&mut self, nth: usize, at: At, step: StepRef) {
+        let run = &self.state.active[nth];
+        let status = self.state.step_status(run, at, step);
+        let run = &mut self.state.active[nth];
+        let layout = run.layout.clone();
+        let held = run.progress.phase(step.phase).is_held();
+        let changed = run.progress.set_step(&layout, step.phase, step.step, status);
+        let released = held && !run.progress.phase(step.phase).is_held();
+        if status == Status::Pending {
+            self.session.agenda.items.insert(Item::Step(step));
+        }
+        self.follow_up(nth, step, changed, released);
+    }
+
+    /// What a changed status lets others do.
+    fn follow_up(&mut self, nth: usize, step: StepRef, changed: Changed, released: bool) {
+        let Changed { step: (old, new), phase: (old_phase, new_phase), plan: (old_plan, new_plan) } = changed;
+        if old != new {
+            self.event(Event::Step { step, change: (old, new) });
+        }
+        if old_phase != new_phase {
+            let change = (old_phase, new_phase);
+            self.event(Event::Phase { run: step.run, phase: step.phase, change });
+        }
+        if old_plan != new_plan {
+            self.event(Event::Plan { run: step.run, change: (old_plan, new_plan) });
+            if new_plan == Status::Complete {
+                self.completed.push(step.run);
+            }
+        }
+        if old != new && new == Status::Complete {
+            self.consider_after(nth, step);
+        }
+        let opened = (old_phase == Status::Complete) != (new_phase == Status::Complete) || released;
+        if opened {
+            self.consider_phases_after(nth, step.phase);
+        }
+        // A step that became incomplete again closes others, whose broken members recovery takes over.
+        if old == Status::Complete && new != old {
+            self.consider_hurt();
+        }
+    }
+
+    /// The steps that a completed one may have let go on.
+    fn consider_after(&mut self, nth: usize, step: StepRef) {
+        let run = &self.state.active[nth];
+        let layout = run.phase(step.phase);
+        let items = &mut self.session.agenda.items;
+        if layout.is_serial() {
+            if let Some(first) = run.progress.phase(step.phase).first_incomplete() {
+                items.insert(Item::Step(StepRef { step: first, ..step }));
+            }
+            return;
+        }
+        let at = layout.steps[step.step as usize];
+        let group = &layout.groups[at.group as usize];
+        for &after in &group.own_feeds {
+            if let Some(next) = layout.step_in_group(at.instance, after) {
+                items.insert(Item::Step(StepRef { step: next, ..step }));
+            }
+        }
+        if !group.whole_feeds.is_empty() {
+            self.session.agenda.sweeps.insert((step.run, step.phase), 0);
+        }
+    }
+
+    /// The phases that a completed one may have let go on.
+    fn consider_phases_after(&mut self, nth: usize, phase: u32) {
+        let run = &self.state.active[nth];
+        let number = run.number();
+        let next = match run.layout.strategy {
+            crate::spec::PlanStrategy::Serial => run.progress.first_incomplete(),
+            _ => None,
+        };
+        let feeds = run.layout.feeds[phase as usize].iter().copied();
+        let sweeps = feeds.chain(next).chain([phase]);
+        self.session.agenda.sweeps.extend(sweeps.map(|phase| ((number, phase), 0)));
+    }
+
+    /// Whoever has something broken is considered again: who owns it may have changed.
+    pub(super) fn consider_hurt(&mut self) {
+        self.session.agenda.items.extend(self.state.hurt.iter().map(|&at| Item::Recovery(at)));
+    }
+
+    /// Considers what is on the agenda, up to a bound.
+    pub(super) fn work_off_agenda(&mut self) {
+        if self.session.stage == Stage::Fresh || self.session.superseded {
+            return;
+        }
+        for _ in 0..MOST_CONSIDERED {
+            if let Some(item) = self.session.agenda.items.pop_first() {
+                match item {
+                    Item::Recovery(at) => self.consider_recovery(at),
+                    Item::Step(step) => self.consider_step(step),
+                }
+                continue;
+            }
+            let Some((&(run, phase), &from)) = self.session.agenda.sweeps.first_key_value() else { return };
+            match self.next_in_sweep(run, phase, from) {
+                Some((step, Some(next))) => {
+                    self.session.agenda.sweeps.insert((run, phase), next);
+                    self.consider_step(StepRef { run, phase, step });
+                }
+                Some((step, None)) => {
+                    self.session.agenda.sweeps.remove(&(run, phase));
+                    self.consider_step(StepRef { run, phase, step });
+                }
+                None => {
+                    self.session.agenda.sweeps.remove(&(run, phase));
+                }
+            }
+        }
+    }
+
+    /// The next step of a sweep, and where the sweep goes on.
+    fn next_in_sweep(&self, number: Number, phase: u32, from: u32) -> Option<(u32, Option<u32>)> {
+        let run = self.state.run(number)?;
+        let progress = run.progress.phase(phase);
+        if run.progress.blocked(&run.layout, phase).is_some() {
+            return None;
+        }
+        // A canary that was released is not PENDING but at most WAITING before it is considered; and in a
+        // serial phase there is one step only.
+        if let Some(canary) = progress.canary().filter(|canary| canary.is_holding()) {
+            let at = from as usize;
+            let step = canary.steps.get(at).filter(|_| at < canary.released as usize)?;
+            return Some((*step, Some(from + 1)));
+        }
+        if run.phase(phase).is_serial() {
+            return progress.first_incomplete().map(|step| (step, None));
+        }
+        progress.next_pending(from).map(|step| (step, Some(step + 1)))
+    }
+
+    /// Ends the turn: ends the runs that became complete, and makes writes of what changed.
+    pub(super) fn finish(mut self) -> Effects {
+        while let Some(number) = self.completed.pop() {
+            if self.state.run(number).is_some_and(|run| run.progress.status() == Status::Complete) {
+                self.end_run(number, Outcome::Complete);
+            }
+        }
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.sort_unstable();
+        for at in changed {
+            self.write_instance(at);
+        }
+        if !self.effects.writes.is_empty() {
+            self.clock.time = self.now;
+            self.clock.wall = self.wall;
+            self.effects.writes.push(Write::Put(Record::Clock(*self.clock)));
+        }
+        self.effects.wake_at = self.wake_at();
+        self.effects
+    }
+
+    fn write_instance(&mut self, at: At) {
+        let keep: BTreeSet<Number> = {
+            let record = self.state.record(at);
+            let marks = record.map(|record| record.steps.as_slice()).unwrap_or_default();
+            marks.iter().map(|mark| mark.step.run).filter(|&run| self.state.remembers(run)).collect()
+        };
+        let name = self.name(at);
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        instance.dirty = false;
+        let Some(record) = &mut instance.record else { return };
+        if record.steps.iter().any(|mark| !keep.contains(&mark.step.run)) {
+            Arc::make_mut(record).steps.retain(|mark| keep.contains(&mark.step.run));
+        }
+        let new = Digest::of(&(&name, &**record));
+        self.digest.replace(instance.digest, new);
+        instance.digest = new;
+        let known: Vec<Number> = record.orders.iter().map(|order| order.launch).collect();
+        instance.answered.retain(|launch| known.contains(&launch));
+        let record = record.clone();
+        self.effects.writes.push(Write::Put(Record::Pod(name, record)));
+    }
+
+    /// When the engine wants to be woken.
+    fn wake_at(&self) -> Option<Wall> {
+        if self.session.superseded {
+            return None;
+        }
+        if self.session.stage == Stage::Fresh || !self.session.agenda.is_empty() || self.is_starting() {
+            return Some(self.wall);
+        }
+        let delays = self.state.delays.first().map(|(until, _)| *until);
+        let kills = self.session.kills.first();
+        let reconciles = self.session.reconciles.first();
+        let next = [delays, kills, reconciles].into_iter().flatten().min()?;
+        Some(self.wall.after(next.since(self.now)))
+    }
+
+    /// Whether the start of the session goes on without an answer of the backend.
+    fn is_starting(&self) -> bool {
+        matches!(self.session.stage, Stage::Starting(_)) && self.session.asked.is_empty()
+    }
+
+    /// Ends a run.
+    pub(super) fn end_run(&mut self, number: Number, outcome: Outcome) {
+        let now = self.now;
+        self.change_run(number, |run| run.outcome = Some(outcome));
+        let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { return };
+        let run = self.state.active.remove(nth);
+        let plan = run.layout.name.clone();
+        let ended = EndedRun { run: number, begun: run.record.begun, ended: now, outcome };
+        self.change_plan(&plan, |record| {
+            record.ended.retain(|old| old.run != number);
+            record.ended.push(ended);
+            let over = record.ended.len().saturating_sub(PlanRecord::KEPT);
+            record.ended.drain(..over);
+        });
+        self.session.agenda.sweeps.retain(|(run, _), _| *run != number);
+        self.state.ended.insert(number, run.record);
+        self.event(Event::RunEnded { run: number, plan, outcome });
+        if outcome == Outcome::Complete && self.state.service.converging == number && !self.state.service.deployed
+        {
+            self.change_service(|service| service.deployed = true);
+        }
+        self.consider_hurt();
+    }
+
+    /// Changes the service's record.
+    pub(super) fn change_service(&mut self, change: impl FnOnce(&mut super::record::ServiceRecord)) {
+        let old = Digest::of(&*self.state.service);
+        change(Arc::make_mut(&mut self.state.service));
+        let service = self.state.service.clone();
+        let new = Digest::of(&*service);
+        self.put(Some(old), Record::Service(service), new);
+    }
+}

@@ -1,0 +1,330 @@
+//! A plan laid out over the instances of its pods: which steps there are, and what each waits for.
+//!
+//! Invariant: a layout never changes. Steps of one instance stand next to each other, in their order; what
+//! runs is kept in [`super::progress`].
+
+use std::sync::Arc;
+
+use petgraph::graph::DiGraph;
+
+use crate::spec::{
+    Instances, PhaseName, PhaseSpec, PhaseStrategy, PlanName, PlanSpec, PlanStrategy, StepName, Steps,
+};
+
+use super::model::{ModelError, PodModel};
+
+/// A plan, laid out.
+#[derive(Debug, PartialEq)]
+pub struct PlanLayout {
+    /// Its name.
+    pub name: PlanName,
+    /// In which order its phases go.
+    pub strategy: PlanStrategy,
+    /// The phases, as declared.
+    pub phases: Vec<PhaseLayout>,
+    /// For each phase, those that it waits for; empty but under [`PlanStrategy::Dependency`].
+    pub needs: Vec<Vec<u32>>,
+    /// For each phase, those that wait for it.
+    pub feeds: Vec<Vec<u32>>,
+    /// For each pod, the phases over it.
+    pub of_pod: Vec<Vec<u32>>,
+}
+
+/// A phase, laid out.
+#[derive(Debug, PartialEq)]
+pub struct PhaseLayout {
+    /// Its name.
+    pub name: PhaseName,
+    /// Its strategy, as declared.
+    pub strategy: PhaseStrategy,
+    /// The pod, by its place in the specification.
+    pub pod: u32,
+    /// The steps.
+    pub steps: Vec<StepAt>,
+    /// The kinds of steps, as declared.
+    pub groups: Vec<Group>,
+    /// For each instance, its first step; and, at the end, the number of steps.
+    first: Vec<u32>,
+}
+
+/// A step of a phase: of which instance, and of which kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepAt {
+    /// The instance's index.
+    pub instance: u32,
+    /// The kind.
+    pub group: u32,
+}
+
+/// Steps that are declared once and stand for one or all instances.
+#[derive(Debug, PartialEq)]
+pub struct Group {
+    /// Its name, for steps that have one.
+    pub name: Option<StepName>,
+    /// Whether it is one instance's.
+    pub single: bool,
+    /// The tasks launched together, by their place in the pod.
+    pub tasks: Arc<[u32]>,
+    /// The groups whose step of the same instance comes before.
+    pub own_needs: Vec<u32>,
+    /// The groups whose step of the same instance comes after.
+    pub own_feeds: Vec<u32>,
+    /// The groups whose steps all come before.
+    pub whole_needs: Vec<u32>,
+    /// The groups that come after all steps of this one.
+    pub whole_feeds: Vec<u32>,
+    /// How many steps it has.
+    pub len: u32,
+}
+
+impl PhaseLayout {
+    /// The steps of an instance; none if the phase does not speak of it.
+    pub fn steps_of(&self, instance: u32) -> std::ops::Range<u32> {
+        let at = instance as usize;
+        match (self.first.get(at), self.first.get(at + 1)) {
+            (Some(&from), Some(&to)) => from..to,
+            _ => 0..0,
+        }
+    }
+
+    /// The step of an instance that is of a group.
+    pub fn step_in_group(&self, instance: u32, group: u32) -> Option<u32> {
+        self.steps_of(instance).find(|&step| self.steps[step as usize].group == group)
+    }
+
+    /// The tasks that a step launches, by their place in the pod.
+    pub fn tasks(&self, step: u32) -> &Arc<[u32]> {
+        &self.groups[self.steps[step as usize].group as usize].tasks
+    }
+
+    /// Whether the phase's steps go one after the other.
+    pub fn is_serial(&self) -> bool {
+        matches!(self.strategy, PhaseStrategy::Serial | PhaseStrategy::SerialCanary)
+    }
+
+    /// Whether the first steps wait for an operator.
+    pub fn is_canary(&self) -> bool {
+        matches!(self.strategy, PhaseStrategy::SerialCanary | PhaseStrategy::ParallelCanary)
+    }
+}
+
+impl PlanLayout {
+    /// How many steps the plan has.
+    pub fn len(&self) -> usize {
+        self.phases.iter().map(|phase| phase.steps.len()).sum()
+    }
+
+    /// Whether the plan has no step.
+    pub fn is_empty(&self) -> bool {
+        self.phases.iter().all(|phase| phase.steps.is_empty())
+    }
+
+    pub(super) fn new(name: &PlanName, spec: &PlanSpec, pods: &[PodModel]) -> Result<Self, ModelError> {
+        let phases = spec
+            .phases
+            .iter()
+            .map(|(phase, declared)| PhaseLayout::new(name, phase, declared, pods))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut needs = vec![Vec::new(); phases.len()];
+        let mut feeds = vec![Vec::new(); phases.len()];
+        let mut graph = DiGraph::<(), ()>::new();
+        let nodes: Vec<_> = phases.iter().map(|_| graph.add_node(())).collect();
+        for (phase, declared) in spec.phases.values().enumerate() {
+            for dependency in &declared.depends_on {
+                let before = spec.phases.get_index_of(dependency).ok_or_else(|| ModelError::UnknownPhase {
+                    plan: name.clone(),
+                    phase: dependency.clone(),
+                })?;
+                if !needs[phase].contains(&index(before)) {
+                    needs[phase].push(index(before));
+                    feeds[before].push(index(phase));
+                    graph.add_edge(nodes[before], nodes[phase], ());
+                }
+            }
+        }
+        refuse_cycle(&graph, |i| phases[i].name.to_string(), || format!("plan `{name}`"))?;
+        let mut of_pod = vec![Vec::new(); pods.len()];
+        for (at, phase) in phases.iter().enumerate() {
+            of_pod[phase.pod as usize].push(index(at));
+        }
+        Ok(Self { name: name.clone(), strategy: spec.strategy, phases, needs, feeds, of_pod })
+    }
+}
+
+impl PhaseLayout {
+    fn new(
+        plan: &PlanName,
+        name: &PhaseName,
+        spec: &PhaseSpec,
+        pods: &[PodModel],
+    ) -> Result<Self, ModelError> {
+        let unknown_pod = || ModelError::UnknownPod { phase: name.clone(), pod: spec.pod.clone() };
+        let at = pods.iter().position(|pod| pod.name == spec.pod).ok_or_else(unknown_pod)?;
+        let pod = &pods[at];
+        let mut builder = Builder { phase: name, pod, groups: Vec::new(), of_instance: Vec::new() };
+        match &spec.steps {
+            Steps::AllTasks => {
+                let tasks = (0..index(pod.tasks.len())).collect();
+                let group = builder.group(None, false, tasks);
+                builder.of_instance = vec![vec![group]; pod.count as usize];
+            }
+            Steps::Lists(entries) => builder.lists(entries, spec.strategy)?,
+            Steps::Named(steps) => builder.named(steps, plan)?,
+        }
+        let Builder { mut groups, of_instance, .. } = builder;
+        let mut steps = Vec::with_capacity(of_instance.iter().map(Vec::len).sum());
+        let mut first = Vec::with_capacity(of_instance.len() + 1);
+        for (instance, of) in of_instance.iter().enumerate() {
+            first.push(index(steps.len()));
+            for &group in of {
+                groups[group as usize].len += 1;
+                steps.push(StepAt { instance: index(instance), group });
+            }
+        }
+        first.push(index(steps.len()));
+        Ok(Self { name: name.clone(), strategy: spec.strategy, pod: index(at), steps, groups, first })
+    }
+}
+
+struct Builder<'a> {
+    phase: &'a PhaseName,
+    pod: &'a PodModel,
+    groups: Vec<Group>,
+    /// For each instance, the groups of its steps, in order.
+    of_instance: Vec<Vec<u32>>,
+}
+
+impl Builder<'_> {
+    fn group(&mut self, name: Option<StepName>, single: bool, tasks: Arc<[u32]>) -> u32 {
+        self.groups.push(Group {
+            name,
+            single,
+            tasks,
+            own_needs: Vec::new(),
+            own_feeds: Vec::new(),
+            whole_needs: Vec::new(),
+            whole_feeds: Vec::new(),
+            len: 0,
+        });
+        index(self.groups.len() - 1)
+    }
+
+    fn tasks(&self, names: &[crate::spec::TaskName]) -> Result<Arc<[u32]>, ModelError> {
+        names
+            .iter()
+            .map(|task| {
+                let at = self.pod.tasks.iter().position(|known| known.name == *task);
+                at.map(index).ok_or_else(|| ModelError::UnknownTask {
+                    phase: self.phase.clone(),
+                    pod: self.pod.name.clone(),
+                    task: task.clone(),
+                })
+            })
+            .collect()
+    }
+
+    /// `- 0: [[a], [b]]`, `- default: [[c]]`: for each instance the lists of its entry, or of the default's.
+    fn lists(
+        &mut self,
+        entries: &[crate::spec::StepLists],
+        strategy: PhaseStrategy,
+    ) -> Result<(), ModelError> {
+        let mut made: Vec<Vec<u32>> = Vec::new();
+        for entry in entries {
+            let mut groups: Vec<u32> = Vec::new();
+            for tasks in &entry.steps {
+                let tasks = self.tasks(tasks)?;
+                let group = self.group(None, entry.instance != Instances::Default, tasks);
+                // The steps of one instance keep their order, also where instances go at once (C§2.4).
+                let chained = matches!(strategy, PhaseStrategy::Parallel | PhaseStrategy::ParallelCanary);
+                if let (true, Some(&before)) = (chained, groups.last()) {
+                    self.groups[group as usize].own_needs.push(before);
+                    self.groups[before as usize].own_feeds.push(group);
+                }
+                groups.push(group);
+            }
+            made.push(groups);
+        }
+        let default = entries.iter().position(|entry| entry.instance == Instances::Default);
+        self.of_instance = (0..self.pod.count)
+            .map(|instance| {
+                let own = entries.iter().position(|entry| entry.instance == Instances::Index(instance));
+                let entry = own.or(default).ok_or_else(|| ModelError::MissingEntry {
+                    phase: self.phase.clone(),
+                    instance,
+                })?;
+                Ok(made[entry].clone())
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Named steps. A step for all instances that depends on another for all instances waits for that of its
+    /// own instance; every other dependency is on all steps of the name.
+    fn named(&mut self, steps: &[crate::spec::NamedStep], plan: &PlanName) -> Result<(), ModelError> {
+        self.of_instance = vec![Vec::new(); self.pod.count as usize];
+        for step in steps {
+            let tasks = self.tasks(&step.tasks)?;
+            let single = step.instance != Instances::Default;
+            let group = self.group(Some(step.name.clone()), single, tasks);
+            match step.instance {
+                Instances::Default => self.of_instance.iter_mut().for_each(|of| of.push(group)),
+                Instances::Index(instance) => {
+                    let missing = || ModelError::NoInstance { phase: self.phase.clone(), instance };
+                    self.of_instance.get_mut(instance as usize).ok_or_else(missing)?.push(group);
+                }
+            }
+        }
+        let mut graph = DiGraph::<(), ()>::new();
+        let nodes: Vec<_> = steps.iter().map(|_| graph.add_node(())).collect();
+        for (after, step) in steps.iter().enumerate() {
+            for dependency in &step.depends_on {
+                let before = steps.iter().position(|other| other.name == *dependency).ok_or_else(|| {
+                    ModelError::UnknownStep { phase: self.phase.clone(), step: dependency.clone() }
+                })?;
+                graph.update_edge(nodes[before], nodes[after], ());
+                let own = !self.groups[before].single && !self.groups[after].single;
+                let (needs, feeds) = if own {
+                    (&mut self.groups[after].own_needs, index(before))
+                } else {
+                    (&mut self.groups[after].whole_needs, index(before))
+                };
+                if !needs.contains(&feeds) {
+                    needs.push(feeds);
+                    let before = &mut self.groups[before];
+                    if own { &mut before.own_feeds } else { &mut before.whole_feeds }.push(index(after));
+                }
+            }
+        }
+        refuse_cycle(
+            &graph,
+            |i| steps[i].name.to_string(),
+            || format!("phase `{}` of plan `{plan}`", self.phase),
+        )
+    }
+}
+
+/// Refuses a graph with a cycle, with all members of the first one found, in declared order.
+fn refuse_cycle(
+    graph: &DiGraph<(), ()>,
+    name: impl Fn(usize) -> String,
+    place: impl FnOnce() -> String,
+) -> Result<(), ModelError> {
+    let cycles = petgraph::algo::tarjan_scc(graph);
+    let cycle = cycles.into_iter().find(|members| {
+        members.len() > 1 || members.iter().any(|&node| graph.find_edge(node, node).is_some())
+    });
+    match cycle {
+        None => Ok(()),
+        Some(mut members) => {
+            members.sort();
+            let members = members.into_iter().map(|node| name(node.index())).collect();
+            Err(ModelError::Cycle { place: place(), members })
+        }
+    }
+}
+
+/// Positions are kept in 32 bits: a plan of 2^32 steps would not fit into memory.
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,12 @@
+//! Plans: what a specification's plans look like laid out over instances, and how far one is. Nothing here
+//! knows of tasks that run; the engine gives steps their statuses.
+pub mod bits;
+pub mod layout;
+pub mod model;
+pub mod progress;
+pub mod status;
+
+pub use layout::{Group, PhaseLayout, PlanLayout, StepAt};
+pub use model::{ContentHash, Demand, Model, ModelError, PodModel, TaskConfig, TaskModel};
+pub use progress::{Blocked, Canary, Changed, PhaseProgress, PlanProgress};
+pub use status::{Counts, Status, aggregate};

@@ -1,0 +1,417 @@
+//! A specification compiled: configurations hashed, plans laid out.
+//!
+//! Invariant: a model follows from its specification alone, and never changes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::spec::{
+    ExternalVolume, Goal, HostVolume, InstanceName, IpcMode, Megabytes, Network, PhaseName, PlacementRule,
+    PlanName, PodName, PodSpec, RLimit, RLimitName, ResourceSet, ResourceSetName, Seccomp, Secret,
+    ServiceSpec, StepName, TaskName, TaskSpec, Volume,
+};
+
+use super::layout::PlanLayout;
+
+/// A specification, compiled.
+#[derive(Debug)]
+pub struct Model {
+    spec: ServiceSpec,
+    hash: ContentHash,
+    pods: Vec<PodModel>,
+    plans: IndexMap<PlanName, Arc<PlanLayout>>,
+}
+
+/// A pod, compiled.
+#[derive(Debug)]
+pub struct PodModel {
+    /// Its name.
+    pub name: PodName,
+    /// How many instances.
+    pub count: u32,
+    /// The tasks, as declared.
+    pub tasks: Vec<TaskModel>,
+    /// Where instances may go.
+    pub placement: Option<Arc<PlacementRule>>,
+    /// What a whole instance needs: asked for at its first launch (C§4.5).
+    pub footprint: Arc<[Demand]>,
+    /// The pod's own volumes.
+    pub volumes: Arc<[Volume]>,
+}
+
+/// A task, compiled.
+#[derive(Debug)]
+pub struct TaskModel {
+    /// Its name.
+    pub name: TaskName,
+    /// What it is for.
+    pub goal: Goal,
+    /// Its resource set.
+    pub set: ResourceSetName,
+    /// The hash of its configuration.
+    pub conf: ContentHash,
+    /// Its configuration.
+    pub config: Arc<TaskConfig>,
+    /// What a launch of it needs, once its instance has a place.
+    pub demand: Arc<[Demand]>,
+}
+
+/// A resource set that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Demand {
+    /// Its name in the pod.
+    pub set: ResourceSetName,
+    /// What is in it.
+    pub resources: Arc<ResourceSet>,
+}
+
+/// Everything that decides how a task runs, and nothing that is chosen at its launch (engine.md §3). Two
+/// equal configurations have equal hashes; a task is relaunched when its hash changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TaskConfig {
+    /// The pod that it belongs to.
+    pub pod: PodName,
+    /// The task.
+    pub task: TaskName,
+    /// The task's own part.
+    pub spec: TaskSpec,
+    /// Its resource set.
+    pub resources: Arc<ResourceSet>,
+    /// What of the pod a launch carries.
+    pub carried: Arc<Carried>,
+}
+
+/// What of a pod each launch of its tasks carries.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+#[expect(missing_docs, reason = "each field is the one of the same name in `PodSpec` or `SchedulerSpec`")]
+pub struct Carried {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub networks: IndexMap<String, Network>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub rlimits: IndexMap<RLimitName, RLimit>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uris: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub host_volumes: IndexMap<String, HostVolume>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub external_volumes: IndexMap<String, ExternalVolume>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub secrets: IndexMap<String, Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pre_reserved_role: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub share_pid_namespace: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seccomp: Option<Seccomp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipc_mode: Option<IpcMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shm_size: Option<Megabytes>,
+}
+
+/// The address of a value by its content: the first half of its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentHash([u8; 16]);
+
+impl ContentHash {
+    /// The address of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut half = [0; 16];
+        half.copy_from_slice(&Sha256::digest(bytes)[..16]);
+        Self(half)
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text is not 32 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a content hash of 32 hexadecimal digits")]
+pub struct HashError(String);
+
+impl std::str::FromStr for ContentHash {
+    type Err = HashError;
+
+    fn from_str(text: &str) -> Result<Self, HashError> {
+        let wrong = || HashError(text.to_owned());
+        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(wrong());
+        }
+        let whole = u128::from_str_radix(text, 16).map_err(|_| wrong())?;
+        Ok(Self(whole.to_be_bytes()))
+    }
+}
+
+impl Serialize for ContentHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ContentHash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a specification cannot be compiled. The file's reader finds all of these first, with their places.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A task names a resource set that is not there.
+    #[error("task `{task}` of pod `{pod}` names the resource set `{set}`, which the pod does not have")]
+    UnknownSet {
+        /// The pod.
+        pod: PodName,
+        /// The task.
+        task: TaskName,
+        /// The set.
+        set: ResourceSetName,
+    },
+    /// A phase names a pod that is not there.
+    #[error("phase `{phase}` names the pod `{pod}`, which the service does not have")]
+    UnknownPod {
+        /// The phase.
+        phase: PhaseName,
+        /// The pod.
+        pod: PodName,
+    },
+    /// A step names a task that is not there.
+    #[error("a step of phase `{phase}` names the task `{task}`, which pod `{pod}` does not have")]
+    UnknownTask {
+        /// The phase.
+        phase: PhaseName,
+        /// The pod.
+        pod: PodName,
+        /// The task.
+        task: TaskName,
+    },
+    /// A phase depends on one that is not there.
+    #[error("a phase of plan `{plan}` depends on `{phase}`, which the plan does not have")]
+    UnknownPhase {
+        /// The plan.
+        plan: PlanName,
+        /// The phase that is not there.
+        phase: PhaseName,
+    },
+    /// A step depends on one that is not there.
+    #[error("a step of phase `{phase}` depends on `{step}`, which the phase does not have")]
+    UnknownStep {
+        /// The phase.
+        phase: PhaseName,
+        /// The step that is not there.
+        step: StepName,
+    },
+    /// A phase's lists leave an instance out.
+    #[error("phase `{phase}` has no steps for instance {instance}, and no `default`")]
+    MissingEntry {
+        /// The phase.
+        phase: PhaseName,
+        /// The instance.
+        instance: u32,
+    },
+    /// A named step is for an instance that is not there.
+    #[error("a step of phase `{phase}` is for instance {instance}, which the pod does not have")]
+    NoInstance {
+        /// The phase.
+        phase: PhaseName,
+        /// The instance.
+        instance: u32,
+    },
+    /// Things wait for each other.
+    #[error("in {place}, these depend on each other: {}", members.join(", "))]
+    Cycle {
+        /// Where.
+        place: String,
+        /// The members of the cycle.
+        members: Vec<String>,
+    },
+}
+
+impl Model {
+    /// Compiles a specification.
+    ///
+    /// # Errors
+    /// It refers to something that it does not have, or things in it depend on each other.
+    pub fn new(spec: ServiceSpec) -> Result<Self, ModelError> {
+        let pods = spec
+            .pods()
+            .iter()
+            .map(|(name, pod)| PodModel::new(name, pod, spec.scheduler().user.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let plans = spec
+            .plans()
+            .iter()
+            .map(|(name, plan)| Ok((name.clone(), Arc::new(PlanLayout::new(name, plan, &pods)?))))
+            .collect::<Result<_, ModelError>>()?;
+        // Declared order is meaning: of pods, tasks, phases. So this is JSON as it comes, not sorted.
+        let hash = ContentHash::of(&serde_json::to_vec(&spec).unwrap_or_default());
+        Ok(Self { spec, hash, pods, plans })
+    }
+
+    /// The specification.
+    pub fn spec(&self) -> &ServiceSpec {
+        &self.spec
+    }
+
+    /// The specification's address.
+    pub fn hash(&self) -> ContentHash {
+        self.hash
+    }
+
+    /// The pods, as declared.
+    pub fn pods(&self) -> &[PodModel] {
+        &self.pods
+    }
+
+    /// A pod's place among the pods.
+    pub fn pod_index(&self, name: &PodName) -> Option<u32> {
+        self.spec.pods().get_index_of(name).and_then(|at| u32::try_from(at).ok())
+    }
+
+    /// The plans, laid out, as declared.
+    pub fn plans(&self) -> &IndexMap<PlanName, Arc<PlanLayout>> {
+        &self.plans
+    }
+
+    /// The name of an instance.
+    pub fn instance_name(&self, pod: u32, index: u32) -> InstanceName {
+        InstanceName::new(self.pods[pod as usize].name.clone(), index)
+    }
+}
+
+// A model follows from its specification.
+impl PartialEq for Model {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+impl Eq for Model {}
+
+impl PodModel {
+    fn new(name: &PodName, pod: &PodSpec, user: Option<&String>) -> Result<Self, ModelError> {
+        let carried = Arc::new(Carried {
+            user: user.cloned(),
+            image: pod.image.clone(),
+            networks: pod.networks.clone(),
+            rlimits: pod.rlimits.clone(),
+            uris: pod.uris.clone(),
+            volumes: pod.volumes.clone(),
+            host_volumes: pod.host_volumes.clone(),
+            external_volumes: pod.external_volumes.clone(),
+            secrets: pod.secrets.clone(),
+            pre_reserved_role: pod.pre_reserved_role.clone(),
+            share_pid_namespace: pod.share_pid_namespace,
+            seccomp: pod.seccomp.clone(),
+            ipc_mode: pod.ipc_mode,
+            shm_size: pod.shm_size,
+        });
+        let footprint: Arc<[Demand]> = pod
+            .resource_sets
+            .iter()
+            .map(|(set, resources)| Demand { set: set.clone(), resources: Arc::new(resources.clone()) })
+            .collect();
+        let tasks = pod
+            .tasks
+            .iter()
+            .map(|(task, spec)| {
+                let unknown =
+                    || ModelError::UnknownSet { pod: name.clone(), task: task.clone(), set: spec.resource_set.clone() };
+                let demand = footprint.iter().find(|d| d.set == spec.resource_set).ok_or_else(unknown)?;
+                let config = TaskConfig {
+                    pod: name.clone(),
+                    task: task.clone(),
+                    spec: spec.clone(),
+                    resources: demand.resources.clone(),
+                    carried: carried.clone(),
+                };
+                Ok(TaskModel {
+                    name: task.clone(),
+                    goal: spec.goal,
+                    set: spec.resource_set.clone(),
+                    conf: config.hash(),
+                    config: Arc::new(config),
+                    demand: Arc::new([demand.clone()]),
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let placement = pod.placement.clone().map(Arc::new);
+        let volumes = pod.volumes.iter().cloned().collect();
+        Ok(Self { name: name.clone(), count: pod.count, tasks, placement, footprint, volumes })
+    }
+
+    /// A task's place among the tasks.
+    pub fn task_index(&self, name: &TaskName) -> Option<usize> {
+        self.tasks.iter().position(|task| task.name == *name)
+    }
+}
+
+impl TaskConfig {
+    /// The address of the configuration, under encoding 1: canonical JSON without fields equal to their
+    /// default.
+    pub fn hash(&self) -> ContentHash {
+        let mut bytes = b"planwright-conf-1\n".to_vec();
+        bytes.extend(canonical(self));
+        ContentHash::of(&bytes)
+    }
+}
+
+/// JSON with the keys of every object sorted, so that the order of an environment does not matter.
+fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
+    // Only maps with keys that are no strings and failing `Serialize` impls cannot be converted; the types
+    // hashed here have neither.
+    let value = serde_json::to_value(value).unwrap_or_default();
+    let mut bytes = Vec::new();
+    write_canonical(&value, &mut bytes);
+    bytes
+}
+
+fn write_canonical(value: &serde_json::Value, to: &mut Vec<u8>) {
+    use serde_json::Value;
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            to.push(b'{');
+            for (key, value) in entries {
+                to.extend(Value::String(key.clone()).to_string().bytes());
+                to.push(b':');
+                write_canonical(value, to);
+                to.push(b',');
+            }
+            to.push(b'}');
+        }
+        Value::Array(items) => {
+            to.push(b'[');
+            for item in items {
+                write_canonical(item, to);
+                to.push(b',');
+            }
+            to.push(b']');
+        }
+        scalar => to.extend(scalar.to_string().bytes()),
+    }
+}

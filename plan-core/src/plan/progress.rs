@@ -1,0 +1,503 @@
+//! How far a plan is: the statuses of its steps, and what follows from them for phases and plan.
+//!
+//! Invariant: everything here is a function of the steps' statuses, the interruptions and the canaries; a
+//! change of one step costs what hangs on that step, not what the plan holds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::PlanStrategy;
+
+use super::bits::BitTree;
+use super::layout::{PhaseLayout, PlanLayout};
+use super::status::{Counts, Status, aggregate};
+
+/// The first steps of a canary phase, each of which waits for an operator. A run's canaries are its first
+/// two steps that are pending at its start (engine.md §5).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Canary {
+    /// The steps, at most two.
+    pub steps: Vec<u32>,
+    /// How many of them were released.
+    pub released: u32,
+}
+
+impl Canary {
+    /// Whether a step still waits to be released.
+    pub fn is_holding(&self) -> bool {
+        (self.released as usize) < self.steps.len()
+    }
+
+    /// Whether this step waits to be released.
+    pub fn holds(&self, step: u32) -> bool {
+        self.steps.iter().position(|&canary| canary == step).is_some_and(|at| at >= self.released as usize)
+    }
+
+    fn released_steps(&self) -> &[u32] {
+        &self.steps[..self.steps.len().min(self.released as usize)]
+    }
+}
+
+/// What a strategy says against a step or a phase. It speaks for itself alone: whether the step could act
+/// otherwise is not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocked {
+    /// It is a canary, or comes after one, and waits to be released.
+    Canary,
+    /// This child comes first.
+    Behind(u32),
+}
+
+/// How far a phase is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseProgress {
+    status: Vec<Status>,
+    counts: Counts,
+    /// The steps that are not COMPLETE.
+    incomplete: BitTree,
+    /// The steps that are PENDING: those that an act may be due for.
+    pending: BitTree,
+    /// By group; empty in a serial phase, where order is position.
+    groups: Vec<GroupProgress>,
+    /// Of the steps that the order allows, where order is not position.
+    allowed: Counts,
+    /// Interrupted by an operator.
+    interrupted: bool,
+    canary: Option<Canary>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct GroupProgress {
+    incomplete: u32,
+    /// Of its steps whose needs within their instance are met.
+    met: Counts,
+}
+
+impl PhaseProgress {
+    /// A phase none of whose steps has begun.
+    pub fn new(layout: &PhaseLayout) -> Self {
+        let len = layout.steps.len();
+        let mut incomplete = BitTree::new(len);
+        let mut counts = Counts::NONE;
+        for step in 0..len {
+            incomplete.insert(step as u32);
+            counts.add(Status::Pending);
+        }
+        let mut groups = Vec::new();
+        let mut allowed = Counts::NONE;
+        if !layout.is_serial() {
+            for group in &layout.groups {
+                let mut met = Counts::NONE;
+                if group.own_needs.is_empty() {
+                    (0..group.len).for_each(|_| met.add(Status::Pending));
+                }
+                groups.push(GroupProgress { incomplete: group.len, met });
+            }
+            let mut progress = Self {
+                status: Vec::new(),
+                counts,
+                incomplete: BitTree::default(),
+                pending: BitTree::default(),
+                groups,
+                allowed,
+                interrupted: false,
+                canary: None,
+            };
+            for group in 0..layout.groups.len() {
+                if progress.is_open(layout, group as u32) {
+                    let met = progress.groups[group].met;
+                    allowed.add_all(&met);
+                }
+            }
+            groups = std::mem::take(&mut progress.groups);
+        }
+        Self {
+            status: vec![Status::Pending; len],
+            counts,
+            pending: incomplete.clone(),
+            incomplete,
+            groups,
+            allowed,
+            interrupted: false,
+            canary: None,
+        }
+    }
+
+    /// A step's status.
+    pub fn step(&self, step: u32) -> Status {
+        self.status[step as usize]
+    }
+
+    /// The steps' statuses.
+    pub fn steps(&self) -> &[Status] {
+        &self.status
+    }
+
+    /// The first step that is PENDING, from `from` on.
+    pub fn next_pending(&self, from: u32) -> Option<u32> {
+        self.pending.next(from)
+    }
+
+    /// The first step that is not COMPLETE.
+    pub fn first_incomplete(&self) -> Option<u32> {
+        self.incomplete.first()
+    }
+
+    /// The canaries, if the phase has any.
+    pub fn canary(&self) -> Option<&Canary> {
+        self.canary.as_ref()
+    }
+
+    /// Whether an operator interrupted the phase.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// Whether the phase takes no further step until an operator says so: it is interrupted, or a canary is
+    /// due to be released and none that was released is still on its way (C§2.4).
+    pub fn is_held(&self) -> bool {
+        self.interrupted
+            || self.canary.as_ref().is_some_and(|canary| {
+                canary.is_holding()
+                    && canary.released_steps().iter().all(|&step| self.step(step) == Status::Complete)
+            })
+    }
+
+    /// What the strategy says against a step that is not complete.
+    pub fn blocked(&self, layout: &PhaseLayout, step: u32) -> Option<Blocked> {
+        if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding())
+            && !canary.released_steps().contains(&step)
+        {
+            return Some(Blocked::Canary);
+        }
+        if layout.is_serial() {
+            return match self.incomplete.first() {
+                Some(first) if first != step => Some(Blocked::Behind(first)),
+                _ => None,
+            };
+        }
+        let at = layout.steps[step as usize];
+        let group = &layout.groups[at.group as usize];
+        let own = group.own_needs.iter().find_map(|&need| {
+            layout.step_in_group(at.instance, need).filter(|&before| self.step(before) != Status::Complete)
+        });
+        let whole = || {
+            let need = group.whole_needs.iter().find(|&&need| self.groups[need as usize].incomplete > 0)?;
+            let steps = 0..layout.steps.len() as u32;
+            steps.into_iter().find(|&other| {
+                layout.steps[other as usize].group == *need && self.step(other) != Status::Complete
+            })
+        };
+        own.or_else(whole).map(Blocked::Behind)
+    }
+
+    /// Whether the strategy allows a step: the word of [`PhaseProgress::blocked`] without its reason, and
+    /// without looking for it.
+    pub fn allows(&self, layout: &PhaseLayout, step: u32) -> bool {
+        if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding())
+            && !canary.released_steps().contains(&step)
+        {
+            return false;
+        }
+        if layout.is_serial() {
+            return self.incomplete.first() == Some(step);
+        }
+        let at = layout.steps[step as usize];
+        self.are_own_needs_met(layout, at.instance, at.group, None) && self.is_open(layout, at.group)
+    }
+
+    fn is_open(&self, layout: &PhaseLayout, group: u32) -> bool {
+        let needs = &layout.groups[group as usize].whole_needs;
+        needs.iter().all(|&need| self.groups[need as usize].incomplete == 0)
+    }
+
+    fn are_own_needs_met(&self, layout: &PhaseLayout, instance: u32, group: u32, but: Option<u32>) -> bool {
+        layout.groups[group as usize].own_needs.iter().filter(|&&need| Some(need) != but).all(|&need| {
+            layout.step_in_group(instance, need).is_none_or(|step| self.step(step) == Status::Complete)
+        })
+    }
+
+    /// Gives a step a status, and says whether it is another than before.
+    pub fn set_step(&mut self, layout: &PhaseLayout, step: u32, new: Status) -> bool {
+        let old = std::mem::replace(&mut self.status[step as usize], new);
+        if old == new {
+            return false;
+        }
+        self.counts.remove(old);
+        self.counts.add(new);
+        self.pending.set(step, new == Status::Pending);
+        let completeness = (old == Status::Complete) != (new == Status::Complete);
+        if completeness {
+            self.incomplete.set(step, new != Status::Complete);
+        }
+        if !layout.is_serial() {
+            self.order_changed(layout, step, old, new, completeness);
+        }
+        true
+    }
+
+    /// What a changed status means for the counts of those that the order allows.
+    fn order_changed(&mut self, layout: &PhaseLayout, step: u32, old: Status, new: Status, completeness: bool) {
+        let at = layout.steps[step as usize];
+        if self.are_own_needs_met(layout, at.instance, at.group, None) {
+            let open = self.is_open(layout, at.group);
+            let met = &mut self.groups[at.group as usize].met;
+            met.remove(old);
+            met.add(new);
+            if open {
+                self.allowed.remove(old);
+                self.allowed.add(new);
+            }
+        }
+        if !completeness {
+            return;
+        }
+        let complete = new == Status::Complete;
+        let group = &layout.groups[at.group as usize];
+        for &after in &group.own_feeds {
+            let Some(next) = layout.step_in_group(at.instance, after) else { continue };
+            if !self.are_own_needs_met(layout, at.instance, after, Some(at.group)) {
+                continue;
+            }
+            let status = self.step(next);
+            let open = self.is_open(layout, after);
+            let met = &mut self.groups[after as usize].met;
+            if complete { met.add(status) } else { met.remove(status) };
+            if open {
+                if complete { self.allowed.add(status) } else { self.allowed.remove(status) };
+            }
+        }
+        let incomplete = &mut self.groups[at.group as usize].incomplete;
+        let was = *incomplete;
+        *incomplete = if complete { was - 1 } else { was + 1 };
+        if was != 0 && *incomplete != 0 {
+            return;
+        }
+        for &after in &group.whole_feeds {
+            let others = &layout.groups[after as usize].whole_needs;
+            if others.iter().all(|&need| need == at.group || self.groups[need as usize].incomplete == 0) {
+                let met = self.groups[after as usize].met;
+                if complete { self.allowed.add_all(&met) } else { self.allowed.remove_all(&met) };
+            }
+        }
+    }
+
+    /// The counts of the steps that the strategy allows.
+    fn allowed(&self, layout: &PhaseLayout) -> Counts {
+        if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding()) {
+            canary.released_steps().iter().map(|&step| self.step(step)).collect()
+        } else if layout.is_serial() {
+            self.incomplete.first().map(|step| self.step(step)).into_iter().collect()
+        } else {
+            self.allowed
+        }
+    }
+
+    fn status(&self, layout: &PhaseLayout) -> Status {
+        aggregate(&self.counts, &self.allowed(layout), self.is_held())
+    }
+}
+
+/// How far a plan is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanProgress {
+    phases: Vec<PhaseProgress>,
+    /// Of each phase.
+    status: Vec<Status>,
+    /// Of each phase: [`PhaseProgress::is_held`].
+    held: Vec<bool>,
+    counts: Counts,
+    incomplete: BitTree,
+    /// How many phases each still waits for; empty but under [`PlanStrategy::Dependency`].
+    unmet: Vec<u32>,
+    /// Of the phases that may go on, where order is not position.
+    allowed: Counts,
+    interrupted: bool,
+    own: Status,
+}
+
+impl PlanProgress {
+    /// A plan none of whose steps has begun.
+    pub fn new(layout: &PlanLayout) -> Self {
+        let phases: Vec<_> = layout.phases.iter().map(PhaseProgress::new).collect();
+        let len = phases.len();
+        let mut progress = Self {
+            phases,
+            status: vec![Status::Pending; len],
+            held: vec![false; len],
+            counts: Counts::NONE,
+            incomplete: BitTree::new(len),
+            unmet: if layout.strategy == PlanStrategy::Dependency {
+                layout.needs.iter().map(|needs| needs.len() as u32).collect()
+            } else {
+                Vec::new()
+            },
+            allowed: Counts::NONE,
+            interrupted: false,
+            own: Status::Pending,
+        };
+        for phase in 0..len {
+            progress.counts.add(Status::Pending);
+            progress.incomplete.insert(phase as u32);
+            if progress.contributes(layout, phase as u32) {
+                progress.allowed.add(Status::Pending);
+            }
+        }
+        for phase in 0..len {
+            progress.phase_changed(layout, phase as u32);
+        }
+        progress.own = progress.derive(layout);
+        progress
+    }
+
+    /// The plan's status.
+    pub fn status(&self) -> Status {
+        self.own
+    }
+
+    /// A phase's status.
+    pub fn phase_status(&self, phase: u32) -> Status {
+        self.status[phase as usize]
+    }
+
+    /// How far a phase is.
+    pub fn phase(&self, phase: u32) -> &PhaseProgress {
+        &self.phases[phase as usize]
+    }
+
+    /// How far the phases are.
+    pub fn phases(&self) -> &[PhaseProgress] {
+        &self.phases
+    }
+
+    /// The first phase that is not COMPLETE.
+    pub fn first_incomplete(&self) -> Option<u32> {
+        self.incomplete.first()
+    }
+
+    /// Whether an operator interrupted the plan.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// Interrupts the plan, or lets it go on.
+    pub fn set_interrupted(&mut self, layout: &PlanLayout, interrupted: bool) {
+        self.interrupted = interrupted;
+        self.own = self.derive(layout);
+    }
+
+    /// Interrupts a phase, or lets it go on.
+    pub fn set_phase_interrupted(&mut self, layout: &PlanLayout, phase: u32, interrupted: bool) {
+        self.phases[phase as usize].interrupted = interrupted;
+        self.phase_changed(layout, phase);
+        self.own = self.derive(layout);
+    }
+
+    /// Gives a phase its canaries, or tells of their release. Statuses of steps do not change by it: a step
+    /// that is held is given [`Status::Waiting`] by the engine, which knows what else it is.
+    pub fn set_canary(&mut self, layout: &PlanLayout, phase: u32, canary: Option<Canary>) {
+        self.phases[phase as usize].canary = canary;
+        self.phase_changed(layout, phase);
+        self.own = self.derive(layout);
+    }
+
+    /// Gives a step a status; says which of it, its phase and the plan changed.
+    pub fn set_step(&mut self, layout: &PlanLayout, phase: u32, step: u32, new: Status) -> Changed {
+        let old = self.phases[phase as usize].step(step);
+        let (old_phase, old_plan) = (self.phase_status(phase), self.own);
+        if self.phases[phase as usize].set_step(&layout.phases[phase as usize], step, new) {
+            self.phase_changed(layout, phase);
+            self.own = self.derive(layout);
+        }
+        Changed {
+            step: (old, new),
+            phase: (old_phase, self.phase_status(phase)),
+            plan: (old_plan, self.own),
+        }
+    }
+
+    /// What the plan's strategy says against a phase that is not complete: the phase that comes first.
+    pub fn blocked(&self, layout: &PlanLayout, phase: u32) -> Option<u32> {
+        match layout.strategy {
+            PlanStrategy::Serial => self.incomplete.first().filter(|&first| first != phase),
+            PlanStrategy::Parallel => None,
+            PlanStrategy::Dependency => {
+                let mut needs = layout.needs[phase as usize].iter().copied();
+                needs.find(|&before| self.phase_status(before) != Status::Complete)
+            }
+        }
+    }
+
+    /// Whether both strategies allow a step, and nothing interrupts it.
+    pub fn allows(&self, layout: &PlanLayout, phase: u32, step: u32) -> bool {
+        !self.interrupted
+            && !self.phase(phase).is_interrupted()
+            && self.blocked(layout, phase).is_none()
+            && self.phase(phase).allows(&layout.phases[phase as usize], step)
+    }
+
+    /// Whether a phase counts among those that the strategy allows, where order is not position.
+    fn contributes(&self, layout: &PlanLayout, phase: u32) -> bool {
+        let at = phase as usize;
+        layout.strategy != PlanStrategy::Serial && !self.held[at] && self.unmet.get(at).is_none_or(|&n| n == 0)
+    }
+
+    /// Brings the plan's counts up to what a phase is now.
+    fn phase_changed(&mut self, layout: &PlanLayout, phase: u32) {
+        let at = phase as usize;
+        let new = self.phases[at].status(&layout.phases[at]);
+        let held = self.phases[at].is_held();
+        let old = self.status[at];
+        if old == new && held == self.held[at] {
+            return;
+        }
+        if self.contributes(layout, phase) {
+            self.allowed.remove(old);
+        }
+        self.status[at] = new;
+        self.held[at] = held;
+        if self.contributes(layout, phase) {
+            self.allowed.add(new);
+        }
+        self.counts.remove(old);
+        self.counts.add(new);
+        let complete = new == Status::Complete;
+        if (old == Status::Complete) == complete {
+            return;
+        }
+        self.incomplete.set(phase, !complete);
+        if self.unmet.is_empty() {
+            return;
+        }
+        for &after in &layout.feeds[at] {
+            let unmet = &mut self.unmet[after as usize];
+            let was_met = *unmet == 0;
+            *unmet = if complete { *unmet - 1 } else { *unmet + 1 };
+            let is_met = *unmet == 0;
+            if was_met != is_met && !self.held[after as usize] {
+                let status = self.status[after as usize];
+                if is_met { self.allowed.add(status) } else { self.allowed.remove(status) };
+            }
+        }
+    }
+
+    fn derive(&self, layout: &PlanLayout) -> Status {
+        let allowed = if layout.strategy == PlanStrategy::Serial {
+            let first = self.incomplete.first().filter(|&phase| !self.held[phase as usize]);
+            first.map(|phase| self.phase_status(phase)).into_iter().collect()
+        } else {
+            self.allowed
+        };
+        aggregate(&self.counts, &allowed, self.interrupted)
+    }
+}
+
+/// What the change of a step's status did: old and new, per level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// The step's.
+    pub step: (Status, Status),
+    /// Its phase's.
+    pub phase: (Status, Status),
+    /// The plan's.
+    pub plan: (Status, Status),
+}
