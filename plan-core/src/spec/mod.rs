@@ -20,7 +20,7 @@ pub mod units;
 
 pub use diagnostic::{Code, Diagnostic, Files, Lines, Position, Severity, Span};
 pub use names::*;
-pub use placement::{Field, Pattern, PlacementRule};
+pub use placement::{Census, Field, Judgement, NodeFacts, Pattern, PlacementError, PlacementRule, Why};
 pub use plan::*;
 pub use pod::*;
 pub use read::{ReadOptions, Reading, Source, read};

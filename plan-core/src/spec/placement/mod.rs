@@ -1,8 +1,27 @@
-//! Where instances may go (C§1.10): rules as types. [`judge`] says whether an instance may go to a node,
-//! and why; [`text`] reads the constraint strings of a file.
+//! Where instances may go (C§1.10): rules as types.
+//!
+//! - `text` reads the constraint strings of a file, `error` says what is wrong with one, and `print` writes
+//!   a rule as one.
+//! - `judge` says whether an instance may go to a node, and why, from the facts and counts in `census`;
+//!   `decimal` says when two numbers are the same value.
 //!
 //! Invariant: a rule is pure data; what it is judged against (the node, where the others are) is handed in.
 
+mod census;
+mod decimal;
+mod error;
+mod judge;
+mod print;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use census::{Census, NodeFacts};
+pub use error::PlacementError;
+pub use judge::{Judgement, Why};
+
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -31,11 +50,11 @@ pub enum PlacementRule {
     /// Not on a node where an instance of this pod is.
     Apart(PodName),
     /// All of these; none is no condition.
-    All(Vec<PlacementRule>),
+    All(Vec<Self>),
     /// At least one of these.
-    Any(Vec<PlacementRule>),
+    Any(Vec<Self>),
     /// Not this.
-    Not(Box<PlacementRule>),
+    Not(Box<Self>),
 }
 
 /// What of a node a rule speaks of.
@@ -52,6 +71,29 @@ pub enum Field {
     Attribute(String),
 }
 
+impl Field {
+    /// The one text that stands for all equal values of the field. Attributes that are numbers are equal
+    /// when they are equal to three decimals (C§1.10); all else is equal as text.
+    fn canonical<'a>(&self, value: &'a str) -> Cow<'a, str> {
+        match self {
+            Self::Attribute(_) => decimal::canonical(value),
+            Self::Hostname | Self::Region | Self::Zone => Cow::Borrowed(value),
+        }
+    }
+}
+
+/// As in a constraint: `hostname`, `@region`, `@zone`, or the attribute's name.
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hostname => "hostname",
+            Self::Region => "@region",
+            Self::Zone => "@zone",
+            Self::Attribute(name) => name,
+        })
+    }
+}
+
 /// A regular expression that must match a whole value.
 #[derive(Clone)]
 pub struct Pattern {
@@ -66,7 +108,11 @@ impl Pattern {
     /// The text is not a regular expression.
     pub fn new(source: impl Into<String>) -> Result<Self, regex::Error> {
         let source = source.into();
-        let compiled = regex::Regex::new(&format!("^(?:{source})$"))?;
+        // Alone first: `a)(?:b` is no pattern, though it would be one inside a group. A pattern that ends
+        // in a comment (`(?x)a # b`) would swallow the end of the group, so it gets a line of its own.
+        regex::Regex::new(&source)?;
+        let compiled = regex::Regex::new(&format!(r"\A(?:{source})\z"))
+            .or_else(|_| regex::Regex::new(&format!("\\A(?:{source}\n)\\z")))?;
         Ok(Self { source, compiled })
     }
 
