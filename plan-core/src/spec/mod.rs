@@ -1,17 +1,29 @@
-//! What a service is, as types. Nothing here knows of plans that run, or of the engine.
+//! What a service is, as types, and how it is read. Nothing here knows of plans that run, or of the engine.
+//!
+//! Down the stairs: a [`template`] is rendered; [`read`](read()) makes it a tree and the tree types;
+//! `check` judges the types by the rules that they cannot hold. Whatever is wrong is a [`Diagnostic`].
+
+mod check;
+mod code;
+pub mod diagnostic;
 pub mod names;
+mod nearest;
 pub mod placement;
 pub mod plan;
 pub mod pod;
+pub mod read;
 pub mod resources;
 pub mod service;
 pub mod task;
+pub mod template;
 pub mod units;
 
+pub use diagnostic::{Code, Diagnostic, Files, Lines, Position, Severity, Span};
 pub use names::*;
 pub use placement::{Census, Field, Judgement, NodeFacts, Pattern, PlacementError, PlacementRule, Why};
 pub use plan::*;
 pub use pod::*;
+pub use read::{ReadOptions, Reading, Source, read};
 pub use resources::*;
 pub use service::*;
 pub use task::*;

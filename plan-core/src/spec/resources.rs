@@ -157,7 +157,9 @@ pub struct VolumePath(String);
 
 /// The text is no volume path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a volume path: one component of letters, digits, `_` and `-`, with no slash and no dot")]
+#[error(
+    "`{0}` is not a volume path: one component of letters, digits, `_` and `-`, with no slash and no dot"
+)]
 pub struct VolumePathError(pub String);
 
 impl VolumePath {

@@ -4,13 +4,18 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::names::{PlanName, PodName, ServiceName};
-use super::plan::PlanSpec;
+use super::check::{Origins, check};
+use super::diagnostic::{Code, Diagnostic, Path};
+use super::names::{PhaseName, PlanName, PodName, ServiceName};
+use super::plan::{PhaseSpec, PlanSpec, PlanStrategy};
 use super::pod::PodSpec;
 
+/// The plan that every service has.
+pub(super) const DEPLOY: &str = "deploy";
+
 /// What a service is and what is done to it: pods of tasks, and plans (C§1.2). Checked, and unchangeable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", try_from = "Parts")]
 pub struct ServiceSpec {
     name: ServiceName,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +47,154 @@ impl SchedulerSpec {
     }
 }
 
+/// What a service is made of, before it is checked.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Parts {
+    pub(super) name: ServiceName,
+    #[serde(default)]
+    pub(super) web_url: Option<String>,
+    #[serde(default)]
+    pub(super) scheduler: SchedulerSpec,
+    pub(super) pods: IndexMap<PodName, PodSpec>,
+    #[serde(default)]
+    pub(super) plans: IndexMap<PlanName, PlanSpec>,
+}
+
+impl Parts {
+    /// The service, and all that is to be said of it; there is none if something of that is an error.
+    pub(super) fn checked(mut self, mut origins: Origins) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
+        if self.plans.is_empty() {
+            origins.generate();
+            self.plans.extend(generated(&self.pods));
+        }
+        let found = check(&self, &origins);
+        let Self { name, web_url, scheduler, pods, plans } = self;
+        let good = !found.iter().any(Diagnostic::is_error);
+        (good.then_some(ServiceSpec { name, web_url, scheduler, pods, plans }), found)
+    }
+}
+
+/// The plan of a service without plans (C§1.11): serial phases, one for each pod, with one step per instance
+/// that launches all of its tasks.
+fn generated(pods: &IndexMap<PodName, PodSpec>) -> Option<(PlanName, PlanSpec)> {
+    // Every pod name is a phase name, and `deploy` is a plan name; the tests below hold them to it.
+    let phase = |pod: &PodName| Some((PhaseName::new(pod.as_str()).ok()?, PhaseSpec::new(pod.clone())));
+    let phases = pods.keys().filter_map(phase).collect();
+    Some((PlanName::new(DEPLOY).ok()?, PlanSpec { strategy: PlanStrategy::Serial, phases }))
+}
+
+impl TryFrom<Parts> for ServiceSpec {
+    type Error = String;
+
+    fn try_from(parts: Parts) -> Result<Self, String> {
+        let (spec, found) = parts.checked(Origins::default());
+        spec.ok_or_else(|| {
+            let errors: Vec<_> = found.iter().filter(|one| one.is_error()).map(ToString::to_string).collect();
+            errors.join("; ")
+        })
+    }
+}
+
+/// Puts a service together in code. [`ServiceBuilder::build`] judges it by the rules that a file is judged by.
+///
+/// ```
+/// use plan_core::spec::{Goal, PodSpec, ResourceSet, ServiceSpec, TaskSpec};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let resources = ResourceSet { cpus: Some("0.1".parse()?), ..ResourceSet::default() };
+/// let pod = PodSpec::new(3)
+///     .resource_set("hello-resources".parse()?, resources)
+///     .task("server".parse()?, TaskSpec::new(Goal::Running, "./serve", "hello-resources".parse()?));
+/// let service = ServiceSpec::builder("hello-world".parse()?).pod("hello".parse()?, pod).build();
+/// assert!(service.is_ok_and(|service| service.plans().contains_key("deploy")));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct ServiceBuilder {
+    name: ServiceName,
+    web_url: Option<String>,
+    scheduler: SchedulerSpec,
+    pods: Vec<(PodName, PodSpec)>,
+    plans: Vec<(PlanName, PlanSpec)>,
+}
+
+impl ServiceBuilder {
+    /// The service with this pod, after those that it has.
+    #[must_use]
+    pub fn pod(mut self, name: PodName, pod: PodSpec) -> Self {
+        self.pods.push((name, pod));
+        self
+    }
+
+    /// The service with this plan, after those that it has. Without any, a `deploy` plan is generated.
+    #[must_use]
+    pub fn plan(mut self, name: PlanName, plan: PlanSpec) -> Self {
+        self.plans.push((name, plan));
+        self
+    }
+
+    /// The service with this scheduler.
+    #[must_use]
+    pub fn scheduler(mut self, scheduler: SchedulerSpec) -> Self {
+        self.scheduler = scheduler;
+        self
+    }
+
+    /// The service with this page.
+    #[must_use]
+    pub fn web_url(mut self, url: impl Into<String>) -> Self {
+        self.web_url = Some(url.into());
+        self
+    }
+
+    /// The service.
+    ///
+    /// # Errors
+    /// All that is wrong with it, warnings included.
+    pub fn build(self) -> Result<ServiceSpec, Vec<Diagnostic>> {
+        let Self { name, web_url, scheduler, pods, plans } = self;
+        let mut twice = Vec::new();
+        let pods = once(pods, "pod", &Path::Root.key("pods"), &mut twice);
+        let plans = once(plans, "plan", &Path::Root.key("plans"), &mut twice);
+        let (spec, mut found) = Parts { name, web_url, scheduler, pods, plans }.checked(Origins::default());
+        found.splice(0..0, twice.iter().cloned());
+        spec.filter(|_| twice.is_empty()).ok_or(found)
+    }
+}
+
+fn once<K: std::hash::Hash + Eq + AsRef<str>, V>(
+    items: Vec<(K, V)>,
+    what: &str,
+    path: &Path<'_>,
+    twice: &mut Vec<Diagnostic>,
+) -> IndexMap<K, V> {
+    let mut map = IndexMap::with_capacity(items.len());
+    for (name, item) in items {
+        if map.contains_key(&name) {
+            let message = format!("the {what} `{}` is added twice", name.as_ref());
+            let problem = Diagnostic::error(Code::DuplicateName, path.key(name.as_ref()), message);
+            twice.push(problem.help("rename one of them"));
+        } else {
+            map.insert(name, item);
+        }
+    }
+    map
+}
+
 impl ServiceSpec {
+    /// Begins a service.
+    pub fn builder(name: ServiceName) -> ServiceBuilder {
+        ServiceBuilder {
+            name,
+            web_url: None,
+            scheduler: SchedulerSpec::default(),
+            pods: Vec::new(),
+            plans: Vec::new(),
+        }
+    }
+
     /// The service's name.
     pub fn name(&self) -> &ServiceName {
         &self.name

@@ -130,9 +130,13 @@ mod tests {
 
     #[test]
     fn shares_are_exact() {
-        for (text, count, shown) in
-            [("0.1", 100, "0.1"), ("1.10", 1100, "1.1"), (".5", 500, "0.5"), ("2", 2000, "2"), ("+1.", 1000, "1")]
-        {
+        for (text, count, shown) in [
+            ("0.1", 100, "0.1"),
+            ("1.10", 1100, "1.1"),
+            (".5", 500, "0.5"),
+            ("2", 2000, "2"),
+            ("+1.", 1000, "1"),
+        ] {
             let share: Thousandths = text.parse().unwrap();
             assert_eq!((share.thousandths(), share.to_string().as_str()), (count, shown), "{text}");
         }

@@ -1,0 +1,191 @@
+//! The rules of a service that its types cannot hold (C§1.2 to C§1.11). Invariant: a file, a builder and a
+//! stored specification are judged by these same rules, in the same words; places are paths, and whoever
+//! has a text finds the lines.
+
+mod graph;
+mod network;
+mod plan;
+mod pod;
+mod resources;
+mod task;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::diagnostic::{Code, Diagnostic, Path};
+use super::names::{PodName, ResourceSetName};
+use super::resources::ResourceSet;
+use super::service::Parts;
+
+/// What the reader of a file knows about where the parts came from. For a builder it is empty.
+#[derive(Debug, Default)]
+pub(super) struct Origins {
+    /// The paths at which the reader has told of an error. What stands there is a stand-in; nothing more is
+    /// said about it.
+    broken: BTreeSet<String>,
+    /// The resource sets that were written inside a task; they are found there.
+    inline: BTreeSet<(PodName, ResourceSetName)>,
+    /// The plan `deploy` was generated; what is wrong with it is wrong with the pods.
+    generated: bool,
+}
+
+impl Origins {
+    pub(super) fn break_at(&mut self, path: &str) {
+        self.broken.insert(path.to_owned());
+    }
+
+    pub(super) fn write_inline(&mut self, pod: PodName, set: ResourceSetName) {
+        self.inline.insert((pod, set));
+    }
+
+    pub(super) fn generate(&mut self) {
+        self.generated = true;
+    }
+
+    /// Whether what a path leads to, or something that it is a part of, is a stand-in.
+    fn is_broken(&self, path: &str) -> bool {
+        if self.broken.is_empty() {
+            return false;
+        }
+        let ends = path.match_indices(['.', '[']).map(|(at, _)| at).chain([path.len()]);
+        ends.into_iter().any(|end| self.broken.contains(&path[..end]))
+    }
+
+    /// Whether something below a path is a stand-in.
+    fn is_broken_below(&self, path: &str) -> bool {
+        let below = self.broken.range(path.to_owned()..).take_while(|broken| broken.starts_with(path));
+        below.into_iter().any(|broken| broken[path.len()..].starts_with(['.', '[']))
+    }
+}
+
+/// All problems of a service.
+pub(super) fn check(parts: &Parts, origins: &Origins) -> Vec<Diagnostic> {
+    let mut checker = Checker { parts, origins, found: Vec::new() };
+    checker.service();
+    checker.found
+}
+
+struct Checker<'a> {
+    parts: &'a Parts,
+    origins: &'a Origins,
+    found: Vec<Diagnostic>,
+}
+
+impl Checker<'_> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if !self.origins.is_broken(&diagnostic.path) {
+            self.found.push(diagnostic);
+        }
+    }
+
+    fn error(&mut self, code: Code, path: &Path<'_>, message: impl Into<String>, help: impl Into<String>) {
+        self.report(Diagnostic::error(code, path, message).help(help));
+    }
+
+    fn is_broken(&self, path: &Path<'_>) -> bool {
+        self.origins.is_broken(&path.to_string())
+    }
+
+    fn service(&mut self) {
+        let root = Path::Root;
+        let parts = self.parts;
+        if let Some(url) = &parts.web_url
+            && !is_uri(url)
+        {
+            let message = format!("`{url}` is not a URL");
+            self.error(Code::WebUrl, &root.key("web-url"), message, "write it as in `https://example.com/`");
+        }
+        let pods = root.key("pods");
+        if parts.pods.is_empty() {
+            self.error(
+                Code::NoPods,
+                &pods,
+                "the service has no pod",
+                "declare a pod: `pods: {<name>: {count: 1, tasks: …}}`",
+            );
+        }
+        for (name, pod) in &parts.pods {
+            self.pod(&pods.key(name.as_str()), name, pod);
+        }
+        self.advertised(&pods);
+        self.prefixes(&pods);
+        self.plans(&root.key("plans"));
+    }
+
+    /// A service's advertised ports are one namespace (C§1.5).
+    fn advertised(&mut self, pods: &Path<'_>) {
+        let mut first: BTreeMap<&str, String> = BTreeMap::new();
+        let mut again: Vec<(String, &str, String)> = Vec::new();
+        for (pod_name, pod) in &self.parts.pods {
+            let pod_path = pods.key(pod_name.as_str());
+            for (set_name, set) in &pod.resource_sets {
+                self.at_set(&pod_path, pod_name, set_name, |_, path| {
+                    for (port, _) in set.ports.iter().filter(|(_, port)| port.advertise) {
+                        let place = path.key("ports").key(port.as_str()).to_string();
+                        if let Some(other) = first.get(port.as_str()) {
+                            again.push((place, port.as_str(), other.clone()));
+                        } else {
+                            first.insert(port.as_str(), place);
+                        }
+                    }
+                });
+            }
+        }
+        // One problem for all, at the first: they are one mistake, and people look for the list.
+        let names: BTreeSet<&str> = again.iter().map(|(_, name, _)| *name).collect();
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
+        if let Some((place, name, other)) = again.first() {
+            let message = format!("the service has advertised ports of the same name: {names}");
+            let help = format!("rename the port; `{name}` is also at {other}");
+            self.report(Diagnostic::error(Code::DuplicateAdvertised, place, message).help(help));
+        }
+    }
+
+    /// Calls with the path at which a resource set is written.
+    fn at_set<R>(
+        &mut self,
+        pod_path: &Path<'_>,
+        pod: &PodName,
+        set: &ResourceSetName,
+        then: impl FnOnce(&mut Self, &Path<'_>) -> R,
+    ) -> R {
+        let inline = self.origins.inline.contains(&(pod.clone(), set.clone()));
+        match set.as_str().strip_suffix(INLINE_SUFFIX).filter(|_| inline) {
+            Some(task) => {
+                let tasks = pod_path.key("tasks");
+                then(self, &tasks.key(task))
+            }
+            None => {
+                let sets = pod_path.key("resource-sets");
+                then(self, &sets.key(set.as_str()))
+            }
+        }
+    }
+}
+
+/// What follows a task's name in the name of its inline resource set (C§1.4).
+pub(super) const INLINE_SUFFIX: &str = "-resource-set";
+
+/// Whether a set holds something besides volumes (C§1.5).
+fn holds_something(set: &ResourceSet) -> bool {
+    set.cpus.is_some() || set.gpus.is_some() || set.memory.is_some() || !set.ports.is_empty()
+}
+
+/// No more is asked than that no character is one that no URI holds: the schemes are the fetcher's matter.
+fn is_uri(text: &str) -> bool {
+    let bad = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '<' | '>' | '"' | '{' | '}' | '|' | '\\' | '^' | '`')
+    };
+    !text.is_empty() && !text.contains(bad)
+}
+
+/// Those that equal an earlier one, each with the index of the first.
+fn repeated<T: Ord>(items: &[T]) -> Vec<(usize, usize)> {
+    let mut first = BTreeMap::new();
+    let again = items.iter().enumerate().filter_map(|(at, item)| {
+        let earlier = *first.entry(item).or_insert(at);
+        (earlier != at).then_some((at, earlier))
+    });
+    again.collect()
+}

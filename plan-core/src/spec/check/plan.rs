@@ -1,0 +1,322 @@
+//! The rules of plans, phases and steps (C§1.11, C§2.6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+
+use super::graph::cycles;
+use super::{Checker, repeated};
+use crate::spec::diagnostic::{Code, Diagnostic, Path};
+use crate::spec::names::{PhaseName, PodName, TaskName};
+use crate::spec::plan::{
+    Instances, NamedStep, PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, StepLists, Steps,
+};
+use crate::spec::pod::PodSpec;
+use crate::spec::service::DEPLOY;
+
+/// A phase's pod, and where they are.
+#[derive(Clone, Copy)]
+struct Over<'a> {
+    pod: &'a PodSpec,
+    pod_name: &'a PodName,
+    /// Whether the pod's count is as it was written.
+    counted: bool,
+    /// Whether its tasks are.
+    tasks_known: bool,
+}
+
+impl Checker<'_> {
+    pub(super) fn plans(&mut self, path: &Path<'_>) {
+        let parts = self.parts;
+        if !parts.plans.contains_key(DEPLOY) {
+            let known: Vec<_> = parts.plans.keys().map(AsRef::as_ref).collect();
+            let message = "there are plans, but no `deploy` plan among them";
+            let problem = Diagnostic::error(Code::NoDeploy, path, message);
+            let help = "call one of them `deploy`, or leave out `plans` and have one made";
+            let mut problem = problem.help(help);
+            problem.nearest = crate::spec::nearest::nearest(DEPLOY, known).map(ToOwned::to_owned);
+            self.report(problem);
+        }
+        for (name, plan) in &parts.plans {
+            self.plan(&path.key(name.as_str()), plan);
+        }
+    }
+
+    fn plan(&mut self, path: &Path<'_>, plan: &PlanSpec) {
+        let phases = path.key("phases");
+        self.phase_dependencies(&phases, plan);
+        for (name, phase) in &plan.phases {
+            self.phase(&phases.key(name.as_str()), phase);
+        }
+    }
+
+    fn phase_dependencies(&mut self, phases: &Path<'_>, plan: &PlanSpec) {
+        for (name, phase) in plan.phases.iter().filter(|(_, phase)| !phase.depends_on.is_empty()) {
+            let at = phases.key(name.as_str());
+            let at = at.key("depends-on");
+            if plan.strategy != PlanStrategy::Dependency {
+                let message = "`depends-on` has no meaning in a plan that is not of `strategy: dependency`";
+                self.error(Code::DependsOnStrategy, &at, message, "write `strategy: dependency` at the plan");
+            }
+            for (index, other) in phase.depends_on.iter().enumerate() {
+                if !plan.phases.contains_key(other) {
+                    let all = plan.phases.keys().map(AsRef::as_ref).filter(|other| *other != name.as_str());
+                    self.unknown_dependency(&at.index(index), "phase", other.as_str(), all);
+                }
+            }
+        }
+        let names: Vec<&str> = plan.phases.keys().map(PhaseName::as_str).collect();
+        let edges: Vec<Vec<&str>> = plan
+            .phases
+            .values()
+            .map(|phase| phase.depends_on.iter().map(PhaseName::as_str).collect())
+            .collect();
+        for members in cycles(&names, &edges) {
+            let at = phases.key(members[0]);
+            self.cycle(&at.key("depends-on"), "phase", &members);
+        }
+    }
+
+    fn phase(&mut self, path: &Path<'_>, phase: &PhaseSpec) {
+        let parts = self.parts;
+        let root = Path::Root;
+        let pods = root.key("pods");
+        let Some((pod_name, pod)) = parts.pods.get_key_value(&phase.pod) else {
+            if !self.is_broken(&pods) {
+                let message = format!("there is no pod `{}`", phase.pod);
+                let problem = Diagnostic::error(Code::UnknownPod, path.key("pod"), message);
+                let mut problem = problem.nearest(phase.pod.as_str(), parts.pods.keys().map(AsRef::as_ref));
+                let all: Vec<&str> = parts.pods.keys().map(AsRef::as_ref).take(8).collect();
+                problem.help.get_or_insert_with(|| format!("the service's pods are: {}", all.join(", ")));
+                self.report(problem);
+            }
+            return;
+        };
+        let pod_path = pods.key(pod_name.as_str());
+        let over = Over {
+            pod,
+            pod_name,
+            counted: !self.is_broken(&pod_path.key("count")),
+            tasks_known: !self.is_broken(&pod_path.key("tasks")),
+        };
+        let steps = path.key("steps");
+        match &phase.steps {
+            Steps::AllTasks => {
+                if phase.strategy == PhaseStrategy::Dependency {
+                    let message = "a phase of `strategy: dependency` needs steps with names";
+                    let help = "write `steps: [{name: …, instance: default, tasks: [[…]], depends-on: []}]`";
+                    self.error(Code::DependsOnStrategy, &steps, message, help.replace("[[…]]", "[…]"));
+                }
+                if pod.count > 0 {
+                    let all: Vec<&TaskName> = pod.tasks.keys().collect();
+                    let tasks = pod_path.key("tasks");
+                    let at = if self.origins.generated { &tasks } else { &steps };
+                    self.together(at, over, &all, true);
+                }
+            }
+            Steps::Lists(lists) => {
+                if phase.strategy == PhaseStrategy::Dependency {
+                    let message = "steps of a phase of `strategy: dependency` need names";
+                    let help = "write each as `{name: …, instance: default, tasks: […], depends-on: […]}`";
+                    self.error(Code::DependsOnStrategy, &steps, message, help);
+                }
+                self.lists(&steps, over, lists);
+            }
+            Steps::Named(named) => {
+                if phase.strategy != PhaseStrategy::Dependency {
+                    let message = "steps with names and `depends-on` have no meaning in a phase that is not of `strategy: dependency`";
+                    self.error(
+                        Code::DependsOnStrategy,
+                        &steps,
+                        message,
+                        "write `strategy: dependency` at the phase",
+                    );
+                }
+                self.named(&steps, over, named);
+            }
+        }
+    }
+
+    fn lists(&mut self, path: &Path<'_>, over: Over<'_>, lists: &[StepLists]) {
+        let mut seen: BTreeMap<Option<u32>, usize> = BTreeMap::new();
+        let mut all_read = true;
+        for (index, entry) in lists.iter().enumerate() {
+            let at = path.index(index);
+            if self.is_broken(&at) {
+                all_read = false;
+                continue;
+            }
+            let (instance, text) = match entry.instance {
+                Instances::Index(index) => (Some(index), index.to_string()),
+                Instances::Default => (None, "default".to_owned()),
+            };
+            let at = at.key(&text);
+            if seen.insert(instance, index).is_some() {
+                let message = format!("the steps of `{text}` are given twice");
+                let help = format!("put all into one entry: `- {text}: [[…], […]]`");
+                self.error(Code::DuplicateInstance, &at, message, help);
+            }
+            if let Some(instance) = instance
+                && instance >= over.pod.count
+                && over.counted
+            {
+                let message = format!(
+                    "the pod `{}` has no instance {instance}, its count is {}: the entry has no effect",
+                    over.pod_name, over.pod.count
+                );
+                let help = "raise the count, or leave the entry out";
+                self.report(Diagnostic::warning(Code::IgnoredEntry, &at, message).help(help));
+            }
+            for (step, tasks) in entry.steps.iter().enumerate() {
+                let tasks: Vec<&TaskName> = tasks.iter().collect();
+                self.together(&at.index(step), over, &tasks, false);
+            }
+        }
+        if !seen.contains_key(&None) && all_read && !self.origins.is_broken_below(&path.to_string()) {
+            let missing = (0..over.pod.count).find(|index| !seen.contains_key(&Some(*index)));
+            if let Some(missing) = missing {
+                let message =
+                    format!("the step entry of instance {missing} is missing, and there is no `default`");
+                let help =
+                    format!("add `- {missing}: [[…]]`, or `- default: [[…]]` for all that have no entry");
+                self.error(Code::MissingInstance, path, message, help);
+            }
+        }
+    }
+
+    fn named(&mut self, path: &Path<'_>, over: Over<'_>, steps: &[NamedStep]) {
+        let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+        let known: BTreeSet<&str> = names.iter().copied().collect();
+        let mut by_name: IndexMap<&str, Vec<&str>> = IndexMap::new();
+        for (index, step) in steps.iter().enumerate() {
+            let at = path.index(index);
+            if self.is_broken(&at) {
+                continue;
+            }
+            if let Instances::Index(instance) = step.instance
+                && instance >= over.pod.count
+                && over.counted
+            {
+                let message = format!(
+                    "the pod `{}` has no instance {instance}, its count is {}",
+                    over.pod_name, over.pod.count
+                );
+                self.error(
+                    Code::InstanceOutOfRange,
+                    &at.key("instance"),
+                    message,
+                    "raise the count, or leave the step out",
+                );
+            }
+            let tasks: Vec<&TaskName> = step.tasks.iter().collect();
+            self.together(&at.key("tasks"), over, &tasks, false);
+            let depends = at.key("depends-on");
+            for (place, other) in step.depends_on.iter().enumerate() {
+                if !known.contains(other.as_str()) {
+                    let all = names.iter().copied().filter(|other| *other != step.name.as_str());
+                    self.unknown_dependency(&depends.index(place), "step", other.as_str(), all);
+                }
+            }
+            let edges = step.depends_on.iter().map(AsRef::as_ref);
+            by_name.entry(step.name.as_str()).or_default().extend(edges);
+        }
+        for (index, earlier) in repeated(&names) {
+            let at = path.index(index);
+            let message = format!("two steps of the phase are called `{}`", names[index]);
+            let help = format!("rename one; the other is entry {earlier} of the list");
+            self.error(Code::DuplicateStep, &at.key("name"), message, help);
+        }
+        let (names, edges): (Vec<&str>, Vec<Vec<&str>>) = by_name.into_iter().unzip();
+        for members in cycles(&names, &edges) {
+            let first = steps.iter().position(|step| step.name.as_str() == members[0]);
+            let at = path.index(first.unwrap_or(0));
+            self.cycle(&at.key("depends-on"), "step", &members);
+        }
+    }
+
+    /// The rules of tasks that one step launches together.
+    fn together(&mut self, path: &Path<'_>, over: Over<'_>, tasks: &[&TaskName], whole_pod: bool) {
+        let at_task = |index: usize| if whole_pod { path.to_string() } else { path.index(index).to_string() };
+        // A pod without tasks has been told of.
+        if tasks.is_empty() && over.tasks_known && !whole_pod {
+            self.error(
+                Code::EmptyStep,
+                path,
+                "the step launches no task",
+                "name a task, or leave the step out",
+            );
+        }
+        let mut sets = BTreeMap::new();
+        let mut prefixes = BTreeMap::new();
+        let mut launched = BTreeSet::new();
+        for (index, name) in tasks.iter().enumerate() {
+            let Some(task) = over.pod.tasks.get(*name) else {
+                if over.tasks_known {
+                    let message = format!(
+                        "the step refers to a task that does not exist: the pod `{}` has no task `{name}`",
+                        over.pod_name
+                    );
+                    let problem = Diagnostic::error(Code::UnknownTask, at_task(index), message);
+                    let all: Vec<&str> = over.pod.tasks.keys().map(AsRef::as_ref).collect();
+                    let mut problem = problem.nearest(name.as_str(), all.iter().copied());
+                    problem.help.get_or_insert_with(|| format!("the pod's tasks are: {}", all.join(", ")));
+                    self.report(problem);
+                }
+                continue;
+            };
+            if !launched.insert(name) {
+                let message = format!("the step launches `{name}` twice");
+                self.report(Diagnostic::error(Code::EmptyStep, at_task(index), message).help("name it once"));
+                continue;
+            }
+            let set = &task.resource_set;
+            if let Some(other) = sets.insert(set, name) {
+                let message = format!(
+                    "the step would launch `{other}` and `{name}` together, and both use the resource set `{set}`"
+                );
+                let help = if whole_pod {
+                    format!(
+                        "launch them one after the other: `steps: [default: [[{other}], [{name}]]]` in a phase of a plan"
+                    )
+                } else {
+                    format!(
+                        "launch them one after the other, as `[{other}], [{name}]`, or give them resource sets of their own"
+                    )
+                };
+                self.report(Diagnostic::error(Code::SharedResourceSet, at_task(index), message).help(help));
+            }
+            if let Some(discovery) = &task.discovery
+                && let Some(other) = prefixes.insert(discovery.prefix.as_str(), name)
+            {
+                let message = format!(
+                    "the step would launch `{other}` and `{name}` together, and both have the discovery prefix `{}`",
+                    discovery.prefix
+                );
+                let help = "launch them one after the other, or give them prefixes of their own";
+                self.report(Diagnostic::error(Code::SharedPrefix, at_task(index), message).help(help));
+            }
+        }
+    }
+
+    fn unknown_dependency<'a>(
+        &mut self,
+        path: &Path<'_>,
+        what: &str,
+        name: &str,
+        all: impl Iterator<Item = &'a str>,
+    ) {
+        let problem =
+            Diagnostic::error(Code::UnknownDependency, path, format!("there is no {what} `{name}`"));
+        let mut problem = problem.nearest(name, all);
+        problem.help.get_or_insert_with(|| format!("name a {what} that stands beside this one"));
+        self.report(problem);
+    }
+
+    fn cycle(&mut self, path: &Path<'_>, what: &str, members: &[&str]) {
+        let message = match members {
+            [one] => format!("the {what} `{one}` depends on itself"),
+            many => format!("these {what}s depend on each other in a cycle: `{}`", many.join("`, `")),
+        };
+        self.error(Code::Cycle, path, message, "leave out one of their `depends-on`");
+    }
+}

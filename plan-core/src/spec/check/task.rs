@@ -1,0 +1,147 @@
+//! The rules of a task (C§1.4, C§1.6, C§1.7).
+
+use std::collections::BTreeMap;
+
+use super::{Checker, repeated};
+use crate::spec::diagnostic::{Code, Diagnostic, Path};
+use crate::spec::names::PodName;
+use crate::spec::pod::{IpcMode, PodSpec};
+use crate::spec::task::TaskSpec;
+use crate::spec::units::Seconds;
+
+const MAX_KILL_GRACE_PERIOD: Seconds = Seconds(3600);
+
+impl Checker<'_> {
+    pub(super) fn task(&mut self, path: &Path<'_>, pod_path: &Path<'_>, pod: &PodSpec, task: &TaskSpec) {
+        if !pod.resource_sets.contains_key(&task.resource_set)
+            && !self.is_broken(&pod_path.key("resource-sets"))
+        {
+            let message = format!("the pod has no resource set `{}`", task.resource_set);
+            let sets = pod.resource_sets.keys().map(AsRef::as_ref);
+            let problem = Diagnostic::error(Code::UnknownResourceSet, path.key("resource-set"), message);
+            let mut problem = problem.nearest(task.resource_set.as_str(), sets);
+            problem.help.get_or_insert_with(|| {
+                "declare it under `resource-sets`, or give the task resources of its own".into()
+            });
+            self.report(problem);
+        }
+        if task.kill_grace_period > MAX_KILL_GRACE_PERIOD {
+            let message =
+                format!("a kill-grace-period of {} is above {MAX_KILL_GRACE_PERIOD}", task.kill_grace_period);
+            self.error(
+                Code::KillGracePeriod,
+                &path.key("kill-grace-period"),
+                message,
+                "write 0 to 3600, in seconds",
+            );
+        }
+        if task.ipc_mode == Some(IpcMode::ShareParent) && task.shm_size.is_some() {
+            self.error(
+                Code::SharedMemory,
+                &path.key("shm-size"),
+                "shm-size does not apply when ipc-mode is SHARE_PARENT",
+                "leave out `shm-size`, or write `ipc-mode: PRIVATE`",
+            );
+        }
+        if let Some(check) = &task.health_check
+            && check.cmd.trim().is_empty()
+        {
+            let help = "give a command that exits with 0 when the task is healthy";
+            self.error(
+                Code::Check,
+                &path.key("health-check").key("cmd"),
+                "the health check has no command",
+                help,
+            );
+        }
+        if let Some(check) = &task.readiness_check
+            && check.cmd.trim().is_empty()
+        {
+            let help = "give a command that exits with 0 when the task is ready";
+            self.error(
+                Code::Check,
+                &path.key("readiness-check").key("cmd"),
+                "the readiness check has no command",
+                help,
+            );
+        }
+        if let Some(discovery) = &task.discovery
+            && discovery.prefix.trim().is_empty()
+        {
+            let help = "give the first part of a DNS name, or leave out `discovery`";
+            self.error(
+                Code::DiscoveryPrefix,
+                &path.key("discovery").key("prefix"),
+                "the discovery prefix is empty",
+                help,
+            );
+        }
+        let encryption = path.key("transport-encryption");
+        for (index, _) in
+            task.transport_encryption.iter().enumerate().filter(|(_, one)| one.name.trim().is_empty())
+        {
+            let help = "name it; its files are called `<name>.crt`, `<name>.key` and so on";
+            self.error(
+                Code::Encryption,
+                &encryption.index(index).key("name"),
+                "the certificate has no name",
+                help,
+            );
+        }
+        self.configs(path, task);
+    }
+
+    fn configs(&mut self, path: &Path<'_>, task: &TaskSpec) {
+        let configs = path.key("configs");
+        let places: Vec<&str> = task.configs.values().map(|config| config.dest.as_str()).collect();
+        let again: BTreeMap<usize, usize> = repeated(&places).into_iter().collect();
+        for (index, (name, config)) in task.configs.iter().enumerate() {
+            let at = configs.key(name);
+            if name.trim().is_empty() {
+                self.error(Code::Config, &at, "the config file has no name", "name it");
+            }
+            if config.template.trim().is_empty() {
+                let help = "name the file that holds the template";
+                self.error(Code::Config, &at.key("template"), "the config file's template has no name", help);
+            }
+            if config.dest.trim().is_empty() {
+                let help = "say where in the sandbox the file goes";
+                self.error(Code::Config, &at.key("dest"), "the config file has no place to go", help);
+            } else if again.contains_key(&index) {
+                let message = format!("two config files of the task go to `{}`", config.dest);
+                self.error(Code::Config, &at.key("dest"), message, "give one of them another `dest`");
+            }
+            if config.text.as_deref().is_some_and(|text| text.trim().is_empty()) {
+                let message = format!("the config template `{}` is empty", config.template);
+                self.error(
+                    Code::ConfigFile,
+                    &at.key("template"),
+                    message,
+                    "write something in it, or leave it out",
+                );
+            }
+        }
+    }
+
+    /// A discovery prefix names the instances of one pod (C§1.7).
+    pub(super) fn prefixes(&mut self, pods: &Path<'_>) {
+        let mut owner: BTreeMap<&str, &PodName> = BTreeMap::new();
+        for (pod_name, pod) in &self.parts.pods {
+            for (task_name, task) in &pod.tasks {
+                let Some(discovery) = &task.discovery else { continue };
+                let first = *owner.entry(&discovery.prefix).or_insert(pod_name);
+                if first != pod_name {
+                    let message = format!(
+                        "tasks in different pods cannot share DNS names: `{}` is a prefix in `{first}` too",
+                        discovery.prefix
+                    );
+                    let tasks = pods.key(pod_name.as_str());
+                    let tasks = tasks.key("tasks");
+                    let at = tasks.key(task_name.as_str());
+                    let at = at.key("discovery");
+                    self.error(Code::DiscoveryPrefix, &at.key("prefix"), message, "choose another prefix");
+                }
+            }
+        }
+    }
+}

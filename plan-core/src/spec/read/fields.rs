@@ -1,0 +1,286 @@
+//! Getting typed values out of a tree. Invariant: whatever is wrong is told once, with its place, and
+//! reading goes on with a stand-in, so that a file's problems are all told in one run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use super::tree::{Key, Node, Value};
+use crate::spec::check::Origins;
+use crate::spec::diagnostic::{Code, Diagnostic, Files, Path, Severity, Span};
+use crate::spec::names::NameError;
+
+/// What is gathered while a tree is read.
+pub(super) struct Reader<'a> {
+    pub(super) files: Files<'a>,
+    pub(super) found: Vec<Diagnostic>,
+    pub(super) origins: Origins,
+}
+
+/// The known keys of a mapping.
+pub(super) struct Fields<'t, 'p> {
+    pub(super) path: Path<'p>,
+    /// Where to point when something is missing.
+    pub(super) place: Span,
+    entries: &'t [(Key, Node)],
+}
+
+/// A value with where to point at.
+#[derive(Clone, Copy)]
+pub(super) struct Field<'t> {
+    pub(super) place: Span,
+    pub(super) node: &'t Node,
+}
+
+impl<'t> Field<'t> {
+    fn of(key: &Key, node: &'t Node) -> Self {
+        let place = if matches!(node.value, Value::Scalar(_)) { node.span } else { key.span };
+        Self { place, node }
+    }
+
+    /// The entry of a list.
+    pub(super) fn entry(node: &'t Node) -> Self {
+        Self { place: node.span, node }
+    }
+}
+
+impl<'t> Fields<'t, '_> {
+    /// What a key holds; nothing when it is absent or null.
+    pub(super) fn get(&self, key: &str) -> Option<Field<'t>> {
+        self.raw(key).filter(|field| !matches!(field.node.value, Value::Null))
+    }
+
+    /// What a key holds, null or not.
+    pub(super) fn raw(&self, key: &str) -> Option<Field<'t>> {
+        self.entries.iter().find(|(found, _)| found.text == key).map(|(key, node)| Field::of(key, node))
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(files: Files<'a>) -> Self {
+        Self { files, found: Vec::new(), origins: Origins::default() }
+    }
+
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        if diagnostic.is_error() {
+            self.origins.break_at(&diagnostic.path);
+        }
+        self.found.push(diagnostic);
+    }
+
+    pub(super) fn error(
+        &mut self,
+        code: Code,
+        path: &Path<'_>,
+        place: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.report(Diagnostic::error(code, path, message).span(place).help(help));
+    }
+
+    /// A mapping with known keys; an unknown one is told with this severity. Null is a mapping without keys.
+    pub(super) fn fields<'t, 'p>(
+        &mut self,
+        path: Path<'p>,
+        field: Field<'t>,
+        keys: &[&str],
+        unknown: Severity,
+    ) -> Option<Fields<'t, 'p>> {
+        let entries = self.entries(&path, field)?;
+        for (key, _) in entries.iter().filter(|(key, _)| !keys.contains(&key.text.as_str())) {
+            let at = path.key(&key.text);
+            let ignored = if unknown == Severity::Warning { ", it has no effect" } else { "" };
+            let message = format!("unknown key `{}`{ignored}", key.text);
+            let problem =
+                Diagnostic { severity: unknown, ..Diagnostic::error(Code::UnknownKey, at, message) };
+            let mut problem = problem.span(key.span).nearest(&key.text, keys.iter().copied());
+            problem.help.get_or_insert_with(|| format!("known here are: {}", keys.join(", ")));
+            self.report(problem);
+        }
+        Some(Fields { path, place: field.place, entries })
+    }
+
+    /// A mapping whose keys are names, in declared order; of a key given twice the first counts.
+    pub(super) fn named<'t>(&mut self, path: &Path<'_>, field: Field<'t>) -> Vec<(&'t Key, Field<'t>)> {
+        let entries = self.entries(path, field).unwrap_or_default();
+        let mut seen = BTreeSet::new();
+        let first = entries.iter().filter(|(key, _)| seen.insert(&key.text));
+        first.map(|(key, node)| (key, Field::of(key, node))).collect()
+    }
+
+    fn entries<'t>(&mut self, path: &Path<'_>, field: Field<'t>) -> Option<&'t [(Key, Node)]> {
+        match &field.node.value {
+            Value::Null => Some(&[]),
+            Value::Map(entries) => {
+                self.duplicates(path, entries);
+                Some(entries)
+            }
+            _ => {
+                self.wrong(path, field, "a mapping");
+                None
+            }
+        }
+    }
+
+    fn duplicates(&mut self, path: &Path<'_>, entries: &[(Key, Node)]) {
+        let mut seen = BTreeMap::new();
+        for (key, _) in entries {
+            if let Some(first) = seen.insert(&key.text, key.span) {
+                seen.insert(&key.text, first);
+                let message = format!("duplicate key `{}`", key.text);
+                let problem =
+                    Diagnostic::error(Code::DuplicateKey, path.key(&key.text), message).span(key.span);
+                // What is there counts as read: its own problems are told too.
+                self.found.push(problem.help("leave one of them out, or rename it"));
+            }
+        }
+    }
+
+    /// The entries of a list; null is none.
+    pub(super) fn list<'t>(&mut self, path: &Path<'_>, field: Field<'t>) -> Option<&'t [Node]> {
+        match &field.node.value {
+            Value::Null => Some(&[]),
+            Value::List(nodes) => Some(nodes),
+            _ => {
+                self.wrong(path, field, "a list");
+                None
+            }
+        }
+    }
+
+    pub(super) fn wrong(&mut self, path: &Path<'_>, field: Field<'_>, expected: &str) {
+        let message = format!("expected {expected}, found {}", field.node.kind());
+        let help = match expected {
+            "a mapping" => "write `key: value` lines, indented below it",
+            "a list" => "write `[a, b]`, or lines that begin with `- `, indented below it",
+            _ => "write a single value; a text with `: `, ` #`, `{` or `[` needs quotes",
+        };
+        self.error(Code::WrongType, path, field.place, message, help);
+    }
+
+    /// A required key.
+    pub(super) fn required<'t>(
+        &mut self,
+        fields: &Fields<'t, '_>,
+        key: &str,
+        help: &str,
+    ) -> Option<Field<'t>> {
+        let found = fields.get(key);
+        if found.is_none() {
+            let place = fields.raw(key).map_or(fields.place, |field| field.place);
+            let message = format!("missing required `{key}`");
+            self.error(Code::MissingKey, &fields.path.key(key), place, message, help);
+        }
+        found
+    }
+
+    /// A scalar's text as it was written.
+    pub(super) fn scalar<'t>(&mut self, path: &Path<'_>, field: Field<'t>) -> Option<&'t str> {
+        match &field.node.value {
+            Value::Scalar(text) => Some(text),
+            _ => {
+                self.wrong(path, field, "a single value");
+                None
+            }
+        }
+    }
+
+    /// The text of an optional key.
+    pub(super) fn text(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<String> {
+        let field = fields.get(key)?;
+        self.scalar(&fields.path.key(key), field).map(ToOwned::to_owned)
+    }
+
+    /// The text of a required key.
+    pub(super) fn required_text(&mut self, fields: &Fields<'_, '_>, key: &str, help: &str) -> Option<String> {
+        self.required(fields, key, help)?;
+        self.text(fields, key)
+    }
+
+    /// A key that is true or false; false when absent.
+    pub(super) fn flag(&mut self, fields: &Fields<'_, '_>, key: &str, absent: Flag) -> bool {
+        let absent = absent == Flag::True;
+        let Some(field) = fields.get(key) else { return absent };
+        let at = fields.path.key(key);
+        match self.scalar(&at, field) {
+            Some(text) if text.eq_ignore_ascii_case("true") => true,
+            Some(text) if text.eq_ignore_ascii_case("false") => false,
+            // An empty text is what a template leaves of a variable without a value.
+            Some("") | None => absent,
+            Some(text) => {
+                let message = format!("`{text}` is neither true nor false");
+                self.error(Code::Value, &at, field.place, message, "write `true` or `false`");
+                absent
+            }
+        }
+    }
+
+    /// One of some words.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        path: &Path<'_>,
+        field: Field<'_>,
+        what: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let text = self.scalar(path, field)?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let message = format!("unsupported {what} `{text}`, expected one of: {}", all.join(", "));
+            let problem = Diagnostic::error(Code::Value, path, message).span(field.place);
+            let mut problem = problem.nearest(text, all.iter().copied());
+            problem.help.get_or_insert_with(|| format!("write one of: {}", all.join(", ")));
+            self.report(problem);
+        }
+        found
+    }
+
+    /// A name.
+    pub(super) fn name<T: FromStr<Err = NameError>>(
+        &mut self,
+        path: &Path<'_>,
+        place: Span,
+        text: &str,
+    ) -> Option<T> {
+        match text.parse() {
+            Ok(name) => Some(name),
+            Err(error) => {
+                self.error(Code::Name, path, place, error.to_string(), "choose another name");
+                None
+            }
+        }
+    }
+
+    /// The name that a required key holds.
+    pub(super) fn required_name<T: FromStr<Err = NameError>>(
+        &mut self,
+        fields: &Fields<'_, '_>,
+        key: &str,
+        help: &str,
+    ) -> Option<T> {
+        let field = self.required(fields, key, help)?;
+        let at = fields.path.key(key);
+        let text = self.scalar(&at, field)?;
+        self.name(&at, field.place, text)
+    }
+
+    /// A list of names.
+    pub(super) fn names<T: FromStr<Err = NameError>>(&mut self, path: &Path<'_>, field: Field<'_>) -> Vec<T> {
+        let mut names = Vec::new();
+        for (index, node) in self.list(path, field).unwrap_or_default().iter().enumerate() {
+            let at = path.index(index);
+            let entry = Field::entry(node);
+            let name = self.scalar(&at, entry).and_then(|text| self.name(&at, entry.place, text));
+            names.extend(name);
+        }
+        names
+    }
+}
+
+/// What an absent key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flag {
+    True,
+    False,
+}

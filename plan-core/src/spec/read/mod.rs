@@ -1,0 +1,128 @@
+//! Reading a specification (C§1). Invariant: [`read`] never panics and never stops at the first problem; it
+//! gives a service only if no problem is an error.
+//!
+//! A template is rendered, the text becomes a tree of nodes with places (`tree`), the tree becomes types
+//! (`fields` and the rooms after it), and the types are judged by the rules that a builder's are.
+
+mod fields;
+mod labels;
+mod plan;
+mod pod;
+mod quantity;
+mod resources;
+mod service;
+mod steps;
+mod task;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use super::diagnostic::Files;
+use super::diagnostic::{Diagnostic, Lines, Span};
+use super::service::ServiceSpec;
+use super::template::{Missing, Rendered, render};
+use fields::Reader;
+
+/// A specification as text.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The name that messages give it; nothing is opened.
+    pub file: &'a str,
+    /// The text: a template over [`ReadOptions::env`].
+    pub text: &'a str,
+}
+
+/// What a specification is read with.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadOptions<'a> {
+    /// The values of the template's variables.
+    pub env: &'a BTreeMap<String, String>,
+    /// Whether a variable without a value is an error, and not empty.
+    pub strict_variables: bool,
+    /// The config templates that tasks name.
+    pub files: Files<'a>,
+}
+
+/// What came of reading.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The service; none if one of the problems is an error.
+    pub spec: Option<ServiceSpec>,
+    /// All problems, in the order of their places. Spans are of [`Source::text`].
+    pub diagnostics: Vec<Diagnostic>,
+    /// The text after its variables were filled in.
+    pub rendered: String,
+}
+
+/// Reads a service.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use plan_core::spec::{Files, ReadOptions, Source, read};
+///
+/// let text = "name: hello\npods:\n  web:\n    count: {{COUNT}}\n    tasks:\n      \
+///             server: {goal: RUNING, cmd: ./serve, cpus: 0.1, memory: 32}\n";
+/// let env = BTreeMap::from([("COUNT".to_owned(), "2".to_owned())]);
+/// let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
+/// let reading = read(Source { file: "svc.yml", text }, &options);
+/// assert_eq!(reading.diagnostics[0].path, "pods.web.tasks.server.goal");
+/// assert_eq!(reading.diagnostics[0].nearest.as_deref(), Some("RUNNING"));
+/// ```
+pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
+    let missing = if options.strict_variables { Missing::Refuse } else { Missing::Empty };
+    let mut rendered = render(source.text, options.env, missing);
+    let mut diagnostics = std::mem::take(&mut rendered.diagnostics);
+    let rendered_whole = diagnostics.iter().all(|one| one.code == super::Code::MissingVariable);
+    let mut spec = None;
+    if rendered_whole {
+        let (found, mut problems) = read_rendered(&rendered, options.files);
+        spec = found.filter(|_| diagnostics.is_empty());
+        // What an absent value leaves behind is not a second mistake.
+        if options.strict_variables && !rendered.missing.is_empty() {
+            let lines = Lines::new(source.text);
+            let told: BTreeSet<usize> =
+                rendered.missing.iter().map(|(_, span)| lines.position(span.start).line).collect();
+            problems
+                .retain(|one| !one.span.is_some_and(|span| told.contains(&lines.position(span.start).line)));
+        }
+        diagnostics.append(&mut problems);
+    }
+    diagnostics.sort_by_key(|one| one.span.map_or(0, |span| span.start));
+    Reading { spec, diagnostics, rendered: rendered.text }
+}
+
+fn read_rendered(rendered: &Rendered, files: Files<'_>) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
+    let (spec, mut found) = match tree::parse(&rendered.text) {
+        Ok(tree) => {
+            let mut reader = Reader::new(files);
+            let parts = reader.service(&tree);
+            let Reader { mut found, origins, .. } = reader;
+            let good = !found.iter().any(Diagnostic::is_error);
+            let mut spec = None;
+            if let Some(parts) = parts {
+                let (checked, mut more) = parts.checked(origins);
+                for problem in &mut more {
+                    problem.span = Some(tree.place(&problem.path));
+                }
+                found.append(&mut more);
+                spec = checked.filter(|_| good);
+            }
+            (spec, found)
+        }
+        Err(problem) => (None, vec![*problem]),
+    };
+    for problem in &mut found {
+        if let Some(span) = problem.span {
+            let span = trimmed(&rendered.text, span);
+            problem.variable = rendered.variable(span).map(ToOwned::to_owned);
+            problem.span = Some(rendered.span(span));
+        }
+    }
+    (spec, found)
+}
+
+/// A place without the blanks after it, that the parser counts in.
+fn trimmed(text: &str, span: Span) -> Span {
+    let inside = text.get(span.range()).unwrap_or_default();
+    Span { start: span.start, end: span.start + inside.trim_end().len() }
+}

@@ -1,0 +1,77 @@
+//! Plans and phases (C§1.11), with dependencies between phases.
+
+use indexmap::IndexMap;
+
+use super::fields::{Field, Fields, Reader};
+use crate::spec::diagnostic::{Path, Severity};
+use crate::spec::names::{PhaseName, PlanName, PodName};
+use crate::spec::plan::{PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, Steps};
+
+const PLAN_STRATEGIES: [(&str, PlanStrategy); 3] = [
+    ("serial", PlanStrategy::Serial),
+    ("parallel", PlanStrategy::Parallel),
+    ("dependency", PlanStrategy::Dependency),
+];
+
+const PHASE_STRATEGIES: [(&str, PhaseStrategy); 6] = [
+    ("serial", PhaseStrategy::Serial),
+    ("parallel", PhaseStrategy::Parallel),
+    ("serial-canary", PhaseStrategy::SerialCanary),
+    ("canary", PhaseStrategy::SerialCanary),
+    ("parallel-canary", PhaseStrategy::ParallelCanary),
+    ("dependency", PhaseStrategy::Dependency),
+];
+
+impl Reader<'_> {
+    pub(super) fn plans(&mut self, path: &Path<'_>, field: Field<'_>) -> IndexMap<PlanName, PlanSpec> {
+        let mut plans = IndexMap::new();
+        for (key, field) in self.named(path, field) {
+            let at = path.key(&key.text);
+            if let Some(name) = self.name::<PlanName>(&at, key.span, &key.text) {
+                let plan = self.plan(&at, field);
+                plans.insert(name, plan);
+            }
+        }
+        plans
+    }
+
+    fn plan(&mut self, path: &Path<'_>, field: Field<'_>) -> PlanSpec {
+        let mut plan = PlanSpec { strategy: PlanStrategy::Serial, phases: IndexMap::new() };
+        let Some(fields) = self.fields(*path, field, &["strategy", "phases"], Severity::Error) else {
+            return plan;
+        };
+        plan.strategy = self.strategy(&fields, "plan strategy", &PLAN_STRATEGIES);
+        let help = "declare a phase: `phases: {<name>: {pod: <pod>}}`";
+        let Some(field) = self.required(&fields, "phases", help) else { return plan };
+        let phases = fields.path.key("phases");
+        for (key, field) in self.named(&phases, field) {
+            let at = phases.key(&key.text);
+            let name = self.name::<PhaseName>(&at, key.span, &key.text);
+            let phase = self.phase(&at, field);
+            plan.phases.extend(name.zip(phase));
+        }
+        plan
+    }
+
+    fn phase(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<PhaseSpec> {
+        let keys = ["strategy", "pod", "steps", "depends-on"];
+        let fields = self.fields(*path, field, &keys, Severity::Error)?;
+        let strategy = self.strategy(&fields, "phase strategy", &PHASE_STRATEGIES);
+        let pod = self.required_name::<PodName>(&fields, "pod", "name the pod that the phase is over");
+        let steps = fields.get("steps").map(|field| self.steps(&path.key("steps"), field));
+        let depends_on = fields.get("depends-on").map(|field| self.names(&path.key("depends-on"), field));
+        Some(PhaseSpec {
+            strategy,
+            // The error breaks what stands at `pod`, so that nothing is said of the stand-in.
+            pod: pod.or_else(|| PodName::new("unnamed").ok())?,
+            steps: steps.unwrap_or(Steps::AllTasks),
+            depends_on: depends_on.unwrap_or_default(),
+        })
+    }
+
+    fn strategy<T: Copy + Default>(&mut self, fields: &Fields<'_, '_>, what: &str, words: &[(&str, T)]) -> T {
+        let found = fields.get("strategy");
+        let found = found.and_then(|field| self.choice(&fields.path.key("strategy"), field, what, words));
+        found.unwrap_or_default()
+    }
+}

@@ -1,0 +1,121 @@
+//! Numbers, from their source text. Invariant: no number goes through a float.
+
+use std::num::{NonZeroU16, NonZeroU32};
+
+use super::fields::{Field, Fields, Reader};
+use crate::spec::diagnostic::{Code, Path};
+use crate::spec::units::{Megabytes, PortNumber, QuantityError, Seconds, Thousandths};
+
+impl Reader<'_> {
+    /// A whole number within bounds. `1.0` counts as one, as it always did.
+    pub(super) fn whole(&mut self, path: &Path<'_>, field: Field<'_>, least: i64, most: i64) -> Option<i64> {
+        let text = self.scalar(path, field)?;
+        let trimmed = text.trim();
+        let (number, zeros) = trimmed.split_once('.').unwrap_or((trimmed, ""));
+        let digits = number.strip_prefix(['-', '+']).unwrap_or(number);
+        let is_number = !digits.is_empty()
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && zeros.bytes().all(|b| b == b'0');
+        let (message, help) = match number.parse::<i64>() {
+            Ok(value) if is_number && value < least && least == 0 => {
+                (format!("`{text}` is negative"), format!("write a whole number from {least}"))
+            }
+            Ok(value) if is_number && value < least => {
+                (format!("`{text}` must be at least {least}"), format!("write a whole number from {least}"))
+            }
+            Ok(value) if is_number && value > most => (
+                format!("`{text}` is too large, the most is {most}"),
+                format!("write a whole number up to {most}"),
+            ),
+            Ok(value) if is_number => return Some(value),
+            Err(_) if is_number => {
+                (format!("`{text}` is too large"), "write a number within bounds".to_owned())
+            }
+            _ => (format!("`{}` is not a whole number", short(text)), "write digits only".to_owned()),
+        };
+        // The last key says which number it is: `kill-grace-period: `-1` is negative`.
+        let key = path.to_string();
+        let key = key.rsplit('.').next().unwrap_or(&key);
+        self.error(Code::Quantity, path, field.place, format!("{key}: {message}"), help);
+        None
+    }
+
+    /// A whole number of an optional key.
+    pub(super) fn number(
+        &mut self,
+        fields: &Fields<'_, '_>,
+        key: &str,
+        least: i64,
+        most: i64,
+    ) -> Option<i64> {
+        let field = fields.get(key)?;
+        self.whole(&fields.path.key(key), field, least, most)
+    }
+
+    /// Seconds of an optional key.
+    pub(super) fn seconds(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<Seconds> {
+        let number = self.number(fields, key, 0, u32::MAX.into())?;
+        u32::try_from(number).ok().map(Seconds)
+    }
+
+    /// Seconds of a required key.
+    pub(super) fn required_seconds(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<Seconds> {
+        self.required(fields, key, "give it in seconds")?;
+        self.seconds(fields, key)
+    }
+
+    /// Megabytes of an optional key; one in place of what is wrong.
+    pub(super) fn megabytes(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<Megabytes> {
+        let field = fields.get(key)?;
+        let number = self.whole(&fields.path.key(key), field, 1, i64::MAX).unwrap_or(1);
+        u64::try_from(number).ok().and_then(Megabytes::new)
+    }
+
+    /// A share of an optional key; the least one in place of what is wrong.
+    pub(super) fn share(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<Thousandths> {
+        let field = fields.get(key)?;
+        let at = fields.path.key(key);
+        let text = self.scalar(&at, field);
+        text.and_then(|text| self.share_of(&at, field, key, text)).or(Thousandths::from_thousandths(1))
+    }
+
+    pub(super) fn share_of(
+        &mut self,
+        path: &Path<'_>,
+        field: Field<'_>,
+        key: &str,
+        text: &str,
+    ) -> Option<Thousandths> {
+        match text.parse() {
+            Ok(share) => Some(share),
+            Err(error) => {
+                let help = match error {
+                    QuantityError::TooFine(_) => "round it to three decimals",
+                    _ => "write a decimal number above zero, as `0.5`",
+                };
+                self.error(Code::Quantity, path, field.place, format!("{key}: {error}"), help);
+                None
+            }
+        }
+    }
+
+    /// A port number, 1 to 65535.
+    pub(super) fn port_number(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<PortNumber> {
+        let number = self.whole(path, field, 1, u16::MAX.into())?;
+        u16::try_from(number).ok().and_then(NonZeroU16::new)
+    }
+
+    /// A number that is at least one.
+    pub(super) fn required_count(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<NonZeroU32> {
+        let field = self.required(fields, key, "give a number of 1 or more")?;
+        let number = self.whole(&fields.path.key(key), field, 1, u32::MAX.into())?;
+        u32::try_from(number).ok().and_then(NonZeroU32::new)
+    }
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,61 @@
+//! The top level of a file (C§1.2).
+
+use indexmap::IndexMap;
+
+use super::fields::{Field, Reader};
+use super::tree::{Node, Value};
+use crate::spec::diagnostic::{Code, Path, Severity};
+use crate::spec::names::{PodName, ServiceName};
+use crate::spec::pod::PodSpec;
+use crate::spec::service::{Parts, SchedulerSpec};
+
+impl Reader<'_> {
+    /// The parts of the service that a tree describes; none only if it describes no service at all.
+    pub(super) fn service(&mut self, tree: &Node) -> Option<Parts> {
+        let root = Path::Root;
+        let whole = Field::entry(tree);
+        if matches!(tree.value, Value::Null) {
+            let help = "a specification has at least `name` and `pods`";
+            self.error(Code::Empty, &root, tree.span, "the file is empty", help);
+            return None;
+        }
+        const KEYS: [&str; 5] = ["name", "web-url", "scheduler", "pods", "plans"];
+        let mut fields = self.fields(root, whole, &KEYS, Severity::Error)?;
+        // Something that is missing is missing at the beginning, not in the whole file.
+        fields.place.end = fields.place.start;
+        let name = self.required_name::<ServiceName>(
+            &fields,
+            "name",
+            "give the service's name, as `name: hello-world`",
+        );
+        // Whatever is told of the name is an error, so that the stand-in goes nowhere.
+        let name = name.or_else(|| ServiceName::new("unnamed").ok())?;
+        let web_url = self.text(&fields, "web-url").filter(|url| !url.is_empty());
+        let scheduler =
+            fields.get("scheduler").and_then(|field| self.scheduler(&root.key("scheduler"), field));
+        let pods = self.required(&fields, "pods", "declare a pod: `pods: {<name>: {count: 1, tasks: …}}`");
+        let pods = pods.map(|field| self.pods(&root.key("pods"), field)).unwrap_or_default();
+        let plans =
+            fields.get("plans").map(|field| self.plans(&root.key("plans"), field)).unwrap_or_default();
+        Some(Parts { name, web_url, scheduler: scheduler.unwrap_or_default(), pods, plans })
+    }
+
+    fn scheduler(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<SchedulerSpec> {
+        let fields = self.fields(*path, field, &["principal", "zookeeper", "user"], Severity::Error)?;
+        // An empty text is the default, as a template leaves it.
+        let mut text = |key| self.text(&fields, key).filter(|text| !text.is_empty());
+        Some(SchedulerSpec { principal: text("principal"), zookeeper: text("zookeeper"), user: text("user") })
+    }
+
+    fn pods(&mut self, path: &Path<'_>, field: Field<'_>) -> IndexMap<PodName, PodSpec> {
+        let mut pods = IndexMap::new();
+        for (key, field) in self.named(path, field) {
+            let at = path.key(&key.text);
+            if let Some(name) = self.name::<PodName>(&at, key.span, &key.text) {
+                let pod = self.pod(&at, &name, field);
+                pods.insert(name, pod);
+            }
+        }
+        pods
+    }
+}

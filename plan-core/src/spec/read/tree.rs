@@ -1,0 +1,290 @@
+//! YAML as it is written: scalars as their source text, every node with its place. Invariant: nothing that
+//! the file says is lost or changed here (a key given twice is there twice), so that all problems of a file
+//! can be told in one run; and a hostile file costs no more than its own size.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{DuplicateKeyPolicy, Error, Location, NonFiniteFloatPolicy, Spanned};
+
+use crate::spec::diagnostic::{Code, Diagnostic, Span};
+
+/// A node of a YAML document.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) value: Value,
+    pub(super) span: Span,
+}
+
+/// What a node is.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Null,
+    /// Any scalar, as its text: `1.10` stays `1.10`.
+    Scalar(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a mapping.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) text: String,
+    pub(super) span: Span,
+}
+
+impl Node {
+    /// What it is, for messages.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "nothing",
+            Value::Scalar(_) => "a single value",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+
+    /// The place that a path leads to, or the deepest place on the way. A scalar is its own place; of
+    /// anything larger it is its key.
+    pub(super) fn place(&self, path: &str) -> Span {
+        let (mut node, mut place, mut rest) = (self, self.span, path);
+        loop {
+            let step = match rest.strip_prefix('[') {
+                Some(indexed) => {
+                    indexed.split_once(']').and_then(|(index, after)| node.entry(index.parse().ok()?, after))
+                }
+                None => node.child(rest.strip_prefix('.').unwrap_or(rest)),
+            };
+            let Some((key, child, after)) = step else { return place };
+            place = match (&child.value, key) {
+                (Value::Scalar(_), _) | (_, None) => child.span,
+                (_, Some(key)) => key.span,
+            };
+            (node, rest) = (child, after);
+        }
+    }
+
+    fn entry<'a, 'p>(&'a self, index: usize, after: &'p str) -> Option<(Option<&'a Key>, &'a Self, &'p str)> {
+        match &self.value {
+            Value::List(nodes) => nodes.get(index).map(|node| (None, node, after)),
+            // Named volumes are a list in the specification.
+            Value::Map(entries) => entries.get(index).map(|(key, node)| (Some(key), node, after)),
+            _ => None,
+        }
+    }
+
+    /// A name may hold a dot or a bracket: the longest key that fits is the one that is meant.
+    fn child<'a, 'p>(&'a self, path: &'p str) -> Option<(Option<&'a Key>, &'a Self, &'p str)> {
+        let Value::Map(entries) = &self.value else { return None };
+        let fits = |key: &Key| {
+            let after = path.strip_prefix(key.text.as_str())?;
+            (after.is_empty() || after.starts_with(['.', '['])).then_some(after)
+        };
+        let found = entries
+            .iter()
+            .filter_map(|(key, node)| fits(key).map(|after| (Some(key), node, after)))
+            .max_by_key(|(key, _, _)| key.map(|key| key.text.len()));
+        // The one volume of the singular key is the first of the plural.
+        found.or_else(|| {
+            let after = path.strip_prefix("volumes[0]")?;
+            let (key, node) = entries.iter().find(|(key, _)| key.text == "volume")?;
+            Some((Some(key), node, after))
+        })
+    }
+}
+
+/// Reads a text into its tree.
+pub(super) fn parse(text: &str) -> Result<Node, Box<Diagnostic>> {
+    let mut options = serde_saphyr::options! {
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        // They are errors, told by `Fields` for each with its place; the parser would stop at the first.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        with_snippet: false,
+        // A specification of 10,000 pods has about a million nodes.
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            flow_nesting_limit: MAX_DEPTH,
+            max_nodes: 2_000_000,
+            max_events: 4_000_000,
+            max_merge_keys: 20_000,
+            // Ten thousand pods may share one anchor; what aliases stand for is bounded below.
+            enforce_alias_anchor_ratio: false,
+            max_total_scalar_bytes: 64 << 20,
+        },
+    };
+    options.alias_limits.max_total_replayed_events = 1_000_000;
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
+        Ok(raw) => Ok(node(raw, text)),
+        Err(error) => Err(Box::new(problem(&error, text))),
+    }
+}
+
+const MAX_DEPTH: usize = 64;
+
+/// A node whose plain scalars are still to be looked up in the text.
+enum Raw {
+    Null,
+    Text(String),
+    /// A scalar that YAML takes for a number or a boolean; its text is at its place.
+    Typed(String),
+    List(Vec<Spanned<Self>>),
+    Map(Vec<(Spanned<String>, Spanned<Self>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+macro_rules! typed {
+    ($($method:ident($kind:ty)),*) => {
+        $(fn $method<E>(self, value: $kind) -> Result<Raw, E> { Ok(Raw::Typed(value.to_string())) })*
+    };
+}
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value, a list or a mapping")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Raw, E> {
+        Ok(Raw::Text(text))
+    }
+
+    typed! { visit_bool(bool), visit_i64(i64), visit_i128(i128), visit_u64(u64), visit_u128(u128), visit_f64(f64) }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(node) = access.next_element()? {
+            nodes.push(node);
+        }
+        Ok(Raw::List(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = access.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Raw::Map(entries))
+    }
+}
+
+// The depth is bounded by `MAX_DEPTH`.
+fn node(raw: Spanned<Raw>, text: &str) -> Node {
+    let span = span(raw.defined, text);
+    let value = match raw.value {
+        Raw::Null => Value::Null,
+        Raw::Text(text) => Value::Scalar(text),
+        Raw::Typed(value) => Value::Scalar(source(text.get(span.range()), value)),
+        Raw::List(nodes) => Value::List(nodes.into_iter().map(|raw| node(raw, text)).collect()),
+        Raw::Map(entries) => {
+            let entry = |(key, value): (Spanned<String>, Spanned<Raw>)| {
+                (Key { span: self::span(key.defined, text), text: key.value }, node(value, text))
+            };
+            Value::Map(entries.into_iter().map(entry).collect())
+        }
+    };
+    Node { value, span }
+}
+
+/// The text of a scalar as it was written; under an explicit tag, what the tag made of it.
+fn source(written: Option<&str>, value: String) -> String {
+    match written.map(str::trim) {
+        Some(written)
+            if !written.is_empty() && !written.starts_with(['"', '\'', '!', '&', '*', '|', '>']) =>
+        {
+            written.to_owned()
+        }
+        _ => value,
+    }
+}
+
+fn span(location: Location, text: &str) -> Span {
+    let span = location.span();
+    let start = span.byte_offset().and_then(|at| usize::try_from(at).ok()).unwrap_or(0).min(text.len());
+    let len = span.byte_len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
+    Span { start, end: start.saturating_add(len).min(text.len()) }
+}
+
+/// The parser's words for a text that is no YAML, or costs too much, in ours.
+fn problem(error: &Error, text: &str) -> Diagnostic {
+    let place: Range<usize> = match error.location() {
+        Some(location) => {
+            let span = span(location, text);
+            span.start..span.end.max(span.start)
+        }
+        None => 0..0,
+    };
+    let inner = error.without_snippet();
+    let found = match inner {
+        Error::Eof { .. } => Diagnostic::error(Code::Empty, "", "the file is empty")
+            .help("a specification has at least `name` and `pods`"),
+        Error::MultipleDocuments { .. } => {
+            Diagnostic::error(Code::Yaml, "", "the file holds several YAML documents")
+                .help("write one service in one file")
+        }
+        Error::UnknownAnchor { .. } => Diagnostic::error(Code::Yaml, "", "the alias has no anchor before it")
+            .help(
+                "put `&name` on the value that `*name` stands for; a text that begins with `*` needs quotes",
+            ),
+        Error::Budget { breach, .. } => Diagnostic::error(Code::Limits, "", limit(breach))
+            .help("write the specification without such nesting or aliases"),
+        Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::AliasReplayCounterOverflow { .. } => {
+            Diagnostic::error(Code::Limits, "", "the aliases stand for more than a file may hold")
+                .help("write out what the aliases stand for")
+        }
+        other => {
+            let message = other.to_string();
+            let message =
+                message.split(" at line ").next().unwrap_or(&message).trim_end_matches('.').to_owned();
+            let at_tab =
+                text.get(place.start..).is_some_and(|rest| rest.trim_start_matches(' ').starts_with('\t'))
+                    || message.contains("tab");
+            let help = if at_tab {
+                "YAML is indented with spaces, not with tabs"
+            } else {
+                "check the indentation here and above, and put quotes around text with `: `, ` #`, `{` or `[`"
+            };
+            Diagnostic::error(Code::Yaml, "", format!("not valid YAML: {message}")).help(help)
+        }
+    };
+    found.span(Span::from(place))
+}
+
+fn limit(breach: &serde_saphyr::budget::BudgetBreach) -> String {
+    use serde_saphyr::budget::BudgetBreach;
+    match breach {
+        BudgetBreach::Depth { .. } => format!("the file is nested more than {MAX_DEPTH} deep"),
+        BudgetBreach::Aliases { .. }
+        | BudgetBreach::Anchors { .. }
+        | BudgetBreach::AliasAnchorRatio { .. }
+        | BudgetBreach::RecordedAnchorEvents { .. }
+        | BudgetBreach::RecordedAnchorBytes { .. } => "the file holds too many aliases".to_owned(),
+        _ => "the file is too large".to_owned(),
+    }
+}
