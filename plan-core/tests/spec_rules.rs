@@ -393,6 +393,10 @@ fn steps_with_names() {
     let named = |steps: &str| phase(&format!("strategy: dependency\nsteps:\n{steps}"));
     table(&[
         (named("- {name: a, instance: 2, tasks: [side]}"), &["19 P091 no instance 2"]),
+        (
+            named("- {name: a, instance: x, tasks: [side]}\n- {nmae: b, name: b}"),
+            &["19 P082 `x` is neither", "20 P006 `instance`", "20 P006 `tasks`", "20 P005 `nmae`"],
+        ),
         (named("- {name: a, instance: x, tasks: [side]}"), &["19 P082 `x` is neither"]),
         (named("- {name: a, tasks: [side]}"), &["19 P006 missing required `instance`"]),
         (
