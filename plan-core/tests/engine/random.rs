@@ -5,10 +5,8 @@ use proptest::prelude::*;
 use crate::arbitrary::{feed, service};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
-    fn recovered_equals_live_after_any_input(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
+    fn recovered_equals_live_after_any_input(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         feed(&service(), &bytes);
     }
 }

@@ -186,5 +186,5 @@ fn two_plans_do_not_act_on_one_slot_at_once() {
     let why = bench.engine.why(&crate::bench::instance("hello-0"));
     assert!(why.iter().any(|why| matches!(why.reason, Reason::SlotBusy { .. })), "{why:?}");
     bench.runs("hello-0", "main");
-    assert_eq!(bench.commands(), ["fit hello-0", "fit hello-1", "kill hello-0-main", "launch hello-1"]);
+    assert_eq!(bench.commands(), ["fit hello-1", "fit hello-0", "launch hello-1", "kill hello-0-main"]);
 }
