@@ -1,0 +1,136 @@
+//! What can be typed. Invariant: a command's flags, their help and their forms are all here; what a value
+//! means is judged while the command line is read, so that wrong usage is known before a file is opened.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Checks, shows and simulates plans of services.
+#[derive(Debug, Parser)]
+#[command(
+    name = "planwright",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 is good, 1 is refused or not completed, 2 is wrong usage."
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// What all commands take.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Say what is wrong with files, and where
+    Validate(Validate),
+    /// Show a plan as it is declared, as a tree
+    Show(OnePlan),
+    /// Write a plan's graph in the DOT language
+    Graph(OnePlan),
+}
+
+/// What all commands take.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Take values of template variables from a file of `KEY=value` lines; may be repeated, the later wins
+    #[arg(long, value_name = "FILE", global = true)]
+    pub env_file: Vec<PathBuf>,
+    /// Give a template variable a value, over all files; may be repeated, the later wins
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, global = true)]
+    pub env: Vec<(String, String)>,
+    /// Write the result for people or for programs
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Output::Text,
+        value_name = "text|json",
+        hide_possible_values = true,
+        global = true
+    )]
+    pub output: Output,
+    /// Colour the output
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Color::Auto,
+        value_name = "auto|always|never",
+        hide_possible_values = true,
+        global = true
+    )]
+    pub color: Color,
+}
+
+/// In which form a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Whether output is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// If it goes to a terminal that has colours.
+    Auto,
+    /// It is.
+    Always,
+    /// It is not.
+    Never,
+}
+
+/// The arguments of `validate`.
+#[derive(Debug, Clone, Args)]
+pub struct Validate {
+    /// A file, a folder with a `svc.yml`, or `-` for standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// The arguments of `show` and `graph`.
+#[derive(Debug, Clone, Args)]
+pub struct OnePlan {
+    /// A file, a folder with a `svc.yml`, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The plan
+    #[arg(value_name = "PLAN", default_value = "deploy")]
+    pub plan: String,
+}
+
+/// Reads `KEY=value`.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| "write it as `KEY=value`".to_owned())?;
+    if crate::input::is_key(key) {
+        Ok((key.to_owned(), value.to_owned()))
+    } else {
+        Err(format!("`{key}` is not a variable's name: use letters, digits, `_`, `.` and `-`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_assignment_has_a_key() {
+        assert_eq!(assignment("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
+        assert_eq!(assignment("A="), Ok(("A".to_owned(), String::new())));
+        for wrong in ["A", "=b", "A B=c", ""] {
+            assert!(assignment(wrong).is_err(), "{wrong}");
+        }
+    }
+}
