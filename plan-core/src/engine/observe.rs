@@ -65,8 +65,8 @@ impl Turn<'_> {
         let Some(at) = self.state.at(&of.instance) else { return Known::Foreign };
         let Some(record) = self.state.record(at) else { return Known::Foreign };
         let slots = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
-        if slots.into_iter().any(|occupant| occupant.launch == of.launch && occupant.task == of.task) {
-            return Known::Ours(at);
+        if let Some(occupant) = slots.into_iter().find(|o| o.launch == of.launch && o.task == of.task) {
+            return if occupant.may_live() { Known::Ours(at) } else { Known::Past };
         }
         // A task leaves its slot only when it was seen to end, and numbers grow.
         let last = record.task(&of.task).and_then(|task| task.last);
