@@ -211,8 +211,8 @@ fn on_plan<T: Serialize>(
         Err(problems) => (None, problems),
         Ok((model, mut warnings)) => match input::plan(&model, &arguments.plan, &file) {
             Ok(plan) => (Some(make(&model, plan)), warnings),
-            Err(problem) => {
-                warnings.push(problem);
+            Err(problems) => {
+                warnings.extend(problems);
                 (None, warnings)
             }
         },
@@ -222,9 +222,8 @@ fn on_plan<T: Serialize>(
         ui.json(&Outcome { good, result: result.map(|(_, result)| result), diagnostics })?;
     } else {
         diagnostics.iter().for_each(|problem| ui.problem(problem));
-        match result {
-            Some((text, _)) => ui.say(text)?,
-            None => {}
+        if let Some((text, _)) = result {
+            ui.say(text)?;
         }
     }
     Ok(if good { Verdict::Good } else { Verdict::Refused })

@@ -96,20 +96,21 @@ impl Input {
                     Err(more) => problems.extend(more),
                 }
             }
-            let bytes = bytes_of(&service).map_err(|problem| problems.push(problem));
+            let bytes = bytes_of(&service).map_err(|more| problems.extend(more));
             let (Ok(bytes), true) = (bytes, problems.is_empty()) else { return Err(problems) };
             let mut found = BTreeMap::new();
             collect_templates(file, "", 0, &mut found);
             templates = Some(found);
             (service.display().to_string(), bytes)
         } else {
-            let missing = |problem: Problem| match file.exists() {
-                true => problem,
-                false => problem.help("name a file, a folder with a `svc.yml`, or `-` for standard input"),
-            };
-            (file.display().to_string(), bytes_of(file).map_err(|problem| vec![missing(problem)])?)
+            let bytes = bytes_of(file).map_err(|problems| {
+                let help = "name a file, a folder with a `svc.yml`, or `-` for standard input";
+                let missing = |problem: Problem| if file.exists() { problem } else { problem.help(help) };
+                problems.into_iter().map(missing).collect::<Vec<_>>()
+            });
+            (file.display().to_string(), bytes?)
         };
-        let text = utf8(&name, bytes).map_err(|problem| vec![problem])?;
+        let text = utf8(&name, bytes)?;
         env.extend(values.0.iter().map(|(key, value)| (key.clone(), value.clone())));
         Ok(Self { file: name, text, env, templates })
     }
@@ -136,14 +137,14 @@ impl Input {
 ///
 /// # Errors
 /// There is none; the problem names the nearest one.
-pub fn plan<'a>(model: &'a Model, name: &str, file: &str) -> Result<&'a Arc<PlanLayout>, Problem> {
+pub fn plan<'a>(model: &'a Model, name: &str, file: &str) -> Result<&'a Arc<PlanLayout>, Vec<Problem>> {
     model.plans().get(name).ok_or_else(|| {
         let names: Vec<&str> = model.plans().keys().map(|plan| plan.as_str()).collect();
         let message = format!("`{file}` has no plan `{name}`");
         // The reader of specifications knows what a slip of the fingers is.
         let like = Diagnostic::error(Code::Value, "", "").nearest(name, names.iter().copied());
         let help = like.help.unwrap_or_else(|| format!("its plans are: {}", names.join(", ")));
-        Problem::error(message).file(file).help(help).nearest(like.nearest)
+        vec![Problem::error(message).file(file).help(help).nearest(like.nearest)]
     })
 }
 
@@ -162,7 +163,7 @@ pub fn is_key(text: &str) -> bool {
 /// value is all that follows the first `=`.
 fn values_of(file: &Path) -> Result<BTreeMap<String, String>, Vec<Problem>> {
     let name = file.display().to_string();
-    let text = bytes_of(file).and_then(|bytes| utf8(&name, bytes)).map_err(|problem| vec![problem])?;
+    let text = bytes_of(file).and_then(|bytes| utf8(&name, bytes))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut values = BTreeMap::new();
     let mut problems = Vec::new();
@@ -192,8 +193,8 @@ fn values_of(file: &Path) -> Result<BTreeMap<String, String>, Vec<Problem>> {
     if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
-fn bytes_of(file: &Path) -> Result<Vec<u8>, Problem> {
-    let unreadable = |error| Problem::unreadable(file, &error);
+fn bytes_of(file: &Path) -> Result<Vec<u8>, Vec<Problem>> {
+    let unreadable = |error| vec![Problem::unreadable(file, &error)];
     read_bounded(File::open(file).map_err(unreadable)?).map_err(unreadable)
 }
 
@@ -206,7 +207,7 @@ fn read_bounded(from: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
+fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Vec<Problem>> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();
@@ -214,7 +215,7 @@ fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
         let line_start = bytes[..good].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let column = String::from_utf8_lossy(&bytes[line_start..good]).chars().count() + 1;
         let message = format!("the text is not UTF-8: it has the byte 0x{:02x}", bytes[good]);
-        Problem::error(message).unseen_at(name, line, column).help("save the file as UTF-8")
+        vec![Problem::error(message).unseen_at(name, line, column).help("save the file as UTF-8")]
     })
 }
 

@@ -3,7 +3,8 @@
 //! its output: standard output, then standard error, then `# exit N` if that is not 0.
 //!
 //! `UPDATE_BOOK=1 cargo test -p planwright --test book` writes the blocks anew; the diff is read.
-#![allow(clippy::print_stderr, reason = "a test says what it changed")]
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod program;
 
@@ -109,12 +110,11 @@ fn the_pages_show_what_the_program_does() {
         if renewed == page {
             continue;
         }
-        let name = path.strip_prefix(root()).unwrap().display().to_string();
         if update {
-            eprintln!("{name} is written anew");
             std::fs::write(&path, renewed).unwrap();
             continue;
         }
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
         let (at, (shown, done)) = page
             .lines()
             .chain(std::iter::repeat(""))

@@ -1,8 +1,11 @@
 //! What people and programs see of `validate`, `show` and `graph`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod folder;
 mod program;
 
-use program::{Folder, planwright, planwright_reading, root};
+use folder::Folder;
+use program::{planwright, planwright_reading, root};
 
 const SMALL: &str = "name: {{NAME}}\npods:\n  web:\n    count: {{COUNT}}\n    tasks:\n      \
                      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}\n";
