@@ -2,8 +2,13 @@
 //! means is judged while the command line is read, so that wrong usage is known before a file is opened.
 
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::moment;
+use crate::operator::Act;
 
 /// Checks, shows and simulates plans of services.
 #[derive(Debug, Parser)]
@@ -102,6 +107,44 @@ pub struct OnePlan {
     /// The plan
     #[arg(value_name = "PLAN", default_value = "deploy")]
     pub plan: String,
+}
+
+/// The arguments of `simulate`.
+#[derive(Debug, Clone, Args)]
+pub struct Simulate {
+    /// A file, a folder with a `svc.yml`, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Deploy first, then start this plan; `--do` then acts on it
+    #[arg(long, value_name = "P")]
+    pub plan: Option<String>,
+    /// Give the started plan a parameter; may be repeated
+    #[arg(short, long = "parameter", value_name = "K=V", value_parser = assignment, requires = "plan")]
+    pub parameter: Vec<(String, String)>,
+    /// Which of the possible runs; the same seed is the same run. Without it, nothing is left to chance
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The number of nodes; by default the largest count of a pod, at least 3
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub nodes: Option<u32>,
+    /// The number of zones that the nodes are in
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub zones: Option<u32>,
+    /// Let something fail, as `end:kafka-0-broker@30s`; may be repeated
+    #[arg(long, value_name = "SPEC")]
+    pub fault: Vec<String>,
+    /// Let an operator act, as `30s:interrupt:broker`; may be repeated
+    #[arg(long = "do", value_name = "TIME:VERB[:PHASE[:STEP]]", value_parser = Act::from_str)]
+    pub acts: Vec<Act>,
+    /// Continue wherever a canary waits
+    #[arg(long)]
+    pub release_canaries: bool,
+    /// End the run at this time, complete or not
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    pub until: Option<Duration>,
+    /// Write every input and effect to a file, as lines of JSON; `-` is standard output
+    #[arg(long, value_name = "F")]
+    pub trace: Option<PathBuf>,
 }
 
 /// Reads `KEY=value`.

@@ -68,3 +68,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     }
 }
+
+/// The book's Rust is compiled and run as this type's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/embedding.md")]
+#[derive(Debug)]
+pub struct Embedding;

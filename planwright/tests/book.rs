@@ -1,6 +1,7 @@
 //! What the book and the README show is what the program does: every line `$ planwright …` of a `console`
 //! block is run from the repository's root, and what follows it, up to the next such line, is compared with
-//! its output: standard output, then standard error, then `# exit N` if that is not 0.
+//! its output: standard output, then standard error, then `# exit N` if that is not 0. A block after the line
+//! `<!-- shows: planwright … -->` is the output of that command.
 //!
 //! `UPDATE_BOOK=1 cargo test -p planwright --test book` writes the blocks anew; the diff is read.
 
@@ -73,6 +74,14 @@ fn renewed(page: &str) -> String {
     let mut lines = page.split_inclusive('\n').peekable();
     while let Some(line) = lines.next() {
         text.push_str(line);
+        if let Some(command) =
+            line.strip_prefix("<!-- shows: ").and_then(|rest| rest.trim_end().strip_suffix(" -->"))
+        {
+            text.extend(lines.by_ref().find(|line| line.starts_with("```")));
+            text.push_str(&answer(command));
+            text.extend(lines.by_ref().find(|line| line.trim_end() == "```"));
+            continue;
+        }
         if line.trim_end() != "```console" {
             continue;
         }
