@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use backend_sim::Fault;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::moment;
@@ -36,6 +37,8 @@ pub enum Verb {
     Show(OnePlan),
     /// Write a plan's graph in the DOT language
     Graph(OnePlan),
+    /// Run a plan in a simulated cluster
+    Simulate(Simulate),
 }
 
 /// What all commands take.
@@ -131,8 +134,8 @@ pub struct Simulate {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub zones: Option<u32>,
     /// Let something fail, as `end:kafka-0-broker@30s`; may be repeated
-    #[arg(long, value_name = "SPEC")]
-    pub fault: Vec<String>,
+    #[arg(long, value_name = "SPEC", value_parser = Fault::from_str)]
+    pub fault: Vec<Fault>,
     /// Let an operator act, as `30s:interrupt:broker`; may be repeated
     #[arg(long = "do", value_name = "TIME:VERB[:PHASE[:STEP]]", value_parser = Act::from_str)]
     pub acts: Vec<Act>,

@@ -59,6 +59,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Validate(validate) => commands::validate(&mut ui, common, validate),
         Verb::Show(one) => commands::show(&mut ui, common, one),
         Verb::Graph(one) => commands::graph(&mut ui, common, one),
+        Verb::Simulate(simulate) => commands::simulate(&mut ui, common, simulate),
     };
     match verdict.and_then(|verdict| ui.finish().map(|()| verdict)) {
         Ok(verdict) => verdict.into(),

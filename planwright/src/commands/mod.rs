@@ -1,6 +1,8 @@
 //! The commands. Invariant: each makes its whole result, in both forms, of a service that was read without
 //! an error.
 
+mod simulate;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use crate::arguments::{Common, OnePlan, Validate};
 use crate::input::{self, Input, Values};
 use crate::problem::Problem;
 use crate::ui::Ui;
+
+pub(crate) use simulate::simulate;
 
 /// The result of `validate` for programs.
 #[derive(Debug, Serialize)]
@@ -232,7 +236,7 @@ fn on_plan<T: Serialize>(
 /// A service that can be used, with the warnings, or all that is wrong; and the name of its file.
 type Loaded = Result<(Arc<Model>, Vec<Problem>), Vec<Problem>>;
 
-pub(crate) fn load(common: &Common, file: &Path) -> (String, Loaded) {
+fn load(common: &Common, file: &Path) -> (String, Loaded) {
     let mut name = file.display().to_string();
     let input = Values::new(common).and_then(|values| Input::load(file, &values));
     let loaded = input.and_then(|input| {
