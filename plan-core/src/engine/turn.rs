@@ -260,7 +260,9 @@ impl Turn<'_> {
             self.write_instance(at);
         }
         // A number that was given out is durable before anyone sees it.
-        if !self.effects.writes.is_empty() || self.clock.seq != self.seq {
+        // And where the wall clock was set back, time goes on from there.
+        let set_back = self.wall < self.clock.wall;
+        if !self.effects.writes.is_empty() || self.clock.seq != self.seq || set_back {
             self.clock.time = self.now;
             self.clock.wall = self.wall;
             self.effects.writes.push(Write::Put(Record::Clock(*self.clock)));

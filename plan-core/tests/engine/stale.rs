@@ -133,3 +133,49 @@ fn silence_keeps_the_status_and_ends_with_the_next_word() {
     bench.runs("kafka-0", "broker");
     assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Complete);
 }
+
+#[test]
+fn the_late_answer_to_a_closed_question_does_not_end_what_was_launched_since() {
+    let mut bench = Bench::new(KAFKA);
+    let launch = bench.launch_of("kafka-0", "broker");
+    bench.launch_answer("kafka-0", launch, LaunchAnswer::Unknown);
+    let Some(Command::Reconcile { number: first, expected }) = bench.sent.pop() else { panic!() };
+    bench.pass(31);
+    let Some(Command::Reconcile { number: second, .. }) = bench.sent.pop() else { panic!("asked again") };
+    bench.sent.clear();
+    let absent = |of| {
+        Input::Snapshot(Snapshot { of, as_of: of, found: vec![(expected[0].clone(), Found::Absent)], last: true })
+    };
+    bench.input(absent(second));
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+    bench.runs("kafka-0", "broker");
+    bench.sent.clear();
+    bench.input(absent(first));
+    bench.input(absent(second));
+    assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Complete);
+    assert!(!bench.launched().contains(&"kafka-0:[broker]".to_owned()));
+}
+
+#[test]
+fn what_was_believed_to_have_ended_and_lives_is_ended_by_its_own_number() {
+    let mut bench = Bench::new(KAFKA);
+    let old = bench.launch_of("kafka-0", "broker");
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Lost));
+    assert!(bench.launch_of("kafka-0", "broker") > old);
+    bench.sent.clear();
+    let found = vec![(bench.incarnation("kafka-0", "broker", old), Found::Seen(Seen::Running { ready: true }))];
+    bench.input(Input::Snapshot(Snapshot { of: 0, as_of: 100, found, last: true }));
+    assert!(matches!(&bench.sent[..], [Command::Kill { launch, .. }] if *launch == old), "{:?}", bench.sent);
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_stop_time() {
+    let mut bench = Bench::new(KAFKA);
+    bench.fails("kafka-0", "broker");
+    bench.fails("kafka-0", "broker");
+    bench.launched();
+    bench.now -= 900_000;
+    bench.input(Input::Wake);
+    bench.pass(10);
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+}

@@ -6,7 +6,7 @@ use crate::spec::names::PodName;
 use crate::spec::pod::{IpcMode, PodSpec, RLimit, Seccomp};
 
 /// More instances than any cluster has nodes; a slip of the keyboard must not fill the memory.
-const MAX_COUNT: u32 = 100_000;
+const MAX_COUNT: u32 = 2_000_000;
 
 impl Checker<'_> {
     pub(super) fn pod(&mut self, path: &Path<'_>, name: &PodName, pod: &PodSpec) {
