@@ -145,7 +145,7 @@ pub struct Simulate {
     /// End the run at this time, complete or not
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     pub until: Option<Duration>,
-    /// Write every input and effect to a file, as lines of JSON; `-` is standard output
+    /// Write all that happened to a file, as lines of JSON; `-` is standard output
     #[arg(long, value_name = "F")]
     pub trace: Option<PathBuf>,
 }

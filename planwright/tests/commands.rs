@@ -177,7 +177,7 @@ fn wrong_usage_is_2() {
 
 #[test]
 fn help_says_all() {
-    for verb in ["", "validate", "show", "graph"] {
+    for verb in ["", "validate", "show", "graph", "simulate"] {
         let arguments: Vec<&str> = [verb, "--help"].into_iter().filter(|one| !one.is_empty()).collect();
         insta::assert_snapshot!(format!("help_{verb}"), planwright(&arguments));
     }

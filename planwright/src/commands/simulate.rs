@@ -92,19 +92,21 @@ fn write_trace(ui: &mut Ui, file: &Path, trace: &[TraceEvent]) -> io::Result<()>
 
 /// The result for people.
 fn story(model: &Model, report: &Report, arguments: &Simulate) -> String {
-    let mut text: Vec<String> = shown_plans(report, arguments).map(ToString::to_string).collect();
-    text.push(String::new());
+    let mut text: Vec<String> = Vec::new();
+    for plan in shown_plans(report, arguments) {
+        text.push(plan.to_string());
+        text.push(String::new());
+    }
     let time = Time(report.completed_at.unwrap_or(report.time));
     text.push(match &report.outcome {
         Outcome::Complete => format!("complete at {time} of virtual time"),
         Outcome::Incomplete { .. } => format!("not complete at {} of virtual time", Time(report.time)),
         Outcome::Violation(_) => format!("broken off at {} of virtual time", Time(report.time)),
     });
-    let general: Vec<String> =
-        report.trace.iter().filter(|event| is_general(&event.what)).map(ToString::to_string).collect();
+    let general = general(report);
     if !general.is_empty() {
         text.push(String::new());
-        text.extend(general);
+        text.extend(general.iter().map(ToString::to_string));
     }
     let mut uneventful = 0;
     let told = instances(model, report);
@@ -199,7 +201,11 @@ fn is_smooth(what: &What) -> bool {
     matches!(what, What::Launched { .. } | What::Reached { .. } | What::Displaced { .. })
 }
 
-/// Whether it is told besides the instances' histories.
+/// What is told besides the instances' histories.
+fn general(report: &Report) -> Vec<&TraceEvent> {
+    report.trace.iter().filter(|event| is_general(&event.what)).collect()
+}
+
 fn is_general(what: &What) -> bool {
     match what {
         What::RunBegan { plan, .. } | What::RunEnded { plan, .. } => plan.as_str() != DEPLOY,
@@ -226,6 +232,8 @@ struct Simulated<'a> {
     seed: Option<u64>,
     plans: &'a [PlanView],
     instances: Vec<InstanceStory<'a>>,
+    /// What operators did, and what befell nodes and the engine.
+    events: Vec<&'a TraceEvent>,
     faults: Vec<String>,
     verbs: Vec<VerbResult<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -254,9 +262,42 @@ impl<'a> Simulated<'a> {
             seed: arguments.seed,
             plans: &report.plans,
             instances: instances(model, report),
+            events: general(report),
             faults: report.faults.iter().map(ToString::to_string).collect(),
             verbs: verbs.collect(),
             violation,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backend_sim::Check;
+    use clap::Parser;
+
+    use super::*;
+    use crate::arguments::{Arguments, Verb};
+    use crate::input::{Input, Values};
+
+    #[test]
+    fn a_violation_is_told_in_full_with_the_seed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/kafka");
+        let typed = ["planwright", "simulate", folder, "--seed", "7"];
+        let Verb::Simulate(arguments) = Arguments::try_parse_from(typed).unwrap().verb else { panic!() };
+        let model = Input::load(Path::new(folder), &Values::default()).unwrap().check().model.unwrap();
+        let mut report = run(&model, &arguments, "svc.yml").unwrap();
+        report.outcome = Outcome::Violation(Violation {
+            check: Check::OneLive,
+            time: report.time,
+            expected: "one launch of kafka-0-broker lives".to_owned(),
+            found: "launches 2 and 3 do".to_owned(),
+        });
+        let told = story(&model, &report, &arguments);
+        let (_, end) = told.rsplit_once("\n\n").unwrap();
+        let end = end.replace(&Time(report.time).to_string(), "TIME");
+        insta::assert_snapshot!(end);
+        let result = serde_json::to_value(Simulated::new(&model, &report, &arguments)).unwrap();
+        assert_eq!(result["outcome"], "violation");
+        assert_eq!(result["violation"]["check"], "one-live");
     }
 }
