@@ -1,7 +1,12 @@
 //! Specifications that others wrote, handed in from outside: `PLANWRIGHT_CORPUS` names a folder with a
 //! folder per package (`*.yml`, and `env` with `NAME=value` lines) and `sdk/expected.tsv`, which says what
 //! must become of each small one. Without it nothing is tested, and it says so.
-#![allow(clippy::print_stderr, clippy::disallowed_methods, reason = "the corpus is handed in by the environment")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "the corpus is handed in by the environment"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +35,12 @@ fn check(path: &Path, env: &BTreeMap<String, String>) -> (Reading, String) {
     let told = reading.diagnostics.iter().map(|one| {
         let at = lines.position(one.span.unwrap().start);
         let help = one.help.as_deref().unwrap_or("-");
-        format!("{file}:{}:{}: {one} ({help})\n    {}\n", at.line, at.column, lines.line(one.span.unwrap().start))
+        format!(
+            "{file}:{}:{}: {one} ({help})\n    {}\n",
+            at.line,
+            at.column,
+            lines.line(one.span.unwrap().start)
+        )
     });
     let told = told.collect();
     (reading, told)
@@ -38,7 +48,8 @@ fn check(path: &Path, env: &BTreeMap<String, String>) -> (Reading, String) {
 
 fn round_trip(spec: &ServiceSpec, path: &Path) {
     let json = serde_json::to_string(spec).unwrap();
-    let again: ServiceSpec = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let again: ServiceSpec =
+        serde_json::from_str(&json).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     assert_eq!(&again, spec, "{}", path.display());
 }
 
@@ -48,11 +59,20 @@ fn packages_are_good() {
     let mut failed = Vec::new();
     for folder in ["helloworld", "hdfs"] {
         let values = env(&corpus.join(folder).join("env"));
+        // Every section on, and whatever is in them with a value of its own.
         let mut all_on = values.clone();
-        let sections =
-            std::fs::read_to_string(corpus.join(folder).join("svc.yml")).unwrap().split("{{#").skip(1).map(|rest| rest.split("}}").next().unwrap().to_owned()).collect::<Vec<_>>();
-        for name in sections {
-            all_on.entry(name).or_insert_with(|| "true".to_owned());
+        let text = std::fs::read_to_string(corpus.join(folder).join("svc.yml")).unwrap();
+        for (index, tag) in text.split("{{").skip(1).enumerate() {
+            let name = tag.trim_start_matches(['{', '#', '^', '/']).split('}').next().unwrap();
+            let section = text.contains(&format!("{{{{#{name}}}}}"));
+            let value = match name {
+                _ if section => "true".to_owned(),
+                _ if name.ends_with("_PORT") => (20000 + index).to_string(),
+                _ if name.ends_with("_SOFT") || name.ends_with("_HARD") => "128000".to_owned(),
+                _ if name.ends_with("_LABELS") => "key:value".to_owned(),
+                _ => "x".to_owned(),
+            };
+            all_on.entry(name.to_owned()).or_insert(value);
         }
         for entry in std::fs::read_dir(corpus.join(folder)).unwrap() {
             let path = entry.unwrap().path();
@@ -78,7 +98,8 @@ fn packages_are_good() {
 fn small_ones_become_what_is_expected() {
     let Some(corpus) = corpus() else { return };
     let values = BTreeMap::from(
-        [("HELLO_CPUS", "0.1"), ("ENABLED", "true"), ("VOL_SIZE", "100")].map(|(k, v)| (k.to_owned(), v.to_owned())),
+        [("HELLO_CPUS", "0.1"), ("ENABLED", "true"), ("VOL_SIZE", "100")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned())),
     );
     let table = std::fs::read_to_string(corpus.join("sdk/expected.tsv")).unwrap();
     let mut failed = Vec::new();

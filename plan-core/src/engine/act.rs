@@ -244,9 +244,10 @@ impl Turn<'_> {
             }
             FitAnswer::Retry(why) => {
                 let why: Arc<str> = why.into();
-                if let Some(fitting) = self.session.fits.get_mut(&launch)
-                    && fitting.why.as_ref() != Some(&why)
-                {
+                let Some(fitting) = self.session.fits.get_mut(&launch) else { return };
+                // What was granted before is granted no longer; the question stands open again.
+                fitting.grant = None;
+                if fitting.why.as_ref() != Some(&why) {
                     fitting.why = Some(why.clone());
                     self.event(Event::NoRoom { instance: self.name(at), why });
                 }
@@ -346,10 +347,15 @@ impl Turn<'_> {
             return;
         }
         let stage = order.stage;
+        let judgement = self.judge(at, grant);
         if stage == Stage::Wanted
-            && let Err(why) = self.state.still_wanted(order).and_then(|()| self.judge(at, grant))
+            && let Err(why) = self.state.still_wanted(order).and(judgement.clone())
         {
             return self.withdraw(at, launch, why);
+        }
+        // What is being ended for it has to be launched again: it goes on asking.
+        if judgement.is_err() {
+            return self.ask_for_room(at, launch);
         }
         if grant.until.is_some_and(|until| self.wall > until) {
             return self.ask_for_room(at, launch);

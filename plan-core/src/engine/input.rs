@@ -102,7 +102,7 @@ pub enum Outcome {
 pub enum FitAnswer {
     /// There is room, and it is kept.
     Fitted(Grant),
-    /// There is none now, and why. The question stays open.
+    /// There is none now, and why; what was granted before is taken back. The question stays open.
     Retry(String),
     /// There will be none, and why, until the specification changes.
     Never(String),

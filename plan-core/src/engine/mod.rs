@@ -75,6 +75,7 @@ impl Engine {
         }
         let now = self.time(wall);
         let Some(state) = &mut self.state else { return nothing_installed(input) };
+        let seq = self.clock.seq;
         let mut turn = Turn {
             now,
             wall,
@@ -83,6 +84,7 @@ impl Engine {
             session: &mut self.session,
             digest: &mut self.digest,
             effects: Effects::default(),
+            seq,
             changed: Vec::new(),
             completed: Vec::new(),
         };
@@ -122,6 +124,7 @@ impl Engine {
         let deploy = model.plans().get(DEPLOY).cloned();
         self.session.stage = SessionStage::Live;
         let state = self.state.insert(State::new(Arc::new(service), model.clone()));
+        let seq = self.clock.seq;
         let mut turn = Turn {
             now: self.clock.time,
             wall,
@@ -130,6 +133,7 @@ impl Engine {
             session: &mut self.session,
             digest: &mut self.digest,
             effects: Effects::default(),
+            seq,
             changed: Vec::new(),
             completed: Vec::new(),
         };

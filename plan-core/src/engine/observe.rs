@@ -26,8 +26,8 @@ const MOST_LOOKED_AT: usize = 1000;
 enum Known {
     /// A task in one of our slots.
     Ours(At),
-    /// One of ours that was seen to end, or was never given: old news.
-    Past,
+    /// One of ours that was seen to end.
+    Past(At),
     /// No record speaks of it.
     Foreign,
     /// It is newer than all of ours.
@@ -40,7 +40,7 @@ impl Turn<'_> {
         let Observation { of, serial, seen } = observation;
         match self.known(&of) {
             Known::Newer => self.superseded(of),
-            Known::Past => {}
+            Known::Past(_) => {}
             Known::Foreign => self.foreigner(of, seen),
             Known::Ours(at) => {
                 let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
@@ -65,12 +65,12 @@ impl Turn<'_> {
         let Some(at) = self.state.at(&of.instance) else { return Known::Foreign };
         let Some(record) = self.state.record(at) else { return Known::Foreign };
         let slots = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
-        if slots.into_iter().any(|occupant| occupant.launch == of.launch && occupant.task == of.task) {
-            return Known::Ours(at);
+        if let Some(occupant) = slots.into_iter().find(|o| o.launch == of.launch && o.task == of.task) {
+            return if occupant.may_live() { Known::Ours(at) } else { Known::Past(at) };
         }
         // A task leaves its slot only when it was seen to end, and numbers grow.
         let last = record.task(&of.task).and_then(|task| task.last);
-        if last.is_some_and(|last| of.launch < last.launch) { Known::Past } else { Known::Foreign }
+        if last.is_some_and(|last| of.launch < last.launch) { Known::Past(at) } else { Known::Foreign }
     }
 
     fn superseded(&mut self, by: Incarnation) {
@@ -281,7 +281,13 @@ impl Turn<'_> {
         for (incarnation, found) in found {
             match self.known(&incarnation) {
                 Known::Newer => return self.superseded(incarnation),
-                Known::Past => {}
+                // What we hold for ended lives on: it is ended by its own number. A snapshot shows what is; an
+                // observation may be old.
+                Known::Past(at) => {
+                    if !matches!(found, Found::Absent | Found::Seen(Seen::Ended(_))) {
+                        self.kill(at, incarnation.launch, incarnation.task);
+                    }
+                }
                 Known::Foreign => match found {
                     Found::Seen(seen) => self.foreigner(incarnation, seen),
                     Found::Absent => {
@@ -290,15 +296,16 @@ impl Turn<'_> {
                 },
                 Known::Ours(at) => {
                     let Incarnation { launch, task, .. } = incarnation;
-                    if let Some(open) = self.session.asked.get_mut(&of) {
-                        open.remove(&(at, launch, task.clone()));
-                    }
+                    let key = (at, launch, task.clone());
+                    let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
                     match found {
                         Found::Seen(seen) => self.found(at, launch, &task, seen),
+                        // The answer to a question that is closed may be older than what was done since.
+                        Found::Absent if !asked => {}
                         // A snapshot from before the launch cannot know of it.
                         Found::Absent if as_of > launch => self.absent(at, launch, &task),
                         Found::Absent => {
-                            unsure.insert((at, launch, task));
+                            unsure.insert(key);
                         }
                     }
                 }
@@ -352,7 +359,11 @@ impl Turn<'_> {
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         instance.answered.note(launch, 0);
         if state == TaskState::Launching {
-            // It never arrived: the record that holds the order is the command.
+            // It never arrived: the record that holds the order is the command. What is asked of it already
+            // is about the time before.
+            for open in self.session.asked.values_mut() {
+                open.retain(|(_, asked, _)| *asked != launch);
+            }
             self.command_launch(at, launch);
         } else {
             self.seen(at, launch, task, Seen::Ended(End::Lost));

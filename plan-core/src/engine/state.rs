@@ -207,17 +207,22 @@ impl State {
         let satisfies =
             |launch: Number, of: ContentHash| launch >= since && (any_conf || of == conf);
         let slot = record.slot(&model.set);
+        let mut displaced = false;
         if let Some(reached) = task.reached.filter(|reached| satisfies(reached.launch, reached.conf)) {
-            let superseded = !any_conf
-                && task.last.is_some_and(|last| last.launch > reached.launch && last.conf != conf);
-            if !superseded && !self.is_displaced(run, record, model, slot, step, reached.launch) {
+            let later = task.last.filter(|last| last.launch > reached.launch);
+            let superseded = !any_conf && later.is_some_and(|last| last.conf != conf);
+            let again = later.and_then(|last| record.order(last.launch));
+            let again = again.is_some_and(|order| order.purpose == Purpose::Step(step));
+            displaced = self.is_displaced(run, record, model, slot, step, reached.launch);
+            if !superseded && !again && !displaced {
                 return Status::Complete;
             }
         }
         if task.delayed_until.is_some() {
             return Status::Delayed;
         }
-        if let Some(occupant) = slot.and_then(|slot| slot.occupant.as_ref())
+        if !displaced
+            && let Some(occupant) = slot.and_then(|slot| slot.occupant.as_ref())
             && occupant.task == model.name
             && task.last.is_some_and(|last| last.launch == occupant.launch && satisfies(last.launch, last.conf))
         {

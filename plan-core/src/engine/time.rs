@@ -1,7 +1,8 @@
 //! Time as the engine knows it.
 //!
-//! Invariant: engine time never goes back. It grows by the positive difference between the wall times of
-//! successive inputs; a wall clock that is set back adds nothing (engine.md §1, law 6).
+//! Invariant: the engine time of successive batches never goes back. It grows by the positive difference
+//! between their wall times; a wall clock that is set back adds nothing, and is written at once, so that
+//! time goes on from there (`docs/decisions/0003-engine-time-from-the-last-batch.md`).
 
 use std::fmt;
 use std::time::Duration;

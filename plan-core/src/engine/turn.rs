@@ -30,6 +30,8 @@ pub(super) struct Turn<'a> {
     pub(super) session: &'a mut Session,
     pub(super) digest: &'a mut Digest,
     pub(super) effects: Effects,
+    /// The last number given out before this turn.
+    pub(super) seq: Number,
     /// Instances whose records changed.
     pub(super) changed: Vec<At>,
     /// Runs whose plans became complete.
@@ -257,7 +259,10 @@ impl Turn<'_> {
         for at in changed {
             self.write_instance(at);
         }
-        if !self.effects.writes.is_empty() {
+        // A number that was given out is durable before anyone sees it.
+        // And where the wall clock was set back, time goes on from there.
+        let set_back = self.wall < self.clock.wall;
+        if !self.effects.writes.is_empty() || self.clock.seq != self.seq || set_back {
             self.clock.time = self.now;
             self.clock.wall = self.wall;
             self.effects.writes.push(Write::Put(Record::Clock(*self.clock)));

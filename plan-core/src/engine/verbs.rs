@@ -275,6 +275,8 @@ impl Turn<'_> {
                         let task = self.record_mut(at).task_mut(&name);
                         task.failures = 0;
                         task.never = None;
+                        // Other steps speak of the task too.
+                        self.touch(at);
                     }
                 }
             }

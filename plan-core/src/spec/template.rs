@@ -134,6 +134,9 @@ impl<'a> Renderer<'a> {
         // A byte order mark is not a part of the text.
         let mut at = if self.template.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         while let Some(found) = self.template[at..].find("{{") {
+            if self.out.diagnostics.len() > MAX_PROBLEMS {
+                return;
+            }
             let start = at + found;
             let Some(tag) = self.tag(start) else {
                 // What is no tag stands as it was written, and the search goes on behind its braces.
@@ -164,9 +167,6 @@ impl<'a> Renderer<'a> {
             if self.open.len() > MAX_OPEN {
                 let message = format!("sections are nested more than {MAX_OPEN} deep");
                 self.problem(Code::Section, start..next, message, "close some of them");
-                return;
-            }
-            if self.out.diagnostics.len() > MAX_PROBLEMS {
                 return;
             }
         }

@@ -85,6 +85,10 @@ impl Checker<'_> {
         self.origins.is_broken(&path.to_string())
     }
 
+    fn is_broken_below(&self, path: &Path<'_>) -> bool {
+        self.origins.is_broken_below(&path.to_string())
+    }
+
     fn service(&mut self) {
         let root = Path::Root;
         let parts = self.parts;
@@ -95,7 +99,7 @@ impl Checker<'_> {
             self.error(Code::WebUrl, &root.key("web-url"), message, "write it as in `https://example.com/`");
         }
         let pods = root.key("pods");
-        if parts.pods.is_empty() {
+        if parts.pods.is_empty() && !self.is_broken_below(&pods) {
             self.error(
                 Code::NoPods,
                 &pods,

@@ -22,9 +22,12 @@ impl Checker<'_> {
                     format!("leave out `host-ports` and `container-ports`, or use `{BRIDGE}`"),
                 );
             }
-            if !KNOWN.contains(&name.as_str()) {
+            if name.trim().is_empty() {
+                let help = "name the network, as `dcos`";
+                self.error(Code::UnknownNetwork, &at, "the network has no name", help);
+            } else if !KNOWN.contains(&name.as_str()) {
                 let message = format!("the network `{name}` is not one of those that are known");
-                let warning = Diagnostic::warning(Code::UnknownNetwork, &at, message);
+                let warning = Diagnostic::warning(Code::UnknownNetwork, at, message);
                 let help = format!("the cluster must have it; known are `{}`", KNOWN.join("`, `"));
                 self.report(warning.nearest(name, KNOWN).help(help));
             }

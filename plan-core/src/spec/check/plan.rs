@@ -106,8 +106,7 @@ impl Checker<'_> {
                     let message = "a phase of `strategy: dependency` needs steps with names";
                     let help = "write `steps: [{name: …, instance: default, tasks: [[…]], depends-on: []}]`";
                     self.error(Code::DependsOnStrategy, &steps, message, help.replace("[[…]]", "[…]"));
-                }
-                if pod.count > 0 {
+                } else if pod.count > 0 {
                     let all: Vec<&TaskName> = pod.tasks.keys().collect();
                     let tasks = pod_path.key("tasks");
                     let at = if self.origins.generated { &tasks } else { &steps };
@@ -165,14 +164,14 @@ impl Checker<'_> {
                     over.pod_name, over.pod.count
                 );
                 let help = "raise the count, or leave the entry out";
-                self.report(Diagnostic::warning(Code::IgnoredEntry, &at, message).help(help));
+                self.report(Diagnostic::warning(Code::IgnoredEntry, at, message).help(help));
             }
             for (step, tasks) in entry.steps.iter().enumerate() {
                 let tasks: Vec<&TaskName> = tasks.iter().collect();
                 self.together(&at.index(step), over, &tasks, false);
             }
         }
-        if !seen.contains_key(&None) && all_read && !self.origins.is_broken_below(&path.to_string()) {
+        if !seen.contains_key(&None) && all_read && !self.is_broken_below(path) {
             let missing = (0..over.pod.count).find(|index| !seen.contains_key(&Some(*index)));
             if let Some(missing) = missing {
                 let message =

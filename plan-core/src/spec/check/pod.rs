@@ -6,7 +6,7 @@ use crate::spec::names::PodName;
 use crate::spec::pod::{IpcMode, PodSpec, RLimit, Seccomp};
 
 /// More instances than any cluster has nodes; a slip of the keyboard must not fill the memory.
-const MAX_COUNT: u32 = 100_000;
+const MAX_COUNT: u32 = 2_000_000;
 
 impl Checker<'_> {
     pub(super) fn pod(&mut self, path: &Path<'_>, name: &PodName, pod: &PodSpec) {
@@ -15,10 +15,11 @@ impl Checker<'_> {
                 format!("{} instances are more than {MAX_COUNT}, the most that a pod can have", pod.count);
             self.error(Code::Count, &path.key("count"), message, "lower the count");
         }
-        if pod.tasks.is_empty() {
+        let tasks = path.key("tasks");
+        if pod.tasks.is_empty() && !self.is_broken_below(&tasks) {
             self.error(
                 Code::NoTasks,
-                &path.key("tasks"),
+                &tasks,
                 "the pod has no task",
                 "declare a task: `tasks: {<name>: {goal: RUNNING, cmd: …, cpus: …, memory: …}}`",
             );
@@ -78,7 +79,6 @@ impl Checker<'_> {
         for (set_name, set) in &pod.resource_sets {
             self.at_set(path, name, set_name, |checker, set_path| checker.resource_set(set_path, set));
         }
-        let tasks = path.key("tasks");
         for (task_name, task) in &pod.tasks {
             self.task(&tasks.key(task_name.as_str()), path, pod, task);
         }

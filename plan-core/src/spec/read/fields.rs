@@ -2,6 +2,7 @@
 //! reading goes on with a stand-in, so that a file's problems are all told in one run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::str::FromStr;
 
 use super::tree::{Key, Node, Value};
@@ -12,6 +13,7 @@ use crate::spec::names::NameError;
 /// What is gathered while a tree is read.
 pub(super) struct Reader<'a> {
     pub(super) files: Files<'a>,
+    text: &'a str,
     pub(super) found: Vec<Diagnostic>,
     pub(super) origins: Origins,
 }
@@ -56,8 +58,8 @@ impl<'t> Fields<'t, '_> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(files: Files<'a>) -> Self {
-        Self { files, found: Vec::new(), origins: Origins::default() }
+    pub(super) fn new(text: &'a str, files: Files<'a>) -> Self {
+        Self { files, text, found: Vec::new(), origins: Origins::default() }
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
@@ -182,6 +184,17 @@ impl<'a> Reader<'a> {
                 self.wrong(path, field, "a single value");
                 None
             }
+        }
+    }
+
+    /// The place of a part of a scalar; of all of it, if the scalar is not in the text as it is.
+    pub(super) fn inside(&self, place: Span, scalar: &str, part: Range<usize>) -> Span {
+        let written = self.text.get(place.range()).unwrap_or_default();
+        match written.find(scalar) {
+            Some(at) if !scalar.is_empty() && at <= 1 => {
+                Span { start: place.start + at + part.start, end: place.start + at + part.end }
+            }
+            _ => place,
         }
     }
 

@@ -94,7 +94,7 @@ pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
 fn read_rendered(rendered: &Rendered, files: Files<'_>) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
     let (spec, mut found) = match tree::parse(&rendered.text) {
         Ok(tree) => {
-            let mut reader = Reader::new(files);
+            let mut reader = Reader::new(&rendered.text, files);
             let parts = reader.service(&tree);
             let Reader { mut found, origins, .. } = reader;
             let good = !found.iter().any(Diagnostic::is_error);

@@ -116,11 +116,18 @@ impl Reader<'_> {
         let field = fields.get("placement")?;
         let at = fields.path.key("placement");
         let text = self.scalar(&at, field)?;
-        match parse_placement(text) {
+        match PlacementRule::parse(text) {
             Ok(rule) => rule,
-            Err(problem) => {
-                let problem = Diagnostic { path: at.to_string(), ..problem };
-                self.report(problem.span(field.place));
+            Err(error) => {
+                let told = error.to_string();
+                // The error says what to write in the same breath.
+                let (message, help) =
+                    match told.split_once("; write ").or_else(|| told.split_once(": write ")) {
+                        Some((message, help)) => (message.to_owned(), format!("write {help}")),
+                        None => (told, "write `field:OPERATOR:value`, as `hostname:UNIQUE`".to_owned()),
+                    };
+                let place = self.inside(field.place, text, error.range());
+                self.error(Code::Placement, &at, place, message, help);
                 None
             }
         }
@@ -168,7 +175,7 @@ impl Reader<'_> {
                 None => {
                     let message = format!("`{}` is not a limit that Linux knows", key.text);
                     let all = RLimitName::ALL.iter().map(|name| name.as_str());
-                    let problem = Diagnostic::error(Code::RLimit, &at, message).span(key.span);
+                    let problem = Diagnostic::error(Code::RLimit, at, message).span(key.span);
                     let mut problem = problem.nearest(&key.text, all);
                     problem.help.get_or_insert_with(|| {
                         "limits are called as in setrlimit(2), as `RLIMIT_NOFILE`".into()
@@ -278,12 +285,4 @@ impl Reader<'_> {
         let field = fields.get("ipc-mode")?;
         self.choice(&fields.path.key("ipc-mode"), field, "ipc-mode", &IPC_MODES)
     }
-}
-
-/// Reads a placement constraint. The one place that knows who does; its diagnostic has neither path nor place.
-fn parse_placement(text: &str) -> Result<Option<PlacementRule>, Diagnostic> {
-    if matches!(text.trim(), "" | "[]") {
-        return Ok(None);
-    }
-    Err(Diagnostic::warning(Code::Placement, "", "placement not readable yet"))
 }

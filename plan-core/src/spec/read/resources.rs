@@ -1,7 +1,7 @@
 //! Resource sets, inline or named (C§1.5).
 
 use super::fields::{Field, Fields, Flag, Reader};
-use crate::spec::diagnostic::{Code, Path, Severity};
+use crate::spec::diagnostic::{Code, Diagnostic, Path, Severity};
 use crate::spec::names::PortName;
 use crate::spec::resources::{
     Limit, Port, PortChoice, PortRange, Ports, ResourceLimits, ResourceSet, Vip, Volume, VolumeKind,
@@ -123,7 +123,7 @@ impl Reader<'_> {
         {
             let help = "write `port: 0`, or leave out `ranges`";
             let message = "`ranges` are for a dynamic port, this one is fixed: they have no effect";
-            let warning = crate::spec::Diagnostic::warning(Code::PortRange, path.key("ranges"), message);
+            let warning = Diagnostic::warning(Code::PortRange, path.key("ranges"), message);
             self.report(warning.span(field.place).help(help));
         }
         Some(Port {
@@ -196,14 +196,14 @@ impl Reader<'_> {
         let kind = self.required(&fields, "type", "write `type: ROOT` or `type: MOUNT`");
         let kind = kind.and_then(|field| self.choice(&path.key("type"), field, "volume type", &DISK_TYPES));
         let profiles = self.profiles(&fields);
+        if kind == Some(DiskType::Root) && !profiles.is_empty() {
+            // As in the reference, where it passes; a template may give the one without the other.
+            let place = fields.get("profiles").map_or(fields.place, |field| field.place);
+            let message = "profiles are for MOUNT volumes, they have no effect on a ROOT volume";
+            let warning = Diagnostic::warning(Code::Profiles, path.key("profiles"), message).span(place);
+            self.report(warning.help("write `type: MOUNT`, or leave out `profiles`"));
+        }
         let kind = match kind {
-            Some(DiskType::Root) if !profiles.is_empty() => {
-                let at = path.key("profiles");
-                let place = fields.get("profiles").map_or(fields.place, |field| field.place);
-                let help = "write `type: MOUNT`, or leave out `profiles`";
-                self.error(Code::Profiles, &at, place, "profiles are for MOUNT volumes only", help);
-                None
-            }
             Some(DiskType::Root) => Some(VolumeKind::Root),
             Some(DiskType::Mount) => Some(VolumeKind::Mount(profiles)),
             None => None,

@@ -16,14 +16,10 @@ impl Reader<'_> {
         let Some(nodes) = self.list(path, field) else { return Steps::AllTasks };
         // The first entry says of which kind they are; none at all are lists, as they always were.
         if nodes.first().is_some_and(is_named) {
-            return Steps::Named(
-                nodes
-                    .iter()
-                    .enumerate()
-                    .map(|(at, node)| self.named_step(&path.index(at), node))
-                    .collect::<Option<_>>()
-                    .unwrap_or_default(),
-            );
+            // All are read before any is given up, so that all problems are told.
+            let entries = nodes.iter().enumerate();
+            let steps: Vec<_> = entries.map(|(at, node)| self.named_step(&path.index(at), node)).collect();
+            return Steps::Named(steps.into_iter().collect::<Option<_>>().unwrap_or_default());
         }
         let lists = nodes.iter().enumerate().map(|(at, node)| {
             let stand_in = StepLists { instance: Instances::Default, steps: Vec::new() };

@@ -113,17 +113,20 @@ pub(super) fn parse(text: &str) -> Result<Node, Box<Diagnostic>> {
             max_merge_keys: 20_000,
             // Ten thousand pods may share one anchor; what aliases stand for is bounded below.
             enforce_alias_anchor_ratio: false,
+            max_recorded_anchor_events: 500_000,
             max_total_scalar_bytes: 64 << 20,
         },
     };
-    options.alias_limits.max_total_replayed_events = 1_000_000;
+    options.alias_limits.max_total_replayed_events = 500_000;
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
         Ok(raw) => Ok(node(raw, text)),
         Err(error) => Err(Box::new(problem(&error, text))),
     }
 }
 
-const MAX_DEPTH: usize = 64;
+/// Three times what a specification needs. Twice as much, and an unoptimised build overflows the stack of a
+/// thread of 2 MB before the parser has refused the file.
+const MAX_DEPTH: usize = 32;
 
 /// A node whose plain scalars are still to be looked up in the text.
 enum Raw {
@@ -132,7 +135,8 @@ enum Raw {
     /// A scalar that YAML takes for a number or a boolean; its text is at its place.
     Typed(String),
     List(Vec<Spanned<Self>>),
-    Map(Vec<(Spanned<String>, Spanned<Self>)>),
+    /// A key may be null, where a template left nothing.
+    Map(Vec<(Spanned<Option<String>>, Spanned<Self>)>),
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -200,8 +204,11 @@ fn node(raw: Spanned<Raw>, text: &str) -> Node {
         Raw::Typed(value) => Value::Scalar(source(text.get(span.range()), value)),
         Raw::List(nodes) => Value::List(nodes.into_iter().map(|raw| node(raw, text)).collect()),
         Raw::Map(entries) => {
-            let entry = |(key, value): (Spanned<String>, Spanned<Raw>)| {
-                (Key { span: self::span(key.defined, text), text: key.value }, node(value, text))
+            let entry = |(key, value): (Spanned<Option<String>>, Spanned<Raw>)| {
+                (
+                    Key { span: self::span(key.defined, text), text: key.value.unwrap_or_default() },
+                    node(value, text),
+                )
             };
             Value::Map(entries.into_iter().map(entry).collect())
         }
@@ -223,9 +230,24 @@ fn source(written: Option<&str>, value: String) -> String {
 
 fn span(location: Location, text: &str) -> Span {
     let span = location.span();
-    let start = span.byte_offset().and_then(|at| usize::try_from(at).ok()).unwrap_or(0).min(text.len());
+    let Some(start) = span.byte_offset().and_then(|at| usize::try_from(at).ok()) else {
+        // The parser knows the line and column of its own errors only.
+        let start = byte(text, location.line(), location.column());
+        return Span { start, end: start };
+    };
+    let start = start.min(text.len());
     let len = span.byte_len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
     Span { start, end: start.saturating_add(len).min(text.len()) }
+}
+
+/// The byte at a line and a column, both from 1; the column is in characters.
+fn byte(text: &str, line: u64, column: u64) -> usize {
+    let number = |count: u64| usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
+    let start = match number(line) {
+        0 => 0,
+        before => text.match_indices('\n').nth(before - 1).map_or(text.len(), |(at, _)| at + 1),
+    };
+    text[start..].char_indices().nth(number(column)).map_or(text.len(), |(at, _)| start + at)
 }
 
 /// The parser's words for a text that is no YAML, or costs too much, in ours.
@@ -258,6 +280,14 @@ fn problem(error: &Error, text: &str) -> Diagnostic {
             Diagnostic::error(Code::Limits, "", "the aliases stand for more than a file may hold")
                 .help("write out what the aliases stand for")
         }
+        other if other.to_string().contains("budget breached") => {
+            Diagnostic::error(Code::Limits, "", "the file holds too many aliases, or is too large")
+                .help("write the specification without such nesting or aliases")
+        }
+        other if other.to_string().contains("recursion limit") => {
+            Diagnostic::error(Code::Limits, "", too_deep())
+                .help("write the specification without such nesting")
+        }
         other => {
             let message = other.to_string();
             let message =
@@ -279,7 +309,7 @@ fn problem(error: &Error, text: &str) -> Diagnostic {
 fn limit(breach: &serde_saphyr::budget::BudgetBreach) -> String {
     use serde_saphyr::budget::BudgetBreach;
     match breach {
-        BudgetBreach::Depth { .. } => format!("the file is nested more than {MAX_DEPTH} deep"),
+        BudgetBreach::Depth { .. } => too_deep(),
         BudgetBreach::Aliases { .. }
         | BudgetBreach::Anchors { .. }
         | BudgetBreach::AliasAnchorRatio { .. }
@@ -287,4 +317,8 @@ fn limit(breach: &serde_saphyr::budget::BudgetBreach) -> String {
         | BudgetBreach::RecordedAnchorBytes { .. } => "the file holds too many aliases".to_owned(),
         _ => "the file is too large".to_owned(),
     }
+}
+
+fn too_deep() -> String {
+    format!("the file is nested more than {MAX_DEPTH} deep")
 }

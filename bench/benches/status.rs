@@ -1,0 +1,33 @@
+//! The status that completes a step and starts none, in plans of three sizes: instructions. They must be
+//! within 1.2 of each other; the run fails if one is not.
+#![expect(missing_docs, reason = "a benchmark")]
+
+use std::hint::black_box;
+
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use plan_core::engine::{Effects, Engine, Input, Wall};
+use plan_core::spec::PhaseStrategy;
+use planwright_bench::{Instant, service};
+
+/// A plan in which every task is launched and none runs yet, and the status of one in its middle.
+fn launched(steps: u32) -> (Engine, Input) {
+    let mut cluster = Instant::new();
+    cluster.launch_all(&service(steps, PhaseStrategy::Parallel), |_| false);
+    let input = cluster.next_running().expect("a launch");
+    // The first one warms nothing: it grows what grows once.
+    let first = cluster.next_running().expect("a launch");
+    cluster.input(first);
+    (cluster.engine, input)
+}
+
+#[library_benchmark]
+#[bench::steps_1000(args = (1_000), setup = launched)]
+#[bench::steps_100000(args = (100_000), setup = launched)]
+#[bench::steps_1000000(args = (1_000_000), setup = launched)]
+fn completes_a_step((mut engine, input): (Engine, Input)) -> (Engine, Effects) {
+    let effects = engine.handle(Wall(0), black_box(input));
+    (engine, black_box(effects))
+}
+
+library_benchmark_group!(name = status, benchmarks = completes_a_step);
+main!(library_benchmark_groups = status);

@@ -1,0 +1,290 @@
+//! Arbitrary inputs from bytes: what a fuzzer and a property test feed an engine with. Most of them make
+//! sense, so that the engine gets somewhere; the rest are stale, foreign, repeated or nonsense.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plan_core::engine::*;
+use plan_core::plan::Model;
+use plan_core::spec::PlanName;
+
+use crate::bench::{check_law_1, installation, instance, model, node, task};
+
+/// A service with everything that orders steps: a canary, parallel chains, named steps, a resource set that
+/// tasks take turns in, side plans over the same slots.
+const SERVICE: &str = "
+name: everything
+pods:
+  a:
+    count: 3
+    placement: 'hostname:MAX_PER:2'
+    resource-sets:
+      turns: { cpus: 1, memory: 64 }
+      own: { cpus: 0.1, memory: 16 }
+    tasks:
+      init: { goal: ONCE, cmd: ./init, resource-set: turns }
+      main: { goal: RUNNING, cmd: ./main, resource-set: turns }
+      aide: { goal: RUNNING, essential: false, cmd: ./aide, resource-set: own }
+      job: { goal: FINISH, cmd: ./job, resource-set: own }
+  b:
+    count: 4
+    tasks:
+      t: { goal: RUNNING, cmd: ./t, cpus: 0.1, memory: 8 }
+plans:
+  deploy:
+    strategy: dependency
+    phases:
+      first: { pod: a, strategy: parallel, steps: [ { 0: [[init], [main, aide]] }, { default: [[init], [main]] } ] }
+      canary: { pod: b, strategy: parallel-canary }
+      graph:
+        pod: a
+        strategy: dependency
+        depends-on: [first]
+        steps:
+          - { name: x, instance: 1, tasks: [job] }
+          - { name: y, instance: default, tasks: [aide], depends-on: [x] }
+          - { name: z, instance: default, tasks: [job], depends-on: [y] }
+  side:
+    phases:
+      again: { pod: a, steps: [ { default: [[init], [main]] } ] }
+  other:
+    strategy: parallel
+    phases:
+      jobs: { pod: a, strategy: parallel, steps: [ { default: [[job], [aide]] } ] }
+      b: { pod: b, strategy: serial-canary }
+";
+
+/// The service that inputs are about.
+pub fn service() -> Arc<Model> {
+    model(SERVICE)
+}
+
+/// Bytes, taken from the front; zeros when there are no more.
+struct Bytes<'a>(&'a [u8]);
+
+impl Bytes<'_> {
+    fn byte(&mut self) -> u8 {
+        match self.0.split_first() {
+            Some((first, rest)) => {
+                self.0 = rest;
+                *first
+            }
+            None => 0,
+        }
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::from(self.byte()) % bound.max(1)
+    }
+
+    fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
+        if of.is_empty() { None } else { of.get(self.below(of.len())) }
+    }
+}
+
+/// Feeds an engine inputs made of bytes, and checks law 1 after each. Returns how many there were.
+pub fn feed(service: &Arc<Model>, bytes: &[u8]) -> usize {
+    let mut bytes = Bytes(bytes);
+    let mut world = World {
+        engine: Engine::new(),
+        store: BTreeMap::new(),
+        now: 0,
+        fits: Vec::new(),
+        launches: Vec::new(),
+        reconciles: Vec::new(),
+        serial: 0,
+        requests: 0,
+        last: None,
+    };
+    let target = Target { model: service.clone(), installation: installation() };
+    world.input(Input::Target(target));
+    let mut inputs = 1;
+    while !bytes.0.is_empty() {
+        let input = world.choose(&mut bytes);
+        world.last = Some(input.clone());
+        world.input(input);
+        inputs += 1;
+    }
+    inputs
+}
+
+struct World {
+    engine: Engine,
+    store: BTreeMap<Key, Record>,
+    now: u64,
+    fits: Vec<Fit>,
+    launches: Vec<Launch>,
+    reconciles: Vec<(Number, Vec<Incarnation>)>,
+    serial: u64,
+    requests: u64,
+    last: Option<Input>,
+}
+
+impl World {
+    fn input(&mut self, input: Input) {
+        let effects = self.engine.handle(Wall(self.now), input);
+        for write in effects.writes {
+            match write {
+                Write::Put(record) => drop(self.store.insert(record.key(), record)),
+                Write::Delete(key) => drop(self.store.remove(&key)),
+            }
+        }
+        check_law_1(&self.engine, &self.store);
+        for command in effects.commands {
+            match command {
+                Command::Fit(fit) => self.fits.push(*fit),
+                Command::Launch(launch) => self.launches.push(*launch),
+                Command::Reconcile { number, expected } => self.reconciles.push((number, expected)),
+                _ => {}
+            }
+        }
+    }
+
+    fn choose(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        match bytes.below(16) {
+            0..=2 => self.fit(bytes),
+            3..=7 => self.observed(bytes),
+            8 => self.launch(bytes),
+            9 => self.snapshot(bytes),
+            10..=12 => self.verb(bytes),
+            13 => {
+                self.now = self.now.wrapping_add(u64::from(bytes.byte()) * 1_000_000);
+                Input::Wake
+            }
+            14 => match bytes.below(4) {
+                0 => Input::SessionLost,
+                1 => {
+                    // A crash: another engine takes over.
+                    self.engine = Engine::recover(self.store.values().cloned()).unwrap();
+                    Input::Wake
+                }
+                2 => {
+                    // The clock is set back.
+                    self.now = self.now.saturating_sub(u64::from(bytes.byte()) * 10_000_000);
+                    Input::Wake
+                }
+                _ => Input::Wake,
+            },
+            _ => self.last.clone().unwrap_or(Input::Wake),
+        }
+    }
+
+    fn fit(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let Some(fit) = bytes.pick(&self.fits).cloned() else { return Input::Wake };
+        let name = match &fit.at {
+            Some((node, _)) if bytes.below(8) > 0 => node.to_string(),
+            _ => format!("node-{}", bytes.below(4)),
+        };
+        let answer = match bytes.below(8) {
+            0 => FitAnswer::Retry("no room".to_owned()),
+            1 if bytes.below(8) == 0 => FitAnswer::Never("no such thing".to_owned()),
+            2 => FitAnswer::Fitted(Grant {
+                node: node(&name),
+                ports: Vec::new(),
+                handle: Handle("short".into()),
+                until: Some(Wall(self.now.saturating_sub(1))),
+            }),
+            _ => FitAnswer::Fitted(Grant {
+                node: node(&name),
+                ports: Vec::new(),
+                handle: Handle(format!("{}", fit.instance).into()),
+                until: None,
+            }),
+        };
+        Input::Outcome(Outcome::Fit { instance: fit.instance, launch: fit.launch, answer })
+    }
+
+    fn launch(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let Some(launch) = bytes.pick(&self.launches) else { return Input::Wake };
+        let answer = match bytes.below(8) {
+            0 | 1 => LaunchAnswer::Unknown,
+            2 | 3 => LaunchAnswer::Retry("rescinded".to_owned()),
+            4 if bytes.below(8) == 0 => LaunchAnswer::Never("invalid".to_owned()),
+            _ => LaunchAnswer::Done,
+        };
+        Input::Outcome(Outcome::Launch { instance: launch.instance.clone(), launch: launch.launch, answer })
+    }
+
+    fn incarnation(&mut self, bytes: &mut Bytes<'_>) -> Option<Incarnation> {
+        if bytes.below(32) == 0 {
+            return Some(Incarnation {
+                installation: InstallationId(["one", "two"][bytes.below(2)].into()),
+                instance: instance(["a-0", "a-7", "b-1", "z-0"][bytes.below(4)]),
+                task: task(["init", "main", "t"][bytes.below(3)]),
+                launch: u64::from(bytes.byte()) % 64,
+            });
+        }
+        // Mostly of the latest launches.
+        let latest = self.launches.len().saturating_sub(8);
+        let from = if bytes.below(8) == 0 { 0 } else { latest };
+        let launch = bytes.pick(&self.launches[from..])?.clone();
+        let of = bytes.pick(&launch.tasks)?;
+        Some(Incarnation {
+            installation: installation(),
+            instance: launch.instance,
+            task: of.config.task.clone(),
+            launch: launch.launch,
+        })
+    }
+
+    fn seen(bytes: &mut Bytes<'_>) -> Seen {
+        match bytes.below(12) {
+            0 => Seen::Starting,
+            1 => Seen::Running { ready: false },
+            2 => Seen::Ended(End::Failed),
+            3 => Seen::Ended([End::Killed, End::Unhealthy, End::Lost][bytes.below(3)]),
+            4 => Seen::Unreachable,
+            5..=7 => Seen::Ended(End::Finished),
+            _ => Seen::Running { ready: true },
+        }
+    }
+
+    fn observed(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let Some(of) = self.incarnation(bytes) else { return Input::Wake };
+        self.serial += 1;
+        let serial = if bytes.below(8) == 0 { u64::from(bytes.byte()) } else { self.serial };
+        Input::Observed(Observation { of, serial, seen: Self::seen(bytes) })
+    }
+
+    fn snapshot(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let Some((of, expected)) = bytes.pick(&self.reconciles).cloned() else { return Input::Wake };
+        let as_of = if bytes.below(4) == 0 { u64::from(bytes.byte()) } else { of };
+        let mut found = Vec::new();
+        for incarnation in expected {
+            match bytes.below(6) {
+                0 => {}
+                1 => found.push((incarnation, Found::Absent)),
+                _ => found.push((incarnation, Found::Seen(Self::seen(bytes)))),
+            }
+        }
+        if let Some(other) = self.incarnation(bytes).filter(|_| bytes.below(4) == 0) {
+            found.push((other, Found::Seen(Self::seen(bytes))));
+        }
+        Input::Snapshot(Snapshot { of, as_of, found, last: bytes.below(4) > 0 })
+    }
+
+    fn verb(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let plans = ["deploy", "side", "other", "nothing"];
+        let phases = ["first", "canary", "graph", "again", "jobs", "b"];
+        let steps = ["#0", "#3", "a-1:[main]", "b-0:[t]"];
+        let name = |text: &str| -> PlanName { text.parse().unwrap() };
+        let plan = name(plans[bytes.below(plans.len())]);
+        let phase = Some(phases[bytes.below(phases.len())].parse().unwrap()).filter(|_| bytes.below(3) > 0);
+        let part = match (phase.clone(), bytes.below(2)) {
+            (None, _) => Part::Plan,
+            (Some(phase), 0) => Part::Phase(phase),
+            (Some(phase), _) => Part::Step(phase, steps[bytes.below(steps.len())].to_owned()),
+        };
+        let verb = match bytes.below(10) {
+            0 => Verb::Stop { plan },
+            1 => Verb::Interrupt { plan, phase },
+            2..=4 => Verb::Continue { plan, phase },
+            5 => Verb::ForceComplete { plan, part },
+            6 | 7 => Verb::Restart { plan, part },
+            _ => Verb::Start { plan, parameters: Parameters::new() },
+        };
+        self.requests += 1;
+        let id = if bytes.below(16) == 0 { 1 } else { self.requests };
+        Input::Verb(Request { id: format!("{id}").into(), who: "fuzz".into(), verb })
+    }
+}

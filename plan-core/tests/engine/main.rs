@@ -1,0 +1,13 @@
+//! The engine, situation by situation. Law 1 (recovered equals live) is checked after every input.
+#![expect(unreachable_pub, reason = "modules of one test share what they export")]
+
+mod arbitrary;
+mod bench;
+mod canary;
+mod deploy;
+mod random;
+mod recovery;
+mod stale;
+mod verbs;
+
+mod steps;

@@ -1,0 +1,173 @@
+//! Recovery in place of what runs no more.
+
+use plan_core::engine::*;
+use plan_core::plan::Status::*;
+
+use crate::bench::{Bench, instance};
+use crate::deploy::{HELLO, KAFKA};
+
+fn deployed() -> Bench {
+    let mut bench = Bench::new(KAFKA);
+    for broker in ["kafka-0", "kafka-1", "kafka-2"] {
+        bench.runs(broker, "broker");
+    }
+    assert_eq!(bench.status("deploy"), Complete);
+    bench.commands();
+    bench
+}
+
+#[test]
+fn a_task_that_ends_comes_back_where_it_was() {
+    for end in [End::Failed, End::Finished, End::Killed, End::Unhealthy, End::Lost] {
+        let mut bench = deployed();
+        bench.observe("kafka-1", "broker", Seen::Ended(end));
+        assert_eq!(bench.commands(), ["fit kafka-1", "launch kafka-1"]);
+        let place = bench.engine.pod(&instance("kafka-1")).unwrap().place.clone().unwrap();
+        assert_eq!(place.node.name, "node-kafka-1");
+        assert_eq!(
+            bench.plan("recovery"),
+            "recovery (parallel strategy) (STARTING)\n\
+             └─ kafka-1:[broker] (serial strategy) (STARTING)\n   \
+                └─ kafka-1:[broker] (STARTING)"
+        );
+        assert_eq!(bench.status("deploy"), Complete, "completion is history");
+        bench.observe("kafka-1", "broker", Seen::Running { ready: false });
+        assert_eq!(bench.status("recovery"), Started);
+        bench.runs("kafka-1", "broker");
+        assert_eq!(bench.plan("recovery"), "recovery (parallel strategy) (COMPLETE)");
+    }
+}
+
+#[test]
+fn lost_readiness_makes_a_member_down_not_broken() {
+    let mut bench = deployed();
+    bench.observe("kafka-1", "broker", Seen::Running { ready: false });
+    assert_eq!(bench.commands(), [""; 0]);
+    assert_eq!(bench.status("recovery"), Complete);
+}
+
+#[test]
+fn a_crash_loop_is_slowed_down_and_the_count_survives() {
+    let mut bench = deployed();
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        bench.fails("kafka-0", "broker");
+        let mut waited = 0;
+        while bench.launched().is_empty() {
+            if waited == 5 {
+                assert_eq!(bench.status("recovery"), Delayed);
+            }
+            bench.pass(5);
+            waited += 5;
+        }
+        waits.push(waited);
+        bench.runs("kafka-0", "broker");
+        // A task that lasts does not count as one that loops; ten seconds are not enough for that.
+        bench.pass(10);
+    }
+    assert_eq!(waits, [0, 10, 20, 40, 80, 160, 300, 300]);
+    bench.pass(600);
+    bench.fails("kafka-0", "broker");
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"], "it had run for ten minutes: counted anew");
+}
+
+#[test]
+fn an_essential_task_takes_its_neighbours_along_and_another_does_not() {
+    let yaml = "
+name: pair
+pods:
+  p:
+    count: 1
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, cpus: 1, memory: 8 }
+      aide: { goal: RUNNING, essential: false, cmd: ./aide, cpus: 1, memory: 8 }
+";
+    let mut bench = Bench::new(yaml);
+    bench.runs("p-0", "main");
+    bench.runs("p-0", "aide");
+    bench.commands();
+    bench.fails("p-0", "aide");
+    assert_eq!(bench.launched(), ["p-0:[aide]"]);
+    bench.runs("p-0", "aide");
+    bench.commands();
+    bench.fails("p-0", "main");
+    assert_eq!(bench.commands(), ["fit p-0", "kill p-0-aide"]);
+    bench.observe("p-0", "aide", Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), ["p-0:[main, aide]"]);
+    bench.runs("p-0", "aide");
+    bench.runs("p-0", "main");
+    assert_eq!(bench.status("recovery"), Complete);
+    let record = bench.engine.pod(&instance("p-0")).unwrap();
+    assert_eq!(record.tasks[1].failures, 1, "an end that was asked for is no failure");
+}
+
+#[test]
+fn a_broken_member_belongs_to_its_step_while_that_may_act() {
+    let mut bench = Bench::new(HELLO);
+    bench.finishes("hello-0", "init");
+    bench.runs("hello-0", "main");
+    bench.finishes("hello-1", "init");
+    bench.launched();
+    // hello-1's main never reached its goal: its step brings it back.
+    bench.fails("hello-1", "main");
+    assert_eq!(bench.launched(), ["hello-1:[main]"]);
+    assert_eq!(bench.status("recovery"), Complete);
+    // hello-0's step is complete: recovery does.
+    bench.fails("hello-0", "main");
+    assert_eq!(bench.launched(), ["hello-0:[main]"]);
+    assert_eq!(bench.status("recovery"), Starting);
+    // An interrupted step does not act, and without a configuration known to be good recovery does not either.
+    bench.say("interrupt deploy");
+    bench.fails("hello-1", "main");
+    bench.pass(1000);
+    assert_eq!(bench.launched(), [""; 0]);
+    let why = bench.engine.why(&instance("hello-1"));
+    assert!(why.iter().any(|why| matches!(why.reason, Reason::WaitsForItsStep(_))), "{why:?}");
+    bench.say("continue deploy");
+    assert_eq!(bench.launched(), ["hello-1:[main]"]);
+}
+
+#[test]
+fn a_known_good_member_is_brought_back_even_while_its_plan_is_interrupted() {
+    let mut bench = deployed();
+    assert_eq!(bench.say("restart deploy"), Reply::Done);
+    // kafka-0 is being replaced in place; the others wait for their turn.
+    assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"]);
+    bench.fails("kafka-2", "broker");
+    assert_eq!(bench.commands(), ["fit kafka-2", "launch kafka-2"], "its step is not due: recovery");
+    bench.say("interrupt deploy");
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"], "what was ended for it is launched");
+    bench.fails("kafka-0", "broker");
+    bench.fails("kafka-1", "broker");
+    assert_eq!(bench.launched(), ["kafka-0:[broker]", "kafka-1:[broker]"]);
+}
+
+#[test]
+fn a_crash_in_the_middle_of_a_displacement_ends_it_rightly() {
+    let mut bench = deployed();
+    bench.say("restart deploy broker kafka-0:[broker]");
+    assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"]);
+    bench.crash();
+    let asked = bench.sent.iter().any(|command| matches!(command, Command::Reconcile { expected, .. } if expected.len() == 3));
+    assert!(asked, "{:?}", bench.sent);
+    assert_eq!(bench.commands(), ["reconcile 3"], "nothing is done to what was not seen");
+    // The kill had arrived, and the end is seen only now: expected, no failure, room is asked for again.
+    let old = bench.launch_of("kafka-0", "broker");
+    bench.observe_launch("kafka-0", "broker", old, Seen::Ended(End::Killed));
+    assert_eq!(bench.commands(), ["fit kafka-0", "launch kafka-0"]);
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].failures, 0);
+}
+
+#[test]
+fn a_kill_is_commanded_again_until_the_end_is_seen() {
+    let mut bench = deployed();
+    bench.say("restart deploy broker kafka-0:[broker]");
+    bench.commands();
+    bench.pass(15);
+    assert_eq!(bench.commands(), ["kill kafka-0-broker"; 3]);
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+    bench.pass(60);
+    assert_eq!(bench.commands(), [""; 0]);
+}

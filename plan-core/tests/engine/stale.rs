@@ -1,0 +1,181 @@
+//! Observations that are stale, repeated, foreign or out of order change nothing that they should not.
+
+use plan_core::engine::*;
+
+use crate::bench::{Bench, instance, task};
+use crate::deploy::{HELLO, KAFKA};
+
+/// What an input may not change: records, and what was sent.
+fn unchanged(bench: &mut Bench, input: Input) {
+    let before = (bench.store.clone(), bench.engine.clone());
+    bench.sent.clear();
+    bench.input(input);
+    assert_eq!(bench.store, before.0);
+    assert!(bench.engine == before.1, "the engine changed");
+    assert_eq!(bench.sent, []);
+}
+
+#[test]
+fn repeating_an_observation_changes_nothing() {
+    let mut bench = Bench::new(KAFKA);
+    let of = bench.incarnation("kafka-0", "broker", bench.launch_of("kafka-0", "broker"));
+    for seen in [Seen::Starting, Seen::Running { ready: false }, Seen::Running { ready: true }] {
+        let observation = Observation { of: of.clone(), serial: 100, seen };
+        bench.input(Input::Observed(observation.clone()));
+        unchanged(&mut bench, Input::Observed(observation));
+    }
+}
+
+#[test]
+fn a_lower_number_is_dropped() {
+    let mut bench = Bench::new(KAFKA);
+    let of = bench.incarnation("kafka-0", "broker", bench.launch_of("kafka-0", "broker"));
+    bench.input(Input::Observed(Observation { of: of.clone(), serial: 7, seen: Seen::Running { ready: true } }));
+    for seen in [Seen::Starting, Seen::Running { ready: false }, Seen::Ended(End::Failed), Seen::Unreachable] {
+        unchanged(&mut bench, Input::Observed(Observation { of: of.clone(), serial: 6, seen }));
+    }
+}
+
+#[test]
+fn an_end_is_final() {
+    let mut bench = Bench::new(HELLO);
+    let of = bench.incarnation("hello-0", "init", bench.launch_of("hello-0", "init"));
+    bench.room = false;
+    bench.finishes("hello-0", "init");
+    unchanged(&mut bench, Input::Observed(Observation { of, serial: 1000, seen: Seen::Running { ready: true } }));
+}
+
+#[test]
+fn the_status_of_a_task_that_was_replaced_does_not_complete_its_successor() {
+    let mut bench = Bench::new(KAFKA);
+    let old = bench.launch_of("kafka-0", "broker");
+    bench.runs("kafka-0", "broker");
+    assert_eq!(bench.say("restart deploy broker kafka-0:[broker]"), Reply::Done);
+    // The running task is asked to end; a late status of it comes in before and after it has.
+    bench.runs("kafka-0", "broker");
+    assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Prepared);
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    assert!(bench.launch_of("kafka-0", "broker") > old);
+    let stale = bench.incarnation("kafka-0", "broker", old);
+    unchanged(&mut bench, Input::Observed(Observation { of: stale, serial: 5000, seen: Seen::Running { ready: true } }));
+    assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Starting);
+    bench.runs("kafka-0", "broker");
+    assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Complete);
+}
+
+#[test]
+fn a_foreigner_is_listed_and_not_touched() {
+    let mut bench = Bench::new(KAFKA);
+    bench.sent.clear();
+    let records = bench.store.clone();
+    let foreign = Incarnation {
+        installation: InstallationId("another".into()),
+        instance: instance("kafka-0"),
+        task: task("broker"),
+        launch: 1_000,
+    };
+    let orphan = bench.incarnation("kafka-2", "broker", 1);
+    for of in [foreign.clone(), orphan] {
+        let seen = Seen::Running { ready: true };
+        bench.input(Input::Observed(Observation { of, serial: 1, seen }));
+    }
+    assert_eq!(bench.engine.foreigners().count(), 2);
+    assert_eq!((bench.sent.len(), &bench.store), (0, &records));
+    bench.input(Input::Observed(Observation { of: foreign, serial: 2, seen: Seen::Ended(End::Killed) }));
+    assert_eq!(bench.engine.foreigners().count(), 1);
+}
+
+#[test]
+fn a_launch_newer_than_all_of_ours_means_that_we_are_the_old_scheduler() {
+    let mut bench = Bench::new(KAFKA);
+    bench.sent.clear();
+    let of = bench.incarnation("kafka-1", "broker", 1_000);
+    bench.input(Input::Observed(Observation { of, serial: 1, seen: Seen::Starting }));
+    assert!(bench.engine.is_superseded());
+    let records = bench.store.clone();
+    bench.runs("kafka-0", "broker");
+    bench.fails("kafka-0", "broker");
+    bench.pass(1000);
+    assert_eq!(bench.sent, [], "it stops, and kills nothing");
+    assert_eq!(bench.store, records);
+    assert_eq!(bench.say("stop deploy"), Reply::Refused(Refusal::Superseded));
+}
+
+#[test]
+fn answers_to_questions_that_are_closed_do_nothing_or_give_back() {
+    let mut bench = Bench::new(KAFKA);
+    let launch = bench.launch_of("kafka-0", "broker");
+    let again = FitAnswer::Fitted(Grant {
+        node: crate::bench::node("elsewhere"),
+        ports: vec![],
+        handle: Handle("late".into()),
+        until: None,
+    });
+    bench.sent.clear();
+    let records = bench.store.clone();
+    bench.fit("kafka-0", launch, again.clone());
+    bench.fit("kafka-0", launch, FitAnswer::Never("late".into()));
+    assert_eq!(bench.sent, [], "the order was given: its record names the handle");
+    bench.fit("kafka-0", 77, again);
+    assert_eq!(bench.commands(), ["withdraw kafka-0"], "no record names it");
+    assert_eq!(bench.store, records);
+}
+
+#[test]
+fn silence_keeps_the_status_and_ends_with_the_next_word() {
+    let mut bench = Bench::new(KAFKA);
+    bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Started);
+    assert!(matches!(bench.engine.why(&instance("kafka-0"))[0].reason, Reason::Silent { .. }));
+    bench.pass(3600);
+    assert!(bench.sent.iter().all(|command| !matches!(command, Command::Kill { .. })));
+    bench.runs("kafka-0", "broker");
+    assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Complete);
+}
+
+#[test]
+fn the_late_answer_to_a_closed_question_does_not_end_what_was_launched_since() {
+    let mut bench = Bench::new(KAFKA);
+    let launch = bench.launch_of("kafka-0", "broker");
+    bench.launch_answer("kafka-0", launch, LaunchAnswer::Unknown);
+    let Some(Command::Reconcile { number: first, expected }) = bench.sent.pop() else { panic!() };
+    bench.pass(31);
+    let Some(Command::Reconcile { number: second, .. }) = bench.sent.pop() else { panic!("asked again") };
+    bench.sent.clear();
+    let absent = |of| {
+        Input::Snapshot(Snapshot { of, as_of: of, found: vec![(expected[0].clone(), Found::Absent)], last: true })
+    };
+    bench.input(absent(second));
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+    bench.runs("kafka-0", "broker");
+    bench.sent.clear();
+    bench.input(absent(first));
+    bench.input(absent(second));
+    assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Complete);
+    assert!(!bench.launched().contains(&"kafka-0:[broker]".to_owned()));
+}
+
+#[test]
+fn what_was_believed_to_have_ended_and_lives_is_ended_by_its_own_number() {
+    let mut bench = Bench::new(KAFKA);
+    let old = bench.launch_of("kafka-0", "broker");
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Lost));
+    assert!(bench.launch_of("kafka-0", "broker") > old);
+    bench.sent.clear();
+    let found = vec![(bench.incarnation("kafka-0", "broker", old), Found::Seen(Seen::Running { ready: true }))];
+    bench.input(Input::Snapshot(Snapshot { of: 0, as_of: 100, found, last: true }));
+    assert!(matches!(&bench.sent[..], [Command::Kill { launch, .. }] if *launch == old), "{:?}", bench.sent);
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_stop_time() {
+    let mut bench = Bench::new(KAFKA);
+    bench.fails("kafka-0", "broker");
+    bench.fails("kafka-0", "broker");
+    bench.launched();
+    bench.now -= 900_000;
+    bench.input(Input::Wake);
+    bench.pass(10);
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+}
