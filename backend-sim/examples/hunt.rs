@@ -1,0 +1,69 @@
+//! Runs many seeds over a specification and prints each kind of violation once, with its story.
+//!
+//! `cargo run --release -p backend-sim --example hunt -- SVC.yml FROM TO [FAULTS] [nolaw] [story]`
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "an example, for people at a terminal"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use backend_sim::{Checks, Choices, Outcome, Scenario, run};
+use plan_core::plan::Model;
+use plan_core::spec::{Files, ReadOptions, Source, read};
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let text = std::fs::read_to_string(&args[0]).unwrap();
+    let env = BTreeMap::new();
+    let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
+    let reading = read(Source { file: &args[0], text: &text }, &options);
+    let model = Arc::new(Model::new(reading.spec.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))).unwrap());
+    let (from, to): (u64, u64) = (args[1].parse().unwrap(), args[2].parse().unwrap());
+    let faults = args.get(3).map_or("random:6", String::as_str);
+    let mut kinds: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for seed in from..to {
+        let mut scenario = Scenario::new(model.clone());
+        scenario.choices = Choices::Seed(seed);
+        scenario.release_canaries = true;
+        scenario.faults = faults.split(',').filter(|text| !text.is_empty()).map(|text| text.parse().unwrap()).collect();
+        if args.iter().any(|arg| arg == "nolaw") {
+            scenario.checks = Checks { law1: false, others: true };
+        }
+        scenario.plan = args.iter().find_map(|arg| arg.strip_prefix("plan=")).map(|plan| (plan.parse().unwrap(), BTreeMap::new()));
+        let report = run(&scenario).unwrap();
+        let kind = match &report.outcome {
+            Outcome::Complete => "complete".to_owned(),
+            Outcome::Incomplete { waits } => {
+                let root = waits.iter().map(|why| format!("{:?}", why.reason));
+                let root: std::collections::BTreeSet<String> =
+                    root.map(|text| text.split([' ', '(', '{']).next().unwrap().to_owned()).collect();
+                format!("incomplete {root:?}")
+            }
+            Outcome::Violation(violation) => {
+                let digits = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).take(90).collect::<String>();
+                format!("{:?} {} | {}", violation.check, digits(&violation.expected), digits(&violation.found))
+            }
+        };
+        let (count, first) = kinds.entry(kind).or_insert((0, seed));
+        *count += 1;
+        let first = *first;
+        if args.iter().any(|arg| arg == "story") && first == seed && !report.outcome.is_complete() {
+            report.trace.iter().for_each(|event| println!("{event}"));
+            report.plans.iter().for_each(|plan| println!("{plan}"));
+            println!("seed {seed} {:?}", report.faults.iter().map(ToString::to_string).collect::<Vec<_>>());
+            match &report.outcome {
+                Outcome::Violation(violation) => println!("{violation}"),
+                Outcome::Incomplete { waits } => waits.iter().for_each(|why| println!("{}: {why}", why.instance)),
+                Outcome::Complete => {}
+            }
+            println!();
+        }
+    }
+    for (kind, (count, first)) in kinds {
+        println!("{count:>6}  (first seed {first}) {kind}");
+    }
+}

@@ -1,0 +1,327 @@
+//! Faults, as data with a text form.
+//!
+//! Invariant: a fault's text, read again, is the fault; what happens at it is decided elsewhere.
+//!
+//! | text | what happens |
+//! | --- | --- |
+//! | `end:kafka-0-broker@30s` | the task ends: `:failed` (if nothing is said), `:finished`, `:killed`, `:unhealthy`, `:lost` |
+//! | `silent:node-1@20s+60s` | nothing is heard of the node, for so long, or for good |
+//! | `refuse:kafka-1#1` | the instance's first launch is answered "surely not done" |
+//! | `never:kafka-1#1` | ... is answered "invalid" |
+//! | `unknown:kafka-1#1:done` | nobody knows whether it was done; it was (`:done`), or was not (`:lost`) |
+//! | `crash:before-commit#12` | the engine stops before its 12th commit; also `after-commit`, `before-command`, `after-command` |
+//! | `random:5` | five faults of any of these kinds, at times and places that the seed gives |
+//!
+//! Times and durations are `500ms`, `30s`, `2m`, `1h`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use plan_core::engine::End;
+use plan_core::spec::InstanceName;
+use smol_str::SmolStr;
+
+/// A fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A task ends, if it lives at that time.
+    End {
+        /// The task: `INSTANCE-TASK`.
+        task: SmolStr,
+        /// When.
+        at: Duration,
+        /// How.
+        how: End,
+    },
+    /// Nothing is heard of a node. What runs on it goes on.
+    Silent {
+        /// The node.
+        node: SmolStr,
+        /// When.
+        at: Duration,
+        /// For how long; `None` is for good.
+        lasts: Option<Duration>,
+    },
+    /// A launch is answered otherwise.
+    Launch {
+        /// The instance.
+        instance: InstanceName,
+        /// Which of its launches, counted from 1.
+        nth: u32,
+        /// How it is answered.
+        answer: LaunchFault,
+    },
+    /// The engine stops, and is recovered from its records a little later.
+    Crash {
+        /// Where.
+        point: CrashPoint,
+        /// At which point of this kind in the run, counted from 1.
+        nth: u64,
+    },
+    /// So many faults by chance.
+    Random(u32),
+}
+
+/// How a launch is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LaunchFault {
+    /// Surely not done.
+    Refuse,
+    /// Invalid.
+    Never,
+    /// Unknown, and it was done.
+    UnknownDone,
+    /// Unknown, and it was not done.
+    UnknownLost,
+}
+
+/// Where the engine can stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CrashPoint {
+    /// Its writes are not durable.
+    BeforeCommit,
+    /// Its writes are durable, and it does not know: no command of the batch leaves.
+    AfterCommit,
+    /// A command does not leave, nor do those after it.
+    BeforeCommand,
+    /// A command has left, those after it do not, and its answer is lost.
+    AfterCommand,
+}
+
+impl CrashPoint {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::BeforeCommit, Self::AfterCommit, Self::BeforeCommand, Self::AfterCommand];
+
+    /// As in a fault's text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BeforeCommit => "before-commit",
+            Self::AfterCommit => "after-commit",
+            Self::BeforeCommand => "before-command",
+            Self::AfterCommand => "after-command",
+        }
+    }
+}
+
+impl fmt::Display for CrashPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text is no fault; the message says what is one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a fault: {problem}; {right}")]
+pub struct FaultError {
+    text: String,
+    problem: String,
+    right: &'static str,
+}
+
+const KINDS: &str = "write one of `end:TASK@TIME[:HOW]`, `silent:NODE@TIME[+FOR]`, `refuse:INSTANCE#N`, \
+                     `never:INSTANCE#N`, `unknown:INSTANCE#N:done|lost`, `crash:POINT#N`, `random:N`";
+const END: &str = "write `end:kafka-0-broker@30s`, and if it shall not be `:failed` one of `:finished`, `:killed`, \
+                   `:unhealthy`, `:lost` after it";
+const SILENT: &str = "write `silent:node-1@20s` for good, or `silent:node-1@20s+60s` for a minute";
+const LAUNCH: &str = "write `refuse:kafka-1#1` or `never:kafka-1#1`: the instance, and which of its launches, \
+                      counted from 1";
+const UNKNOWN: &str = "write `unknown:kafka-1#1:done` if it was done and `unknown:kafka-1#1:lost` if not";
+const CRASH: &str = "write `crash:POINT#N`, where POINT is `before-commit`, `after-commit`, `before-command` or \
+                     `after-command`, and N counts such points from 1";
+const RANDOM: &str = "write `random:5` for five faults";
+
+/// Reads a duration: `500ms`, `30s`, `2m`, `1h`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (count, unit) = text.split_at(unit_at);
+    let wrong = || format!("`{text}` is not a time, such as `500ms`, `30s`, `2m` or `1h`");
+    let millis: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = count.parse().map_err(|_| wrong())?;
+    count.checked_mul(millis).map(Duration::from_millis).ok_or_else(|| format!("`{text}` is too long"))
+}
+
+/// A duration as [`parse_duration`] reads it.
+struct Text(Duration);
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        match millis {
+            0 => f.write_str("0s"),
+            _ if millis % 3_600_000 == 0 => write!(f, "{}h", millis / 3_600_000),
+            _ if millis % 60_000 == 0 => write!(f, "{}m", millis / 60_000),
+            _ if millis % 1000 == 0 => write!(f, "{}s", millis / 1000),
+            _ => write!(f, "{millis}ms"),
+        }
+    }
+}
+
+fn end_name(end: End) -> &'static str {
+    match end {
+        End::Finished => "finished",
+        End::Failed => "failed",
+        End::Killed => "killed",
+        End::Unhealthy => "unhealthy",
+        End::Lost => "lost",
+    }
+}
+
+/// `WHO#N`.
+fn counted<T: FromStr<Err: fmt::Display>, N: FromStr + Default + PartialEq>(
+    text: &str,
+) -> Result<(T, N), String> {
+    let (who, nth) = text.rsplit_once('#').ok_or("there is no `#` with a number")?;
+    let who = who.parse().map_err(|error| format!("{error}"))?;
+    let nth = nth.parse().ok().filter(|nth| *nth != N::default());
+    Ok((who, nth.ok_or("after `#` comes a number from 1 on")?))
+}
+
+fn end(rest: &str) -> Result<Fault, String> {
+    let (task, rest) = rest.rsplit_once('@').ok_or("there is no `@` with a time")?;
+    let (at, how) = rest.split_once(':').unwrap_or((rest, "failed"));
+    let ends = [End::Finished, End::Failed, End::Killed, End::Unhealthy, End::Lost];
+    let how = ends.into_iter().find(|end| end_name(*end) == how);
+    let how = how.ok_or("no task ends like that")?;
+    if task.is_empty() {
+        return Err("no task is named".to_owned());
+    }
+    Ok(Fault::End { task: task.into(), at: parse_duration(at)?, how })
+}
+
+fn silent(rest: &str) -> Result<Fault, String> {
+    let (node, rest) = rest.rsplit_once('@').ok_or("there is no `@` with a time")?;
+    let (at, lasts) = match rest.split_once('+') {
+        Some((at, lasts)) => (at, Some(parse_duration(lasts)?)),
+        None => (rest, None),
+    };
+    if node.is_empty() {
+        return Err("no node is named".to_owned());
+    }
+    Ok(Fault::Silent { node: node.into(), at: parse_duration(at)?, lasts })
+}
+
+fn launch(rest: &str, answer: LaunchFault) -> Result<Fault, String> {
+    let (instance, nth) = counted(rest)?;
+    Ok(Fault::Launch { instance, nth, answer })
+}
+
+fn unknown(rest: &str) -> Result<Fault, String> {
+    match rest.rsplit_once(':') {
+        Some((rest, "done")) => launch(rest, LaunchFault::UnknownDone),
+        Some((rest, "lost")) => launch(rest, LaunchFault::UnknownLost),
+        _ => Err("it does not say whether it was done".to_owned()),
+    }
+}
+
+impl FromStr for CrashPoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let point = Self::ALL.into_iter().find(|point| point.name() == text);
+        point.ok_or_else(|| format!("`{text}` is no point"))
+    }
+}
+
+impl FromStr for Fault {
+    type Err = FaultError;
+
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+        let (fault, right) = match kind {
+            "end" => (end(rest), END),
+            "silent" => (silent(rest), SILENT),
+            "refuse" => (launch(rest, LaunchFault::Refuse), LAUNCH),
+            "never" => (launch(rest, LaunchFault::Never), LAUNCH),
+            "unknown" => (unknown(rest), UNKNOWN),
+            "crash" => (counted(rest).map(|(point, nth)| Self::Crash { point, nth }), CRASH),
+            "random" => {
+                (rest.parse().map(Self::Random).map_err(|_| format!("`{rest}` is no number")), RANDOM)
+            }
+            _ => (Err(format!("there is no kind `{kind}`")), KINDS),
+        };
+        fault.map_err(|problem| FaultError { text: text.to_owned(), problem, right })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End { task, at, how: End::Failed } => write!(f, "end:{task}@{}", Text(*at)),
+            Self::End { task, at, how } => write!(f, "end:{task}@{}:{}", Text(*at), end_name(*how)),
+            Self::Silent { node, at, lasts: None } => write!(f, "silent:{node}@{}", Text(*at)),
+            Self::Silent { node, at, lasts: Some(lasts) } => {
+                write!(f, "silent:{node}@{}+{}", Text(*at), Text(*lasts))
+            }
+            Self::Launch { instance, nth, answer } => match answer {
+                LaunchFault::Refuse => write!(f, "refuse:{instance}#{nth}"),
+                LaunchFault::Never => write!(f, "never:{instance}#{nth}"),
+                LaunchFault::UnknownDone => write!(f, "unknown:{instance}#{nth}:done"),
+                LaunchFault::UnknownLost => write!(f, "unknown:{instance}#{nth}:lost"),
+            },
+            Self::Crash { point, nth } => write!(f, "crash:{point}#{nth}"),
+            Self::Random(count) => write!(f, "random:{count}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_read_and_written_the_same() {
+        for text in [
+            "end:kafka-0-broker@30s",
+            "end:kafka-0-broker@1500ms:finished",
+            "end:kafka-0-broker@2m:killed",
+            "end:kafka-0-broker@1h:unhealthy",
+            "end:kafka-0-broker@0s:lost",
+            "silent:node-1@20s",
+            "silent:node-1@20s+1m",
+            "refuse:kafka-1#1",
+            "never:kafka-1#2",
+            "unknown:kafka-1#1:done",
+            "unknown:kafka-1#3:lost",
+            "crash:before-commit#12",
+            "crash:after-commit#1",
+            "crash:before-command#3",
+            "crash:after-command#4",
+            "random:5",
+        ] {
+            assert_eq!(text.parse::<Fault>().map(|fault| fault.to_string()).as_deref(), Ok(text));
+        }
+        assert_eq!("silent:a@1s+60s".parse::<Fault>().unwrap().to_string(), "silent:a@1s+1m");
+    }
+
+    #[test]
+    fn a_wrong_text_is_told_what_is_right() {
+        for (text, told) in [
+            ("explode:kafka-0", "there is no kind `explode`; write one of `end:TASK@TIME[:HOW]`"),
+            ("end:kafka-0-broker", "there is no `@` with a time; write `end:kafka-0-broker@30s`"),
+            ("end:kafka-0-broker@30", "`30` is not a time, such as `500ms`, `30s`, `2m` or `1h`"),
+            ("end:kafka-0-broker@30s:gone", "no task ends like that"),
+            ("refuse:kafka-1", "there is no `#` with a number"),
+            ("refuse:kafka-1#0", "after `#` comes a number from 1 on"),
+            ("refuse:kafka#1", "write `refuse:kafka-1#1`"),
+            ("unknown:kafka-1#1", "it does not say whether it was done; write `unknown:kafka-1#1:done`"),
+            ("crash:now#1", "`now` is no point; write `crash:POINT#N`"),
+            ("random:many", "`many` is no number"),
+            ("", "write one of"),
+        ] {
+            let error = text.parse::<Fault>().unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! A deterministic cluster in memory, with faults and checks, that drives the plan engine.
+//!
+//! A run takes a service, a cluster, faults and operators ([`Scenario`]) and a source of choices
+//! ([`choose`]); it calls [`plan_core::engine::Engine::handle`] itself, keeps the records in a store, carries
+//! the commands out on nodes and tasks that exist only here, and after every event checks what must hold
+//! ([`Check`]). Time is virtual: an hour of waiting costs nothing. With the same scenario and the same list of
+//! choices a run is always the same, to the last line of its trace.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::Arc;
+//!
+//! use backend_sim::{Outcome, Scenario, run};
+//! use plan_core::plan::Model;
+//! use plan_core::spec::{Files, ReadOptions, Source, read};
+//!
+//! let text = "name: hello\npods:\n  web:\n    count: 2\n    tasks:\n      \
+//!             server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}\n\
+//!             plans:\n  deploy:\n    phases:\n      web: {pod: web}\n";
+//! let env = BTreeMap::new();
+//! let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
+//! let spec = read(Source { file: "svc.yml", text }, &options).spec.ok_or("it is good")?;
+//! let mut scenario = Scenario::new(Arc::new(Model::new(spec)?));
+//! scenario.faults.push("end:web-0-server@30s".parse()?);
+//! let report = run(&scenario)?;
+//! assert_eq!(report.outcome, Outcome::Complete);
+//! assert_eq!(report.counts.launches, 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Down the stairs: `sim` is the loop; `checks` what must hold; `backend` carries out commands on a `cluster`
+//! of `node`s and `task`s; `fault`, `scenario`, `report` and `trace` are data; `store`, [`choose`] and `queue`
+//! know of nothing else here.
+
+mod backend;
+mod checks;
+pub mod choose;
+mod cluster;
+mod fault;
+mod node;
+mod queue;
+mod report;
+mod scenario;
+mod sim;
+mod store;
+mod task;
+mod trace;
+mod world;
+
+pub use checks::{Check, Checks, Violation};
+pub use cluster::Shape;
+pub use fault::{CrashPoint, Fault, FaultError, LaunchFault, parse_duration};
+pub use node::Room;
+pub use report::{Counts, Outcome, Report};
+pub use scenario::{Choices, Scenario, ScenarioError};
+pub use sim::{run, run_with};
+pub use store::{Fenced, Store};
+pub use trace::{TraceEvent, What};

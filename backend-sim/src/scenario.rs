@@ -1,0 +1,117 @@
+//! What is run: a service, a cluster, faults, operators.
+//!
+//! Invariant: a scenario is data; with a list of choices it is one run, always the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plan_core::engine::{Parameters, Verb};
+use plan_core::plan::Model;
+use plan_core::spec::PlanName;
+
+use crate::checks::Checks;
+use crate::choose::{Choice, ReplayError};
+use crate::cluster::Shape;
+use crate::fault::Fault;
+
+/// Where the choices of a run come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Choices {
+    /// Always the benign one.
+    #[default]
+    Benign,
+    /// By chance, from a seed.
+    Seed(u64),
+    /// A list that was recorded.
+    Replay(Vec<Choice>),
+}
+
+/// What is run.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// The service.
+    pub model: Arc<Model>,
+    /// What decides between possibilities.
+    pub choices: Choices,
+    /// Whether [`crate::Report::choices`] is filled.
+    pub record: bool,
+    /// The cluster.
+    pub shape: Shape,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// What an operator does, and when.
+    pub verbs: Vec<(Duration, Verb)>,
+    /// Whether an operator continues a phase whenever it waits on a canary.
+    pub release_canaries: bool,
+    /// A plan that is started, with these parameters, once the service is deployed.
+    pub plan: Option<(PlanName, Parameters)>,
+    /// The run ends at this time, if it has not before.
+    pub until: Duration,
+    /// The run is ended after so many events, as one that will not end by itself.
+    pub most_events: u64,
+    /// What is checked.
+    pub checks: Checks,
+    /// Whether [`crate::Report::trace`] is filled.
+    pub trace: bool,
+}
+
+impl Scenario {
+    /// A benign deployment of a service on a cluster that fits it, with all checks.
+    pub fn new(model: Arc<Model>) -> Self {
+        Self {
+            model,
+            choices: Choices::Benign,
+            record: true,
+            shape: Shape::default(),
+            faults: Vec::new(),
+            verbs: Vec::new(),
+            release_canaries: false,
+            plan: None,
+            until: Duration::from_secs(24 * 3600),
+            most_events: 1_000_000,
+            checks: Checks::ALL,
+            trace: true,
+        }
+    }
+}
+
+/// A scenario that cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScenarioError {
+    /// A fault names a task that is not there.
+    #[error("the fault `{fault}` names no task of the service: its tasks are {}", known.join(", "))]
+    NoTask {
+        /// The fault.
+        fault: String,
+        /// The tasks that there are.
+        known: Vec<String>,
+    },
+    /// A fault names an instance that is not there.
+    #[error("the fault `{fault}` names no instance of the service: its instances are {}", known.join(", "))]
+    NoInstance {
+        /// The fault.
+        fault: String,
+        /// The instances that there are.
+        known: Vec<String>,
+    },
+    /// A fault names a node that is not there.
+    #[error("the fault `{fault}` names no node of the cluster: its nodes are {}", known.join(", "))]
+    NoNode {
+        /// The fault.
+        fault: String,
+        /// The nodes that there are.
+        known: Vec<String>,
+    },
+    /// The plan to be started is not there.
+    #[error("the service has no plan `{plan}`: its plans are {}", known.join(", "))]
+    NoPlan {
+        /// The plan.
+        plan: PlanName,
+        /// The plans that there are.
+        known: Vec<String>,
+    },
+    /// The list of choices is not of this run.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+}

@@ -1,0 +1,130 @@
+//! Tasks, as they truly are.
+//!
+//! Invariant: a task's life goes forward only, and ends once; how long each part of it takes comes from a
+//! table of integers, whose first entry is the typical one. Commands are not run.
+
+use std::sync::Arc;
+
+use plan_core::engine::{End, Number, Seen};
+use plan_core::plan::{ContentHash, TaskConfig};
+use plan_core::spec::{Goal, TaskName};
+
+use crate::choose::{Choose, Site};
+
+/// How far a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Its node has not got it yet.
+    Launched,
+    /// It is fetched and set up.
+    Starting,
+    /// Its command runs.
+    Running {
+        /// Whether its readiness check passes; true if it has none.
+        ready: bool,
+    },
+    /// It ended.
+    Ended(End),
+}
+
+/// A task of one launch.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    /// Its instance, by number.
+    pub(crate) instance: u32,
+    /// Its name.
+    pub(crate) name: TaskName,
+    /// The order that launched it.
+    pub(crate) launch: Number,
+    /// Its configuration's hash.
+    pub(crate) conf: ContentHash,
+    /// Its configuration.
+    pub(crate) config: Arc<TaskConfig>,
+    /// Its node, by number.
+    pub(crate) node: u32,
+    /// How far it is.
+    pub(crate) life: Life,
+    /// Whether it ever attained its goal.
+    pub(crate) attained: bool,
+    /// Whether it was told to end.
+    pub(crate) killing: bool,
+    /// Whether the backend knows of its end.
+    pub(crate) end_known: bool,
+    /// Whether the engine's records hold its end, so that the backend has forgotten it.
+    pub(crate) forgotten: bool,
+}
+
+impl Task {
+    /// Whether it has not ended.
+    pub(crate) fn lives(&self) -> bool {
+        !matches!(self.life, Life::Ended(_))
+    }
+
+    /// As its backend sees it, as long as its node is heard of.
+    pub(crate) fn seen(&self) -> Seen {
+        match self.life {
+            Life::Launched | Life::Starting => Seen::Starting,
+            Life::Running { ready } => Seen::Running { ready },
+            Life::Ended(end) => Seen::Ended(end),
+        }
+    }
+
+    /// Goes into the next part of its life; whether that attained its goal is noted.
+    pub(crate) fn enter(&mut self, life: Life) {
+        self.life = life;
+        self.attained |= match self.config.spec.goal {
+            Goal::Running => life == Life::Running { ready: true },
+            Goal::Once | Goal::Finish => life == Life::Ended(End::Finished),
+        };
+    }
+
+    /// What comes next in its life if nothing happens to it, and after how many microseconds.
+    pub(crate) fn next(&self, choose: &mut dyn Choose, entity: u64) -> Option<(Life, u64)> {
+        let check = self.config.spec.readiness_check.as_ref();
+        match (self.life, check) {
+            (Life::Launched, _) => Some((Life::Starting, take(choose, "starting", entity, &STARTING))),
+            (Life::Starting, check) => {
+                Some((Life::Running { ready: check.is_none() }, take(choose, "running", entity, &RUNNING)))
+            }
+            (Life::Running { ready: false }, Some(check)) => {
+                let tries = choose.choose(Site::new("ready", entity), READY_TRIES);
+                let waits = u64::from(check.delay.0) + u64::from(tries) * u64::from(check.interval.0.max(1));
+                Some((Life::Running { ready: true }, waits * 1_000_000 + CHECK))
+            }
+            (Life::Running { ready: true }, _) if self.config.spec.goal != Goal::Running => {
+                Some((Life::Ended(End::Finished), take(choose, "finished", entity, &FINISHED)))
+            }
+            _ => None,
+        }
+    }
+
+    /// How it ends when it is told to, and after how many microseconds.
+    pub(crate) fn killed(&self, choose: &mut dyn Choose, entity: u64, grace: u64) -> (End, u64) {
+        // One that handles the request ends by itself, before its time is over.
+        let end = match choose.choose(Site::new("kill-end", entity), 2) {
+            0 => End::Killed,
+            _ => End::Finished,
+        };
+        (end, take(choose, "killed", entity, &KILLED).min(grace + KILLED[0]))
+    }
+}
+
+/// A latency of a table.
+pub(crate) fn take(choose: &mut dyn Choose, label: &'static str, entity: u64, table: &[u64]) -> u64 {
+    let nth = choose.choose(Site::new(label, entity), table.len() as u32);
+    table.get(nth as usize).copied().unwrap_or_default()
+}
+
+const MILLI: u64 = 1000;
+/// From the launch until its node has it.
+const STARTING: [u64; 4] = [400 * MILLI, 100 * MILLI, 1_500 * MILLI, 6_000 * MILLI];
+/// From then until its command runs.
+const RUNNING: [u64; 4] = [1_200 * MILLI, 300 * MILLI, 4_000 * MILLI, 30_000 * MILLI];
+/// A readiness check passes at one of its first so many runs.
+const READY_TRIES: u32 = 4;
+/// How long a readiness check runs.
+const CHECK: u64 = 200 * MILLI;
+/// How long a task that shall end runs.
+const FINISHED: [u64; 4] = [2_000 * MILLI, 100 * MILLI, 10_000 * MILLI, 60_000 * MILLI];
+/// From the request to end until the end.
+const KILLED: [u64; 4] = [800 * MILLI, 50 * MILLI, 3_000 * MILLI, 20_000 * MILLI];
