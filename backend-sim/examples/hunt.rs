@@ -21,7 +21,8 @@ fn main() {
     let env = BTreeMap::new();
     let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
     let reading = read(Source { file: &args[0], text: &text }, &options);
-    let model = Arc::new(Model::new(reading.spec.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))).unwrap());
+    let model =
+        Arc::new(Model::new(reading.spec.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))).unwrap());
     let (from, to): (u64, u64) = (args[1].parse().unwrap(), args[2].parse().unwrap());
     let faults = args.get(3).map_or("random:6", String::as_str);
     let mut kinds: BTreeMap<String, (u64, u64)> = BTreeMap::new();
@@ -29,11 +30,15 @@ fn main() {
         let mut scenario = Scenario::new(model.clone());
         scenario.choices = Choices::Seed(seed);
         scenario.release_canaries = true;
-        scenario.faults = faults.split(',').filter(|text| !text.is_empty()).map(|text| text.parse().unwrap()).collect();
+        scenario.faults =
+            faults.split(',').filter(|text| !text.is_empty()).map(|text| text.parse().unwrap()).collect();
         if args.iter().any(|arg| arg == "nolaw") {
             scenario.checks = Checks { law1: false, others: true };
         }
-        scenario.plan = args.iter().find_map(|arg| arg.strip_prefix("plan=")).map(|plan| (plan.parse().unwrap(), BTreeMap::new()));
+        scenario.plan = args
+            .iter()
+            .find_map(|arg| arg.strip_prefix("plan="))
+            .map(|plan| (plan.parse().unwrap(), BTreeMap::new()));
         let report = run(&scenario).unwrap();
         let kind = match &report.outcome {
             Outcome::Complete => "complete".to_owned(),
@@ -44,8 +49,14 @@ fn main() {
                 format!("incomplete {root:?}")
             }
             Outcome::Violation(violation) => {
-                let digits = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).take(90).collect::<String>();
-                format!("{:?} {} | {}", violation.check, digits(&violation.expected), digits(&violation.found))
+                let digits =
+                    |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).take(90).collect::<String>();
+                format!(
+                    "{:?} {} | {}",
+                    violation.check,
+                    digits(&violation.expected),
+                    digits(&violation.found)
+                )
             }
         };
         let (count, first) = kinds.entry(kind).or_insert((0, seed));
@@ -57,7 +68,9 @@ fn main() {
             println!("seed {seed} {:?}", report.faults.iter().map(ToString::to_string).collect::<Vec<_>>());
             match &report.outcome {
                 Outcome::Violation(violation) => println!("{violation}"),
-                Outcome::Incomplete { waits } => waits.iter().for_each(|why| println!("{}: {why}", why.instance)),
+                Outcome::Incomplete { waits } => {
+                    waits.iter().for_each(|why| println!("{}: {why}", why.instance))
+                }
                 Outcome::Complete => {}
             }
             println!();

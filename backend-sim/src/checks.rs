@@ -214,9 +214,19 @@ impl Scene<'_> {
     /// Nothing more will happen: the engine knows what lives, and whatever is not done has a reason.
     pub(crate) fn rest_is_explained(&self, complete: bool) -> Verdict {
         for view in self.engine.tasks() {
-            let Some(state) = view.state.filter(|_| !view.silent) else { continue };
+            let Some(state) = view.state else { continue };
             let Some(id) = self.cluster.roster.id(&view.instance) else { continue };
             let latest = self.cluster.tasks_of(id).rev().find(|(_, task)| task.name == view.task);
+            if latest.is_some_and(|(_, task)| self.cluster.nodes[task.node as usize].silent) {
+                continue;
+            }
+            if view.silent {
+                return self.violation(
+                    Check::View,
+                    format!("the engine knows that the node of {}-{} is heard", view.instance, view.task),
+                    "it believes that it is silent",
+                );
+            }
             let truth = latest.map(|(_, task)| task.life);
             let same = match (state, truth) {
                 (TaskState::Ended(_), truth) => truth.is_none_or(|life| matches!(life, Life::Ended(_))),

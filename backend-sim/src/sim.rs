@@ -440,6 +440,8 @@ impl<'a> Sim<'a> {
         if !first {
             let epoch = self.epoch;
             self.world.tell(|| What::Recovered { epoch });
+            // What was told while nobody listened is lost.
+            self.world.session += 1;
             self.backend.session_begins(&mut self.cluster, &mut self.world);
             self.feed(Input::SessionLost);
         }
