@@ -81,7 +81,11 @@ fn deploy(name: &str, strategy: PhaseStrategy) {
     let (ours, peer) = (median(ours), median(peers));
     println!("## {PODS} pods deployed, {name}, records in memory (aim: 2.0)\n");
     println!("| | time | per input | ratio |\n| --- | ---: | ---: | ---: |");
-    println!("| engine | {ours:?} | {:?} | {:.2} |", ours / inputs as u32, ours.as_secs_f64() / peer.as_secs_f64());
+    println!(
+        "| engine | {ours:?} | {:?} | {:.2} |",
+        ours / inputs as u32,
+        ours.as_secs_f64() / peer.as_secs_f64()
+    );
     println!("| topological walk and clones | {peer:?} | | 1.00 |\n");
 }
 

@@ -157,4 +157,3 @@ pub fn running(launch: &Launch) -> Input {
         seen: Seen::Running { ready: true },
     })
 }
-

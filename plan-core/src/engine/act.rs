@@ -88,7 +88,8 @@ impl Turn<'_> {
         let Some(record) = self.state.record(at) else { return Vec::new() };
         let sets = tasks.iter().filter_map(|task| self.state.confs.get(&task.conf));
         let acts = sets.filter_map(|config| record.slot(&config.spec.resource_set)?.act);
-        acts.filter(|&act| record.order(act).is_some_and(|order| order.purpose == Purpose::Recovery)).collect()
+        acts.filter(|&act| record.order(act).is_some_and(|order| order.purpose == Purpose::Recovery))
+            .collect()
     }
 
     /// Brings back what runs no more in an instance and belongs to no step (engine.md §5).
@@ -260,9 +261,11 @@ impl Turn<'_> {
     pub(super) fn launch_answered(&mut self, at: At, launch: Number, answer: LaunchAnswer) {
         let Some(record) = self.state.record(at) else { return };
         let given = record.order(launch).is_some_and(|order| order.stage == Stage::Given);
-        let launching = record.slots.iter().filter_map(|slot| slot.occupant.as_ref()).any(|occupant| {
-            occupant.launch == launch && occupant.state == TaskState::Launching
-        });
+        let launching = record
+            .slots
+            .iter()
+            .filter_map(|slot| slot.occupant.as_ref())
+            .any(|occupant| occupant.launch == launch && occupant.state == TaskState::Launching);
         // What was seen since the launch is newer than its answer.
         if !given || !launching {
             return;
@@ -405,7 +408,12 @@ impl Turn<'_> {
     /// Commands a kill, and again from time to time, until its end is seen.
     pub(super) fn kill(&mut self, at: At, launch: Number, task: TaskName) {
         let conf = self.state.record(at).and_then(|record| {
-            record.order(launch)?.tasks.iter().find(|ordered| ordered.task == task).map(|ordered| ordered.conf)
+            record
+                .order(launch)?
+                .tasks
+                .iter()
+                .find(|ordered| ordered.task == task)
+                .map(|ordered| ordered.conf)
         });
         let config = conf.and_then(|conf| self.state.confs.get(&conf));
         let grace = config.map(|config| config.spec.kill_grace_period).unwrap_or_default();
@@ -429,7 +437,8 @@ impl Turn<'_> {
             place.node == grant.node && place.handle == grant.handle && place.ports == grant.ports
         });
         if !same {
-            record.place = Some(Arc::new(Place { node: grant.node, ports: grant.ports, handle: grant.handle }));
+            record.place =
+                Some(Arc::new(Place { node: grant.node, ports: grant.ports, handle: grant.handle }));
         }
         for (OrderedTask { task, conf }, set) in tasks.into_iter().zip(sets) {
             let slot = record.slot_mut(&set);
@@ -442,7 +451,12 @@ impl Turn<'_> {
             order.stage = Stage::Given;
         }
         record.forget_past_orders();
-        self.state.pods[at.pod as usize][at.index as usize].answered.note(launch, 0);
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        for (nth, slot) in instance.record.iter().flat_map(|record| record.slots.iter().enumerate()) {
+            if slot.occupant.as_ref().is_some_and(|occupant| occupant.launch == launch) {
+                instance.answered.note(nth, launch, 0);
+            }
+        }
         self.event(Event::Launched { instance: self.name(at), launch, node: node.name.clone() });
         self.command_launch(at, launch);
         self.touch(at);
@@ -527,8 +541,11 @@ impl Turn<'_> {
     fn end_wait(&mut self, at: At, time: Time) {
         self.state.delays.remove(&(time, at));
         let tasks = self.state.record(at).map(|record| record.tasks.as_slice()).unwrap_or_default();
-        let over: Vec<TaskName> =
-            tasks.iter().filter(|task| task.delayed_until == Some(time)).map(|task| task.name.clone()).collect();
+        let over: Vec<TaskName> = tasks
+            .iter()
+            .filter(|task| task.delayed_until == Some(time))
+            .map(|task| task.name.clone())
+            .collect();
         for task in over {
             self.record_mut(at).task_mut(&task).delayed_until = None;
         }
@@ -551,4 +568,3 @@ fn backoff(failures: u32) -> Duration {
         more => FIRST_WAIT.saturating_mul(1 << (more - 2).min(16)).min(LONGEST_WAIT),
     }
 }
-

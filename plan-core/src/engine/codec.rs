@@ -107,7 +107,8 @@ pub fn decode(key: &str, bytes: &[u8]) -> Result<Record, CodecError> {
         "service" => Record::Service(open(key, bytes)?),
         "spec" => {
             let spec: ServiceSpec = open(key, bytes)?;
-            let model = Model::new(spec).map_err(|source| CodecError::Spec { key: key.to_owned(), source })?;
+            let model =
+                Model::new(spec).map_err(|source| CodecError::Spec { key: key.to_owned(), source })?;
             Record::Spec(Arc::new(model))
         }
         "conf" => Record::Conf(open::<Arc<TaskConfig>>(key, bytes)?),

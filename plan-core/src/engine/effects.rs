@@ -13,7 +13,7 @@ use crate::spec::{InstanceName, NodeName, PlacementRule, PlanName, Seconds, Task
 
 use super::input::Incarnation;
 use super::reason::Reason;
-use super::record::{End, Handle, Key, Number, Outcome, Parameters, Record, StepRef};
+use super::record::{End, Handle, Key, Number, Parameters, Record, RunOutcome, StepRef};
 use super::time::Wall;
 
 /// What one input leads to.
@@ -237,7 +237,7 @@ pub enum Event {
         /// Its plan.
         plan: PlanName,
         /// How.
-        outcome: Outcome,
+        outcome: RunOutcome,
     },
     /// Room is asked for.
     Asked {

@@ -24,8 +24,8 @@ const MOST_LOOKED_AT: usize = 1000;
 
 /// What a launch is to us.
 enum Known {
-    /// A task in one of our slots.
-    Ours(At),
+    /// A task in one of our slots, which may live.
+    Ours(At, usize),
     /// One of ours that was seen to end.
     Past(At),
     /// No record speaks of it.
@@ -42,10 +42,10 @@ impl Turn<'_> {
             Known::Newer => self.superseded(of),
             Known::Past(_) => {}
             Known::Foreign => self.foreigner(of, seen),
-            Known::Ours(at) => {
+            Known::Ours(at, slot) => {
                 let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-                let first = !instance.answered.contains(of.launch);
-                if instance.answered.note(of.launch, serial) {
+                let first = !instance.answered.contains(slot, of.launch);
+                if instance.answered.note(slot, of.launch, serial) {
                     self.seen(at, of.launch, &of.task, seen);
                     if first {
                         self.take_up(at);
@@ -64,9 +64,12 @@ impl Turn<'_> {
         }
         let Some(at) = self.state.at(&of.instance) else { return Known::Foreign };
         let Some(record) = self.state.record(at) else { return Known::Foreign };
-        let slots = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
-        if let Some(occupant) = slots.into_iter().find(|o| o.launch == of.launch && o.task == of.task) {
-            return if occupant.may_live() { Known::Ours(at) } else { Known::Past(at) };
+        for (nth, slot) in record.slots.iter().enumerate() {
+            if let Some(occupant) =
+                slot.occupant.as_ref().filter(|o| o.launch == of.launch && o.task == of.task)
+            {
+                return if occupant.may_live() { Known::Ours(at, nth) } else { Known::Past(at) };
+            }
         }
         // A task leaves its slot only when it was seen to end, and numbers grow.
         let last = record.task(&of.task).and_then(|task| task.last);
@@ -154,7 +157,8 @@ impl Turn<'_> {
             let here = slot.occupant.as_ref().is_some_and(|o| o.launch == launch && o.task == *name);
             here && slot.act.is_some_and(clearing)
         });
-        let goal = record.order(launch).and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
+        let goal =
+            record.order(launch).and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
         self.event(Event::Ended { instance: self.name(at), task: name.clone(), end, expected });
         match (goal, end) {
             (Some(Goal::Once | Goal::Finish), End::Finished) => {
@@ -294,16 +298,16 @@ impl Turn<'_> {
                         self.session.foreigners.remove(&incarnation);
                     }
                 },
-                Known::Ours(at) => {
+                Known::Ours(at, slot) => {
                     let Incarnation { launch, task, .. } = incarnation;
                     let key = (at, launch, task.clone());
                     let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
                     match found {
-                        Found::Seen(seen) => self.found(at, launch, &task, seen),
+                        Found::Seen(seen) => self.found(at, slot, launch, &task, seen),
                         // The answer to a question that is closed may be older than what was done since.
                         Found::Absent if !asked => {}
                         // A snapshot from before the launch cannot know of it.
-                        Found::Absent if as_of > launch => self.absent(at, launch, &task),
+                        Found::Absent if as_of > launch => self.absent(at, slot, launch, &task),
                         Found::Absent => {
                             unsure.insert(key);
                         }
@@ -335,10 +339,10 @@ impl Turn<'_> {
 
     /// A snapshot shows a launch. Presence counts at any age, but what was observed in this session since is
     /// newer than a snapshot of unknown age.
-    fn found(&mut self, at: At, launch: Number, task: &TaskName, seen: Seen) {
+    fn found(&mut self, at: At, slot: usize, launch: Number, task: &TaskName, seen: Seen) {
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        let first = !instance.answered.contains(launch);
-        if instance.answered.note(launch, 0) {
+        let first = !instance.answered.contains(slot, launch);
+        if instance.answered.note(slot, launch, 0) {
             self.seen(at, launch, task, seen);
         }
         if first {
@@ -347,7 +351,7 @@ impl Turn<'_> {
     }
 
     /// A snapshot that is new enough shows no trace of a launch.
-    fn absent(&mut self, at: At, launch: Number, task: &TaskName) {
+    fn absent(&mut self, at: At, slot: usize, launch: Number, task: &TaskName) {
         let Some(record) = self.state.record(at) else { return };
         let mut living = record.living();
         let Some(state) =
@@ -357,7 +361,7 @@ impl Turn<'_> {
         };
         drop(living);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        instance.answered.note(launch, 0);
+        instance.answered.note(slot, launch, 0);
         if state == TaskState::Launching {
             // It never arrived: the record that holds the order is the command. What is asked of it already
             // is about the time before.

@@ -114,7 +114,9 @@ impl fmt::Display for Reason {
             Self::Displacing(task) => write!(f, "`{task}` is being ended to make room"),
             Self::Launching(task) => write!(f, "`{task}` is being launched"),
             Self::NotThereYet(task) => write!(f, "`{task}` runs and has not reached its goal"),
-            Self::Silent { task, since } => write!(f, "nothing is heard of the node of `{task}` since {since}"),
+            Self::Silent { task, since } => {
+                write!(f, "nothing is heard of the node of `{task}` since {since}")
+            }
             Self::WaitsForItsStep(task) => {
                 write!(f, "`{task}` never reached its goal: it waits for its step, which may not act")
             }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::plan::{Canary, ContentHash, Model, TaskConfig};
-use crate::spec::{InstanceName, PlanName, PortName, ResourceSetName, ServiceName, TaskName};
 use crate::spec::placement::NodeFacts;
+use crate::spec::{InstanceName, PlanName, PortName, ResourceSetName, ServiceName, TaskName};
 
 use super::time::{Time, Wall};
 
@@ -421,7 +421,7 @@ pub struct RunRecord {
     pub canaries: BTreeMap<u32, Canary>,
     /// How it ended, once it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<RunOutcome>,
 }
 
 /// What the steps of a run ask for.
@@ -457,7 +457,7 @@ fn is_never(number: &Number) -> bool {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// All steps were complete, or forced.
     Complete,
     /// An operator stopped it.
@@ -490,7 +490,7 @@ pub struct EndedRun {
     /// When it ended.
     pub ended: Time,
     /// How.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
 }
 
 /// A verb, and what came of it.

@@ -20,7 +20,8 @@ pub(super) struct Question<'a> {
 type Rule = fn(&Question<'_>) -> Verdict;
 
 /// The rules, in the order in which their reasons are given.
-const RULES: &[Rule] = &[plan_interrupted, plan_order, phase_interrupted, phase_order, refused, seen, slots, backoff];
+const RULES: &[Rule] =
+    &[plan_interrupted, plan_order, phase_interrupted, phase_order, refused, seen, slots, backoff];
 
 /// Whether a step may act: the word of the first rule that does not allow it.
 pub(super) fn may_act(state: &State, run: &Run, at: At, step: StepRef) -> Verdict {
@@ -100,7 +101,9 @@ fn slots(q: &Question<'_>) -> Verdict {
             }
         }
         let Some(occupant) = slot.occupant.as_ref().filter(|occupant| occupant.may_live()) else { continue };
-        let Some(Purpose::Step(by)) = record.order(occupant.launch).map(|order| order.purpose) else { continue };
+        let Some(Purpose::Step(by)) = record.order(occupant.launch).map(|order| order.purpose) else {
+            continue;
+        };
         if by != q.step && q.state.is_incomplete(by) {
             return Verdict::Defer(Reason::SlotBusy { task: occupant.task.clone() });
         }

@@ -132,37 +132,30 @@ impl Agenda {
     }
 }
 
-/// What the session knows of an instance: which launches were seen in it, each with the number of the
-/// newest observation.
+/// What the session knows of an instance: for each slot the launch that was seen in it, with the number of
+/// the newest observation. Numbers of different tasks of a launch say nothing of each other.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Answered(Vec<(Number, u64)>);
 
 impl Answered {
-    /// Whether the launch was seen in this session.
-    pub(super) fn contains(&self, launch: Number) -> bool {
-        self.0.iter().any(|(known, _)| *known == launch)
+    /// Whether the launch was seen in its slot in this session.
+    pub(super) fn contains(&self, slot: usize, launch: Number) -> bool {
+        self.0.get(slot).is_some_and(|(known, _)| *known == launch)
     }
 
-    /// Notes an observation; false if it is older than one that was noted, or is it again.
-    pub(super) fn note(&mut self, launch: Number, serial: u64) -> bool {
-        match self.0.iter_mut().find(|(known, _)| *known == launch) {
-            Some((_, newest)) if *newest > serial => false,
-            Some((_, newest)) => {
-                *newest = serial;
-                true
-            }
-            None => {
-                // Most instances have one launch.
-                self.0.reserve_exact(1);
-                self.0.push((launch, serial));
-                true
-            }
+    /// Notes an observation of the launch in a slot; false if it is older than one that was noted.
+    pub(super) fn note(&mut self, slot: usize, launch: Number, serial: u64) -> bool {
+        if self.0.len() <= slot {
+            self.0.reserve_exact(slot + 1 - self.0.len());
+            // No launch has the number 0.
+            self.0.resize(slot + 1, (0, 0));
         }
-    }
-
-    /// Forgets what is not among these launches.
-    pub(super) fn retain(&mut self, keep: impl Fn(Number) -> bool) {
-        self.0.retain(|(launch, _)| keep(*launch));
+        let (known, newest) = &mut self.0[slot];
+        if *known == launch && *newest > serial {
+            return false;
+        }
+        (*known, *newest) = (launch, serial);
+        true
     }
 
     /// Forgets all.

@@ -13,8 +13,8 @@ use crate::spec::{Goal, InstanceName, PlanName, ResourceSetName, TaskName};
 
 use super::digest::Digest;
 use super::record::{
-    AuditRecord, Mark, Number, Occupant, Order, Outcome, PlanRecord, PodRecord, Purpose, RunKind, RunRecord,
-    ServiceRecord, Slot, Stage, StepRef, TaskRecord, TaskState,
+    AuditRecord, Mark, Number, Occupant, Order, PlanRecord, PodRecord, Purpose, RunKind, RunOutcome,
+    RunRecord, ServiceRecord, Slot, Stage, StepRef, TaskRecord, TaskState,
 };
 use super::session::Answered;
 use super::time::Time;
@@ -204,8 +204,7 @@ impl State {
             return Status::Error;
         }
         let any_conf = run.record.kind == RunKind::Side || model.goal == Goal::Once;
-        let satisfies =
-            |launch: Number, of: ContentHash| launch >= since && (any_conf || of == conf);
+        let satisfies = |launch: Number, of: ContentHash| launch >= since && (any_conf || of == conf);
         let slot = record.slot(&model.set);
         let mut displaced = false;
         if let Some(reached) = task.reached.filter(|reached| satisfies(reached.launch, reached.conf)) {
@@ -224,7 +223,9 @@ impl State {
         if !displaced
             && let Some(occupant) = slot.and_then(|slot| slot.occupant.as_ref())
             && occupant.task == model.name
-            && task.last.is_some_and(|last| last.launch == occupant.launch && satisfies(last.launch, last.conf))
+            && task
+                .last
+                .is_some_and(|last| last.launch == occupant.launch && satisfies(last.launch, last.conf))
         {
             match occupant.state {
                 TaskState::Running { .. } => return Status::Started,
@@ -234,9 +235,10 @@ impl State {
         }
         let act = slot.and_then(|slot| slot.act).and_then(|launch| record.order(launch));
         let stands = act.is_some_and(|order| {
-            order.tasks.iter().any(|ordered| {
-                ordered.task == model.name && satisfies(order.launch, ordered.conf)
-            })
+            order
+                .tasks
+                .iter()
+                .any(|ordered| ordered.task == model.name && satisfies(order.launch, ordered.conf))
         });
         if stands { Status::Prepared } else { Status::Pending }
     }
@@ -258,18 +260,24 @@ impl State {
         let Some(slot) = slot else { return false };
         let clearing = slot.act.filter(|&act| record.order(act).is_some_and(|o| o.stage == Stage::Clearing));
         let occupant = slot.occupant.as_ref().map(|occupant| occupant.launch);
-        clearing.or(occupant).filter(|&launch| launch > reached).and_then(|launch| record.order(launch)).is_some_and(
-            |order| {
+        clearing
+            .or(occupant)
+            .filter(|&launch| launch > reached)
+            .and_then(|launch| record.order(launch))
+            .is_some_and(|order| {
                 let others = order.tasks.iter().all(|ordered| ordered.task != model.name);
                 let earlier = matches!(order.purpose, Purpose::Step(by) if by.run == run.number()
                     && (by.phase, by.step) < (step.phase, step.step));
                 others && earlier
-            },
-        )
+            })
     }
 
     /// The RUNNING task that was launched last in a slot.
-    pub(super) fn main_task<'a>(&self, record: &'a PodRecord, set: &ResourceSetName) -> Option<&'a TaskRecord> {
+    pub(super) fn main_task<'a>(
+        &self,
+        record: &'a PodRecord,
+        set: &ResourceSetName,
+    ) -> Option<&'a TaskRecord> {
         let candidates = record.tasks.iter().filter(|task| {
             task.last.is_some_and(|last| {
                 let config = self.confs.get(&last.conf);
@@ -282,16 +290,13 @@ impl State {
     /// Whether recovery has, or may have, something to do in a slot: its RUNNING task is not alive, or is
     /// alive by recovery's order and not up yet.
     pub(super) fn is_slot_hurt(&self, record: &PodRecord, slot: &Slot) -> bool {
-        let by_recovery = |launch: Number| {
-            record.order(launch).is_some_and(|order| order.purpose == Purpose::Recovery)
-        };
+        let by_recovery =
+            |launch: Number| record.order(launch).is_some_and(|order| order.purpose == Purpose::Recovery);
         if slot.act.is_some_and(by_recovery) {
             return true;
         }
         match &slot.occupant {
-            Some(occupant) if occupant.may_live() => {
-                by_recovery(occupant.launch) && !is_up(record, occupant)
-            }
+            Some(occupant) if occupant.may_live() => by_recovery(occupant.launch) && !is_up(record, occupant),
             // Only where something ended there can be a task to bring back.
             _ => self.main_task(record, &slot.set).is_some(),
         }
@@ -327,8 +332,11 @@ impl State {
     /// Whether every launch of an instance that may live was seen in this session.
     pub(super) fn is_seen(&self, at: At) -> bool {
         let instance = self.instance(at);
-        let record = instance.record.as_deref();
-        record.is_none_or(|record| record.living().all(|o| instance.answered.contains(o.launch)))
+        let Some(record) = instance.record.as_deref() else { return true };
+        record.slots.iter().enumerate().all(|(nth, slot)| {
+            let living = slot.occupant.as_ref().filter(|occupant| occupant.may_live());
+            living.is_none_or(|occupant| instance.answered.contains(nth, occupant.launch))
+        })
     }
 
     /// Builds the indices of an instance.
@@ -402,11 +410,8 @@ impl State {
 
     /// The name of a step (C§2.5).
     pub(super) fn step_name(&self, layout: &PhaseLayout, step: u32) -> String {
-        let tasks: Vec<&str> = layout
-            .tasks(step)
-            .iter()
-            .map(|&task| self.task_model(layout.pod, task).name.as_str())
-            .collect();
+        let tasks: Vec<&str> =
+            layout.tasks(step).iter().map(|&task| self.task_model(layout.pod, task).name.as_str()).collect();
         let instance = self.model.instance_name(layout.pod, layout.steps[step as usize].instance);
         format!("{instance}:[{}]", tasks.join(", "))
     }
@@ -435,5 +440,5 @@ fn is_up(record: &PodRecord, occupant: &Occupant) -> bool {
 
 /// Whether an ended run was complete.
 pub(super) fn is_complete(record: &RunRecord) -> bool {
-    record.outcome == Some(Outcome::Complete)
+    record.outcome == Some(RunOutcome::Complete)
 }

@@ -3,7 +3,6 @@
 //! Invariant: a record that changed is written in the same turn, once; an index is up to date when the turn
 //! ends.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::plan::{Changed, Status};
@@ -12,7 +11,7 @@ use crate::spec::InstanceName;
 use super::digest::Digest;
 use super::effects::{Effects, Event, Write};
 use super::record::{
-    ClockRecord, EndedRun, Number, Outcome, PlanRecord, PodRecord, Record, RunRecord, StepRef,
+    ClockRecord, EndedRun, Number, PlanRecord, PodRecord, Record, RunOutcome, RunRecord, StepRef,
 };
 use super::session::{Item, Session, Stage};
 use super::state::{At, State};
@@ -251,7 +250,7 @@ impl Turn<'_> {
     pub(super) fn finish(mut self) -> Effects {
         while let Some(number) = self.completed.pop() {
             if self.state.run(number).is_some_and(|run| run.progress.status() == Status::Complete) {
-                self.end_run(number, Outcome::Complete);
+                self.end_run(number, RunOutcome::Complete);
             }
         }
         let mut changed = std::mem::take(&mut self.changed);
@@ -272,23 +271,20 @@ impl Turn<'_> {
     }
 
     fn write_instance(&mut self, at: At) {
-        let keep: BTreeSet<Number> = {
-            let record = self.state.record(at);
-            let marks = record.map(|record| record.steps.as_slice()).unwrap_or_default();
-            marks.iter().map(|mark| mark.step.run).filter(|&run| self.state.remembers(run)).collect()
-        };
+        let marks = self.state.record(at).map(|record| record.steps.as_slice()).unwrap_or_default();
+        // Marks of runs that are forgotten go with the next write.
+        let stale = marks.iter().map(|mark| mark.step.run).filter(|&run| !self.state.remembers(run));
+        let stale: Vec<Number> = stale.collect();
         let name = self.name(at);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         instance.dirty = false;
         let Some(record) = &mut instance.record else { return };
-        if record.steps.iter().any(|mark| !keep.contains(&mark.step.run)) {
-            Arc::make_mut(record).steps.retain(|mark| keep.contains(&mark.step.run));
+        if !stale.is_empty() {
+            Arc::make_mut(record).steps.retain(|mark| !stale.contains(&mark.step.run));
         }
         let new = Digest::of(&(&name, &**record));
         self.digest.replace(instance.digest, new);
         instance.digest = new;
-        let known: Vec<Number> = record.orders.iter().map(|order| order.launch).collect();
-        instance.answered.retain(|launch| known.contains(&launch));
         let record = record.clone();
         self.effects.writes.push(Write::Put(Record::Pod(name, record)));
     }
@@ -314,7 +310,7 @@ impl Turn<'_> {
     }
 
     /// Ends a run.
-    pub(super) fn end_run(&mut self, number: Number, outcome: Outcome) {
+    pub(super) fn end_run(&mut self, number: Number, outcome: RunOutcome) {
         let now = self.now;
         self.change_run(number, |run| run.outcome = Some(outcome));
         let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { return };
@@ -330,7 +326,9 @@ impl Turn<'_> {
         self.session.agenda.sweeps.retain(|(run, _), _| *run != number);
         self.state.ended.insert(number, run.record);
         self.event(Event::RunEnded { run: number, plan, outcome });
-        if outcome == Outcome::Complete && self.state.service.converging == number && !self.state.service.deployed
+        if outcome == RunOutcome::Complete
+            && self.state.service.converging == number
+            && !self.state.service.deployed
         {
             self.change_service(|service| service.deployed = true);
         }

@@ -13,7 +13,8 @@ use super::effects::{Refusal, Reply, Write};
 use super::input::{Part, Request, Verb};
 use super::reason::Reason;
 use super::record::{
-    AuditRecord, Key, Mark, Number, Outcome, Parameters, Purpose, Record, RunKind, Stage, StepMark, StepRef,
+    AuditRecord, Key, Mark, Number, Parameters, Purpose, Record, RunKind, RunOutcome, Stage, StepMark,
+    StepRef,
 };
 use super::state::{At, is_complete};
 use super::turn::Turn;
@@ -90,7 +91,7 @@ impl Turn<'_> {
             return Ok(Reply::Done);
         }
         let wanted = self.orders_wanted(number);
-        self.end_run(number, Outcome::Stopped);
+        self.end_run(number, RunOutcome::Stopped);
         for (at, launch) in wanted {
             self.withdraw(at, launch, Reason::NotWanted);
         }
@@ -149,7 +150,8 @@ impl Turn<'_> {
                 self.sweep(number);
             }
             Scope::Phase(phase) => {
-                let Some(canary) = run.progress.phase(phase).canary().filter(|canary| canary.is_holding()) else {
+                let Some(canary) = run.progress.phase(phase).canary().filter(|canary| canary.is_holding())
+                else {
                     return Ok(Reply::AlreadySo);
                 };
                 let mut canary = canary.clone();
@@ -179,7 +181,11 @@ impl Turn<'_> {
         let Some(number) = run else {
             let Some(ended) = self.state.ended_run(plan) else { return Err(Refusal::NeverRun(plan.clone())) };
             self.scope(plan, ended.number, part)?;
-            return if is_complete(ended) { Ok(Reply::AlreadySo) } else { Err(Refusal::NeverRun(plan.clone())) };
+            return if is_complete(ended) {
+                Ok(Reply::AlreadySo)
+            } else {
+                Err(Refusal::NeverRun(plan.clone()))
+            };
         };
         let scope = self.scope(plan, number, part)?;
         if self.status_of(number, scope) == Some(Status::Complete) {
@@ -313,11 +319,8 @@ impl Turn<'_> {
     fn find_step(&self, plan: &PlanName, phase: u32, wanted: &str) -> Result<u32, Refusal> {
         let layout = self.state.model.plans().get(plan).ok_or_else(|| Refusal::NoPlan(plan.clone()))?;
         let of = &layout.phases[phase as usize];
-        let missing = || Refusal::NoStep {
-            plan: plan.clone(),
-            phase: of.name.to_string(),
-            step: wanted.to_owned(),
-        };
+        let missing =
+            || Refusal::NoStep { plan: plan.clone(), phase: of.name.to_string(), step: wanted.to_owned() };
         if let Some(position) = wanted.strip_prefix('#') {
             let position = position.parse().ok().filter(|&at: &u32| (at as usize) < of.steps.len());
             return position.ok_or_else(missing);

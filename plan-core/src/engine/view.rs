@@ -102,7 +102,8 @@ impl PlanView {
 
 fn declared_step_name(model: &crate::plan::Model, phase: &crate::plan::PhaseLayout, step: u32) -> String {
     let pod = &model.pods()[phase.pod as usize];
-    let tasks: Vec<&str> = phase.tasks(step).iter().map(|&task| pod.tasks[task as usize].name.as_str()).collect();
+    let tasks: Vec<&str> =
+        phase.tasks(step).iter().map(|&task| pod.tasks[task as usize].name.as_str()).collect();
     format!("{}-{}:[{}]", pod.name, phase.steps[step as usize].instance, tasks.join(", "))
 }
 
@@ -214,7 +215,12 @@ impl Engine {
                         run.phase(phase).name,
                         state.step_name(run.phase(phase), step)
                     );
-                    whys.extend(reason.map(|reason| Why { instance: instance.clone(), what, status, reason }));
+                    whys.extend(reason.map(|reason| Why {
+                        instance: instance.clone(),
+                        what,
+                        status,
+                        reason,
+                    }));
                 }
             }
         }
@@ -246,7 +252,8 @@ impl Engine {
         }
         let record = state.record(at)?;
         let since = run.wanted(Some(record), step).since;
-        let mut tasks = run.phase(step.phase).tasks(step.step).iter().map(|&task| state.task_model(at.pod, task));
+        let mut tasks =
+            run.phase(step.phase).tasks(step.step).iter().map(|&task| state.task_model(at.pod, task));
         let task = tasks.find(|task| state.task_status(run, Some(record), task, step, since) == status)?;
         self.slot_reason(state, at, record, &task.name, status)
     }
@@ -490,4 +497,3 @@ impl fmt::Display for Tree<'_> {
         Ok(())
     }
 }
-

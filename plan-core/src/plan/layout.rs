@@ -131,9 +131,8 @@ impl PlanLayout {
         let nodes: Vec<_> = phases.iter().map(|_| graph.add_node(())).collect();
         for (phase, declared) in spec.phases.values().enumerate() {
             for dependency in &declared.depends_on {
-                let before = spec.phases.get_index_of(dependency).ok_or_else(|| ModelError::UnknownPhase {
-                    plan: name.clone(),
-                    phase: dependency.clone(),
+                let before = spec.phases.get_index_of(dependency).ok_or_else(|| {
+                    ModelError::UnknownPhase { plan: name.clone(), phase: dependency.clone() }
                 })?;
                 if !needs[phase].contains(&index(before)) {
                     needs[phase].push(index(before));
@@ -249,10 +248,9 @@ impl Builder<'_> {
         self.of_instance = (0..self.pod.count)
             .map(|instance| {
                 let own = entries.iter().position(|entry| entry.instance == Instances::Index(instance));
-                let entry = own.or(default).ok_or_else(|| ModelError::MissingEntry {
-                    phase: self.phase.clone(),
-                    instance,
-                })?;
+                let entry = own
+                    .or(default)
+                    .ok_or_else(|| ModelError::MissingEntry { phase: self.phase.clone(), instance })?;
                 Ok(made[entry].clone())
             })
             .collect::<Result<_, _>>()?;

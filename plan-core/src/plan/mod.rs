@@ -1,11 +1,13 @@
 //! Plans: what a specification's plans look like laid out over instances, and how far one is. Nothing here
 //! knows of tasks that run; the engine gives steps their statuses.
 pub mod bits;
+pub mod graph;
 pub mod layout;
 pub mod model;
 pub mod progress;
 pub mod status;
 
+pub use graph::{Node, Order, PlanGraph};
 pub use layout::{Group, PhaseLayout, PlanLayout, StepAt};
 pub use model::{ContentHash, Demand, Model, ModelError, PodModel, TaskConfig, TaskModel};
 pub use progress::{Blocked, Canary, Changed, PhaseProgress, PlanProgress};

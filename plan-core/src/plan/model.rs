@@ -338,8 +338,11 @@ impl PodModel {
             .tasks
             .iter()
             .map(|(task, spec)| {
-                let unknown =
-                    || ModelError::UnknownSet { pod: name.clone(), task: task.clone(), set: spec.resource_set.clone() };
+                let unknown = || ModelError::UnknownSet {
+                    pod: name.clone(),
+                    task: task.clone(),
+                    set: spec.resource_set.clone(),
+                };
                 let demand = footprint.iter().find(|d| d.set == spec.resource_set).ok_or_else(unknown)?;
                 let config = TaskConfig {
                     pod: name.clone(),

@@ -236,7 +236,14 @@ impl PhaseProgress {
     }
 
     /// What a changed status means for the counts of those that the order allows.
-    fn order_changed(&mut self, layout: &PhaseLayout, step: u32, old: Status, new: Status, completeness: bool) {
+    fn order_changed(
+        &mut self,
+        layout: &PhaseLayout,
+        step: u32,
+        old: Status,
+        new: Status,
+        completeness: bool,
+    ) {
         let at = layout.steps[step as usize];
         if self.are_own_needs_met(layout, at.instance, at.group, None) {
             let open = self.is_open(layout, at.group);
@@ -261,9 +268,17 @@ impl PhaseProgress {
             let status = self.step(next);
             let open = self.is_open(layout, after);
             let met = &mut self.groups[after as usize].met;
-            if complete { met.add(status) } else { met.remove(status) };
+            if complete {
+                met.add(status)
+            } else {
+                met.remove(status)
+            };
             if open {
-                if complete { self.allowed.add(status) } else { self.allowed.remove(status) };
+                if complete {
+                    self.allowed.add(status)
+                } else {
+                    self.allowed.remove(status)
+                };
             }
         }
         let incomplete = &mut self.groups[at.group as usize].incomplete;
@@ -276,7 +291,11 @@ impl PhaseProgress {
             let others = &layout.groups[after as usize].whole_needs;
             if others.iter().all(|&need| need == at.group || self.groups[need as usize].incomplete == 0) {
                 let met = self.groups[after as usize].met;
-                if complete { self.allowed.add_all(&met) } else { self.allowed.remove_all(&met) };
+                if complete {
+                    self.allowed.add_all(&met)
+                } else {
+                    self.allowed.remove_all(&met)
+                };
             }
         }
     }
@@ -408,11 +427,7 @@ impl PlanProgress {
             self.phase_changed(layout, phase);
             self.own = self.derive(layout);
         }
-        Changed {
-            step: (old, new),
-            phase: (old_phase, self.phase_status(phase)),
-            plan: (old_plan, self.own),
-        }
+        Changed { step: (old, new), phase: (old_phase, self.phase_status(phase)), plan: (old_plan, self.own) }
     }
 
     /// What the plan's strategy says against a phase that is not complete: the phase that comes first.
@@ -438,7 +453,9 @@ impl PlanProgress {
     /// Whether a phase counts among those that the strategy allows, where order is not position.
     fn contributes(&self, layout: &PlanLayout, phase: u32) -> bool {
         let at = phase as usize;
-        layout.strategy != PlanStrategy::Serial && !self.held[at] && self.unmet.get(at).is_none_or(|&n| n == 0)
+        layout.strategy != PlanStrategy::Serial
+            && !self.held[at]
+            && self.unmet.get(at).is_none_or(|&n| n == 0)
     }
 
     /// Brings the plan's counts up to what a phase is now.
@@ -475,7 +492,11 @@ impl PlanProgress {
             let is_met = *unmet == 0;
             if was_met != is_met && !self.held[after as usize] {
                 let status = self.status[after as usize];
-                if is_met { self.allowed.add(status) } else { self.allowed.remove(status) };
+                if is_met {
+                    self.allowed.add(status)
+                } else {
+                    self.allowed.remove(status)
+                };
             }
         }
     }

@@ -241,7 +241,10 @@ mod tests {
                 .iter()
                 .flat_map(|list: &Vec<Status>| {
                     let from = list.last().copied().unwrap_or(Status::Error);
-                    Status::ALL.into_iter().filter(move |&s| s >= from).map(|s| [list.as_slice(), &[s]].concat())
+                    Status::ALL
+                        .into_iter()
+                        .filter(move |&s| s >= from)
+                        .map(|s| [list.as_slice(), &[s]].concat())
                 })
                 .collect();
             lists.extend(last.iter().cloned());

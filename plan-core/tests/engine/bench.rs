@@ -61,7 +61,8 @@ pub fn check_law_1(engine: &Engine, store: &BTreeMap<Key, Record>) {
     if recovered != live {
         let (recovered, live) = (format!("{recovered:#?}"), format!("{live:#?}"));
         let differ = recovered.lines().zip(live.lines()).enumerate().filter(|(_, (a, b))| a != b).take(12);
-        let lines: Vec<_> = differ.map(|(n, (a, b))| format!("{n}: recovered {a}\n{n}: live      {b}")).collect();
+        let lines: Vec<_> =
+            differ.map(|(n, (a, b))| format!("{n}: recovered {a}\n{n}: live      {b}")).collect();
         panic!("recovered differs from live:\n{}", lines.join("\n"));
     }
 }
@@ -123,7 +124,8 @@ impl Bench {
 
     /// Answers a question for room.
     pub fn grant(&mut self, fit: &Fit) {
-        let name = fit.at.as_ref().map_or_else(|| format!("node-{}", fit.instance), |(node, _)| node.to_string());
+        let name =
+            fit.at.as_ref().map_or_else(|| format!("node-{}", fit.instance), |(node, _)| node.to_string());
         let grant = Grant {
             node: node(&name),
             ports: Vec::new(),

@@ -177,7 +177,8 @@ fn an_unknown_result_is_asked_for_and_never_guessed() {
     bench.launch_answer("kafka-0", launch, LaunchAnswer::Unknown);
     let Some(Command::Reconcile { number, expected }) = bench.sent.pop() else { panic!() };
     assert_eq!(expected, [bench.incarnation("kafka-0", "broker", launch)]);
-    let absent = |of, as_of| Snapshot { of, as_of, found: vec![(expected[0].clone(), Found::Absent)], last: true };
+    let absent =
+        |of, as_of| Snapshot { of, as_of, found: vec![(expected[0].clone(), Found::Absent)], last: true };
     // A snapshot from before the launch says nothing: it is asked again.
     bench.input(Input::Snapshot(absent(number, launch)));
     let Some(Command::Reconcile { number, .. }) = bench.sent.pop() else { panic!() };
@@ -191,10 +192,9 @@ fn an_unknown_result_is_asked_for_and_never_guessed() {
 
 #[test]
 fn placement_is_judged_again_by_the_engine() {
-    let yaml = KAFKA.replace("    count: 3\n", "    count: 3\n    placement: 'hostname:UNIQUE'\n").replace(
-        "      broker:\n        strategy: serial",
-        "      broker:\n        strategy: parallel",
-    );
+    let yaml = KAFKA
+        .replace("    count: 3\n", "    count: 3\n    placement: 'hostname:UNIQUE'\n")
+        .replace("      broker:\n        strategy: serial", "      broker:\n        strategy: parallel");
     let mut bench = Bench::bare();
     bench.room = false;
     bench.target(crate::bench::model(&yaml));

@@ -149,7 +149,10 @@ fn a_crash_in_the_middle_of_a_displacement_ends_it_rightly() {
     bench.say("restart deploy broker kafka-0:[broker]");
     assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"]);
     bench.crash();
-    let asked = bench.sent.iter().any(|command| matches!(command, Command::Reconcile { expected, .. } if expected.len() == 3));
+    let asked = bench
+        .sent
+        .iter()
+        .any(|command| matches!(command, Command::Reconcile { expected, .. } if expected.len() == 3));
     assert!(asked, "{:?}", bench.sent);
     assert_eq!(bench.commands(), ["reconcile 3"], "nothing is done to what was not seen");
     // The kill had arrived, and the end is seen only now: expected, no failure, room is asked for again.

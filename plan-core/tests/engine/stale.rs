@@ -30,8 +30,13 @@ fn repeating_an_observation_changes_nothing() {
 fn a_lower_number_is_dropped() {
     let mut bench = Bench::new(KAFKA);
     let of = bench.incarnation("kafka-0", "broker", bench.launch_of("kafka-0", "broker"));
-    bench.input(Input::Observed(Observation { of: of.clone(), serial: 7, seen: Seen::Running { ready: true } }));
-    for seen in [Seen::Starting, Seen::Running { ready: false }, Seen::Ended(End::Failed), Seen::Unreachable] {
+    bench.input(Input::Observed(Observation {
+        of: of.clone(),
+        serial: 7,
+        seen: Seen::Running { ready: true },
+    }));
+    for seen in [Seen::Starting, Seen::Running { ready: false }, Seen::Ended(End::Failed), Seen::Unreachable]
+    {
         unchanged(&mut bench, Input::Observed(Observation { of: of.clone(), serial: 6, seen }));
     }
 }
@@ -42,7 +47,10 @@ fn an_end_is_final() {
     let of = bench.incarnation("hello-0", "init", bench.launch_of("hello-0", "init"));
     bench.room = false;
     bench.finishes("hello-0", "init");
-    unchanged(&mut bench, Input::Observed(Observation { of, serial: 1000, seen: Seen::Running { ready: true } }));
+    unchanged(
+        &mut bench,
+        Input::Observed(Observation { of, serial: 1000, seen: Seen::Running { ready: true } }),
+    );
 }
 
 #[test]
@@ -57,7 +65,10 @@ fn the_status_of_a_task_that_was_replaced_does_not_complete_its_successor() {
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
     assert!(bench.launch_of("kafka-0", "broker") > old);
     let stale = bench.incarnation("kafka-0", "broker", old);
-    unchanged(&mut bench, Input::Observed(Observation { of: stale, serial: 5000, seen: Seen::Running { ready: true } }));
+    unchanged(
+        &mut bench,
+        Input::Observed(Observation { of: stale, serial: 5000, seen: Seen::Running { ready: true } }),
+    );
     assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Starting);
     bench.runs("kafka-0", "broker");
     assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Complete);
@@ -144,7 +155,12 @@ fn the_late_answer_to_a_closed_question_does_not_end_what_was_launched_since() {
     let Some(Command::Reconcile { number: second, .. }) = bench.sent.pop() else { panic!("asked again") };
     bench.sent.clear();
     let absent = |of| {
-        Input::Snapshot(Snapshot { of, as_of: of, found: vec![(expected[0].clone(), Found::Absent)], last: true })
+        Input::Snapshot(Snapshot {
+            of,
+            as_of: of,
+            found: vec![(expected[0].clone(), Found::Absent)],
+            last: true,
+        })
     };
     bench.input(absent(second));
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
@@ -163,7 +179,8 @@ fn what_was_believed_to_have_ended_and_lives_is_ended_by_its_own_number() {
     bench.observe("kafka-0", "broker", Seen::Ended(End::Lost));
     assert!(bench.launch_of("kafka-0", "broker") > old);
     bench.sent.clear();
-    let found = vec![(bench.incarnation("kafka-0", "broker", old), Found::Seen(Seen::Running { ready: true }))];
+    let found =
+        vec![(bench.incarnation("kafka-0", "broker", old), Found::Seen(Seen::Running { ready: true }))];
     bench.input(Input::Snapshot(Snapshot { of: 0, as_of: 100, found, last: true }));
     assert!(matches!(&bench.sent[..], [Command::Kill { launch, .. }] if *launch == old), "{:?}", bench.sent);
 }
@@ -178,4 +195,18 @@ fn a_clock_that_is_set_back_does_not_stop_time() {
     bench.input(Input::Wake);
     bench.pass(10);
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+}
+
+#[test]
+fn observations_of_the_tasks_of_one_launch_do_not_shadow_each_other() {
+    let task =
+        |name: &str| format!("      {name}: {{ goal: RUNNING, cmd: ./{name}, cpus: 0.1, memory: 8 }}\n");
+    let mut bench =
+        Bench::new(&format!("name: pair\npods:\n  p:\n    count: 1\n    tasks:\n{}{}", task("a"), task("b")));
+    let launch = bench.launch_of("p-0", "a");
+    for (name, serial) in [("b", 6), ("a", 5)] {
+        let of = bench.incarnation("p-0", name, launch);
+        bench.input(Input::Observed(Observation { of, serial, seen: Seen::Running { ready: true } }));
+    }
+    assert_eq!(bench.status("deploy"), plan_core::plan::Status::Complete);
 }

@@ -6,18 +6,23 @@ use plan_core::plan::Status::*;
 use crate::bench::Bench;
 
 fn custom(strategy: &str, steps: &str) -> Bench {
-    let task = |name: &str| format!("      {name}: {{ goal: RUNNING, cmd: ./{name}, cpus: 0.1, memory: 32 }}\n");
+    let task =
+        |name: &str| format!("      {name}: {{ goal: RUNNING, cmd: ./{name}, cpus: 0.1, memory: 32 }}\n");
     Bench::new(&format!(
         "name: custom\npods:\n  hello:\n    count: 2\n    tasks:\n{}{}{}plans:\n  deploy:\n    strategy: serial\n    \
          phases:\n      deploy:\n        strategy: {strategy}\n        pod: hello\n        steps:\n          - default: {steps}\n",
-        task("first"), task("second"), task("third")
+        task("first"),
+        task("second"),
+        task("third")
     ))
 }
 
 #[test]
 fn serial_first_then_second() {
     let mut bench = custom("serial", "[[first],[second]]");
-    for (name, of) in [("hello-0", "first"), ("hello-0", "second"), ("hello-1", "first"), ("hello-1", "second")] {
+    for (name, of) in
+        [("hello-0", "first"), ("hello-0", "second"), ("hello-1", "first"), ("hello-1", "second")]
+    {
         assert_eq!(bench.launched(), [format!("{name}:[{of}]")]);
         bench.runs(name, of);
     }
@@ -67,7 +72,9 @@ fn parallel_first_then_second_per_instance() {
 fn parallel_all_at_once() {
     let mut bench = custom("parallel", "[[first, second]]");
     assert_eq!(bench.launched(), ["hello-0:[first, second]", "hello-1:[first, second]"]);
-    for (name, of) in [("hello-0", "first"), ("hello-0", "second"), ("hello-1", "second"), ("hello-1", "first")] {
+    for (name, of) in
+        [("hello-0", "first"), ("hello-0", "second"), ("hello-1", "second"), ("hello-1", "first")]
+    {
         bench.runs(name, of);
     }
     assert_eq!(bench.status("deploy"), Complete);
@@ -123,12 +130,17 @@ plans:
 #[test]
 fn phases_wait_for_those_that_they_depend_on() {
     let pod = |name: &str| {
-        format!("  {name}:\n    count: 1\n    tasks:\n      t: {{ goal: RUNNING, cmd: ./t, cpus: 0.1, memory: 8 }}\n")
+        format!(
+            "  {name}:\n    count: 1\n    tasks:\n      t: {{ goal: RUNNING, cmd: ./t, cpus: 0.1, memory: 8 }}\n"
+        )
     };
     let mut bench = Bench::new(&format!(
         "name: graph\npods:\n{}{}{}{}plans:\n  deploy:\n    strategy: dependency\n    phases:\n      d: {{ pod: d, depends-on: [b, c] }}\n      \
          b: {{ pod: b, depends-on: [a] }}\n      c: {{ pod: c, depends-on: [a] }}\n      a: {{ pod: a }}\n",
-        pod("a"), pod("b"), pod("c"), pod("d")
+        pod("a"),
+        pod("b"),
+        pod("c"),
+        pod("d")
     ));
     assert_eq!(bench.launched(), ["a-0:[t]"]);
     bench.runs("a-0", "t");

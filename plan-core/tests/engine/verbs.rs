@@ -176,7 +176,9 @@ fn the_same_request_again_gets_the_same_reply_and_does_nothing() {
 
 #[test]
 fn two_plans_do_not_act_on_one_slot_at_once() {
-    let yaml = format!("{HELLO}  again:\n    phases:\n      again: {{ pod: hello, steps: [ {{ default: [[main]] }} ] }}\n");
+    let yaml = format!(
+        "{HELLO}  again:\n    phases:\n      again: {{ pod: hello, steps: [ {{ default: [[main]] }} ] }}\n"
+    );
     let mut bench = Bench::new(&yaml);
     bench.finishes("hello-0", "init");
     bench.launched();

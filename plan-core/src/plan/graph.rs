@@ -1,0 +1,411 @@
+//! A plan's graph: what comes before what, for checks from outside and for pictures.
+//!
+//! Invariant: a graph follows from a model alone and is built when it is asked for; nothing of a run is in
+//! it, and no state holds one. It has no cycle, since a layout has none.
+
+use std::fmt;
+
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use crate::spec::{PhaseStrategy, PlanStrategy};
+
+use super::layout::{PhaseLayout, PlanLayout};
+use super::model::Model;
+
+/// How many steps of a canary phase wait for an operator (C§2.4).
+const CANARIES: u32 = 2;
+
+/// A plan as a graph over its phases and steps.
+///
+/// An edge between two phases holds for all their steps. Where the strategy implies more (each step of a
+/// serial phase comes after all earlier ones), only the edges from which the rest follows are there.
+#[derive(Debug, Clone)]
+pub struct PlanGraph {
+    name: String,
+    strategy: &'static str,
+    graph: DiGraph<Node, Order>,
+    /// For each phase, its own node, which the nodes of its steps follow.
+    phases: Vec<NodeIndex>,
+}
+
+/// A phase or a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A phase.
+    Phase {
+        /// Its place in the plan.
+        phase: u32,
+        /// Its name.
+        name: String,
+        /// Its strategy's name.
+        strategy: &'static str,
+    },
+    /// A step.
+    Step {
+        /// Its phase's place in the plan.
+        phase: u32,
+        /// Its place in the phase.
+        step: u32,
+        /// Its name, as `kafka-0:[broker]`.
+        name: String,
+        /// Whether it is a canary: it waits for an operator.
+        canary: bool,
+    },
+}
+
+impl Node {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Phase { name, .. } | Self::Step { name, .. } => name,
+        }
+    }
+
+    /// The place in the plan of the phase that it is, or is in.
+    pub fn phase(&self) -> u32 {
+        match self {
+            Self::Phase { phase, .. } | Self::Step { phase, .. } => *phase,
+        }
+    }
+}
+
+/// Why one comes before the other. Both are phases, or both are steps of one phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Order {
+    /// The strategy takes one after the other: the first must be complete.
+    Strategy,
+    /// The second says that it depends on the first: the first must be complete.
+    Dependency,
+    /// They are of one instance, whose steps keep their order: the first must be complete.
+    Instance,
+    /// The first is a canary, and an operator releases it before the second.
+    Canary,
+}
+
+impl Order {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strategy => "strategy",
+            Self::Dependency => "dependency",
+            Self::Instance => "instance",
+            Self::Canary => "canary",
+        }
+    }
+}
+
+impl PlanGraph {
+    /// The graph of one of the model's plans.
+    ///
+    /// ```
+    /// use plan_core::plan::{Model, PlanGraph};
+    /// use plan_core::spec::{Goal, PodSpec, ResourceSet, ServiceSpec, TaskSpec};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cores = ResourceSet { cpus: Some("0.1".parse()?), ..ResourceSet::default() };
+    /// let pod = PodSpec::new(3)
+    ///     .resource_set("cores".parse()?, cores)
+    ///     .task("server".parse()?, TaskSpec::new(Goal::Running, "./serve", "cores".parse()?));
+    /// let service = ServiceSpec::builder("web".parse()?).pod("web".parse()?, pod).build();
+    /// let model = Model::new(service.map_err(|found| found[0].to_string())?)?;
+    /// let graph = PlanGraph::new(&model, &model.plans()["deploy"]);
+    /// assert_eq!(graph.graph().node_count(), 4, "a phase and its three steps");
+    /// assert_eq!(graph.graph().edge_count(), 2, "each step after the one before it");
+    /// assert!(graph.dot().to_string().starts_with("digraph \"deploy\" {"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new(model: &Model, plan: &PlanLayout) -> Self {
+        let mut graph = DiGraph::with_capacity(plan.phases.len() + plan.len(), plan.len());
+        let mut phases = Vec::with_capacity(plan.phases.len());
+        for (at, phase) in (0..).zip(&plan.phases) {
+            let name = phase.name.to_string();
+            let strategy = phase_strategy(phase.strategy);
+            phases.push(graph.add_node(Node::Phase { phase: at, name, strategy }));
+            let steps: Vec<_> = (0..)
+                .zip(&phase.steps)
+                .map(|(step, _)| {
+                    let canary = phase.is_canary() && step < CANARIES;
+                    let name = step_name(model, phase, step);
+                    graph.add_node(Node::Step { phase: at, step, name, canary })
+                })
+                .collect();
+            add_steps(&mut graph, phase, &steps);
+        }
+        match plan.strategy {
+            PlanStrategy::Parallel => {}
+            // A phase without steps is complete from the start, and the order goes past it.
+            PlanStrategy::Serial => {
+                let busy: Vec<_> =
+                    plan.phases.iter().zip(&phases).filter(|(phase, _)| !phase.steps.is_empty()).collect();
+                for pair in busy.windows(2) {
+                    graph.add_edge(*pair[0].1, *pair[1].1, Order::Strategy);
+                }
+            }
+            PlanStrategy::Dependency => {
+                for (needs, &after) in plan.needs.iter().zip(&phases) {
+                    for &before in needs {
+                        graph.add_edge(phases[before as usize], after, Order::Dependency);
+                    }
+                }
+            }
+        }
+        Self { name: plan.name.to_string(), strategy: plan_strategy(plan.strategy), graph, phases }
+    }
+
+    /// The plan's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of the plan's strategy.
+    pub fn strategy(&self) -> &'static str {
+        self.strategy
+    }
+
+    /// The graph. Nodes stand in declared order, each phase before its steps.
+    pub fn graph(&self) -> &DiGraph<Node, Order> {
+        &self.graph
+    }
+
+    /// The edges, as places of nodes, in the order of the nodes.
+    pub fn edges(&self) -> impl Iterator<Item = (usize, usize, Order)> {
+        let edges = self.graph.edge_references();
+        let mut edges: Vec<_> =
+            edges.map(|edge| (edge.source().index(), edge.target().index(), *edge.weight())).collect();
+        edges.sort();
+        edges.into_iter()
+    }
+
+    /// The graph in the DOT language, with a cluster for each phase. The same plan gives the same text.
+    pub fn dot(&self) -> impl fmt::Display + '_ {
+        Dot(self)
+    }
+
+    /// The nodes of a phase's steps.
+    fn steps(&self, phase: usize) -> impl DoubleEndedIterator<Item = NodeIndex> + use<> {
+        let first = self.phases[phase].index() + 1;
+        let end = self.phases.get(phase + 1).map_or(self.graph.node_count(), |next| next.index());
+        (first..end).map(NodeIndex::new)
+    }
+}
+
+fn add_steps(graph: &mut DiGraph<Node, Order>, phase: &PhaseLayout, steps: &[NodeIndex]) {
+    if phase.is_serial() {
+        for pair in steps.windows(2) {
+            graph.add_edge(pair[0], pair[1], Order::Strategy);
+        }
+        return;
+    }
+    let reason =
+        if phase.strategy == PhaseStrategy::Dependency { Order::Dependency } else { Order::Instance };
+    let mut members = vec![Vec::new(); phase.groups.len()];
+    for (at, &node) in phase.steps.iter().zip(steps) {
+        members[at.group as usize].push(node);
+    }
+    for (at, &after) in phase.steps.iter().zip(steps) {
+        let group = &phase.groups[at.group as usize];
+        for &need in &group.own_needs {
+            if let Some(before) = phase.step_in_group(at.instance, need) {
+                graph.add_edge(steps[before as usize], after, reason);
+            }
+        }
+        for &need in &group.whole_needs {
+            for &before in &members[need as usize] {
+                graph.add_edge(before, after, reason);
+            }
+        }
+    }
+    if phase.is_canary() {
+        let canaries = steps.len().min(CANARIES as usize);
+        if let [first, second] = steps[..canaries] {
+            let released =
+                std::iter::once((first, second)).chain(steps[canaries..].iter().map(|&rest| (second, rest)));
+            for (before, after) in released {
+                // To be complete is more than to be released.
+                if graph.find_edge(before, after).is_none() {
+                    graph.add_edge(before, after, Order::Canary);
+                }
+            }
+        }
+    }
+}
+
+fn step_name(model: &Model, phase: &PhaseLayout, step: u32) -> String {
+    let pod = &model.pods()[phase.pod as usize];
+    let tasks: Vec<&str> =
+        phase.tasks(step).iter().map(|&task| pod.tasks[task as usize].name.as_str()).collect();
+    format!("{}-{}:[{}]", pod.name, phase.steps[step as usize].instance, tasks.join(", "))
+}
+
+fn plan_strategy(strategy: PlanStrategy) -> &'static str {
+    match strategy {
+        PlanStrategy::Serial => "serial",
+        PlanStrategy::Parallel => "parallel",
+        PlanStrategy::Dependency => "dependency",
+    }
+}
+
+fn phase_strategy(strategy: PhaseStrategy) -> &'static str {
+    match strategy {
+        PhaseStrategy::Serial => "serial",
+        PhaseStrategy::Parallel => "parallel",
+        PhaseStrategy::SerialCanary => "serial-canary",
+        PhaseStrategy::ParallelCanary => "parallel-canary",
+        PhaseStrategy::Dependency => "dependency",
+    }
+}
+
+struct Dot<'a>(&'a PlanGraph);
+
+impl fmt::Display for Dot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = self.0;
+        writeln!(f, "digraph {} {{", Quoted(&plan.name))?;
+        writeln!(f, "  label={};", Quoted(&format!("{} ({} strategy)", plan.name, plan.strategy)))?;
+        writeln!(f, "  labelloc=t;\n  compound=true;\n  rankdir=LR;\n  node [shape=box];")?;
+        for (at, &phase) in plan.phases.iter().enumerate() {
+            let Node::Phase { name, strategy, .. } = &plan.graph[phase] else { continue };
+            writeln!(f, "  subgraph cluster_{at} {{")?;
+            writeln!(f, "    label={};", Quoted(&format!("{name} ({strategy} strategy)")))?;
+            for node in plan.steps(at) {
+                self.step(f, node)?;
+            }
+            // A cluster without a node is not drawn, and nothing could lead to it.
+            if plan.steps(at).next().is_none() {
+                writeln!(f, "    n{} [label=\"no steps\", shape=plaintext];", phase.index())?;
+            }
+            for edge in plan.steps(at).flat_map(|node| self.after(node)) {
+                let style = if edge.2 == Order::Canary { " [style=dashed]" } else { "" };
+                writeln!(f, "    n{} -> n{}{style};", edge.0.index(), edge.1.index())?;
+            }
+            writeln!(f, "  }}")?;
+        }
+        for (before, after, _) in plan.phases.iter().flat_map(|&phase| self.after(phase)) {
+            let (from, to) = (plan.graph[before].phase(), plan.graph[after].phase());
+            let tail = plan.steps(from as usize).next_back().unwrap_or(before);
+            let head = plan.steps(to as usize).next().unwrap_or(after);
+            writeln!(
+                f,
+                "  n{} -> n{} [ltail=cluster_{from}, lhead=cluster_{to}];",
+                tail.index(),
+                head.index()
+            )?;
+        }
+        f.write_str("}")
+    }
+}
+
+impl Dot<'_> {
+    fn step(&self, f: &mut fmt::Formatter<'_>, node: NodeIndex) -> fmt::Result {
+        let Node::Step { name, canary, .. } = &self.0.graph[node] else { return Ok(()) };
+        if *canary {
+            let label = format!("{name}\ncanary");
+            writeln!(f, "    n{} [label={}, style=dashed];", node.index(), Quoted(&label))
+        } else {
+            writeln!(f, "    n{} [label={}];", node.index(), Quoted(name))
+        }
+    }
+
+    /// The edges that leave a node, by where they lead.
+    fn after(&self, node: NodeIndex) -> Vec<(NodeIndex, NodeIndex, Order)> {
+        let edges = self.0.graph.edges_directed(node, Direction::Outgoing);
+        let mut edges: Vec<_> = edges.map(|edge| (edge.source(), edge.target(), *edge.weight())).collect();
+        edges.sort();
+        edges
+    }
+}
+
+/// A text as a quoted DOT string. Between quotes only the quote and, for labels, the backslash mean something.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        f.write_str("\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::spec::{Files, ReadOptions, Source, read};
+
+    fn graph(plans: &str) -> PlanGraph {
+        let text = format!(
+            "name: x\npods:\n  web:\n    count: 3\n    resource-sets: {{ r: {{ cpus: 1 }} }}\n    tasks:\n      \
+             a: {{ goal: ONCE, cmd: a, resource-set: r }}\n      b: {{ goal: RUNNING, cmd: b, resource-set: r }}\n  \
+             none: {{ count: 0, tasks: {{ t: {{ goal: RUNNING, cmd: t, cpus: 1 }} }} }}\n\
+             plans:\n  deploy:\n{plans}"
+        );
+        let env = BTreeMap::new();
+        let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
+        let reading = read(Source { file: "svc.yml", text: &text }, &options);
+        let spec = reading.spec.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics));
+        let model = Model::new(spec).unwrap();
+        PlanGraph::new(&model, &model.plans()["deploy"])
+    }
+
+    fn edges(plan: &PlanGraph) -> Vec<String> {
+        assert!(petgraph::algo::toposort(plan.graph(), None).is_ok());
+        let name =
+            |node| plan.graph[NodeIndex::new(node)].name().replace("web-", "").replace(['[', ']', ':'], "");
+        plan.edges().map(|(a, b, why)| format!("{} {} {}", name(a), name(b), why.as_str())).collect()
+    }
+
+    #[test]
+    fn each_strategy_has_its_edges() {
+        let lists = "steps: [{ default: [[a], [b]] }]";
+        for (strategy, steps, expected) in [
+            (
+                "serial",
+                lists,
+                vec![
+                    "0a 0b strategy",
+                    "0b 1a strategy",
+                    "1a 1b strategy",
+                    "1b 2a strategy",
+                    "2a 2b strategy",
+                ],
+            ),
+            ("parallel", lists, vec!["0a 0b instance", "1a 1b instance", "2a 2b instance"]),
+            ("parallel-canary", "steps: [{ default: [[b]] }]", vec!["0b 1b canary", "1b 2b canary"]),
+            (
+                "dependency",
+                "steps: [{ name: x, instance: 0, tasks: [a] }, { name: y, instance: default, tasks: [b], depends-on: [x] }]",
+                vec!["0a 0b dependency", "0a 1b dependency", "0a 2b dependency"],
+            ),
+        ] {
+            let plan =
+                graph(&format!("    phases: {{ p: {{ pod: web, strategy: {strategy}, {steps} }} }}\n"));
+            assert_eq!(edges(&plan), expected, "{strategy}");
+        }
+    }
+
+    #[test]
+    fn serial_phases_go_past_an_empty_one() {
+        let steps = "steps: [{ default: [[b]] }]";
+        let phases = format!(
+            "      p: {{ pod: web, {steps}, strategy: parallel }}\n      q: {{ pod: none }}\n      r: {{ pod: web, {steps}, strategy: parallel }}\n"
+        );
+        assert_eq!(edges(&graph(&format!("    phases:\n{phases}"))), ["p r strategy"]);
+        assert!(edges(&graph(&format!("    strategy: parallel\n    phases:\n{phases}"))).is_empty());
+    }
+
+    #[test]
+    fn what_means_something_in_dot_is_escaped() {
+        assert_eq!(Quoted("a\"b\\c\nd").to_string(), r#""a\"b\\c\nd""#);
+    }
+}

@@ -1,0 +1,182 @@
+//! What can be typed. Invariant: a command's flags, their help and their forms are all here; what a value
+//! means is judged while the command line is read, so that wrong usage is known before a file is opened.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use backend_sim::Fault;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::moment;
+use crate::operator::Act;
+
+/// Checks, shows and simulates plans of services.
+#[derive(Debug, Parser)]
+#[command(
+    name = "planwright",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 is good, 1 is refused or not completed, 2 is wrong usage."
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// What all commands take.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Say what is wrong with files, and where
+    Validate(Validate),
+    /// Show a plan as it is declared, as a tree
+    Show(OnePlan),
+    /// Write a plan's graph in the DOT language
+    Graph(OnePlan),
+    /// Run a plan in a simulated cluster
+    Simulate(Simulate),
+}
+
+/// What all commands take.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Take values of template variables from a file of `KEY=value` lines; may be repeated, the later wins
+    #[arg(long, value_name = "FILE", global = true)]
+    pub env_file: Vec<PathBuf>,
+    /// Give a template variable a value, over all files; may be repeated, the later wins
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, global = true)]
+    pub env: Vec<(String, String)>,
+    /// Write the result for people or for programs
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Output::Text,
+        value_name = "text|json",
+        hide_possible_values = true,
+        global = true
+    )]
+    pub output: Output,
+    /// Colour the output
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Color::Auto,
+        value_name = "auto|always|never",
+        hide_possible_values = true,
+        global = true
+    )]
+    pub color: Color,
+}
+
+/// In which form a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Whether output is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// If it goes to a terminal that has colours.
+    Auto,
+    /// It is.
+    Always,
+    /// It is not.
+    Never,
+}
+
+/// The arguments of `validate`.
+#[derive(Debug, Clone, Args)]
+pub struct Validate {
+    /// A file, a folder with a `svc.yml`, or `-` for standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// The arguments of `show` and `graph`.
+#[derive(Debug, Clone, Args)]
+pub struct OnePlan {
+    /// A file, a folder with a `svc.yml`, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The plan
+    #[arg(value_name = "PLAN", default_value = "deploy")]
+    pub plan: String,
+}
+
+/// The arguments of `simulate`.
+#[derive(Debug, Clone, Args)]
+pub struct Simulate {
+    /// A file, a folder with a `svc.yml`, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Deploy first, then start this plan; `--do` then acts on it
+    #[arg(long, value_name = "P")]
+    pub plan: Option<String>,
+    /// Give the started plan a parameter; may be repeated
+    #[arg(short, long = "parameter", value_name = "K=V", value_parser = assignment, requires = "plan")]
+    pub parameter: Vec<(String, String)>,
+    /// Which of the possible runs; the same seed is the same run. Without it, nothing is left to chance
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The number of nodes; by default the largest count of a pod, at least 3
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub nodes: Option<u32>,
+    /// The number of zones that the nodes are in
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub zones: Option<u32>,
+    /// Let something fail, as `end:kafka-0-broker@30s`; may be repeated
+    #[arg(long, value_name = "SPEC", value_parser = Fault::from_str)]
+    pub fault: Vec<Fault>,
+    /// Let an operator act, as `30s:interrupt:broker`; may be repeated
+    #[arg(long = "do", value_name = "TIME:VERB[:PHASE[:STEP]]", value_parser = Act::from_str)]
+    pub acts: Vec<Act>,
+    /// Continue wherever a canary waits
+    #[arg(long)]
+    pub release_canaries: bool,
+    /// End the run at this time, complete or not
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    pub until: Option<Duration>,
+    /// Write all that happened to a file, as lines of JSON; `-` is standard output
+    #[arg(long, value_name = "F")]
+    pub trace: Option<PathBuf>,
+}
+
+/// Reads `KEY=value`.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| "write it as `KEY=value`".to_owned())?;
+    if crate::input::is_key(key) {
+        Ok((key.to_owned(), value.to_owned()))
+    } else {
+        Err(format!("`{key}` is not a variable's name: use letters, digits, `_`, `.` and `-`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_assignment_has_a_key() {
+        assert_eq!(assignment("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
+        assert_eq!(assignment("A="), Ok(("A".to_owned(), String::new())));
+        for wrong in ["A", "=b", "A B=c", ""] {
+            assert!(assignment(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The commands. Invariant: each makes its whole result, in both forms, of a service that was read without
+//! an error.
+
+mod simulate;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use plan_core::engine::PlanView;
+use plan_core::plan::{Model, Node, PlanGraph, PlanLayout};
+use serde::Serialize;
+
+use crate::Verdict;
+use crate::arguments::{Common, OnePlan, Validate};
+use crate::input::{self, Input, Values};
+use crate::problem::Problem;
+use crate::ui::Ui;
+
+pub(crate) use simulate::simulate;
+
+/// The result of `validate` for programs.
+#[derive(Debug, Serialize)]
+struct Validated {
+    good: bool,
+    files: Vec<FileResult>,
+    /// What is wrong besides files: with the values that all share.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    diagnostics: Vec<Problem>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileResult {
+    file: String,
+    good: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
+    diagnostics: Vec<Problem>,
+}
+
+/// The result of a command on one file for programs: what it found, or why there is nothing.
+#[derive(Debug, Serialize)]
+struct Outcome<T> {
+    good: bool,
+    #[serde(flatten)]
+    result: Option<T>,
+    diagnostics: Vec<Problem>,
+}
+
+pub(crate) fn validate(ui: &mut Ui, common: &Common, arguments: &Validate) -> io::Result<Verdict> {
+    if arguments.files.iter().filter(|file| input::is_standard_input(file)).count() > 1 {
+        ui.complain("standard input can be read once, and `-` is given twice");
+        return Ok(Verdict::Misused);
+    }
+    let mut result = Validated { good: false, files: Vec::new(), diagnostics: Vec::new() };
+    match Values::new(common) {
+        Err(problems) => result.diagnostics = problems,
+        Ok(values) => result.files = arguments.files.iter().map(|file| validate_one(file, &values)).collect(),
+    }
+    result.good = result.diagnostics.is_empty() && result.files.iter().all(|file| file.good);
+    if ui.is_json() {
+        ui.json(&result)?;
+    }
+    result.diagnostics.iter().for_each(|problem| ui.problem(problem));
+    for file in &result.files {
+        file.diagnostics.iter().for_each(|problem| ui.problem(problem));
+        if ui.is_json() {
+        } else if let Some(service) = file.service.as_ref().filter(|_| file.good) {
+            ui.say(format_args!("{}: good (service `{service}`)", file.file))?;
+        }
+    }
+    refuse(
+        ui,
+        result
+            .files
+            .iter()
+            .filter(|file| !file.good)
+            .map(|file| (file.file.as_str(), file.diagnostics.as_slice())),
+    );
+    Ok(if result.good { Verdict::Good } else { Verdict::Refused })
+}
+
+fn validate_one(file: &Path, values: &Values) -> FileResult {
+    match Input::load(file, values) {
+        Err(diagnostics) => {
+            FileResult { file: file.display().to_string(), good: false, service: None, diagnostics }
+        }
+        Ok(input) => {
+            let checked = input.check();
+            let service = checked.model.as_ref().map(|model| model.spec().name().to_string());
+            FileResult { file: input.file, good: service.is_some(), service, diagnostics: checked.problems }
+        }
+    }
+}
+
+/// Says, after all problems, which files are refused.
+fn refuse<'a>(ui: &mut Ui, files: impl Iterator<Item = (&'a str, &'a [Problem])>) {
+    if ui.is_json() {
+        return;
+    }
+    for (file, problems) in files {
+        let errors = problems.iter().filter(|problem| problem.is_error()).count();
+        let plural = if errors == 1 { "" } else { "s" };
+        ui.complain(&format!("{file} is refused: {errors} error{plural}"));
+    }
+}
+
+pub(crate) fn show(ui: &mut Ui, common: &Common, arguments: &OnePlan) -> io::Result<Verdict> {
+    on_plan(ui, common, arguments, |model, plan| {
+        let view = PlanView::declared(model, &plan.name);
+        let text = view.as_ref().map(|view| view.without_status().to_string()).unwrap_or_default();
+        (text, view.as_ref().map(Declared::new))
+    })
+}
+
+/// A plan as declared, for programs: without statuses, since it has none.
+#[derive(Debug, Serialize)]
+struct Declared {
+    plan: String,
+    strategy: &'static str,
+    phases: Vec<DeclaredPhase>,
+}
+
+#[derive(Debug, Serialize)]
+struct DeclaredPhase {
+    name: String,
+    strategy: &'static str,
+    steps: Vec<String>,
+}
+
+impl Declared {
+    fn new(view: &PlanView) -> Self {
+        let phases = view.phases.iter().map(|phase| DeclaredPhase {
+            name: phase.name.clone(),
+            strategy: phase.strategy,
+            steps: phase.steps.iter().map(|step| step.name.clone()).collect(),
+        });
+        Self { plan: view.name.clone(), strategy: view.strategy, phases: phases.collect() }
+    }
+}
+
+pub(crate) fn graph(ui: &mut Ui, common: &Common, arguments: &OnePlan) -> io::Result<Verdict> {
+    on_plan(ui, common, arguments, |model, plan| {
+        let graph = PlanGraph::new(model, plan);
+        (graph.dot().to_string(), GraphResult::new(&graph))
+    })
+}
+
+/// A plan's graph, for programs: edges name nodes by their place in the list.
+#[derive(Debug, Serialize)]
+struct GraphResult {
+    plan: String,
+    strategy: &'static str,
+    nodes: Vec<GraphNode>,
+    edges: Vec<GraphEdge>,
+}
+
+#[derive(Debug, Serialize)]
+struct GraphNode {
+    kind: &'static str,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy: Option<&'static str>,
+    /// The node of the step's phase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<usize>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    canary: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct GraphEdge {
+    from: usize,
+    to: usize,
+    because: &'static str,
+}
+
+impl GraphResult {
+    fn new(plan: &PlanGraph) -> Self {
+        let mut in_phase = None;
+        let nodes = plan.graph().node_weights().enumerate().map(|(at, node)| match node {
+            Node::Phase { name, strategy, .. } => {
+                in_phase = Some(at);
+                GraphNode {
+                    kind: "phase",
+                    name: name.clone(),
+                    strategy: Some(strategy),
+                    phase: None,
+                    canary: false,
+                }
+            }
+            Node::Step { name, canary, .. } => GraphNode {
+                kind: "step",
+                name: name.clone(),
+                strategy: None,
+                phase: in_phase,
+                canary: *canary,
+            },
+        });
+        let nodes = nodes.collect();
+        let edges = plan.edges().map(|(from, to, order)| GraphEdge { from, to, because: order.as_str() });
+        Self { plan: plan.name().to_owned(), strategy: plan.strategy(), nodes, edges: edges.collect() }
+    }
+}
+
+/// Reads the file, finds the plan, and writes what is made of it.
+fn on_plan<T: Serialize>(
+    ui: &mut Ui,
+    common: &Common,
+    arguments: &OnePlan,
+    make: impl FnOnce(&Model, &PlanLayout) -> (String, T),
+) -> io::Result<Verdict> {
+    let (file, loaded) = load(common, &arguments.file);
+    let (result, diagnostics) = match loaded {
+        Err(problems) => (None, problems),
+        Ok((model, mut warnings)) => match input::plan(&model, &arguments.plan, &file) {
+            Ok(plan) => (Some(make(&model, plan)), warnings),
+            Err(problems) => {
+                warnings.extend(problems);
+                (None, warnings)
+            }
+        },
+    };
+    let good = result.is_some();
+    if ui.is_json() {
+        ui.json(&Outcome { good, result: result.map(|(_, result)| result), diagnostics })?;
+    } else {
+        diagnostics.iter().for_each(|problem| ui.problem(problem));
+        if let Some((text, _)) = result {
+            ui.say(text)?;
+        }
+    }
+    Ok(if good { Verdict::Good } else { Verdict::Refused })
+}
+
+/// A service that can be used, with the warnings, or all that is wrong; and the name of its file.
+type Loaded = Result<(Arc<Model>, Vec<Problem>), Vec<Problem>>;
+
+fn load(common: &Common, file: &Path) -> (String, Loaded) {
+    let mut name = file.display().to_string();
+    let input = Values::new(common).and_then(|values| Input::load(file, &values));
+    let loaded = input.and_then(|input| {
+        name.clone_from(&input.file);
+        let checked = input.check();
+        match checked.model {
+            Some(model) => Ok((model, checked.problems)),
+            None => Err(checked.problems),
+        }
+    });
+    (name, loaded)
+}

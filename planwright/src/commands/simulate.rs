@@ -1,0 +1,303 @@
+//! `simulate`: a plan is run in the simulator, and told as a tree and as a history of each instance.
+//!
+//! Invariant: what is told follows from the report alone; nothing here judges whether a run was good.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use backend_sim::{Choices, Outcome, Report, Scenario, Shape, TraceEvent, Violation, What};
+use plan_core::engine::{End, PlanView, Reason, Time};
+use plan_core::plan::{Model, Status};
+use plan_core::spec::InstanceName;
+use serde::Serialize;
+
+use crate::Verdict;
+use crate::arguments::{Common, Simulate};
+use crate::input;
+use crate::problem::Problem;
+use crate::ui::Ui;
+
+/// The plan that runs by itself.
+const DEPLOY: &str = "deploy";
+/// Of more instances than this, only those are told of to which something befell.
+const FEW: usize = 30;
+
+pub(crate) fn simulate(ui: &mut Ui, common: &Common, arguments: &Simulate) -> io::Result<Verdict> {
+    let (file, loaded) = super::load(common, &arguments.file);
+    let (mut diagnostics, ran) = match loaded {
+        Err(problems) => (problems, None),
+        Ok((model, mut warnings)) => match run(&model, arguments, &file) {
+            Ok(report) => (warnings, Some((model, report))),
+            Err(problems) => {
+                warnings.extend(problems);
+                (warnings, None)
+            }
+        },
+    };
+    if let (Some((_, report)), Some(file)) = (&ran, &arguments.trace)
+        && let Err(error) = write_trace(ui, file, &report.trace)
+    {
+        diagnostics.push(Problem::error(format!("cannot write `{}`: {error}", file.display())));
+    }
+    let told = diagnostics.iter().any(Problem::is_error);
+    if ui.is_json() {
+        let result = ran.as_ref().map(|(model, report)| Simulated::new(model, report, arguments));
+        let good = !told && result.as_ref().is_some_and(|result| result.outcome == "complete");
+        ui.json(&super::Outcome { good, result, diagnostics })?;
+    } else {
+        diagnostics.iter().for_each(|problem| ui.problem(problem));
+        if let Some((model, report)) = &ran {
+            ui.say(story(model, report, arguments))?;
+        }
+    }
+    let complete = ran.is_some_and(|(_, report)| report.outcome.is_complete());
+    Ok(if complete && !told { Verdict::Good } else { Verdict::Refused })
+}
+
+fn run(model: &Arc<Model>, arguments: &Simulate, file: &str) -> Result<Report, Vec<Problem>> {
+    let plan = input::plan(model, arguments.plan.as_deref().unwrap_or(DEPLOY), file)?.name.clone();
+    let mut scenario = Scenario::new(model.clone());
+    scenario.record = false;
+    scenario.choices = arguments.seed.map_or(Choices::Benign, Choices::Seed);
+    scenario.shape =
+        Shape { nodes: arguments.nodes, zones: arguments.zones.unwrap_or(0), ..Shape::default() };
+    scenario.faults.clone_from(&arguments.fault);
+    scenario.verbs = arguments.acts.iter().map(|act| (act.at, act.verb(&plan))).collect();
+    scenario.release_canaries = arguments.release_canaries;
+    if plan.as_str() != DEPLOY {
+        scenario.plan = Some((plan, arguments.parameter.iter().cloned().collect()));
+    } else if !arguments.parameter.is_empty() {
+        let problem = Problem::error(format!("`{DEPLOY}` runs by itself, and takes no parameters"));
+        return Err(vec![problem.help("name a plan of your own with `--plan`, or leave `-p` out")]);
+    }
+    if let Some(until) = arguments.until {
+        scenario.until = until;
+    }
+    backend_sim::run(&scenario).map_err(|error| vec![Problem::error(error.to_string())])
+}
+
+fn write_trace(ui: &mut Ui, file: &Path, trace: &[TraceEvent]) -> io::Result<()> {
+    if input::is_standard_input(file) {
+        return trace.iter().try_for_each(|event| ui.say(event.to_json()));
+    }
+    let mut to = BufWriter::new(File::create(file)?);
+    for event in trace {
+        writeln!(to, "{}", event.to_json())?;
+    }
+    to.flush()
+}
+
+/// The result for people.
+fn story(model: &Model, report: &Report, arguments: &Simulate) -> String {
+    let mut text: Vec<String> = Vec::new();
+    for plan in shown_plans(report, arguments) {
+        text.push(plan.to_string());
+        text.push(String::new());
+    }
+    let time = Time(report.completed_at.unwrap_or(report.time));
+    text.push(match &report.outcome {
+        Outcome::Complete => format!("complete at {time} of virtual time"),
+        Outcome::Incomplete { .. } => format!("not complete at {} of virtual time", Time(report.time)),
+        Outcome::Violation(_) => format!("broken off at {} of virtual time", Time(report.time)),
+    });
+    let general = general(report);
+    if !general.is_empty() {
+        text.push(String::new());
+        text.extend(general.iter().map(ToString::to_string));
+    }
+    let mut uneventful = 0;
+    let told = instances(model, report);
+    let many = told.len() > FEW;
+    for one in told {
+        if many && one.waits.is_empty() && one.history.iter().all(|event| is_smooth(&event.what)) {
+            uneventful += 1;
+            continue;
+        }
+        text.push(String::new());
+        text.push(one.name.to_string());
+        text.extend(one.history.iter().map(|event| format!("  {}  {}", Time(event.time), event.what)));
+        text.extend(one.waits.iter().map(|wait| format!("  waits: {}", wait.replace('\n', "\n    "))));
+    }
+    if uneventful > 0 {
+        text.push(String::new());
+        text.push(format!("{uneventful} more instances were launched and reached their goals"));
+    }
+    if let Outcome::Violation(violation) = &report.outcome {
+        text.push(String::new());
+        text.push(violation.to_string());
+        text.push(match arguments.seed {
+            Some(seed) => format!("help: the same command, with `--seed {seed}`, does it again"),
+            None => "help: the same command, without a seed, does it again".to_owned(),
+        });
+    }
+    text.join("\n")
+}
+
+/// The trees: of the plan that was asked for, and of others that are not over.
+fn shown_plans<'a>(report: &'a Report, arguments: &'a Simulate) -> impl Iterator<Item = &'a PlanView> {
+    let asked = arguments.plan.as_deref().unwrap_or(DEPLOY);
+    report.plans.iter().filter(move |plan| plan.name == asked || plan.status != Status::Complete)
+}
+
+/// What is told of an instance.
+#[derive(Debug, Serialize)]
+struct InstanceStory<'a> {
+    name: &'a InstanceName,
+    history: Vec<&'a TraceEvent>,
+    waits: Vec<String>,
+}
+
+/// All instances of which there is something to tell, in declared order.
+fn instances<'a>(model: &Model, report: &'a Report) -> Vec<InstanceStory<'a>> {
+    let mut told: BTreeMap<(u32, u32), InstanceStory<'a>> = BTreeMap::new();
+    let at = |name: &InstanceName| (model.pod_index(&name.pod).unwrap_or(u32::MAX), name.index);
+    let new = |name| InstanceStory { name, history: Vec::new(), waits: Vec::new() };
+    for event in &report.trace {
+        if let Some(name) = instance(&event.what) {
+            told.entry(at(name)).or_insert_with(|| new(name)).history.push(event);
+        }
+    }
+    if let Outcome::Incomplete { waits } = &report.outcome {
+        for why in waits {
+            let one = told.entry(at(&why.instance)).or_insert_with(|| new(&why.instance));
+            if let Reason::NoRoom(why) = &why.reason {
+                // It is what the instance waits for still, and is said there.
+                one.history.retain(
+                    |event| !matches!(&event.what, What::NoRoom { why: then, .. } if **then == **why),
+                );
+            }
+            one.waits.push(why.to_string());
+        }
+    }
+    told.into_values().collect()
+}
+
+/// The instance that something happened to, if it is a part of the instance's short history.
+fn instance(what: &What) -> Option<&InstanceName> {
+    match what {
+        What::NoRoom { instance, .. }
+        | What::Launched { instance, .. }
+        | What::Displaced { instance, .. }
+        | What::Reached { instance, .. }
+        | What::EndSeen {
+            instance,
+            expected: false,
+            end: End::Failed | End::Killed | End::Unhealthy | End::Lost,
+            ..
+        }
+        | What::SilenceSeen { instance, .. }
+        | What::Refused { instance, .. }
+        | What::Foreign { instance, .. }
+        | What::Again { instance, .. } => Some(instance),
+        _ => None,
+    }
+}
+
+/// Whether it is a part of every instance's history.
+fn is_smooth(what: &What) -> bool {
+    matches!(what, What::Launched { .. } | What::Reached { .. } | What::Displaced { .. })
+}
+
+/// What is told besides the instances' histories.
+fn general(report: &Report) -> Vec<&TraceEvent> {
+    report.trace.iter().filter(|event| is_general(&event.what)).collect()
+}
+
+fn is_general(what: &What) -> bool {
+    match what {
+        What::RunBegan { plan, .. } | What::RunEnded { plan, .. } => plan.as_str() != DEPLOY,
+        What::Verb { .. }
+        | What::Idle { .. }
+        | What::Fault { .. }
+        | What::Silent { .. }
+        | What::Back { .. }
+        | What::Crashed { .. }
+        | What::Recovered { .. } => true,
+        _ => false,
+    }
+}
+
+/// The result for programs.
+#[derive(Debug, Serialize)]
+struct Simulated<'a> {
+    plan: &'a str,
+    outcome: &'static str,
+    /// Virtual time of the last event, in microseconds.
+    time: u64,
+    /// Virtual time at which the plan was complete, in microseconds.
+    completed_at: Option<u64>,
+    seed: Option<u64>,
+    plans: &'a [PlanView],
+    instances: Vec<InstanceStory<'a>>,
+    /// What operators did, and what befell nodes and the engine.
+    events: Vec<&'a TraceEvent>,
+    faults: Vec<String>,
+    verbs: Vec<VerbResult<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violation: Option<&'a Violation>,
+}
+
+#[derive(Debug, Serialize)]
+struct VerbResult<'a> {
+    verb: &'a str,
+    reply: String,
+}
+
+impl<'a> Simulated<'a> {
+    fn new(model: &Model, report: &'a Report, arguments: &'a Simulate) -> Self {
+        let (outcome, violation) = match &report.outcome {
+            Outcome::Complete => ("complete", None),
+            Outcome::Incomplete { .. } => ("incomplete", None),
+            Outcome::Violation(violation) => ("violation", Some(violation)),
+        };
+        let verbs = report.replies.iter().map(|(verb, reply)| VerbResult { verb, reply: reply.to_string() });
+        Self {
+            plan: arguments.plan.as_deref().unwrap_or(DEPLOY),
+            outcome,
+            time: report.time,
+            completed_at: report.completed_at,
+            seed: arguments.seed,
+            plans: &report.plans,
+            instances: instances(model, report),
+            events: general(report),
+            faults: report.faults.iter().map(ToString::to_string).collect(),
+            verbs: verbs.collect(),
+            violation,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backend_sim::Check;
+    use clap::Parser;
+
+    use super::*;
+    use crate::arguments::{Arguments, Verb};
+    use crate::input::{Input, Values};
+
+    #[test]
+    fn a_violation_is_told_in_full_with_the_seed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/kafka");
+        let typed = ["planwright", "simulate", folder, "--seed", "7"];
+        let Verb::Simulate(arguments) = Arguments::try_parse_from(typed).unwrap().verb else { panic!() };
+        let model = Input::load(Path::new(folder), &Values::default()).unwrap().check().model.unwrap();
+        let mut report = run(&model, &arguments, "svc.yml").unwrap();
+        report.outcome = Outcome::Violation(Violation {
+            check: Check::OneLive,
+            time: report.time,
+            expected: "one launch of kafka-0-broker lives".to_owned(),
+            found: "launches 2 and 3 do".to_owned(),
+        });
+        let told = story(&model, &report, &arguments);
+        let (_, end) = told.rsplit_once("\n\n").unwrap();
+        let end = end.replace(&Time(report.time).to_string(), "TIME");
+        insta::assert_snapshot!(end);
+        let result = serde_json::to_value(Simulated::new(&model, &report, &arguments)).unwrap();
+        assert_eq!(result["outcome"], "violation");
+        assert_eq!(result["violation"]["check"], "one-live");
+    }
+}

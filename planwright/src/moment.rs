@@ -1,0 +1,125 @@
+//! Times as they are typed: `500ms`, `30s`, `2m`, `1h30m`. Invariant: a time has a unit, so that none is
+//! guessed.
+
+use std::time::Duration;
+
+/// Why a text is no time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MomentError {
+    /// There is no number where one belongs.
+    #[error("`{0}` is not a time: write a whole number and a unit, as `500ms`, `30s`, `2m` or `1h`")]
+    NoNumber(String),
+    /// The number has no unit.
+    #[error("`{0}` has no unit: is it `{0}ms`, `{0}s`, `{0}m` or `{0}h`?")]
+    NoUnit(String),
+    /// The unit is none that is known.
+    #[error("`{unit}` in `{text}` is not a unit of time: use `ms`, `s`, `m` or `h`")]
+    UnknownUnit {
+        /// The whole text.
+        text: String,
+        /// The unit.
+        unit: String,
+    },
+    /// It is longer than a clock can tell.
+    #[error("`{0}` is too long: at most 87600h")]
+    TooLong(String),
+}
+
+/// No run is longer than ten years.
+const LONGEST: Duration = Duration::from_secs(87_600 * 3600);
+
+/// Reads a time.
+///
+/// # Errors
+/// The text is no time; the error says how one is written.
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(planwright::moment::parse("1m30s"), Ok(Duration::from_secs(90)));
+/// ```
+pub fn parse(text: &str) -> Result<Duration, MomentError> {
+    let too_long = || MomentError::TooLong(text.to_owned());
+    let mut sum = Duration::ZERO;
+    let mut rest = text;
+    loop {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        if number.is_empty() {
+            return Err(MomentError::NoNumber(text.to_owned()));
+        }
+        let end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, next) = after.split_at(end);
+        let millis: u64 = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "" => return Err(MomentError::NoUnit(text.to_owned())),
+            _ => return Err(MomentError::UnknownUnit { text: text.to_owned(), unit: unit.to_owned() }),
+        };
+        let number: u64 = number.parse().map_err(|_| too_long())?;
+        let part = number.checked_mul(millis).map(Duration::from_millis).ok_or_else(too_long)?;
+        sum = sum.checked_add(part).filter(|sum| *sum <= LONGEST).ok_or_else(too_long)?;
+        if next.is_empty() {
+            return Ok(sum);
+        }
+        rest = next;
+    }
+}
+
+/// Writes a time as it is typed, to the millisecond.
+pub fn show(time: Duration) -> String {
+    let millis = time.as_millis();
+    let parts = [
+        (millis / 3_600_000, "h"),
+        (millis / 60_000 % 60, "m"),
+        (millis / 1000 % 60, "s"),
+        (millis % 1000, "ms"),
+    ];
+    let text: String = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_and_written() {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("0s", 0),
+            ("30s", 30_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("1m30s500ms", 90_500),
+        ] {
+            let time = Duration::from_millis(millis);
+            assert_eq!(parse(text), Ok(time), "{text}");
+            assert_eq!(show(time), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_the_reason() {
+        let told = |text: &str| parse(text).unwrap_err().to_string();
+        insta::assert_snapshot!(
+            [
+                "",
+                "s",
+                "-1s",
+                "30",
+                "1m30",
+                "1.5s",
+                "3 s",
+                "3d",
+                "1H",
+                "99999999h",
+                "99999999999999999999999s"
+            ]
+            .map(told)
+            .join("\n")
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! What is wrong, as people and programs are told. Invariant: a problem names its object (a file, a line, a
+//! plan) and, where there is something to do, says what; its two forms, text and JSON, say the same.
+
+use std::io;
+use std::path::Path;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use plan_core::spec::{Diagnostic, Lines, Severity, Span};
+use serde::Serialize;
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The rule, if it is one of a specification's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong; lower case, one sentence, no full stop.
+    pub message: String,
+    /// The file, as it was named; none for what no file is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The column, from 1, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// The column after the marked part of the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_column: Option<usize>,
+    /// The place in the specification, as `pods.hello.tasks.server.goal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// The right spelling that is nearest to what was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
+    /// The template variable whose value is at the place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
+    /// The text, and the part of its line that is marked.
+    #[serde(skip)]
+    marked: Option<Marked>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Marked {
+    line: String,
+    span: Span,
+}
+
+impl Problem {
+    /// A problem because of which there is no result.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self {
+            code: None,
+            severity: Severity::Error,
+            message: message.into(),
+            file: None,
+            line: None,
+            column: None,
+            end_column: None,
+            path: None,
+            help: None,
+            nearest: None,
+            variable: None,
+            marked: None,
+        }
+    }
+
+    /// A file that cannot be read.
+    pub fn unreadable(file: &Path, error: &io::Error) -> Self {
+        let shown = file.display();
+        let problem = match error.kind() {
+            io::ErrorKind::NotFound => Self::error(format!("there is no file `{shown}`")),
+            _ => Self::error(format!("cannot read `{shown}`: {error}")),
+        };
+        Self { file: Some(shown.to_string()), ..problem }
+    }
+
+    /// A problem of a specification.
+    pub fn of(diagnostic: &Diagnostic, file: &str, text: &str) -> Self {
+        let mut problem = Self {
+            code: Some(diagnostic.code.as_str()),
+            severity: diagnostic.severity,
+            path: Some(diagnostic.path.clone()).filter(|path| !path.is_empty()),
+            help: diagnostic.help.clone(),
+            nearest: diagnostic.nearest.clone(),
+            variable: diagnostic.variable.clone(),
+            ..Self::error(diagnostic.message.clone())
+        };
+        problem.file = Some(file.to_owned());
+        match diagnostic.span {
+            Some(span) => problem.at(file, text, span),
+            None => problem,
+        }
+    }
+
+    /// The same, with what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same, about a file.
+    #[must_use]
+    pub fn file(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
+    /// The same, with the spelling that was likely meant.
+    #[must_use]
+    pub fn nearest(mut self, nearest: Option<String>) -> Self {
+        self.nearest = nearest;
+        self
+    }
+
+    /// The same, at a line and column of a file that cannot be shown.
+    #[must_use]
+    pub fn unseen_at(mut self, file: &str, line: usize, column: usize) -> Self {
+        self.file = Some(file.to_owned());
+        self.line = Some(line);
+        self.column = Some(column);
+        self
+    }
+
+    /// The same, at a place of a file's text; of a longer place, the first line is marked.
+    #[must_use]
+    pub fn at(mut self, file: &str, text: &str, span: Span) -> Self {
+        let lines = Lines::new(text);
+        let position = lines.position(span.start);
+        let columns = lines.columns(span);
+        let line = lines.line(span.start);
+        self.file = Some(file.to_owned());
+        self.line = Some(position.line);
+        self.column = Some(position.column);
+        self.end_column = Some(columns.end);
+        let span = Span { start: byte_of(line, columns.start), end: byte_of(line, columns.end) };
+        self.marked = Some(Marked { line: line.to_owned(), span });
+        self
+    }
+
+    /// Whether there is no result because of it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// In the form of rustc: the code and message, the place, the line with the place marked, the help.
+    pub fn render(&self, renderer: &Renderer) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut title = level.primary_title(self.message.as_str());
+        if let Some(code) = self.code {
+            title = title.id(code);
+        }
+        let mut group = Group::with_title(title);
+        match (&self.marked, &self.file) {
+            (Some(marked), Some(file)) => {
+                let note =
+                    self.variable.as_ref().map(|variable| format!("the value of the variable `{variable}`"));
+                let mark = AnnotationKind::Primary.span(marked.span.range()).label(note);
+                let snippet = Snippet::source(marked.line.as_str()).path(file.as_str());
+                group = group.element(snippet.line_start(self.line.unwrap_or(1)).annotation(mark));
+            }
+            (None, Some(file)) if self.code.is_some() || self.line.is_some() => {
+                let mut origin = Origin::path(file.as_str());
+                if let (Some(line), Some(column)) = (self.line, self.column) {
+                    origin = origin.line(line).char_column(column);
+                }
+                group = group.element(origin);
+            }
+            // The message names the file.
+            _ => {}
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+/// Where in a line a column, counted from 1 in characters, begins.
+fn byte_of(line: &str, column: usize) -> usize {
+    line.char_indices().map(|(at, _)| at).nth(column - 1).unwrap_or(line.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_place_over_lines_the_first_is_marked() {
+        let text = "ä: b\nçd: {\n  x }\n";
+        let problem = Problem::error("this is wrong").at("f.yml", text, Span { start: 10, end: 17 });
+        insta::assert_snapshot!(problem.help("mend it").render(&Renderer::plain()));
+    }
+}

@@ -1,0 +1,88 @@
+//! The one place that writes. Invariant: results go to standard output, all else to standard error; a reader
+//! that has gone away is no failure; colour only repeats what the words say.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use annotate_snippets::Renderer;
+use anstream::AutoStream;
+use serde::Serialize;
+
+use crate::arguments::{Color, Output};
+use crate::problem::Problem;
+
+/// The user's terminal, files or pipes.
+#[derive(Debug)]
+pub struct Ui {
+    output: Output,
+    out: AutoStream<io::Stdout>,
+    err: AutoStream<io::Stderr>,
+}
+
+impl Ui {
+    /// The process's standard output and error.
+    pub fn new(output: Output, color: Color) -> Self {
+        let choice = match color {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        Self {
+            output,
+            out: AutoStream::new(io::stdout(), choice),
+            err: AutoStream::new(io::stderr(), choice),
+        }
+    }
+
+    /// Whether results are written for programs.
+    pub fn is_json(&self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// Writes a line, or several, of a result for people.
+    ///
+    /// # Errors
+    /// It cannot be written, for another reason than that nobody reads it any more.
+    pub fn say(&mut self, result: impl Display) -> io::Result<()> {
+        unless_gone(writeln!(self.out, "{result}"))
+    }
+
+    /// Writes a result for programs.
+    ///
+    /// # Errors
+    /// As for [`Ui::say`].
+    pub fn json(&mut self, result: &impl Serialize) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(result)?;
+        self.say(text)
+    }
+
+    /// Tells people of a problem. For programs it is a part of the result, and nothing is written here.
+    pub fn problem(&mut self, problem: &Problem) {
+        if self.output == Output::Text {
+            // Nothing can be done about a standard error that is gone.
+            let _ = writeln!(self.err, "{}\n", problem.render(&Renderer::styled()));
+        }
+    }
+
+    /// Says on standard error, in one line, what went wrong in all.
+    pub fn complain(&mut self, what: &str) {
+        let red = anstyle::AnsiColor::BrightRed.on_default().bold();
+        let _ = writeln!(self.err, "{red}error{red:#}: {what}");
+    }
+
+    /// Writes out what is still held back.
+    ///
+    /// # Errors
+    /// As for [`Ui::say`].
+    pub fn finish(&mut self) -> io::Result<()> {
+        unless_gone(self.out.flush())
+    }
+}
+
+/// That nobody reads the rest is the reader's matter.
+fn unless_gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

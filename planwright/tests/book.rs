@@ -1,0 +1,155 @@
+//! What the book and the README show is what the program does: every line `$ planwright …` of a `console`
+//! block is run from the repository's root, and what follows it, up to the next such line, is compared with
+//! its output: standard output, then standard error, then `# exit N` if that is not 0. A block after the line
+//! `<!-- shows: planwright … -->` is the output of that command.
+//!
+//! `UPDATE_BOOK=1 cargo test -p planwright --test book` writes the blocks anew; the diff is read.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod program;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use program::{planwright, root};
+
+/// The files whose blocks are run.
+fn pages() -> Vec<PathBuf> {
+    let book = std::fs::read_dir(root().join("docs/src")).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<_> = book.filter(|path| path.extension().is_some_and(|e| e == "md")).collect();
+    pages.push(root().join("README.md"));
+    pages.sort();
+    pages
+}
+
+/// The words of a command, as a shell would take them: quotes keep blanks.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote, mut begun) = (String::new(), None, false);
+    for c in line.chars() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('\'' | '"', None) => (quote, begun) = (Some(c), true),
+            (c, None) if c.is_whitespace() => {
+                if begun {
+                    words.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            (c, _) => {
+                word.push(c);
+                begun = true;
+            }
+        }
+    }
+    assert!(quote.is_none(), "an open quote in `{line}`");
+    if begun {
+        words.push(word);
+    }
+    words
+}
+
+/// What a block shows under a command.
+fn answer(command: &str) -> String {
+    let words = words(command);
+    assert_eq!(words[0], "planwright", "only the program itself is run: `{command}`");
+    let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+    let ran = planwright(&arguments);
+    let mut text = ran.out;
+    text.push_str(ran.err.trim_end_matches('\n'));
+    let mut text = text.trim_end_matches('\n').to_owned();
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    if ran.code != 0 {
+        writeln!(text, "# exit {}", ran.code).unwrap();
+    }
+    text
+}
+
+/// A page with its blocks written anew.
+fn renewed(page: &str) -> String {
+    let mut text = String::new();
+    let mut lines = page.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        text.push_str(line);
+        if let Some(command) =
+            line.strip_prefix("<!-- shows: ").and_then(|rest| rest.trim_end().strip_suffix(" -->"))
+        {
+            text.extend(lines.by_ref().find(|line| line.starts_with("```")));
+            text.push_str(&answer(command));
+            text.extend(lines.by_ref().find(|line| line.trim_end() == "```"));
+            continue;
+        }
+        if line.trim_end() != "```console" {
+            continue;
+        }
+        let mut known = true;
+        for line in lines.by_ref() {
+            if line.trim_end() == "```" {
+                text.push_str(line);
+                break;
+            }
+            match line.strip_prefix("$ ") {
+                Some(command) if command.starts_with("planwright ") => {
+                    known = true;
+                    text.push_str(line);
+                    text.push_str(&answer(command.trim_end()));
+                }
+                Some(_) => {
+                    known = false;
+                    text.push_str(line);
+                }
+                None if known => {}
+                None => text.push_str(line),
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn the_pages_show_what_the_program_does() {
+    let update = std::env::var_os("UPDATE_BOOK").is_some();
+    let mut wrong = Vec::new();
+    for path in pages() {
+        let page = std::fs::read_to_string(&path).unwrap();
+        let renewed = renewed(&page);
+        if renewed == page {
+            continue;
+        }
+        if update {
+            std::fs::write(&path, renewed).unwrap();
+            continue;
+        }
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        let (at, (shown, done)) = page
+            .lines()
+            .chain(std::iter::repeat(""))
+            .zip(renewed.lines().chain(std::iter::repeat("")))
+            .enumerate()
+            .find(|(_, (shown, done))| shown != done)
+            .unwrap();
+        wrong.push(format!("{name}:{}: it shows\n    {shown}\nand the program says\n    {done}", at + 1));
+    }
+    let help = "UPDATE_BOOK=1 cargo test -p planwright --test book   writes the blocks anew";
+    assert!(wrong.is_empty(), "{}\n{help}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_to_be_filled_in() {
+    for path in pages() {
+        let page = std::fs::read_to_string(&path).unwrap();
+        let line = page.lines().position(|line| line.contains("TODO"));
+        assert_eq!(line.map(|at| at + 1), None, "{}", path.display());
+    }
+}
+
+#[test]
+fn commands_are_taken_apart_as_a_shell_does() {
+    assert_eq!(
+        words("planwright show 'a b' --do \"1s:x\" c'd'e ''"),
+        ["planwright", "show", "a b", "--do", "1s:x", "cde", ""]
+    );
+}

@@ -1,0 +1,222 @@
+//! What people and programs see of `validate`, `show` and `graph`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod folder;
+mod program;
+
+use folder::Folder;
+use program::{planwright, planwright_reading, root};
+
+const SMALL: &str = "name: {{NAME}}\npods:\n  web:\n    count: {{COUNT}}\n    tasks:\n      \
+                     server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}\n";
+
+#[test]
+fn shows_a_plan_as_declared() {
+    insta::assert_snapshot!("show_hello_world", planwright(&["show", "specs/hello-world"]));
+    insta::assert_snapshot!("show_kafka", planwright(&["show", "specs/kafka"]));
+    insta::assert_snapshot!(
+        "show_side_plan",
+        planwright(&["show", "docs/src/examples/side-plan.yml", "backup"])
+    );
+    insta::assert_snapshot!("show_json", planwright(&["show", "specs/hello-world", "--output", "json"]));
+}
+
+#[test]
+fn writes_a_plan_as_a_graph() {
+    insta::assert_snapshot!("graph_kafka", planwright(&["graph", "specs/kafka"]));
+    insta::assert_snapshot!("graph_canary", planwright(&["graph", "docs/src/examples/canary.yml"]));
+    insta::assert_snapshot!(
+        "graph_json",
+        planwright(&["graph", "docs/src/examples/canary.yml", "--output=json"])
+    );
+}
+
+#[test]
+fn a_graph_has_clusters_edges_between_them_and_escaped_labels() {
+    let pods = "name: x\npods:\n  a: &pod\n    count: 2\n    tasks: {t: {goal: RUNNING, cmd: t, cpus: 1}}\n  b: *pod\n  \
+                c: *pod\n  none: {count: 0, tasks: {t: {goal: RUNNING, cmd: t, cpus: 1}}}\n";
+    let plans = "plans:\n  deploy:\n    strategy: dependency\n    phases:\n      'the \"first\\one\"': {pod: a}\n      \
+                 second: {pod: b, strategy: parallel, depends-on: ['the \"first\\one\"']}\n      \
+                 third: {pod: c, strategy: parallel-canary, depends-on: ['the \"first\\one\"', second]}\n      \
+                 empty: {pod: none, depends-on: [third]}\n";
+    insta::assert_snapshot!(planwright_reading(&["graph", "-"], format!("{pods}{plans}").as_bytes()));
+}
+
+#[test]
+fn validates_what_is_good() {
+    insta::assert_snapshot!(planwright(&["validate", "specs/hello-world", "specs/kafka"]));
+}
+
+#[test]
+fn tells_all_mistakes_of_all_files() {
+    let folder = Folder::new("tells_all").file(
+        "many.yml",
+        "name: x\npods:\n  web:\n    cuont: 2\n    tasks:\n      server: {goal: RUNING, cmd: ./serve, cpus: much, memory: 32}\n\
+         plans:\n  deploy:\n    phases:\n      first: {pod: wbe}\n",
+    );
+    let (many, missing) = (folder.path("many.yml"), folder.path("nothing.yml"));
+    insta::assert_snapshot!(
+        "tells_all_text",
+        folder.planwright(&["validate", "docs/src/examples/wrong.yml", &many, "specs/hello-world", &missing])
+    );
+    insta::assert_snapshot!(
+        "tells_all_json",
+        folder.planwright(&["validate", "--output", "json", &many, &missing])
+    );
+}
+
+#[test]
+fn what_is_refused_is_not_shown() {
+    insta::assert_snapshot!("refused_show", planwright(&["show", "docs/src/examples/wrong.yml"]));
+    insta::assert_snapshot!(
+        "refused_graph_json",
+        planwright(&["graph", "docs/src/examples/wrong.yml", "--output", "json"])
+    );
+}
+
+#[test]
+fn reads_standard_input() {
+    let ran = planwright_reading(&["show", "-", "--env", "NAME=web", "--env", "COUNT=1"], SMALL.as_bytes());
+    insta::assert_snapshot!("standard_input", ran);
+    let wrong = planwright_reading(&["validate", "-"], b"name: x\npods: 3\n");
+    insta::assert_snapshot!("standard_input_wrong", wrong);
+}
+
+#[test]
+fn values_come_from_env_then_files_then_the_command_line() {
+    let folder = Folder::new("values")
+        .file("svc.yml", SMALL)
+        .file("env", "# values\n\nNAME=web\r\nCOUNT=1\n")
+        .file("two", "\u{feff}COUNT=2\n")
+        .file("three", "COUNT=3");
+    let steps = |more: &[&str]| {
+        let path = folder.path("");
+        let (two, three) = (folder.path("two"), folder.path("three"));
+        let more = more.iter().map(|one| match *one {
+            "TWO" => two.as_str(),
+            "THREE" => three.as_str(),
+            other => other,
+        });
+        let arguments: Vec<&str> = ["show", &path].into_iter().chain(more).collect();
+        let ran = planwright(&arguments);
+        assert_eq!(ran.code, 0, "{ran}");
+        ran.out.matches("[server]").count()
+    };
+    assert_eq!(steps(&[]), 1);
+    assert_eq!(steps(&["--env-file", "TWO"]), 2);
+    assert_eq!(steps(&["--env-file", "TWO", "--env-file", "THREE"]), 3);
+    assert_eq!(steps(&["--env", "COUNT=5", "--env-file", "TWO", "--env", "COUNT=4"]), 4);
+}
+
+#[test]
+fn config_templates_stand_beside_the_file() {
+    let service =
+        SMALL.replace("memory: 32", "memory: 32, configs: {c: {template: conf/server.xml, dest: s.xml}}");
+    let folder = Folder::new("templates").file("svc.yml", service).file("env", "NAME=web\nCOUNT=1\n");
+    insta::assert_snapshot!("template_missing", folder.planwright(&["validate", &folder.path("")]));
+    let folder = folder.file("conf/server.xml", "<a/>\n");
+    insta::assert_snapshot!("template_there", folder.planwright(&["validate", &folder.path("")]));
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let folder = Folder::new("unreadable")
+        .file("empty/x", "")
+        .file("wrong-env/svc.yml", SMALL)
+        .file("wrong-env/env", "NAME=web\nexport COUNT=1\nwords\n")
+        .file("bytes.yml", b"name: x\npods: \xff\n")
+        .file("svc.yml", SMALL);
+    let told = [
+        vec!["validate", "nothing.yml"],
+        vec!["show", "nothing.yml"],
+        vec!["validate", &folder.path("empty")],
+        vec!["validate", &folder.path("bytes.yml")],
+        vec!["validate", &folder.path("wrong-env")],
+        vec!["validate", "--output", "json", &folder.path("wrong-env")],
+        vec!["validate", &folder.path("svc.yml"), "--env-file", "nothing.env"],
+        vec!["validate", &folder.path("svc.yml"), "--env", "NAME=web"],
+        vec!["validate", "--output=json", &folder.path("svc.yml"), "--env-file", "nothing.env"],
+    ]
+    .map(|arguments| {
+        let shown = arguments.join(" ").replace(&folder.path(""), "FOLDER");
+        format!("$ planwright {shown}\n{}", folder.planwright(&arguments))
+    });
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_plan_that_is_not_there_is_refused_with_the_nearest() {
+    insta::assert_snapshot!("unknown_plan_near", planwright(&["show", "specs/hello-world", "depoly"]));
+    insta::assert_snapshot!("unknown_plan_far", planwright(&["graph", "specs/hello-world", "backup"]));
+    insta::assert_snapshot!(
+        "unknown_plan_json",
+        planwright(&["show", "specs/hello-world", "depoly", "--output", "json"])
+    );
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for arguments in [
+        &[][..],
+        &["validate"],
+        &["frobnicate"],
+        &["show"],
+        &["show", "a", "b", "c"],
+        &["validate", "-", "-"],
+        &["validate", "x", "--env", "no-value"],
+        &["validate", "x", "--env", "=value"],
+        &["validate", "x", "--output", "yaml"],
+        &["validate", "x", "--color", "red"],
+        &["validate", "x", "--frobnicate"],
+    ] {
+        let ran = planwright(arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}: {ran}");
+        assert!(ran.out.is_empty() && !ran.err.is_empty(), "{arguments:?}: {ran}");
+    }
+}
+
+#[test]
+fn help_says_all() {
+    for verb in ["", "validate", "show", "graph", "simulate"] {
+        let arguments: Vec<&str> = [verb, "--help"].into_iter().filter(|one| !one.is_empty()).collect();
+        insta::assert_snapshot!(format!("help_{verb}"), planwright(&arguments));
+    }
+}
+
+#[test]
+fn colour_is_by_request() {
+    let wrong = "docs/src/examples/wrong.yml";
+    let plain = planwright(&["validate", wrong]);
+    let never = planwright(&["validate", wrong, "--color", "never"]);
+    let always = planwright(&["validate", wrong, "--color", "always"]);
+    assert!(!plain.err.contains('\u{1b}'));
+    assert_eq!(plain.err, never.err);
+    assert!(always.err.contains("\u{1b}["));
+    // Colour says nothing that the words do not.
+    let mut text = String::new();
+    let mut rest = always.err.as_str();
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        text.push_str(before);
+        rest = after.split_once('m').unwrap().1;
+    }
+    assert_eq!(text + rest, plain.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    use std::process::{Command, Stdio};
+    let text = SMALL.replace("{{NAME}}", "web").replace("{{COUNT}}", "100000");
+    let folder = Folder::new("pipe").file("large.yml", text);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_planwright"))
+        .args(["show", &folder.path("large.yml")])
+        .current_dir(root())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert!(done.stderr.is_empty(), "{done:?}");
+}
