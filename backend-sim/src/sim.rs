@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use plan_core::engine::{
     Command, Digest, Effects, Engine, Event, Input, InstallationId, Key, Observation, Purpose, Record, Reply,
-    Request, Seen, StepRef, Target, Verb, Wall,
+    Request, RunOutcome, Seen, StepRef, Target, Verb, Wall,
 };
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PhaseName, PlanName};
@@ -575,9 +575,7 @@ impl<'a> Sim<'a> {
     // ---- what is told
 
     fn tell(&mut self, event: Event) {
-        if let Event::RunEnded { plan, .. } = &event
-            && self.is_complete(plan)
-        {
+        if let Event::RunEnded { plan, outcome: RunOutcome::Complete, .. } = &event {
             self.completed.insert(plan.clone(), self.world.now());
         }
         if !self.world.trace.is_kept() {
@@ -586,9 +584,8 @@ impl<'a> Sim<'a> {
         let what = match event {
             Event::Step { step, change: (from, to) } => What::Step { step: self.step_name(step), from, to },
             Event::RunBegan { run, plan } => What::RunBegan { run, plan },
-            Event::RunEnded { run, plan, .. } => {
-                let complete = self.is_complete(&plan);
-                What::RunEnded { run, plan, complete }
+            Event::RunEnded { run, plan, outcome } => {
+                What::RunEnded { run, plan, complete: outcome == RunOutcome::Complete }
             }
             Event::Asked { instance, launch, tasks, cause } => {
                 let cause = match cause {
@@ -622,11 +619,6 @@ impl<'a> Sim<'a> {
             _ => return,
         };
         self.world.tell(|| what);
-    }
-
-    fn is_complete(&self, plan: &PlanName) -> bool {
-        let engine = self.engine.as_ref();
-        engine.and_then(|engine| engine.plan_status(plan.as_str())) == Some(Status::Complete)
     }
 
     fn step_name(&self, step: StepRef) -> String {

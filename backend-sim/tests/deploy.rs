@@ -1,4 +1,5 @@
 //! Services deployed, with and without faults.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;
 
