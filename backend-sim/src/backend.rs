@@ -289,6 +289,11 @@ impl Backend {
         }
     }
 
+    /// Whether a question for room of an instance stands.
+    pub(crate) fn is_asked(&self, instance: u32) -> bool {
+        self.open.values().any(|open| open.instance == instance)
+    }
+
     // ---- launches
 
     fn launch(

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use plan_core::engine::{
-    Engine, Input, Key, Launch, Number, Purpose, Record, RunKind, RunRecord, StepRef, TaskState, Wall,
+    Engine, Input, Key, Launch, Number, Purpose, Reason, Record, RunKind, RunRecord, StepRef, TaskState,
+    Wall, Why,
 };
 use plan_core::plan::{Model, PhaseLayout, PlanLayout, Status};
 use plan_core::spec::{Goal, Instances, PhaseStrategy, PlanStrategy, Steps};
 
+use crate::backend::Backend;
 use crate::cluster::Cluster;
 use crate::store::Store;
 use crate::task::Life;
@@ -212,7 +214,7 @@ impl Scene<'_> {
     }
 
     /// Nothing more will happen: the engine knows what lives, and whatever is not done has a reason.
-    pub(crate) fn rest_is_explained(&self, complete: bool) -> Verdict {
+    pub(crate) fn rest_is_explained(&self, backend: &Backend, complete: bool) -> Verdict {
         for view in self.engine.tasks() {
             let Some(state) = view.state else { continue };
             let Some(id) = self.cluster.roster.id(&view.instance) else { continue };
@@ -251,6 +253,14 @@ impl Scene<'_> {
                     format!("{name}: {why}"),
                 );
             }
+            let no_room = |why: &&Why| matches!(why.reason, Reason::NoRoom(_));
+            if let Some(why) = whys.iter().find(no_room).filter(|_| !backend.is_asked(id)) {
+                return self.violation(
+                    Check::Stuck,
+                    "who waits for room has asked for it, and the question stands",
+                    format!("{name}: {why}"),
+                );
+            }
             let dead = self.cluster.tasks_of(id).rev().find(|(_, task)| {
                 task.config.spec.goal == Goal::Running
                     && !task.lives()
@@ -286,8 +296,7 @@ fn is_marked(run: &RunRecord, phase: u32) -> bool {
 }
 
 /// Whether a reason is one that the engine, its backend or time should have cleared.
-fn will_not_clear(reason: &plan_core::engine::Reason) -> bool {
-    use plan_core::engine::Reason;
+fn will_not_clear(reason: &Reason) -> bool {
     matches!(
         reason,
         Reason::NotSeen

@@ -357,11 +357,11 @@ impl<'a> Sim<'a> {
                 return false;
             }
         }
-        for event in events {
-            self.tell(event);
-        }
         if let (Some(nth), Some(reply)) = (wish, reply) {
             self.replied(nth, reply);
+        }
+        for event in events {
+            self.tell(event);
         }
         for command in commands {
             if self.crashes_at(CrashPoint::BeforeCommand) {
@@ -660,7 +660,7 @@ impl<'a> Sim<'a> {
                 cluster: &self.cluster,
                 engine: &engine,
             };
-            self.violation = scene.rest_is_explained(complete).err();
+            self.violation = scene.rest_is_explained(&self.backend, complete).err();
         }
         let completed_at =
             wanted.iter().map(|plan| self.completed.get(plan.as_str()).copied()).max().flatten();

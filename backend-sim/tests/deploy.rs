@@ -44,7 +44,7 @@ fn three_brokers_are_deployed_one_after_the_other() {
         ]
     );
     let json = report.trace[0].to_json();
-    assert_eq!(json, r#"{"time":0,"what":"run-began","run":1,"plan":"deploy"}"#);
+    assert_eq!(json, r#"{"time":0,"what":"submitted","service":"kafka"}"#);
 }
 
 #[test]
