@@ -1,6 +1,6 @@
 //! Runs many seeds over a specification and prints each kind of violation once, with its story.
 //!
-//! `cargo run --release -p backend-sim --example hunt -- SVC.yml FROM TO [FAULTS] [nolaw] [story]`
+//! `cargo run --release -p backend-sim --example hunt -- SVC.yml FROM TO [FAULTS] [nolaw] [story] [verbs] [plan=PLAN]`
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -10,8 +10,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use backend_sim::choose::{Choose, Seeded, Site};
 use backend_sim::{Checks, Choices, Outcome, Scenario, run};
+use plan_core::engine::{Part, Verb};
 use plan_core::plan::Model;
 use plan_core::spec::{Files, ReadOptions, Source, read};
 
@@ -34,6 +37,9 @@ fn main() {
             faults.split(',').filter(|text| !text.is_empty()).map(|text| text.parse().unwrap()).collect();
         if args.iter().any(|arg| arg == "nolaw") {
             scenario.checks = Checks { law1: false, others: true };
+        }
+        if args.iter().any(|arg| arg == "verbs") {
+            scenario.verbs = verbs(&model, seed);
         }
         scenario.plan = args
             .iter()
@@ -79,4 +85,36 @@ fn main() {
     for (kind, (count, first)) in kinds {
         println!("{count:>6}  (first seed {first}) {kind}");
     }
+}
+
+/// A few verbs for plans, phases and steps of the service, from a seed.
+fn verbs(model: &Model, seed: u64) -> Vec<(Duration, Verb)> {
+    let mut chance = Seeded::new(seed);
+    let mut pick = |label, options: usize| chance.choose(Site::new(label, 0), options as u32) as usize;
+    let mut verbs = Vec::new();
+    for _ in 0..1 + pick("verbs", 5) {
+        let (name, layout) = model.plans().get_index(pick("plan", model.plans().len())).unwrap();
+        let phase = &layout.phases[pick("phase", layout.phases.len())];
+        let part = match pick("part", 3) {
+            0 => Part::Plan,
+            1 => Part::Phase(phase.name.clone()),
+            _ => Part::Step(phase.name.clone(), format!("#{}", pick("step", phase.steps.len()))),
+        };
+        let (plan, in_phase) = (name.clone(), (pick("whole", 2) == 0).then(|| phase.name.clone()));
+        let verb = match pick("verb", 6) {
+            0 => Verb::Interrupt { plan: plan.clone(), phase: in_phase.clone() },
+            1 => Verb::Continue { plan, phase: in_phase.clone() },
+            2 => Verb::ForceComplete { plan, part },
+            3 => Verb::Stop { plan },
+            4 => Verb::Start { plan, parameters: BTreeMap::new() },
+            _ => Verb::Restart { plan, part },
+        };
+        let at = Duration::from_millis(250 * pick("when", 240) as u64);
+        if let Verb::Interrupt { plan, phase } = &verb {
+            let verb = Verb::Continue { plan: plan.clone(), phase: phase.clone() };
+            verbs.push((at + Duration::from_secs(30), verb));
+        }
+        verbs.push((at, verb));
+    }
+    verbs
 }
