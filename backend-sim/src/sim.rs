@@ -660,7 +660,7 @@ impl<'a> Sim<'a> {
                 cluster: &self.cluster,
                 engine: &engine,
             };
-            self.violation = scene.rest_is_explained(&self.backend, complete).err();
+            self.violation = scene.rest_is_explained(&self.backend, complete, self.checker.meddled).err();
         }
         let completed_at =
             wanted.iter().map(|plan| self.completed.get(plan.as_str()).copied()).max().flatten();
