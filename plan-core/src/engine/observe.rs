@@ -10,6 +10,7 @@ use crate::spec::{Goal, TaskName};
 
 use super::effects::{Command, Event};
 use super::input::{Found, Incarnation, Observation, Seen, Snapshot};
+use super::reason::Reason;
 use super::record::{End, Number, Reached, Stage, TaskState};
 use super::session::{Item, Stage as SessionStage};
 use super::state::At;
@@ -73,7 +74,7 @@ impl Turn<'_> {
         }
         // A task leaves its slot only when it was seen to end, and numbers grow.
         let last = record.task(&of.task).and_then(|task| task.last);
-        if last.is_some_and(|last| of.launch < last.launch) { Known::Past(at) } else { Known::Foreign }
+        if last.is_some_and(|last| of.launch <= last.launch) { Known::Past(at) } else { Known::Foreign }
     }
 
     fn superseded(&mut self, by: Incarnation) {
@@ -170,7 +171,7 @@ impl Turn<'_> {
     }
 
     /// Goes on with the order that waited for this end.
-    fn way_is_clear(&mut self, at: At, launch: Number, name: &TaskName) {
+    pub(super) fn way_is_clear(&mut self, at: At, launch: Number, name: &TaskName) {
         let slots = self.state.record(at).map(|record| record.slots.as_slice()).unwrap_or_default();
         let act = slots
             .iter()
@@ -190,7 +191,12 @@ impl Turn<'_> {
         let standing: Vec<Number> =
             orders.iter().filter(|order| order.stage != Stage::Given).map(|order| order.launch).collect();
         for launch in standing {
-            if self.session.fits.contains_key(&launch) {
+            let order = self.state.record(at).and_then(|record| record.order(launch));
+            if order
+                .is_some_and(|order| order.stage == Stage::Wanted && self.state.still_wanted(order).is_err())
+            {
+                self.withdraw(at, launch, Reason::NotWanted);
+            } else if self.session.fits.contains_key(&launch) {
                 self.advance(at, launch);
             } else {
                 self.ask_for_room(at, launch);

@@ -114,6 +114,8 @@ pub(super) struct Agenda {
     pub(super) items: BTreeSet<Item>,
     /// Phases whose pending steps are gone through, each from a step on.
     pub(super) sweeps: BTreeMap<(Number, u32), u32>,
+    /// The instances of which something is broken are gone through, from this one on.
+    pub(super) hurt: Option<At>,
 }
 
 /// Something to consider.
@@ -128,7 +130,7 @@ pub(super) enum Item {
 impl Agenda {
     /// Whether there is nothing to consider.
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.sweeps.is_empty()
+        self.items.is_empty() && self.sweeps.is_empty() && self.hurt.is_none()
     }
 }
 

@@ -239,3 +239,14 @@ fn an_empty_plan_is_complete_at_once() {
     assert_eq!(bench.status("deploy"), Complete);
     assert!(bench.engine.is_deployed());
 }
+
+#[test]
+fn an_instance_whose_first_launch_was_surely_not_done_lives_nowhere() {
+    let mut bench = Bench::new(KAFKA);
+    let launch = bench.launch_of("kafka-0", "broker");
+    bench.sent.clear();
+    bench.room = false;
+    bench.launch_answer("kafka-0", launch, LaunchAnswer::Retry("the offer is gone".into()));
+    let Some(Command::Fit(fit)) = bench.sent.last() else { panic!("{:?}", bench.sent) };
+    assert_eq!(fit.at, None);
+}

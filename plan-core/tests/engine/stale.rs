@@ -210,3 +210,28 @@ fn observations_of_the_tasks_of_one_launch_do_not_shadow_each_other() {
     }
     assert_eq!(bench.status("deploy"), plan_core::plan::Status::Complete);
 }
+
+#[test]
+fn what_was_displaced_is_no_foreigner() {
+    let mut bench = Bench::new(HELLO);
+    bench.finishes("hello-0", "init");
+    bench.runs("hello-0", "main");
+    let main = bench.launch_of("hello-0", "main");
+    bench.say("restart deploy hello-phase hello-0:[init]");
+    bench.observe("hello-0", "main", Seen::Ended(End::Killed));
+    bench.observe_launch("hello-0", "main", main, Seen::Running { ready: true });
+    assert_eq!(bench.engine.foreigners().count(), 0);
+}
+
+#[test]
+fn a_refusal_of_a_launch_that_was_seen_is_not_believed_but_asked() {
+    let task =
+        |name: &str| format!("      {name}: {{ goal: RUNNING, cmd: ./{name}, cpus: 0.1, memory: 8 }}\n");
+    let mut bench =
+        Bench::new(&format!("name: pair\npods:\n  p:\n    count: 1\n    tasks:\n{}{}", task("a"), task("b")));
+    bench.runs("p-0", "a");
+    let launch = bench.launch_of("p-0", "a");
+    bench.commands();
+    bench.launch_answer("p-0", launch, LaunchAnswer::Retry("no".into()));
+    assert_eq!(bench.commands(), ["reconcile 2"]);
+}
