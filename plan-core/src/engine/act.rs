@@ -19,9 +19,8 @@ use super::record::{
     StepRef, TaskState,
 };
 use super::rules::may_act;
-use super::session::{Fitting, Item};
+use super::session::Fitting;
 use super::state::{At, Owner, Run, State};
-use super::time::Time;
 use super::turn::Turn;
 
 /// A kill is commanded again after so long, until the task is seen to have ended.
@@ -39,6 +38,48 @@ impl State {
     pub(super) fn is_served(&self, step: StepRef, record: &PodRecord, launch: Number) -> bool {
         self.is_incomplete(step)
             && self.run(step.run).is_some_and(|run| launch >= run.record.wanted(Some(record), step).since)
+    }
+
+    /// What recovery launches now, if anything.
+    pub(super) fn recovery_tasks(&self, at: At) -> Option<Vec<OrderedTask>> {
+        let state = self;
+        let record = state.record(at)?;
+        if !state.is_seen(at) {
+            return None;
+        }
+        let free = |slot: &&Slot| {
+            let act = slot.act.and_then(|act| record.order(act));
+            act.is_none_or(|order| state.gives_way(order, None))
+        };
+        let down = |slot: &&Slot| slot.occupant.as_ref().is_none_or(|occupant| !occupant.may_live());
+        let mut tasks = Vec::new();
+        let mut essential = false;
+        for slot in record.slots.iter().filter(free).filter(down) {
+            let Some(main) = state.main_task(record, &slot.set) else { continue };
+            let Owner::Recovery(conf) = state.owner(at, slot, main) else { continue };
+            if main.never.as_ref().is_some_and(|never| never.conf == conf) {
+                continue;
+            }
+            // A sidecar that waits does not hold the others down.
+            if main.delayed_until.is_some() {
+                continue;
+            }
+            essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
+            tasks.push(OrderedTask { task: main.name.clone(), conf });
+        }
+        if tasks.is_empty() {
+            return None;
+        }
+        if essential {
+            for slot in record.slots.iter().filter(free).filter(|slot| !down(slot)) {
+                let Some(main) = state.main_task(record, &slot.set) else { continue };
+                let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
+                if let (true, Some(reached)) = (runs, main.reached) {
+                    tasks.push(OrderedTask { task: main.name.clone(), conf: reached.conf });
+                }
+            }
+        }
+        Some(tasks)
     }
 
     /// Whether an order gives way to a step, or to recovery: it only asks for room, and is recovery's, the
@@ -118,7 +159,7 @@ impl Turn<'_> {
 
     /// Brings back what runs no more in an instance and belongs to no step (engine.md §5).
     pub(super) fn consider_recovery(&mut self, at: At) {
-        let Some(tasks) = self.recovery_tasks(at) else { return };
+        let Some(tasks) = self.state.recovery_tasks(at) else { return };
         for order in self.asking(at, &tasks) {
             self.withdraw(at, order, Reason::NotWanted);
         }
@@ -129,48 +170,6 @@ impl Turn<'_> {
             record?.order(last.launch)?.parameters.clone()
         });
         self.begin(at, Purpose::Recovery, tasks, parameters);
-    }
-
-    /// What recovery launches now, if anything.
-    fn recovery_tasks(&self, at: At) -> Option<Vec<OrderedTask>> {
-        let state = &*self.state;
-        let record = state.record(at)?;
-        if !state.is_seen(at) {
-            return None;
-        }
-        let free = |slot: &&Slot| {
-            let act = slot.act.and_then(|act| record.order(act));
-            act.is_none_or(|order| state.gives_way(order, None))
-        };
-        let down = |slot: &&Slot| slot.occupant.as_ref().is_none_or(|occupant| !occupant.may_live());
-        let mut tasks = Vec::new();
-        let mut essential = false;
-        for slot in record.slots.iter().filter(free).filter(down) {
-            let Some(main) = state.main_task(record, &slot.set) else { continue };
-            let Owner::Recovery(conf) = state.owner(at, slot, main) else { continue };
-            if main.never.as_ref().is_some_and(|never| never.conf == conf) {
-                continue;
-            }
-            // A sidecar that waits does not hold the others down.
-            if main.delayed_until.is_some() {
-                continue;
-            }
-            essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
-            tasks.push(OrderedTask { task: main.name.clone(), conf });
-        }
-        if tasks.is_empty() {
-            return None;
-        }
-        if essential {
-            for slot in record.slots.iter().filter(free).filter(|slot| !down(slot)) {
-                let Some(main) = state.main_task(record, &slot.set) else { continue };
-                let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
-                if let (true, Some(reached)) = (runs, main.reached) {
-                    tasks.push(OrderedTask { task: main.name.clone(), conf: reached.conf });
-                }
-            }
-        }
-        Some(tasks)
     }
 
     /// Wants an order: asks for room, and changes nothing yet.
@@ -403,11 +402,23 @@ impl Turn<'_> {
         if stage == Stage::Wanted
             && let Err(why) = self.state.still_wanted(order).and(judgement.clone())
         {
-            return self.withdraw(at, launch, why);
+            let misplaced = judgement.is_err();
+            let tasks = order.tasks.clone();
+            self.withdraw(at, launch, why);
+            // A backend that names no better node is asked again more and more seldom.
+            if misplaced {
+                tasks.iter().for_each(|task| self.failed(at, &task.task));
+                self.touch(at);
+            }
+            return;
         }
-        // What is being ended for it has to be launched again: it goes on asking.
-        if judgement.is_err() {
-            return self.ask_for_room(at, launch);
+        // What is being ended for it has to be launched again: the question stands open.
+        if let Err(why) = judgement {
+            if let Some(fitting) = self.session.fits.get_mut(&launch) {
+                fitting.grant = None;
+                fitting.why = Some(why.to_string().into());
+            }
+            return;
         }
         if grant.until.is_some_and(|until| self.wall > until) {
             return self.ask_for_room(at, launch);
@@ -464,7 +475,10 @@ impl Turn<'_> {
                 .find(|ordered| ordered.task == task)
                 .map(|ordered| ordered.conf)
         });
-        let config = conf.and_then(|conf| self.state.confs.get(&conf));
+        // A launch whose order is forgotten gets the time that its task is given now.
+        let models = &self.state.model.pods()[at.pod as usize].tasks;
+        let now = || models.iter().find(|model| model.name == task).map(|model| &model.config);
+        let config = conf.and_then(|conf| self.state.confs.get(&conf)).or_else(now);
         let grace = config.map(|config| config.spec.kill_grace_period).unwrap_or_default();
         self.session.kills.set((at, launch, task.clone()), self.now.after(KILL_AGAIN));
         self.effects.commands.push(Command::Kill { instance: self.name(at), launch, task, grace });
@@ -533,87 +547,5 @@ impl Turn<'_> {
             parameters: order.parameters.clone(),
         }));
         self.effects.commands.push(command);
-    }
-
-    /// Counts a failure of a task, and lets it wait longer each time it fails in a row.
-    pub(super) fn failed(&mut self, at: At, name: &TaskName) {
-        let now = self.now;
-        let Some(task) = self.state.record(at).and_then(|record| record.task(name)) else { return };
-        let lasted = task.reached.filter(|reached| Some(reached.launch) == task.last.map(|last| last.launch));
-        let stable = lasted.is_some_and(|reached| now.since(reached.at) >= STABLE_AFTER);
-        let failures = if stable { 1 } else { task.failures.saturating_add(1) };
-        let wait = backoff(failures);
-        self.record_mut(at).task_mut(name).failures = failures;
-        self.delay(at, name, (wait > Duration::ZERO).then(|| now.after(wait)));
-    }
-
-    /// Lets a task wait until a time, or no more.
-    pub(super) fn delay(&mut self, at: At, name: &TaskName, until: Option<Time>) {
-        let old = self.state.record(at).and_then(|record| record.task(name)).and_then(|t| t.delayed_until);
-        if old == until {
-            return;
-        }
-        self.record_mut(at).task_mut(name).delayed_until = until;
-        if let Some(old) = old {
-            let record = self.state.record(at);
-            let shared = record.is_some_and(|r| r.tasks.iter().any(|task| task.delayed_until == Some(old)));
-            if !shared {
-                self.state.delays.remove(&(old, at));
-            }
-        }
-        if let Some(until) = until {
-            self.state.delays.insert((until, at));
-        }
-    }
-
-    /// Ends the waits that are over.
-    pub(super) fn end_waits(&mut self, until: Time) {
-        while let Some(&(time, at)) = self.state.delays.first() {
-            if time > until {
-                return;
-            }
-            self.end_wait(at, time);
-        }
-    }
-
-    /// Cuts waits that are longer than any wait is: the clock that they were set by ran wild.
-    pub(super) fn cut_waits(&mut self) {
-        let longest = self.now.after(LONGEST_WAIT);
-        while let Some(&(time, at)) = self.state.delays.last() {
-            if time <= longest {
-                return;
-            }
-            self.end_wait(at, time);
-        }
-    }
-
-    fn end_wait(&mut self, at: At, time: Time) {
-        self.state.delays.remove(&(time, at));
-        let tasks = self.state.record(at).map(|record| record.tasks.as_slice()).unwrap_or_default();
-        let over: Vec<TaskName> = tasks
-            .iter()
-            .filter(|task| task.delayed_until == Some(time))
-            .map(|task| task.name.clone())
-            .collect();
-        for task in over {
-            self.record_mut(at).task_mut(&task).delayed_until = None;
-        }
-        self.touch(at);
-        self.session.agenda.items.insert(Item::Recovery(at));
-    }
-}
-
-/// The first failure in a row is met at once, the next after this.
-const FIRST_WAIT: Duration = Duration::from_secs(10);
-/// No wait is longer.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// A task that had its goal for so long begins to count its failures anew.
-const STABLE_AFTER: Duration = Duration::from_secs(600);
-
-/// How long a task waits that failed so often in a row.
-fn backoff(failures: u32) -> Duration {
-    match failures {
-        0 | 1 => Duration::ZERO,
-        more => FIRST_WAIT.saturating_mul(1 << (more - 2).min(16)).min(LONGEST_WAIT),
     }
 }

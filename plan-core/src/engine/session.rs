@@ -20,6 +20,8 @@ pub(super) struct Session {
     pub(super) stage: Stage,
     /// Of open `Reconcile`s, by number: the launches that no answer spoke of yet.
     pub(super) asked: BTreeMap<Number, BTreeSet<(At, Number, TaskName)>>,
+    /// The question that the start of the session waits for.
+    pub(super) start_asked: Option<Number>,
     /// When the unanswered rest of a `Reconcile` is asked again.
     pub(super) reconciles: Timers<Number>,
     /// Open questions for room, and unused grants, by order.

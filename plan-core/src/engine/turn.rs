@@ -37,6 +37,32 @@ pub(super) struct Turn<'a> {
     pub(super) completed: Vec<Number>,
 }
 
+impl<'a> Turn<'a> {
+    pub(super) fn new(
+        now: Time,
+        wall: Wall,
+        clock: &'a mut ClockRecord,
+        state: &'a mut State,
+        session: &'a mut Session,
+        digest: &'a mut Digest,
+    ) -> Self {
+        let seq = clock.seq;
+        let effects = Effects::default();
+        Self {
+            now,
+            wall,
+            clock,
+            state,
+            session,
+            digest,
+            effects,
+            seq,
+            changed: Vec::new(),
+            completed: Vec::new(),
+        }
+    }
+}
+
 impl Turn<'_> {
     /// The next number.
     pub(super) fn number(&mut self) -> Number {
@@ -287,7 +313,7 @@ impl Turn<'_> {
         }
         // A number that was given out is durable before anyone sees it.
         // And where the wall clock was set back, time goes on from there.
-        let set_back = self.wall < self.clock.wall;
+        let set_back = self.wall < self.clock.wall && !self.session.superseded;
         if !self.effects.writes.is_empty() || self.clock.seq != self.seq || set_back {
             self.clock.time = self.now;
             self.clock.wall = self.wall;
@@ -333,7 +359,7 @@ impl Turn<'_> {
 
     /// Whether the start of the session goes on without an answer of the backend.
     fn is_starting(&self) -> bool {
-        matches!(self.session.stage, Stage::Starting(_)) && self.session.asked.is_empty()
+        matches!(self.session.stage, Stage::Starting(_)) && self.session.start_asked.is_none()
     }
 
     /// Ends a run.

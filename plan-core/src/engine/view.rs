@@ -12,7 +12,7 @@ use super::reason::{Reason, Verdict, Why};
 use super::record::{PodRecord, Purpose, Reached, Stage, StepRef, TaskState};
 use super::rules::may_act;
 use super::state::{At, Owner, Run, State, is_complete};
-use super::{Digest, Engine, RECOVERY};
+use super::{Engine, RECOVERY};
 
 /// A plan, as it is shown. Its `Display` is the tree of C§6.9.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -296,11 +296,6 @@ impl Engine {
             Status::Pending if !state.is_seen(at) => Reason::NotSeen,
             _ => Reason::Launching(task.clone()),
         })
-    }
-
-    /// A short fingerprint of the records, for recordings.
-    pub fn fingerprint(&self) -> Digest {
-        self.digest
     }
 }
 

@@ -181,6 +181,8 @@ fn an_unknown_result_is_asked_for_and_never_guessed() {
         |of, as_of| Snapshot { of, as_of, found: vec![(expected[0].clone(), Found::Absent)], last: true };
     // A snapshot from before the launch says nothing: it is asked again.
     bench.input(Input::Snapshot(absent(number, launch)));
+    assert_eq!(bench.commands(), [""; 0], "and not in a circle");
+    bench.pass(1);
     let Some(Command::Reconcile { number, .. }) = bench.sent.pop() else { panic!() };
     // One that is new enough does: the same order is given again.
     bench.input(Input::Snapshot(absent(number, number)));
