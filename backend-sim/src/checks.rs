@@ -40,6 +40,8 @@ impl Checks {
 pub enum Check {
     /// Recover equals live (engine.md §1, law 1).
     RecoverEqualsLive,
+    /// What holds of an engine between two inputs does (`Engine::broken_invariants`).
+    Invariant,
     /// No two launches of one task of an instance live at once.
     OneLive,
     /// The tasks of a resource set take turns.
@@ -173,6 +175,9 @@ impl Scene<'_> {
                 );
             }
         };
+        if let Some(broken) = self.engine.broken_invariants().into_iter().next() {
+            return self.violation(Check::Invariant, "what holds between two inputs holds", broken);
+        }
         if recovered.digest() != live.digest() {
             return self.violation(
                 Check::RecoverEqualsLive,

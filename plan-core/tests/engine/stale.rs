@@ -270,7 +270,9 @@ fn records_that_name_what_is_not_there_are_refused_and_do_not_panic() {
         Engine::recover(records)
     };
     assert!(matches!(
-        damaged(&|run| drop(run.phases.insert(9, Mark::default()))),
+        damaged(&|run| {
+            run.phases.insert(9, Mark::default());
+        }),
         Err(RecoverError::Unknown(_))
     ));
     assert!(matches!(
