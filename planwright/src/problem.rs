@@ -72,6 +72,11 @@ impl Problem {
         }
     }
 
+    /// A problem that leaves a result.
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
     /// A file that cannot be read.
     pub fn unreadable(file: &Path, error: &io::Error) -> Self {
         let shown = file.display();
@@ -143,6 +148,13 @@ impl Problem {
         self.end_column = Some(columns.end);
         let span = Span { start: byte_of(line, columns.start), end: byte_of(line, columns.end) };
         self.marked = Some(Marked { line: line.to_owned(), span });
+        self
+    }
+
+    /// The same, about the value of a template variable.
+    #[must_use]
+    pub fn variable(mut self, variable: impl Into<String>) -> Self {
+        self.variable = Some(variable.into());
         self
     }
 
