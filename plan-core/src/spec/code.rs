@@ -2,6 +2,7 @@
 //! people search for.
 
 use std::fmt;
+use std::str::FromStr;
 
 macro_rules! codes {
     ($($variant:ident = $text:literal, $summary:literal;)*) => {
@@ -17,6 +18,11 @@ macro_rules! codes {
             /// Its text, as `P005`.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
+            }
+
+            /// The code of a text, as `P005`; case does not count.
+            fn of(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str().eq_ignore_ascii_case(text))
             }
 
             /// The rule in one line.
@@ -99,6 +105,45 @@ codes! {
     InstanceOutOfRange = "P091", "a named step is for an instance that is there";
     EmptyStep = "P092", "a step launches each of its tasks once, and at least one";
     DuplicateStep = "P093", "the steps of a phase have names of their own";
+}
+
+/// The text is no code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no code `{0}`; codes are written as `P005`")]
+pub struct UnknownCode(pub String);
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        Self::of(text.trim()).ok_or_else(|| UnknownCode(text.to_owned()))
+    }
+}
+
+/// A file that breaks a rule, for the rule's page: read strictly, with `values` for its variables and
+/// `templates` beside it, it has exactly one problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Example {
+    /// The file's text.
+    pub file: &'static str,
+    /// The values of its variables.
+    pub values: &'static [(&'static str, &'static str)],
+    /// The config templates beside it, by name.
+    pub templates: &'static [(&'static str, &'static str)],
+    /// The message of its problem.
+    pub message: &'static str,
+}
+
+impl Code {
+    /// What the rule is for, and what to do about it: a paragraph.
+    pub fn explanation(self) -> &'static str {
+        self.summary()
+    }
+
+    /// A file that breaks the rule.
+    pub fn example(self) -> Example {
+        Example { file: "", values: &[], templates: &[], message: "the file is empty" }
+    }
 }
 
 impl fmt::Display for Code {

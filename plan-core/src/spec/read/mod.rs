@@ -18,7 +18,7 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use super::diagnostic::Files;
-use super::diagnostic::{Diagnostic, Lines, Span};
+use super::diagnostic::{Code, Diagnostic, Lines, Severity, Span};
 use super::service::ServiceSpec;
 use super::template::{Missing, Rendered, render};
 use fields::Reader;
@@ -30,6 +30,23 @@ pub struct Source<'a> {
     pub file: &'a str,
     /// The text: a template over [`ReadOptions::env`].
     pub text: &'a str,
+}
+
+impl<'a> Source<'a> {
+    /// A text from bytes, as a file holds them.
+    ///
+    /// # Errors
+    /// They are not UTF-8; the span counts in the bytes.
+    pub fn from_bytes(file: &'a str, bytes: &'a [u8]) -> Result<Self, Box<Diagnostic>> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let at = error.valid_up_to();
+            let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let message = format!("line {line} is not UTF-8: it has the byte 0x{:02x}", bytes[at]);
+            let span = Span { start: at, end: at + error.error_len().unwrap_or(bytes.len() - at) };
+            Box::new(Diagnostic::error(Code::Yaml, "", message).span(span).help("save the file as UTF-8"))
+        })?;
+        Ok(Self { file, text })
+    }
 }
 
 /// What a specification is read with.
@@ -54,6 +71,21 @@ pub struct Reading {
     pub rendered: String,
 }
 
+impl Reading {
+    /// The same with every warning an error, which leaves no service if there was one: what `--strict` asks
+    /// for. The help of each says so.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        for one in self.diagnostics.iter_mut().filter(|one| one.severity == Severity::Warning) {
+            one.severity = Severity::Error;
+            let help = one.help.take().map_or(String::new(), |help| format!("{help}; "));
+            one.help = Some(format!("{help}it is a warning that `--strict` makes an error"));
+        }
+        self.spec = self.spec.filter(|_| self.diagnostics.is_empty());
+        self
+    }
+}
+
 /// Reads a service.
 ///
 /// ```
@@ -72,7 +104,7 @@ pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
     let missing = if options.strict_variables { Missing::Refuse } else { Missing::Empty };
     let mut rendered = render(source.text, options.env, missing);
     let mut diagnostics = std::mem::take(&mut rendered.diagnostics);
-    let rendered_whole = diagnostics.iter().all(|one| one.code == super::Code::MissingVariable);
+    let rendered_whole = diagnostics.iter().all(|one| one.code == Code::MissingVariable);
     let mut spec = None;
     if rendered_whole {
         let (found, mut problems) = read_rendered(&rendered, options.files);
