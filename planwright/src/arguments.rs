@@ -41,6 +41,10 @@ pub enum Verb {
     Render(Render),
     /// Run a plan in a simulated cluster
     Simulate(Simulate),
+    /// Write the form of a file as a JSON Schema, for editors
+    Schema,
+    /// Say what a code of a problem means, with an example
+    Explain(Explain),
 }
 
 /// What all commands take.
@@ -125,6 +129,14 @@ pub struct Validate {
     /// How they are read.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// The arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct Explain {
+    /// The code, as `P005`; without it, all are listed
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
 }
 
 /// The arguments of `render`.

@@ -8,6 +8,7 @@
 
 pub mod arguments;
 mod commands;
+pub mod explanation;
 pub mod input;
 pub mod moment;
 pub mod operator;
@@ -59,6 +60,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Show(one) => commands::show(&mut ui, one),
         Verb::Graph(graph) => commands::graph(&mut ui, graph),
         Verb::Render(render) => commands::render(&mut ui, render),
+        Verb::Schema => commands::schema(&mut ui),
+        Verb::Explain(explain) => commands::explain(&mut ui, explain),
         Verb::Simulate(simulate) => commands::simulate(&mut ui, simulate),
     };
     match verdict.and_then(|verdict| ui.finish().map(|()| verdict)) {

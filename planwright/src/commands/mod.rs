@@ -1,8 +1,10 @@
 //! The commands. Invariant: each makes its whole result, in both forms, of a service that was read without
 //! an error.
 
+mod explain;
 mod graph;
 mod render;
+mod schema;
 mod simulate;
 
 use std::io;
@@ -19,8 +21,10 @@ use crate::input::{self, Input, Values};
 use crate::problem::Problem;
 use crate::ui::Ui;
 
+pub(crate) use explain::explain;
 pub(crate) use graph::graph;
 pub(crate) use render::render;
+pub(crate) use schema::schema;
 pub(crate) use simulate::simulate;
 
 /// The result of `validate` for programs.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use plan_core::plan::{Model, PlanLayout};
 use plan_core::spec::template::{self, Missing, Rendered};
-use plan_core::spec::{Code, Diagnostic, Files, ReadOptions, Severity, Source, read};
+use plan_core::spec::{Code, Diagnostic, Files, ReadOptions, Source, read};
 
 use crate::arguments::Reading;
 use crate::problem::Problem;
@@ -146,6 +146,7 @@ impl Input {
         let strict_variables = self.rigour.missing() == Missing::Refuse;
         let options = ReadOptions { env: &self.env, strict_variables, files };
         let reading = read(Source { file: &self.file, text: &self.text }, &options);
+        let reading = if self.rigour == Rigour::Strict { reading.strict() } else { reading };
         let mut found = reading.diagnostics;
         if let Some(templates) = &templates {
             templates.explain(&mut found);
@@ -159,7 +160,6 @@ impl Input {
                 None
             }
         });
-        let model = model.filter(|_| !problems.iter().any(Problem::is_error));
         Checked { model, problems }
     }
 
@@ -178,14 +178,9 @@ impl Input {
         rendered.missing.iter().map(warning).collect()
     }
 
-    /// The problems, in the order of their places, and as bad as they are held to be.
+    /// The problems, in the order of their places.
     fn problems(&self, mut found: Vec<Diagnostic>) -> Vec<Problem> {
         found.sort_by_key(|one| one.span.map_or(0, |span| span.start));
-        for one in &mut found {
-            if self.rigour == Rigour::Strict {
-                one.severity = Severity::Error;
-            }
-        }
         found.iter().map(|one| Problem::of(one, &self.file, &self.text)).collect()
     }
 }
