@@ -289,7 +289,7 @@ fn resources() {
 fn resources_in_full() {
     let text = task(
         "goal: RUNNING\ngpus: 1.0\nmemory: 64.0\nports: {a: {port: 80, env-key: A, advertise: true, vip: {port: 8080}}, b: {port: 0, ranges: [{begin: 10, end: }, {begin: 3, end: 4}]}}\n\
-                     volumes: {x: {path: a, type: PATH, size: 5}}\nresource-limits: {cpus: , memory: UNLIMITED}",
+                     volumes: {x: {path: a, type: MOUNT, size: 5}}\nresource-limits: {cpus: , memory: UNLIMITED}",
     );
     let spec = good(&text, &[]);
     let set = &spec.pods()["hello"].resource_sets["server-resource-set"];

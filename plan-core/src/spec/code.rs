@@ -36,7 +36,7 @@ macro_rules! codes {
 codes! {
     // The text.
     Yaml = "P001", "the text is YAML";
-    Limits = "P002", "the text is within the limits of size, depth and aliases";
+    Limits = "P002", "the text, as written and as rendered, is within the limits of size, depth and aliases";
     Empty = "P003", "the text is not empty";
     DuplicateKey = "P004", "a key is given once";
     UnknownKey = "P005", "every key is known";
@@ -49,7 +49,7 @@ codes! {
     MissingVariable = "P020", "every variable has a value";
     Tag = "P021", "a template tag is closed and of a known kind";
     Section = "P022", "template sections open and close in pairs";
-    Rendered = "P023", "the rendered text is of bearable size";
+    Routed = "P024", "a `TASKCFG_…` variable fits one pod";
     // The service.
     NoPods = "P030", "a service has a pod";
     NoDeploy = "P031", "among the plans is one called `deploy`";
@@ -105,6 +105,10 @@ codes! {
     InstanceOutOfRange = "P091", "a named step is for an instance that is there";
     EmptyStep = "P092", "a step launches each of its tasks once, and at least one";
     DuplicateStep = "P093", "the steps of a phase have names of their own";
+    // Where the DC/OS SDK reads a file in another way.
+    PathVolume = "P100", "a volume is of type ROOT or MOUNT";
+    VipRanges = "P101", "a port has a `vip` or `ranges`";
+    CountedPrefix = "P102", "where a placement rule counts a pod, no other pod's name begins with its name and `-`";
 }
 
 /// The text is no code.

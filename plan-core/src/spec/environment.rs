@@ -202,9 +202,9 @@ pub fn task_environment(place: &TaskPlace<'_>) -> BTreeMap<String, String> {
     if let Some(port) = &addresses.api_port {
         put("SCHEDULER_API_PORT", port);
     }
-    let fields = pod.placement.as_ref().map(|rule| rule.fields()).unwrap_or_default();
-    put("PLACEMENT_REFERENCED_REGION", &fields.contains(&Field::Region));
-    put("PLACEMENT_REFERENCED_ZONE", &fields.contains(&Field::Zone));
+    let mentions = |field| pod.placement.as_ref().is_some_and(|rule| rule.mentions(&field));
+    put("PLACEMENT_REFERENCED_REGION", &mentions(Field::Region));
+    put("PLACEMENT_REFERENCED_ZONE", &mentions(Field::Zone));
     if let Some(region) = place.node.and_then(|node| node.region.as_ref()) {
         put("REGION", region);
     }

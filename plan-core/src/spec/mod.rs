@@ -7,6 +7,7 @@ mod check;
 mod code;
 pub mod diagnostic;
 mod environment;
+mod keys;
 pub mod names;
 mod nearest;
 pub mod placement;

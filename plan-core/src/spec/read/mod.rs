@@ -18,8 +18,9 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use super::diagnostic::Files;
-use super::diagnostic::{Code, Diagnostic, Lines, Severity, Span};
-use super::service::ServiceSpec;
+use super::diagnostic::{Code, Diagnostic, Lines, Path, Severity, Span};
+use super::environment::{Ambiguous, Routing};
+use super::service::{Parts, ServiceSpec};
 use super::template::{Missing, Rendered, render};
 use fields::Reader;
 
@@ -52,7 +53,8 @@ impl<'a> Source<'a> {
 /// What a specification is read with.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadOptions<'a> {
-    /// The values of the template's variables.
+    /// The scheduler's environment: the values of the template's variables, and of those that are called
+    /// `TASKCFG_…`, what is laid over the `env:` of tasks ([`Routing`](super::Routing)).
     pub env: &'a BTreeMap<String, String>,
     /// Whether a variable without a value is an error, and not empty.
     pub strict_variables: bool,
@@ -107,7 +109,7 @@ pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
     let rendered_whole = diagnostics.iter().all(|one| one.code == Code::MissingVariable);
     let mut spec = None;
     if rendered_whole {
-        let (found, mut problems) = read_rendered(&rendered, options.files);
+        let (found, mut problems) = read_rendered(&rendered, options);
         spec = found.filter(|_| diagnostics.is_empty());
         // What an absent value leaves behind is not a second mistake.
         if options.strict_variables && !rendered.missing.is_empty() {
@@ -123,15 +125,16 @@ pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
     Reading { spec, diagnostics, rendered: rendered.text }
 }
 
-fn read_rendered(rendered: &Rendered, files: Files<'_>) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
+fn read_rendered(rendered: &Rendered, options: &ReadOptions<'_>) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
     let (spec, mut found) = match tree::parse(&rendered.text) {
         Ok(tree) => {
-            let mut reader = Reader::new(&rendered.text, files);
+            let mut reader = Reader::new(&rendered.text, options.files);
             let parts = reader.service(&tree);
             let Reader { mut found, origins, .. } = reader;
             let good = !found.iter().any(Diagnostic::is_error);
             let mut spec = None;
-            if let Some(parts) = parts {
+            if let Some(mut parts) = parts {
+                found.extend(route(&mut parts, options.env, &tree));
                 let (checked, mut more) = parts.checked(origins);
                 for problem in &mut more {
                     problem.span = Some(tree.place(&problem.path));
@@ -151,6 +154,40 @@ fn read_rendered(rendered: &Rendered, files: Files<'_>) -> (Option<ServiceSpec>,
         }
     }
     (spec, found)
+}
+
+/// Lays the values that the environment routes to tasks over their `env:` (C§1.12).
+fn route(parts: &mut Parts, env: &BTreeMap<String, String>, tree: &tree::Node) -> Vec<Diagnostic> {
+    let names: Vec<_> = parts.pods.keys().cloned().collect();
+    let routing = Routing::new(env, &names);
+    if routing.is_empty() {
+        return Vec::new();
+    }
+    for (name, pod) in &mut parts.pods {
+        let values = routing.values(name);
+        for task in pod.tasks.values_mut() {
+            let values = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            task.env.extend(values);
+        }
+    }
+    let pods = Path::Root.key("pods");
+    let problem = |one: &Ambiguous<'_>| {
+        let path = pods.key(one.pods[0].as_str()).to_string();
+        let message = format!(
+            "`{}` reaches the pod `{}` as `{}`, and not {}",
+            one.variable,
+            one.pods[0],
+            one.key,
+            match one.instead_of.as_str() {
+                "ALL" => "all pods".to_owned(),
+                other => format!("a pod whose prefix is `TASKCFG_{other}_`"),
+            }
+        );
+        let span = tree.place(&path);
+        let help = "the longest pod name wins; rename the pod if the other one is meant";
+        Diagnostic::warning(Code::Routed, path, message).span(span).help(help)
+    };
+    routing.ambiguous().iter().map(problem).collect()
 }
 
 /// A place without the blanks after it, that the parser counts in.
