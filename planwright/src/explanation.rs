@@ -37,7 +37,10 @@ pub fn chapter() -> String {
         shows what stands here.\n\n| code | the rule |\n| --- | --- |\n"
         .to_owned();
     for code in Code::ALL {
-        push(&mut text, format_args!("| [{code}](#{}) | {} |\n", code.as_str().to_lowercase(), code.summary()));
+        push(
+            &mut text,
+            format_args!("| [{code}](#{}) | {} |\n", code.as_str().to_lowercase(), code.summary()),
+        );
     }
     for &code in Code::ALL {
         let example = code.example();

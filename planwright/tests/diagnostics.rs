@@ -67,7 +67,8 @@ fn a_code_is_explained() {
     insta::assert_snapshot!("explain_unknown", planwright(&["explain", "P0711"]));
     insta::assert_snapshot!("explain_json", planwright(&["explain", "P071", "--output", "json"]));
     insta::assert_snapshot!("explain_unknown_json", planwright(&["explain", "goal", "--output=json"]));
-    let all: serde_json::Value = serde_json::from_str(&planwright(&["explain", "--output=json"]).out).unwrap();
+    let all: serde_json::Value =
+        serde_json::from_str(&planwright(&["explain", "--output=json"]).out).unwrap();
     assert_eq!(all["codes"].as_array().unwrap().len(), Code::ALL.len());
 }
 

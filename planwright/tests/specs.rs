@@ -62,7 +62,8 @@ fn kafka_is_good_strictly_and_is_deployed_with_all_its_options() {
 fn kafka(options: &[&str]) -> ServiceSpec {
     let text = |name: &str| std::fs::read_to_string(root().join("specs/kafka").join(name)).unwrap();
     let (env, service) = (text("env"), text("svc.yml"));
-    let lines = env.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).chain(options.iter().copied());
+    let lines =
+        env.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).chain(options.iter().copied());
     let env: BTreeMap<String, String> = lines
         .map(|line| line.split_once('=').unwrap())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
