@@ -130,7 +130,7 @@ impl Checker<'_> {
         let mut names: Vec<&str> = self.parts.pods.keys().map(PodName::as_str).collect();
         names.sort_unstable();
         for (name, pod) in &self.parts.pods {
-            if !pod.placement.as_ref().is_some_and(|rule| !rule.fields().is_empty()) {
+            if pod.placement.as_ref().is_none_or(|rule| rule.fields().is_empty()) {
                 continue;
             }
             let prefix = format!("{name}-");
