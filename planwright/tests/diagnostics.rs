@@ -33,7 +33,7 @@ fn every_code_has_a_paragraph_and_an_example() {
     let (mut paragraphs, mut files) = (BTreeSet::new(), BTreeSet::new());
     for &code in Code::ALL {
         let (paragraph, example) = (code.explanation().trim(), code.example());
-        if paragraph == code.summary() || paragraph.len() < 60 || !paragraph.ends_with('.') {
+        if paragraph == code.summary() || paragraph.len() < 40 || !paragraph.ends_with('.') {
             wrong.push(format!("{code} has no paragraph"));
         }
         if !paragraphs.insert(paragraph) {
