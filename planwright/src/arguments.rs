@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use backend_sim::Fault;
+use backend_sim::{Fault, moment};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::moment;
 use crate::operator::Act;
 
 /// Checks, shows and simulates plans of services.

@@ -10,7 +10,6 @@ pub mod arguments;
 mod commands;
 pub mod explanation;
 pub mod input;
-pub mod moment;
 pub mod operator;
 pub mod problem;
 pub mod ui;
