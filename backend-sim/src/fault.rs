@@ -147,6 +147,7 @@ fn end_name(end: End) -> &'static str {
         End::Killed => "killed",
         End::Unhealthy => "unhealthy",
         End::Lost => "lost",
+        End::Refused => "refused",
     }
 }
 
@@ -163,7 +164,7 @@ fn counted<T: FromStr<Err: fmt::Display>, N: FromStr + Default + PartialEq>(
 fn end(rest: &str) -> Result<Fault, String> {
     let (task, rest) = rest.rsplit_once('@').ok_or("there is no `@` with a time")?;
     let (at, how) = rest.split_once(':').unwrap_or((rest, "failed"));
-    let ends = [End::Finished, End::Failed, End::Killed, End::Unhealthy, End::Lost];
+    let ends = [End::Finished, End::Failed, End::Killed, End::Unhealthy, End::Lost, End::Refused];
     let how = ends.into_iter().find(|end| end_name(*end) == how);
     let how = how.ok_or("no task ends like that")?;
     if task.is_empty() {
