@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use annotate_snippets::Renderer;
-use plan_core::spec::{Code, Example, Files, ReadOptions, Source, read};
+use plan_core::spec::{Code, Example, Files, Lines, ReadOptions, Source, read};
 
 use crate::problem::Problem;
 
@@ -64,7 +64,8 @@ pub fn told(example: &Example) -> String {
     let (env, templates) = (owned(example.values), owned(example.templates));
     let options = ReadOptions { env: &env, strict_variables: true, files: Files::Texts(&templates) };
     let reading = read(Source { file: FILE, text: example.file }, &options);
-    let problems = reading.diagnostics.iter().map(|one| Problem::of(one, FILE, example.file));
+    let lines = Lines::new(example.file);
+    let problems = reading.diagnostics.iter().map(|one| Problem::of(one, FILE, &lines));
     problems.map(|problem| problem.render(&Renderer::plain())).collect::<Vec<_>>().join("\n\n")
 }
 

@@ -88,7 +88,7 @@ impl Problem {
     }
 
     /// A problem of a specification.
-    pub fn of(diagnostic: &Diagnostic, file: &str, text: &str) -> Self {
+    pub fn of(diagnostic: &Diagnostic, file: &str, lines: &Lines<'_>) -> Self {
         let mut problem = Self {
             code: Some(diagnostic.code.as_str()),
             severity: diagnostic.severity,
@@ -100,7 +100,7 @@ impl Problem {
         };
         problem.file = Some(file.to_owned());
         match diagnostic.span {
-            Some(span) => problem.at(file, text, span),
+            Some(span) => problem.at(file, lines, span),
             None => problem,
         }
     }
@@ -137,8 +137,7 @@ impl Problem {
 
     /// The same, at a place of a file's text; of a longer place, the first line is marked.
     #[must_use]
-    pub fn at(mut self, file: &str, text: &str, span: Span) -> Self {
-        let lines = Lines::new(text);
+    pub fn at(mut self, file: &str, lines: &Lines<'_>, span: Span) -> Self {
         let position = lines.position(span.start);
         let columns = lines.columns(span);
         let line = lines.line(span.start);
@@ -211,7 +210,8 @@ mod tests {
     #[test]
     fn of_a_place_over_lines_the_first_is_marked() {
         let text = "ä: b\nçd: {\n  x }\n";
-        let problem = Problem::error("this is wrong").at("f.yml", text, Span { start: 10, end: 17 });
+        let problem =
+            Problem::error("this is wrong").at("f.yml", &Lines::new(text), Span { start: 10, end: 17 });
         insta::assert_snapshot!(problem.help("mend it").render(&Renderer::plain()));
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use plan_core::plan::{Model, PlanLayout};
 use plan_core::spec::template::{self, Missing, Rendered};
-use plan_core::spec::{Code, Diagnostic, Files, ReadOptions, Source, read};
+use plan_core::spec::{Code, Diagnostic, Files, Lines, ReadOptions, Source, read};
 
 use crate::arguments::Reading;
 use crate::problem::Problem;
@@ -117,7 +117,11 @@ impl Input {
             beside = Some(folder.unwrap_or(Path::new(".")).to_owned());
             (file.display().to_string(), bytes?)
         };
-        let text = utf8(&name, bytes)?;
+        let text = utf8(&name, bytes).map_err(|mut problems| {
+            // Of a specification, it is one of its rules.
+            problems.iter_mut().for_each(|problem| problem.code = Some(Code::Yaml.as_str()));
+            problems
+        })?;
         let templates = match &reading.config_dir {
             _ if reading.skip_files => None,
             Some(folder) if folder.is_dir() => Some(folder.clone()),
@@ -181,7 +185,8 @@ impl Input {
     /// The problems, in the order of their places.
     fn problems(&self, mut found: Vec<Diagnostic>) -> Vec<Problem> {
         found.sort_by_key(|one| one.span.map_or(0, |span| span.start));
-        found.iter().map(|one| Problem::of(one, &self.file, &self.text)).collect()
+        let lines = Lines::new(&self.text);
+        found.iter().map(|one| Problem::of(one, &self.file, &lines)).collect()
     }
 }
 

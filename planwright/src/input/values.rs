@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plan_core::spec::Span;
+use plan_core::spec::{Lines, Span};
 
 use super::{bytes_of, utf8};
 use crate::arguments::Reading;
@@ -68,6 +68,7 @@ pub(super) fn of_file(file: &Path) -> Result<BTreeMap<String, String>, Vec<Probl
     let name = file.display().to_string();
     let text = bytes_of(file).and_then(|bytes| utf8(&name, bytes))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let lines = Lines::new(text);
     let mut values = BTreeMap::new();
     let mut problems = Vec::new();
     let mut start = 0;
@@ -83,11 +84,11 @@ pub(super) fn of_file(file: &Path) -> Result<BTreeMap<String, String>, Vec<Probl
                 let message = format!("`{key}` is not a variable's name");
                 let span = Span { start, end: start + key.len() };
                 let help = "use letters, digits, `_`, `.` and `-`, without blanks or `export` before it";
-                problems.push(Problem::error(message).at(&name, text, span).help(help));
+                problems.push(Problem::error(message).at(&name, &lines, span).help(help));
             }
             None => {
                 let span = Span { start, end: start + content.len() };
-                let problem = Problem::error("this line gives no variable a value").at(&name, text, span);
+                let problem = Problem::error("this line gives no variable a value").at(&name, &lines, span);
                 problems.push(problem.help("write it as `KEY=value`; a comment begins with `#`"));
             }
         }
