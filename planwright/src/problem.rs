@@ -51,7 +51,13 @@ pub struct Problem {
 struct Marked {
     line: String,
     span: Span,
+    /// Whether the line is a part of a longer one.
+    cut: bool,
 }
+
+/// Of a longer line only the surroundings of the mark are kept, as so many bytes at the most: a file of one
+/// line with many problems would otherwise be kept as many times.
+const LONGEST: usize = 2000;
 
 impl Problem {
     /// A problem because of which there is no result.
@@ -145,8 +151,12 @@ impl Problem {
         self.line = Some(position.line);
         self.column = Some(position.column);
         self.end_column = Some(columns.end);
-        let span = Span { start: byte_of(line, columns.start), end: byte_of(line, columns.end) };
-        self.marked = Some(Marked { line: line.to_owned(), span });
+        let (start, end) = (byte_of(line, columns.start), byte_of(line, columns.end));
+        let cut = line.len() > LONGEST;
+        let from = if cut { line.floor_char_boundary(start.saturating_sub(LONGEST / 4)) } else { 0 };
+        let to = if cut { line.floor_char_boundary(from + LONGEST) } else { line.len() };
+        let span = Span { start: start - from, end: end.min(to) - from };
+        self.marked = Some(Marked { line: line[from..to.min(line.len())].to_owned(), span, cut });
         self
     }
 
@@ -178,15 +188,17 @@ impl Problem {
                 let note =
                     self.variable.as_ref().map(|variable| format!("the value of the variable `{variable}`"));
                 let mark = AnnotationKind::Primary.span(marked.span.range()).label(note);
-                let snippet = Snippet::source(marked.line.as_str()).path(file.as_str());
+                let mut snippet = Snippet::source(marked.line.as_str());
+                if marked.cut {
+                    // The column is that of the whole line.
+                    group = group.element(self.origin(file));
+                } else {
+                    snippet = snippet.path(file.as_str());
+                }
                 group = group.element(snippet.line_start(self.line.unwrap_or(1)).annotation(mark));
             }
             (None, Some(file)) if self.code.is_some() || self.line.is_some() => {
-                let mut origin = Origin::path(file.as_str());
-                if let (Some(line), Some(column)) = (self.line, self.column) {
-                    origin = origin.line(line).char_column(column);
-                }
-                group = group.element(origin);
+                group = group.element(self.origin(file));
             }
             // The message names the file.
             _ => {}
@@ -195,6 +207,13 @@ impl Problem {
             group = group.element(Level::HELP.message(help.as_str()));
         }
         renderer.render(&[group])
+    }
+
+    fn origin<'a>(&self, file: &'a str) -> Origin<'a> {
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => Origin::path(file).line(line).char_column(column),
+            _ => Origin::path(file),
+        }
     }
 }
 
@@ -206,6 +225,18 @@ fn byte_of(line: &str, column: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_line_the_surroundings_of_the_place_are_kept() {
+        let text = format!("{}wrong{}", "ä".repeat(100_000), "ö".repeat(100_000));
+        let problem = Problem::error("this is wrong");
+        let problem = problem.at("f.yml", &Lines::new(&text), Span { start: 200_000, end: 200_005 });
+        assert!(problem.marked.as_ref().is_some_and(|marked| marked.line.len() <= LONGEST));
+        let told = problem.render(&Renderer::plain());
+        insta::assert_snapshot!(told);
+        let whole = problem.at("f.yml", &Lines::new(&text), Span { start: 0, end: text.len() });
+        assert!(whole.render(&Renderer::plain()).len() < 10 * LONGEST);
+    }
 
     #[test]
     fn of_a_place_over_lines_the_first_is_marked() {
