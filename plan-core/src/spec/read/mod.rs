@@ -37,8 +37,11 @@ impl<'a> Source<'a> {
     /// A text from bytes, as a file holds them.
     ///
     /// # Errors
-    /// They are not UTF-8; the span counts in the bytes.
+    /// They are not UTF-8, or more than a specification can have; the span counts in the bytes.
     pub fn from_bytes(file: &'a str, bytes: &'a [u8]) -> Result<Self, Box<Diagnostic>> {
+        if bytes.len() > MAX_TEXT {
+            return Err(Box::new(too_large(bytes.len())));
+        }
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let at = error.valid_up_to();
             let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -48,6 +51,19 @@ impl<'a> Source<'a> {
         })?;
         Ok(Self { file, text })
     }
+}
+
+/// What is larger is no specification: 10,000 pods with all that they can have are half of it.
+const MAX_TEXT: usize = 10 << 20;
+
+fn too_large(len: usize) -> Diagnostic {
+    let message = format!(
+        "the file has {len} bytes, more than the {} MB that a specification can have",
+        MAX_TEXT >> 20
+    );
+    Diagnostic::error(Code::Limits, "", message)
+        .span(Span { start: 0, end: 0 })
+        .help("look whether it is the right file")
 }
 
 /// What a specification is read with.
@@ -103,6 +119,10 @@ impl Reading {
 /// assert_eq!(reading.diagnostics[0].nearest.as_deref(), Some("RUNNING"));
 /// ```
 pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
+    if source.text.len() > MAX_TEXT {
+        let diagnostics = vec![too_large(source.text.len())];
+        return Reading { spec: None, diagnostics, rendered: String::new() };
+    }
     let missing = if options.strict_variables { Missing::Refuse } else { Missing::Empty };
     let mut rendered = render(source.text, options.env, missing);
     let mut diagnostics = std::mem::take(&mut rendered.diagnostics);
@@ -136,8 +156,9 @@ fn read_rendered(rendered: &Rendered, options: &ReadOptions<'_>) -> (Option<Serv
             if let Some(mut parts) = parts {
                 found.extend(route(&mut parts, options.env, &tree));
                 let (checked, mut more) = parts.checked(origins);
+                let mut places = tree::Places::new(&tree);
                 for problem in &mut more {
-                    problem.span = Some(tree.place(&problem.path));
+                    problem.span = Some(places.place(&problem.path));
                 }
                 found.append(&mut more);
                 spec = checked.filter(|_| good);
@@ -171,7 +192,8 @@ fn route(parts: &mut Parts, env: &BTreeMap<String, String>, tree: &tree::Node) -
         }
     }
     let pods = Path::Root.key("pods");
-    let problem = |one: &Ambiguous<'_>| {
+    let mut places = tree::Places::new(tree);
+    let mut problem = |one: &Ambiguous<'_>| {
         let path = pods.key(one.pods[0].as_str()).to_string();
         let message = format!(
             "`{}` reaches the pod `{}` as `{}`, and not {}",
@@ -183,11 +205,11 @@ fn route(parts: &mut Parts, env: &BTreeMap<String, String>, tree: &tree::Node) -
                 other => format!("a pod whose prefix is `TASKCFG_{other}_`"),
             }
         );
-        let span = tree.place(&path);
+        let span = places.place(&path);
         let help = "the longest pod name wins; rename the pod if the other one is meant";
         Diagnostic::warning(Code::Routed, path, message).span(span).help(help)
     };
-    routing.ambiguous().iter().map(problem).collect()
+    routing.ambiguous().iter().map(&mut problem).collect()
 }
 
 /// A place without the blanks after it, that the parser counts in.
