@@ -72,7 +72,7 @@ fn what_costs_too_much_is_refused() {
     let large = "x".repeat(1 << 20);
     let text = "{{X}}\n".repeat(1000);
     let reading = read_with(&text, &[("X", &large)]);
-    assert!(told(&text, &reading)[0].contains("P023"));
+    assert!(told(&text, &reading)[0].contains("P002"));
 }
 
 #[test]
@@ -155,6 +155,46 @@ fn a_thousand_problems_are_told() {
     assert_eq!(read_with(&text, &[]).diagnostics.len(), 2000);
     let text = large(1000).replace("cmd: ./serve", "cmd: ./serve\n        kill-grace-period: 4000");
     assert_eq!(read_with(&text, &[]).diagnostics.len(), 1000);
+}
+
+#[test]
+fn what_is_too_large_or_no_text_is_refused_at_once() {
+    let large = "x".repeat(100 << 20);
+    let reading = read_with(&large, &[]);
+    assert_eq!(
+        told(&large, &reading),
+        ["1:1 P002 the file has 104857600 bytes, more than the 10 MB that a specification can have"]
+    );
+    let error = Source::from_bytes("f", large.as_bytes()).unwrap_err();
+    assert!(error.message.contains("104857600 bytes"), "{error}");
+    let error = Source::from_bytes("f", b"name: x\npods:\n  a\xff: y\n").unwrap_err();
+    assert_eq!(error.message, "line 3 is not UTF-8: it has the byte 0xff");
+    assert_eq!(error.span.unwrap().range(), 17..18);
+    let error = Source::from_bytes("f", b"name: \xc3").unwrap_err();
+    assert_eq!(error.span.unwrap().range(), 6..7);
+    assert_eq!(Source::from_bytes("f", "name: \u{e9}".as_bytes()).unwrap().text, "name: \u{e9}");
+}
+
+#[test]
+fn wrong_numbers_and_types_have_their_places() {
+    for (value, part) in [
+        (".inf", "P010"),
+        (".nan", "P010"),
+        ("1e999", "P010"),
+        ("99999999999999999999999", "P010"),
+        ("-0.1", "P010"),
+        ("[1]", "P007"),
+        ("{a: 1}", "P007"),
+    ] {
+        let text = pod("").replace("cpus: 0.5", &format!("cpus: {value}"));
+        let found = told(&text, &read_with(&text, &[]));
+        assert!(
+            found.len() == 1 && found[0].starts_with("6:") && found[0].contains(part),
+            "{value}: {found:?}"
+        );
+    }
+    check("{{#A}}\nname: x\n", &["1:1 P022 the section `A` is not closed"]);
+    check("name: {{A\n", &["1:7 P021 the tag is not closed"]);
 }
 
 proptest! {

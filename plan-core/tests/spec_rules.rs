@@ -22,6 +22,11 @@ fn the_service() {
         ("- a\n".into(), &["1:1 P007 expected a mapping, found a list"]),
         ("hello\n".into(), &["1:1 P007 expected a mapping, found a single value"]),
         (pod("").replace("name: svc", "name: a__b"), &["1:7 P009 cannot contain \"__\""]),
+        (
+            pod("").replace("name: svc", &format!("name: {}", "x".repeat(64))),
+            &["1:7 P009 at most 63 characters without its slashes, this one has 64"],
+        ),
+        (pod("").replace("name: svc", &format!("name: /{}/{}", "x".repeat(31), "y".repeat(32))), &[]),
         (pod("").replace("name: svc", "name: ''"), &["1 P009 a service name cannot be empty"]),
         (pod("").replace("name: svc", "name: svc\nname: two"), &["2:1 P004 duplicate key `name`"]),
         (pod("").replace("name: svc", "name: svc\nweb-url: a b"), &["2:10 P032 is not a URL"]),
@@ -62,6 +67,46 @@ fn pods() {
         ("name: x\npods:\n  a: {count: 1, tasks: {}}\n".into(), &["3 P040 the pod has no task"]),
         ("name: x\npods:\n  a: 3\n".into(), &["3:6 P007 expected a mapping, found a single value"]),
         ("name: x\npods:\n  a:\n".into(), &["3 P006 `count`", "3 P006 `tasks`"]),
+        (
+            pod("placement: 'hostname:UNIQUE'\n").replace(
+                "  hello:",
+                "  hello-hot: {count: 1, tasks: {t: {goal: ONCE, cmd: x, cpus: 1}}}\n  hello:",
+            ),
+            &["8 P102 counts instances of `hello-hot` as ones of `hello`"],
+        ),
+        (
+            pod("placement: 'hostname:IS:a'\n").replace(
+                "  hello:",
+                "  hello-hot: {count: 1, tasks: {t: {goal: ONCE, cmd: x, cpus: 1}}}\n  hello:",
+            ),
+            &[],
+        ),
+        (pod("placement: '{\"apart\": \"hello\"}'"), &[]),
+        (pod("placement: '{\"apart\": 3}'"), &["7 P050 is no rule"]),
+        (pod("count: 3"), &["7:5 P004 duplicate key `count`"]),
+        (pod("").replace("count: 2", "count: 0"), &[]),
+        (pod("user: nobody"), &["7:5 P005 unknown key `user`, it has no effect"]),
+        (pod("shm-size: 0"), &["7 P010 must be at least 1"]),
+        (pod("seccomp-unconfined: true"), &[]),
+        (pod("seccomp-unconfined: true\nseccomp-profile-name: ''"), &[]),
+        (pod("rlimits: {RLIMIT_NOFILE: {hard: 1}}"), &["7:15 P046 both or not at all"]),
+        (pod("networks: {dcos: {labels: , host-ports: []}}"), &[]),
+        (pod("networks: {dcos: {port: 1}}"), &["7 P005 unknown key `port`"]),
+        (
+            pod("networks: {mesos-bridge: {host-ports: [0], container-ports: [0]}}"),
+            &["7 P044 a container port is 0"],
+        ),
+        (
+            pod("external-volumes: {a: {container-path: x, driver-name: pxd, volume-mode: RO}}"),
+            &["7 P006 missing required `type`"],
+        ),
+        (
+            pod(
+                "external-volumes: {a: {type: DOCKER, container-path: x, driver-name: pxd, volume-mode: RX}}",
+            ),
+            &["7 P008 unsupported volume mode `RX`"],
+        ),
+        (pod("secrets: {s: {secret: a, env-key: ''}}"), &["7 P049 environment variable has no name"]),
         (pod("image: ''"), &["7:12 P041 the image has no name"]),
         (pod("container: {x: y}"), &["7:5 P005 unknown key `container`, it has no effect"]),
         (pod("uris: ['http://a b']"), &["7:12 P051 `http://a b` is not a URI"]),
@@ -176,6 +221,17 @@ fn tasks() {
         (with("env: {A: 1, A: 2}"), &["10:21 P004 duplicate key `A`"]),
         (with("essential: maybe"), &["10 P008 `maybe` is neither"]),
         (with("labels: 'a:b,c'"), &["10:17 P072 illegal label `c`"]),
+        (with("labels: 'a:1,a:2'"), &["10 P072 the label `a` is given twice"]),
+        (with("labels: ''"), &[]),
+        (with("labels:"), &[]),
+        (with("essential:"), &[]),
+        (with("shm-size: 64\nipc-mode: PRIVATE"), &[]),
+        (with("env: {'A=B': 1}"), &["10 P009 is not the name of an environment variable"]),
+        (with("discovery: {prefix: ''}"), &["10 P077 the discovery prefix is empty"]),
+        (with("readiness-check: {cmd: '', interval: 5, timeout: 10}"), &["10 P074 the readiness check has no command"]),
+        (with("readiness-check: {cmd: x, interval: -5, timeout: 10}"), &["10 P010 `-5` is negative"]),
+        (with("kill-grace-period: 3600"), &[]),
+        (with("transport-encryption: [{type: TLS}]"), &["10 P006 missing required `name`"]),
         (with("labels: '  '"), &["10 P072 illegal label `  `"]),
         (with("kill-grace-period: -1"), &["10 P010 kill-grace-period: `-1` is negative"]),
         (with("kill-grace-period: 3601"), &["10:28 P073 a kill-grace-period of 3601 s is above 3600 s"]),
@@ -266,6 +322,14 @@ fn resources() {
         (with("volume: {path: a, type: ROOT, size: 1}\nvolumes: {b: {path: b, type: ROOT, size: 1}}"), &["12 P069 both `volume` and `volumes`"]),
         (with("volume: {path: /a, type: ROOT, size: 1}"), &["11 P066 `/a` is not a volume path"]),
         (with("volume: {path: a, type: DISK, size: 0}"), &["11 P008 unsupported volume type `DISK`", "11 P010 size: `0` must be at least 1"]),
+        (with("volume: {path: a, type: PATH, size: 5}"), &["11 P100 there are no PATH volumes"]),
+        (with("ports: {a: {port: 0, vip: {port: 1}, ranges: [{begin: 8, end: 9}]}}"), &["11 P101 here they count"]),
+        (with("resource-limits: {cpus: 0.5, memory: 64}"), &[]),
+        (with("resource-limits: {cpus: '', memory: ' '}"), &[]),
+        (with("ports: {a: {port: 80, vip: {port: 1, prefix: v}}, b: {port: 81, vip: {port: 2, prefix: v}}}"), &[]),
+        (with("ports: {a: {port: 80, vip: {port: 1, prefix: ''}}}"), &["11 P063 the VIP prefix is empty"]),
+        (with("volume: {path: a.b, type: ROOT, size: 1}"), &["11 P066 `a.b` is not a volume path"]),
+        (with("volume: {path: a, type: ROOT, size: 1.5}"), &["11 P010 `1.5` is not a whole number"]),
         (with("volume: {path: a, type: ROOT}"), &["11 P006 missing required `size`"]),
         (with("volume: {path: a, type: ROOT, size: 1, profiles: [x]}"), &["11 P070 no effect on a ROOT volume"]),
         (with("volume: {path: a, type: MOUNT, size: 1, profiles: [x, 'a b', x]}"), &["11 P070 `a b` is not the name of a disk profile", "11 P070 `x` is given twice"]),
@@ -289,7 +353,7 @@ fn resources() {
 fn resources_in_full() {
     let text = task(
         "goal: RUNNING\ngpus: 1.0\nmemory: 64.0\nports: {a: {port: 80, env-key: A, advertise: true, vip: {port: 8080}}, b: {port: 0, ranges: [{begin: 10, end: }, {begin: 3, end: 4}]}}\n\
-                     volumes: {x: {path: a, type: PATH, size: 5}}\nresource-limits: {cpus: , memory: UNLIMITED}",
+                     volumes: {x: {path: a, type: MOUNT, size: 5}}\nresource-limits: {cpus: , memory: UNLIMITED}",
     );
     let spec = good(&text, &[]);
     let set = &spec.pods()["hello"].resource_sets["server-resource-set"];
@@ -496,4 +560,43 @@ fn a_place_in_the_rendered_text_is_one_in_the_template() {
     assert_eq!(reading.diagnostics[0].variable.as_deref(), Some("N"));
     let span = reading.diagnostics[0].span.unwrap();
     assert_eq!(&text[span.range()], "{{N}}");
+}
+
+#[test]
+fn what_is_routed_is_laid_over() {
+    let text = "name: s\npods:\n  data: &p {count: 1, tasks: {t: {goal: ONCE, cmd: x, cpus: 1, env: {A: file, B: file}}}}\n  data-hot: *p\n  all: *p\n";
+    let routed = [
+        ("TASKCFG_ALL_A", "all"),
+        ("TASKCFG_DATA_A", "data"),
+        ("TASKCFG_DATA_HOT_B", "hot"),
+        ("TASKCFG_DATA_", "nothing"),
+        ("TASKCFG_NONE_A", "nobody"),
+        ("XTASKCFG_ALL_B", "nothing"),
+    ];
+    let reading = read_with(text, &routed);
+    let found = told(text, &reading);
+    assert_eq!(
+        found,
+        [
+            "4:3 P024 `TASKCFG_DATA_HOT_B` reaches the pod `data-hot` as `B`, and not a pod whose prefix is `TASKCFG_DATA_`"
+        ]
+    );
+    let spec = reading.spec.unwrap();
+    let env = |pod: &str| {
+        let env = &spec.pods()[pod].tasks["t"].env;
+        env.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!([env("data"), env("data-hot"), env("all")], ["A=data B=file", "A=all B=hot", "A=all B=file"]);
+}
+
+#[test]
+fn strict_makes_warnings_errors() {
+    let text = pod("imagee: x\ncontainer: y");
+    let reading = read_with(&text, &[]);
+    assert!(reading.spec.is_some());
+    let reading = reading.strict();
+    assert!(reading.spec.is_none() && reading.diagnostics.iter().all(|one| one.is_error()));
+    let helps: Vec<_> = reading.diagnostics.iter().map(|one| one.help.as_deref().unwrap()).collect();
+    assert_eq!(helps[0], "did you mean `image`?; it is a warning that `--strict` makes an error");
+    assert!(read_with(&pod(""), &[]).strict().spec.is_some());
 }

@@ -7,7 +7,7 @@ mod spec_support;
 use indexmap::IndexMap;
 use plan_core::spec::*;
 use proptest::prelude::*;
-use spec_support::{good, read_with};
+use spec_support::{good, read_files, read_with, told};
 
 fn set(cpus: &str) -> ResourceSet {
     ResourceSet { cpus: Some(cpus.parse().unwrap()), ..ResourceSet::default() }
@@ -112,7 +112,11 @@ fn a_diagnostic_is_data() {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    "[a-zA-Z0-9 é\"'{}:#\\\\-]{0,12}"
+    prop_oneof![
+        "[a-zA-Z0-9 é\"'{}:#\\\\-]{0,12}",
+        "[ \n\t{}a|>~-]{0,9}",
+        "\\PC{0,6}|true|null|~|0x1F|.inf|[{][{]X[}][}]|1_0"
+    ]
 }
 
 fn any_set() -> impl Strategy<Value = ResourceSet> {
@@ -164,7 +168,7 @@ fn any_set() -> impl Strategy<Value = ResourceSet> {
 prop_compose! {
     fn any_pod()(
         count in 0..9u32, sets in prop::collection::vec((any_set(), text(), text(), any::<bool>(), 0..3600u32), 1..4),
-        placement in prop::option::of(prop_oneof![Just("hostname:UNIQUE"), Just("@zone:GROUP_BY:3,rack:LIKE:a.*")]),
+        placement in prop::option::of(prop_oneof![Just("hostname:UNIQUE"), Just("@zone:GROUP_BY:3,rack:LIKE:a.*"), Just(r#"{"any": [{"apart": "x"}, {"not": {"is": ["hostname", "a,b"]}}]}"#)]),
         image in prop::option::of("[a-z]{1,9}"), seccomp in any::<Option<bool>>(), rlimit in any::<Option<(u32, u32)>>(),
         flags in any::<(bool, bool, bool)>(), goal in prop_oneof![Just(Goal::Running), Just(Goal::Finish), Just(Goal::Once)],
     ) -> PodSpec {
@@ -249,7 +253,13 @@ proptest! {
         prop_assert_eq!(serde_json::to_string(&back).unwrap(), json);
         let back: ServiceSpec = serde_json::from_value(serde_json::to_value(&spec).unwrap()).unwrap();
         prop_assert_eq!(&back, &spec);
-        let yaml = serde_yaml::to_string(&spec).unwrap();
-        prop_assert_eq!(serde_yaml::from_str::<ServiceSpec>(&yaml).unwrap(), spec);
+        let yaml = spec.to_yaml();
+        let templates = spec.config_templates();
+        let reading = read_files(&yaml, &[], Files::Texts(&templates));
+        prop_assert!(reading.spec.is_some(), "{}\n{:?}", yaml, told(&yaml, &reading));
+        let back = reading.spec.unwrap();
+        prop_assert_eq!(&back, &spec, "{}", yaml);
+        prop_assert!(back.pods().keys().eq(spec.pods().keys()) && back.plans().keys().eq(spec.plans().keys()));
+        prop_assert_eq!(back.to_yaml(), yaml);
     }
 }

@@ -68,6 +68,7 @@ impl Parts {
             origins.generate();
             self.plans.extend(generated(&self.pods));
         }
+        self.tidy();
         let found = check(&self, &origins);
         let Self { name, web_url, scheduler, pods, plans } = self;
         let good = !found.iter().any(Diagnostic::is_error);
@@ -75,9 +76,25 @@ impl Parts {
     }
 }
 
+impl Parts {
+    /// An empty text is the default, as a template leaves it.
+    fn tidy(&mut self) {
+        let SchedulerSpec { principal, zookeeper, user } = &mut self.scheduler;
+        for text in [principal, zookeeper, user] {
+            text.take_if(|text| text.is_empty());
+        }
+        for pod in self.pods.values_mut() {
+            pod.pre_reserved_role.take_if(|role| role.is_empty() || role == "*");
+            for volume in pod.external_volumes.values_mut() {
+                volume.volume_name.take_if(|name| name.is_empty());
+            }
+        }
+    }
+}
+
 /// The plan of a service without plans (C§1.11): serial phases, one for each pod, with one step per instance
 /// that launches all of its tasks.
-fn generated(pods: &IndexMap<PodName, PodSpec>) -> Option<(PlanName, PlanSpec)> {
+pub(super) fn generated(pods: &IndexMap<PodName, PodSpec>) -> Option<(PlanName, PlanSpec)> {
     // Every pod name is a phase name, and `deploy` is a plan name; the tests below hold them to it.
     let phase = |pod: &PodName| Some((PhaseName::new(pod.as_str()).ok()?, PhaseSpec::new(pod.clone())));
     let phases = pods.keys().filter_map(phase).collect();

@@ -157,7 +157,7 @@ impl<'a> Renderer<'a> {
             at = next;
             if self.out.text.len() > MAX_RENDERED {
                 self.problem(
-                    Code::Rendered,
+                    Code::Limits,
                     start..next,
                     format!("the rendered text is larger than {} MB", MAX_RENDERED >> 20),
                     "look for a variable with a very large value",

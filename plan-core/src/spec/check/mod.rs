@@ -98,6 +98,14 @@ impl Checker<'_> {
             let message = format!("`{url}` is not a URL");
             self.error(Code::WebUrl, &root.key("web-url"), message, "write it as in `https://example.com/`");
         }
+        let folded = parts.name.as_str().chars().filter(|c| *c != '/').count();
+        if folded > MAX_DNS {
+            let message = format!(
+                "a service name has at most {MAX_DNS} characters without its slashes, this one has {folded}"
+            );
+            let help = "it becomes a part of DNS names: shorten it";
+            self.error(Code::Name, &root.key("name"), message, help);
+        }
         let pods = root.key("pods");
         if parts.pods.is_empty() && !self.is_broken_below(&pods) {
             self.error(
@@ -110,9 +118,33 @@ impl Checker<'_> {
         for (name, pod) in &parts.pods {
             self.pod(&pods.key(name.as_str()), name, pod);
         }
+        self.prefixed(&pods);
         self.advertised(&pods);
         self.prefixes(&pods);
         self.plans(&root.key("plans"));
+    }
+
+    /// The reference counts what begins with the pod's name and a dash (C§1.10); here a pod is counted by its
+    /// whole name, which changes where a file's pods go.
+    fn prefixed(&mut self, pods: &Path<'_>) {
+        let mut names: Vec<&str> = self.parts.pods.keys().map(PodName::as_str).collect();
+        names.sort_unstable();
+        for (name, pod) in &self.parts.pods {
+            if pod.placement.as_ref().is_none_or(|rule| rule.fields().is_empty()) {
+                continue;
+            }
+            let prefix = format!("{name}-");
+            let first = names.partition_point(|other| *other < prefix.as_str());
+            if let Some(other) = names.get(first).filter(|other| other.starts_with(&prefix)) {
+                let message = format!(
+                    "the DC/OS SDK counts instances of `{other}` as ones of `{name}`; here they are not"
+                );
+                let help = format!("to keep `{name}` apart from them, rename one of the pods or add a rule");
+                let at = pods.key(name.as_str());
+                let warning = Diagnostic::warning(Code::CountedPrefix, at.key("placement"), message);
+                self.report(warning.help(help));
+            }
+        }
     }
 
     /// A service's advertised ports are one namespace (C§1.5).
@@ -165,6 +197,9 @@ impl Checker<'_> {
         }
     }
 }
+
+/// The longest label of a DNS name.
+const MAX_DNS: usize = 63;
 
 /// What follows a task's name in the name of its inline resource set (C§1.4).
 pub(super) const INLINE_SUFFIX: &str = "-resource-set";

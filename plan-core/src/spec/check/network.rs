@@ -22,6 +22,7 @@ impl Checker<'_> {
                     format!("leave out `host-ports` and `container-ports`, or use `{BRIDGE}`"),
                 );
             }
+            self.labels(&at, network.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())));
             if name.trim().is_empty() {
                 let help = "name the network, as `dcos`";
                 self.error(Code::UnknownNetwork, &at, "the network has no name", help);

@@ -59,6 +59,13 @@ impl Checker<'_> {
         }
         let rlimits = path.key("rlimits");
         for (limit, value) in &pod.rlimits {
+            if let RLimit::Limited { hard, .. } = value
+                && i64::try_from(*hard).is_err()
+            {
+                let message = format!("the hard limit {hard} of {} is too large", limit.as_str());
+                let help = "make it unlimited";
+                self.error(Code::RLimit, &rlimits.key(limit.as_str()).key("hard"), message, help);
+            }
             if let RLimit::Limited { soft, hard } = value
                 && soft > hard
             {
@@ -114,6 +121,14 @@ impl Checker<'_> {
                     "the volume driver has no name",
                     help,
                 );
+            }
+            let bad = |text: &str| text.contains([';', '=']) || text.trim() != text;
+            for (key, value) in &volume.options {
+                if key.is_empty() || bad(key) || bad(value) {
+                    let message = format!("the driver option `{key}={value}` cannot be written in a file");
+                    let help = "leave out `;`, `=` and blanks around it";
+                    self.error(Code::ExternalVolume, &at.key("driver-options"), message, help);
+                }
             }
             if volume.options.iter().any(|(key, _)| key == "name") {
                 self.error(

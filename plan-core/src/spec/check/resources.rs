@@ -63,8 +63,14 @@ impl Checker<'_> {
                 }
                 PortChoice::Dynamic(ranges) => {
                     let range_list = at.key("ranges");
-                    for (index, range) in
-                        ranges.iter().enumerate().filter(|(_, range)| range.begin > range.end)
+                    for (index, _) in ranges.iter().enumerate().filter(|(_, range)| range.end == 0) {
+                        let help = "give the last port; 65535 is the last that there is";
+                        self.error(Code::PortRange, &range_list.index(index), "the range ends at 0", help);
+                    }
+                    for (index, range) in ranges
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, range)| range.begin > range.end && range.end > 0)
                     {
                         let message =
                             format!("the range begins at {}, after its end, {}", range.begin, range.end);

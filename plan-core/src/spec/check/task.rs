@@ -88,7 +88,34 @@ impl Checker<'_> {
                 help,
             );
         }
+        self.labels(path, task.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let env = path.key("env");
+        for name in task.env.keys().filter(|name| name.is_empty() || name.contains(['=', '\0'])) {
+            let message = format!("`{name}` is not the name of an environment variable");
+            self.error(Code::Name, &env.key(name), message, "leave out `=`");
+        }
         self.configs(path, task);
+    }
+
+    /// What a file writes as one text must fall into the same pairs again.
+    pub(super) fn labels<'a>(&mut self, path: &Path<'_>, labels: impl Iterator<Item = (&'a str, &'a str)>) {
+        let at = path.key("labels");
+        let mut seen = std::collections::BTreeSet::new();
+        for (key, value) in labels {
+            let whole = key.trim() == key && value.trim() == value;
+            if key.is_empty() || key.contains([':', ',']) || value.contains(',') || !whole {
+                let message = format!("the label `{key}:{value}` cannot be written in a file");
+                let help = "leave out commas, colons in its key, and blanks around it";
+                self.error(Code::Labels, &at, message, help);
+            } else if !seen.insert(key) {
+                self.error(
+                    Code::Labels,
+                    &at,
+                    format!("the label `{key}` is given twice"),
+                    "leave one of them out",
+                );
+            }
+        }
     }
 
     fn configs(&mut self, path: &Path<'_>, task: &TaskSpec) {

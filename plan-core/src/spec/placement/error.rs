@@ -20,6 +20,16 @@ pub enum PlacementError {
         /// Where it stopped.
         range: Range<usize>,
     },
+    /// The text starts with `{` but is no rule as it is stored.
+    #[error(
+        "the constraint starts with `{{` but is no rule: {reason}; write `{{\"apart\": \"<pod>\"}}` or `hostname:UNIQUE`"
+    )]
+    Rule {
+        /// What the JSON reader says.
+        reason: String,
+        /// The text.
+        range: Range<usize>,
+    },
     /// The JSON is not a list of texts, or of lists of texts.
     #[error(
         "{found} has no place in a constraint: write `[\"field\", \"OPERATOR\", \"value\"]`, or a list of these"
@@ -118,6 +128,7 @@ impl PlacementError {
     pub fn range(&self) -> Range<usize> {
         match self {
             Self::Json { range, .. }
+            | Self::Rule { range, .. }
             | Self::Shape { range, .. }
             | Self::Entries { range, .. }
             | Self::EmptyField { range, .. }

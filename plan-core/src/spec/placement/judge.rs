@@ -33,6 +33,23 @@ pub struct Why {
 }
 
 impl PlacementRule {
+    /// Whether it speaks of a field, be it counted or compared.
+    pub fn mentions(&self, field: &Field) -> bool {
+        let mut found = false;
+        self.visit(&mut |rule| {
+            found |= match rule {
+                Self::Is(other, _)
+                | Self::IsNot(other, _)
+                | Self::Like(other, _)
+                | Self::Unlike(other, _)
+                | Self::MaxPer(other, _)
+                | Self::GroupBy(other, _) => other == field,
+                Self::Near(_) | Self::Apart(_) | Self::All(_) | Self::Any(_) | Self::Not(_) => false,
+            };
+        });
+        found
+    }
+
     /// The fields whose counts it needs in [`Census::values`].
     pub fn fields(&self) -> BTreeSet<Field> {
         let mut fields = BTreeSet::new();

@@ -42,6 +42,17 @@ fn write_rows(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
     f.write_str(&serde_json::to_string(rows).map_err(|_| fmt::Error)?)
 }
 
+impl PlacementRule {
+    /// As the text of a file's `placement`: a constraint string, or the rule as it is stored.
+    pub fn to_file(&self) -> String {
+        let text = self.to_string();
+        match Self::parse(&text) {
+            Ok(Some(rule)) if rule == *self => text,
+            _ => serde_json::to_string(self).unwrap_or_default(),
+        }
+    }
+}
+
 /// As a constraint string, where there is one that says the rule: `hostname:UNIQUE,@zone:GROUP_BY:3`. What
 /// a string cannot say is written `all(…)`, `any(…)`, `not(…)`, `near(pod)` or `apart(pod)`.
 impl fmt::Display for PlacementRule {

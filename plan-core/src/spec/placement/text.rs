@@ -49,11 +49,18 @@ impl PlacementRule {
     /// Reads a constraint string; rows are ANDed, and a single row is itself. A blank text and `[]` are no
     /// rule. JSON with its quotes escaped once too often (`[[\"hostname\",…`) is understood.
     ///
+    /// A rule that no row says is a JSON object, as it is stored: `{"apart": "web"}`, `{"any": […]}`.
+    ///
     /// # Errors
     /// The text is no constraint; the error says what to write, and where.
     pub fn parse(text: &str) -> Result<Option<Self>, PlacementError> {
         if text.trim().is_empty() {
             return Ok(None);
+        }
+        if text.trim_start().starts_with('{') {
+            return serde_json::from_str(text)
+                .map(Some)
+                .map_err(|error| PlacementError::Rule { reason: error.to_string(), range: 0..text.len() });
         }
         let rows = if text.trim_start().starts_with('[') { json_rows(text)? } else { colon_rows(text) };
         let mut rules = rows.iter().map(|row| rule(row, text)).collect::<Result<Vec<_>, _>>()?;

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use super::tree::{Key, Node, Value};
 use crate::spec::check::Origins;
-use crate::spec::diagnostic::{Code, Diagnostic, Files, Path, Severity, Span};
+use crate::spec::diagnostic::{Code, Diagnostic, Files, Path, Span};
+use crate::spec::keys::{Kind, Need, Table, Unknown};
 use crate::spec::names::NameError;
 
 /// What is gathered while a tree is read.
@@ -23,6 +24,7 @@ pub(super) struct Fields<'t, 'p> {
     pub(super) path: Path<'p>,
     /// Where to point when something is missing.
     pub(super) place: Span,
+    table: &'static Table,
     entries: &'t [(Key, Node)],
 }
 
@@ -53,7 +55,22 @@ impl<'t> Fields<'t, '_> {
 
     /// What a key holds, null or not.
     pub(super) fn raw(&self, key: &str) -> Option<Field<'t>> {
+        debug_assert!(self.table.key(key).is_some(), "`{key}` is not declared in `{}`", self.table.name);
         self.entries.iter().find(|(found, _)| found.text == key).map(|(key, node)| Field::of(key, node))
+    }
+}
+
+impl Fields<'_, '_> {
+    /// The least and the most that a number may be, as its key is declared; of a list, its entries.
+    pub(super) fn bounds(&self, key: &str) -> (i64, i64) {
+        match self.table.key(key).map(|key| &key.kind) {
+            Some(
+                Kind::Whole(least, most)
+                | Kind::List(Kind::Whole(least, most))
+                | Kind::Limit(Kind::Whole(least, most)),
+            ) => (*least, *most),
+            _ => (i64::MIN, i64::MAX),
+        }
     }
 }
 
@@ -80,26 +97,34 @@ impl<'a> Reader<'a> {
         self.report(Diagnostic::error(code, path, message).span(place).help(help));
     }
 
-    /// A mapping with known keys; an unknown one is told with this severity. Null is a mapping without keys.
+    /// A mapping with known keys; one that is not among them is told. Null is a mapping without keys.
     pub(super) fn fields<'t, 'p>(
         &mut self,
         path: Path<'p>,
         field: Field<'t>,
-        keys: &[&str],
-        unknown: Severity,
+        table: &'static Table,
     ) -> Option<Fields<'t, 'p>> {
         let entries = self.entries(&path, field)?;
-        for (key, _) in entries.iter().filter(|(key, _)| !keys.contains(&key.text.as_str())) {
+        for (key, _) in entries.iter().filter(|(key, _)| table.key(&key.text).is_none()) {
             let at = path.key(&key.text);
-            let ignored = if unknown == Severity::Warning { ", it has no effect" } else { "" };
-            let message = format!("unknown key `{}`{ignored}", key.text);
-            let problem =
-                Diagnostic { severity: unknown, ..Diagnostic::error(Code::UnknownKey, at, message) };
-            let mut problem = problem.span(key.span).nearest(&key.text, keys.iter().copied());
-            problem.help.get_or_insert_with(|| format!("known here are: {}", keys.join(", ")));
+            let problem = match table.unknown {
+                Unknown::Refused => {
+                    Diagnostic::error(Code::UnknownKey, at, format!("unknown key `{}`", key.text))
+                }
+                Unknown::Ignored => {
+                    let message = format!("unknown key `{}`, it has no effect", key.text);
+                    Diagnostic::warning(Code::UnknownKey, at, message)
+                }
+            };
+            let known = table.keys().map(|key| key.name);
+            let mut problem = problem.span(key.span).nearest(&key.text, known.clone());
+            problem.help.get_or_insert_with(|| {
+                let known: Vec<&str> = known.collect();
+                format!("known here are: {}", known.join(", "))
+            });
             self.report(problem);
         }
-        Some(Fields { path, place: field.place, entries })
+        Some(Fields { path, place: field.place, table, entries })
     }
 
     /// A mapping whose keys are names, in declared order; of a key given twice the first counts.
@@ -167,6 +192,11 @@ impl<'a> Reader<'a> {
         key: &str,
         help: &str,
     ) -> Option<Field<'t>> {
+        debug_assert!(
+            fields.table.key(key).is_some_and(|declared| declared.need == Need::Required),
+            "`{key}` is not declared as required in `{}`",
+            fields.table.name
+        );
         let found = fields.get(key);
         if found.is_none() {
             let place = fields.raw(key).map_or(fields.place, |field| field.place);

@@ -18,8 +18,9 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use super::diagnostic::Files;
-use super::diagnostic::{Diagnostic, Lines, Span};
-use super::service::ServiceSpec;
+use super::diagnostic::{Code, Diagnostic, Lines, Path, Severity, Span};
+use super::environment::{Ambiguous, Routing};
+use super::service::{Parts, ServiceSpec};
 use super::template::{Missing, Rendered, render};
 use fields::Reader;
 
@@ -32,10 +33,44 @@ pub struct Source<'a> {
     pub text: &'a str,
 }
 
+impl<'a> Source<'a> {
+    /// A text from bytes, as a file holds them.
+    ///
+    /// # Errors
+    /// They are not UTF-8, or more than a specification can have; the span counts in the bytes.
+    pub fn from_bytes(file: &'a str, bytes: &'a [u8]) -> Result<Self, Box<Diagnostic>> {
+        if bytes.len() > MAX_TEXT {
+            return Err(Box::new(too_large(bytes.len())));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let at = error.valid_up_to();
+            let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let message = format!("line {line} is not UTF-8: it has the byte 0x{:02x}", bytes[at]);
+            let span = Span { start: at, end: at + error.error_len().unwrap_or(bytes.len() - at) };
+            Box::new(Diagnostic::error(Code::Yaml, "", message).span(span).help("save the file as UTF-8"))
+        })?;
+        Ok(Self { file, text })
+    }
+}
+
+/// What is larger is no specification: 10,000 pods with all that they can have are half of it.
+const MAX_TEXT: usize = 10 << 20;
+
+fn too_large(len: usize) -> Diagnostic {
+    let message = format!(
+        "the file has {len} bytes, more than the {} MB that a specification can have",
+        MAX_TEXT >> 20
+    );
+    Diagnostic::error(Code::Limits, "", message)
+        .span(Span { start: 0, end: 0 })
+        .help("look whether it is the right file")
+}
+
 /// What a specification is read with.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadOptions<'a> {
-    /// The values of the template's variables.
+    /// The scheduler's environment: the values of the template's variables, and of those that are called
+    /// `TASKCFG_…`, what is laid over the `env:` of tasks ([`Routing`](super::Routing)).
     pub env: &'a BTreeMap<String, String>,
     /// Whether a variable without a value is an error, and not empty.
     pub strict_variables: bool,
@@ -54,6 +89,21 @@ pub struct Reading {
     pub rendered: String,
 }
 
+impl Reading {
+    /// The same with every warning an error, which leaves no service if there was one: what `--strict` asks
+    /// for. The help of each says so.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        for one in self.diagnostics.iter_mut().filter(|one| one.severity == Severity::Warning) {
+            one.severity = Severity::Error;
+            let help = one.help.take().map_or(String::new(), |help| format!("{help}; "));
+            one.help = Some(format!("{help}it is a warning that `--strict` makes an error"));
+        }
+        self.spec = self.spec.filter(|_| self.diagnostics.is_empty());
+        self
+    }
+}
+
 /// Reads a service.
 ///
 /// ```
@@ -69,13 +119,17 @@ pub struct Reading {
 /// assert_eq!(reading.diagnostics[0].nearest.as_deref(), Some("RUNNING"));
 /// ```
 pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
+    if source.text.len() > MAX_TEXT {
+        let diagnostics = vec![too_large(source.text.len())];
+        return Reading { spec: None, diagnostics, rendered: String::new() };
+    }
     let missing = if options.strict_variables { Missing::Refuse } else { Missing::Empty };
     let mut rendered = render(source.text, options.env, missing);
     let mut diagnostics = std::mem::take(&mut rendered.diagnostics);
-    let rendered_whole = diagnostics.iter().all(|one| one.code == super::Code::MissingVariable);
+    let rendered_whole = diagnostics.iter().all(|one| one.code == Code::MissingVariable);
     let mut spec = None;
     if rendered_whole {
-        let (found, mut problems) = read_rendered(&rendered, options.files);
+        let (found, mut problems) = read_rendered(&rendered, options);
         spec = found.filter(|_| diagnostics.is_empty());
         // What an absent value leaves behind is not a second mistake.
         if options.strict_variables && !rendered.missing.is_empty() {
@@ -91,18 +145,20 @@ pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
     Reading { spec, diagnostics, rendered: rendered.text }
 }
 
-fn read_rendered(rendered: &Rendered, files: Files<'_>) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
+fn read_rendered(rendered: &Rendered, options: &ReadOptions<'_>) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
     let (spec, mut found) = match tree::parse(&rendered.text) {
         Ok(tree) => {
-            let mut reader = Reader::new(&rendered.text, files);
+            let mut reader = Reader::new(&rendered.text, options.files);
             let parts = reader.service(&tree);
             let Reader { mut found, origins, .. } = reader;
             let good = !found.iter().any(Diagnostic::is_error);
             let mut spec = None;
-            if let Some(parts) = parts {
+            if let Some(mut parts) = parts {
+                found.extend(route(&mut parts, options.env, &tree));
                 let (checked, mut more) = parts.checked(origins);
+                let mut places = tree::Places::new(&tree);
                 for problem in &mut more {
-                    problem.span = Some(tree.place(&problem.path));
+                    problem.span = Some(places.place(&problem.path));
                 }
                 found.append(&mut more);
                 spec = checked.filter(|_| good);
@@ -119,6 +175,41 @@ fn read_rendered(rendered: &Rendered, files: Files<'_>) -> (Option<ServiceSpec>,
         }
     }
     (spec, found)
+}
+
+/// Lays the values that the environment routes to tasks over their `env:` (C§1.12).
+fn route(parts: &mut Parts, env: &BTreeMap<String, String>, tree: &tree::Node) -> Vec<Diagnostic> {
+    let names: Vec<_> = parts.pods.keys().cloned().collect();
+    let routing = Routing::new(env, &names);
+    if routing.is_empty() {
+        return Vec::new();
+    }
+    for (name, pod) in &mut parts.pods {
+        let values = routing.values(name);
+        for task in pod.tasks.values_mut() {
+            let values = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            task.env.extend(values);
+        }
+    }
+    let pods = Path::Root.key("pods");
+    let mut places = tree::Places::new(tree);
+    let mut problem = |one: &Ambiguous<'_>| {
+        let path = pods.key(one.pods[0].as_str()).to_string();
+        let message = format!(
+            "`{}` reaches the pod `{}` as `{}`, and not {}",
+            one.variable,
+            one.pods[0],
+            one.key,
+            match one.instead_of.as_str() {
+                "ALL" => "all pods".to_owned(),
+                other => format!("a pod whose prefix is `TASKCFG_{other}_`"),
+            }
+        );
+        let span = places.place(&path);
+        let help = "the longest pod name wins; rename the pod if the other one is meant";
+        Diagnostic::warning(Code::Routed, path, message).span(span).help(help)
+    };
+    routing.ambiguous().iter().map(&mut problem).collect()
 }
 
 /// A place without the blanks after it, that the parser counts in.

@@ -3,24 +3,10 @@
 use indexmap::IndexMap;
 
 use super::fields::{Field, Fields, Reader};
-use crate::spec::diagnostic::{Path, Severity};
+use crate::spec::diagnostic::Path;
+use crate::spec::keys;
 use crate::spec::names::{PhaseName, PlanName, PodName};
 use crate::spec::plan::{PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, Steps};
-
-const PLAN_STRATEGIES: [(&str, PlanStrategy); 3] = [
-    ("serial", PlanStrategy::Serial),
-    ("parallel", PlanStrategy::Parallel),
-    ("dependency", PlanStrategy::Dependency),
-];
-
-const PHASE_STRATEGIES: [(&str, PhaseStrategy); 6] = [
-    ("serial", PhaseStrategy::Serial),
-    ("parallel", PhaseStrategy::Parallel),
-    ("serial-canary", PhaseStrategy::SerialCanary),
-    ("canary", PhaseStrategy::SerialCanary),
-    ("parallel-canary", PhaseStrategy::ParallelCanary),
-    ("dependency", PhaseStrategy::Dependency),
-];
 
 impl Reader<'_> {
     pub(super) fn plans(&mut self, path: &Path<'_>, field: Field<'_>) -> IndexMap<PlanName, PlanSpec> {
@@ -37,10 +23,10 @@ impl Reader<'_> {
 
     fn plan(&mut self, path: &Path<'_>, field: Field<'_>) -> PlanSpec {
         let mut plan = PlanSpec { strategy: PlanStrategy::Serial, phases: IndexMap::new() };
-        let Some(fields) = self.fields(*path, field, &["strategy", "phases"], Severity::Error) else {
+        let Some(fields) = self.fields(*path, field, &keys::PLAN) else {
             return plan;
         };
-        plan.strategy = self.strategy(&fields, "plan strategy", &PLAN_STRATEGIES);
+        plan.strategy = self.strategy(&fields, "plan strategy", &keys::PLAN_STRATEGIES);
         let help = "declare a phase: `phases: {<name>: {pod: <pod>}}`";
         let Some(field) = self.required(&fields, "phases", help) else { return plan };
         let phases = fields.path.key("phases");
@@ -54,12 +40,18 @@ impl Reader<'_> {
     }
 
     fn phase(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<PhaseSpec> {
-        let keys = ["strategy", "pod", "steps", "depends-on"];
-        let fields = self.fields(*path, field, &keys, Severity::Error)?;
-        let strategy = self.strategy(&fields, "phase strategy", &PHASE_STRATEGIES);
+        let fields = self.fields(*path, field, &keys::PHASE)?;
+        let strategy = self.strategy(&fields, "phase strategy", &keys::PHASE_STRATEGIES);
         let pod = self.required_name::<PodName>(&fields, "pod", "name the pod that the phase is over");
         let steps = fields.get("steps").map(|field| self.steps(&path.key("steps"), field));
         let depends_on = fields.get("depends-on").map(|field| self.names(&path.key("depends-on"), field));
+        // No steps at all are of either kind.
+        let steps = match steps {
+            Some(Steps::Lists(lists)) if lists.is_empty() && strategy == PhaseStrategy::Dependency => {
+                Some(Steps::Named(Vec::new()))
+            }
+            other => other,
+        };
         Some(PhaseSpec {
             strategy,
             // The error breaks what stands at `pod`, so that nothing is said of the stand-in.

@@ -4,49 +4,20 @@
 use indexmap::IndexMap;
 
 use super::fields::{Field, Fields, Flag, Reader};
-use crate::spec::diagnostic::{Code, Diagnostic, Path, Severity};
+use crate::spec::diagnostic::{Code, Diagnostic, Path};
+use crate::spec::keys;
 use crate::spec::names::{PodName, ResourceSetName, TaskName};
 use crate::spec::placement::PlacementRule;
 use crate::spec::pod::{
     ExternalVolume, HostVolume, IpcMode, Network, PodSpec, PortMapping, RLimit, RLimitName, Seccomp, Secret,
-    VolumeMode,
 };
-
-const KEYS: [&str; 18] = [
-    "count",
-    "tasks",
-    "resource-sets",
-    "placement",
-    "image",
-    "networks",
-    "rlimits",
-    "uris",
-    "volume",
-    "volumes",
-    "host-volumes",
-    "external-volumes",
-    "secrets",
-    "pre-reserved-role",
-    "share-pid-namespace",
-    "allow-decommission",
-    "seccomp-unconfined",
-    "seccomp-profile-name",
-];
-const MORE_KEYS: [&str; 2] = ["ipc-mode", "shm-size"];
-
-const MODES: [(&str, VolumeMode); 2] = [("RW", VolumeMode::Rw), ("RO", VolumeMode::Ro)];
-const IPC_MODES: [(&str, IpcMode); 2] =
-    [("PRIVATE", IpcMode::Private), ("SHARE_PARENT", IpcMode::ShareParent)];
 
 impl Reader<'_> {
     pub(super) fn pod(&mut self, path: &Path<'_>, name: &PodName, field: Field<'_>) -> PodSpec {
         let mut pod = PodSpec::new(0);
-        let keys = [&KEYS[..], &MORE_KEYS].concat();
-        let Some(fields) = self.fields(*path, field, &keys, Severity::Warning) else { return pod };
-        if let Some(field) =
-            self.required(&fields, "count", "say how many instances the pod has, as `count: 1`")
-        {
-            let count = self.whole(&path.key("count"), field, 0, u32::MAX.into());
+        let Some(fields) = self.fields(*path, field, &keys::POD) else { return pod };
+        if self.required(&fields, "count", "say how many instances the pod has, as `count: 1`").is_some() {
+            let count = self.number(&fields, "count");
             pod.count = count.and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
         }
         pod.image = self.text(&fields, "image");
@@ -134,8 +105,7 @@ impl Reader<'_> {
     }
 
     fn network(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<Network> {
-        let fields =
-            self.fields(*path, field, &["host-ports", "container-ports", "labels"], Severity::Error)?;
+        let fields = self.fields(*path, field, &keys::NETWORK)?;
         let host = self.port_list(&fields, "host-ports");
         let container = self.port_list(&fields, "container-ports");
         if host.len() != container.len() {
@@ -154,7 +124,7 @@ impl Reader<'_> {
         let path = fields.path.key(key);
         let nodes = self.list(&path, field).unwrap_or_default();
         let ports = nodes.iter().enumerate().map(|(index, node)| {
-            let number = self.whole(&path.index(index), Field::entry(node), 0, u16::MAX.into());
+            let number = self.whole(&path.index(index), Field::entry(node), fields.bounds(key));
             // A port in place of what is wrong keeps the two lists of one length.
             number.and_then(|number| u16::try_from(number).ok()).unwrap_or(1)
         });
@@ -188,7 +158,7 @@ impl Reader<'_> {
     }
 
     fn rlimit(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<RLimit> {
-        let fields = self.fields(*path, field, &["soft", "hard"], Severity::Error)?;
+        let fields = self.fields(*path, field, &keys::RLIMIT)?;
         let given = (fields.get("soft").is_some(), fields.get("hard").is_some());
         if given == (false, false) {
             return Some(RLimit::Unlimited);
@@ -198,8 +168,8 @@ impl Reader<'_> {
             self.error(Code::RLimit, path, field.place, message, "give both, or leave out both for no limit");
             return None;
         }
-        let soft = self.number(&fields, "soft", -1, i64::MAX)?;
-        let hard = self.number(&fields, "hard", -1, i64::MAX)?;
+        let soft = self.number(&fields, "soft")?;
+        let hard = self.number(&fields, "hard")?;
         match (u64::try_from(soft), u64::try_from(hard)) {
             (Ok(soft), Ok(hard)) => Some(RLimit::Limited { soft, hard }),
             (Err(_), Err(_)) => Some(RLimit::Unlimited),
@@ -223,12 +193,13 @@ impl Reader<'_> {
     }
 
     fn host_volume(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<HostVolume> {
-        let fields = self.fields(*path, field, &["host-path", "container-path", "mode"], Severity::Error)?;
+        let fields = self.fields(*path, field, &keys::HOST_VOLUME)?;
         let host_path = self.required_text(&fields, "host-path", "give an absolute path of the node");
         let container_path =
             self.required_text(&fields, "container-path", "say where the tasks see the volume");
         let mode = fields.get("mode");
-        let mode = mode.and_then(|field| self.choice(&path.key("mode"), field, "host volume mode", &MODES));
+        let mode =
+            mode.and_then(|field| self.choice(&path.key("mode"), field, "host volume mode", &keys::MODES));
         Some(HostVolume {
             host_path: host_path?,
             container_path: container_path?,
@@ -237,11 +208,9 @@ impl Reader<'_> {
     }
 
     fn external_volume(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<ExternalVolume> {
-        const KEYS: [&str; 6] =
-            ["type", "container-path", "driver-name", "driver-options", "volume-name", "volume-mode"];
-        let fields = self.fields(*path, field, &KEYS, Severity::Error)?;
+        let fields = self.fields(*path, field, &keys::EXTERNAL_VOLUME)?;
         if let Some(field) = self.required(&fields, "type", "write `type: DOCKER`") {
-            self.choice(&path.key("type"), field, "external volume type", &[("DOCKER", ())]);
+            self.choice(&path.key("type"), field, "external volume type", &keys::EXTERNAL_TYPES);
         }
         let container_path =
             self.required_text(&fields, "container-path", "say where the tasks see the volume");
@@ -249,13 +218,14 @@ impl Reader<'_> {
         let options = self.driver_options(&fields);
         let volume_name = self.text(&fields, "volume-name").filter(|name| !name.is_empty());
         let mode = fields.get("volume-mode");
-        let mode = mode.and_then(|field| self.choice(&path.key("volume-mode"), field, "volume mode", &MODES));
+        let mode =
+            mode.and_then(|field| self.choice(&path.key("volume-mode"), field, "volume mode", &keys::MODES));
         let mode = mode.unwrap_or_default();
         Some(ExternalVolume { container_path: container_path?, driver: driver?, options, volume_name, mode })
     }
 
     fn secret(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<Secret> {
-        let fields = self.fields(*path, field, &["secret", "env-key", "file"], Severity::Error)?;
+        let fields = self.fields(*path, field, &keys::SECRET)?;
         let secret = self.required_text(
             &fields,
             "secret",
@@ -283,6 +253,6 @@ impl Reader<'_> {
 
     pub(super) fn ipc_mode(&mut self, fields: &Fields<'_, '_>) -> Option<IpcMode> {
         let field = fields.get("ipc-mode")?;
-        self.choice(&fields.path.key("ipc-mode"), field, "ipc-mode", &IPC_MODES)
+        self.choice(&fields.path.key("ipc-mode"), field, "ipc-mode", &keys::IPC_MODES)
     }
 }

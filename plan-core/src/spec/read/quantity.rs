@@ -8,7 +8,12 @@ use crate::spec::units::{Megabytes, PortNumber, QuantityError, Seconds, Thousand
 
 impl Reader<'_> {
     /// A whole number within bounds. `1.0` counts as one, as it always did.
-    pub(super) fn whole(&mut self, path: &Path<'_>, field: Field<'_>, least: i64, most: i64) -> Option<i64> {
+    pub(super) fn whole(
+        &mut self,
+        path: &Path<'_>,
+        field: Field<'_>,
+        (least, most): (i64, i64),
+    ) -> Option<i64> {
         let text = self.scalar(path, field)?;
         let trimmed = text.trim();
         let (number, zeros) = trimmed.split_once('.').unwrap_or((trimmed, ""));
@@ -40,21 +45,15 @@ impl Reader<'_> {
         None
     }
 
-    /// A whole number of an optional key.
-    pub(super) fn number(
-        &mut self,
-        fields: &Fields<'_, '_>,
-        key: &str,
-        least: i64,
-        most: i64,
-    ) -> Option<i64> {
+    /// A whole number of an optional key, within the bounds that are declared for it.
+    pub(super) fn number(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<i64> {
         let field = fields.get(key)?;
-        self.whole(&fields.path.key(key), field, least, most)
+        self.whole(&fields.path.key(key), field, fields.bounds(key))
     }
 
     /// Seconds of an optional key.
     pub(super) fn seconds(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<Seconds> {
-        let number = self.number(fields, key, 0, u32::MAX.into())?;
+        let number = self.number(fields, key)?;
         u32::try_from(number).ok().map(Seconds)
     }
 
@@ -66,8 +65,8 @@ impl Reader<'_> {
 
     /// Megabytes of an optional key; one in place of what is wrong.
     pub(super) fn megabytes(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<Megabytes> {
-        let field = fields.get(key)?;
-        let number = self.whole(&fields.path.key(key), field, 1, i64::MAX).unwrap_or(1);
+        fields.get(key)?;
+        let number = self.number(fields, key).unwrap_or(1);
         u64::try_from(number).ok().and_then(Megabytes::new)
     }
 
@@ -99,16 +98,16 @@ impl Reader<'_> {
         }
     }
 
-    /// A port number, 1 to 65535.
-    pub(super) fn port_number(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<PortNumber> {
-        let number = self.whole(path, field, 1, u16::MAX.into())?;
+    /// A port number of an optional key, 1 to 65535.
+    pub(super) fn port_number(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<PortNumber> {
+        let number = self.number(fields, key)?;
         u16::try_from(number).ok().and_then(NonZeroU16::new)
     }
 
     /// A number that is at least one.
     pub(super) fn required_count(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<NonZeroU32> {
-        let field = self.required(fields, key, "give a number of 1 or more")?;
-        let number = self.whole(&fields.path.key(key), field, 1, u32::MAX.into())?;
+        self.required(fields, key, "give a number of 1 or more")?;
+        let number = self.number(fields, key)?;
         u32::try_from(number).ok().and_then(NonZeroU32::new)
     }
 }

@@ -1,7 +1,8 @@
 //! Resource sets, inline or named (C§1.5).
 
 use super::fields::{Field, Fields, Flag, Reader};
-use crate::spec::diagnostic::{Code, Diagnostic, Path, Severity};
+use crate::spec::diagnostic::{Code, Diagnostic, Path};
+use crate::spec::keys::{self, DiskType};
 use crate::spec::names::PortName;
 use crate::spec::resources::{
     Limit, Port, PortChoice, PortRange, Ports, ResourceLimits, ResourceSet, Vip, Volume, VolumeKind,
@@ -9,24 +10,10 @@ use crate::spec::resources::{
 };
 use crate::spec::units::{Megabytes, Thousandths};
 
-/// What of a task makes its resource set.
-pub(super) const RESOURCE_KEYS: [&str; 7] =
-    ["cpus", "gpus", "memory", "ports", "volume", "volumes", "resource-limits"];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum DiskType {
-    Root,
-    Mount,
-}
-
-/// `PATH` was always taken for MOUNT.
-const DISK_TYPES: [(&str, DiskType); 3] =
-    [("ROOT", DiskType::Root), ("MOUNT", DiskType::Mount), ("PATH", DiskType::Mount)];
-
 impl Reader<'_> {
     /// A named resource set.
     pub(super) fn resource_set(&mut self, path: &Path<'_>, field: Field<'_>) -> ResourceSet {
-        match self.fields(*path, field, &RESOURCE_KEYS, Severity::Error) {
+        match self.fields(*path, field, &keys::RESOURCE_SET) {
             Some(fields) => self.resources(&fields),
             None => ResourceSet::default(),
         }
@@ -60,12 +47,13 @@ impl Reader<'_> {
     fn limits(&mut self, fields: &Fields<'_, '_>) -> Option<ResourceLimits> {
         let field = fields.get("resource-limits")?;
         let path = fields.path.key("resource-limits");
-        let fields = self.fields(path, field, &["cpus", "memory"], Severity::Error)?;
+        let fields = self.fields(path, field, &keys::LIMITS)?;
+        let bounds = fields.bounds("memory");
         let cpus = self.limit::<Thousandths>(&fields, "cpus", |reader, path, field, text| {
             reader.share_of(path, field, "cpus", text)
         });
         let memory = self.limit::<Megabytes>(&fields, "memory", |reader, path, field, _| {
-            let number = reader.whole(path, field, 1, i64::MAX)?;
+            let number = reader.whole(path, field, bounds)?;
             u64::try_from(number).ok().and_then(Megabytes::new)
         });
         Some(ResourceLimits { cpus, memory })
@@ -111,10 +99,9 @@ impl Reader<'_> {
     }
 
     fn port(&mut self, path: &Path<'_>, name: &PortName, field: Field<'_>) -> Option<Port> {
-        let fields =
-            self.fields(*path, field, &["port", "env-key", "advertise", "vip", "ranges"], Severity::Error)?;
-        let number = self.required(&fields, "port", "give its number, or 0 for any free one");
-        let number = number.and_then(|field| self.whole(&path.key("port"), field, 0, u16::MAX.into()));
+        let fields = self.fields(*path, field, &keys::PORT_TABLE)?;
+        self.required(&fields, "port", "give its number, or 0 for any free one");
+        let number = self.number(&fields, "port");
         let number = u16::try_from(number.unwrap_or(0)).ok().and_then(crate::spec::PortNumber::new);
         let ranges = self.ranges(&fields);
         if number.is_some()
@@ -126,11 +113,21 @@ impl Reader<'_> {
             let warning = Diagnostic::warning(Code::PortRange, path.key("ranges"), message);
             self.report(warning.span(field.place).help(help));
         }
+        let vip = self.vip(&fields, name);
+        if number.is_none()
+            && !ranges.is_empty()
+            && vip.is_some()
+            && let Some(field) = fields.get("ranges")
+        {
+            let message = "the DC/OS SDK ignores the `ranges` of a port with a `vip`; here they count";
+            let warning = Diagnostic::warning(Code::VipRanges, path.key("ranges"), message);
+            self.report(warning.span(field.place).help("leave out `ranges` if any free port will do"));
+        }
         Some(Port {
             number: number.map_or(PortChoice::Dynamic(ranges), PortChoice::Static),
             env_key: self.text(&fields, "env-key"),
             advertise: self.flag(&fields, "advertise", Flag::False),
-            vip: self.vip(&fields, name),
+            vip,
         })
     }
 
@@ -140,11 +137,11 @@ impl Reader<'_> {
         let mut ranges = Vec::new();
         for (index, node) in self.list(&path, field).unwrap_or_default().iter().enumerate() {
             let at = path.index(index);
-            let Some(fields) = self.fields(at, Field::entry(node), &["begin", "end"], Severity::Error) else {
+            let Some(fields) = self.fields(at, Field::entry(node), &keys::RANGE) else {
                 continue;
             };
             let mut bound = |key| {
-                let number = self.number(&fields, key, 0, u16::MAX.into());
+                let number = self.number(&fields, key);
                 number.and_then(|number| u16::try_from(number).ok()).unwrap_or(0)
             };
             let (begin, end) = (bound("begin"), bound("end"));
@@ -157,9 +154,9 @@ impl Reader<'_> {
     fn vip(&mut self, fields: &Fields<'_, '_>, name: &PortName) -> Option<Vip> {
         let field = fields.get("vip")?;
         let path = fields.path.key("vip");
-        let fields = self.fields(path, field, &["port", "prefix"], Severity::Error)?;
-        let port = self.required(&fields, "port", "give the port of the virtual address, as `port: 80`")?;
-        let port = self.port_number(&path.key("port"), port)?;
+        let fields = self.fields(path, field, &keys::VIP)?;
+        self.required(&fields, "port", "give the port of the virtual address, as `port: 80`")?;
+        let port = self.port_number(&fields, "port")?;
         let prefix = self.text(&fields, "prefix").unwrap_or_else(|| name.to_string());
         Some(Vip { prefix, port })
     }
@@ -180,7 +177,7 @@ impl Reader<'_> {
     }
 
     fn volume(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<Volume> {
-        let fields = self.fields(*path, field, &["path", "type", "profiles", "size"], Severity::Error)?;
+        let fields = self.fields(*path, field, &keys::VOLUME)?;
         let volume_path =
             self.required(&fields, "path", "say where the task sees the volume, as `path: data`");
         let volume_path = volume_path.and_then(|field| {
@@ -194,7 +191,17 @@ impl Reader<'_> {
             read.ok()
         });
         let kind = self.required(&fields, "type", "write `type: ROOT` or `type: MOUNT`");
-        let kind = kind.and_then(|field| self.choice(&path.key("type"), field, "volume type", &DISK_TYPES));
+        let kind =
+            kind.and_then(|field| self.choice(&path.key("type"), field, "volume type", &keys::DISK_TYPES));
+        if kind == Some(DiskType::Path)
+            && let Some(field) = fields.get("type")
+        {
+            let message = "there are no PATH volumes: this is a MOUNT volume, as it always was";
+            let warning = Diagnostic::warning(Code::PathVolume, path.key("type"), message).span(field.place);
+            self.report(
+                warning.help("write `type: MOUNT`, or `type: ROOT` for a folder on the node's own disk"),
+            );
+        }
         let profiles = self.profiles(&fields);
         if kind == Some(DiskType::Root) && !profiles.is_empty() {
             // As in the reference, where it passes; a template may give the one without the other.
@@ -205,7 +212,7 @@ impl Reader<'_> {
         }
         let kind = match kind {
             Some(DiskType::Root) => Some(VolumeKind::Root),
-            Some(DiskType::Mount) => Some(VolumeKind::Mount(profiles)),
+            Some(DiskType::Mount | DiskType::Path) => Some(VolumeKind::Mount(profiles)),
             None => None,
         };
         self.required(&fields, "size", "give its size in MB, as `size: 5000`");

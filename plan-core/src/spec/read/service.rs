@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 
 use super::fields::{Field, Reader};
 use super::tree::{Node, Value};
-use crate::spec::diagnostic::{Code, Path, Severity};
+use crate::spec::diagnostic::{Code, Path};
+use crate::spec::keys;
 use crate::spec::names::{PodName, ServiceName};
 use crate::spec::pod::PodSpec;
 use crate::spec::service::{Parts, SchedulerSpec};
@@ -19,8 +20,7 @@ impl Reader<'_> {
             self.error(Code::Empty, &root, tree.span, "the file is empty", help);
             return None;
         }
-        const KEYS: [&str; 5] = ["name", "web-url", "scheduler", "pods", "plans"];
-        let mut fields = self.fields(root, whole, &KEYS, Severity::Error)?;
+        let mut fields = self.fields(root, whole, &keys::SERVICE)?;
         // Something that is missing is missing at the beginning, not in the whole file.
         fields.place.end = fields.place.start;
         let name = self.required_name::<ServiceName>(
@@ -41,7 +41,7 @@ impl Reader<'_> {
     }
 
     fn scheduler(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<SchedulerSpec> {
-        let fields = self.fields(*path, field, &["principal", "zookeeper", "user"], Severity::Error)?;
+        let fields = self.fields(*path, field, &keys::SCHEDULER)?;
         // An empty text is the default, as a template leaves it.
         let mut text = |key| self.text(&fields, key).filter(|text| !text.is_empty());
         Some(SchedulerSpec { principal: text("principal"), zookeeper: text("zookeeper"), user: text("user") })

@@ -2,13 +2,12 @@
 
 use super::fields::{Field, Reader};
 use super::tree::{Node, Value};
-use crate::spec::diagnostic::{Code, Path, Severity};
+use crate::spec::diagnostic::{Code, Path};
+use crate::spec::keys;
 use crate::spec::names::{StepName, TaskName};
 use crate::spec::plan::{Instances, NamedStep, StepLists, Steps};
 
 const DEFAULT: &str = "default";
-/// What only a step with a name has.
-const NAMED_KEYS: [&str; 4] = ["name", "instance", "tasks", "depends-on"];
 
 impl Reader<'_> {
     /// Entries that cannot be read have stand-ins, so that the others keep their index.
@@ -86,7 +85,7 @@ impl Reader<'_> {
             self.error(Code::Step, path, node.span, message, "give names to all of them, or to none");
             return None;
         }
-        let fields = self.fields(*path, field, &NAMED_KEYS, Severity::Error)?;
+        let fields = self.fields(*path, field, &keys::STEP)?;
         let name = self.required_name::<StepName>(&fields, "name", "name the step");
         let at_instance = path.key("instance");
         let index = self.required(&fields, "instance", "write an instance's index, or `default` for all");
@@ -118,8 +117,7 @@ impl Reader<'_> {
 fn is_named(node: &Node) -> bool {
     let Value::Map(entries) = &node.value else { return false };
     entries.iter().any(|(key, value)| {
-        NAMED_KEYS.contains(&key.text.as_str())
-            && (entries.len() > 1 || !matches!(value.value, Value::List(_)))
+        keys::STEP.key(&key.text).is_some() && (entries.len() > 1 || !matches!(value.value, Value::List(_)))
     })
 }
 

@@ -3,35 +3,15 @@
 use indexmap::IndexMap;
 
 use super::fields::{Field, Fields, Flag, Reader};
-use super::resources::RESOURCE_KEYS;
 use crate::spec::check::INLINE_SUFFIX;
-use crate::spec::diagnostic::{Code, Diagnostic, Files, Path, Severity};
+use crate::spec::diagnostic::{Code, Diagnostic, Files, Path};
+use crate::spec::keys;
 use crate::spec::names::{PodName, ResourceSetName, TaskName};
 use crate::spec::pod::PodSpec;
 use crate::spec::task::{
-    ConfigFile, Discovery, EncryptionKind, Goal, HealthCheck, ReadinessCheck, TaskSpec, TransportEncryption,
-    Visibility,
+    ConfigFile, Discovery, Goal, HealthCheck, ReadinessCheck, TaskSpec, TransportEncryption,
 };
 use crate::spec::units::Seconds;
-
-const KEYS: [&str; 14] = [
-    "goal",
-    "cmd",
-    "essential",
-    "env",
-    "configs",
-    "resource-set",
-    "health-check",
-    "readiness-check",
-    "discovery",
-    "labels",
-    "kill-grace-period",
-    "transport-encryption",
-    "ipc-mode",
-    "shm-size",
-];
-
-const GOALS: [(&str, Goal); 3] = [("RUNNING", Goal::Running), ("FINISH", Goal::Finish), ("ONCE", Goal::Once)];
 
 impl Reader<'_> {
     /// Adds a task, with the resource set that it may carry, to its pod.
@@ -43,8 +23,7 @@ impl Reader<'_> {
         field: Field<'_>,
         pod: &mut PodSpec,
     ) {
-        let keys = [&KEYS[..], &RESOURCE_KEYS].concat();
-        let fields = self.fields(*path, field, &keys, Severity::Error);
+        let fields = self.fields(*path, field, &keys::TASK);
         let inline = format!("{name}{INLINE_SUFFIX}");
         let Ok(inline) = ResourceSetName::new(&inline) else {
             let message = format!("the task's name is too long: its resource set would be called `{inline}`");
@@ -77,7 +56,7 @@ impl Reader<'_> {
 
     fn goal(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<Goal> {
         let text = self.scalar(path, field)?;
-        let found = GOALS.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
+        let found = keys::GOALS.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
         if found.is_none() {
             let message = format!("unsupported goal `{text}`, expected one of: RUNNING, FINISH, ONCE");
             let problem = Diagnostic::error(Code::Goal, path, message).span(field.place);
@@ -88,7 +67,7 @@ impl Reader<'_> {
                 problem.nearest = Some("FINISH".to_owned());
                 problem
             } else {
-                let mut problem = problem.nearest(text, GOALS.map(|(word, _)| word));
+                let mut problem = problem.nearest(text, keys::GOALS.map(|(word, _)| word));
                 problem.help.get_or_insert_with(|| "write RUNNING, FINISH or ONCE".to_owned());
                 problem
             };
@@ -106,7 +85,7 @@ impl Reader<'_> {
         pod: &mut PodSpec,
     ) -> ResourceSetName {
         if let Some(field) = fields.get("resource-set") {
-            let given = RESOURCE_KEYS.iter().filter_map(|key| Some((*key, fields.get(key)?)));
+            let given = keys::RESOURCES.iter().filter_map(|key| Some((key.name, fields.get(key.name)?)));
             for (key, ignored) in given {
                 let message = format!("`{key}` has no effect beside `resource-set`");
                 let at = fields.path.key(key);
@@ -154,7 +133,7 @@ impl Reader<'_> {
         let mut configs = IndexMap::new();
         for (key, field) in self.named(&path, field) {
             let at = path.key(&key.text);
-            let Some(fields) = self.fields(at, field, &["template", "dest"], Severity::Error) else {
+            let Some(fields) = self.fields(at, field, &keys::CONFIG) else {
                 continue;
             };
             let template = self.required_text(&fields, "template", "name the file that holds the template");
@@ -187,10 +166,8 @@ impl Reader<'_> {
     }
 
     fn health_check(&mut self, fields: &Fields<'_, '_>) -> Option<HealthCheck> {
-        const KEYS: [&str; 6] =
-            ["cmd", "interval", "grace-period", "max-consecutive-failures", "delay", "timeout"];
         let field = fields.get("health-check")?;
-        let fields = self.fields(fields.path.key("health-check"), field, &KEYS, Severity::Error)?;
+        let fields = self.fields(fields.path.key("health-check"), field, &keys::HEALTH_CHECK)?;
         let cmd =
             self.required_text(&fields, "cmd", "give a command that exits with 0 when the task is healthy");
         let interval = self.required_seconds(&fields, "interval");
@@ -211,7 +188,7 @@ impl Reader<'_> {
     fn readiness_check(&mut self, fields: &Fields<'_, '_>) -> Option<ReadinessCheck> {
         let field = fields.get("readiness-check")?;
         let path = fields.path.key("readiness-check");
-        let fields = self.fields(path, field, &["cmd", "interval", "delay", "timeout"], Severity::Error)?;
+        let fields = self.fields(path, field, &keys::READINESS_CHECK)?;
         let cmd =
             self.required_text(&fields, "cmd", "give a command that exits with 0 when the task is ready");
         let interval = self.required_seconds(&fields, "interval");
@@ -221,38 +198,32 @@ impl Reader<'_> {
     }
 
     fn discovery(&mut self, fields: &Fields<'_, '_>) -> Option<Discovery> {
-        const VISIBILITIES: [(&str, Visibility); 3] = [
-            ("FRAMEWORK", Visibility::Framework),
-            ("CLUSTER", Visibility::Cluster),
-            ("EXTERNAL", Visibility::External),
-        ];
         let field = fields.get("discovery")?;
         let path = fields.path.key("discovery");
-        let fields = self.fields(path, field, &["prefix", "visibility"], Severity::Error)?;
+        let fields = self.fields(path, field, &keys::DISCOVERY)?;
         let prefix =
             self.required_text(&fields, "prefix", "give the first part of the DNS name `<prefix>-<index>`");
         let visibility = fields.get("visibility");
         let visibility = visibility
-            .and_then(|field| self.choice(&path.key("visibility"), field, "visibility", &VISIBILITIES));
+            .and_then(|field| self.choice(&path.key("visibility"), field, "visibility", &keys::VISIBILITIES));
         Some(Discovery { prefix: prefix?, visibility: visibility.unwrap_or_default() })
     }
 
     fn transport_encryption(&mut self, fields: &Fields<'_, '_>) -> Vec<TransportEncryption> {
-        const KINDS: [(&str, EncryptionKind); 2] =
-            [("TLS", EncryptionKind::Tls), ("KEYSTORE", EncryptionKind::Keystore)];
         let Some(field) = fields.get("transport-encryption") else { return Vec::new() };
         let path = fields.path.key("transport-encryption");
         let mut all = Vec::new();
         for (index, node) in self.list(&path, field).unwrap_or_default().iter().enumerate() {
             let at = path.index(index);
-            let Some(fields) = self.fields(at, Field::entry(node), &["name", "type"], Severity::Error) else {
+            let Some(fields) = self.fields(at, Field::entry(node), &keys::ENCRYPTION) else {
                 continue;
             };
             let name =
                 self.required_text(&fields, "name", "name it; its files are called `<name>.crt` and so on");
             let kind = self.required(&fields, "type", "write `type: TLS` or `type: KEYSTORE`");
-            let kind = kind
-                .and_then(|field| self.choice(&at.key("type"), field, "transport encryption type", &KINDS));
+            let kind = kind.and_then(|field| {
+                self.choice(&at.key("type"), field, "transport encryption type", &keys::ENCRYPTION_KINDS)
+            });
             let (Some(name), Some(kind)) = (name, kind) else { continue };
             all.push(TransportEncryption { name, kind });
         }

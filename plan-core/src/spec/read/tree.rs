@@ -2,6 +2,7 @@
 //! the file says is lost or changed here (a key given twice is there twice), so that all problems of a file
 //! can be told in one run; and a hostile file costs no more than its own size.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -45,16 +46,39 @@ impl Node {
         }
     }
 
+    fn entry<'a, 'p>(&'a self, index: usize, after: &'p str) -> Option<(Option<&'a Key>, &'a Self, &'p str)> {
+        match &self.value {
+            Value::List(nodes) => nodes.get(index).map(|node| (None, node, after)),
+            // Named volumes are a list in the specification.
+            Value::Map(entries) => entries.get(index).map(|(key, node)| (Some(key), node, after)),
+            _ => None,
+        }
+    }
+}
+
+/// Finds the places of paths in a tree; a mapping is sorted once, when it is first gone through, so that many
+/// problems of a large file cost no more than they are.
+pub(super) struct Places<'a> {
+    root: &'a Node,
+    /// The entries of a mapping by key, the first of a key, by the address of the mapping.
+    sorted: BTreeMap<usize, BTreeMap<&'a str, &'a (Key, Node)>>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(root: &'a Node) -> Self {
+        Self { root, sorted: BTreeMap::new() }
+    }
+
     /// The place that a path leads to, or the deepest place on the way. A scalar is its own place; of
     /// anything larger it is its key.
-    pub(super) fn place(&self, path: &str) -> Span {
-        let (mut node, mut place, mut rest) = (self, self.span, path);
+    pub(super) fn place(&mut self, path: &str) -> Span {
+        let (mut node, mut place, mut rest) = (self.root, self.root.span, path);
         loop {
             let step = match rest.strip_prefix('[') {
                 Some(indexed) => {
                     indexed.split_once(']').and_then(|(index, after)| node.entry(index.parse().ok()?, after))
                 }
-                None => node.child(rest.strip_prefix('.').unwrap_or(rest)),
+                None => self.child(node, rest.strip_prefix('.').unwrap_or(rest)),
             };
             let Some((key, child, after)) = step else { return place };
             place = match (&child.value, key) {
@@ -65,30 +89,23 @@ impl Node {
         }
     }
 
-    fn entry<'a, 'p>(&'a self, index: usize, after: &'p str) -> Option<(Option<&'a Key>, &'a Self, &'p str)> {
-        match &self.value {
-            Value::List(nodes) => nodes.get(index).map(|node| (None, node, after)),
-            // Named volumes are a list in the specification.
-            Value::Map(entries) => entries.get(index).map(|(key, node)| (Some(key), node, after)),
-            _ => None,
-        }
-    }
-
     /// A name may hold a dot or a bracket: the longest key that fits is the one that is meant.
-    fn child<'a, 'p>(&'a self, path: &'p str) -> Option<(Option<&'a Key>, &'a Self, &'p str)> {
-        let Value::Map(entries) = &self.value else { return None };
-        let fits = |key: &Key| {
-            let after = path.strip_prefix(key.text.as_str())?;
-            (after.is_empty() || after.starts_with(['.', '['])).then_some(after)
-        };
-        let found = entries
-            .iter()
-            .filter_map(|(key, node)| fits(key).map(|after| (Some(key), node, after)))
-            .max_by_key(|(key, _, _)| key.map(|key| key.text.len()));
+    fn child<'p>(&mut self, node: &'a Node, path: &'p str) -> Option<(Option<&'a Key>, &'a Node, &'p str)> {
+        let Value::Map(entries) = &node.value else { return None };
+        let sorted = self.sorted.entry(std::ptr::from_ref(node).addr()).or_insert_with(|| {
+            // Of a key given twice the first counts.
+            entries.iter().rev().map(|entry| (entry.0.text.as_str(), entry)).collect()
+        });
+        let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
+        let ends: Vec<usize> = ends.chain([path.len()]).collect();
+        let found = ends.iter().rev().find_map(|end| {
+            let (key, node) = sorted.get(&path[..*end])?;
+            Some((Some(key), node, &path[*end..]))
+        });
         // The one volume of the singular key is the first of the plural.
         found.or_else(|| {
             let after = path.strip_prefix("volumes[0]")?;
-            let (key, node) = entries.iter().find(|(key, _)| key.text == "volume")?;
+            let (key, node) = sorted.get("volume")?;
             Some((Some(key), node, after))
         })
     }

@@ -1,0 +1,1059 @@
+//! All codes, each with its rule, what the rule is for, and a file that breaks it. Invariant: each example has
+//! exactly one problem, the one that it is an example of; `tests/spec_codes.rs` reads them all.
+
+use super::machinery::codes;
+
+codes! {
+    // The text.
+    Yaml = "P001", "the text is YAML",
+        "The text cannot be taken apart, so that nothing more can be said of it. Most often it is the \
+         indentation (spaces, never tabs), a quote that is not closed, or a text with `: `, ` #`, `{` or \
+         `[` that needs quotes around it. A file is UTF-8, and holds one service.",
+        [
+            "name: 'hello",
+            "pods: {}",
+        ],
+        [], [],
+        "not valid YAML: unclosed quote";
+    Limits = "P002", "the text, as written and as rendered, is within the limits of size, depth and aliases",
+        "No service needs a file of more than 10 MB, of more than 64 MB once rendered, of mappings within \
+         mappings 32 deep, or aliases that stand for aliases many times over. Such a file is a slip or an \
+         attack, and is refused before it costs memory or time.",
+        [
+            "name: hello",
+            "pods: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+        ],
+        [], [],
+        "the file is nested more than 32 deep";
+    Empty = "P003", "the text is not empty",
+        "There is nothing in the file but blanks and comments. If it has template sections, all of them may \
+         be off: look at what `render` shows.",
+        [
+            "# to be written",
+        ],
+        [], [],
+        "the file is empty";
+    DuplicateKey = "P004", "a key is given once",
+        "Of a key that is given twice, most readers of YAML silently keep the last. Here it is an error, \
+         since one of the two would have no effect: leave one out, or rename it.",
+        [
+            "name: hello",
+            "name: world",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+        ],
+        [], [],
+        "duplicate key `name`";
+    UnknownKey = "P005", "every key is known",
+        "A key that is not known is most often misspelled. In a pod it is a warning only: the DC/OS SDK \
+         ignores what it does not know there, and files that are in use rely on it. Anywhere else it is an \
+         error.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    imagee: ubuntu",
+        ],
+        [], [],
+        "unknown key `imagee`, it has no effect";
+    MissingKey = "P006", "what is required is there",
+        "The key must be given, and may not be null. The schema that `planwright schema` prints says which \
+         keys each place requires.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    allow-decommission: true",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+        ],
+        [], [],
+        "missing required `count`";
+    WrongType = "P007", "a value is of the type that its key takes",
+        "A single value, a list and a mapping cannot stand for each other. A text that begins with `[` or \
+         `{` is taken for a list or a mapping unless it is in quotes; a list of one entry still needs its \
+         brackets or its dash.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    uris: http://example.com/a.tgz",
+        ],
+        [], [],
+        "expected a list, found a single value";
+    Value = "P008", "a value is one of those that its key takes",
+        "The key takes one of a few words, and this is none of them. Upper and lower case count, except in \
+         goals and in `true` and `false`.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    ipc-mode: shared",
+        ],
+        [], [],
+        "unsupported ipc-mode `shared`, expected one of: PRIVATE, SHARE_PARENT";
+    Name = "P009", "a name holds no character that means something else",
+        "Names are put together (`web-0-server`) and become parts of paths, stores and DNS names. So none \
+         is empty or longer than 253 bytes, names of services, pods and tasks hold no `__`, those of pods, \
+         tasks and plans no `/`, and a service's name has at most 63 characters besides its slashes.",
+        [
+            "name: hello__world",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+        ],
+        [], [],
+        "a service name cannot contain \"__\"";
+    Quantity = "P010", "a quantity is a number within its bounds",
+        "Counts, ports, seconds and megabytes are whole numbers, shares of processors have up to three \
+         decimals, and each has bounds. `1e3`, `0x10` and `.inf` are no quantities: write the digits.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0, memory: 32}",
+        ],
+        [], [],
+        "cpus: `0` must be greater than zero";
+    // The template.
+    MissingVariable = "P020", "every variable has a value",
+        "The template asks for a variable that has no value. In a lenient reading it is empty; in a strict \
+         one it is an error, since an empty value is seldom what was meant. A variable inside a section \
+         that is off is not asked for.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: {{WEB_COUNT}}",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+        ],
+        [], [],
+        "the variable `WEB_COUNT` has no value";
+    Tag = "P021", "a template tag is closed and of a known kind",
+        "Tags are `{{X}}`, `{{{X}}}`, `{{&X}}`, sections `{{#X}}…{{/X}}` and `{{^X}}…{{/X}}`, and comments \
+         `{{! … }}`. There are no partials and no other delimiters. A tag closes on the line where it \
+         opens, save for comments. Braces that are no tag need a space between them.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: {{WEB_COUNT",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+        ],
+        [], [],
+        "the tag is not closed on its line with `}}`";
+    Section = "P022", "template sections open and close in pairs",
+        "A section goes from `{{#X}}` or `{{^X}}` to the `{{/X}}` of the same name, and sections lie within \
+         each other whole.",
+        [
+            "name: hello",
+            "{{#WITH_USER}}",
+            "scheduler: {user: nobody}",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+        ],
+        [], [],
+        "the section `WITH_USER` is not closed";
+    Routed = "P024", "a `TASKCFG_…` variable fits one pod",
+        "`TASKCFG_DATA_HOT_SIZE` could give `HOT_SIZE` to the pod `data`, or `SIZE` to the pod `data-hot`. \
+         The DC/OS SDK does both. Here the longest pod name wins, and the other pod gets nothing; in the \
+         same way a pod `all-in` takes `TASKCFG_ALL_IN_X` from what is for all pods. It is a warning, \
+         because the tasks' environment differs from the SDK's.",
+        [
+            "name: hello",
+            "pods:",
+            "  data: {count: 1, tasks: {node: {goal: RUNNING, cmd: ./serve, memory: 32}}}",
+            "  data-hot: {count: 1, tasks: {node: {goal: RUNNING, cmd: ./serve, memory: 32}}}",
+        ],
+        [("TASKCFG_DATA_HOT_SIZE", "5")], [],
+        "`TASKCFG_DATA_HOT_SIZE` reaches the pod `data-hot` as `SIZE`, and not a pod whose prefix is `TASKCFG_DATA_`";
+    // The service.
+    NoPods = "P030", "a service has a pod",
+        "A service without pods has nothing to deploy.",
+        [
+            "name: hello",
+            "pods: {}",
+        ],
+        [], [],
+        "the service has no pod";
+    NoDeploy = "P031", "among the plans is one called `deploy`",
+        "The plan `deploy` is what brings a service up, and what runs when its configuration changes. Where \
+         there are plans it must be among them; where there are none, one is generated that deploys the \
+         pods one after another.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  update:",
+            "    phases: {web: {pod: web}}",
+        ],
+        [], [],
+        "there are plans, but no `deploy` plan among them";
+    WebUrl = "P032", "the web page's address is a URL",
+        "The orchestrator's own UI links to it, so it must be an address: without blanks, quotes and \
+         braces.",
+        [
+            "name: hello",
+            "web-url: the web page",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+        ],
+        [], [],
+        "`the web page` is not a URL";
+    DuplicateName = "P033", "a pod, a plan or a resource set is there once",
+        "A task with resources of its own gets a set called `<task>-resource-set`, so no other set of its \
+         pod may be called that. A builder that adds a pod or plan of the same name twice is told the same.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    resource-sets: {server-resource-set: {cpus: 1}}",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}",
+        ],
+        [], [],
+        "the task's own resources would be called `server-resource-set`, as a declared resource set is";
+    // Pods.
+    NoTasks = "P040", "a pod has a task",
+        "The instances of a pod are launched by launching their tasks: without any there is nothing to \
+         launch.",
+        [
+            "name: hello",
+            "pods:",
+            "  web: {count: 1, tasks: {}}",
+        ],
+        [], [],
+        "the pod has no task";
+    Image = "P041", "an image has a name",
+        "An empty `image` is most often a variable without a value. Leave the key out, in a template \
+         section if need be, to run without an image.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    image: ''",
+        ],
+        [], [],
+        "the image has no name";
+    Seccomp = "P042", "a pod has a seccomp profile or none at all, not both",
+        "`seccomp-unconfined: true` says that there is no filter of system calls, `seccomp-profile-name` \
+         which one there is.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    seccomp-unconfined: true",
+            "    seccomp-profile-name: default",
+        ],
+        [], [],
+        "seccomp-unconfined and seccomp-profile-name cannot be given at the same time";
+    SharedMemory = "P043", "inter-process communication and shared memory fit together",
+        "`SHARE_PARENT` makes a task share its pod's inter-process communication, shared memory included, \
+         so that the task has no `shm-size` of its own; and a pod has no parent to share with.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    ipc-mode: SHARE_PARENT",
+        ],
+        [], [],
+        "a pod's ipc-mode cannot be SHARE_PARENT";
+    PortMapping = "P044", "only networks that map ports are given a mapping",
+        "On `mesos-bridge`, `host-ports` and `container-ports` are two lists of one length whose entries \
+         belong together. On any other network there is nothing to map: tasks have addresses of their own \
+         there, or the node's.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    networks: {dcos: {host-ports: [8080], container-ports: [80]}}",
+        ],
+        [], [],
+        "the network `dcos` does not support port mapping from container to host";
+    UnknownNetwork = "P045", "a network is one of those that are known",
+        "The networks that every cluster of the SDK has are `dcos` and `mesos-bridge`. Another name is a \
+         warning: the cluster may have the network, but it may be misspelled too.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    networks: {dcs: {}}",
+        ],
+        [], [],
+        "the network `dcs` is not one of those that are known";
+    RLimit = "P046", "a limit on processes is one that Linux knows, soft not above hard",
+        "Limits are called as setrlimit(2) calls them. `soft` and `hard` are given both or not at all, and \
+         -1, for no limit, stands for both or for none.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    rlimits: {RLIMIT_NOFILE: {soft: 2048, hard: 1024}}",
+        ],
+        [], [],
+        "the soft limit 2048 of RLIMIT_NOFILE is above the hard one, 1024";
+    HostVolume = "P047", "a host volume leads from an absolute path to a relative one",
+        "`host-path` is a folder of the node and begins with `/`. `container-path` is below the task's \
+         sandbox and does not.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    host-volumes: {etc: {host-path: etc, container-path: etc}}",
+        ],
+        [], [],
+        "the host path `etc` is not absolute";
+    ExternalVolume = "P048", "an external volume has a driver and options that it takes",
+        "Options are written `key=value;key=value`, each key once. The volume's name is not an option: it \
+         is given as `volume-name`, or made from the service, the pod and the index.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    external-volumes: {data: {type: DOCKER, container-path: data, driver-name: pxd, driver-options: 'name=x'}}",
+        ],
+        [], [],
+        "the option `name` cannot be given to a volume driver";
+    Secret = "P049", "a secret has a path, and its file is a relative one",
+        "`secret` is the path in the secret store. `file` is below the sandbox: names of letters, digits, \
+         `_`, `-` and `.`, with single slashes between them.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    secrets: {password: {secret: hello/password, file: /etc/password}}",
+        ],
+        [], [],
+        "`/etc/password` is not a relative path for a secret's file";
+    Placement = "P050", "a placement constraint can be read",
+        "A constraint is `field:OPERATOR:value`, with commas between several, or the same as JSON, \
+         `[[\"field\", \"OPERATOR\", \"value\"]]`. Fields are `hostname`, `@region`, `@zone` and the nodes' \
+         attributes; operators are UNIQUE, MAX_PER, GROUP_BY, CLUSTER, IS, IS_NOT, LIKE and UNLIKE.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    placement: 'hostname:UNIQU'",
+        ],
+        [], [],
+        "`UNIQU` is not an operator: did you mean `UNIQUE`?";
+    Uri = "P051", "what is fetched is a URI",
+        "Blanks, quotes and braces are not a part of any URI; write a blank as `%20`. Most often it is a \
+         variable with a wrong value.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "    uris: ['http://example.com/a b.tgz']",
+        ],
+        [], [],
+        "`http://example.com/a b.tgz` is not a URI";
+    Count = "P052", "a pod has a bearable number of instances",
+        "Two million instances are more than any cluster holds. A count above it is a slip of the keyboard.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 4000000000",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+        ],
+        [], [],
+        "4000000000 instances are more than 2000000, the most that a pod can have";
+    // Resources.
+    NoResources = "P060", "a resource set holds something besides volumes",
+        "An orchestrator gives a task a share of a node, so at least one of `cpus`, `gpus`, `memory` and \
+         `ports` is needed, in the task or in the set that it names.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve}",
+        ],
+        [], [],
+        "there are no resources";
+    LimitBelowRequest = "P061", "a resource limit is not below the request",
+        "What is requested is kept free for the task, and the limit is what it may use at most: it cannot \
+         be less.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        resource-limits: {memory: 16}",
+        ],
+        [], [],
+        "the memory limit, 16 MB, is less than the requested amount, 32 MB";
+    DuplicatePort = "P062", "the fixed ports of a resource set differ",
+        "Two ports of one set are on one node, where a number can be had once. Give one of them another \
+         number, or 0 for any free one.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        ports: {http: {port: 8080}, admin: {port: 8080}}",
+        ],
+        [], [],
+        "the ports `http` and `admin` have the same value 8080";
+    VipPrefix = "P063", "a VIP is not called as another port",
+        "The prefix of a VIP is by default its port's name. Another port's name as a prefix would lead to \
+         the wrong one; several VIPs may share a prefix that is no port's name.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        ports: {http: {port: 8080, vip: {port: 80, prefix: admin}}, admin: {port: 8081}}",
+        ],
+        [], [],
+        "the VIP prefix `admin` is the name of another port";
+    DuplicateAdvertised = "P064", "advertised ports differ in name across the service",
+        "Endpoints are listed by the port's name, for the service as a whole. Two ports with `advertise: \
+         true` cannot share one, also if they are in two pods.",
+        [
+            "name: hello",
+            "pods:",
+            "  web: {count: 1, tasks: {server: {goal: RUNNING, cmd: ./serve, ports: {http: {port: 0, advertise: true}}}}}",
+            "  api: {count: 1, tasks: {server: {goal: RUNNING, cmd: ./serve, ports: {http: {port: 0, advertise: true}}}}}",
+        ],
+        [], [],
+        "the service has advertised ports of the same name: http";
+    PortRange = "P065", "a port range goes upwards and is for a dynamic port",
+        "`ranges` say where a port with `port: 0` is picked from, `begin` and `end` included. An end that \
+         is missing is 65535. On a fixed port they have no effect, which is a warning.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        ports: {http: {port: 0, ranges: [{begin: 9000, end: 8000}]}}",
+        ],
+        [], [],
+        "the range begins at 9000, after its end, 8000";
+    VolumePath = "P066", "the volumes of a set have paths of their own",
+        "A volume's path is one name below the sandbox: letters, digits, `_` and `-`, without a slash or a \
+         dot. It alone identifies the volume, so it is there once.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        volume: {path: /var/data, type: ROOT, size: 100}",
+        ],
+        [], [],
+        "`/var/data` is not a volume path: one component of letters, digits, `_` and `-`, with no slash and no dot";
+    UnknownResourceSet = "P067", "a task's resource set is one of its pod",
+        "`resource-set` names one of the pod's `resource-sets`.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    resource-sets: {shared: {cpus: 1}}",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, resource-set: sharde}",
+        ],
+        [], [],
+        "the pod has no resource set `sharde`";
+    IgnoredResources = "P068", "a task has a resource set or resources of its own",
+        "Beside `resource-set`, the resources that stand at the task have no effect: the SDK ignores them \
+         silently, here it is a warning.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    resource-sets: {shared: {cpus: 1}}",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, resource-set: shared, memory: 32}",
+        ],
+        [], [],
+        "`memory` has no effect beside `resource-set`";
+    VolumeAndVolumes = "P069", "`volume` or `volumes`, not both",
+        "A task or resource set has one volume, as `volume`, or several, as `volumes`. A pod may have both, \
+         and then has all of them.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        volume: {path: a, type: ROOT, size: 100}",
+            "        volumes: {b: {path: b, type: ROOT, size: 100}}",
+        ],
+        [], [],
+        "both `volume` and `volumes` are given";
+    Profiles = "P070", "disk profiles are names, each given once, of a MOUNT volume",
+        "A profile is the name of a kind of disk, of up to 128 letters, digits, `_`, `.` and `-`. A ROOT \
+         volume is a folder on the node's own disk, where profiles have no effect, which is a warning.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        volume: {path: data, type: MOUNT, size: 100, profiles: [fast, fast]}",
+        ],
+        [], [],
+        "the disk profile `fast` is given twice";
+    // Tasks.
+    Goal = "P071", "a goal is RUNNING, FINISH or ONCE",
+        "RUNNING tasks are brought back when they end. FINISH tasks end well once for each configuration, \
+         ONCE tasks once in the life of the installation. The FINISHED of old files meant the latter.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: FINISHED, cmd: ./serve, cpus: 0.1, memory: 32}",
+        ],
+        [], [],
+        "unsupported goal `FINISHED`, expected one of: RUNNING, FINISH, ONCE";
+    Labels = "P072", "labels are `key:value` pairs",
+        "Labels are one text: pairs with commas between them, each split at its first colon, so that a \
+         value may hold colons but no comma. An empty text is no label.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        labels: 'team'",
+        ],
+        [], [],
+        "illegal label `team`: it is not of the form `key:value`";
+    KillGracePeriod = "P073", "a task is given at most an hour to end",
+        "`kill-grace-period` is in seconds, from 0 to 3600.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        kill-grace-period: 7200",
+        ],
+        [], [],
+        "a kill-grace-period of 7200 s is above 3600 s";
+    Check = "P074", "a check has a command and can fail",
+        "A health check ends the task, and a readiness check holds up its plan: each needs a command that \
+         exits with 0 when all is well.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        readiness-check: {cmd: '', interval: 5, timeout: 10}",
+        ],
+        [], [],
+        "the readiness check has no command";
+    Config = "P075", "the config files of a task have names and places of their own",
+        "Each entry of `configs` renders one template into one file, so that no two may go to the same \
+         place.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        configs:",
+            "          a: {template: a.mustache, dest: app.conf}",
+            "          b: {template: b.mustache, dest: app.conf}",
+        ],
+        [], [("a.mustache", "x"), ("b.mustache", "y")],
+        "two config files of the task go to `app.conf`";
+    ConfigFile = "P076", "a config template is there and not empty",
+        "Config templates are read beside the file, or in the folder that `--config-dir` names, and become \
+         a part of the specification: a change of one restarts its pods. `--skip-files` leaves them unread.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        configs: {app: {template: app.mustache, dest: app.conf}}",
+        ],
+        [], [],
+        "there is no config template `app.mustache`";
+    DiscoveryPrefix = "P077", "two pods do not share a discovery prefix",
+        "A task's DNS name is `<prefix>-<index>`, so that the same prefix in two pods would name two tasks. \
+         Tasks of one pod may share it if they are not launched together.",
+        [
+            "name: hello",
+            "pods:",
+            "  web: {count: 1, tasks: {server: {goal: RUNNING, cmd: ./serve, cpus: 1, discovery: {prefix: node}}}}",
+            "  api: {count: 1, tasks: {server: {goal: RUNNING, cmd: ./serve, cpus: 1, discovery: {prefix: node}}}}",
+        ],
+        [], [],
+        "tasks in different pods cannot share DNS names: `node` is a prefix in `web` too";
+    Encryption = "P078", "a certificate has a name",
+        "A certificate's files are called `<name>.crt`, `<name>.key` and `<name>.ca`, or `<name>.keystore` \
+         and `<name>.truststore`.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        transport-encryption: [{name: '', type: TLS}]",
+        ],
+        [], [],
+        "the certificate has no name";
+    // Plans.
+    UnknownPod = "P080", "a phase is over a pod of the service",
+        "`pod` names one of the service's pods. Several phases may be over one pod.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases: {web: {pod: wbe}}",
+        ],
+        [], [],
+        "there is no pod `wbe`";
+    UnknownTask = "P081", "a step launches tasks of its pod",
+        "Each list of a step names tasks of the phase's pod.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web:",
+            "        pod: web",
+            "        steps: [default: [[sever]]]",
+        ],
+        [], [],
+        "the step refers to a task that does not exist: the pod `web` has no task `sever`";
+    Step = "P082", "a step entry has one key, an instance or `default`",
+        "`steps` is a list of single-entry maps: the index of an instance, or `default` for all that have \
+         no entry, and the lists of tasks that are launched together, as `- default: [[a, b], [c]]`. Steps \
+         with names, for `strategy: dependency`, have a form of their own; the two are not mixed.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web:",
+            "        pod: web",
+            "        steps: [first: [[server]]]",
+        ],
+        [], [],
+        "malformed step: `first` is neither an instance's index nor `default`";
+    DuplicateInstance = "P083", "an instance has one entry",
+        "The steps of an instance are in one entry, so that their order is seen.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web:",
+            "        pod: web",
+            "        steps:",
+            "        - default: [[server]]",
+            "        - default: [[server]]",
+        ],
+        [], [],
+        "the steps of `default` are given twice";
+    MissingInstance = "P084", "every instance has an entry, or there is a `default`",
+        "Where `steps` are given, each instance below `count` needs its entry. `- default: []` says that \
+         all others have no steps.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 2",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web:",
+            "        pod: web",
+            "        steps: [1: [[server]]]",
+        ],
+        [], [],
+        "the step entry of instance 0 is missing, and there is no `default`";
+    IgnoredEntry = "P085", "a step entry is for an instance that is there",
+        "An entry for an index that is not below `count` has no effect. It is a warning: files keep such \
+         entries for larger counts.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web:",
+            "        pod: web",
+            "        steps:",
+            "        - default: [[server]]",
+            "        - 3: []",
+        ],
+        [], [],
+        "the pod `web` has no instance 3, its count is 1: the entry has no effect";
+    SharedResourceSet = "P086", "the tasks of one step have resource sets of their own",
+        "Tasks that name the same resource set take turns in it, so that a step cannot launch two of them \
+         together. Launch them one after the other, as `[[init], [server]]`. A generated plan launches all \
+         tasks of a pod together: a pod whose tasks share a set needs a plan.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 2",
+            "    resource-sets:",
+            "      shared: {cpus: 0.1, memory: 32}",
+            "    tasks:",
+            "      init: {goal: ONCE, cmd: ./init, resource-set: shared}",
+            "      server: {goal: RUNNING, cmd: ./serve, resource-set: shared}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web:",
+            "        pod: web",
+            "        steps: [default: [[init, server]]]",
+        ],
+        [], [],
+        "the step would launch `init` and `server` together, and both use the resource set `shared`";
+    SharedPrefix = "P087", "the tasks of one step have discovery prefixes of their own",
+        "Two tasks that run at the same time cannot have the same DNS name.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 1, discovery: {prefix: node}}",
+            "      side: {goal: RUNNING, cmd: ./side, cpus: 1, discovery: {prefix: node}}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web:",
+            "        pod: web",
+            "        steps: [default: [[server, side]]]",
+        ],
+        [], [],
+        "the step would launch `server` and `side` together, and both have the discovery prefix `node`";
+    DependsOnStrategy = "P088", "`depends-on` and named steps come with `strategy: dependency`",
+        "Under the other strategies the order is that of the file, and `depends-on` would be ignored. Under \
+         `dependency` a phase's steps need names, since others depend on them by name.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      first: {pod: web}",
+            "      second: {pod: web, depends-on: [first]}",
+        ],
+        [], [],
+        "`depends-on` has no meaning in a plan that is not of `strategy: dependency`";
+    UnknownDependency = "P089", "`depends-on` names what is there",
+        "A phase depends on phases of its plan, a step on steps of its phase.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    strategy: dependency",
+            "    phases: {web: {pod: web, depends-on: [wbe]}}",
+        ],
+        [], [],
+        "there is no phase `wbe`";
+    Cycle = "P090", "nothing depends on itself",
+        "What depends on itself, by way of others or not, could never begin.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    strategy: dependency",
+            "    phases:",
+            "      a: {pod: web, depends-on: [b]}",
+            "      b: {pod: web, depends-on: [a]}",
+        ],
+        [], [],
+        "these phases depend on each other in a cycle: `a`, `b`";
+    InstanceOutOfRange = "P091", "a named step is for an instance that is there",
+        "Others depend on a named step, so that one for an instance that is not below `count` is an error, \
+         and not ignored.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web:",
+            "        pod: web",
+            "        strategy: dependency",
+            "        steps: [{name: a, instance: 3, tasks: [server]}]",
+        ],
+        [], [],
+        "the pod `web` has no instance 3, its count is 1";
+    EmptyStep = "P092", "a step launches each of its tasks once, and at least one",
+        "An empty list, `[[]]`, would be a step without anything to do. For no steps at all write `default: \
+         []`.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web:",
+            "        pod: web",
+            "        steps: [default: [[]]]",
+        ],
+        [], [],
+        "the step launches no task";
+    DuplicateStep = "P093", "the steps of a phase have names of their own",
+        "`depends-on` would not know which of the two is meant.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web:",
+            "        pod: web",
+            "        strategy: dependency",
+            "        steps:",
+            "        - {name: a, instance: 0, tasks: [server]}",
+            "        - {name: a, instance: 0, tasks: [server]}",
+        ],
+        [], [],
+        "two steps of the phase are called `a`";
+    // Where the DC/OS SDK reads a file in another way.
+    PathVolume = "P100", "a volume is of type ROOT or MOUNT",
+        "The SDK lets `type: PATH` pass and makes a MOUNT volume of it, a whole disk. It does so here too, \
+         with a warning.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        volume: {path: data, type: PATH, size: 100}",
+        ],
+        [], [],
+        "there are no PATH volumes: this is a MOUNT volume, as it always was";
+    VipRanges = "P101", "a port has a `vip` or `ranges`",
+        "The SDK forgets the `ranges` of a dynamic port that has a `vip`, and picks any free port. Here \
+         they count, as the file says; it is a warning, since a service that comes from there gets another \
+         port.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        ports: {http: {port: 0, ranges: [{begin: 8000, end: 8999}], vip: {port: 80}}}",
+        ],
+        [], [],
+        "the DC/OS SDK ignores the `ranges` of a port with a `vip`; here they count";
+    CountedPrefix = "P102", "where a placement rule counts a pod, no other pod's name begins with its name and `-`",
+        "To count the instances of `data`, the SDK counts all tasks whose names begin with `data-`: those \
+         of a pod `data-hot` too. Here a pod is counted by its whole name. It is a warning, since instances \
+         may go where the SDK would not put them.",
+        [
+            "name: hello",
+            "pods:",
+            "  data:",
+            "    count: 1",
+            "    placement: 'hostname:UNIQUE'",
+            "    tasks: {node: {goal: RUNNING, cmd: ./serve, memory: 32}}",
+            "  data-hot: {count: 1, tasks: {node: {goal: RUNNING, cmd: ./serve, memory: 32}}}",
+        ],
+        [], [],
+        "the DC/OS SDK counts instances of `data-hot` as ones of `data`; here they are not";
+}

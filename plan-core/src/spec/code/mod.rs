@@ -1,0 +1,45 @@
+//! The codes of diagnostics. Invariant: a code, once given, is not given to another rule; its text is what
+//! people search for.
+
+mod list;
+mod machinery;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use list::Code;
+
+/// The text is no code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no code `{0}`; codes are written as `P005`")]
+pub struct UnknownCode(pub String);
+
+/// Case does not count.
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        let found = Self::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(text.trim()));
+        found.copied().ok_or_else(|| UnknownCode(text.to_owned()))
+    }
+}
+
+/// A file that breaks a rule, for the rule's page: read strictly, with `values` for its variables and
+/// `templates` beside it, it has exactly one problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Example {
+    /// The file's text.
+    pub file: &'static str,
+    /// The values of its variables.
+    pub values: &'static [(&'static str, &'static str)],
+    /// The config templates beside it, by name.
+    pub templates: &'static [(&'static str, &'static str)],
+    /// The message of its problem.
+    pub message: &'static str,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,468 @@
+//! A service as the text of a file. Invariant: what is written reads as the same service; what a file may
+//! leave out is left out.
+
+use serde_yaml::{Mapping, Number, Value};
+
+use super::check::INLINE_SUFFIX;
+use super::keys::{
+    ENCRYPTION_KINDS, GOALS, IPC_MODES, MODES, PHASE_STRATEGIES, PLAN_STRATEGIES, VISIBILITIES,
+};
+use super::plan::{Instances, PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, Steps};
+use super::pod::{ExternalVolume, HostVolume, Network, PodSpec, RLimit, Seccomp, Secret, VolumeMode};
+use super::resources::{Limit, Port, PortChoice, ResourceSet, Volume, VolumeKind};
+use super::service::{ServiceSpec, generated};
+use super::task::{HealthCheck, ReadinessCheck, TaskSpec, Visibility};
+
+impl ServiceSpec {
+    /// The service as a file that a person would write. Read with [`Self::config_templates`] and no values,
+    /// it gives this service again.
+    pub fn to_yaml(&self) -> String {
+        let value = service(self);
+        // Braces that a template would take for a tag are written as escapes, which the writer does not know.
+        let mut texts = Vec::new();
+        let mark = (0..).map(|at| format!("planwright-braces-{at}-")).find(|mark| !contains(&value, mark));
+        let mark = mark.unwrap_or_default();
+        let value = protect(value, &mark, &mut texts);
+        // Mappings, lists, texts and numbers can all be written.
+        let mut written = serde_yaml::to_string(&value).unwrap_or_default();
+        for (at, text) in texts.iter().enumerate().rev() {
+            written = written.replace(&format!("{mark}{at}"), &escaped(text));
+        }
+        written
+    }
+
+    /// The texts of the config templates that the service's tasks name, by their file names.
+    pub fn config_templates(&self) -> std::collections::BTreeMap<String, String> {
+        let tasks = self.pods().values().flat_map(|pod| pod.tasks.values());
+        let configs = tasks.flat_map(|task| task.configs.values());
+        configs.filter_map(|config| Some((config.template.clone(), config.text.clone()?))).collect()
+    }
+}
+
+/// Whether a text is somewhere in a value.
+fn contains(value: &Value, part: &str) -> bool {
+    match value {
+        Value::String(text) => text.contains(part),
+        Value::Sequence(values) => values.iter().any(|value| contains(value, part)),
+        Value::Mapping(map) => map.iter().any(|(key, value)| contains(key, part) || contains(value, part)),
+        _ => false,
+    }
+}
+
+/// Puts a mark in place of every text that a template would change.
+fn protect(value: Value, mark: &str, texts: &mut Vec<String>) -> Value {
+    match value {
+        Value::String(text) if text.contains("{{") => {
+            texts.push(text);
+            Value::String(format!("{mark}{}", texts.len() - 1))
+        }
+        Value::Sequence(values) => {
+            Value::Sequence(values.into_iter().map(|value| protect(value, mark, texts)).collect())
+        }
+        Value::Mapping(map) => {
+            let entries = map.into_iter();
+            let entries = entries.map(|(key, value)| {
+                let key = protect(key, mark, texts);
+                (key, protect(value, mark, texts))
+            });
+            Value::Mapping(entries.collect())
+        }
+        other => other,
+    }
+}
+
+/// A text in double quotes, as JSON and YAML both read it, without two braces side by side.
+fn escaped(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default().replace('{', "\\x7b")
+}
+
+/// A mapping under way; what is absent is left out.
+#[derive(Default)]
+struct Map(Mapping);
+
+impl Map {
+    fn put(&mut self, key: &str, value: impl Into<Value>) {
+        self.0.insert(key.into(), value.into());
+    }
+
+    fn maybe(&mut self, key: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.put(key, value);
+        }
+    }
+
+    fn flag(&mut self, key: &str, value: bool, absent: bool) {
+        if value != absent {
+            self.put(key, value);
+        }
+    }
+
+    fn all<'a, K: AsRef<str> + 'a, V: 'a>(
+        &mut self,
+        key: &str,
+        items: impl IntoIterator<Item = (&'a K, &'a V)>,
+        mut write: impl FnMut(&'a V) -> Value,
+    ) {
+        let map: Mapping =
+            items.into_iter().map(|(name, item)| (name.as_ref().into(), write(item))).collect();
+        if !map.is_empty() {
+            self.put(key, map);
+        }
+    }
+}
+
+/// A number as it is printed, if the writer prints it so; in quotes it reads as the same.
+fn number(text: &impl ToString) -> Value {
+    let text = text.to_string();
+    let parsed = text.parse::<Number>().ok().filter(|number| number.to_string() == text);
+    parsed.map_or(Value::String(text), Value::Number)
+}
+
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
+    words.iter().find(|(_, other)| other == value).map_or("", |(word, _)| word)
+}
+
+fn list<T: AsRef<str>>(names: &[T]) -> Value {
+    names.iter().map(|name| Value::from(name.as_ref())).collect()
+}
+
+fn pairs<'a>(
+    pairs: impl IntoIterator<Item = (&'a String, &'a String)>,
+    between: char,
+    after: &str,
+) -> Option<String> {
+    let all: Vec<_> = pairs.into_iter().map(|(key, value)| format!("{key}{between}{value}")).collect();
+    (!all.is_empty()).then(|| all.join(after))
+}
+
+fn service(spec: &ServiceSpec) -> Value {
+    let mut map = Map::default();
+    map.put("name", spec.name().as_str());
+    map.maybe("web-url", spec.web_url());
+    let mut scheduler = Map::default();
+    scheduler.maybe("principal", spec.scheduler().principal.as_deref());
+    scheduler.maybe("zookeeper", spec.scheduler().zookeeper.as_deref());
+    scheduler.maybe("user", spec.scheduler().user.as_deref());
+    if !scheduler.0.is_empty() {
+        map.put("scheduler", scheduler.0);
+    }
+    map.all("pods", spec.pods(), pod);
+    let is_generated = spec.plans().len() == 1
+        && generated(spec.pods()).is_some_and(|(name, plan)| {
+            // The order of phases is meaning, and equality of maps does not see it.
+            let found = spec.plans().get(&name);
+            found.is_some_and(|found| *found == plan && found.phases.keys().eq(plan.phases.keys()))
+        });
+    if !is_generated {
+        map.all("plans", spec.plans(), plan);
+    }
+    map.0.into()
+}
+
+fn pod(pod: &PodSpec) -> Value {
+    let mut map = Map::default();
+    map.put("count", pod.count);
+    let inline = |set: &str| {
+        let Some(task) = set.strip_suffix(INLINE_SUFFIX) else { return false };
+        let mut users = pod.tasks.iter().filter(|(_, task)| task.resource_set.as_str() == set);
+        users.next().is_some_and(|(name, _)| name.as_str() == task) && users.next().is_none()
+    };
+    map.maybe("placement", pod.placement.as_ref().map(|rule| rule.to_file()));
+    map.maybe("image", pod.image.as_deref());
+    map.all("networks", &pod.networks, network);
+    let rlimits: Mapping =
+        pod.rlimits.iter().map(|(name, limit)| (name.as_str().into(), rlimit(limit))).collect();
+    if !rlimits.is_empty() {
+        map.put("rlimits", rlimits);
+    }
+    if !pod.uris.is_empty() {
+        map.put("uris", list(&pod.uris));
+    }
+    volumes(&mut map, &pod.volumes);
+    map.all("host-volumes", &pod.host_volumes, host_volume);
+    map.all("external-volumes", &pod.external_volumes, external_volume);
+    map.all("secrets", &pod.secrets, secret);
+    map.maybe("pre-reserved-role", pod.pre_reserved_role.as_deref());
+    map.flag("share-pid-namespace", pod.share_pid_namespace, false);
+    map.flag("allow-decommission", pod.allow_decommission, false);
+    match &pod.seccomp {
+        None => {}
+        Some(Seccomp::Unconfined) => map.put("seccomp-unconfined", true),
+        Some(Seccomp::Profile(profile)) => map.put("seccomp-profile-name", profile.as_str()),
+    }
+    map.maybe("ipc-mode", pod.ipc_mode.as_ref().map(|mode| word(&IPC_MODES, mode)));
+    map.maybe("shm-size", pod.shm_size.map(|size| size.get()));
+    let declared = pod.resource_sets.iter().filter(|(name, _)| !inline(name.as_str()));
+    map.all("resource-sets", declared, |set| {
+        let mut map = Map::default();
+        resources(&mut map, set);
+        map.0.into()
+    });
+    let tasks: Mapping = pod
+        .tasks
+        .iter()
+        .map(|(name, task)| {
+            let set = task.resource_set.as_str();
+            let own = pod.resource_sets.get(set).filter(|_| inline(set));
+            (name.as_str().into(), self::task(task, own))
+        })
+        .collect();
+    map.put("tasks", tasks);
+    map.0.into()
+}
+
+fn network(network: &Network) -> Value {
+    let mut map = Map::default();
+    if !network.ports.is_empty() {
+        map.put("host-ports", network.ports.iter().map(|port| Value::from(port.host)).collect::<Value>());
+        let container = network.ports.iter().map(|port| Value::from(port.container));
+        map.put("container-ports", container.collect::<Value>());
+    }
+    map.maybe("labels", pairs(network.labels.iter().map(|(key, value)| (key, value)), ':', ","));
+    map.0.into()
+}
+
+fn rlimit(limit: &RLimit) -> Value {
+    let mut map = Map::default();
+    match limit {
+        RLimit::Unlimited => {
+            map.put("soft", -1);
+            map.put("hard", -1);
+        }
+        RLimit::Limited { soft, hard } => {
+            map.put("soft", *soft);
+            map.put("hard", *hard);
+        }
+    }
+    map.0.into()
+}
+
+fn host_volume(volume: &HostVolume) -> Value {
+    let mut map = Map::default();
+    map.put("host-path", volume.host_path.as_str());
+    map.put("container-path", volume.container_path.as_str());
+    map.maybe("mode", mode(volume.mode));
+    map.0.into()
+}
+
+fn mode(mode: VolumeMode) -> Option<&'static str> {
+    (mode != VolumeMode::default()).then(|| word(&MODES, &mode))
+}
+
+fn external_volume(volume: &ExternalVolume) -> Value {
+    let mut map = Map::default();
+    map.put("type", "DOCKER");
+    map.put("container-path", volume.container_path.as_str());
+    map.put("driver-name", volume.driver.as_str());
+    map.maybe("driver-options", pairs(volume.options.iter().map(|(key, value)| (key, value)), '=', ";"));
+    map.maybe("volume-name", volume.volume_name.as_deref());
+    map.maybe("volume-mode", mode(volume.mode));
+    map.0.into()
+}
+
+fn secret(secret: &Secret) -> Value {
+    let mut map = Map::default();
+    map.put("secret", secret.secret.as_str());
+    map.maybe("env-key", secret.env_key.as_deref());
+    map.maybe("file", secret.file.as_deref());
+    map.0.into()
+}
+
+fn task(task: &TaskSpec, own: Option<&ResourceSet>) -> Value {
+    let mut map = Map::default();
+    map.put("goal", word(&GOALS, &task.goal));
+    map.put("cmd", task.cmd.as_str());
+    map.flag("essential", task.essential, true);
+    map.all("env", &task.env, |value| value.as_str().into());
+    map.all("configs", &task.configs, |config| {
+        let mut map = Map::default();
+        map.put("template", config.template.as_str());
+        map.put("dest", config.dest.as_str());
+        map.0.into()
+    });
+    match own {
+        Some(set) => resources(&mut map, set),
+        None => map.put("resource-set", task.resource_set.as_str()),
+    }
+    map.maybe("health-check", task.health_check.as_ref().map(health_check));
+    map.maybe("readiness-check", task.readiness_check.as_ref().map(readiness_check));
+    if let Some(discovery) = &task.discovery {
+        let mut found = Map::default();
+        found.put("prefix", discovery.prefix.as_str());
+        if discovery.visibility != Visibility::default() {
+            found.put("visibility", word(&VISIBILITIES, &discovery.visibility));
+        }
+        map.put("discovery", found.0);
+    }
+    map.maybe("labels", pairs(&task.labels, ':', ","));
+    if task.kill_grace_period.0 != 0 {
+        map.put("kill-grace-period", task.kill_grace_period.0);
+    }
+    if !task.transport_encryption.is_empty() {
+        let all = task.transport_encryption.iter().map(|one| {
+            let mut map = Map::default();
+            map.put("name", one.name.as_str());
+            map.put("type", word(&ENCRYPTION_KINDS, &one.kind));
+            Value::from(map.0)
+        });
+        map.put("transport-encryption", all.collect::<Value>());
+    }
+    map.maybe("ipc-mode", task.ipc_mode.as_ref().map(|mode| word(&IPC_MODES, mode)));
+    map.maybe("shm-size", task.shm_size.map(|size| size.get()));
+    map.0.into()
+}
+
+fn health_check(check: &HealthCheck) -> Value {
+    let mut map = Map::default();
+    map.put("cmd", check.cmd.as_str());
+    map.put("interval", check.interval.0);
+    map.put("grace-period", check.grace_period.0);
+    map.put("max-consecutive-failures", check.max_consecutive_failures.get());
+    map.put("delay", check.delay.0);
+    map.put("timeout", check.timeout.0);
+    map.0.into()
+}
+
+fn readiness_check(check: &ReadinessCheck) -> Value {
+    let mut map = Map::default();
+    map.put("cmd", check.cmd.as_str());
+    map.put("interval", check.interval.0);
+    if check.delay.0 != 0 {
+        map.put("delay", check.delay.0);
+    }
+    map.put("timeout", check.timeout.0);
+    map.0.into()
+}
+
+fn resources(map: &mut Map, set: &ResourceSet) {
+    map.maybe("cpus", set.cpus.as_ref().map(number));
+    map.maybe("gpus", set.gpus.as_ref().map(number));
+    map.maybe("memory", set.memory.map(|size| size.get()));
+    let ports = set.ports.iter().map(|(name, port)| (name.as_str().into(), self::port(name.as_str(), port)));
+    if !set.ports.is_empty() {
+        map.put("ports", ports.collect::<Mapping>());
+    }
+    volumes(map, &set.volumes);
+    let mut limits = Map::default();
+    limits.maybe(
+        "cpus",
+        set.limits.cpus.map(|limit| match limit {
+            Limit::Unlimited => "unlimited".into(),
+            Limit::AtMost(share) => number(&share),
+        }),
+    );
+    limits.maybe(
+        "memory",
+        set.limits.memory.map(|limit| match limit {
+            Limit::Unlimited => Value::from("unlimited"),
+            Limit::AtMost(size) => size.get().into(),
+        }),
+    );
+    if !limits.0.is_empty() {
+        map.put("resource-limits", limits.0);
+    }
+}
+
+fn port(name: &str, port: &Port) -> Value {
+    let mut map = Map::default();
+    let (number, ranges) = match &port.number {
+        PortChoice::Static(number) => (number.get(), &[][..]),
+        PortChoice::Dynamic(ranges) => (0, &ranges[..]),
+    };
+    map.put("port", number);
+    map.maybe("env-key", port.env_key.as_deref());
+    map.flag("advertise", port.advertise, false);
+    if let Some(vip) = &port.vip {
+        let mut found = Map::default();
+        found.put("port", vip.port.get());
+        found.maybe("prefix", Some(vip.prefix.as_str()).filter(|prefix| *prefix != name));
+        map.put("vip", found.0);
+    }
+    if !ranges.is_empty() {
+        let all = ranges.iter().map(|range| {
+            let mut map = Map::default();
+            map.put("begin", range.begin);
+            map.put("end", range.end);
+            Value::from(map.0)
+        });
+        map.put("ranges", all.collect::<Value>());
+    }
+    map.0.into()
+}
+
+/// One as `volume`, several as `volumes`, called by their paths.
+fn volumes(map: &mut Map, volumes: &[Volume]) {
+    match volumes {
+        [] => {}
+        [one] => map.put("volume", volume(one)),
+        all => {
+            let all = all.iter().map(|one| (one.path.as_str().into(), volume(one)));
+            map.put("volumes", all.collect::<Mapping>());
+        }
+    }
+}
+
+fn volume(volume: &Volume) -> Value {
+    let mut map = Map::default();
+    map.put("path", volume.path.as_str());
+    match &volume.kind {
+        VolumeKind::Root => map.put("type", "ROOT"),
+        VolumeKind::Mount(profiles) => {
+            map.put("type", "MOUNT");
+            if !profiles.is_empty() {
+                map.put("profiles", list(profiles));
+            }
+        }
+    }
+    map.put("size", volume.size.get());
+    map.0.into()
+}
+
+fn plan(plan: &PlanSpec) -> Value {
+    let mut map = Map::default();
+    if plan.strategy != PlanStrategy::default() {
+        map.put("strategy", word(&PLAN_STRATEGIES, &plan.strategy));
+    }
+    let phases = plan.phases.iter().map(|(name, one)| (name.as_str().into(), phase(one)));
+    map.put("phases", phases.collect::<Mapping>());
+    map.0.into()
+}
+
+fn phase(phase: &PhaseSpec) -> Value {
+    let mut map = Map::default();
+    if phase.strategy != PhaseStrategy::default() {
+        map.put("strategy", word(&PHASE_STRATEGIES, &phase.strategy));
+    }
+    map.put("pod", phase.pod.as_str());
+    let instance = |instance: Instances| match instance {
+        Instances::Index(index) => Value::from(index),
+        Instances::Default => "default".into(),
+    };
+    match &phase.steps {
+        Steps::AllTasks => {}
+        Steps::Lists(lists) => {
+            let all = lists.iter().map(|one| {
+                let steps: Value = one.steps.iter().map(|tasks| list(tasks)).collect();
+                Value::from(Mapping::from_iter([(instance(one.instance), steps)]))
+            });
+            map.put("steps", all.collect::<Value>());
+        }
+        Steps::Named(steps) => {
+            let all = steps.iter().map(|step| {
+                let mut map = Map::default();
+                map.put("name", step.name.as_str());
+                map.put("instance", instance(step.instance));
+                map.put("tasks", list(&step.tasks));
+                if !step.depends_on.is_empty() {
+                    map.put("depends-on", list(&step.depends_on));
+                }
+                Value::from(map.0)
+            });
+            map.put("steps", all.collect::<Value>());
+        }
+    }
+    if !phase.depends_on.is_empty() {
+        map.put("depends-on", list(&phase.depends_on));
+    }
+    map.0.into()
+}
