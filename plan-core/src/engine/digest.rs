@@ -45,7 +45,7 @@ impl Stable {
     fn word(&mut self, word: u64) {
         let folded = u128::from(self.a ^ word).wrapping_mul(0x9FB2_1C65_1E98_DF25);
         self.a = folded as u64 ^ (folded >> 64) as u64;
-        self.b = (self.b.rotate_left(23) ^ word).wrapping_mul(0xA0761D64_78BD_642F);
+        self.b = (self.b.rotate_left(23) ^ word).wrapping_mul(0xA076_1D64_78BD_642F);
     }
 }
 

@@ -92,11 +92,11 @@ fn slots(q: &Question<'_>) -> Verdict {
     for &task in q.run.phase(q.step.phase).tasks(q.step.step).iter() {
         let model = q.state.task_model(q.at.pod, task);
         let Some(slot) = record.slot(&model.set) else { continue };
-        if let Some(order) = slot.act.and_then(|act| record.order(act)) {
-            if !q.state.gives_way(order, Some(q.step)) {
-                let task = order.tasks.first().map_or_else(|| model.name.clone(), |o| o.task.clone());
-                return Verdict::Defer(Reason::SlotBusy { task });
-            }
+        if let Some(order) = slot.act.and_then(|act| record.order(act))
+            && !q.state.gives_way(order, Some(q.step))
+        {
+            let task = order.tasks.first().map_or_else(|| model.name.clone(), |o| o.task.clone());
+            return Verdict::Defer(Reason::SlotBusy { task });
         }
         let Some(occupant) = slot.occupant.as_ref().filter(|occupant| occupant.may_live()) else { continue };
         let Some(Purpose::Step(by)) = record.order(occupant.launch).map(|order| order.purpose) else {

@@ -1,5 +1,5 @@
 //! The engine, situation by situation. Law 1 (recovered equals live) is checked after every input.
-#![expect(unreachable_pub, reason = "modules of one test share what they export")]
+#![expect(unreachable_pub, clippy::unwrap_used, reason = "modules of one test share what they export")]
 
 mod arbitrary;
 mod bench;
