@@ -2,7 +2,7 @@
 //! block is run from the repository's root, and what follows it, up to the next such line, is compared with
 //! its output: standard output, then standard error, then `# exit N` if that is not 0. A block after the line
 //! `<!-- shows: planwright … -->` is the output of that command, and one after `<!-- file: F -->` is that file
-//! of the book.
+//! of the book. `<!-- draws: F planwright … -->` says that the file F of the book is the output of a command.
 //!
 //! `UPDATE_BOOK=1 cargo test -p planwright --test book` writes the blocks anew; the diff is read.
 
@@ -181,6 +181,31 @@ fn ten_mistakes_get_ten_messages() {
     for one in problems {
         assert!(one["line"].is_u64() && one["column"].is_u64() && one["help"].is_string(), "{one}");
     }
+}
+
+/// The pictures are what the program draws.
+#[test]
+fn the_pictures_are_what_the_program_draws() {
+    let mut wrong = Vec::new();
+    for path in pages() {
+        let page = std::fs::read_to_string(&path).unwrap();
+        for line in page.lines() {
+            let Some(rest) = line.strip_prefix("<!-- draws: ").and_then(|rest| rest.strip_suffix(" -->"))
+            else {
+                continue;
+            };
+            let (file, command) = rest.split_once(' ').unwrap();
+            let (file, drawn) = (root().join("docs/src").join(file), answer(command));
+            if std::env::var_os("UPDATE_BOOK").is_some() {
+                std::fs::write(&file, &drawn).unwrap();
+            }
+            if std::fs::read_to_string(&file).ok() != Some(drawn) {
+                wrong.push(file.display().to_string());
+            }
+        }
+    }
+    let help = "UPDATE_BOOK=1 cargo test -p planwright --test book   draws them anew";
+    assert!(wrong.is_empty(), "{}\n{help}", wrong.join("\n"));
 }
 
 #[test]

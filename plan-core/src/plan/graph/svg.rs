@@ -26,7 +26,7 @@ impl fmt::Display for Svg<'_> {
         let inside = if phases.is_empty() {
             Picture::words("no phases")
         } else {
-            arrange(phases, &edges, PHASES_WIDTH)
+            arrange(phases, &edges, PHASES_WIDTH, 4)
         };
         inside.titled(&plan.title(), Style::Plan).document(f, &plan.title())
     }
@@ -85,7 +85,7 @@ fn steps_of(plan: &PlanGraph, steps: &[NodeIndex]) -> Picture {
         .filter(|(from, ..)| ends[flow_of[*from]] == *from)
         .map(|&(from, to, order)| (flow_of[from], flow_of[to], order))
         .collect();
-    arrange(flows, &between, STEPS_WIDTH)
+    arrange(flows, &between, STEPS_WIDTH, 2)
 }
 
 fn step(plan: &PlanGraph, node: NodeIndex) -> Picture {
@@ -140,20 +140,27 @@ fn needed(nodes: usize, mut edges: Vec<(usize, usize, Order)>) -> Vec<(usize, us
 }
 
 /// Pictures with arrows between them. Those that come after the same ones and before the same ones stand
-/// together, and one arrow leads to all of them.
-fn arrange(parts: Vec<Picture>, edges: &[(usize, usize, Order)], width: i32) -> Picture {
+/// together, if they are so many, and one arrow leads to all of them.
+fn arrange(parts: Vec<Picture>, edges: &[(usize, usize, Order)], width: i32, group: u32) -> Picture {
     let mut around = vec![(Vec::new(), Vec::new()); parts.len()];
     for &(from, to, order) in edges {
         around[from].1.push((to, order));
         around[to].0.push((from, order));
     }
+    let mut alike = BTreeMap::new();
+    for around in &mut around {
+        around.0.sort_unstable();
+        around.1.sort_unstable();
+        *alike.entry(around.clone()).or_insert(0) += 1;
+    }
     let mut kinds = BTreeMap::new();
     let mut of_kind: Vec<Vec<Picture>> = Vec::new();
     let mut kind = Vec::with_capacity(parts.len());
-    for (part, mut around) in parts.into_iter().zip(around) {
-        around.0.sort_unstable();
-        around.1.sort_unstable();
-        let at = *kinds.entry(around).or_insert(of_kind.len());
+    for (at, (part, around)) in parts.into_iter().zip(around).enumerate() {
+        // A few stand beside each other, each with its arrow.
+        let together = edges.is_empty() || alike[&around] >= group;
+        let own = (!together).then_some(at);
+        let at = *kinds.entry((around, own)).or_insert(of_kind.len());
         if at == of_kind.len() {
             of_kind.push(Vec::new());
         }
