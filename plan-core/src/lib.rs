@@ -1,4 +1,99 @@
-//! A declarative plan engine.
+//! A declarative plan engine: what a service is, and what to do next.
+//!
+//! A service is declared once: pods of tasks, each task with a goal, and plans of phases of steps. The engine
+//! makes it so. It is a pure function: everything that happens goes in as an [`engine::Input`], everything that
+//! is to be done comes out as [`engine::Effects`]. It reads no clock, draws no random number, does no I/O and
+//! has no thread; so the same engine runs under a scheduler, in a test and in a simulator, and does the same
+//! in each.
+//!
+//! A reader goes down one stair: [`spec`] (the file, as types), [`plan`] (the tree and its strategies),
+//! [`engine`] (the state machine). Nothing on a stair knows of the stairs below it.
+//!
+//! # Using it
+//!
+//! Whoever holds an engine does three things, in this order, with each input: make the writes durable together,
+//! carry the commands out, and come back with an input for whatever comes of them.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::Arc;
+//!
+//! use plan_core::engine::*;
+//! use plan_core::plan::{Model, Status};
+//! use plan_core::spec::placement::NodeFacts;
+//! use plan_core::spec::{Files, NodeName, ReadOptions, Source, read};
+//!
+//! let text = "
+//! name: hello
+//! pods:
+//!   hello:
+//!     count: 1
+//!     tasks:
+//!       server: { goal: RUNNING, cmd: ./server, cpus: 0.1, memory: 64 }
+//! ";
+//! let values = BTreeMap::new();
+//! let options = ReadOptions { env: &values, strict_variables: true, files: Files::Skip };
+//! let spec = read(Source { file: "svc.yml", text }, &options).spec.expect("a good file");
+//! let model = Arc::new(Model::new(spec)?);
+//!
+//! let mut engine = Engine::new();
+//! let installation = InstallationId("one".into());
+//! let target = Input::Target(Target { model, installation: installation.clone() });
+//! let mut store: BTreeMap<Key, Record> = BTreeMap::new();
+//! let mut inputs = vec![target];
+//! while let Some(input) = inputs.pop() {
+//!     let effects = engine.handle(Wall(0), input);
+//!     // First the writes, in one batch.
+//!     for write in effects.writes {
+//!         match write {
+//!             Write::Put(record) => drop(store.insert(record.key(), record)),
+//!             Write::Delete(key) => drop(store.remove(&key)),
+//!         }
+//!     }
+//!     // Then the commands. This cluster has one node, and does at once what it is told.
+//!     for command in effects.commands {
+//!         match command {
+//!             Command::Fit(fit) => {
+//!                 let name = NodeName::new("node-0")?;
+//!                 let node = NodeFacts { name, region: None, zone: None, attributes: BTreeMap::new() };
+//!                 let grant = Grant {
+//!                     node: Arc::new(node),
+//!                     ports: Vec::new(),
+//!                     handle: Handle("room-1".into()),
+//!                     until: None,
+//!                 };
+//!                 let answer = FitAnswer::Fitted(grant);
+//!                 inputs.push(Input::Outcome(Outcome::Fit { instance: fit.instance, launch: fit.launch, answer }));
+//!             }
+//!             Command::Launch(launch) => {
+//!                 let task = launch.tasks[0].config.task.clone();
+//!                 let of = Incarnation {
+//!                     installation: installation.clone(),
+//!                     instance: launch.instance,
+//!                     task,
+//!                     launch: launch.launch,
+//!                 };
+//!                 let seen = Seen::Running { ready: true };
+//!                 inputs.push(Input::Observed(Observation { of, serial: 1, seen }));
+//!             }
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! assert_eq!(engine.plan_status("deploy"), Some(Status::Complete));
+//!
+//! // A scheduler that is killed goes on from its records.
+//! let again = Engine::recover(store.into_values())?;
+//! assert_eq!(again.plan_status("deploy"), Some(Status::Complete));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it deliberately does not do
+//!
+//! It keeps no status: statuses follow from records. It has no callback: a custom scheduler reads
+//! [`engine::Event`]s and sends [`engine::Verb`]s, through the same door as an operator. It does not poll: a
+//! question stands until it is answered or withdrawn. It knows no orchestrator.
+
 pub mod engine;
 pub mod plan;
 pub mod spec;
