@@ -1,6 +1,6 @@
 //! Runs many seeds over a specification and prints each kind of violation once, with its story.
 //!
-//! `cargo run --release -p backend-sim --example hunt -- SVC.yml FROM TO [FAULTS] [nolaw] [story]`
+//! `cargo run --release -p backend-sim --example hunt -- SVC.yml FROM TO [FAULTS] [nolaw] [story] [verbs] [plan=PLAN]`
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -10,8 +10,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use backend_sim::choose::{Choose, Seeded, Site};
 use backend_sim::{Checks, Choices, Outcome, Scenario, run};
+use plan_core::engine::{Part, Verb};
 use plan_core::plan::Model;
 use plan_core::spec::{Files, ReadOptions, Source, read};
 
@@ -21,7 +24,8 @@ fn main() {
     let env = BTreeMap::new();
     let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
     let reading = read(Source { file: &args[0], text: &text }, &options);
-    let model = Arc::new(Model::new(reading.spec.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))).unwrap());
+    let model =
+        Arc::new(Model::new(reading.spec.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))).unwrap());
     let (from, to): (u64, u64) = (args[1].parse().unwrap(), args[2].parse().unwrap());
     let faults = args.get(3).map_or("random:6", String::as_str);
     let mut kinds: BTreeMap<String, (u64, u64)> = BTreeMap::new();
@@ -29,11 +33,18 @@ fn main() {
         let mut scenario = Scenario::new(model.clone());
         scenario.choices = Choices::Seed(seed);
         scenario.release_canaries = true;
-        scenario.faults = faults.split(',').filter(|text| !text.is_empty()).map(|text| text.parse().unwrap()).collect();
+        scenario.faults =
+            faults.split(',').filter(|text| !text.is_empty()).map(|text| text.parse().unwrap()).collect();
         if args.iter().any(|arg| arg == "nolaw") {
             scenario.checks = Checks { law1: false, others: true };
         }
-        scenario.plan = args.iter().find_map(|arg| arg.strip_prefix("plan=")).map(|plan| (plan.parse().unwrap(), BTreeMap::new()));
+        if args.iter().any(|arg| arg == "verbs") {
+            scenario.verbs = verbs(&model, seed);
+        }
+        scenario.plan = args
+            .iter()
+            .find_map(|arg| arg.strip_prefix("plan="))
+            .map(|plan| (plan.parse().unwrap(), BTreeMap::new()));
         let report = run(&scenario).unwrap();
         let kind = match &report.outcome {
             Outcome::Complete => "complete".to_owned(),
@@ -44,8 +55,14 @@ fn main() {
                 format!("incomplete {root:?}")
             }
             Outcome::Violation(violation) => {
-                let digits = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).take(90).collect::<String>();
-                format!("{:?} {} | {}", violation.check, digits(&violation.expected), digits(&violation.found))
+                let digits =
+                    |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).take(90).collect::<String>();
+                format!(
+                    "{:?} {} | {}",
+                    violation.check,
+                    digits(&violation.expected),
+                    digits(&violation.found)
+                )
             }
         };
         let (count, first) = kinds.entry(kind).or_insert((0, seed));
@@ -57,7 +74,9 @@ fn main() {
             println!("seed {seed} {:?}", report.faults.iter().map(ToString::to_string).collect::<Vec<_>>());
             match &report.outcome {
                 Outcome::Violation(violation) => println!("{violation}"),
-                Outcome::Incomplete { waits } => waits.iter().for_each(|why| println!("{}: {why}", why.instance)),
+                Outcome::Incomplete { waits } => {
+                    waits.iter().for_each(|why| println!("{}: {why}", why.instance))
+                }
                 Outcome::Complete => {}
             }
             println!();
@@ -66,4 +85,36 @@ fn main() {
     for (kind, (count, first)) in kinds {
         println!("{count:>6}  (first seed {first}) {kind}");
     }
+}
+
+/// A few verbs for plans, phases and steps of the service, from a seed.
+fn verbs(model: &Model, seed: u64) -> Vec<(Duration, Verb)> {
+    let mut chance = Seeded::new(seed);
+    let mut pick = |label, options: usize| chance.choose(Site::new(label, 0), options as u32) as usize;
+    let mut verbs = Vec::new();
+    for _ in 0..1 + pick("verbs", 5) {
+        let (name, layout) = model.plans().get_index(pick("plan", model.plans().len())).unwrap();
+        let phase = &layout.phases[pick("phase", layout.phases.len())];
+        let part = match pick("part", 3) {
+            0 => Part::Plan,
+            1 => Part::Phase(phase.name.clone()),
+            _ => Part::Step(phase.name.clone(), format!("#{}", pick("step", phase.steps.len()))),
+        };
+        let (plan, in_phase) = (name.clone(), (pick("whole", 2) == 0).then(|| phase.name.clone()));
+        let verb = match pick("verb", 6) {
+            0 => Verb::Interrupt { plan: plan.clone(), phase: in_phase.clone() },
+            1 => Verb::Continue { plan, phase: in_phase.clone() },
+            2 => Verb::ForceComplete { plan, part },
+            3 => Verb::Stop { plan },
+            4 => Verb::Start { plan, parameters: BTreeMap::new() },
+            _ => Verb::Restart { plan, part },
+        };
+        let at = Duration::from_millis(250 * pick("when", 240) as u64);
+        if let Verb::Interrupt { plan, phase } = &verb {
+            let verb = Verb::Continue { plan: plan.clone(), phase: phase.clone() };
+            verbs.push((at + Duration::from_secs(30), verb));
+        }
+        verbs.push((at, verb));
+    }
+    verbs
 }

@@ -59,6 +59,8 @@ pub(crate) struct Backend {
     serial: u64,
     /// Of each instance, how many launches were told.
     launches: BTreeMap<u32, u32>,
+    /// Of each instance, when the last answer arrives.
+    answered: BTreeMap<u32, u64>,
     faults: Vec<(u32, u32, LaunchFault)>,
     /// Whether room was freed since open questions were looked at.
     freed: bool,
@@ -91,10 +93,14 @@ impl Backend {
         Ok(())
     }
 
-    fn answer(&self, world: &mut World<'_>, instance: u32, outcome: Outcome) {
+    /// Answers about one instance arrive in the order in which they were given: each replaces the one before.
+    fn answer(&mut self, world: &mut World<'_>, instance: u32, outcome: Outcome) {
         let delay = take(world.choose, "answer", u64::from(instance), &ANSWER);
+        let last = self.answered.entry(instance).or_default();
+        let at = (world.now() + delay).max(*last);
+        *last = at;
         let session = world.session;
-        world.queue.after(delay, Class::Answer, Happening::Answer { session, outcome: Box::new(outcome) });
+        world.queue.at(at, Class::Answer, Happening::Answer { session, outcome: Box::new(outcome) });
     }
 
     // ---- room
@@ -281,6 +287,11 @@ impl Backend {
                 self.consider(cluster, world, open);
             }
         }
+    }
+
+    /// Whether a question for room of an instance stands.
+    pub(crate) fn is_asked(&self, instance: u32) -> bool {
+        self.open.values().any(|open| open.instance == instance)
     }
 
     // ---- launches

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use plan_core::engine::{
-    Engine, Input, Key, Launch, Number, Purpose, Record, RunKind, RunRecord, StepRef, TaskState, Wall,
+    Engine, Input, Key, Launch, Number, Purpose, Reason, Record, RunKind, RunRecord, StepRef, TaskState,
+    Wall, Why,
 };
 use plan_core::plan::{Model, PhaseLayout, PlanLayout, Status};
 use plan_core::spec::{Goal, Instances, PhaseStrategy, PlanStrategy, Steps};
 
+use crate::backend::Backend;
 use crate::cluster::Cluster;
 use crate::store::Store;
 use crate::task::Life;
@@ -38,6 +40,8 @@ impl Checks {
 pub enum Check {
     /// Recover equals live (engine.md §1, law 1).
     RecoverEqualsLive,
+    /// What holds of an engine between two inputs does (`Engine::broken_invariants`).
+    Invariant,
     /// No two launches of one task of an instance live at once.
     OneLive,
     /// The tasks of a resource set take turns.
@@ -135,6 +139,19 @@ impl Scene<'_> {
         })
     }
 
+    /// Whether an operator forced a step, its phase or its plan in this run; ended runs do not show it.
+    fn is_forced(&self, run: &RunRecord, phase: &PhaseLayout, step: StepRef) -> bool {
+        let instance = self.cluster.roster.at(phase.pod, phase.steps[step.step as usize].instance);
+        let key = Key::Pod(self.cluster.roster.name(instance).clone());
+        let by_step = match self.store.get(&key) {
+            Some(Record::Pod(_, record)) => {
+                record.steps.iter().any(|mark| mark.step == step && mark.forced > 0)
+            }
+            _ => false,
+        };
+        by_step || run.mark.forced > 0 || run.phases.get(&step.phase).is_some_and(|mark| mark.forced > 0)
+    }
+
     fn step_name(&self, layout: &PlanLayout, phase: u32, step: u32) -> String {
         let of = &layout.phases[phase as usize];
         let pod = &self.model.pods()[of.pod as usize];
@@ -158,6 +175,9 @@ impl Scene<'_> {
                 );
             }
         };
+        if let Some(broken) = self.engine.broken_invariants().into_iter().next() {
+            return self.violation(Check::Invariant, "what holds between two inputs holds", broken);
+        }
         if recovered.digest() != live.digest() {
             return self.violation(
                 Check::RecoverEqualsLive,
@@ -198,7 +218,9 @@ impl Scene<'_> {
             for (phase_at, (phase, shown)) in (0..).zip(layout.phases.iter().zip(&view.phases)) {
                 for (step_at, step) in (0..).zip(&shown.steps) {
                     let claims = step.status == Status::Complete && !step.forced;
-                    if claims && !is_marked(run, phase_at) && !self.was_done(run, phase, step_at, true) {
+                    let of = StepRef { run: run.number, phase: phase_at, step: step_at };
+                    if claims && !self.is_forced(run, phase, of) && !self.was_done(run, phase, step_at, true)
+                    {
                         return self.violation(
                             Check::CompleteIsTrue,
                             "a COMPLETE step has a launch that attained its goal with its configuration",
@@ -212,11 +234,21 @@ impl Scene<'_> {
     }
 
     /// Nothing more will happen: the engine knows what lives, and whatever is not done has a reason.
-    pub(crate) fn rest_is_explained(&self, complete: bool) -> Verdict {
+    pub(crate) fn rest_is_explained(&self, backend: &Backend, complete: bool, meddled: bool) -> Verdict {
         for view in self.engine.tasks() {
-            let Some(state) = view.state.filter(|_| !view.silent) else { continue };
+            let Some(state) = view.state else { continue };
             let Some(id) = self.cluster.roster.id(&view.instance) else { continue };
             let latest = self.cluster.tasks_of(id).rev().find(|(_, task)| task.name == view.task);
+            if latest.is_some_and(|(_, task)| self.cluster.nodes[task.node as usize].silent) {
+                continue;
+            }
+            if view.silent {
+                return self.violation(
+                    Check::View,
+                    format!("the engine knows that the node of {}-{} is heard", view.instance, view.task),
+                    "it believes that it is silent",
+                );
+            }
             let truth = latest.map(|(_, task)| task.life);
             let same = match (state, truth) {
                 (TaskState::Ended(_), truth) => truth.is_none_or(|life| matches!(life, Life::Ended(_))),
@@ -241,6 +273,14 @@ impl Scene<'_> {
                     format!("{name}: {why}"),
                 );
             }
+            let no_room = |why: &&Why| matches!(why.reason, Reason::NoRoom(_));
+            if let Some(why) = whys.iter().find(no_room).filter(|_| !backend.is_asked(id)) {
+                return self.violation(
+                    Check::Stuck,
+                    "who waits for room has asked for it, and the question stands",
+                    format!("{name}: {why}"),
+                );
+            }
             let dead = self.cluster.tasks_of(id).rev().find(|(_, task)| {
                 task.config.spec.goal == Goal::Running
                     && !task.lives()
@@ -257,9 +297,19 @@ impl Scene<'_> {
                 );
             }
         }
-        let reasons = (0..self.cluster.roster.len())
-            .any(|id| !self.engine.why(self.cluster.roster.name(id)).is_empty());
-        if !complete && !reasons {
+        let whys: Vec<Why> = (0..self.cluster.roster.len())
+            .flat_map(|id| self.engine.why(self.cluster.roster.name(id)))
+            .collect();
+        let reasons = !whys.is_empty();
+        if reasons && whys.iter().all(|why| waits_for_another(&why.reason)) {
+            return self.violation(
+                Check::Stuck,
+                "of those that wait for each other, one waits for someone else",
+                format!("all wait for each other; {}: {}", whys[0].instance, whys[0]),
+            );
+        }
+        // A plan that an operator stopped has nothing to say.
+        if !complete && !reasons && !meddled {
             return self.violation(
                 Check::Stuck,
                 "a plan that is not complete has a reason",
@@ -270,14 +320,8 @@ impl Scene<'_> {
     }
 }
 
-/// Whether an operator's word counts for a phase of a run.
-fn is_marked(run: &RunRecord, phase: u32) -> bool {
-    run.mark.forced > 0 || run.phases.get(&phase).is_some_and(|mark| mark.forced > 0)
-}
-
 /// Whether a reason is one that the engine, its backend or time should have cleared.
-fn will_not_clear(reason: &plan_core::engine::Reason) -> bool {
-    use plan_core::engine::Reason;
+fn will_not_clear(reason: &Reason) -> bool {
     matches!(
         reason,
         Reason::NotSeen
@@ -287,6 +331,14 @@ fn will_not_clear(reason: &plan_core::engine::Reason) -> bool {
             | Reason::Displacing(_)
             | Reason::Launching(_)
             | Reason::NotThereYet(_)
+    )
+}
+
+/// Whether a reason only names another step or task of the service.
+fn waits_for_another(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::PhaseFirst(_) | Reason::StepFirst(_) | Reason::SlotBusy { .. } | Reason::WaitsForItsStep(_)
     )
 }
 

@@ -12,7 +12,7 @@
 //! | `crash:before-commit#12` | the engine stops before its 12th commit; also `after-commit`, `before-command`, `after-command` |
 //! | `random:5` | five faults of any of these kinds, at times and places that the seed gives |
 //!
-//! Times and durations are `500ms`, `30s`, `2m`, `1h`.
+//! Times and durations are as [`moment`] reads them: `500ms`, `30s`, `2m`, `1h30m`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,6 +21,8 @@ use std::time::Duration;
 use plan_core::engine::End;
 use plan_core::spec::InstanceName;
 use smol_str::SmolStr;
+
+use crate::moment;
 
 /// A fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,39 +135,9 @@ const CRASH: &str = "write `crash:POINT#N`, where POINT is `before-commit`, `aft
                      `after-command`, and N counts such points from 1";
 const RANDOM: &str = "write `random:5` for five faults";
 
-/// Reads a duration: `500ms`, `30s`, `2m`, `1h`.
-///
-/// # Errors
-/// What is wrong with the text.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (count, unit) = text.split_at(unit_at);
-    let wrong = || format!("`{text}` is not a time, such as `500ms`, `30s`, `2m` or `1h`");
-    let millis: u64 = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(wrong()),
-    };
-    let count: u64 = count.parse().map_err(|_| wrong())?;
-    count.checked_mul(millis).map(Duration::from_millis).ok_or_else(|| format!("`{text}` is too long"))
-}
-
-/// A duration as [`parse_duration`] reads it.
-struct Text(Duration);
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0.as_millis();
-        match millis {
-            0 => f.write_str("0s"),
-            _ if millis % 3_600_000 == 0 => write!(f, "{}h", millis / 3_600_000),
-            _ if millis % 60_000 == 0 => write!(f, "{}m", millis / 60_000),
-            _ if millis % 1000 == 0 => write!(f, "{}s", millis / 1000),
-            _ => write!(f, "{millis}ms"),
-        }
-    }
+/// A time, or what is wrong with it.
+fn moment(text: &str) -> Result<Duration, String> {
+    moment::parse(text).map_err(|error| error.to_string())
 }
 
 fn end_name(end: End) -> &'static str {
@@ -175,6 +147,7 @@ fn end_name(end: End) -> &'static str {
         End::Killed => "killed",
         End::Unhealthy => "unhealthy",
         End::Lost => "lost",
+        End::Refused => "refused",
     }
 }
 
@@ -191,25 +164,25 @@ fn counted<T: FromStr<Err: fmt::Display>, N: FromStr + Default + PartialEq>(
 fn end(rest: &str) -> Result<Fault, String> {
     let (task, rest) = rest.rsplit_once('@').ok_or("there is no `@` with a time")?;
     let (at, how) = rest.split_once(':').unwrap_or((rest, "failed"));
-    let ends = [End::Finished, End::Failed, End::Killed, End::Unhealthy, End::Lost];
+    let ends = [End::Finished, End::Failed, End::Killed, End::Unhealthy, End::Lost, End::Refused];
     let how = ends.into_iter().find(|end| end_name(*end) == how);
     let how = how.ok_or("no task ends like that")?;
     if task.is_empty() {
         return Err("no task is named".to_owned());
     }
-    Ok(Fault::End { task: task.into(), at: parse_duration(at)?, how })
+    Ok(Fault::End { task: task.into(), at: moment(at)?, how })
 }
 
 fn silent(rest: &str) -> Result<Fault, String> {
     let (node, rest) = rest.rsplit_once('@').ok_or("there is no `@` with a time")?;
     let (at, lasts) = match rest.split_once('+') {
-        Some((at, lasts)) => (at, Some(parse_duration(lasts)?)),
+        Some((at, lasts)) => (at, Some(moment(lasts)?)),
         None => (rest, None),
     };
     if node.is_empty() {
         return Err("no node is named".to_owned());
     }
-    Ok(Fault::Silent { node: node.into(), at: parse_duration(at)?, lasts })
+    Ok(Fault::Silent { node: node.into(), at: moment(at)?, lasts })
 }
 
 fn launch(rest: &str, answer: LaunchFault) -> Result<Fault, String> {
@@ -258,11 +231,11 @@ impl FromStr for Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::End { task, at, how: End::Failed } => write!(f, "end:{task}@{}", Text(*at)),
-            Self::End { task, at, how } => write!(f, "end:{task}@{}:{}", Text(*at), end_name(*how)),
-            Self::Silent { node, at, lasts: None } => write!(f, "silent:{node}@{}", Text(*at)),
+            Self::End { task, at, how: End::Failed } => write!(f, "end:{task}@{}", moment::show(*at)),
+            Self::End { task, at, how } => write!(f, "end:{task}@{}:{}", moment::show(*at), end_name(*how)),
+            Self::Silent { node, at, lasts: None } => write!(f, "silent:{node}@{}", moment::show(*at)),
             Self::Silent { node, at, lasts: Some(lasts) } => {
-                write!(f, "silent:{node}@{}+{}", Text(*at), Text(*lasts))
+                write!(f, "silent:{node}@{}+{}", moment::show(*at), moment::show(*lasts))
             }
             Self::Launch { instance, nth, answer } => match answer {
                 LaunchFault::Refuse => write!(f, "refuse:{instance}#{nth}"),
@@ -284,7 +257,7 @@ mod tests {
     fn every_form_is_read_and_written_the_same() {
         for text in [
             "end:kafka-0-broker@30s",
-            "end:kafka-0-broker@1500ms:finished",
+            "end:kafka-0-broker@1s500ms:finished",
             "end:kafka-0-broker@2m:killed",
             "end:kafka-0-broker@1h:unhealthy",
             "end:kafka-0-broker@0s:lost",
@@ -310,7 +283,7 @@ mod tests {
         for (text, told) in [
             ("explode:kafka-0", "there is no kind `explode`; write one of `end:TASK@TIME[:HOW]`"),
             ("end:kafka-0-broker", "there is no `@` with a time; write `end:kafka-0-broker@30s`"),
-            ("end:kafka-0-broker@30", "`30` is not a time, such as `500ms`, `30s`, `2m` or `1h`"),
+            ("end:kafka-0-broker@30", "`30` has no unit: is it `30ms`, `30s`, `30m` or `30h`?"),
             ("end:kafka-0-broker@30s:gone", "no task ends like that"),
             ("refuse:kafka-1", "there is no `#` with a number"),
             ("refuse:kafka-1#0", "after `#` comes a number from 1 on"),

@@ -37,6 +37,7 @@ mod checks;
 pub mod choose;
 mod cluster;
 mod fault;
+pub mod moment;
 mod node;
 mod queue;
 mod report;
@@ -49,7 +50,7 @@ mod world;
 
 pub use checks::{Check, Checks, Violation};
 pub use cluster::Shape;
-pub use fault::{CrashPoint, Fault, FaultError, LaunchFault, parse_duration};
+pub use fault::{CrashPoint, Fault, FaultError, LaunchFault};
 pub use node::Room;
 pub use report::{Counts, Outcome, Report};
 pub use scenario::{Choices, Scenario, ScenarioError};

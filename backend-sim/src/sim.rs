@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use plan_core::engine::{
     Command, Digest, Effects, Engine, Event, Input, InstallationId, Key, Observation, Purpose, Record, Reply,
-    Request, Seen, StepRef, Target, Verb, Wall,
+    Request, RunOutcome, Seen, StepRef, Target, Verb, Wall,
 };
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PhaseName, PlanName};
@@ -357,11 +357,11 @@ impl<'a> Sim<'a> {
                 return false;
             }
         }
-        for event in events {
-            self.tell(event);
-        }
         if let (Some(nth), Some(reply)) = (wish, reply) {
             self.replied(nth, reply);
+        }
+        for event in events {
+            self.tell(event);
         }
         for command in commands {
             if self.crashes_at(CrashPoint::BeforeCommand) {
@@ -440,6 +440,8 @@ impl<'a> Sim<'a> {
         if !first {
             let epoch = self.epoch;
             self.world.tell(|| What::Recovered { epoch });
+            // What was told while nobody listened is lost.
+            self.world.session += 1;
             self.backend.session_begins(&mut self.cluster, &mut self.world);
             self.feed(Input::SessionLost);
         }
@@ -573,9 +575,7 @@ impl<'a> Sim<'a> {
     // ---- what is told
 
     fn tell(&mut self, event: Event) {
-        if let Event::RunEnded { plan, .. } = &event
-            && self.is_complete(plan)
-        {
+        if let Event::RunEnded { plan, outcome: RunOutcome::Complete, .. } = &event {
             self.completed.insert(plan.clone(), self.world.now());
         }
         if !self.world.trace.is_kept() {
@@ -584,9 +584,8 @@ impl<'a> Sim<'a> {
         let what = match event {
             Event::Step { step, change: (from, to) } => What::Step { step: self.step_name(step), from, to },
             Event::RunBegan { run, plan } => What::RunBegan { run, plan },
-            Event::RunEnded { run, plan, .. } => {
-                let complete = self.is_complete(&plan);
-                What::RunEnded { run, plan, complete }
+            Event::RunEnded { run, plan, outcome } => {
+                What::RunEnded { run, plan, complete: outcome == RunOutcome::Complete }
             }
             Event::Asked { instance, launch, tasks, cause } => {
                 let cause = match cause {
@@ -620,11 +619,6 @@ impl<'a> Sim<'a> {
             _ => return,
         };
         self.world.tell(|| what);
-    }
-
-    fn is_complete(&self, plan: &PlanName) -> bool {
-        let engine = self.engine.as_ref();
-        engine.and_then(|engine| engine.plan_status(plan.as_str())) == Some(Status::Complete)
     }
 
     fn step_name(&self, step: StepRef) -> String {
@@ -666,7 +660,7 @@ impl<'a> Sim<'a> {
                 cluster: &self.cluster,
                 engine: &engine,
             };
-            self.violation = scene.rest_is_explained(complete).err();
+            self.violation = scene.rest_is_explained(&self.backend, complete, self.checker.meddled).err();
         }
         let completed_at =
             wanted.iter().map(|plan| self.completed.get(plan.as_str()).copied()).max().flatten();

@@ -25,7 +25,7 @@ fn status() {
     println!("| steps | median | p99 |\n| ---: | ---: | ---: |");
     for steps in [1_000, 100_000, 1_000_000] {
         let mut cluster = Instant::new();
-        cluster.launch_all(&service(steps, PhaseStrategy::Parallel), |_| false);
+        cluster.launch(&service(steps, PhaseStrategy::Parallel));
         let mut times: Vec<Duration> = Vec::new();
         for _ in 0..(steps / 2).min(20_000) {
             let Some(input) = cluster.next_running() else { break };

@@ -1,6 +1,6 @@
 //! The status that completes a step and starts none, in plans of three sizes: instructions. They must be
-//! within 1.2 of each other; the run fails if one is not.
-#![expect(missing_docs, reason = "a benchmark")]
+//! within 1.2 of each other; `.ci/run` compares them.
+#![expect(missing_docs, unused_qualifications, reason = "gungraun's macros make both")]
 
 use std::hint::black_box;
 
@@ -9,10 +9,12 @@ use plan_core::engine::{Effects, Engine, Input, Wall};
 use plan_core::spec::PhaseStrategy;
 use planwright_bench::{Instant, service};
 
-/// A plan in which every task is launched and none runs yet, and the status of one in its middle.
+/// A plan whose first tasks are launched and do not run yet, and the status of one of them. The rest is held
+/// back by an interruption: under valgrind a million launches take ten minutes, and change nothing (4,870
+/// instructions for 4,840 at a thousand, when they were made).
 fn launched(steps: u32) -> (Engine, Input) {
     let mut cluster = Instant::new();
-    cluster.launch_all(&service(steps, PhaseStrategy::Parallel), |_| false);
+    cluster.launch_first(&service(steps, PhaseStrategy::Parallel));
     let input = cluster.next_running().expect("a launch");
     // The first one warms nothing: it grows what grows once.
     let first = cluster.next_running().expect("a launch");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use plan_core::engine::{
     Command, Effects, Engine, FitAnswer, Grant, Handle, Incarnation, Input, InstallationId, Key, Launch,
-    Observation, Outcome, Record, Seen, Target, Wall, Write,
+    Observation, Outcome, Record, Request, Seen, Target, Verb, Wall, Write,
 };
 use plan_core::plan::Model;
 use plan_core::spec::placement::NodeFacts;
@@ -94,12 +94,26 @@ impl Instant {
 
     /// Deploys a service: every launch runs at once.
     pub fn deploy(&mut self, model: &Arc<Model>) {
-        self.launch_all(model, |launch| launch);
+        let queue = self.input(target(model));
+        self.carry_out(queue, true, u64::MAX);
     }
 
-    /// Launches every task of a service whose launches `run` lets through; the others stay launched.
-    pub fn launch_all(&mut self, model: &Arc<Model>, run: impl Fn(bool) -> bool) {
-        let mut queue = self.input(target(model));
+    /// Launches every task of a service at once; none runs yet.
+    pub fn launch(&mut self, model: &Arc<Model>) {
+        let queue = self.input(target(model));
+        self.carry_out(queue, false, u64::MAX);
+    }
+
+    /// Launches the first tasks of a service, and interrupts its plan; none runs yet.
+    pub fn launch_first(&mut self, model: &Arc<Model>) {
+        let queue = self.input(target(model));
+        self.carry_out(queue, false, 0);
+        let verb = Verb::Interrupt { plan: PlanName::new("deploy").expect("a name"), phase: None };
+        self.input(Input::Verb(Request { id: "1".into(), who: "bench".into(), verb }));
+    }
+
+    /// Carries commands out, and wakes the engine so often while it wants to be at once.
+    fn carry_out(&mut self, mut queue: Vec<Command>, run: bool, mut wakes: u64) {
         loop {
             while let Some(command) = queue.pop() {
                 match command {
@@ -112,21 +126,23 @@ impl Instant {
                         };
                         let answer = FitAnswer::Fitted(grant);
                         let outcome = Outcome::Fit { instance: fit.instance, launch: fit.launch, answer };
+                        let wake = self.wake;
                         queue.extend(self.input(Input::Outcome(outcome)));
+                        self.wake |= wake;
                     }
-                    Command::Launch(launch) => {
-                        if run(true) {
-                            queue.extend(self.input(running(&launch)));
-                        } else {
-                            self.launched.push(*launch);
-                        }
+                    Command::Launch(launch) if run => {
+                        let wake = self.wake;
+                        queue.extend(self.input(running(&launch)));
+                        self.wake |= wake;
                     }
+                    Command::Launch(launch) => self.launched.push(*launch),
                     _ => {}
                 }
             }
-            if !self.wake {
+            if !self.wake || wakes == 0 {
                 return;
             }
+            wakes -= 1;
             queue.extend(self.input(Input::Wake));
         }
     }

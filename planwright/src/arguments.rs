@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use backend_sim::Fault;
+use backend_sim::{Fault, moment};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::moment;
 use crate::operator::Act;
 
 /// Checks, shows and simulates plans of services.
@@ -35,22 +34,22 @@ pub enum Verb {
     Validate(Validate),
     /// Show a plan as it is declared, as a tree
     Show(OnePlan),
-    /// Write a plan's graph in the DOT language
-    Graph(OnePlan),
+    /// Write a plan's graph: DOT, Mermaid, JSON, or a picture
+    Graph(Graph),
+    /// Write a file with its variables filled in
+    Render(Render),
     /// Run a plan in a simulated cluster
     Simulate(Simulate),
+    /// Write the form of a file as a JSON Schema, for editors
+    Schema,
+    /// Say what a code of a problem means, with an example
+    Explain(Explain),
 }
 
 /// What all commands take.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
 pub struct Common {
-    /// Take values of template variables from a file of `KEY=value` lines; may be repeated, the later wins
-    #[arg(long, value_name = "FILE", global = true)]
-    pub env_file: Vec<PathBuf>,
-    /// Give a template variable a value, over all files; may be repeated, the later wins
-    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, global = true)]
-    pub env: Vec<(String, String)>,
     /// Write the result for people or for programs
     #[arg(
         long,
@@ -93,15 +92,88 @@ pub enum Color {
     Never,
 }
 
+/// What every command that reads a file takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Reading options")]
+pub struct Reading {
+    /// Take values of template variables from a file of `KEY=value` lines; may be repeated, the later wins
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Give a template variable a value, over all files; may be repeated, the later wins
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub env: Vec<(String, String)>,
+    /// Take values from the environment of the process too, beneath all files
+    #[arg(long)]
+    pub inherit_env: bool,
+    /// Leave variables without a value empty, with a warning for each
+    #[arg(long, conflicts_with = "strict")]
+    pub lenient: bool,
+    /// Take warnings for errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Look for config templates in this folder, and not beside the file
+    #[arg(long, value_name = "DIR")]
+    pub config_dir: Option<PathBuf>,
+    /// Leave config templates unread; one that is missing is no error then
+    #[arg(long, conflicts_with = "config_dir")]
+    pub skip_files: bool,
+}
+
 /// The arguments of `validate`.
 #[derive(Debug, Clone, Args)]
 pub struct Validate {
     /// A file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// How they are read.
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
-/// The arguments of `show` and `graph`.
+/// The arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct Explain {
+    /// The code, as `P005`; without it, all are listed
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+/// The arguments of `render`.
+#[derive(Debug, Clone, Args)]
+pub struct Render {
+    /// A file, a folder with a `svc.yml`, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How it is read.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// The arguments of `graph`.
+#[derive(Debug, Clone, Args)]
+pub struct Graph {
+    /// The form: `dot` for Graphviz, `mermaid`, `json`, or `svg`, a picture
+    #[arg(long, value_enum, value_name = "dot|mermaid|json|svg", hide_possible_values = true)]
+    pub format: Option<GraphFormat>,
+    /// The plan.
+    #[command(flatten)]
+    pub plan: OnePlan,
+}
+
+/// In which form a graph is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// The language of Graphviz.
+    Dot,
+    /// The language of Mermaid.
+    Mermaid,
+    /// Nodes and edges.
+    Json,
+    /// A picture.
+    Svg,
+}
+
+/// The arguments of `show`, and a part of those of `graph`.
 #[derive(Debug, Clone, Args)]
 pub struct OnePlan {
     /// A file, a folder with a `svc.yml`, or `-` for standard input
@@ -110,6 +182,9 @@ pub struct OnePlan {
     /// The plan
     #[arg(value_name = "PLAN", default_value = "deploy")]
     pub plan: String,
+    /// How the file is read.
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// The arguments of `simulate`.
@@ -148,6 +223,9 @@ pub struct Simulate {
     /// Write all that happened to a file, as lines of JSON; `-` is standard output
     #[arg(long, value_name = "F")]
     pub trace: Option<PathBuf>,
+    /// How the file is read.
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// Reads `KEY=value`.

@@ -8,8 +8,8 @@
 
 pub mod arguments;
 mod commands;
+pub mod explanation;
 pub mod input;
-pub mod moment;
 pub mod operator;
 pub mod problem;
 pub mod ui;
@@ -54,12 +54,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let mut ui = Ui::new(arguments.common.output, arguments.common.color);
-    let common = &arguments.common;
     let verdict = match &arguments.verb {
-        Verb::Validate(validate) => commands::validate(&mut ui, common, validate),
-        Verb::Show(one) => commands::show(&mut ui, common, one),
-        Verb::Graph(one) => commands::graph(&mut ui, common, one),
-        Verb::Simulate(simulate) => commands::simulate(&mut ui, common, simulate),
+        Verb::Validate(validate) => commands::validate(&mut ui, validate),
+        Verb::Show(one) => commands::show(&mut ui, one),
+        Verb::Graph(graph) => commands::graph(&mut ui, graph),
+        Verb::Render(render) => commands::render(&mut ui, render),
+        Verb::Schema => commands::schema(&mut ui),
+        Verb::Explain(explain) => commands::explain(&mut ui, explain),
+        Verb::Simulate(simulate) => commands::simulate(&mut ui, simulate),
     };
     match verdict.and_then(|verdict| ui.finish().map(|()| verdict)) {
         Ok(verdict) => verdict.into(),

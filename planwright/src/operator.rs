@@ -4,10 +4,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use backend_sim::moment::{self, MomentError};
 use plan_core::engine::{Parameters, Part, Verb};
 use plan_core::spec::{Code, Diagnostic, NameError, PhaseName, PlanName};
-
-use crate::moment::{self, MomentError};
 
 /// A verb at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -51,7 +51,13 @@ pub struct Problem {
 struct Marked {
     line: String,
     span: Span,
+    /// Whether the line is a part of a longer one.
+    cut: bool,
 }
+
+/// Of a longer line only the surroundings of the mark are kept, as so many bytes at the most: a file of one
+/// line with many problems would otherwise be kept as many times.
+const LONGEST: usize = 2000;
 
 impl Problem {
     /// A problem because of which there is no result.
@@ -72,6 +78,11 @@ impl Problem {
         }
     }
 
+    /// A problem that leaves a result.
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
     /// A file that cannot be read.
     pub fn unreadable(file: &Path, error: &io::Error) -> Self {
         let shown = file.display();
@@ -83,7 +94,7 @@ impl Problem {
     }
 
     /// A problem of a specification.
-    pub fn of(diagnostic: &Diagnostic, file: &str, text: &str) -> Self {
+    pub fn of(diagnostic: &Diagnostic, file: &str, lines: &Lines<'_>) -> Self {
         let mut problem = Self {
             code: Some(diagnostic.code.as_str()),
             severity: diagnostic.severity,
@@ -95,7 +106,7 @@ impl Problem {
         };
         problem.file = Some(file.to_owned());
         match diagnostic.span {
-            Some(span) => problem.at(file, text, span),
+            Some(span) => problem.at(file, lines, span),
             None => problem,
         }
     }
@@ -132,8 +143,7 @@ impl Problem {
 
     /// The same, at a place of a file's text; of a longer place, the first line is marked.
     #[must_use]
-    pub fn at(mut self, file: &str, text: &str, span: Span) -> Self {
-        let lines = Lines::new(text);
+    pub fn at(mut self, file: &str, lines: &Lines<'_>, span: Span) -> Self {
         let position = lines.position(span.start);
         let columns = lines.columns(span);
         let line = lines.line(span.start);
@@ -141,8 +151,19 @@ impl Problem {
         self.line = Some(position.line);
         self.column = Some(position.column);
         self.end_column = Some(columns.end);
-        let span = Span { start: byte_of(line, columns.start), end: byte_of(line, columns.end) };
-        self.marked = Some(Marked { line: line.to_owned(), span });
+        let (start, end) = (byte_of(line, columns.start), byte_of(line, columns.end));
+        let cut = line.len() > LONGEST;
+        let from = if cut { line.floor_char_boundary(start.saturating_sub(LONGEST / 4)) } else { 0 };
+        let to = if cut { line.floor_char_boundary(from + LONGEST) } else { line.len() };
+        let span = Span { start: start - from, end: end.min(to) - from };
+        self.marked = Some(Marked { line: line[from..to.min(line.len())].to_owned(), span, cut });
+        self
+    }
+
+    /// The same, about the value of a template variable.
+    #[must_use]
+    pub fn variable(mut self, variable: impl Into<String>) -> Self {
+        self.variable = Some(variable.into());
         self
     }
 
@@ -167,15 +188,17 @@ impl Problem {
                 let note =
                     self.variable.as_ref().map(|variable| format!("the value of the variable `{variable}`"));
                 let mark = AnnotationKind::Primary.span(marked.span.range()).label(note);
-                let snippet = Snippet::source(marked.line.as_str()).path(file.as_str());
+                let mut snippet = Snippet::source(marked.line.as_str());
+                if marked.cut {
+                    // The column is that of the whole line.
+                    group = group.element(self.origin(file));
+                } else {
+                    snippet = snippet.path(file.as_str());
+                }
                 group = group.element(snippet.line_start(self.line.unwrap_or(1)).annotation(mark));
             }
             (None, Some(file)) if self.code.is_some() || self.line.is_some() => {
-                let mut origin = Origin::path(file.as_str());
-                if let (Some(line), Some(column)) = (self.line, self.column) {
-                    origin = origin.line(line).char_column(column);
-                }
-                group = group.element(origin);
+                group = group.element(self.origin(file));
             }
             // The message names the file.
             _ => {}
@@ -184,6 +207,13 @@ impl Problem {
             group = group.element(Level::HELP.message(help.as_str()));
         }
         renderer.render(&[group])
+    }
+
+    fn origin<'a>(&self, file: &'a str) -> Origin<'a> {
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => Origin::path(file).line(line).char_column(column),
+            _ => Origin::path(file),
+        }
     }
 }
 
@@ -197,9 +227,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_a_long_line_the_surroundings_of_the_place_are_kept() {
+        let text = format!("{}wrong{}", "ä".repeat(100_000), "ö".repeat(100_000));
+        let problem = Problem::error("this is wrong");
+        let problem = problem.at("f.yml", &Lines::new(&text), Span { start: 200_000, end: 200_005 });
+        assert!(problem.marked.as_ref().is_some_and(|marked| marked.line.len() <= LONGEST));
+        let told = problem.render(&Renderer::plain());
+        insta::assert_snapshot!(told);
+        let whole = problem.at("f.yml", &Lines::new(&text), Span { start: 0, end: text.len() });
+        assert!(whole.render(&Renderer::plain()).len() < 10 * LONGEST);
+    }
+
+    #[test]
     fn of_a_place_over_lines_the_first_is_marked() {
         let text = "ä: b\nçd: {\n  x }\n";
-        let problem = Problem::error("this is wrong").at("f.yml", text, Span { start: 10, end: 17 });
+        let problem =
+            Problem::error("this is wrong").at("f.yml", &Lines::new(text), Span { start: 10, end: 17 });
         insta::assert_snapshot!(problem.help("mend it").render(&Renderer::plain()));
     }
 }

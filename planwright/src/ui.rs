@@ -47,6 +47,14 @@ impl Ui {
         unless_gone(writeln!(self.out, "{result}"))
     }
 
+    /// Writes a result as it is, without a line's end after it.
+    ///
+    /// # Errors
+    /// As for [`Ui::say`].
+    pub fn write(&mut self, result: &str) -> io::Result<()> {
+        unless_gone(self.out.write_all(result.as_bytes()))
+    }
+
     /// Writes a result for programs.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! What the book and the README show is what the program does: every line `$ planwright …` of a `console`
 //! block is run from the repository's root, and what follows it, up to the next such line, is compared with
 //! its output: standard output, then standard error, then `# exit N` if that is not 0. A block after the line
-//! `<!-- shows: planwright … -->` is the output of that command.
+//! `<!-- shows: planwright … -->` is the output of that command, and one after `<!-- file: F -->` is that file
+//! of the book.
 //!
 //! `UPDATE_BOOK=1 cargo test -p planwright --test book` writes the blocks anew; the diff is read.
 
@@ -82,6 +83,14 @@ fn renewed(page: &str) -> String {
             text.extend(lines.by_ref().find(|line| line.trim_end() == "```"));
             continue;
         }
+        if let Some(file) =
+            line.strip_prefix("<!-- file: ").and_then(|rest| rest.trim_end().strip_suffix(" -->"))
+        {
+            text.extend(lines.by_ref().find(|line| line.starts_with("```")));
+            text.push_str(&std::fs::read_to_string(root().join("docs/src").join(file)).unwrap());
+            text.extend(lines.by_ref().find(|line| line.trim_end() == "```"));
+            continue;
+        }
         if line.trim_end() != "```console" {
             continue;
         }
@@ -135,6 +144,43 @@ fn the_pages_show_what_the_program_does() {
     }
     let help = "UPDATE_BOOK=1 cargo test -p planwright --test book   writes the blocks anew";
     assert!(wrong.is_empty(), "{}\n{help}", wrong.join("\n"));
+}
+
+/// Every key that a file can hold is a part of the chapter on the file.
+#[test]
+fn the_plan_file_chapter_has_every_key() {
+    fn keys(schema: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+        match schema {
+            serde_json::Value::Object(object) => {
+                if let Some(serde_json::Value::Object(properties)) = object.get("properties") {
+                    found.extend(properties.keys().cloned());
+                }
+                object.values().for_each(|inner| keys(inner, found));
+            }
+            serde_json::Value::Array(array) => array.iter().for_each(|inner| keys(inner, found)),
+            _ => {}
+        }
+    }
+    let mut found = std::collections::BTreeSet::new();
+    keys(&plan_core::spec::json_schema(), &mut found);
+    assert!(found.contains("max-consecutive-failures") && found.len() > 60, "{found:?}");
+    let page = std::fs::read_to_string(root().join("docs/src/plan-file.md")).unwrap();
+    let missing: Vec<_> = found.iter().filter(|key| !page.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The page of ten mistakes shows ten rules.
+#[test]
+fn ten_mistakes_get_ten_messages() {
+    let ran = planwright(&["validate", "docs/src/examples/ten.yml", "--output", "json"]);
+    let result: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let problems = result["files"][0]["diagnostics"].as_array().unwrap();
+    let codes: std::collections::BTreeSet<_> =
+        problems.iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert_eq!((problems.len(), codes.len()), (10, 10), "{codes:?}");
+    for one in problems {
+        assert!(one["line"].is_u64() && one["column"].is_u64() && one["help"].is_string(), "{one}");
+    }
 }
 
 #[test]

@@ -31,15 +31,58 @@ fn writes_a_plan_as_a_graph() {
     );
 }
 
+/// All that a graph can hold, in few words.
+const DIVERSE: &str = "name: x\npods:\n  a: &pod\n    count: 2\n    tasks: {t: {goal: RUNNING, cmd: t, cpus: 1}}\n  b: *pod\n  \
+                       c: {count: 4, tasks: {t: {goal: RUNNING, cmd: t, cpus: 1}}}\n  \
+                       none: {count: 0, tasks: {t: {goal: RUNNING, cmd: t, cpus: 1}}}\n  \
+                       many: {count: 3, tasks: {f: {goal: ONCE, cmd: t, cpus: 1}, t: {goal: RUNNING, cmd: t, cpus: 1}}}\n\
+                       plans:\n  deploy:\n    strategy: dependency\n    phases:\n      'the \"first\\one\" & <so>': {pod: a}\n      \
+                       second: {pod: b, strategy: parallel, depends-on: ['the \"first\\one\" & <so>']}\n      \
+                       third: {pod: c, strategy: parallel-canary, depends-on: ['the \"first\\one\" & <so>', second]}\n      \
+                       empty: {pod: none, depends-on: [third]}\n      \
+                       inner: {pod: many, strategy: dependency, depends-on: [second], steps: [\
+                       {name: format, instance: 0, tasks: [f]}, {name: run, instance: default, tasks: [t], depends-on: [format]}]}\n";
+
 #[test]
-fn a_graph_has_clusters_edges_between_them_and_escaped_labels() {
-    let pods = "name: x\npods:\n  a: &pod\n    count: 2\n    tasks: {t: {goal: RUNNING, cmd: t, cpus: 1}}\n  b: *pod\n  \
-                c: *pod\n  none: {count: 0, tasks: {t: {goal: RUNNING, cmd: t, cpus: 1}}}\n";
-    let plans = "plans:\n  deploy:\n    strategy: dependency\n    phases:\n      'the \"first\\one\"': {pod: a}\n      \
-                 second: {pod: b, strategy: parallel, depends-on: ['the \"first\\one\"']}\n      \
-                 third: {pod: c, strategy: parallel-canary, depends-on: ['the \"first\\one\"', second]}\n      \
-                 empty: {pod: none, depends-on: [third]}\n";
-    insta::assert_snapshot!(planwright_reading(&["graph", "-"], format!("{pods}{plans}").as_bytes()));
+fn a_graph_has_four_forms_and_escaped_labels() {
+    for form in ["dot", "mermaid", "json", "svg"] {
+        let arguments = ["graph", "-", "--format", form];
+        let ran = planwright_reading(&arguments, DIVERSE.as_bytes());
+        assert_eq!(ran.code, 0, "{ran}");
+        assert_eq!(ran.out, planwright_reading(&arguments, DIVERSE.as_bytes()).out, "{form}");
+        insta::assert_snapshot!(format!("graph_{form}_diverse"), ran);
+    }
+    let both =
+        planwright_reading(&["graph", "-", "--format", "mermaid", "--output", "json"], DIVERSE.as_bytes());
+    let both: serde_json::Value = serde_json::from_str(&both.out).unwrap();
+    assert!(both["text"].as_str().unwrap().starts_with("flowchart TB\n"));
+    assert_eq!((&both["good"], &both["plan"]), (&true.into(), &"deploy".into()));
+}
+
+/// A hundred steps stand in rows, not in one line; and no arrow is drawn that follows from others.
+#[test]
+fn a_picture_of_many_steps_is_about_as_wide_as_a_page() {
+    for (strategy, steps) in [("serial", ""), ("parallel", ""), ("parallel-canary", ""), ("serial-canary", "")]
+        .into_iter()
+        .chain([("parallel", ", steps: [{default: [[f], [t]]}]")])
+        .chain([(
+            "dependency",
+            ", steps: [{name: f, instance: default, tasks: [f]}, {name: t, instance: default, tasks: [t], depends-on: [f]}]",
+        )])
+    {
+        let text = format!(
+            "name: x\npods:\n  many: {{count: 100, tasks: {{f: {{goal: ONCE, cmd: t, cpus: 1}}, t: {{goal: RUNNING, cmd: t, cpus: 1}}}}}}\n\
+             plans: {{deploy: {{phases: {{all: {{pod: many, strategy: {strategy}{steps}}}}}}}}}\n"
+        );
+        let ran = planwright_reading(&["graph", "-", "--format", "svg"], text.as_bytes());
+        let number = |key: &str| -> u32 {
+            let (_, after) = ran.out.split_once(key).unwrap_or_else(|| panic!("{ran}"));
+            after.split_once('"').unwrap().0.parse().unwrap()
+        };
+        let (width, height) = (number(" width=\""), number(" height=\""));
+        assert!(width <= 1000 && height <= 2000, "{strategy}{steps}: {width} x {height}");
+        assert!(ran.out.matches("<path").count() <= 202, "{strategy}{steps}");
+    }
 }
 
 #[test]
@@ -177,7 +220,7 @@ fn wrong_usage_is_2() {
 
 #[test]
 fn help_says_all() {
-    for verb in ["", "validate", "show", "graph", "simulate"] {
+    for verb in ["", "validate", "show", "graph", "render", "simulate", "schema", "explain"] {
         let arguments: Vec<&str> = [verb, "--help"].into_iter().filter(|one| !one.is_empty()).collect();
         insta::assert_snapshot!(format!("help_{verb}"), planwright(&arguments));
     }

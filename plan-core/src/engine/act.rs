@@ -3,6 +3,7 @@
 //! Invariant: nothing is ended without an unused grant for its successor; no launch leaves before its order
 //! and its handle are durable (engine.md §3).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,12 @@ use super::effects::{Cause, Command, Event, Fit, Launch, LaunchTask};
 use super::input::{FitAnswer, Grant, LaunchAnswer};
 use super::reason::{Reason, Verdict};
 use super::record::{
-    Launched, Never, Number, Occupant, Order, OrderedTask, Place, Purpose, Slot, Stage, StepRef, TaskState,
+    End, Launched, Never, Number, Occupant, Order, OrderedTask, Place, PodRecord, Purpose, Slot, Stage,
+    StepRef, TaskState,
 };
 use super::rules::may_act;
-use super::session::{Fitting, Item};
-use super::state::{At, Owner, State};
-use super::time::Time;
+use super::session::Fitting;
+use super::state::{At, Owner, Run, State};
 use super::turn::Turn;
 
 /// A kill is commanded again after so long, until the task is seen to have ended.
@@ -32,6 +33,65 @@ impl State {
         configs.map(|config| config.spec.resource_set.clone()).collect()
     }
 
+    /// Whether a launch serves a step that goes on and is not complete: one from before the step's restart
+    /// does not.
+    pub(super) fn is_served(&self, step: StepRef, record: &PodRecord, launch: Number) -> bool {
+        self.is_incomplete(step)
+            && self.run(step.run).is_some_and(|run| launch >= run.record.wanted(Some(record), step).since)
+    }
+
+    /// What recovery launches now, if anything.
+    pub(super) fn recovery_tasks(&self, at: At) -> Option<Vec<OrderedTask>> {
+        let state = self;
+        let record = state.record(at)?;
+        if !state.is_seen(at) {
+            return None;
+        }
+        let free = |slot: &&Slot| {
+            let act = slot.act.and_then(|act| record.order(act));
+            act.is_none_or(|order| state.gives_way(order, None))
+        };
+        let down = |slot: &&Slot| slot.occupant.as_ref().is_none_or(|occupant| !occupant.may_live());
+        let mut tasks = Vec::new();
+        let mut essential = false;
+        for slot in record.slots.iter().filter(free).filter(down) {
+            let Some(main) = state.main_task(record, &slot.set) else { continue };
+            let Owner::Recovery(conf) = state.owner(at, slot, main) else { continue };
+            if main.never.as_ref().is_some_and(|never| never.conf == conf) {
+                continue;
+            }
+            // A sidecar that waits does not hold the others down.
+            if main.delayed_until.is_some() {
+                continue;
+            }
+            essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
+            tasks.push(OrderedTask { task: main.name.clone(), conf });
+        }
+        if tasks.is_empty() {
+            return None;
+        }
+        if essential {
+            for slot in record.slots.iter().filter(free).filter(|slot| !down(slot)) {
+                let Some(main) = state.main_task(record, &slot.set) else { continue };
+                let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
+                if let (true, Some(reached)) = (runs, main.reached) {
+                    tasks.push(OrderedTask { task: main.name.clone(), conf: reached.conf });
+                }
+            }
+        }
+        Some(tasks)
+    }
+
+    /// Whether an order gives way to a step, or to recovery: it only asks for room, and is recovery's, the
+    /// step's own from before, or wanted no more.
+    pub(super) fn gives_way(&self, order: &Order, to: Option<StepRef>) -> bool {
+        order.stage == Stage::Wanted
+            && match (order.purpose, to) {
+                (Purpose::Recovery, to) => to.is_some(),
+                (Purpose::Step(step), to) => Some(step) == to || self.still_wanted(order).is_err(),
+            }
+    }
+
     /// Whether a step goes on and is not complete.
     pub(super) fn is_incomplete(&self, step: StepRef) -> bool {
         self.run(step.run)
@@ -39,7 +99,7 @@ impl State {
     }
 
     /// Whether what an order is for still wants it.
-    fn still_wanted(&self, order: &Order) -> Result<(), Reason> {
+    pub(super) fn still_wanted(&self, order: &Order) -> Result<(), Reason> {
         match order.purpose {
             Purpose::Recovery => Ok(()),
             Purpose::Step(step) => match self.run(step.run) {
@@ -64,37 +124,45 @@ impl Turn<'_> {
         }
         let layout = run.phase(step.phase);
         let at = At { pod: layout.pod, index: layout.steps[step.step as usize].instance };
-        if may_act(self.state, run, at, step) != Verdict::Allow {
+        let allowed = run.progress.allows(&run.layout, step.phase, step.step);
+        if !allowed || may_act(self.state, run, at, step) != Verdict::Allow {
             return;
         }
+        // What only asks for room where the step acts gives way to it: the rules let nothing else stand.
+        for order in self.asking(at, &self.due_tasks(run, at, step)) {
+            self.withdraw(at, order, Reason::NotWanted);
+        }
+        let Some(run) = self.state.run(step.run) else { return };
+        let tasks = self.due_tasks(run, at, step);
+        let parameters = run.record.parameters.clone();
+        self.begin(at, Purpose::Step(step), tasks, parameters);
+    }
+
+    /// The tasks of a step that are to be launched.
+    fn due_tasks(&self, run: &Run, at: At, step: StepRef) -> Vec<OrderedTask> {
         let record = self.state.record(at);
-        let since = run.wanted(record, step).since;
-        let pending = layout.tasks(step.step).iter().filter_map(|&task| {
+        let since = run.record.wanted(record, step).since;
+        let due = run.phase(step.phase).tasks(step.step).iter().filter_map(|&task| {
             let model = self.state.task_model(at.pod, task);
             let status = self.state.task_status(run, record, model, step, since);
             let conf = self.state.wanted_conf(run, record, model);
             (status == Status::Pending).then(|| OrderedTask { task: model.name.clone(), conf })
         });
-        let tasks: Vec<OrderedTask> = pending.collect();
-        let parameters = run.record.parameters.clone();
-        for order in self.yielding(at, &tasks) {
-            self.withdraw(at, order, Reason::NotWanted);
-        }
-        self.begin(at, Purpose::Step(step), tasks, parameters);
+        due.collect()
     }
 
-    /// Orders of recovery that only ask for room in a slot that these tasks want.
-    fn yielding(&self, at: At, tasks: &[OrderedTask]) -> Vec<Number> {
-        let Some(record) = self.state.record(at) else { return Vec::new() };
-        let sets = tasks.iter().filter_map(|task| self.state.confs.get(&task.conf));
-        let acts = sets.filter_map(|config| record.slot(&config.spec.resource_set)?.act);
-        acts.filter(|&act| record.order(act).is_some_and(|order| order.purpose == Purpose::Recovery))
-            .collect()
+    /// The orders that stand in the slots of these tasks.
+    fn asking(&self, at: At, tasks: &[OrderedTask]) -> BTreeSet<Number> {
+        let Some(record) = self.state.record(at) else { return BTreeSet::new() };
+        self.state.sets(tasks).iter().filter_map(|set| record.slot(set)?.act).collect()
     }
 
     /// Brings back what runs no more in an instance and belongs to no step (engine.md §5).
     pub(super) fn consider_recovery(&mut self, at: At) {
-        let Some(tasks) = self.recovery_tasks(at) else { return };
+        let Some(tasks) = self.state.recovery_tasks(at) else { return };
+        for order in self.asking(at, &tasks) {
+            self.withdraw(at, order, Reason::NotWanted);
+        }
         // All of them run by the parameters that they had.
         let record = self.state.record(at);
         let parameters = tasks.iter().find_map(|ordered| {
@@ -102,44 +170,6 @@ impl Turn<'_> {
             record?.order(last.launch)?.parameters.clone()
         });
         self.begin(at, Purpose::Recovery, tasks, parameters);
-    }
-
-    /// What recovery launches now, if anything.
-    fn recovery_tasks(&self, at: At) -> Option<Vec<OrderedTask>> {
-        let state = &*self.state;
-        let record = state.record(at)?;
-        if !state.is_seen(at) {
-            return None;
-        }
-        let free = |slot: &&Slot| slot.act.is_none();
-        let down = |slot: &&Slot| slot.occupant.as_ref().is_none_or(|occupant| !occupant.may_live());
-        let mut tasks = Vec::new();
-        let mut essential = false;
-        for slot in record.slots.iter().filter(free).filter(down) {
-            let Some(main) = state.main_task(record, &slot.set) else { continue };
-            let Owner::Recovery(conf) = state.owner(at, slot, main) else { continue };
-            if main.never.as_ref().is_some_and(|never| never.conf == conf) {
-                continue;
-            }
-            if main.delayed_until.is_some() {
-                return None;
-            }
-            essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
-            tasks.push(OrderedTask { task: main.name.clone(), conf });
-        }
-        if tasks.is_empty() {
-            return None;
-        }
-        if essential {
-            for slot in record.slots.iter().filter(free).filter(|slot| !down(slot)) {
-                let Some(main) = state.main_task(record, &slot.set) else { continue };
-                let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
-                if let (true, Some(reached)) = (runs, main.reached) {
-                    tasks.push(OrderedTask { task: main.name.clone(), conf: reached.conf });
-                }
-            }
-        }
-        Some(tasks)
     }
 
     /// Wants an order: asks for room, and changes nothing yet.
@@ -239,8 +269,9 @@ impl Turn<'_> {
         }
         match answer {
             FitAnswer::Fitted(grant) => {
-                let fitting = self.session.fits.entry(launch);
-                fitting.or_insert(Fitting { at, why: None, grant: None }).grant = Some(grant);
+                // What was asked in another session is asked again in this one.
+                let Some(fitting) = self.session.fits.get_mut(&launch) else { return };
+                fitting.grant = Some(grant);
                 self.advance(at, launch);
             }
             FitAnswer::Retry(why) => {
@@ -253,75 +284,92 @@ impl Turn<'_> {
                     self.event(Event::NoRoom { instance: self.name(at), why });
                 }
             }
-            FitAnswer::Never(why) => self.refused_for_good(at, launch, why),
+            FitAnswer::Never(why) => self.never_fits(at, launch, why),
         }
     }
 
     /// Takes the backend's answer to a launch.
     pub(super) fn launch_answered(&mut self, at: At, launch: Number, answer: LaunchAnswer) {
         let Some(record) = self.state.record(at) else { return };
-        let given = record.order(launch).is_some_and(|order| order.stage == Stage::Given);
-        let launching = record
-            .slots
-            .iter()
-            .filter_map(|slot| slot.occupant.as_ref())
-            .any(|occupant| occupant.launch == launch && occupant.state == TaskState::Launching);
-        // What was seen since the launch is newer than its answer.
-        if !given || !launching {
-            return;
-        }
+        let of_launch = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        let states: Vec<_> = of_launch.filter(|o| o.launch == launch).map(|o| o.state).collect();
+        // What was seen of it since is newer than the answer.
+        let unseen = states.iter().all(|state| *state == TaskState::Launching);
         match answer {
+            _ if states.is_empty() => {}
             LaunchAnswer::Done => {}
-            LaunchAnswer::Retry(why) => {
-                self.event(Event::Refused {
-                    instance: self.name(at),
-                    launch,
-                    why: why.into(),
-                    for_good: false,
-                });
-                let tasks = self.spend(at, launch);
-                for task in tasks {
-                    self.failed(at, &task);
-                }
-                self.touch(at);
+            LaunchAnswer::Retry(why) if unseen => self.refused(at, launch, why, None),
+            LaunchAnswer::Never(why) if unseen => self.refused(at, launch, why.clone(), Some(why)),
+            LaunchAnswer::Unknown | LaunchAnswer::Retry(_) | LaunchAnswer::Never(_) => {
+                self.ask_for_instance(at);
             }
-            LaunchAnswer::Never(why) => self.refused_for_good(at, launch, why),
-            LaunchAnswer::Unknown => self.ask_for_instance(at),
         }
     }
 
-    /// Takes an order out that was surely not carried out; its number is spent. Gives its tasks.
-    fn spend(&mut self, at: At, launch: Number) -> Vec<TaskName> {
+    /// A launch was surely not carried out: it ended before it began, and its number is spent.
+    fn refused(&mut self, at: At, launch: Number, why: String, never: Option<String>) {
+        let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
+        let tasks = order.tasks.clone();
+        let for_good = never.is_some();
+        self.event(Event::Refused { instance: self.name(at), launch, why: why.into(), for_good });
+        for OrderedTask { task, conf } in &tasks {
+            let record = self.record_mut(at);
+            if let Some(occupant) = record.occupant_mut(launch, task) {
+                occupant.state = TaskState::Ended(End::Refused);
+                occupant.silent = None;
+            }
+            match &never {
+                Some(why) => {
+                    record.task_mut(task).never = Some(Arc::new(Never { conf: *conf, why: why.clone() }));
+                }
+                None => self.failed(at, task),
+            }
+        }
+        self.leave_place(at, launch);
+        self.touch(at);
+        for OrderedTask { task, .. } in &tasks {
+            self.session.kills.remove(&(at, launch, task.clone()));
+            self.way_is_clear(at, launch, task);
+        }
+    }
+
+    /// An instance whose first launch was surely not done lives nowhere: what it was granted may be gone, and
+    /// nothing of it is there.
+    fn leave_place(&mut self, at: At, launch: Number) {
+        let Some(record) = self.state.record(at) else { return };
+        let untouched = record.orders.iter().all(|order| order.launch == launch)
+            && record.tasks.iter().all(|task| task.last.is_none_or(|last| last.launch == launch));
+        if let Some(place) = record.place.clone().filter(|_| untouched) {
+            self.state.uncount_place(at, &place.node);
+            self.record_mut(at).place = None;
+            self.effects.commands.push(Command::Withdraw { instance: self.name(at), launch });
+        }
+    }
+
+    /// Takes an order out that was not given; its number is spent.
+    fn spend(&mut self, at: At, launch: Number) {
         self.session.fits.remove(&launch);
         let record = self.record_mut(at);
-        let mut tasks = Vec::new();
-        record.orders.retain(|order| {
-            if order.launch == launch {
-                tasks.extend(order.tasks.iter().map(|task| task.task.clone()));
-            }
-            order.launch != launch
-        });
+        record.orders.retain(|order| order.launch != launch);
+        let mut spared = Vec::new();
         for slot in &mut record.slots {
             if slot.act == Some(launch) {
                 slot.act = None;
-            }
-            if slot.occupant.as_ref().is_some_and(|occupant| occupant.launch == launch) {
-                slot.occupant = None;
+                spared.extend(slot.occupant.as_ref().map(|o| (at, o.launch, o.task.clone())));
             }
         }
-        record.forget_past_orders();
-        tasks
+        // Nothing is ended without a successor.
+        for victim in spared {
+            self.session.kills.remove(&victim);
+        }
     }
 
-    fn refused_for_good(&mut self, at: At, launch: Number, why: String) {
+    /// The backend will never have room for an order.
+    fn never_fits(&mut self, at: At, launch: Number, why: String) {
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
-        self.event(Event::Refused {
-            instance: self.name(at),
-            launch,
-            why: why.as_str().into(),
-            for_good: true,
-        });
+        let words = why.as_str().into();
+        self.event(Event::Refused { instance: self.name(at), launch, why: words, for_good: true });
         self.spend(at, launch);
         let record = self.record_mut(at);
         for OrderedTask { task, conf } in tasks {
@@ -354,11 +402,23 @@ impl Turn<'_> {
         if stage == Stage::Wanted
             && let Err(why) = self.state.still_wanted(order).and(judgement.clone())
         {
-            return self.withdraw(at, launch, why);
+            let misplaced = judgement.is_err();
+            let tasks = order.tasks.clone();
+            self.withdraw(at, launch, why);
+            // A backend that names no better node is asked again more and more seldom.
+            if misplaced {
+                tasks.iter().for_each(|task| self.failed(at, &task.task));
+                self.touch(at);
+            }
+            return;
         }
-        // What is being ended for it has to be launched again: it goes on asking.
-        if judgement.is_err() {
-            return self.ask_for_room(at, launch);
+        // What is being ended for it has to be launched again: the question stands open.
+        if let Err(why) = judgement {
+            if let Some(fitting) = self.session.fits.get_mut(&launch) {
+                fitting.grant = None;
+                fitting.why = Some(why.to_string().into());
+            }
+            return;
         }
         if grant.until.is_some_and(|until| self.wall > until) {
             return self.ask_for_room(at, launch);
@@ -415,7 +475,10 @@ impl Turn<'_> {
                 .find(|ordered| ordered.task == task)
                 .map(|ordered| ordered.conf)
         });
-        let config = conf.and_then(|conf| self.state.confs.get(&conf));
+        // A launch whose order is forgotten gets the time that its task is given now.
+        let models = &self.state.model.pods()[at.pod as usize].tasks;
+        let now = || models.iter().find(|model| model.name == task).map(|model| &model.config);
+        let config = conf.and_then(|conf| self.state.confs.get(&conf)).or_else(now);
         let grace = config.map(|config| config.spec.kill_grace_period).unwrap_or_default();
         self.session.kills.set((at, launch, task.clone()), self.now.after(KILL_AGAIN));
         self.effects.commands.push(Command::Kill { instance: self.name(at), launch, task, grace });
@@ -484,87 +547,5 @@ impl Turn<'_> {
             parameters: order.parameters.clone(),
         }));
         self.effects.commands.push(command);
-    }
-
-    /// Counts a failure of a task, and lets it wait longer each time it fails in a row.
-    pub(super) fn failed(&mut self, at: At, name: &TaskName) {
-        let now = self.now;
-        let Some(task) = self.state.record(at).and_then(|record| record.task(name)) else { return };
-        let lasted = task.reached.filter(|reached| Some(reached.launch) == task.last.map(|last| last.launch));
-        let stable = lasted.is_some_and(|reached| now.since(reached.at) >= STABLE_AFTER);
-        let failures = if stable { 1 } else { task.failures.saturating_add(1) };
-        let wait = backoff(failures);
-        self.record_mut(at).task_mut(name).failures = failures;
-        self.delay(at, name, (wait > Duration::ZERO).then(|| now.after(wait)));
-    }
-
-    /// Lets a task wait until a time, or no more.
-    pub(super) fn delay(&mut self, at: At, name: &TaskName, until: Option<Time>) {
-        let old = self.state.record(at).and_then(|record| record.task(name)).and_then(|t| t.delayed_until);
-        if old == until {
-            return;
-        }
-        self.record_mut(at).task_mut(name).delayed_until = until;
-        if let Some(old) = old {
-            let record = self.state.record(at);
-            let shared = record.is_some_and(|r| r.tasks.iter().any(|task| task.delayed_until == Some(old)));
-            if !shared {
-                self.state.delays.remove(&(old, at));
-            }
-        }
-        if let Some(until) = until {
-            self.state.delays.insert((until, at));
-        }
-    }
-
-    /// Ends the waits that are over.
-    pub(super) fn end_waits(&mut self, until: Time) {
-        while let Some(&(time, at)) = self.state.delays.first() {
-            if time > until {
-                return;
-            }
-            self.end_wait(at, time);
-        }
-    }
-
-    /// Cuts waits that are longer than any wait is: the clock that they were set by ran wild.
-    pub(super) fn cut_waits(&mut self) {
-        let longest = self.now.after(LONGEST_WAIT);
-        while let Some(&(time, at)) = self.state.delays.last() {
-            if time <= longest {
-                return;
-            }
-            self.end_wait(at, time);
-        }
-    }
-
-    fn end_wait(&mut self, at: At, time: Time) {
-        self.state.delays.remove(&(time, at));
-        let tasks = self.state.record(at).map(|record| record.tasks.as_slice()).unwrap_or_default();
-        let over: Vec<TaskName> = tasks
-            .iter()
-            .filter(|task| task.delayed_until == Some(time))
-            .map(|task| task.name.clone())
-            .collect();
-        for task in over {
-            self.record_mut(at).task_mut(&task).delayed_until = None;
-        }
-        self.touch(at);
-        self.session.agenda.items.insert(Item::Recovery(at));
-    }
-}
-
-/// The first failure in a row is met at once, the next after this.
-const FIRST_WAIT: Duration = Duration::from_secs(10);
-/// No wait is longer.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// A task that had its goal for so long begins to count its failures anew.
-const STABLE_AFTER: Duration = Duration::from_secs(600);
-
-/// How long a task waits that failed so often in a row.
-fn backoff(failures: u32) -> Duration {
-    match failures {
-        0 | 1 => Duration::ZERO,
-        more => FIRST_WAIT.saturating_mul(1 << (more - 2).min(16)).min(LONGEST_WAIT),
     }
 }

@@ -10,10 +10,12 @@
 //! `reply`; a batch that fails, or whose result is unknown, drops the engine, which is recovered.
 
 mod act;
+mod backoff;
 mod codec;
 mod digest;
 mod effects;
 mod input;
+mod invariants;
 mod observe;
 mod reason;
 mod record;
@@ -75,19 +77,7 @@ impl Engine {
         }
         let now = self.time(wall);
         let Some(state) = &mut self.state else { return nothing_installed(input) };
-        let seq = self.clock.seq;
-        let mut turn = Turn {
-            now,
-            wall,
-            clock: &mut self.clock,
-            state,
-            session: &mut self.session,
-            digest: &mut self.digest,
-            effects: Effects::default(),
-            seq,
-            changed: Vec::new(),
-            completed: Vec::new(),
-        };
+        let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
         turn.take(input);
         turn.work_off_agenda();
         turn.finish()
@@ -124,19 +114,8 @@ impl Engine {
         let deploy = model.plans().get(DEPLOY).cloned();
         self.session.stage = SessionStage::Live;
         let state = self.state.insert(State::new(Arc::new(service), model.clone()));
-        let seq = self.clock.seq;
-        let mut turn = Turn {
-            now: self.clock.time,
-            wall,
-            clock: &mut self.clock,
-            state,
-            session: &mut self.session,
-            digest: &mut self.digest,
-            effects: Effects::default(),
-            seq,
-            changed: Vec::new(),
-            completed: Vec::new(),
-        };
+        let now = self.clock.time;
+        let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
         turn.put(None, Record::Spec(model.clone()), Digest::of(&model.hash()));
         for task in model.pods().iter().flat_map(|pod| &pod.tasks) {
             if turn.state.confs.insert(task.conf, task.config.clone()).is_none() {
@@ -223,10 +202,7 @@ impl Turn<'_> {
         }
         self.end_waits(self.now);
         while let Some((at, launch, task)) = self.session.kills.pop_due(self.now) {
-            let lives = self.state.record(at).into_iter().flat_map(|record| record.living());
-            if lives.into_iter().any(|occupant| occupant.launch == launch && occupant.task == task) {
-                self.kill(at, launch, task);
-            }
+            self.kill(at, launch, task);
         }
         self.ask_again();
         self.go_on_starting();

@@ -10,6 +10,7 @@ use crate::spec::{Goal, TaskName};
 
 use super::effects::{Command, Event};
 use super::input::{Found, Incarnation, Observation, Seen, Snapshot};
+use super::reason::Reason;
 use super::record::{End, Number, Reached, Stage, TaskState};
 use super::session::{Item, Stage as SessionStage};
 use super::state::At;
@@ -17,6 +18,8 @@ use super::turn::Turn;
 
 /// The unanswered rest of a `Reconcile` is asked again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
+/// What an answer left open is asked again after so long.
+const UNSURE_AGAIN: Duration = Duration::from_secs(1);
 /// A `Reconcile` asks for the launches of at most so many instances.
 const MOST_ASKED: usize = 1000;
 /// The start of a session looks at so many instances with one input.
@@ -40,7 +43,11 @@ impl Turn<'_> {
         let Observation { of, serial, seen } = observation;
         match self.known(&of) {
             Known::Newer => self.superseded(of),
-            Known::Past(_) => {}
+            Known::Past(at) => {
+                if matches!(seen, Seen::Ended(_)) {
+                    self.session.kills.remove(&(at, of.launch, of.task));
+                }
+            }
             Known::Foreign => self.foreigner(of, seen),
             Known::Ours(at, slot) => {
                 let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
@@ -73,7 +80,7 @@ impl Turn<'_> {
         }
         // A task leaves its slot only when it was seen to end, and numbers grow.
         let last = record.task(&of.task).and_then(|task| task.last);
-        if last.is_some_and(|last| of.launch < last.launch) { Known::Past(at) } else { Known::Foreign }
+        if last.is_some_and(|last| of.launch <= last.launch) { Known::Past(at) } else { Known::Foreign }
     }
 
     fn superseded(&mut self, by: Incarnation) {
@@ -164,13 +171,13 @@ impl Turn<'_> {
             (Some(Goal::Once | Goal::Finish), End::Finished) => {
                 self.may_have_reached(at, launch, name, Goal::Finish);
             }
-            _ if expected => {}
+            _ if expected => self.lasted(at, name),
             _ => self.failed(at, name),
         }
     }
 
     /// Goes on with the order that waited for this end.
-    fn way_is_clear(&mut self, at: At, launch: Number, name: &TaskName) {
+    pub(super) fn way_is_clear(&mut self, at: At, launch: Number, name: &TaskName) {
         let slots = self.state.record(at).map(|record| record.slots.as_slice()).unwrap_or_default();
         let act = slots
             .iter()
@@ -190,7 +197,12 @@ impl Turn<'_> {
         let standing: Vec<Number> =
             orders.iter().filter(|order| order.stage != Stage::Given).map(|order| order.launch).collect();
         for launch in standing {
-            if self.session.fits.contains_key(&launch) {
+            let order = self.state.record(at).and_then(|record| record.order(launch));
+            if order
+                .is_some_and(|order| order.stage == Stage::Wanted && self.state.still_wanted(order).is_err())
+            {
+                self.withdraw(at, launch, Reason::NotWanted);
+            } else if self.session.fits.contains_key(&launch) {
                 self.advance(at, launch);
             } else {
                 self.ask_for_room(at, launch);
@@ -206,7 +218,7 @@ impl Turn<'_> {
             SessionStage::Starting(from) => from,
             SessionStage::Fresh | SessionStage::Live => return,
         };
-        if !self.session.asked.is_empty() {
+        if self.session.start_asked.is_some() {
             return;
         }
         let mut ask = Vec::new();
@@ -228,7 +240,7 @@ impl Turn<'_> {
         }
         self.session.stage = next.map_or(SessionStage::Live, SessionStage::Starting);
         if !ask.is_empty() {
-            self.ask(&ask);
+            self.session.start_asked = self.ask(&ask);
         }
     }
 
@@ -247,7 +259,7 @@ impl Turn<'_> {
         self.ask(&[at]);
     }
 
-    fn ask(&mut self, instances: &[At]) {
+    fn ask(&mut self, instances: &[At]) -> Option<Number> {
         let open: BTreeSet<_> = instances
             .iter()
             .flat_map(|&at| {
@@ -255,12 +267,12 @@ impl Turn<'_> {
                 living.map(move |occupant| (at, occupant.launch, occupant.task.clone()))
             })
             .collect();
-        self.ask_launches(open);
+        self.ask_launches(open)
     }
 
-    fn ask_launches(&mut self, open: BTreeSet<(At, Number, TaskName)>) {
+    fn ask_launches(&mut self, open: BTreeSet<(At, Number, TaskName)>) -> Option<Number> {
         if open.is_empty() {
-            return;
+            return None;
         }
         let number = self.number();
         let installation = self.state.service.installation.clone();
@@ -276,6 +288,7 @@ impl Turn<'_> {
         self.session.asked.insert(number, open);
         self.session.reconciles.set(number, self.now.after(ASK_AGAIN));
         self.effects.commands.push(Command::Reconcile { number, expected });
+        Some(number)
     }
 
     /// Takes a part of the answer to a `Reconcile`.
@@ -288,8 +301,12 @@ impl Turn<'_> {
                 // What we hold for ended lives on: it is ended by its own number. A snapshot shows what is; an
                 // observation may be old.
                 Known::Past(at) => {
-                    if !matches!(found, Found::Absent | Found::Seen(Seen::Ended(_))) {
-                        self.kill(at, incarnation.launch, incarnation.task);
+                    let Incarnation { launch, task, .. } = incarnation;
+                    match found {
+                        Found::Absent | Found::Seen(Seen::Ended(_)) => {
+                            self.session.kills.remove(&(at, launch, task));
+                        }
+                        Found::Seen(_) => self.kill(at, launch, task),
                     }
                 }
                 Known::Foreign => match found {
@@ -316,24 +333,36 @@ impl Turn<'_> {
             }
         }
         if last {
-            let open = self.session.asked.remove(&of);
+            unsure.extend(self.session.asked.remove(&of).into_iter().flatten());
             self.session.reconciles.remove(&of);
-            unsure.extend(open.into_iter().flatten());
+            self.answer_start(of);
         }
         unsure.retain(|(at, launch, task)| {
             let living = self.state.record(*at).into_iter().flat_map(|record| record.living());
             living.into_iter().any(|occupant| occupant.launch == *launch && occupant.task == *task)
         });
-        self.ask_launches(unsure);
+        if !unsure.is_empty() {
+            // A backend that knows no more yet is not driven in a circle.
+            self.session.asked.entry(of).or_default().extend(unsure);
+            self.session.reconciles.set(of, self.now.after(UNSURE_AGAIN));
+        }
         self.go_on_starting();
     }
 
     /// The rest of a `Reconcile` that was not answered is asked again.
     pub(super) fn ask_again(&mut self) {
         while let Some(number) = self.session.reconciles.pop_due(self.now) {
+            self.answer_start(number);
             if let Some(open) = self.session.asked.remove(&number) {
                 self.ask_launches(open);
             }
+        }
+    }
+
+    /// The start of the session goes on when its question was answered, or was not for long.
+    fn answer_start(&mut self, number: Number) {
+        if self.session.start_asked == Some(number) {
+            self.session.start_asked = None;
         }
     }
 
@@ -350,6 +379,12 @@ impl Turn<'_> {
         }
     }
 
+    fn is_being_cleared(&self, at: At, slot: usize) -> bool {
+        let Some(record) = self.state.record(at) else { return false };
+        let act = record.slots.get(slot).and_then(|slot| slot.act).and_then(|act| record.order(act));
+        act.is_some_and(|order| order.stage == Stage::Clearing)
+    }
+
     /// A snapshot that is new enough shows no trace of a launch.
     fn absent(&mut self, at: At, slot: usize, launch: Number, task: &TaskName) {
         let Some(record) = self.state.record(at) else { return };
@@ -362,7 +397,8 @@ impl Turn<'_> {
         drop(living);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         instance.answered.note(slot, launch, 0);
-        if state == TaskState::Launching {
+        // What is to be ended anyway has ended by not being there.
+        if state == TaskState::Launching && !self.is_being_cleared(at, slot) {
             // It never arrived: the record that holds the order is the command. What is asked of it already
             // is about the time before.
             for open in self.session.asked.values_mut() {

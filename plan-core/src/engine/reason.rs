@@ -83,8 +83,6 @@ pub enum Reason {
     Placement(String),
     /// Another scheduler has taken over.
     Superseded,
-    /// What it was granted is held no longer.
-    GrantOver,
     /// What it was wanted for is not wanted any more.
     NotWanted,
 }
@@ -122,7 +120,6 @@ impl fmt::Display for Reason {
             }
             Self::Placement(why) => write!(f, "the node does not fit its placement:\n{why}"),
             Self::Superseded => f.write_str("another scheduler has taken over"),
-            Self::GrantOver => f.write_str("the room was not held long enough"),
             Self::NotWanted => f.write_str("it is not wanted any more"),
         }
     }

@@ -301,6 +301,8 @@ pub enum End {
     Unhealthy,
     /// It is not there any more, and nobody knows why.
     Lost,
+    /// Its launch was refused: it never began.
+    Refused,
 }
 
 impl fmt::Display for End {
@@ -311,6 +313,7 @@ impl fmt::Display for End {
             Self::Killed => "was killed",
             Self::Unhealthy => "was unhealthy",
             Self::Lost => "was lost",
+            Self::Refused => "was refused",
         })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::plan::{ContentHash, Model};
 
 use super::digest::Digest;
-use super::record::{ClockRecord, Key, Number, Record, RunRecord, ServiceRecord};
+use super::record::{ClockRecord, Key, Number, Purpose, Record, RunRecord, ServiceRecord, StepRef};
 use super::state::{At, State};
 use super::{Engine, Session};
 
@@ -94,6 +94,7 @@ impl Engine {
         state.confs = confs;
         state.plans = plans;
         state.audit = audit;
+        let mut unplaced: Vec<(StepRef, Key)> = Vec::new();
         for (name, record) in pods {
             let key = || Key::Pod(name.clone());
             let at = state.at(&name).ok_or_else(|| RecoverError::Unknown(key()))?;
@@ -108,6 +109,11 @@ impl Engine {
                 let node = place.node.clone();
                 state.count_place(at, &node);
             }
+            unplaced.extend(record.orders.iter().filter_map(|order| match order.purpose {
+                Purpose::Step(step) => Some((step, key())),
+                Purpose::Recovery => None,
+            }));
+            unplaced.extend(record.steps.iter().map(|mark| (mark.step, key())));
             let one = Digest::of(&(&name, &*record));
             count(one);
             let instance = &mut state.pods[at.pod as usize][at.index as usize];
@@ -122,8 +128,24 @@ impl Engine {
             let layout = state.model.plans().get(&record.plan).cloned();
             let layout = layout.filter(|_| record.spec == state.model.hash());
             let layout = layout.ok_or(RecoverError::Unknown(Key::Run(number)))?;
+            let phase = |phase: &u32| layout.phases.get(*phase as usize);
+            let phases = record.phases.keys().all(|at| phase(at).is_some());
+            let canaries = record.canaries.iter().all(|(at, canary)| {
+                phase(at).is_some_and(|of| canary.steps.iter().all(|&step| (step as usize) < of.steps.len()))
+            });
+            // Positions are of the plan as it was laid out when the run began.
+            if !phases || !canaries {
+                return Err(RecoverError::Unknown(Key::Run(number)));
+            }
             let run = state.index_run(record, layout);
             state.active.push(run);
+        }
+        for (step, key) in unplaced {
+            let Some(run) = state.run(step.run) else { continue };
+            let phase = run.layout.phases.get(step.phase as usize);
+            if phase.is_none_or(|phase| step.step as usize >= phase.steps.len()) {
+                return Err(RecoverError::Unknown(key));
+            }
         }
         let instances: Vec<At> = (0..)
             .zip(&state.pods)

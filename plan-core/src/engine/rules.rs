@@ -93,9 +93,7 @@ fn slots(q: &Question<'_>) -> Verdict {
         let model = q.state.task_model(q.at.pod, task);
         let Some(slot) = record.slot(&model.set) else { continue };
         if let Some(order) = slot.act.and_then(|act| record.order(act)) {
-            // What recovery only asks room for gives way to the step.
-            let yields = order.purpose == Purpose::Recovery && order.stage == Stage::Wanted;
-            if order.purpose != Purpose::Step(q.step) && !yields {
+            if !q.state.gives_way(order, Some(q.step)) {
                 let task = order.tasks.first().map_or_else(|| model.name.clone(), |o| o.task.clone());
                 return Verdict::Defer(Reason::SlotBusy { task });
             }
@@ -104,7 +102,9 @@ fn slots(q: &Question<'_>) -> Verdict {
         let Some(Purpose::Step(by)) = record.order(occupant.launch).map(|order| order.purpose) else {
             continue;
         };
-        if by != q.step && q.state.is_incomplete(by) {
+        // Within a run an earlier step displaces what serves a later one of the instance, which waits for it.
+        let later = by.run == q.step.run && (by.phase, by.step) >= (q.step.phase, q.step.step);
+        if !later && q.state.is_served(by, record, occupant.launch) {
             return Verdict::Defer(Reason::SlotBusy { task: occupant.task.clone() });
         }
     }

@@ -20,6 +20,8 @@ pub(super) struct Session {
     pub(super) stage: Stage,
     /// Of open `Reconcile`s, by number: the launches that no answer spoke of yet.
     pub(super) asked: BTreeMap<Number, BTreeSet<(At, Number, TaskName)>>,
+    /// The question that the start of the session waits for.
+    pub(super) start_asked: Option<Number>,
     /// When the unanswered rest of a `Reconcile` is asked again.
     pub(super) reconciles: Timers<Number>,
     /// Open questions for room, and unused grants, by order.
@@ -114,6 +116,8 @@ pub(super) struct Agenda {
     pub(super) items: BTreeSet<Item>,
     /// Phases whose pending steps are gone through, each from a step on.
     pub(super) sweeps: BTreeMap<(Number, u32), u32>,
+    /// The instances of which something is broken are gone through, from this one on.
+    pub(super) hurt: Option<At>,
 }
 
 /// Something to consider.
@@ -128,7 +132,7 @@ pub(super) enum Item {
 impl Agenda {
     /// Whether there is nothing to consider.
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.sweeps.is_empty()
+        self.items.is_empty() && self.sweeps.is_empty() && self.hurt.is_none()
     }
 }
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::plan::{ContentHash, Model, PhaseLayout, PlanLayout, PlanProgress, Status, TaskConfig, TaskModel};
-use crate::spec::placement::Census;
-use crate::spec::{Goal, InstanceName, PlanName, ResourceSetName, TaskName};
+use crate::spec::placement::{Census, NodeFacts};
+use crate::spec::{Field, Goal, InstanceName, NodeName, PlanName, PodName, ResourceSetName, TaskName};
 
 use super::digest::Digest;
 use super::record::{
@@ -74,6 +74,8 @@ pub(super) struct Run {
 pub(super) struct Wanted {
     pub(super) since: Number,
     pub(super) forced: bool,
+    /// The highest force on the path, or 0.
+    pub(super) forced_at: Number,
 }
 
 /// Who brings back what runs no more in a slot.
@@ -95,25 +97,26 @@ impl Run {
     pub(super) fn phase(&self, phase: u32) -> &PhaseLayout {
         &self.layout.phases[phase as usize]
     }
+}
 
+impl RunRecord {
     /// What operators' marks and the run itself want of a step. On the path from plan to step the highest
     /// number wins.
     pub(super) fn wanted(&self, record: Option<&PodRecord>, step: StepRef) -> Wanted {
-        let run = &self.record;
-        let base = match run.kind {
+        let base = match self.kind {
             RunKind::Converging => 0,
-            RunKind::Side => run.number,
+            RunKind::Side => self.number,
         };
-        let phase = run.phases.get(&step.phase).copied().unwrap_or_default();
+        let phase = self.phases.get(&step.phase).copied().unwrap_or_default();
         let own = record.and_then(|record| record.steps.iter().find(|mark| mark.step == step));
         let own = own.map_or(Mark::default(), |own| Mark {
             interrupted: false,
             forced: own.forced,
             since: own.since,
         });
-        let forced = run.mark.forced.max(phase.forced).max(own.forced);
-        let since = run.mark.since.max(phase.since).max(own.since);
-        Wanted { since: base.max(since), forced: forced > since }
+        let forced = self.mark.forced.max(phase.forced).max(own.forced);
+        let since = self.mark.since.max(phase.since).max(own.since);
+        Wanted { since: base.max(since), forced: forced > since, forced_at: forced }
     }
 }
 
@@ -172,7 +175,7 @@ impl State {
     /// A step's status, as the tree shows it.
     pub(super) fn step_status(&self, run: &Run, at: At, step: StepRef) -> Status {
         let record = self.record(at);
-        let wanted = run.wanted(record, step);
+        let wanted = run.record.wanted(record, step);
         let status = if wanted.forced {
             Status::Complete
         } else {
@@ -359,7 +362,27 @@ impl State {
     }
 
     /// Counts an instance where it lives, for the pods whose placement asks.
-    pub(super) fn count_place(&mut self, at: At, node: &crate::spec::placement::NodeFacts) {
+    pub(super) fn count_place(&mut self, at: At, node: &NodeFacts) {
+        self.count(at, node, Census::add, Census::add_host);
+    }
+
+    /// Takes an instance out of the counts.
+    pub(super) fn uncount_place(&mut self, at: At, node: &NodeFacts) {
+        let value = |census: &mut Census, field: &Field, value: &str| {
+            census.remove(field, value);
+        };
+        self.count(at, node, value, |census, pod, node| {
+            census.remove_host(pod, node);
+        });
+    }
+
+    fn count(
+        &mut self,
+        at: At,
+        node: &NodeFacts,
+        of_value: impl Fn(&mut Census, &Field, &str),
+        of_host: impl Fn(&mut Census, &PodName, &NodeName),
+    ) {
         let model = self.model.clone();
         let name = &model.pods()[at.pod as usize].name;
         for (pod, census) in model.pods().iter().zip(&mut self.census) {
@@ -367,12 +390,12 @@ impl State {
             if pod.name == *name {
                 for field in rule.fields() {
                     if let Some(value) = node.value(&field) {
-                        Arc::make_mut(census).add(&field, value);
+                        of_value(Arc::make_mut(census), &field, value);
                     }
                 }
             }
             if rule.pods().contains(name) {
-                Arc::make_mut(census).add_host(name, &node.name);
+                of_host(Arc::make_mut(census), name, &node.name);
             }
         }
     }

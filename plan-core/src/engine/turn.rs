@@ -37,6 +37,32 @@ pub(super) struct Turn<'a> {
     pub(super) completed: Vec<Number>,
 }
 
+impl<'a> Turn<'a> {
+    pub(super) fn new(
+        now: Time,
+        wall: Wall,
+        clock: &'a mut ClockRecord,
+        state: &'a mut State,
+        session: &'a mut Session,
+        digest: &'a mut Digest,
+    ) -> Self {
+        let seq = clock.seq;
+        let effects = Effects::default();
+        Self {
+            now,
+            wall,
+            clock,
+            state,
+            session,
+            digest,
+            effects,
+            seq,
+            changed: Vec::new(),
+            completed: Vec::new(),
+        }
+    }
+}
+
 impl Turn<'_> {
     /// The next number.
     pub(super) fn number(&mut self) -> Number {
@@ -111,6 +137,20 @@ impl Turn<'_> {
         }
     }
 
+    /// The pending steps of an instance may have waited for what changed.
+    pub(super) fn consider_steps_of(&mut self, at: At) {
+        for run in &self.state.active {
+            for &phase in &run.layout.of_pod[at.pod as usize] {
+                let pending = run
+                    .phase(phase)
+                    .steps_of(at.index)
+                    .filter(|&step| run.progress.phase(phase).step(step) == Status::Pending);
+                let items = pending.map(|step| Item::Step(StepRef { run: run.number(), phase, step }));
+                self.session.agenda.items.extend(items);
+            }
+        }
+    }
+
     /// Derives a step's status, and tells its parents and its successors.
     pub(super) fn derive_step(&mut self, nth: usize, at: At, step: StepRef) {
         let run = &self.state.active[nth];
@@ -122,6 +162,10 @@ impl Turn<'_> {
         let released = held && !run.progress.phase(step.phase).is_held();
         if status == Status::Pending {
             self.session.agenda.items.insert(Item::Step(step));
+        }
+        // Who owns what is broken in the instance may have changed.
+        if changed.step.0 != changed.step.1 && self.state.hurt.contains(&at) {
+            self.session.agenda.items.insert(Item::Recovery(at));
         }
         self.follow_up(nth, step, changed, released);
     }
@@ -173,7 +217,8 @@ impl Turn<'_> {
                 items.insert(Item::Step(StepRef { step: next, ..step }));
             }
         }
-        if !group.whole_feeds.is_empty() {
+        let complete = run.progress.phase(step.phase).is_group_complete(at.group);
+        if complete && !group.whole_feeds.is_empty() {
             self.session.agenda.sweeps.insert((step.run, step.phase), 0);
         }
     }
@@ -193,7 +238,7 @@ impl Turn<'_> {
 
     /// Whoever has something broken is considered again: who owns it may have changed.
     pub(super) fn consider_hurt(&mut self) {
-        self.session.agenda.items.extend(self.state.hurt.iter().map(|&at| Item::Recovery(at)));
+        self.session.agenda.hurt = Some(At::default());
     }
 
     /// Considers what is on the agenda, up to a bound.
@@ -206,6 +251,14 @@ impl Turn<'_> {
                 match item {
                     Item::Recovery(at) => self.consider_recovery(at),
                     Item::Step(step) => self.consider_step(step),
+                }
+                continue;
+            }
+            if let Some(from) = self.session.agenda.hurt {
+                let next = self.state.hurt.range(from..).next().copied();
+                self.session.agenda.hurt = next.map(|at| At { index: at.index + 1, ..at });
+                if let Some(at) = next {
+                    self.consider_recovery(at);
                 }
                 continue;
             }
@@ -260,7 +313,7 @@ impl Turn<'_> {
         }
         // A number that was given out is durable before anyone sees it.
         // And where the wall clock was set back, time goes on from there.
-        let set_back = self.wall < self.clock.wall;
+        let set_back = self.wall < self.clock.wall && !self.session.superseded;
         if !self.effects.writes.is_empty() || self.clock.seq != self.seq || set_back {
             self.clock.time = self.now;
             self.clock.wall = self.wall;
@@ -306,7 +359,7 @@ impl Turn<'_> {
 
     /// Whether the start of the session goes on without an answer of the backend.
     fn is_starting(&self) -> bool {
-        matches!(self.session.stage, Stage::Starting(_)) && self.session.asked.is_empty()
+        matches!(self.session.stage, Stage::Starting(_)) && self.session.start_asked.is_none()
     }
 
     /// Ends a run.
@@ -324,6 +377,11 @@ impl Turn<'_> {
             record.ended.drain(..over);
         });
         self.session.agenda.sweeps.retain(|(run, _), _| *run != number);
+        // Whatever waited for a slot of this run may go on.
+        for other in &self.state.active {
+            let phases = 0..other.layout.phases.len() as u32;
+            self.session.agenda.sweeps.extend(phases.map(|phase| ((other.number(), phase), 0)));
+        }
         self.state.ended.insert(number, run.record);
         self.event(Event::RunEnded { run: number, plan, outcome });
         if outcome == RunOutcome::Complete

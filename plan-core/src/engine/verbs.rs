@@ -9,14 +9,14 @@ use crate::plan::Status;
 use crate::spec::{PhaseName, PlanName};
 
 use super::digest::Digest;
-use super::effects::{Refusal, Reply, Write};
+use super::effects::{Event, Refusal, Reply, Write};
 use super::input::{Part, Request, Verb};
 use super::reason::Reason;
 use super::record::{
     AuditRecord, Key, Mark, Number, Parameters, Purpose, Record, RunKind, RunOutcome, Stage, StepMark,
     StepRef,
 };
-use super::state::{At, is_complete};
+use super::state::{At, Run, is_complete};
 use super::turn::Turn;
 
 /// What of a run a verb is for.
@@ -87,25 +87,51 @@ impl Turn<'_> {
                 mark.interrupted = true;
                 mark.since = since;
             });
-            self.derive_plan(number);
+            self.derive_scope(number, Scope::Plan);
+            let standing = self.standing(number, Scope::Plan);
+            self.drop_unwanted(standing);
+            self.consider_hurt();
             return Ok(Reply::Done);
         }
-        let wanted = self.orders_wanted(number);
+        let standing = self.standing(number, Scope::Plan);
         self.end_run(number, RunOutcome::Stopped);
-        for (at, launch) in wanted {
-            self.withdraw(at, launch, Reason::NotWanted);
-        }
+        self.drop_unwanted(standing);
         Ok(Reply::Done)
     }
 
-    /// The orders of a run that only ask for room.
-    fn orders_wanted(&self, run: Number) -> Vec<(At, Number)> {
-        let wanted = self.session.fits.iter().filter_map(|(launch, fitting)| {
-            let order = self.state.record(fitting.at)?.order(*launch)?;
-            let serves = matches!(order.purpose, Purpose::Step(step) if step.run == run);
-            (serves && order.stage == Stage::Wanted).then_some((fitting.at, *launch))
+    /// The orders that only ask for room for steps of a part of a run.
+    fn standing(&self, number: Number, scope: Scope) -> Vec<(At, Number)> {
+        let steps = self.steps_in(number, scope).into_iter().filter_map(|step| {
+            let record = self.state.record(self.step_at(step)?)?;
+            let mut orders = record.orders.iter();
+            let order = orders.find(|o| o.stage == Stage::Wanted && o.purpose == Purpose::Step(step))?;
+            Some((self.step_at(step)?, order.launch))
         });
-        wanted.collect()
+        steps.collect()
+    }
+
+    /// Withdraws those of these orders that are wanted no more.
+    fn drop_unwanted(&mut self, standing: Vec<(At, Number)>) {
+        for (at, launch) in standing {
+            let order = self.state.record(at).and_then(|record| record.order(launch));
+            if order.is_some_and(|order| self.state.still_wanted(order).is_err()) {
+                self.withdraw(at, launch, Reason::NotWanted);
+            }
+        }
+    }
+
+    /// The steps of a part of a run.
+    fn steps_in(&self, number: Number, scope: Scope) -> Vec<StepRef> {
+        let Some(run) = self.state.run(number) else { return Vec::new() };
+        let of_phase = |phase: u32| {
+            let steps = 0..run.phase(phase).steps.len() as u32;
+            steps.map(move |step| StepRef { run: number, phase, step })
+        };
+        match scope {
+            Scope::Plan => (0..run.layout.phases.len() as u32).flat_map(of_phase).collect(),
+            Scope::Phase(phase) => of_phase(phase).collect(),
+            Scope::Step(step) => vec![step],
+        }
     }
 
     fn interrupt(&mut self, plan: &PlanName, phase: Option<PhaseName>) -> Answer {
@@ -125,7 +151,10 @@ impl Turn<'_> {
         if interrupted || status == Status::Complete {
             return Ok(Reply::AlreadySo);
         }
-        self.mark(run.number(), scope, |mark| mark.interrupted = true);
+        let number = run.number();
+        self.mark(number, scope, |mark| mark.interrupted = true);
+        let standing = self.standing(number, scope);
+        self.drop_unwanted(standing);
         self.consider_hurt();
         Ok(Reply::Done)
     }
@@ -137,7 +166,10 @@ impl Turn<'_> {
                 None => Err(Refusal::NeverRun(plan.clone())),
                 Some(ended) if is_complete(ended) => Ok(Reply::AlreadySo),
                 Some(_) => {
-                    self.reopen(plan);
+                    if let Some(number) = self.reopen(plan) {
+                        self.mark(number, Scope::Plan, |mark| mark.interrupted = false);
+                        self.sweep(number);
+                    }
                     Ok(Reply::Done)
                 }
             };
@@ -160,11 +192,11 @@ impl Turn<'_> {
                 self.change_run(number, |run| {
                     run.canaries.insert(phase, canary.clone());
                 });
-                self.with_progress(number, |run| {
+                self.with_progress(number, scope, |run| {
                     let layout = run.layout.clone();
                     run.progress.set_canary(&layout, phase, Some(canary));
                 });
-                self.derive_part(number, phase, Some(step));
+                self.derive_scope(number, Scope::Step(StepRef { run: number, phase, step }));
                 self.sweep(number);
             }
             _ if run.progress.is_interrupted() => {
@@ -177,15 +209,18 @@ impl Turn<'_> {
     }
 
     fn force_complete(&mut self, plan: &PlanName, part: &Part) -> Answer {
-        let run = self.state.run_of(plan).map(|run| run.number());
-        let Some(number) = run else {
-            let Some(ended) = self.state.ended_run(plan) else { return Err(Refusal::NeverRun(plan.clone())) };
-            self.scope(plan, ended.number, part)?;
-            return if is_complete(ended) {
-                Ok(Reply::AlreadySo)
-            } else {
-                Err(Refusal::NeverRun(plan.clone()))
-            };
+        let number = match self.state.run_of(plan) {
+            Some(run) => run.number(),
+            None => {
+                let Some(ended) = self.state.ended_run(plan) else {
+                    return Err(Refusal::NeverRun(plan.clone()));
+                };
+                self.scope(plan, ended.number, part)?;
+                if is_complete(ended) {
+                    return Ok(Reply::AlreadySo);
+                }
+                self.reopen(plan).ok_or_else(|| Refusal::NeverRun(plan.clone()))?
+            }
         };
         let scope = self.scope(plan, number, part)?;
         if self.status_of(number, scope) == Some(Status::Complete) {
@@ -194,23 +229,9 @@ impl Turn<'_> {
         let now = self.number();
         self.mark_seq(number, scope, |mark| mark.forced = now);
         self.derive_scope(number, scope);
-        let over: Vec<_> = self
-            .orders_wanted(number)
-            .into_iter()
-            .filter(|(at, launch)| self.serves_complete_step(*at, *launch))
-            .collect();
-        for (at, launch) in over {
-            self.withdraw(at, launch, Reason::NotWanted);
-        }
+        let standing = self.standing(number, scope);
+        self.drop_unwanted(standing);
         Ok(Reply::Done)
-    }
-
-    fn serves_complete_step(&self, at: At, launch: Number) -> bool {
-        let order = self.state.record(at).and_then(|record| record.order(launch));
-        order.is_some_and(|order| match order.purpose {
-            Purpose::Step(step) => !self.state.is_incomplete(step),
-            Purpose::Recovery => false,
-        })
     }
 
     fn restart(&mut self, plan: &PlanName, part: &Part) -> Answer {
@@ -253,37 +274,26 @@ impl Turn<'_> {
             || occupants.any(|occupant| {
                 occupant.launch == order.launch && occupant.state == super::record::TaskState::Launching
             });
-        unseen.then_some(order.launch)
+        // A force of a later number would still stand above it.
+        let forced = self.state.run(step.run)?.record.wanted(Some(record), step).forced_at;
+        (unseen && order.launch > forced).then_some(order.launch)
     }
 
     /// A restart begins anew: waits and refusals of the tasks in its scope are forgotten.
     fn forget_failures(&mut self, number: Number, scope: Scope) {
-        let Some(run) = self.state.run(number) else { return };
-        let layout = run.layout.clone();
-        let phases: Vec<u32> = match scope {
-            Scope::Plan => (0..layout.phases.len() as u32).collect(),
-            Scope::Phase(phase) => vec![phase],
-            Scope::Step(step) => vec![step.phase],
-        };
-        for phase in phases {
-            let of = &layout.phases[phase as usize];
-            let steps = match scope {
-                Scope::Step(step) => step.step..step.step + 1,
-                _ => 0..of.steps.len() as u32,
-            };
-            for step in steps {
-                let at = At { pod: of.pod, index: of.steps[step as usize].instance };
-                for &task in of.tasks(step).iter() {
-                    let name = self.state.task_model(at.pod, task).name.clone();
-                    let known = self.state.record(at).and_then(|record| record.task(&name));
-                    if known.is_some_and(|task| task.failures > 0 || task.never.is_some()) {
-                        self.delay(at, &name, None);
-                        let task = self.record_mut(at).task_mut(&name);
-                        task.failures = 0;
-                        task.never = None;
-                        // Other steps speak of the task too.
-                        self.touch(at);
-                    }
+        for step in self.steps_in(number, scope) {
+            let (Some(at), Some(run)) = (self.step_at(step), self.state.run(number)) else { continue };
+            let tasks = run.phase(step.phase).tasks(step.step).clone();
+            for &task in tasks.iter() {
+                let name = self.state.task_model(at.pod, task).name.clone();
+                let known = self.state.record(at).and_then(|record| record.task(&name));
+                if known.is_some_and(|task| task.failures > 0 || task.never.is_some()) {
+                    self.delay(at, &name, None);
+                    let task = self.record_mut(at).task_mut(&name);
+                    task.failures = 0;
+                    task.never = None;
+                    // Other steps speak of the task too.
+                    self.touch(at);
                 }
             }
         }
@@ -353,16 +363,24 @@ impl Turn<'_> {
         Some(At { pod: layout.pod, index: layout.steps[step.step as usize].instance })
     }
 
-    fn with_progress(&mut self, number: Number, change: impl FnOnce(&mut super::state::Run)) {
-        if let Some(run) = self.state.run_mut(number) {
-            let old = run.progress.status();
-            change(run);
-            let new = run.progress.status();
-            if old != new {
-                self.event(super::effects::Event::Plan { run: number, change: (old, new) });
-                if new == Status::Complete {
-                    self.completed.push(number);
-                }
+    /// Changes how far a run is, and tells what became of the plan and of a phase.
+    fn with_progress(&mut self, number: Number, scope: Scope, change: impl FnOnce(&mut Run)) {
+        let Some(run) = self.state.run_mut(number) else { return };
+        let phase = match scope {
+            Scope::Phase(phase) => Some((phase, run.progress.phase_status(phase))),
+            _ => None,
+        };
+        let old = run.progress.status();
+        change(run);
+        let new = run.progress.status();
+        let changed = phase.map(|(phase, old)| (phase, (old, run.progress.phase_status(phase))));
+        if let Some((phase, change)) = changed.filter(|(_, (old, new))| old != new) {
+            self.event(Event::Phase { run: number, phase, change });
+        }
+        if old != new {
+            self.event(Event::Plan { run: number, change: (old, new) });
+            if new == Status::Complete {
+                self.completed.push(number);
             }
         }
     }
@@ -378,7 +396,7 @@ impl Turn<'_> {
             change(mark);
             interrupted = mark.interrupted;
         });
-        self.with_progress(number, |run| {
+        self.with_progress(number, scope, |run| {
             let layout = run.layout.clone();
             match scope {
                 Scope::Phase(phase) => run.progress.set_phase_interrupted(&layout, phase, interrupted),
@@ -402,30 +420,14 @@ impl Turn<'_> {
         (own.forced, own.since) = (mark.forced, mark.since);
     }
 
+    /// Derives the statuses of the steps of a part of a run anew.
     fn derive_scope(&mut self, number: Number, scope: Scope) {
-        match scope {
-            Scope::Plan => self.derive_plan(number),
-            Scope::Phase(phase) => self.derive_part(number, phase, None),
-            Scope::Step(step) => self.derive_part(number, step.phase, Some(step.step)),
-        }
-    }
-
-    fn derive_plan(&mut self, number: Number) {
-        let phases = self.state.run(number).map_or(0, |run| run.layout.phases.len() as u32);
-        for phase in 0..phases {
-            self.derive_part(number, phase, None);
-        }
-    }
-
-    /// Derives the statuses of a phase's steps, or of one, anew.
-    fn derive_part(&mut self, number: Number, phase: u32, one: Option<u32>) {
         let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { return };
-        let layout = self.state.active[nth].layout.clone();
-        let of = &layout.phases[phase as usize];
-        let steps = one.map_or(0..of.steps.len() as u32, |step| step..step + 1);
-        for step in steps {
-            let at = At { pod: of.pod, index: of.steps[step as usize].instance };
-            self.derive_step(nth, at, StepRef { run: number, phase, step });
+        for step in self.steps_in(number, scope) {
+            if let Some(at) = self.step_at(step) {
+                self.derive_step(nth, at, step);
+                self.consider_steps_of(at);
+            }
         }
     }
 

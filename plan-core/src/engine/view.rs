@@ -12,7 +12,7 @@ use super::reason::{Reason, Verdict, Why};
 use super::record::{PodRecord, Purpose, Reached, Stage, StepRef, TaskState};
 use super::rules::may_act;
 use super::state::{At, Owner, Run, State, is_complete};
-use super::{Digest, Engine, RECOVERY};
+use super::{Engine, RECOVERY};
 
 /// A plan, as it is shown. Its `Display` is the tree of C§6.9.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -251,7 +251,7 @@ impl Engine {
             };
         }
         let record = state.record(at)?;
-        let since = run.wanted(Some(record), step).since;
+        let since = run.record.wanted(Some(record), step).since;
         let mut tasks =
             run.phase(step.phase).tasks(step.step).iter().map(|&task| state.task_model(at.pod, task));
         let task = tasks.find(|task| state.task_status(run, Some(record), task, step, since) == status)?;
@@ -297,11 +297,6 @@ impl Engine {
             _ => Reason::Launching(task.clone()),
         })
     }
-
-    /// A short fingerprint of the records, for recordings.
-    pub fn fingerprint(&self) -> Digest {
-        self.digest
-    }
 }
 
 impl State {
@@ -328,7 +323,7 @@ impl State {
                 StepView {
                     name: self.step_name(phase, step),
                     status,
-                    forced: run.wanted(self.record(of), reference).forced,
+                    forced: run.record.wanted(self.record(of), reference).forced,
                 }
             });
             PhaseView {
@@ -351,13 +346,20 @@ impl State {
         let ended = self.ended_run(&layout.name);
         let complete = ended.is_some_and(|run| is_complete(run));
         let below = if complete { Status::Complete } else { Status::Pending };
-        let phases = layout.phases.iter().map(|phase| PhaseView {
-            name: phase.name.to_string(),
-            strategy: phase_strategy(phase.strategy),
-            status: below,
-            steps: (0..phase.steps.len() as u32)
-                .map(|step| StepView { name: self.step_name(phase, step), status: below, forced: false })
-                .collect(),
+        let phases = (0..).zip(&layout.phases).map(|(at, phase)| {
+            let steps = (0..).zip(&phase.steps).map(|(step, of)| {
+                let record = self.record(At { pod: phase.pod, index: of.instance });
+                let forced = ended.filter(|_| complete).is_some_and(|run| {
+                    run.wanted(record, StepRef { run: run.number, phase: at, step }).forced
+                });
+                StepView { name: self.step_name(phase, step), status: below, forced }
+            });
+            PhaseView {
+                name: phase.name.to_string(),
+                strategy: phase_strategy(phase.strategy),
+                status: below,
+                steps: steps.collect(),
+            }
         });
         PlanView {
             name: layout.name.to_string(),

@@ -142,6 +142,11 @@ impl PhaseProgress {
         self.incomplete.first()
     }
 
+    /// Whether all steps of a group are COMPLETE. Groups are not followed where order is position.
+    pub fn is_group_complete(&self, group: u32) -> bool {
+        self.groups.get(group as usize).is_some_and(|group| group.incomplete == 0)
+    }
+
     /// The canaries, if the phase has any.
     pub fn canary(&self) -> Option<&Canary> {
         self.canary.as_ref()

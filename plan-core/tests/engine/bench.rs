@@ -52,8 +52,10 @@ pub fn task(name: &str) -> TaskName {
     TaskName::new(name).unwrap()
 }
 
-/// The engine that a store would give, and the live one with its session forgotten, are equal.
+/// The engine that a store would give, and the live one with its session forgotten, are equal; and what
+/// holds between two inputs holds.
 pub fn check_law_1(engine: &Engine, store: &BTreeMap<Key, Record>) {
+    assert_eq!(engine.broken_invariants(), [""; 0]);
     let recovered = Engine::recover(store.values().cloned()).unwrap();
     let mut live = engine.clone();
     let effects = live.handle(Wall(u64::MAX / 2), Input::SessionLost);

@@ -181,6 +181,8 @@ fn an_unknown_result_is_asked_for_and_never_guessed() {
         |of, as_of| Snapshot { of, as_of, found: vec![(expected[0].clone(), Found::Absent)], last: true };
     // A snapshot from before the launch says nothing: it is asked again.
     bench.input(Input::Snapshot(absent(number, launch)));
+    assert_eq!(bench.commands(), [""; 0], "and not in a circle");
+    bench.pass(1);
     let Some(Command::Reconcile { number, .. }) = bench.sent.pop() else { panic!() };
     // One that is new enough does: the same order is given again.
     bench.input(Input::Snapshot(absent(number, number)));
@@ -238,4 +240,15 @@ fn an_empty_plan_is_complete_at_once() {
     let bench = Bench::new(&KAFKA.replace("count: 3", "count: 0"));
     assert_eq!(bench.status("deploy"), Complete);
     assert!(bench.engine.is_deployed());
+}
+
+#[test]
+fn an_instance_whose_first_launch_was_surely_not_done_lives_nowhere() {
+    let mut bench = Bench::new(KAFKA);
+    let launch = bench.launch_of("kafka-0", "broker");
+    bench.sent.clear();
+    bench.room = false;
+    bench.launch_answer("kafka-0", launch, LaunchAnswer::Retry("the offer is gone".into()));
+    let Some(Command::Fit(fit)) = bench.sent.last() else { panic!("{:?}", bench.sent) };
+    assert_eq!(fit.at, None);
 }

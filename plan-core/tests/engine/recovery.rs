@@ -174,3 +174,89 @@ fn a_kill_is_commanded_again_until_the_end_is_seen() {
     bench.pass(60);
     assert_eq!(bench.commands(), [""; 0]);
 }
+
+#[test]
+fn an_order_that_only_asks_and_may_not_act_does_not_hold_recovery_up() {
+    let mut bench = deployed();
+    bench.room = false;
+    bench.say("restart deploy broker kafka-0:[broker]");
+    bench.say("interrupt deploy");
+    bench.room = true;
+    bench.fails("kafka-0", "broker");
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+}
+
+#[test]
+fn a_stop_reaches_orders_of_an_earlier_session() {
+    let yaml = format!("{KAFKA}  roll:\n    phases:\n      roll: {{ pod: kafka }}\n");
+    let mut bench = Bench::new(&yaml);
+    for broker in ["kafka-0", "kafka-1", "kafka-2"] {
+        bench.runs(broker, "broker");
+    }
+    bench.room = false;
+    bench.say("start roll");
+    bench.crash();
+    bench.say("stop roll");
+    for broker in ["kafka-0", "kafka-1", "kafka-2"] {
+        bench.runs(broker, "broker");
+    }
+    let record = bench.engine.pod(&instance("kafka-0")).unwrap();
+    assert_eq!((record.orders.len(), record.slots[0].act), (1, None));
+}
+
+#[test]
+fn who_was_waited_for_by_its_step_is_recovered_when_the_step_is_forced() {
+    let mut bench = Bench::new(HELLO);
+    bench.finishes("hello-0", "init");
+    bench.say("interrupt deploy");
+    bench.fails("hello-0", "main");
+    bench.launched();
+    bench.say("force-complete deploy hello-phase hello-0:[main]");
+    assert_eq!(bench.launched(), ["hello-0:[main]"]);
+}
+
+#[test]
+fn a_grant_of_an_earlier_session_ends_nothing_in_this_one() {
+    let mut bench = deployed();
+    bench.room = false;
+    bench.say("restart deploy broker kafka-0:[broker]");
+    let Some(Command::Fit(fit)) = bench.sent.pop() else { panic!() };
+    bench.crash();
+    bench.grant(&fit);
+    bench.runs("kafka-0", "broker");
+    assert_eq!(bench.commands(), ["reconcile 3", "fit kafka-0"], "asked again, and nothing ended");
+}
+
+#[test]
+fn a_sidecar_that_waits_does_not_hold_its_neighbour_down() {
+    let yaml = "
+name: pair
+pods:
+  p:
+    count: 1
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, cpus: 1, memory: 8 }
+      aide: { goal: RUNNING, essential: false, cmd: ./aide, cpus: 1, memory: 8 }
+";
+    let mut bench = Bench::new(yaml);
+    bench.runs("p-0", "main");
+    bench.runs("p-0", "aide");
+    bench.fails("p-0", "aide");
+    bench.fails("p-0", "aide");
+    bench.launched();
+    bench.fails("p-0", "main");
+    assert_eq!(bench.launched(), ["p-0:[main]"]);
+}
+
+#[test]
+fn a_successor_that_never_fits_spares_what_runs() {
+    let mut bench = deployed();
+    bench.room = false;
+    bench.say("restart deploy broker kafka-0:[broker]");
+    let Some(Command::Fit(fit)) = bench.sent.pop() else { panic!() };
+    bench.grant(&fit);
+    assert_eq!(bench.commands(), ["kill kafka-0-broker"]);
+    bench.fit("kafka-0", fit.launch, FitAnswer::Never("no".into()));
+    bench.pass(60);
+    assert_eq!(bench.commands(), [""; 0], "it is not ended again and again");
+}

@@ -210,3 +210,82 @@ fn observations_of_the_tasks_of_one_launch_do_not_shadow_each_other() {
     }
     assert_eq!(bench.status("deploy"), plan_core::plan::Status::Complete);
 }
+
+#[test]
+fn what_was_displaced_is_no_foreigner() {
+    let mut bench = Bench::new(HELLO);
+    bench.finishes("hello-0", "init");
+    bench.runs("hello-0", "main");
+    let main = bench.launch_of("hello-0", "main");
+    bench.say("restart deploy hello-phase hello-0:[init]");
+    bench.observe("hello-0", "main", Seen::Ended(End::Killed));
+    bench.observe_launch("hello-0", "main", main, Seen::Running { ready: true });
+    assert_eq!(bench.engine.foreigners().count(), 0);
+}
+
+#[test]
+fn a_refusal_of_a_launch_that_was_seen_is_not_believed_but_asked() {
+    let task =
+        |name: &str| format!("      {name}: {{ goal: RUNNING, cmd: ./{name}, cpus: 0.1, memory: 8 }}\n");
+    let mut bench =
+        Bench::new(&format!("name: pair\npods:\n  p:\n    count: 1\n    tasks:\n{}{}", task("a"), task("b")));
+    bench.runs("p-0", "a");
+    let launch = bench.launch_of("p-0", "a");
+    bench.commands();
+    bench.launch_answer("p-0", launch, LaunchAnswer::Retry("no".into()));
+    assert_eq!(bench.commands(), ["reconcile 2"]);
+}
+
+#[test]
+fn a_living_launch_that_was_given_up_is_ended_again_and_again() {
+    let mut bench = Bench::new(KAFKA);
+    let old = bench.launch_of("kafka-0", "broker");
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Lost));
+    bench.runs("kafka-0", "broker");
+    let of = bench.incarnation("kafka-0", "broker", old);
+    let found = vec![(of.clone(), Found::Seen(Seen::Running { ready: true }))];
+    bench.sent.clear();
+    bench.input(Input::Snapshot(Snapshot { of: 0, as_of: 100, found, last: true }));
+    bench.pass(10);
+    assert_eq!(bench.commands().iter().filter(|command| *command == "kill kafka-0-broker").count(), 3);
+    bench.input(Input::Observed(Observation { of, serial: 9000, seen: Seen::Ended(End::Killed) }));
+    bench.sent.clear();
+    bench.pass(60);
+    assert_eq!(bench.sent, []);
+    assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Complete);
+}
+
+#[test]
+fn records_that_name_what_is_not_there_are_refused_and_do_not_panic() {
+    let bench = Bench::new(KAFKA);
+    let damaged = |change: &dyn Fn(&mut RunRecord)| {
+        let records = bench.store.values().cloned().map(|record| match record {
+            Record::Run(run) => {
+                let mut run = (*run).clone();
+                change(&mut run);
+                Record::Run(std::sync::Arc::new(run))
+            }
+            other => other,
+        });
+        Engine::recover(records)
+    };
+    assert!(matches!(
+        damaged(&|run| {
+            run.phases.insert(9, Mark::default());
+        }),
+        Err(RecoverError::Unknown(_))
+    ));
+    assert!(matches!(
+        damaged(&|run| {
+            run.canaries.insert(0, plan_core::plan::Canary { steps: vec![99], released: 0 });
+        }),
+        Err(RecoverError::Unknown(_))
+    ));
+    let without = |gone: fn(&Key) -> bool| {
+        let kept = bench.store.iter().filter(|(key, _)| !gone(key)).map(|(_, record)| record.clone());
+        Engine::recover(kept).unwrap_err().to_string()
+    };
+    assert!(without(|key| matches!(key, Key::Spec(_))).contains("is missing, which `service` names"));
+    assert!(without(|key| matches!(key, Key::Conf(_))).contains("is missing, which `pod/kafka-0` names"));
+    assert!(without(|key| matches!(key, Key::Service)).contains("and no record `service`"));
+}

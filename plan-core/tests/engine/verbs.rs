@@ -24,14 +24,15 @@ fn an_interrupted_plan_begins_nothing_and_goes_on_where_it_was() {
 }
 
 #[test]
-fn room_that_is_granted_after_an_interruption_is_given_back() {
+fn room_that_is_asked_for_is_given_back_by_an_interruption() {
     let mut bench = Bench::bare();
     bench.room = false;
     bench.target(crate::bench::model(KAFKA));
     let Some(Command::Fit(fit)) = bench.sent.pop() else { panic!() };
     bench.say("interrupt deploy broker");
-    bench.grant(&fit);
     assert_eq!(bench.commands(), ["withdraw kafka-0"]);
+    bench.grant(&fit);
+    assert_eq!(bench.commands(), ["withdraw kafka-0"], "a grant that crossed it too");
     assert_eq!(bench.phase("deploy", "broker"), (Waiting, vec![Pending, Pending, Pending]));
     bench.room = true;
     bench.say("continue deploy broker");
@@ -189,4 +190,114 @@ fn two_plans_do_not_act_on_one_slot_at_once() {
     assert!(why.iter().any(|why| matches!(why.reason, Reason::SlotBusy { .. })), "{why:?}");
     bench.runs("hello-0", "main");
     assert_eq!(bench.commands(), ["fit hello-1", "fit hello-0", "launch hello-1", "kill hello-0-main"]);
+}
+
+#[test]
+fn a_restart_while_room_is_asked_for_leaves_no_second_order() {
+    let mut bench = Bench::new(KAFKA);
+    bench.runs("kafka-0", "broker");
+    bench.room = false;
+    bench.say("restart deploy broker kafka-0:[broker]");
+    let Some(Command::Fit(first)) = bench.sent.pop() else { panic!() };
+    assert_eq!(first.instance.to_string(), "kafka-0");
+    // The plan's restart makes the order that only asks for room one from before.
+    bench.say("restart deploy");
+    bench.room = true;
+    bench.sent.clear();
+    bench.grant(&first);
+    let living = |bench: &Bench| {
+        bench.sent.iter().any(|command| matches!(command, Command::Launch(l) if l.instance.index == 0))
+    };
+    assert!(!living(&bench), "broker-0 lives still: {:?}", bench.sent);
+}
+
+#[test]
+fn a_restarted_plan_of_two_tasks_in_one_resource_set_does_not_wait_for_itself() {
+    let mut bench = Bench::new(HELLO);
+    bench.finishes("hello-0", "init");
+    bench.runs("hello-0", "main");
+    assert_eq!(bench.say("restart deploy"), Reply::Done);
+    bench.observe("hello-0", "main", Seen::Ended(End::Killed));
+    bench.finishes("hello-0", "init");
+    bench.runs("hello-0", "main");
+    assert_eq!(bench.phase("deploy", "hello-phase").1[..2], [Complete, Complete]);
+}
+
+#[test]
+fn a_step_that_waits_for_another_runs_slot_goes_on_when_that_run_is_forced_or_stopped() {
+    for words in ["force-complete deploy", "force-complete deploy broker kafka-0:[broker]"] {
+        let mut bench = Bench::new(&format!("{KAFKA}  roll:\n    phases:\n      roll: {{ pod: kafka }}\n"));
+        bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+        bench.say("start roll");
+        bench.commands();
+        bench.say(words);
+        assert!(bench.commands().contains(&"kill kafka-0-broker".to_owned()), "{words}");
+    }
+}
+
+#[test]
+fn what_was_forced_stays_marked_when_its_run_has_ended() {
+    let mut bench = Bench::new(KAFKA);
+    bench.say("force-complete deploy");
+    assert!(bench.plan("deploy").contains("kafka-0:[broker] (COMPLETE, forced)"), "{}", bench.plan("deploy"));
+}
+
+#[test]
+fn an_order_that_waits_for_the_end_of_a_launch_goes_on_when_that_is_refused() {
+    for answer in [LaunchAnswer::Never("no".into()), LaunchAnswer::Retry("no".into())] {
+        let mut bench = Bench::new(KAFKA);
+        let first = bench.launch_of("kafka-0", "broker");
+        bench.say("restart deploy broker");
+        bench.commands();
+        bench.launch_answer("kafka-0", first, answer);
+        let launched = bench.launch_of("kafka-0", "broker") > first;
+        assert!(launched || bench.phase("deploy", "broker").1[0] == Error, "{}", bench.plan("deploy"));
+    }
+}
+
+#[test]
+fn a_restart_after_a_force_does_it_again_also_with_a_launch_on_its_way() {
+    let mut bench = Bench::new(KAFKA);
+    bench.say("force-complete deploy broker kafka-0:[broker]");
+    assert_eq!(bench.say("restart deploy broker kafka-0:[broker]"), Reply::Done);
+    assert_ne!(bench.phase("deploy", "broker").1[0], Complete);
+}
+
+#[test]
+fn continuing_what_was_interrupted_and_stopped_lets_it_go_on() {
+    let mut bench = Bench::new(&format!("{KAFKA}  roll:\n    phases:\n      roll: {{ pod: kafka }}\n"));
+    for broker in ["kafka-0", "kafka-1", "kafka-2"] {
+        bench.runs(broker, "broker");
+    }
+    for words in ["start roll", "interrupt roll", "stop roll"] {
+        assert_eq!(bench.say(words), Reply::Done, "{words}");
+    }
+    assert_eq!(bench.say("continue roll"), Reply::Done);
+    assert_eq!(bench.phase("roll", "roll").1, [Prepared, Pending, Pending]);
+    assert_eq!(bench.say("stop roll"), Reply::Done);
+    assert_eq!(bench.say("force-complete roll"), Reply::Done);
+    assert_eq!(bench.status("roll"), Complete);
+}
+
+#[test]
+fn a_phase_that_is_interrupted_says_so() {
+    let mut bench = Bench::new(KAFKA);
+    bench.events.clear();
+    bench.say("interrupt deploy broker");
+    assert!(bench.events.iter().any(|event| matches!(event, Event::Phase { change: (_, Waiting), .. })));
+}
+
+#[test]
+fn a_refused_launch_does_not_complete_the_step_that_it_was_for() {
+    let mut bench = Bench::new(HELLO);
+    bench.finishes("hello-0", "init");
+    bench.runs("hello-0", "main");
+    bench.say("restart deploy hello-phase hello-0:[init]");
+    bench.observe("hello-0", "main", Seen::Ended(End::Killed));
+    bench.finishes("hello-0", "init");
+    let launch = bench.launch_of("hello-0", "main");
+    bench.launch_answer("hello-0", launch, LaunchAnswer::Retry("no".into()));
+    assert_ne!(bench.phase("deploy", "hello-phase").1[1], Complete);
+    bench.runs("hello-0", "main");
+    assert_eq!(bench.phase("deploy", "hello-phase").1[1], Complete);
 }

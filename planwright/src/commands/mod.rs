@@ -1,6 +1,10 @@
 //! The commands. Invariant: each makes its whole result, in both forms, of a service that was read without
 //! an error.
 
+mod explain;
+mod graph;
+mod render;
+mod schema;
 mod simulate;
 
 use std::io;
@@ -8,15 +12,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use plan_core::engine::PlanView;
-use plan_core::plan::{Model, Node, PlanGraph, PlanLayout};
+use plan_core::plan::{Model, PlanLayout};
 use serde::Serialize;
 
 use crate::Verdict;
-use crate::arguments::{Common, OnePlan, Validate};
+use crate::arguments::{OnePlan, Reading, Validate};
 use crate::input::{self, Input, Values};
 use crate::problem::Problem;
 use crate::ui::Ui;
 
+pub(crate) use explain::explain;
+pub(crate) use graph::graph;
+pub(crate) use render::render;
+pub(crate) use schema::schema;
 pub(crate) use simulate::simulate;
 
 /// The result of `validate` for programs.
@@ -47,15 +55,18 @@ struct Outcome<T> {
     diagnostics: Vec<Problem>,
 }
 
-pub(crate) fn validate(ui: &mut Ui, common: &Common, arguments: &Validate) -> io::Result<Verdict> {
+pub(crate) fn validate(ui: &mut Ui, arguments: &Validate) -> io::Result<Verdict> {
     if arguments.files.iter().filter(|file| input::is_standard_input(file)).count() > 1 {
         ui.complain("standard input can be read once, and `-` is given twice");
         return Ok(Verdict::Misused);
     }
     let mut result = Validated { good: false, files: Vec::new(), diagnostics: Vec::new() };
-    match Values::new(common) {
+    match Values::new(&arguments.reading) {
         Err(problems) => result.diagnostics = problems,
-        Ok(values) => result.files = arguments.files.iter().map(|file| validate_one(file, &values)).collect(),
+        Ok(values) => {
+            result.files =
+                arguments.files.iter().map(|file| validate_one(file, &values, &arguments.reading)).collect()
+        }
     }
     result.good = result.diagnostics.is_empty() && result.files.iter().all(|file| file.good);
     if ui.is_json() {
@@ -80,8 +91,8 @@ pub(crate) fn validate(ui: &mut Ui, common: &Common, arguments: &Validate) -> io
     Ok(if result.good { Verdict::Good } else { Verdict::Refused })
 }
 
-fn validate_one(file: &Path, values: &Values) -> FileResult {
-    match Input::load(file, values) {
+fn validate_one(file: &Path, values: &Values, reading: &Reading) -> FileResult {
+    match Input::load(file, values, reading) {
         Err(diagnostics) => {
             FileResult { file: file.display().to_string(), good: false, service: None, diagnostics }
         }
@@ -105,8 +116,8 @@ fn refuse<'a>(ui: &mut Ui, files: impl Iterator<Item = (&'a str, &'a [Problem])>
     }
 }
 
-pub(crate) fn show(ui: &mut Ui, common: &Common, arguments: &OnePlan) -> io::Result<Verdict> {
-    on_plan(ui, common, arguments, |model, plan| {
+pub(crate) fn show(ui: &mut Ui, arguments: &OnePlan) -> io::Result<Verdict> {
+    on_plan(ui, arguments, |model, plan| {
         let view = PlanView::declared(model, &plan.name);
         let text = view.as_ref().map(|view| view.without_status().to_string()).unwrap_or_default();
         (text, view.as_ref().map(Declared::new))
@@ -139,78 +150,13 @@ impl Declared {
     }
 }
 
-pub(crate) fn graph(ui: &mut Ui, common: &Common, arguments: &OnePlan) -> io::Result<Verdict> {
-    on_plan(ui, common, arguments, |model, plan| {
-        let graph = PlanGraph::new(model, plan);
-        (graph.dot().to_string(), GraphResult::new(&graph))
-    })
-}
-
-/// A plan's graph, for programs: edges name nodes by their place in the list.
-#[derive(Debug, Serialize)]
-struct GraphResult {
-    plan: String,
-    strategy: &'static str,
-    nodes: Vec<GraphNode>,
-    edges: Vec<GraphEdge>,
-}
-
-#[derive(Debug, Serialize)]
-struct GraphNode {
-    kind: &'static str,
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    strategy: Option<&'static str>,
-    /// The node of the step's phase.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phase: Option<usize>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    canary: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct GraphEdge {
-    from: usize,
-    to: usize,
-    because: &'static str,
-}
-
-impl GraphResult {
-    fn new(plan: &PlanGraph) -> Self {
-        let mut in_phase = None;
-        let nodes = plan.graph().node_weights().enumerate().map(|(at, node)| match node {
-            Node::Phase { name, strategy, .. } => {
-                in_phase = Some(at);
-                GraphNode {
-                    kind: "phase",
-                    name: name.clone(),
-                    strategy: Some(strategy),
-                    phase: None,
-                    canary: false,
-                }
-            }
-            Node::Step { name, canary, .. } => GraphNode {
-                kind: "step",
-                name: name.clone(),
-                strategy: None,
-                phase: in_phase,
-                canary: *canary,
-            },
-        });
-        let nodes = nodes.collect();
-        let edges = plan.edges().map(|(from, to, order)| GraphEdge { from, to, because: order.as_str() });
-        Self { plan: plan.name().to_owned(), strategy: plan.strategy(), nodes, edges: edges.collect() }
-    }
-}
-
 /// Reads the file, finds the plan, and writes what is made of it.
 fn on_plan<T: Serialize>(
     ui: &mut Ui,
-    common: &Common,
     arguments: &OnePlan,
     make: impl FnOnce(&Model, &PlanLayout) -> (String, T),
 ) -> io::Result<Verdict> {
-    let (file, loaded) = load(common, &arguments.file);
+    let (file, loaded) = load(&arguments.file, &arguments.reading);
     let (result, diagnostics) = match loaded {
         Err(problems) => (None, problems),
         Ok((model, mut warnings)) => match input::plan(&model, &arguments.plan, &file) {
@@ -236,9 +182,9 @@ fn on_plan<T: Serialize>(
 /// A service that can be used, with the warnings, or all that is wrong; and the name of its file.
 type Loaded = Result<(Arc<Model>, Vec<Problem>), Vec<Problem>>;
 
-fn load(common: &Common, file: &Path) -> (String, Loaded) {
+fn load(file: &Path, reading: &Reading) -> (String, Loaded) {
     let mut name = file.display().to_string();
-    let input = Values::new(common).and_then(|values| Input::load(file, &values));
+    let input = Values::new(reading).and_then(|values| Input::load(file, &values, reading));
     let loaded = input.and_then(|input| {
         name.clone_from(&input.file);
         let checked = input.check();

@@ -15,7 +15,7 @@ use plan_core::spec::InstanceName;
 use serde::Serialize;
 
 use crate::Verdict;
-use crate::arguments::{Common, Simulate};
+use crate::arguments::Simulate;
 use crate::input;
 use crate::problem::Problem;
 use crate::ui::Ui;
@@ -25,8 +25,8 @@ const DEPLOY: &str = "deploy";
 /// Of more instances than this, only those are told of to which something befell.
 const FEW: usize = 30;
 
-pub(crate) fn simulate(ui: &mut Ui, common: &Common, arguments: &Simulate) -> io::Result<Verdict> {
-    let (file, loaded) = super::load(common, &arguments.file);
+pub(crate) fn simulate(ui: &mut Ui, arguments: &Simulate) -> io::Result<Verdict> {
+    let (file, loaded) = super::load(&arguments.file, &arguments.reading);
     let (mut diagnostics, ran) = match loaded {
         Err(problems) => (problems, None),
         Ok((model, mut warnings)) => match run(&model, arguments, &file) {
@@ -284,7 +284,11 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/kafka");
         let typed = ["planwright", "simulate", folder, "--seed", "7"];
         let Verb::Simulate(arguments) = Arguments::try_parse_from(typed).unwrap().verb else { panic!() };
-        let model = Input::load(Path::new(folder), &Values::default()).unwrap().check().model.unwrap();
+        let model = Input::load(Path::new(folder), &Values::default(), &arguments.reading)
+            .unwrap()
+            .check()
+            .model
+            .unwrap();
         let mut report = run(&model, &arguments, "svc.yml").unwrap();
         report.outcome = Outcome::Violation(Violation {
             check: Check::OneLive,

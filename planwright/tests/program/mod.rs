@@ -27,10 +27,16 @@ pub(crate) fn planwright(arguments: &[&str]) -> Ran {
 
 /// Runs it with this text on its standard input.
 pub(crate) fn planwright_reading(arguments: &[&str], input: &[u8]) -> Ran {
+    planwright_in(arguments, input, &[])
+}
+
+/// Runs it with this text on its standard input, in this environment.
+pub(crate) fn planwright_in(arguments: &[&str], input: &[u8], env: &[(&str, &str)]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_planwright"))
         .args(arguments)
         .current_dir(root())
         .env_clear()
+        .envs(env.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

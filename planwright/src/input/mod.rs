@@ -2,6 +2,9 @@
 //! nowhere else. Invariant: all that is wrong is told, each problem with its file and, where there is one,
 //! its line.
 
+mod templates;
+mod values;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,10 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plan_core::plan::{Model, PlanLayout};
-use plan_core::spec::{Code, Diagnostic, Files, ReadOptions, Source, Span, read};
+use plan_core::spec::template::{self, Missing, Rendered};
+use plan_core::spec::{Code, Diagnostic, Files, Lines, ReadOptions, Source, read};
 
-use crate::arguments::Common;
+use crate::arguments::Reading;
 use crate::problem::Problem;
+use templates::Templates;
+pub use values::{Values, is_key};
 
 /// The file of a folder that declares the service.
 const SERVICE: &str = "svc.yml";
@@ -20,31 +26,31 @@ const SERVICE: &str = "svc.yml";
 const VALUES: &str = "env";
 /// What is larger is no specification.
 const LARGEST: u64 = 16 << 20;
-/// Config templates are looked for so many folders deep, and so many at most.
-const DEEPEST: usize = 4;
-const MOST_TEMPLATES: usize = 10_000;
 
-/// The values of template variables that the command line gives.
-#[derive(Debug, Clone, Default)]
-pub struct Values(BTreeMap<String, String>);
+/// What a specification is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rigour {
+    /// A variable without a value is empty, with a warning.
+    Lenient,
+    /// A variable without a value is an error.
+    #[default]
+    Usual,
+    /// Every warning is an error too.
+    Strict,
+}
 
-impl Values {
-    /// The values of `--env-file` and, over them, of `--env`.
-    ///
-    /// # Errors
-    /// A file cannot be read, or has lines that are not `KEY=value`.
-    pub fn new(common: &Common) -> Result<Self, Vec<Problem>> {
-        let mut values = BTreeMap::new();
-        let mut problems = Vec::new();
-        for file in &common.env_file {
-            match values_of(file) {
-                Ok(more) => values.extend(more),
-                Err(more) => problems.extend(more),
-            }
+impl Rigour {
+    /// What the command line asks for.
+    pub fn new(reading: &Reading) -> Self {
+        match (reading.lenient, reading.strict) {
+            (true, _) => Self::Lenient,
+            (false, true) => Self::Strict,
+            (false, false) => Self::Usual,
         }
-        // What is typed wins over what is filed, wherever it stands.
-        values.extend(common.env.iter().cloned());
-        if problems.is_empty() { Ok(Self(values)) } else { Err(problems) }
+    }
+
+    fn missing(self) -> Missing {
+        if self == Self::Lenient { Missing::Empty } else { Missing::Refuse }
     }
 }
 
@@ -57,9 +63,10 @@ pub struct Input {
     pub text: String,
     /// The values of its variables.
     pub env: BTreeMap<String, String>,
-    /// The config templates, by the names that the text gives them; `None` if they are not looked at, since
-    /// no folder was named.
-    pub templates: Option<BTreeMap<String, String>>,
+    /// The folder of its config templates; `None` if they are not looked at.
+    pub templates: Option<PathBuf>,
+    /// What it is held to.
+    pub rigour: Rigour,
 }
 
 /// What came of reading a specification.
@@ -76,9 +83,9 @@ impl Input {
     ///
     /// # Errors
     /// Something cannot be read, is not UTF-8, or a line of `env` is not `KEY=value`.
-    pub fn load(file: &Path, values: &Values) -> Result<Self, Vec<Problem>> {
-        let mut env = BTreeMap::new();
-        let mut templates = None;
+    pub fn load(file: &Path, values: &Values, reading: &Reading) -> Result<Self, Vec<Problem>> {
+        let mut beside = None;
+        let mut own = BTreeMap::new();
         let (name, bytes) = if is_standard_input(file) {
             let bytes = read_bounded(io::stdin().lock());
             ("<stdin>".to_owned(), bytes.map_err(|error| vec![Problem::unreadable(Path::new("-"), &error)])?)
@@ -91,16 +98,14 @@ impl Input {
             }
             let mut problems = Vec::new();
             if file.join(VALUES).exists() {
-                match values_of(&file.join(VALUES)) {
-                    Ok(values) => env = values,
+                match values::of_file(&file.join(VALUES)) {
+                    Ok(values) => own = values,
                     Err(more) => problems.extend(more),
                 }
             }
             let bytes = bytes_of(&service).map_err(|more| problems.extend(more));
             let (Ok(bytes), true) = (bytes, problems.is_empty()) else { return Err(problems) };
-            let mut found = BTreeMap::new();
-            collect_templates(file, "", 0, &mut found);
-            templates = Some(found);
+            beside = Some(file.to_owned());
             (service.display().to_string(), bytes)
         } else {
             let bytes = bytes_of(file).map_err(|problems| {
@@ -108,20 +113,50 @@ impl Input {
                 let missing = |problem: Problem| if file.exists() { problem } else { problem.help(help) };
                 problems.into_iter().map(missing).collect::<Vec<_>>()
             });
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            beside = Some(folder.unwrap_or(Path::new(".")).to_owned());
             (file.display().to_string(), bytes?)
         };
-        let text = utf8(&name, bytes)?;
-        env.extend(values.0.iter().map(|(key, value)| (key.clone(), value.clone())));
-        Ok(Self { file: name, text, env, templates })
+        let text = utf8(&name, bytes).map_err(|mut problems| {
+            // Of a specification, it is one of its rules.
+            problems.iter_mut().for_each(|problem| problem.code = Some(Code::Yaml.as_str()));
+            problems
+        })?;
+        let templates = match &reading.config_dir {
+            _ if reading.skip_files => None,
+            Some(folder) if folder.is_dir() => Some(folder.clone()),
+            Some(folder) => {
+                let problem = Problem::error(format!("there is no folder `{}`", folder.display()));
+                return Err(vec![problem.help("name the folder that holds the config templates")]);
+            }
+            None => beside,
+        };
+        Ok(Self { file: name, text, env: values.over(own), templates, rigour: Rigour::new(reading) })
+    }
+
+    /// Fills in the variables, and says what is wrong with that.
+    pub fn render(&self) -> (Rendered, Vec<Problem>) {
+        let mut rendered = template::render(&self.text, &self.env, self.rigour.missing());
+        let mut found = std::mem::take(&mut rendered.diagnostics);
+        found.extend(self.left_empty(&rendered));
+        (rendered, self.problems(found))
     }
 
     /// Reads and compiles the specification.
     pub fn check(&self) -> Checked {
-        let files = self.templates.as_ref().map_or(Files::Skip, Files::Texts);
-        let options = ReadOptions { env: &self.env, strict_variables: true, files };
+        let rendered = template::render(&self.text, &self.env, self.rigour.missing());
+        let templates = self.templates.as_ref().map(|folder| Templates::of(folder, &rendered.text));
+        let files = templates.as_ref().map_or(Files::Skip, |templates| Files::Texts(&templates.texts));
+        let strict_variables = self.rigour.missing() == Missing::Refuse;
+        let options = ReadOptions { env: &self.env, strict_variables, files };
         let reading = read(Source { file: &self.file, text: &self.text }, &options);
-        let mut problems: Vec<_> =
-            reading.diagnostics.iter().map(|one| Problem::of(one, &self.file, &self.text)).collect();
+        let reading = if self.rigour == Rigour::Strict { reading.strict() } else { reading };
+        let mut found = reading.diagnostics;
+        if let Some(templates) = &templates {
+            templates.explain(&mut found);
+        }
+        found.extend(self.left_empty(&rendered));
+        let mut problems = self.problems(found);
         let model = reading.spec.and_then(|spec| match Model::new(spec) {
             Ok(model) => Some(Arc::new(model)),
             Err(error) => {
@@ -130,6 +165,28 @@ impl Input {
             }
         });
         Checked { model, problems }
+    }
+
+    /// A warning for each variable that was left empty.
+    fn left_empty(&self, rendered: &Rendered) -> Vec<Diagnostic> {
+        if self.rigour.missing() == Missing::Refuse {
+            return Vec::new();
+        }
+        let warning = |(name, span): &(String, _)| {
+            let message = format!("the variable `{name}` has no value, and is left empty");
+            let problem = Diagnostic::warning(Code::MissingVariable, "", message).span(*span);
+            let help = format!("give it one with `--env {name}=...`, or in a file with `--env-file`");
+            let problem = problem.nearest(name, self.env.keys().map(String::as_str));
+            if problem.nearest.is_some() { problem } else { problem.help(help) }
+        };
+        rendered.missing.iter().map(warning).collect()
+    }
+
+    /// The problems, in the order of their places.
+    fn problems(&self, mut found: Vec<Diagnostic>) -> Vec<Problem> {
+        found.sort_by_key(|one| one.span.map_or(0, |span| span.start));
+        let lines = Lines::new(&self.text);
+        found.iter().map(|one| Problem::of(one, &self.file, &lines)).collect()
     }
 }
 
@@ -151,46 +208,6 @@ pub fn plan<'a>(model: &'a Model, name: &str, file: &str) -> Result<&'a Arc<Plan
 /// Whether standard input is meant.
 pub fn is_standard_input(file: &Path) -> bool {
     file.as_os_str() == "-"
-}
-
-/// Whether a text can be the name of a variable.
-pub fn is_key(text: &str) -> bool {
-    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    begins && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
-}
-
-/// The values of a file of `KEY=value` lines. Blank lines and lines that begin with `#` say nothing, and the
-/// value is all that follows the first `=`.
-fn values_of(file: &Path) -> Result<BTreeMap<String, String>, Vec<Problem>> {
-    let name = file.display().to_string();
-    let text = bytes_of(file).and_then(|bytes| utf8(&name, bytes))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let mut values = BTreeMap::new();
-    let mut problems = Vec::new();
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let content = line.trim_end_matches(['\n', '\r']);
-        let begin = content.trim_start();
-        match content.split_once('=') {
-            _ if begin.is_empty() || begin.starts_with('#') => {}
-            Some((key, value)) if is_key(key) => {
-                values.insert(key.to_owned(), value.to_owned());
-            }
-            Some((key, _)) => {
-                let message = format!("`{key}` is not a variable's name");
-                let span = Span { start, end: start + key.len() };
-                let help = "use letters, digits, `_`, `.` and `-`, without blanks or `export` before it";
-                problems.push(Problem::error(message).at(&name, text, span).help(help));
-            }
-            None => {
-                let span = Span { start, end: start + content.len() };
-                let problem = Problem::error("this line gives no variable a value").at(&name, text, span);
-                problems.push(problem.help("write it as `KEY=value`; a comment begins with `#`"));
-            }
-        }
-        start += line.len();
-    }
-    if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
 fn bytes_of(file: &Path) -> Result<Vec<u8>, Vec<Problem>> {
@@ -217,30 +234,4 @@ fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Vec<Problem>> {
         let message = format!("the text is not UTF-8: it has the byte 0x{:02x}", bytes[good]);
         vec![Problem::error(message).unseen_at(name, line, column).help("save the file as UTF-8")]
     })
-}
-
-/// Every text of a folder that could be a config template, by its path from the folder. What cannot be read
-/// is not one; whoever names it is told that there is no such template.
-fn collect_templates(folder: &Path, prefix: &str, depth: usize, found: &mut BTreeMap<String, String>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    for path in paths {
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if name.starts_with('.') || (depth == 0 && matches!(name, SERVICE | VALUES)) {
-            continue;
-        }
-        let key = format!("{prefix}{name}");
-        if path.is_dir() {
-            if depth < DEEPEST && !path.is_symlink() {
-                collect_templates(&path, &format!("{key}/"), depth + 1, found);
-            }
-        } else if found.len() < MOST_TEMPLATES
-            && path.is_file()
-            && let Ok(bytes) = bytes_of(&path)
-            && let Ok(text) = String::from_utf8(bytes)
-        {
-            found.insert(key, text);
-        }
-    }
 }

@@ -36,7 +36,7 @@ const LONGEST: Duration = Duration::from_secs(87_600 * 3600);
 ///
 /// ```
 /// use std::time::Duration;
-/// assert_eq!(planwright::moment::parse("1m30s"), Ok(Duration::from_secs(90)));
+/// assert_eq!(backend_sim::moment::parse("1m30s"), Ok(Duration::from_secs(90)));
 /// ```
 pub fn parse(text: &str) -> Result<Duration, MomentError> {
     let too_long = || MomentError::TooLong(text.to_owned());
@@ -103,23 +103,22 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused_with_the_reason() {
-        let told = |text: &str| parse(text).unwrap_err().to_string();
-        insta::assert_snapshot!(
-            [
-                "",
-                "s",
-                "-1s",
-                "30",
-                "1m30",
-                "1.5s",
-                "3 s",
-                "3d",
-                "1H",
-                "99999999h",
-                "99999999999999999999999s"
-            ]
-            .map(told)
-            .join("\n")
-        );
+        let right = "write a whole number and a unit, as `500ms`, `30s`, `2m` or `1h`";
+        let unit = "is not a unit of time: use `ms`, `s`, `m` or `h`";
+        for (text, expected) in [
+            ("", format!("`` is not a time: {right}")),
+            ("s", format!("`s` is not a time: {right}")),
+            ("-1s", format!("`-1s` is not a time: {right}")),
+            ("30", "`30` has no unit: is it `30ms`, `30s`, `30m` or `30h`?".to_owned()),
+            ("1m30", "`1m30` has no unit: is it `1m30ms`, `1m30s`, `1m30m` or `1m30h`?".to_owned()),
+            ("1.5s", format!("`.` in `1.5s` {unit}")),
+            ("3 s", format!("` s` in `3 s` {unit}")),
+            ("3d", format!("`d` in `3d` {unit}")),
+            ("1H", format!("`H` in `1H` {unit}")),
+            ("99999999h", "`99999999h` is too long: at most 87600h".to_owned()),
+            ("99999999999999999999999s", "`99999999999999999999999s` is too long: at most 87600h".to_owned()),
+        ] {
+            assert_eq!(parse(text).map_err(|error| error.to_string()), Err(expected));
+        }
     }
 }

@@ -3,6 +3,12 @@
 //! Invariant: a graph follows from a model alone and is built when it is asked for; nothing of a run is in
 //! it, and no state holds one. It has no cycle, since a layout has none.
 
+mod data;
+mod dot;
+mod mermaid;
+mod picture;
+mod svg;
+
 use std::fmt;
 
 use petgraph::Direction;
@@ -181,7 +187,32 @@ impl PlanGraph {
 
     /// The graph in the DOT language, with a cluster for each phase. The same plan gives the same text.
     pub fn dot(&self) -> impl fmt::Display + '_ {
-        Dot(self)
+        dot::Dot(self)
+    }
+
+    /// The graph in the language of Mermaid, with a subgraph for each phase. The same plan gives the same
+    /// text.
+    pub fn mermaid(&self) -> impl fmt::Display + '_ {
+        mermaid::Mermaid(self)
+    }
+
+    /// The graph as a picture, an SVG document: boxes of steps in boxes of phases, and arrows. The same plan
+    /// gives the same text.
+    pub fn svg(&self) -> impl fmt::Display + '_ {
+        svg::Svg(self)
+    }
+
+    /// A plan's title, as people read it.
+    fn title(&self) -> String {
+        format!("{} ({} strategy)", self.name, self.strategy)
+    }
+
+    /// The edges that leave a node, by where they lead.
+    fn after(&self, node: NodeIndex) -> Vec<(NodeIndex, NodeIndex, Order)> {
+        let edges = self.graph.edges_directed(node, Direction::Outgoing);
+        let mut edges: Vec<_> = edges.map(|edge| (edge.source(), edge.target(), *edge.weight())).collect();
+        edges.sort();
+        edges
     }
 
     /// The nodes of a phase's steps.
@@ -258,84 +289,6 @@ fn phase_strategy(strategy: PhaseStrategy) -> &'static str {
     }
 }
 
-struct Dot<'a>(&'a PlanGraph);
-
-impl fmt::Display for Dot<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plan = self.0;
-        writeln!(f, "digraph {} {{", Quoted(&plan.name))?;
-        writeln!(f, "  label={};", Quoted(&format!("{} ({} strategy)", plan.name, plan.strategy)))?;
-        writeln!(f, "  labelloc=t;\n  compound=true;\n  rankdir=LR;\n  node [shape=box];")?;
-        for (at, &phase) in plan.phases.iter().enumerate() {
-            let Node::Phase { name, strategy, .. } = &plan.graph[phase] else { continue };
-            writeln!(f, "  subgraph cluster_{at} {{")?;
-            writeln!(f, "    label={};", Quoted(&format!("{name} ({strategy} strategy)")))?;
-            for node in plan.steps(at) {
-                self.step(f, node)?;
-            }
-            // A cluster without a node is not drawn, and nothing could lead to it.
-            if plan.steps(at).next().is_none() {
-                writeln!(f, "    n{} [label=\"no steps\", shape=plaintext];", phase.index())?;
-            }
-            for edge in plan.steps(at).flat_map(|node| self.after(node)) {
-                let style = if edge.2 == Order::Canary { " [style=dashed]" } else { "" };
-                writeln!(f, "    n{} -> n{}{style};", edge.0.index(), edge.1.index())?;
-            }
-            writeln!(f, "  }}")?;
-        }
-        for (before, after, _) in plan.phases.iter().flat_map(|&phase| self.after(phase)) {
-            let (from, to) = (plan.graph[before].phase(), plan.graph[after].phase());
-            let tail = plan.steps(from as usize).next_back().unwrap_or(before);
-            let head = plan.steps(to as usize).next().unwrap_or(after);
-            writeln!(
-                f,
-                "  n{} -> n{} [ltail=cluster_{from}, lhead=cluster_{to}];",
-                tail.index(),
-                head.index()
-            )?;
-        }
-        f.write_str("}")
-    }
-}
-
-impl Dot<'_> {
-    fn step(&self, f: &mut fmt::Formatter<'_>, node: NodeIndex) -> fmt::Result {
-        let Node::Step { name, canary, .. } = &self.0.graph[node] else { return Ok(()) };
-        if *canary {
-            let label = format!("{name}\ncanary");
-            writeln!(f, "    n{} [label={}, style=dashed];", node.index(), Quoted(&label))
-        } else {
-            writeln!(f, "    n{} [label={}];", node.index(), Quoted(name))
-        }
-    }
-
-    /// The edges that leave a node, by where they lead.
-    fn after(&self, node: NodeIndex) -> Vec<(NodeIndex, NodeIndex, Order)> {
-        let edges = self.0.graph.edges_directed(node, Direction::Outgoing);
-        let mut edges: Vec<_> = edges.map(|edge| (edge.source(), edge.target(), *edge.weight())).collect();
-        edges.sort();
-        edges
-    }
-}
-
-/// A text as a quoted DOT string. Between quotes only the quote and, for labels, the backslash mean something.
-struct Quoted<'a>(&'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"")?;
-        for c in self.0.chars() {
-            match c {
-                '"' => f.write_str("\\\"")?,
-                '\\' => f.write_str("\\\\")?,
-                '\n' => f.write_str("\\n")?,
-                c => write!(f, "{c}")?,
-            }
-        }
-        f.write_str("\"")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -402,10 +355,5 @@ mod tests {
         );
         assert_eq!(edges(&graph(&format!("    phases:\n{phases}"))), ["p r strategy"]);
         assert!(edges(&graph(&format!("    strategy: parallel\n    phases:\n{phases}"))).is_empty());
-    }
-
-    #[test]
-    fn what_means_something_in_dot_is_escaped() {
-        assert_eq!(Quoted("a\"b\\c\nd").to_string(), r#""a\"b\\c\nd""#);
     }
 }

@@ -1,0 +1,106 @@
+//! Waits between tries (`docs/decisions/0006-backoff.md`).
+//!
+//! Invariant: a wait is in force until the wake that finds it over takes it out of its record; nothing else
+//! looks at the clock (engine.md §1, law 6).
+
+use std::time::Duration;
+
+use crate::spec::TaskName;
+
+use super::session::Item;
+use super::state::At;
+use super::time::Time;
+use super::turn::Turn;
+
+/// The first failure in a row is met at once, the next after this.
+const FIRST_WAIT: Duration = Duration::from_secs(10);
+/// No wait is longer.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// A task that had its goal for so long begins to count its failures anew.
+const STABLE_AFTER: Duration = Duration::from_secs(600);
+
+/// How long a task waits that failed so often in a row.
+fn backoff(failures: u32) -> Duration {
+    match failures {
+        0 | 1 => Duration::ZERO,
+        more => FIRST_WAIT.saturating_mul(1 << (more - 2).min(16)).min(LONGEST_WAIT),
+    }
+}
+
+impl Turn<'_> {
+    /// Counts a failure of a task, and lets it wait longer each time it fails in a row.
+    pub(super) fn failed(&mut self, at: At, name: &TaskName) {
+        let now = self.now;
+        self.lasted(at, name);
+        let Some(task) = self.state.record(at).and_then(|record| record.task(name)) else { return };
+        let failures = task.failures.saturating_add(1);
+        let wait = backoff(failures);
+        self.record_mut(at).task_mut(name).failures = failures;
+        self.delay(at, name, (wait > Duration::ZERO).then(|| now.after(wait)));
+    }
+
+    /// A task that ends after it had its goal for long begins to count its failures anew.
+    pub(super) fn lasted(&mut self, at: At, name: &TaskName) {
+        let now = self.now;
+        let Some(task) = self.state.record(at).and_then(|record| record.task(name)) else { return };
+        let lasted = task.reached.filter(|reached| Some(reached.launch) == task.last.map(|last| last.launch));
+        if task.failures > 0 && lasted.is_some_and(|reached| now.since(reached.at) >= STABLE_AFTER) {
+            self.record_mut(at).task_mut(name).failures = 0;
+        }
+    }
+
+    /// Lets a task wait until a time, or no more.
+    pub(super) fn delay(&mut self, at: At, name: &TaskName, until: Option<Time>) {
+        let old = self.state.record(at).and_then(|record| record.task(name)).and_then(|t| t.delayed_until);
+        if old == until {
+            return;
+        }
+        self.record_mut(at).task_mut(name).delayed_until = until;
+        if let Some(old) = old {
+            let record = self.state.record(at);
+            let shared = record.is_some_and(|r| r.tasks.iter().any(|task| task.delayed_until == Some(old)));
+            if !shared {
+                self.state.delays.remove(&(old, at));
+            }
+        }
+        if let Some(until) = until {
+            self.state.delays.insert((until, at));
+        }
+    }
+
+    /// Ends the waits that are over.
+    pub(super) fn end_waits(&mut self, until: Time) {
+        while let Some(&(time, at)) = self.state.delays.first() {
+            if time > until {
+                return;
+            }
+            self.end_wait(at, time);
+        }
+    }
+
+    /// Cuts waits that are longer than any wait is: the clock that they were set by ran wild.
+    pub(super) fn cut_waits(&mut self) {
+        let longest = self.now.after(LONGEST_WAIT);
+        while let Some(&(time, at)) = self.state.delays.last() {
+            if time <= longest {
+                return;
+            }
+            self.end_wait(at, time);
+        }
+    }
+
+    fn end_wait(&mut self, at: At, time: Time) {
+        self.state.delays.remove(&(time, at));
+        let tasks = self.state.record(at).map(|record| record.tasks.as_slice()).unwrap_or_default();
+        let over: Vec<TaskName> = tasks
+            .iter()
+            .filter(|task| task.delayed_until == Some(time))
+            .map(|task| task.name.clone())
+            .collect();
+        for task in over {
+            self.record_mut(at).task_mut(&task).delayed_until = None;
+        }
+        self.touch(at);
+        self.session.agenda.items.insert(Item::Recovery(at));
+    }
+}

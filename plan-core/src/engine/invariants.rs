@@ -1,0 +1,99 @@
+//! What holds of an engine between two inputs. For tests, fuzzing and the simulator: an engine that keeps
+//! its laws has nothing to say here.
+//!
+//! Invariant: these are consequences of the rules, found by asking the rules again; nothing is decided here.
+
+use crate::plan::Status;
+
+use super::Engine;
+use super::reason::Verdict;
+use super::record::{Stage, StepRef};
+use super::rules::may_act;
+use super::session::{Session, Stage as SessionStage};
+use super::state::{At, State};
+
+impl Engine {
+    /// What does not hold of this engine, in words; nothing, if all is well. It goes through everything.
+    ///
+    /// - An order that is not given is named by exactly the slots of its tasks.
+    /// - An order that clears its slots, and has room, waits for a task that may live.
+    /// - When nothing is left to consider, no step may act and nothing is left to recover: nobody waits for a
+    ///   wake that will not come.
+    pub fn broken_invariants(&self) -> Vec<String> {
+        let mut broken = Vec::new();
+        if let Some(state) = &self.state {
+            for (pod, instances) in (0..).zip(&state.pods) {
+                for index in 0..instances.len() as u32 {
+                    orders(state, &self.session, At { pod, index }, &mut broken);
+                }
+            }
+            if self.session.stage == SessionStage::Live
+                && self.session.agenda.is_empty()
+                && !self.session.superseded
+            {
+                lost_wakes(state, &mut broken);
+            }
+        }
+        broken
+    }
+}
+
+fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
+    let Some(record) = state.record(at) else { return };
+    for order in record.orders.iter().filter(|order| order.stage != Stage::Given) {
+        let launch = order.launch;
+        let named = record.slots.iter().filter(|slot| slot.act == Some(launch)).count();
+        if named != order.tasks.len() {
+            broken.push(format!(
+                "{}: order {launch} of {} tasks is named by {named} slots",
+                state.name(at),
+                order.tasks.len()
+            ));
+        }
+        let lives = record
+            .slots
+            .iter()
+            .filter(|slot| slot.act == Some(launch))
+            .any(|slot| slot.occupant.as_ref().is_some_and(|occupant| occupant.may_live()));
+        let granted = session.fits.get(&launch).is_some_and(|fitting| fitting.grant.is_some());
+        if order.stage == Stage::Clearing && granted && !lives && state.is_seen(at) {
+            broken.push(format!(
+                "{}: order {launch} has room and a clear way, and is not given",
+                state.name(at)
+            ));
+        }
+    }
+    for slot in &record.slots {
+        if let Some(act) = slot.act.filter(|&act| record.order(act).is_none_or(|o| o.stage == Stage::Given)) {
+            broken.push(format!(
+                "{}: slot `{}` names order {act}, which does not stand",
+                state.name(at),
+                slot.set
+            ));
+        }
+    }
+}
+
+fn lost_wakes(state: &State, broken: &mut Vec<String>) {
+    for run in &state.active {
+        for (phase, layout) in (0..).zip(&run.layout.phases) {
+            for (step, of) in (0..).zip(&layout.steps) {
+                if run.progress.phase(phase).step(step) != Status::Pending {
+                    continue;
+                }
+                let at = At { pod: layout.pod, index: of.instance };
+                if may_act(state, run, at, StepRef { run: run.number(), phase, step }) == Verdict::Allow {
+                    broken.push(format!(
+                        "step {} may act, and nobody considers it",
+                        state.step_name(layout, step)
+                    ));
+                }
+            }
+        }
+    }
+    for &at in &state.hurt {
+        if state.recovery_tasks(at).is_some() {
+            broken.push(format!("{} could be recovered, and nobody considers it", state.name(at)));
+        }
+    }
+}

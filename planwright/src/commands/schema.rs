@@ -1,0 +1,14 @@
+//! `schema`: the form of a file, for editors.
+
+use std::io;
+
+use plan_core::spec::json_schema;
+
+use crate::Verdict;
+use crate::ui::Ui;
+
+/// The schema is JSON in both forms of output: it is what other programs read.
+pub(crate) fn schema(ui: &mut Ui) -> io::Result<Verdict> {
+    ui.json(&json_schema())?;
+    Ok(Verdict::Good)
+}

@@ -1,0 +1,120 @@
+//! What the codes of problems mean, for people: a page for each, and the book's chapter of all. Invariant:
+//! what is shown of an example is what reading it says.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use annotate_snippets::Renderer;
+use plan_core::spec::{Code, Example, Files, Lines, ReadOptions, Source, read};
+
+use crate::problem::Problem;
+
+/// The name of an example's file.
+const FILE: &str = "svc.yml";
+/// Of a longer example the rest is left out, and of a longer line its end.
+const LINES: usize = 30;
+const COLUMNS: usize = 160;
+
+/// A code, as the terminal shows it.
+pub fn page(code: Code) -> String {
+    let example = code.example();
+    let said = indented(&told(&example));
+    format!(
+        "{code}: {}\n\n{}\n\nFor example, of this file{}:\n\n{}\nit is said:\n\n{}",
+        code.summary(),
+        code.explanation().trim(),
+        given(&example),
+        indented(&shown(example.file)),
+        said.trim_end()
+    )
+}
+
+/// The book's chapter of all codes.
+pub fn chapter() -> String {
+    let mut text = "# What is wrong with a file: the codes\n\n\
+        <!-- Written from the codes themselves: UPDATE_BOOK=1 cargo test -p planwright --test diagnostics -->\n\n\
+        Every problem of a file has a code, which stays the same however the words change. `planwright explain CODE` \
+        shows what stands here.\n\n| code | the rule |\n| --- | --- |\n"
+        .to_owned();
+    for code in Code::ALL {
+        push(
+            &mut text,
+            format_args!("| [{code}](#{}) | {} |\n", code.as_str().to_lowercase(), code.summary()),
+        );
+    }
+    for &code in Code::ALL {
+        let example = code.example();
+        push(
+            &mut text,
+            format_args!(
+                "\n## {code}\n\n*{}.*\n\n{}\n\nOf this file{}:\n\n```yaml\n{}```\n\nit is said:\n\n```text\n{}\n```\n",
+                capital(code.summary()),
+                code.explanation().trim(),
+                given(&example),
+                shown(example.file),
+                told(&example)
+            ),
+        );
+    }
+    text
+}
+
+/// What reading an example says.
+pub fn told(example: &Example) -> String {
+    let (env, templates) = (owned(example.values), owned(example.templates));
+    let options = ReadOptions { env: &env, strict_variables: true, files: Files::Texts(&templates) };
+    let reading = read(Source { file: FILE, text: example.file }, &options);
+    let lines = Lines::new(example.file);
+    let problems = reading.diagnostics.iter().map(|one| Problem::of(one, FILE, &lines));
+    problems.map(|problem| problem.render(&Renderer::plain())).collect::<Vec<_>>().join("\n\n")
+}
+
+fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// What comes with an example.
+fn given(example: &Example) -> String {
+    let values = example.values.iter().map(|(name, value)| format!("`{name}={value}`"));
+    let templates = example.templates.iter().map(|(name, _)| format!("`{name}` beside it"));
+    let all: Vec<_> = values.chain(templates).collect();
+    if all.is_empty() { String::new() } else { format!(", with {}", all.join(", ")) }
+}
+
+/// A file's text, as much as is read with profit.
+fn shown(file: &str) -> String {
+    let mut text = String::new();
+    let lines = file.lines().count();
+    for line in file.lines().take(LINES) {
+        let line = line.trim_end();
+        if line.chars().count() > COLUMNS {
+            text.extend(line.chars().take(COLUMNS));
+            text.push('…');
+        } else {
+            text.push_str(line);
+        }
+        text.push('\n');
+    }
+    if lines > LINES {
+        push(&mut text, format_args!("# … and {} more lines\n", lines - LINES));
+    }
+    text
+}
+
+fn indented(text: &str) -> String {
+    let mut indented = String::new();
+    for line in text.lines() {
+        push(&mut indented, format_args!("{}\n", format!("    {line}").trim_end()));
+    }
+    indented
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
+    // To write to a `String` cannot fail.
+    let _ = text.write_fmt(more);
+}
