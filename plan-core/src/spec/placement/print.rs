@@ -26,14 +26,14 @@ fn row_of(rule: &PlacementRule) -> Option<Vec<String>> {
 }
 
 /// The colon form of rows; the JSON form when the colon form cannot say them (a value that ends in a space
-/// or holds `\,`, a field that starts with `[`).
+/// or holds `\,`, a field that starts with `[` or `{`).
 fn write_rows(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
     let escaped = |part: &String| part.replace(':', "\\:").replace(',', "\\,");
     let line = |row: &Vec<String>| row.iter().map(escaped).collect::<Vec<_>>().join(":");
     let colon = rows.iter().map(line).collect::<Vec<_>>().join(",");
     let parsed = colon_rows(&colon);
     let same = |row: &Row, written: &Vec<String>| row.parts.iter().map(|part| &part.text).eq(written);
-    if !colon.starts_with('[')
+    if !colon.starts_with(['[', '{'])
         && parsed.len() == rows.len()
         && parsed.iter().zip(rows).all(|(row, written)| same(row, written))
     {

@@ -70,7 +70,7 @@ fn too_large(len: usize) -> Diagnostic {
 #[derive(Debug, Clone, Copy)]
 pub struct ReadOptions<'a> {
     /// The scheduler's environment: the values of the template's variables, and of those that are called
-    /// `TASKCFG_…`, what is laid over the `env:` of tasks ([`Routing`](super::Routing)).
+    /// `TASKCFG_…`, what is laid over the `env:` of tasks ([`Routing`]).
     pub env: &'a BTreeMap<String, String>,
     /// Whether a variable without a value is an error, and not empty.
     pub strict_variables: bool,
