@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::{Model, ModelError, TaskConfig};
 use crate::spec::{InstanceName, ServiceSpec};
@@ -129,12 +128,19 @@ pub fn decode(key: &str, bytes: &[u8]) -> Result<Record, CodecError> {
 }
 
 fn open<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, CodecError> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: Option<u64>,
+    }
+    // Straight from the bytes: by way of a map of values the declared order of pods and tasks would be lost.
+    #[derive(Deserialize)]
+    struct Envelope<T> {
+        record: T,
+    }
     let damaged = |source| CodecError::Damaged { key: key.to_owned(), source };
-    let mut value: Value = serde_json::from_slice(bytes).map_err(damaged)?;
-    let version = value.get("version").and_then(Value::as_u64);
-    match version {
+    match serde_json::from_slice::<Version>(bytes).map_err(damaged)?.version {
         None => Err(CodecError::NoVersion { key: key.to_owned() }),
         Some(found) if found > VERSION => Err(CodecError::Newer { key: key.to_owned(), found }),
-        Some(_) => serde_json::from_value(value["record"].take()).map_err(damaged),
+        Some(_) => Ok(serde_json::from_slice::<Envelope<T>>(bytes).map_err(damaged)?.record),
     }
 }

@@ -5,6 +5,7 @@ mod arbitrary;
 mod bench;
 mod canary;
 mod deploy;
+mod golden;
 mod random;
 mod recovery;
 mod stale;

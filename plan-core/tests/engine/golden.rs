@@ -1,0 +1,126 @@
+//! Records as bytes: what was written under version 1 is read for ever.
+
+use std::path::PathBuf;
+
+use plan_core::engine::*;
+
+use crate::bench::Bench;
+
+/// A service in the middle of its life: every kind of record, and most of what each can hold.
+fn store() -> Bench {
+    let mut bench = Bench::new(
+        "
+name: golden
+scheduler: { user: nobody }
+pods:
+  hello:
+    count: 3
+    placement: 'hostname:MAX_PER:1'
+    resource-sets:
+      turns:
+        cpus: 0.5
+        memory: 256
+        ports: { http: { port: 0, env-key: HTTP, vip: { port: 80 } } }
+        volume: { path: data, type: ROOT, size: 5000 }
+    tasks:
+      init: { goal: ONCE, cmd: ./init, resource-set: turns }
+      main:
+        goal: RUNNING
+        cmd: ./main
+        resource-set: turns
+        env: { B: two, A: one }
+        readiness-check: { cmd: ./ready, interval: 5, timeout: 10 }
+plans:
+  deploy:
+    phases:
+      hello: { pod: hello, strategy: serial-canary, steps: [ { default: [[init], [main]] } ] }
+  again:
+    phases:
+      again: { pod: hello, steps: [ { default: [[main]] } ] }
+",
+    );
+    bench.say("continue deploy hello");
+    bench.finishes("hello-0", "init");
+    bench.say("continue deploy hello");
+    bench.runs("hello-0", "main");
+    let parameters = [("TO".to_owned(), "disk".to_owned())].into();
+    bench.verb(Verb::Start { plan: "again".parse().unwrap(), parameters });
+    bench.observe("hello-0", "main", Seen::Ended(End::Killed));
+    bench.observe("hello-0", "main", Seen::Unreachable);
+    bench.now += 3_000_000;
+    bench.fails("hello-1", "init");
+    bench.fails("hello-1", "init");
+    bench.say("force-complete deploy hello hello-2:[init]");
+    bench.say("interrupt again again");
+    bench.say("stop again");
+    bench
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/1")
+}
+
+#[test]
+fn what_was_written_is_read_and_written_the_same() {
+    let bench = store();
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    if update {
+        let _ = std::fs::remove_dir_all(folder());
+        std::fs::create_dir_all(folder()).unwrap();
+    }
+    for record in bench.store.values() {
+        let (key, bytes) = encode(record).unwrap();
+        let file = folder().join(key.replace('/', "_") + ".json");
+        if update {
+            std::fs::write(&file, &bytes).unwrap();
+        }
+        let golden = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        assert_eq!(text(&bytes), text(&golden), "{key} is written otherwise than it was");
+        assert_eq!(decode(&key, &golden).unwrap(), *record, "{key}");
+    }
+    let files = std::fs::read_dir(folder()).unwrap().count();
+    assert_eq!(files, bench.store.len(), "every golden record is still written");
+}
+
+#[test]
+fn an_engine_is_recovered_from_bytes() {
+    let bench = store();
+    let records = bench.store.values().map(|record| {
+        let (key, bytes) = encode(record).unwrap();
+        decode(&key, &bytes).unwrap()
+    });
+    let recovered = Engine::recover(records).unwrap();
+    let mut live = bench.engine.clone();
+    let _ = live.handle(Wall(0), Input::SessionLost);
+    assert!(recovered == live);
+}
+
+#[test]
+fn what_is_no_record_says_which_key_and_what_to_do() {
+    let bench = store();
+    let (_, clock) = encode(&bench.store[&Key::Clock]).unwrap();
+    let cases: [(&str, &[u8], &str); 7] = [
+        ("nothing/1", b"{}", "`nothing/1` is no record's key"),
+        ("pod/kafka", b"{}", "`pod/kafka` is no record's key"),
+        ("clock", b"{\"version\":1,\"record\":", "the record `clock` cannot be read"),
+        ("clock", b"{\"record\":{}}", "the record `clock` has no version"),
+        ("clock", b"{\"version\":2,\"record\":{}}", "version 2, this planwright reads up to 1: use a newer one"),
+        ("run/9", b"{\"version\":1,\"record\":{\"number\":1}}", "the record `run/9` cannot be read"),
+        ("service", &clock, "the record `service` cannot be read"),
+    ];
+    for (key, bytes, why) in cases {
+        let error = decode(key, bytes).unwrap_err().to_string();
+        assert!(error.contains(why), "{key}: {error}");
+    }
+    let run = bench.store.values().find(|record| matches!(record, Record::Run(_))).unwrap();
+    let (_, bytes) = encode(run).unwrap();
+    let error = decode("run/9999", &bytes).unwrap_err().to_string();
+    assert!(error.contains("the record `run/9999` is another's"), "{error}");
+}
+
+#[test]
+fn the_digest_is_the_same_on_all_machines() {
+    // Pinned: recordings compare by it.
+    assert_eq!(format!("{:032x}", store().engine.digest().0), include_str!("../golden/digest").trim());
+}
