@@ -105,7 +105,11 @@ fn what_is_no_record_says_which_key_and_what_to_do() {
         ("pod/kafka", b"{}", "`pod/kafka` is no record's key"),
         ("clock", b"{\"version\":1,\"record\":", "the record `clock` cannot be read"),
         ("clock", b"{\"record\":{}}", "the record `clock` has no version"),
-        ("clock", b"{\"version\":2,\"record\":{}}", "version 2, this planwright reads up to 1: use a newer one"),
+        (
+            "clock",
+            b"{\"version\":2,\"record\":{}}",
+            "version 2, this planwright reads up to 1: use a newer one",
+        ),
         ("run/9", b"{\"version\":1,\"record\":{\"number\":1}}", "the record `run/9` cannot be read"),
         ("service", &clock, "the record `service` cannot be read"),
     ];
