@@ -1,4 +1,5 @@
 //! Records as bytes: what was written under version 1 is read for ever.
+#![expect(clippy::disallowed_methods, reason = "golden records are files")]
 
 use std::path::PathBuf;
 
