@@ -1,0 +1,305 @@
+//! The rest of the rules of a specification (C§1.1 to C§1.11): defaults, bounds, and what is just good.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod spec_support;
+
+use plan_core::spec::{
+    PhaseStrategy, PlanStrategy, PortChoice, RLimit, Seconds, Steps, Visibility, VolumeMode,
+};
+use spec_support::{check, good, phase, plans, pod, task};
+
+/// Each text and what must be told of it.
+fn table(cases: &[(String, &[&str])]) {
+    for (text, expected) in cases {
+        check(text, expected);
+    }
+}
+
+fn with(added: &str) -> String {
+    task(&format!("goal: RUNNING\ncpus: 0.5\n{added}"))
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let spec = good(
+        &pod(
+            "host-volumes: {h: {host-path: /etc, container-path: etc}}\nexternal-volumes: {e: {type: DOCKER, container-path: x, driver-name: d, driver-options: }}\nsecrets: {s: {secret: a/b}, t: {secret: a/b, env-key: T}}",
+        ),
+        &[],
+    );
+    let scheduler = spec.scheduler();
+    assert_eq!((&scheduler.principal, &scheduler.zookeeper, &scheduler.user), (&None, &None, &None));
+    let pod = &spec.pods()["hello"];
+    assert!(!pod.allow_decommission && !pod.share_pid_namespace);
+    assert!(pod.seccomp.is_none() && pod.ipc_mode.is_none() && pod.shm_size.is_none());
+    assert!(pod.pre_reserved_role.is_none() && pod.image.is_none() && pod.uris.is_empty());
+    assert_eq!(pod.host_volumes["h"].mode, VolumeMode::Rw);
+    assert_eq!(pod.external_volumes["e"].mode, VolumeMode::Rw);
+    assert!(pod.external_volumes["e"].options.is_empty() && pod.external_volumes["e"].volume_name.is_none());
+    assert!(pod.secrets["s"].file.is_none());
+    assert_eq!((pod.secrets["t"].file.as_deref(), pod.secrets["t"].env_key.as_deref()), (None, Some("T")));
+    let task = &pod.tasks["server"];
+    assert!(task.essential && task.env.is_empty() && task.configs.is_empty() && task.labels.is_empty());
+    assert_eq!(task.kill_grace_period, Seconds(0));
+    assert!(task.health_check.is_none() && task.readiness_check.is_none() && task.discovery.is_none());
+    let phase = &spec.plans()["deploy"].phases["hello"];
+    assert_eq!((phase.strategy, &phase.steps), (PhaseStrategy::Serial, &Steps::AllTasks));
+    assert_eq!(spec.plans()["deploy"].strategy, PlanStrategy::Serial);
+}
+
+#[test]
+fn what_is_null_is_left_out() {
+    for empty in [
+        "rlimits:",
+        "host-volumes:",
+        "external-volumes:",
+        "secrets:",
+        "volume:",
+        "resource-sets:",
+        "image:",
+        "pre-reserved-role:",
+        "share-pid-namespace:",
+        "allow-decommission:",
+        "seccomp-unconfined:",
+        "seccomp-profile-name:",
+        "ipc-mode:",
+        "shm-size:",
+    ] {
+        assert_eq!(good(&pod(empty), &[]), good(&pod(""), &[]), "{empty}");
+    }
+    for empty in [
+        "env:",
+        "configs:",
+        "gpus:",
+        "memory:",
+        "ports:",
+        "resource-limits:",
+        "volume:",
+        "volumes:",
+        "resource-set:",
+        "health-check:",
+        "readiness-check:",
+        "discovery:",
+        "kill-grace-period:",
+        "transport-encryption:",
+        "ipc-mode:",
+        "shm-size:",
+    ] {
+        assert_eq!(good(&with(empty), &[]), good(&with(""), &[]), "{empty}");
+    }
+    assert_eq!(good(&format!("{}scheduler:\nplans:\n", pod("")), &[]), good(&pod(""), &[]));
+}
+
+#[test]
+fn defaults_within_a_task() {
+    let spec = good(
+        &with(
+            "discovery: {prefix: d}\nkill-grace-period: 0\nports: {a: {port: 0}, b: {port: 0, vip: {port: 1}, ranges: []}, c: {port: 0, ranges: [{end: 7}, {begin: 7, end: 7}, {begin: 8, end: 0}, {begin: 9}]}}",
+        ),
+        &[],
+    );
+    let pod = &spec.pods()["hello"];
+    assert_eq!(pod.tasks["server"].discovery.as_ref().unwrap().visibility, Visibility::Cluster);
+    let ports = &pod.resource_sets["server-resource-set"].ports.0;
+    assert!(ports[0].1.env_key.is_none() && !ports[0].1.advertise && ports[0].1.vip.is_none());
+    assert_eq!(ports[1].1.vip.as_ref().unwrap().prefix, "b");
+    let PortChoice::Dynamic(ranges) = &ports[2].1.number else { panic!("{ports:?}") };
+    let ranges: Vec<_> = ranges.iter().map(|range| (range.begin, range.end)).collect();
+    assert_eq!(ranges, [(0, 7), (7, 7), (8, 65535), (9, 65535)]);
+}
+
+#[test]
+fn pods() {
+    let bridge = |ports: &str| pod(&format!("networks: {{mesos-bridge: {{{ports}}}}}"));
+    let host = |keys: &str| pod(&format!("host-volumes: {{a: {{{keys}}}}}"));
+    let external = |keys: &str| pod(&format!("external-volumes: {{a: {{type: DOCKER, {keys}}}}}"));
+    let limit =
+        |soft: &str, hard: &str| pod(&format!("rlimits: {{RLIMIT_NOFILE: {{soft: {soft}, hard: {hard}}}}}"));
+    table(&[
+        (pod("").replace("count: 2", "count:"), &["4 P006 missing required `count`"]),
+        (pod("").replace("server:", "'':"), &["6 P009 cannot be empty"]),
+        (
+            pod("").replace("      server:", "      server: {goal: ONCE, cmd: x, cpus: 1}\n      server:"),
+            &["7 P004 duplicate key `server`"],
+        ),
+        (pod("resource-sets: {a: {cpus: 1}, a: {cpus: 2}}"), &["7 P004 duplicate key `a`"]),
+        (pod("resource-sets: {a: {}}"), &["7 P060 there are no resources"]),
+        (pod("resource-sets: {a: {volume: {path: a, type: ROOT, size: 1}}}"), &["7 P060 besides volumes"]),
+        (pod("resource-sets: {a: {cpus: 1, env: {}}}"), &["7 P005 unknown key `env`"]),
+        (pod("shm-size: -1"), &["7 P010 must be at least 1"]),
+        (pod("shm-size: 1"), &[]),
+        (pod("share-pid-namespace: 'TRUE'"), &[]),
+        (pod("seccomp-unconfined: false\nseccomp-profile-name: x"), &[]),
+        (limit("0", "0"), &[]),
+        (limit("5", "5"), &[]),
+        (limit("-1", "-1"), &[]),
+        (limit("2", "-1"), &["7 P046 for one of `soft` and `hard` only"]),
+        (limit("", ""), &[]),
+        (limit("1", ""), &["7 P046 both or not at all"]),
+        (bridge("host-ports: [1, 2], container-ports: [3]"), &["7 P044 2 host ports are mapped to 1"]),
+        (bridge("container-ports: [3]"), &["7 P044 0 host ports are mapped to 1"]),
+        (bridge("host-ports: [65536], container-ports: [1]"), &["7 P010 too large, the most is 65535"]),
+        (bridge("host-ports: [65535], container-ports: [65535]"), &[]),
+        (bridge(""), &[]),
+        (host("container-path: x"), &["7 P006 missing required `host-path`"]),
+        (host("host-path: /x"), &["7 P006 missing required `container-path`"]),
+        (host("host-path: /x, container-path: y, mode: RW"), &[]),
+        (external("driver-name: d"), &["7 P006 missing required `container-path`"]),
+        (external("container-path: x"), &["7 P006 missing required `driver-name`"]),
+        (
+            external("container-path: x, driver-name: d, driver-options: 'a=b=c'"),
+            &["7 P048 invalid driver option `a=b=c`"],
+        ),
+        (external("container-path: x, driver-name: d, driver-options: 'a=b;'"), &[]),
+        (external("container-path: x, driver-name: d, volume-mode: RO"), &[]),
+        (pod("secrets: {s: {secret: a, path: b}}"), &["7 P005 unknown key `path`"]),
+        (pod("secrets: {s: {secret: a, env-key: S}}"), &[]),
+        (pod("secrets: {s: {secret: a, file: b/c}}"), &[]),
+        (pod("volume: {path: a, type: ROOT, size: 1}\nvolumes: {b: {path: b, type: ROOT, size: 1}}"), &[]),
+        (pod("placement: 'hostname:IS'"), &["7 P050 IS"]),
+        (pod("placement: 'rack:MAX_PER:x'"), &["7 P050 `x`"]),
+        (pod("placement: 'rack:GROUP_BY:x'"), &["7 P050 `x`"]),
+        (pod("placement: 'rack:LIKE:('"), &["7 P050 ("]),
+        (pod("placement: 'rack:CLUSTER'"), &["7 P050 CLUSTER"]),
+        (pod("placement: 'a:IS:b:c'"), &["7 P050 4 entries"]),
+        (pod("placement: 'rack:is_not:a\\:b,@zone:group_by'"), &[]),
+        (pod("placement: '[\"hostname\", \"MAX_PER\", \"1\"]'"), &[]),
+    ]);
+    let spec = good(&limit("-1", "-1"), &[]);
+    assert_eq!(spec.pods()["hello"].rlimits.values().copied().collect::<Vec<_>>(), [RLimit::Unlimited]);
+}
+
+#[test]
+fn tasks() {
+    let health = "cmd: x, interval: 0, grace-period: 0, max-consecutive-failures: 1, delay: 0, timeout: 0";
+    let unhealthy = |key: &str| {
+        with(&format!("health-check: {{{}}}", health.replace(&format!("{key}: 0"), &format!("{key}: -1"))))
+    };
+    table(&[
+        (task("goal: running\ncpus: 1"), &[]),
+        (task("goal: Finish\ncpus: 1"), &[]),
+        (task("goal: unknown\ncpus: 1"), &["8 P071 unsupported goal `unknown`"]),
+        (task("goal: RUNNING\ncpus:\nmemory: 1"), &[]),
+        (with(&format!("health-check: {{{health}}}")), &[]),
+        (unhealthy("interval"), &["10 P010 interval: `-1` is negative"]),
+        (unhealthy("grace-period"), &["10 P010 grace-period: `-1` is negative"]),
+        (unhealthy("delay"), &["10 P010 delay: `-1` is negative"]),
+        (unhealthy("timeout"), &["10 P010 timeout: `-1` is negative"]),
+        (with(&format!("health-check: {{{health}, retries: 3}}")), &["10 P005 unknown key `retries`"]),
+        (with("readiness-check: {}"), &["10 P006 `cmd`", "10 P006 `interval`", "10 P006 `timeout`"]),
+        (with("readiness-check: {cmd: x, interval: 0, timeout: 0, delay: 0}"), &[]),
+        (
+            with("readiness-check: {cmd: x, interval: 0, timeout: 0, delay: -1}"),
+            &["10 P010 delay: `-1` is negative"],
+        ),
+        (with("readiness-check: {cmd: x, interval: 0, timeout: -1}"), &["10 P010 timeout: `-1` is negative"]),
+        (with("discovery: {prefix: d, visibility: FRAMEWORK}"), &[]),
+        (with("discovery: {prefix: d, visibility: CLUSTER}"), &[]),
+        (with("transport-encryption: [{name: x}]"), &["10 P006 missing required `type`"]),
+        (with("transport-encryption: [{name: x, type: TLS}]"), &[]),
+        (with("labels: 'a:'"), &[]),
+        (with("labels: 'a'"), &["10 P072 illegal label `a`"]),
+        (with("essential: 'FALSE'"), &[]),
+        (with("shm-size: 0"), &["10 P010 must be at least 1"]),
+        (with("ipc-mode: NONE"), &["10 P008 unsupported ipc-mode `NONE`"]),
+        (with("env: {'': 1}"), &["10 P009 is not the name of an environment variable"]),
+        (with("configs: {a: {template: t}}"), &["10 P006 missing required `dest`"]),
+        (
+            with("configs: {a: {template: t, dest: d}, a: {template: t, dest: e}}"),
+            &["10 P004 duplicate key `a`"],
+        ),
+        (with("configs: {a: {template: t, dest: d}, b: {template: t, dest: e}}"), &[]),
+        (
+            format!(
+                "{}{}",
+                with("discovery: {prefix: d}"),
+                "      side: {goal: ONCE, cmd: x, cpus: 1, discovery: {prefix: e}}\n"
+            ),
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn resources() {
+    let path = |path: &str| with(&format!("volume: {{path: {path}, type: ROOT, size: 1}}"));
+    let profile =
+        |profile: &str| with(&format!("volume: {{path: a, type: MOUNT, size: 1, profiles: ['{profile}']}}"));
+    table(&[
+        (path("a-b_C9"), &[]),
+        (path("9"), &[]),
+        (path("''"), &["10 P066 is not a volume path"]),
+        (path("-a"), &["10 P066 `-a` is not a volume path"]),
+        (path("_a"), &["10 P066 `_a` is not a volume path"]),
+        (path("a/b"), &["10 P066 `a/b` is not a volume path"]),
+        (path("'a b'"), &["10 P066 `a b` is not a volume path"]),
+        (profile(&"x".repeat(128)), &[]),
+        (profile("a.b_c-D"), &[]),
+        (profile(&"x".repeat(129)), &["10 P070 is not the name of a disk profile"]),
+        (profile(""), &["10 P070 is not the name of a disk profile"]),
+        (with("volume: {type: ROOT, size: 1}"), &["10 P006 missing required `path`"]),
+        (with("volume: {path: a, size: 1}"), &["10 P006 missing required `type`"]),
+        (with("gpus: 0"), &["10 P010 gpus: `0` must be greater than zero"]),
+        (with("gpus: 1\nmemory: -5"), &["11 P010 memory: `-5` must be at least 1"]),
+        (with("resource-limits: {cpus: unlimited}"), &[]),
+        (with("resource-limits: {cpus: 0.5}"), &[]),
+        (with("resource-limits: {cpus: 0.499}"), &["10 P061 is less than the requested amount"]),
+        (with("ports: {a: {port: }}"), &["10 P006 missing required `port`"]),
+        (with("ports: {a: {port: -1}}"), &["10 P010 port: `-1` is negative"]),
+        (with("ports: {a: {port: 65535}}"), &[]),
+        (with("ports: {a: {port: 65536}}"), &["10 P010 too large, the most is 65535"]),
+        (with("ports: {a: {port: 1, vip: {}}}"), &["10 P006 missing required `port`"]),
+        (with("ports: {a: {port: 1, vip: {port: 65536}}}"), &["10 P010 too large, the most is 65535"]),
+        (with("ports: {a: {port: 1, vip: {port: 1, prefix: a}}}"), &[]),
+        (with("ports: {a: {port: 0, ranges: [{begin: 5, end: 65536}]}}"), &["10 P010 too large, the most is 65535"]),
+        (with("ports: {a: {port: 1}, a: {port: 2}}"), &["10 P004 duplicate key `a`"]),
+        (with("ports: {a: {port: 1, name: b}}"), &["10 P005 unknown key `name`"]),
+        (
+            "name: s\npods:\n  p: {count: 1, tasks: {t: {goal: ONCE, cmd: x, ports: {a: {port: 80, advertise: true}}}}}\n  \
+             q: {count: 1, tasks: {t: {goal: ONCE, cmd: x, ports: {a: {port: 80, advertise: true}}}}}\n".into(),
+            &["4 P064 advertised ports of the same name: a"],
+        ),
+        (
+            "name: s\npods:\n  p: {count: 1, tasks: {t: {goal: ONCE, cmd: x, ports: {a: {port: 80, advertise: true}}}}}\n  \
+             q: {count: 1, tasks: {t: {goal: ONCE, cmd: x, ports: {a: {port: 80}}}}}\n".into(),
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn plans_and_steps() {
+    let strategies = [
+        ("serial", PhaseStrategy::Serial),
+        ("parallel", PhaseStrategy::Parallel),
+        ("serial-canary", PhaseStrategy::SerialCanary),
+        ("canary", PhaseStrategy::SerialCanary),
+        ("parallel-canary", PhaseStrategy::ParallelCanary),
+    ];
+    for (word, expected) in strategies {
+        let spec = good(&phase(&format!("strategy: {word}\nsteps: [default: [[side]]]")), &[]);
+        assert_eq!(spec.plans()["deploy"].phases["one"].strategy, expected);
+    }
+    let spec = good(&plans("plans: {deploy: {strategy: parallel, phases: {a: {pod: world}}}}"), &[]);
+    assert_eq!(spec.plans()["deploy"].strategy, PlanStrategy::Parallel);
+    let none = |steps: &str| phase(steps).replace("count: 2", "count: 0");
+    table(&[
+        (phase("steps: ['0': [[side]], '1': [[side]]]"), &[]),
+        (phase("steps: [0: [], 1: []]"), &[]),
+        (phase("steps: [0: [[side]]]"), &["17 P084 the step entry of instance 1 is missing"]),
+        (phase("steps: [-1: [[side]], default: []]"), &["17 P082 `-1` is neither"]),
+        (none("steps: []"), &[]),
+        (none("steps: [default: [[side]]]"), &[]),
+        (none("steps: [0: [[side]]]"), &["17 P085 no instance 0, its count is 0"]),
+        (none("steps: [default: [[sied]]]"), &["17 P081 no task `sied`"]),
+        (plans("plans: {deploy: {phases: }}"), &["12 P006 missing required `phases`"]),
+        (
+            plans("plans: {deploy: {phases: {a: {pod: world}, a: {pod: world}}}}"),
+            &["12 P004 duplicate key `a`"],
+        ),
+        (
+            plans("plans: {deploy: {phases: {a: {pod: world}}}, deploy: {phases: {}}}"),
+            &["12 P004 duplicate key `deploy`"],
+        ),
+    ]);
+}
