@@ -36,7 +36,8 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(pod.host_volumes["h"].mode, VolumeMode::Rw);
     assert_eq!(pod.external_volumes["e"].mode, VolumeMode::Rw);
     assert!(pod.external_volumes["e"].options.is_empty() && pod.external_volumes["e"].volume_name.is_none());
-    assert!(pod.secrets["s"].file.is_none());
+    assert_eq!(pod.secrets["s"].target_file(), Some(pod.secrets["s"].secret.as_str()));
+    assert_eq!(pod.secrets["t"].target_file(), None);
     assert_eq!((pod.secrets["t"].file.as_deref(), pod.secrets["t"].env_key.as_deref()), (None, Some("T")));
     let task = &pod.tasks["server"];
     assert!(task.essential && task.env.is_empty() && task.configs.is_empty() && task.labels.is_empty());

@@ -228,9 +228,21 @@ pub struct Secret {
     /// The environment variable that receives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env_key: Option<String>,
-    /// The file that receives it.
+    /// The file that receives it, if it is named; [`Secret::target_file`] knows the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+}
+
+impl Secret {
+    /// The file that receives it: the one that is named or, where no variable is named either, the one of the
+    /// secret's own path (C§1.7).
+    pub fn target_file(&self) -> Option<&str> {
+        match (&self.file, &self.env_key) {
+            (Some(file), _) => Some(file),
+            (None, None) => Some(&self.secret),
+            (None, Some(_)) => None,
+        }
+    }
 }
 
 /// The system call filter; both at once cannot be said.
