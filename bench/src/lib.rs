@@ -104,7 +104,7 @@ impl Instant {
         self.carry_out(queue, false, u64::MAX);
     }
 
-    /// Launches the first tasks of a service, and interrupts its plan; none runs yet.
+    /// Launches the first task of a service whose phase is serial, and interrupts its plan; it does not run yet.
     pub fn launch_first(&mut self, model: &Arc<Model>) {
         let queue = self.input(target(model));
         self.carry_out(queue, false, 0);
