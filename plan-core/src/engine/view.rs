@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::plan::{PlanLayout, Status};
-use crate::spec::{InstanceName, PhaseStrategy, PlanName, PlanStrategy, TaskName};
+use crate::spec::{InstanceName, PlanName, TaskName};
 
 use super::input::{Incarnation, Seen};
 use super::reason::{Reason, Verdict, Why};
@@ -73,14 +73,14 @@ impl PlanView {
         let layout = model.plans().get(plan)?;
         Some(Self {
             name: layout.name.to_string(),
-            strategy: plan_strategy(layout.strategy),
+            strategy: layout.strategy.as_str(),
             status: Status::Pending,
             phases: layout
                 .phases
                 .iter()
                 .map(|phase| PhaseView {
                     name: phase.name.to_string(),
-                    strategy: phase_strategy(phase.strategy),
+                    strategy: phase.strategy.as_str(),
                     status: Status::Pending,
                     steps: (0..phase.steps.len() as u32)
                         .map(|step| StepView {
@@ -328,14 +328,14 @@ impl State {
             });
             PhaseView {
                 name: phase.name.to_string(),
-                strategy: phase_strategy(phase.strategy),
+                strategy: phase.strategy.as_str(),
                 status: run.progress.phase_status(at),
                 steps: steps.collect(),
             }
         });
         PlanView {
             name: run.layout.name.to_string(),
-            strategy: plan_strategy(run.layout.strategy),
+            strategy: run.layout.strategy.as_str(),
             status: run.progress.status(),
             phases: phases.collect(),
         }
@@ -356,14 +356,14 @@ impl State {
             });
             PhaseView {
                 name: phase.name.to_string(),
-                strategy: phase_strategy(phase.strategy),
+                strategy: phase.strategy.as_str(),
                 status: below,
                 steps: steps.collect(),
             }
         });
         PlanView {
             name: layout.name.to_string(),
-            strategy: plan_strategy(layout.strategy),
+            strategy: layout.strategy.as_str(),
             status: if complete { Status::Complete } else { Status::Waiting },
             phases: phases.collect(),
         }
@@ -437,26 +437,6 @@ impl State {
             let lives = slot.occupant.as_ref().is_some_and(|occupant| occupant.may_live());
             slot.act.is_none() && !lives && self.owner(at, slot, main) == Owner::Later
         })
-    }
-}
-
-/// A plan strategy's name.
-pub(super) fn plan_strategy(strategy: PlanStrategy) -> &'static str {
-    match strategy {
-        PlanStrategy::Serial => "serial",
-        PlanStrategy::Parallel => "parallel",
-        PlanStrategy::Dependency => "dependency",
-    }
-}
-
-/// A phase strategy's name.
-pub(super) fn phase_strategy(strategy: PhaseStrategy) -> &'static str {
-    match strategy {
-        PhaseStrategy::Serial => "serial",
-        PhaseStrategy::Parallel => "parallel",
-        PhaseStrategy::SerialCanary => "serial-canary",
-        PhaseStrategy::ParallelCanary => "parallel-canary",
-        PhaseStrategy::Dependency => "dependency",
     }
 }
 

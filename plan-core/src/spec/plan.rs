@@ -29,6 +29,17 @@ pub enum PlanStrategy {
     Dependency,
 }
 
+impl PlanStrategy {
+    /// The name as files give it and trees show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::Parallel => "parallel",
+            Self::Dependency => "dependency",
+        }
+    }
+}
+
 /// Steps over the instances of one pod (C§1.11).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -68,6 +79,19 @@ pub enum PhaseStrategy {
     ParallelCanary,
     /// Each after those that it depends on; steps have names.
     Dependency,
+}
+
+impl PhaseStrategy {
+    /// The name as files give it and trees show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::Parallel => "parallel",
+            Self::SerialCanary => "serial-canary",
+            Self::ParallelCanary => "parallel-canary",
+            Self::Dependency => "dependency",
+        }
+    }
 }
 
 /// Which steps a phase has.

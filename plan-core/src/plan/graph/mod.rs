@@ -128,7 +128,7 @@ impl PlanGraph {
         let mut phases = Vec::with_capacity(plan.phases.len());
         for (at, phase) in (0..).zip(&plan.phases) {
             let name = phase.name.to_string();
-            let strategy = phase_strategy(phase.strategy);
+            let strategy = phase.strategy.as_str();
             phases.push(graph.add_node(Node::Phase { phase: at, name, strategy }));
             let steps: Vec<_> = (0..)
                 .zip(&phase.steps)
@@ -158,7 +158,7 @@ impl PlanGraph {
                 }
             }
         }
-        Self { name: plan.name.to_string(), strategy: plan_strategy(plan.strategy), graph, phases }
+        Self { name: plan.name.to_string(), strategy: plan.strategy.as_str(), graph, phases }
     }
 
     /// The plan's name.
@@ -269,24 +269,6 @@ fn step_name(model: &Model, phase: &PhaseLayout, step: u32) -> String {
     let tasks: Vec<&str> =
         phase.tasks(step).iter().map(|&task| pod.tasks[task as usize].name.as_str()).collect();
     format!("{}-{}:[{}]", pod.name, phase.steps[step as usize].instance, tasks.join(", "))
-}
-
-fn plan_strategy(strategy: PlanStrategy) -> &'static str {
-    match strategy {
-        PlanStrategy::Serial => "serial",
-        PlanStrategy::Parallel => "parallel",
-        PlanStrategy::Dependency => "dependency",
-    }
-}
-
-fn phase_strategy(strategy: PhaseStrategy) -> &'static str {
-    match strategy {
-        PhaseStrategy::Serial => "serial",
-        PhaseStrategy::Parallel => "parallel",
-        PhaseStrategy::SerialCanary => "serial-canary",
-        PhaseStrategy::ParallelCanary => "parallel-canary",
-        PhaseStrategy::Dependency => "dependency",
-    }
 }
 
 #[cfg(test)]
