@@ -85,7 +85,10 @@ impl Backend {
             Command::Kill { instance, launch, task, grace } => {
                 self.kill(cluster, world, &instance, launch, &task, grace);
             }
-            Command::Reconcile { number, expected } => self.reconcile(cluster, world, number, &expected),
+            Command::Reconcile { number, expected } => {
+                let expected: Vec<_> = expected.into_iter().map(|one| one.of).collect();
+                self.reconcile(cluster, world, number, &expected);
+            }
             // A command that this simulator does not know yet is not answered.
             _ => {}
         }

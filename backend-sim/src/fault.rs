@@ -148,6 +148,7 @@ fn end_name(end: End) -> &'static str {
         End::Unhealthy => "unhealthy",
         End::Lost => "lost",
         End::Refused => "refused",
+        End::Gone => "gone",
     }
 }
 

@@ -479,10 +479,7 @@ impl<'a> Sim<'a> {
         let input = match &wish.input {
             Wanted::Target => {
                 let model = self.scenario.model.clone();
-                Input::Target(Target {
-                    model,
-                    installation: InstallationId(SmolStr::new_static(INSTALLATION)),
-                })
+                Input::Target(Target::new(model, InstallationId(SmolStr::new_static(INSTALLATION))))
             }
             Wanted::Verb(request) => {
                 // It is counted before it is carried out: what it allows may happen at once.
@@ -587,10 +584,10 @@ impl<'a> Sim<'a> {
             Event::RunEnded { run, plan, outcome } => {
                 What::RunEnded { run, plan, complete: outcome == RunOutcome::Complete }
             }
-            Event::Asked { instance, launch, tasks, cause } => {
-                let cause = match cause {
-                    plan_core::engine::Cause::Step(step) => format!("step {}", self.step_name(step)),
-                    plan_core::engine::Cause::Recovery => "recovery".to_owned(),
+            Event::Asked { instance, launch, tasks, what } => {
+                let cause = match what {
+                    plan_core::engine::Serves::Step(step) => format!("step {}", self.step_name(step)),
+                    plan_core::engine::Serves::Recovery => "recovery".to_owned(),
                 };
                 What::Asked { instance, launch, tasks, cause }
             }

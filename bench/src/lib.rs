@@ -43,7 +43,7 @@ pub fn service(count: u32, strategy: PhaseStrategy) -> Arc<Model> {
 
 /// The target of a first deployment.
 pub fn target(model: &Arc<Model>) -> Input {
-    Input::Target(Target { model: model.clone(), installation: InstallationId("bench".into()) })
+    Input::Target(Target::new(model.clone(), InstallationId("bench".into())))
 }
 
 /// A cluster that does at once what it is told, with the records in memory.

@@ -38,7 +38,7 @@
 //!
 //! let mut engine = Engine::new();
 //! let installation = InstallationId("one".into());
-//! let target = Input::Target(Target { model, installation: installation.clone() });
+//! let target = Input::Target(Target::new(model, installation.clone()));
 //! let mut store: BTreeMap<Key, Record> = BTreeMap::new();
 //! let mut inputs = vec![target];
 //! while let Some(input) = inputs.pop() {

@@ -11,7 +11,7 @@ use crate::plan::{Demand, Status};
 use crate::spec::placement::Census;
 use crate::spec::{ResourceSetName, TaskName};
 
-use super::effects::{Cause, Command, Event, Fit, Launch, LaunchTask};
+use super::effects::{Command, Event, Fit, Launch, LaunchTask, Serves};
 use super::input::{FitAnswer, Grant, LaunchAnswer};
 use super::reason::{Reason, Verdict};
 use super::record::{
@@ -65,7 +65,7 @@ impl State {
                 continue;
             }
             essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
-            tasks.push(OrderedTask { task: main.name.clone(), conf });
+            tasks.push(OrderedTask { task: main.name.clone(), conf, paused: false });
         }
         if tasks.is_empty() {
             return None;
@@ -75,7 +75,7 @@ impl State {
                 let Some(main) = state.main_task(record, &slot.set) else { continue };
                 let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
                 if let (true, Some(reached)) = (runs, main.reached) {
-                    tasks.push(OrderedTask { task: main.name.clone(), conf: reached.conf });
+                    tasks.push(OrderedTask { task: main.name.clone(), conf: reached.conf, paused: false });
                 }
             }
         }
@@ -146,7 +146,7 @@ impl Turn<'_> {
             let model = self.state.task_model(at.pod, task);
             let status = self.state.task_status(run, record, model, step, since);
             let conf = self.state.wanted_conf(run, record, model);
-            (status == Status::Pending).then(|| OrderedTask { task: model.name.clone(), conf })
+            (status == Status::Pending).then(|| OrderedTask { task: model.name.clone(), conf, paused: false })
         });
         due.collect()
     }
@@ -185,13 +185,14 @@ impl Turn<'_> {
             return;
         }
         let launch = self.number();
+        let at_time = self.now;
         self.event(Event::Asked {
             instance: self.name(at),
             launch,
             tasks: tasks.iter().map(|task| task.task.clone()).collect(),
-            cause: match purpose {
-                Purpose::Step(step) => Cause::Step(step),
-                Purpose::Recovery => Cause::Recovery,
+            what: match purpose {
+                Purpose::Step(step) => Serves::Step(step),
+                Purpose::Recovery => Serves::Recovery,
             },
         });
         let record = self.record_mut(at);
@@ -199,7 +200,7 @@ impl Turn<'_> {
             record.slot_mut(set).act = Some(launch);
             record.task_mut(&task.task);
         }
-        record.orders.push(Order { launch, purpose, stage: Stage::Wanted, tasks, parameters });
+        record.orders.push(Order { launch, purpose, stage: Stage::Wanted, tasks, parameters, at: at_time });
         self.ask_for_room(at, launch);
         self.touch(at);
     }
@@ -222,6 +223,7 @@ impl Turn<'_> {
                 instance,
                 launch,
                 at: None,
+                from: None,
                 demand: pod.footprint.clone(),
                 volumes: pod.volumes.clone(),
                 placement: pod.placement.clone(),
@@ -232,6 +234,7 @@ impl Turn<'_> {
             instance,
             launch,
             at: Some((place.node.name.clone(), place.handle.clone())),
+            from: None,
             demand: self.demand(at, &order.tasks),
             volumes: Arc::new([]),
             placement: None,
@@ -284,7 +287,7 @@ impl Turn<'_> {
                     self.event(Event::NoRoom { instance: self.name(at), why });
                 }
             }
-            FitAnswer::Never(why) => self.never_fits(at, launch, why),
+            FitAnswer::Never(why) | FitAnswer::NodeGone(why) => self.never_fits(at, launch, why),
         }
     }
 
@@ -312,7 +315,7 @@ impl Turn<'_> {
         let tasks = order.tasks.clone();
         let for_good = never.is_some();
         self.event(Event::Refused { instance: self.name(at), launch, why: why.into(), for_good });
-        for OrderedTask { task, conf } in &tasks {
+        for OrderedTask { task, conf, .. } in &tasks {
             let record = self.record_mut(at);
             if let Some(occupant) = record.occupant_mut(launch, task) {
                 occupant.state = TaskState::Ended(End::Refused);
@@ -372,7 +375,7 @@ impl Turn<'_> {
         self.event(Event::Refused { instance: self.name(at), launch, why: words, for_good: true });
         self.spend(at, launch);
         let record = self.record_mut(at);
-        for OrderedTask { task, conf } in tasks {
+        for OrderedTask { task, conf, .. } in tasks {
             record.task_mut(&task).never = Some(Arc::new(Never { conf, why: why.clone() }));
         }
         self.touch(at);
@@ -495,6 +498,7 @@ impl Turn<'_> {
         }
         let node = grant.node.clone();
         let sets = self.state.sets(&tasks);
+        let now = self.now;
         let record = self.record_mut(at);
         let same = record.place.as_ref().is_some_and(|place| {
             place.node == grant.node && place.handle == grant.handle && place.ports == grant.ports
@@ -503,12 +507,12 @@ impl Turn<'_> {
             record.place =
                 Some(Arc::new(Place { node: grant.node, ports: grant.ports, handle: grant.handle }));
         }
-        for (OrderedTask { task, conf }, set) in tasks.into_iter().zip(sets) {
+        for (OrderedTask { task, conf, .. }, set) in tasks.into_iter().zip(sets) {
             let slot = record.slot_mut(&set);
             slot.act = None;
             slot.occupant =
                 Some(Occupant { launch, task: task.clone(), state: TaskState::Launching, silent: None });
-            record.task_mut(&task).last = Some(Launched { launch, conf });
+            record.task_mut(&task).last = Some(Launched { launch, conf, at: now });
         }
         if let Some(order) = record.order_mut(launch) {
             order.stage = Stage::Given;
@@ -536,7 +540,7 @@ impl Turn<'_> {
         let (Some(order), Some(place)) = (record.order(launch), &record.place) else { return };
         let tasks = order.tasks.iter().filter_map(|task| {
             let config = self.state.confs.get(&task.conf)?.clone();
-            Some(LaunchTask { conf: task.conf, config })
+            Some(LaunchTask { conf: task.conf, config, paused: task.paused })
         });
         let command = Command::Launch(Box::new(Launch {
             instance,

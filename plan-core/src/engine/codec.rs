@@ -78,6 +78,7 @@ pub fn encode(record: &Record) -> Result<(String, Vec<u8>), CodecError> {
         Record::Run(run) => envelope(&**run),
         Record::Plan(_, plan) => envelope(&**plan),
         Record::Audit(audit) => envelope(&**audit),
+        Record::Debt(debt) => envelope(&**debt),
     };
     match bytes {
         Ok(bytes) => Ok((key, bytes)),
@@ -115,6 +116,7 @@ pub fn decode(key: &str, bytes: &[u8]) -> Result<Record, CodecError> {
         "run" => Record::Run(open(key, bytes)?),
         "plan" => Record::Plan(rest.parse().map_err(|_| unknown())?, open(key, bytes)?),
         "audit" => Record::Audit(open(key, bytes)?),
+        "debt" => Record::Debt(open(key, bytes)?),
         _ => return Err(unknown()),
     };
     let found = match record.key() {

@@ -13,7 +13,7 @@ use crate::spec::{InstanceName, NodeName, PlacementRule, PlanName, Seconds, Task
 
 use super::input::Incarnation;
 use super::reason::Reason;
-use super::record::{End, Handle, Key, Number, Parameters, Record, RunOutcome, StepRef};
+use super::record::{Cause, DebtCause, End, Handle, Key, Number, Parameters, Record, RunOutcome, StepRef};
 use super::time::Wall;
 
 /// What one input leads to.
@@ -72,8 +72,34 @@ pub enum Command {
         /// The question's number.
         number: Number,
         /// At most 1,000 instances' launches.
-        expected: Vec<Incarnation>,
+        expected: Vec<Expected>,
     },
+    /// Gives resources back, of which nothing is in use any more. Given again, it is the same.
+    Release(Box<Release>),
+    /// Nothing of the service is left: the backend may forget it.
+    Deregister,
+}
+
+/// A launch that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Which task.
+    pub of: Incarnation,
+    /// Where it was launched.
+    pub node: NodeName,
+}
+
+/// Resources to give back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The debt that this pays.
+    pub debt: Number,
+    /// Whose they were.
+    pub instance: InstanceName,
+    /// Where they are.
+    pub node: NodeName,
+    /// What the backend knows them by.
+    pub handle: Handle,
 }
 
 /// The question for room.
@@ -85,6 +111,9 @@ pub struct Fit {
     pub launch: Number,
     /// Where the instance lives; `None` leaves the node to the backend, within `placement`.
     pub at: Option<(NodeName, Handle)>,
+    /// What the instance leaves, if it goes elsewhere. It may stay on the node, but needs a handle of its own
+    /// there: this one is released.
+    pub from: Option<(NodeName, Handle)>,
     /// What is needed: of an instance that has no place yet, all that its pod declares.
     pub demand: Arc<[Demand]>,
     /// The pod's own volumes, of an instance that has no place yet.
@@ -119,6 +148,8 @@ pub struct LaunchTask {
     pub conf: ContentHash,
     /// Its configuration.
     pub config: Arc<TaskConfig>,
+    /// Whether it waits in place of its command; its checks are not run, and it is never ready.
+    pub paused: bool,
 }
 
 /// The answer to a verb or a target.
@@ -183,14 +214,48 @@ pub enum Refusal {
     /// The text cannot name an environment variable.
     #[error("`{0}` is not a valid environment variable name")]
     Parameter(String),
-    /// A target that differs from the present one.
-    #[error("a second, different target is not supported yet: {service} is at {present}")]
-    OtherTarget {
-        /// The service.
-        service: String,
-        /// The present target.
-        present: ContentHash,
+    /// A target that must not take the place of the present one, and why not, item by item.
+    #[error("the target is refused, and the present one goes on:\n{}", items(.0))]
+    Target(Vec<RefusedItem>),
+    /// There is no such instance.
+    #[error("there is no instance `{0}`")]
+    NoInstance(InstanceName),
+    /// The instance was never launched.
+    #[error("`{0}` was never launched: its plan does that")]
+    NeverLaunched(InstanceName),
+    /// The instance does not belong to the target any more.
+    #[error("`{0}` is being removed")]
+    Leaving(InstanceName),
+    /// The instance has no such task.
+    #[error("`{instance}` has no task `{task}`")]
+    NoTask {
+        /// The instance.
+        instance: InstanceName,
+        /// What was asked for.
+        task: TaskName,
     },
+    /// The task is not one that is kept running.
+    #[error("`{task}` of `{instance}` is not kept running: restart its step")]
+    NotRunning {
+        /// The instance.
+        instance: InstanceName,
+        /// The task.
+        task: TaskName,
+    },
+    /// The task is paused.
+    #[error("`{task}` of `{instance}` is paused: resume it")]
+    Paused {
+        /// The instance.
+        instance: InstanceName,
+        /// The task.
+        task: TaskName,
+    },
+    /// Nothing with this number is owed.
+    #[error("there is no debt {0}")]
+    NoDebt(Number),
+    /// The service is being taken away.
+    #[error("the service is being uninstalled, and there is no way back")]
+    Uninstalling,
     /// Another scheduler has taken over.
     #[error("another scheduler has taken over this installation: this one does nothing any more")]
     Superseded,
@@ -248,7 +313,7 @@ pub enum Event {
         /// These tasks.
         tasks: Vec<TaskName>,
         /// Why.
-        cause: Cause,
+        what: Serves,
     },
     /// There is no room, and why.
     NoRoom {
@@ -326,15 +391,79 @@ pub enum Event {
     Foreigner(Incarnation),
     /// A launch that is newer than all of ours: another scheduler runs this installation. This one stops.
     Superseded(Incarnation),
+    /// The service shall be something else.
+    Target {
+        /// The specification.
+        spec: ContentHash,
+        /// The plan that makes it so.
+        plan: PlanName,
+    },
+    /// An instance may, and shall, go elsewhere.
+    MayMove {
+        /// The instance.
+        instance: InstanceName,
+        /// Why.
+        cause: Cause,
+    },
+    /// An instance came back before it went elsewhere, and stays.
+    Stays {
+        /// The instance.
+        instance: InstanceName,
+    },
+    /// An instance goes elsewhere.
+    Moved {
+        /// The instance.
+        instance: InstanceName,
+        /// From this node.
+        from: NodeName,
+        /// To this one.
+        to: NodeName,
+    },
+    /// Something is left behind, to be ended and released.
+    Owes {
+        /// The debt.
+        debt: Number,
+        /// Whose it was.
+        instance: InstanceName,
+        /// Where it is.
+        node: NodeName,
+        /// Why.
+        cause: DebtCause,
+    },
+    /// What was left behind is ended and released, or was given up.
+    Settled {
+        /// The debt.
+        debt: Number,
+        /// Whose it was.
+        instance: InstanceName,
+        /// Whether an operator gave it up.
+        given_up: bool,
+    },
+    /// Nothing of the service is left.
+    Uninstalled,
 }
 
-/// Why an order was made.
+/// What an order is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub enum Serves {
     /// A step is due.
     Step(StepRef),
     /// What ran, runs no more.
     Recovery,
+}
+
+/// What of a target is refused, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RefusedItem {
+    /// Where in the specification, as `pods.kafka.count`.
+    pub path: String,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+fn items(items: &[RefusedItem]) -> String {
+    let lines: Vec<_> = items.iter().map(|item| format!("  {}: {}", item.path, item.why)).collect();
+    lines.join("\n")
 }
 
 impl fmt::Display for Reply {

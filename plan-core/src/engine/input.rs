@@ -95,6 +95,24 @@ pub enum Outcome {
         /// The answer.
         answer: LaunchAnswer,
     },
+    /// To [`super::Command::Release`].
+    Release {
+        /// The debt.
+        debt: Number,
+        /// The answer.
+        answer: ReleaseAnswer,
+    },
+    /// To [`super::Command::Deregister`]: the backend knows nothing of the service any more.
+    Deregistered,
+}
+
+/// The answer to a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReleaseAnswer {
+    /// The resources are free, or are not there any more.
+    Done,
+    /// Not yet, and why. It is asked again.
+    Retry(String),
 }
 
 /// The answer to the question for room. It stands open until `Fitted`, `Never` or a withdrawal.
@@ -106,6 +124,8 @@ pub enum FitAnswer {
     Retry(String),
     /// There will be none, and why, until the specification changes.
     Never(String),
+    /// The node that the instance lives on is gone for good, and why one knows: the instance may go elsewhere.
+    NodeGone(String),
 }
 
 /// Room that is kept for an order.
@@ -167,7 +187,7 @@ pub struct Request {
     pub verb: Verb,
 }
 
-/// What an operator can want of a plan (C§2.8).
+/// What an operator can want: of a plan (C§2.8), of an instance (C§2.10), of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Verb {
     /// Begins a run of a plan that is not running.
@@ -210,18 +230,57 @@ pub enum Verb {
         /// What of it.
         part: Part,
     },
+    /// An instance's running tasks are launched again where it lives.
+    RestartPod {
+        /// The instance.
+        instance: InstanceName,
+        /// Only these tasks; all, if there are none.
+        tasks: Vec<TaskName>,
+    },
+    /// An instance goes elsewhere and keeps its index; what it leaves behind becomes a debt.
+    ReplacePod {
+        /// The instance.
+        instance: InstanceName,
+    },
+    /// An instance's tasks are launched again to wait in place of their commands.
+    PausePod {
+        /// The instance.
+        instance: InstanceName,
+        /// Only these tasks; all, if there are none.
+        tasks: Vec<TaskName>,
+    },
+    /// Takes a pause back.
+    ResumePod {
+        /// The instance.
+        instance: InstanceName,
+        /// Only these tasks; all, if there are none.
+        tasks: Vec<TaskName>,
+    },
+    /// What is owed is not waited for any more.
+    GiveUp {
+        /// The debt.
+        debt: Number,
+    },
+    /// All of the service is ended and released; there is no way back.
+    Uninstall,
 }
 
 impl Verb {
-    /// The plan that it is for.
-    pub fn plan(&self) -> &PlanName {
+    /// The plan that it is for, if it is for one.
+    pub fn plan(&self) -> Option<&PlanName> {
         match self {
             Self::Start { plan, .. }
             | Self::Stop { plan }
             | Self::Interrupt { plan, .. }
             | Self::Continue { plan, .. }
             | Self::ForceComplete { plan, .. }
-            | Self::Restart { plan, .. } => plan,
+            | Self::Restart { plan, .. } => Some(plan),
+            Self::RestartPod { .. }
+            | Self::ReplacePod { .. }
+            | Self::PausePod { .. }
+            | Self::ResumePod { .. }
+            | Self::GiveUp { .. }
+            | Self::Uninstall => None,
         }
     }
 }
@@ -244,4 +303,25 @@ pub struct Target {
     pub model: Arc<Model>,
     /// Names the installation, if this is its first target; otherwise it is not looked at.
     pub installation: InstallationId,
+    /// The plan that makes it so; by default `deploy` until the first deployment is done, then the first whose
+    /// `on-change` names something that changes, else `update`, else `deploy` (engine.md §5).
+    pub plan: Option<PlanName>,
+    /// Who wants it, for the audit.
+    pub by: Option<Author>,
+}
+
+impl Target {
+    /// A target that comes with nothing else.
+    pub fn new(model: Arc<Model>, installation: InstallationId) -> Self {
+        Self { model, installation, plan: None, by: None }
+    }
+}
+
+/// Who submits a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// The requester's own name for the request: the same one again gets the same reply, and does nothing.
+    pub id: SmolStr,
+    /// Who asks.
+    pub who: SmolStr,
 }

@@ -33,10 +33,13 @@ use std::sync::Arc;
 
 pub use codec::{CodecError, decode, encode};
 pub use digest::Digest;
-pub use effects::{Cause, Command, Effects, Event, Fit, Launch, LaunchTask, Refusal, Reply, Write};
+pub use effects::{
+    Command, Effects, Event, Expected, Fit, Launch, LaunchTask, Refusal, RefusedItem, Release, Reply, Serves,
+    Write,
+};
 pub use input::{
-    FitAnswer, Found, Grant, Incarnation, Input, LaunchAnswer, Observation, Outcome, Part, Request, Seen,
-    Snapshot, Target, Verb,
+    Author, FitAnswer, Found, Grant, Incarnation, Input, LaunchAnswer, Observation, Outcome, Part,
+    ReleaseAnswer, Request, Seen, Snapshot, Target, Verb,
 };
 pub use reason::{Reason, Verdict, Why};
 pub use record::*;
@@ -103,13 +106,17 @@ impl Engine {
 
     /// The first target: makes the service, and begins to deploy it.
     fn install(&mut self, wall: Wall, target: Target) -> Effects {
-        let Target { model, installation } = target;
+        let Target { model, installation, .. } = target;
         let service = ServiceRecord {
             name: model.spec().name().clone(),
             installation,
             target: model.hash(),
             converging: 0,
             deployed: false,
+            previous: None,
+            leaving: Vec::new(),
+            replaced: None,
+            uninstalling: false,
         };
         let deploy = model.plans().get(DEPLOY).cloned();
         self.session.stage = SessionStage::Live;
@@ -176,6 +183,7 @@ impl Turn<'_> {
                     self.launch_answered(at, launch, answer);
                 }
             }
+            Outcome::Release { .. } | Outcome::Deregistered => {}
         }
     }
 
@@ -183,10 +191,7 @@ impl Turn<'_> {
         if target.model.hash() == self.state.model.hash() {
             return Reply::AlreadySo;
         }
-        Reply::Refused(Refusal::OtherTarget {
-            service: self.state.service.name.to_string(),
-            present: self.state.model.hash(),
-        })
+        Reply::Refused(Refusal::Target(Vec::new()))
     }
 
     fn wake(&mut self) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::spec::{Goal, TaskName};
 
-use super::effects::{Command, Event};
+use super::effects::{Command, Event, Expected};
 use super::input::{Found, Incarnation, Observation, Seen, Snapshot};
 use super::reason::Reason;
 use super::record::{End, Number, Reached, Stage, TaskState};
@@ -278,11 +278,15 @@ impl Turn<'_> {
         let installation = self.state.service.installation.clone();
         let expected = open
             .iter()
-            .map(|(at, launch, task)| Incarnation {
-                installation: installation.clone(),
-                instance: self.state.name(*at),
-                task: task.clone(),
-                launch: *launch,
+            .filter_map(|(at, launch, task)| {
+                let of = Incarnation {
+                    installation: installation.clone(),
+                    instance: self.state.name(*at),
+                    task: task.clone(),
+                    launch: *launch,
+                };
+                let place = self.state.record(*at)?.place.as_ref()?;
+                Some(Expected { of, node: place.node.name.clone() })
             })
             .collect();
         self.session.asked.insert(number, open);

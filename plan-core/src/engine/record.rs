@@ -12,7 +12,9 @@ use smol_str::SmolStr;
 
 use crate::plan::{Canary, ContentHash, Model, TaskConfig};
 use crate::spec::placement::NodeFacts;
-use crate::spec::{InstanceName, PlanName, PortName, ResourceSetName, ServiceName, TaskName};
+use crate::spec::{
+    InstanceName, NodeName, PlanName, PodName, PortName, ResourceSetName, Seconds, ServiceName, TaskName,
+};
 
 use super::time::{Time, Wall};
 
@@ -38,6 +40,8 @@ pub enum Key {
     Plan(PlanName),
     /// [`AuditRecord`].
     Audit(Number),
+    /// [`DebtRecord`].
+    Debt(Number),
 }
 
 impl fmt::Display for Key {
@@ -51,6 +55,7 @@ impl fmt::Display for Key {
             Self::Run(number) => write!(f, "run/{number}"),
             Self::Plan(name) => write!(f, "plan/{name}"),
             Self::Audit(number) => write!(f, "audit/{number}"),
+            Self::Debt(number) => write!(f, "debt/{number}"),
         }
     }
 }
@@ -74,6 +79,8 @@ pub enum Record {
     Plan(PlanName, Arc<PlanRecord>),
     /// A verb, and what came of it.
     Audit(Arc<AuditRecord>),
+    /// Something left behind.
+    Debt(Arc<DebtRecord>),
 }
 
 impl Record {
@@ -88,6 +95,7 @@ impl Record {
             Self::Run(run) => Key::Run(run.number),
             Self::Plan(name, _) => Key::Plan(name.clone()),
             Self::Audit(audit) => Key::Audit(audit.number),
+            Self::Debt(debt) => Key::Debt(debt.number),
         }
     }
 }
@@ -130,6 +138,18 @@ pub struct ServiceRecord {
     pub converging: Number,
     /// Whether the first deployment was completed.
     pub deployed: bool,
+    /// The last specification that the service became with nothing forced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<ContentHash>,
+    /// Pods that the target does not have, and of which instances are still there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<PodName>,
+    /// When the replacement failure policy last let an instance go elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Time>,
+    /// Whether the service is being taken away; there is no way back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uninstalling: bool,
 }
 
 /// One instance of a pod.
@@ -151,6 +171,101 @@ pub struct PodRecord {
     /// What operators said of single steps.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepMark>,
+    /// It may, and shall, go elsewhere: what it has at its place is given up with the next launch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permission: Option<Permission>,
+}
+
+/// Why an instance leaves its place (engine.md §3). There is no other way to another place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Permission {
+    /// Why.
+    pub cause: Cause,
+    /// Since when.
+    pub at: Time,
+}
+
+/// Why an instance may leave its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The backend says that its node is gone for good.
+    NodeGone,
+    /// It was down for longer than the replacement failure policy bears.
+    Timeout,
+    /// An operator said so.
+    Replace,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NodeGone => "its node is gone",
+            Self::Timeout => "it was down for too long",
+            Self::Replace => "an operator replaces it",
+        })
+    }
+}
+
+/// Something that is to be ended, and then to be released (engine.md §2). It is paid when the backend says
+/// so, or given up by an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DebtRecord {
+    /// Its number.
+    pub number: Number,
+    /// Whose it was.
+    pub instance: InstanceName,
+    /// Why it was left behind.
+    pub cause: DebtCause,
+    /// Since when.
+    pub since: Time,
+    /// Where it is.
+    pub node: NodeName,
+    /// The launches that are not seen to have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kill: Vec<Owed>,
+    /// The resources to release when nothing of that lives; none if the instance goes on using them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Handle>,
+}
+
+/// A launch that is to be ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Owed {
+    /// The order that launched it.
+    pub launch: Number,
+    /// The task.
+    pub task: TaskName,
+    /// How long it may take to end.
+    pub grace: Seconds,
+}
+
+/// Why something was left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DebtCause {
+    /// The instance went elsewhere.
+    Moved,
+    /// The target has fewer instances.
+    Decommission,
+    /// The target does not have the task.
+    TaskRemoved,
+    /// The service is taken away.
+    Uninstall,
+}
+
+impl fmt::Display for DebtCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Moved => "the instance went elsewhere",
+            Self::Decommission => "the target has fewer instances",
+            Self::TaskRemoved => "the target does not have the task",
+            Self::Uninstall => "the service is taken away",
+        })
+    }
 }
 
 /// Where an instance lives.
@@ -187,6 +302,9 @@ pub struct Order {
     /// Parameters of the run that it serves; they become environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Arc<Parameters>>,
+    /// When it was wanted.
+    #[serde(default)]
+    pub at: Time,
 }
 
 /// Parameters of a run, by name.
@@ -232,6 +350,9 @@ pub struct OrderedTask {
     pub task: TaskName,
     /// Its configuration.
     pub conf: ContentHash,
+    /// Whether it is launched paused: in place of its command it waits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
 }
 
 /// One resource set of one instance; the tasks that name it take turns in it (engine.md §3).
@@ -303,6 +424,8 @@ pub enum End {
     Lost,
     /// Its launch was refused: it never began.
     Refused,
+    /// Its node is gone for good, with all that was there.
+    Gone,
 }
 
 impl fmt::Display for End {
@@ -314,6 +437,7 @@ impl fmt::Display for End {
             Self::Unhealthy => "was unhealthy",
             Self::Lost => "was lost",
             Self::Refused => "was refused",
+            Self::Gone => "went with its node",
         })
     }
 }
@@ -340,6 +464,15 @@ pub struct TaskRecord {
     /// The backend refused it for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub never: Option<Arc<Never>>,
+    /// Since when it does not run as it shall, though it did; silence counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down: Option<Time>,
+    /// Only launches from this one on are what an operator wants to run; 0 is any.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub since: Number,
+    /// Whether an operator wants it paused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -350,7 +483,17 @@ fn is_zero(count: &u32) -> bool {
 impl TaskRecord {
     /// A task that was not launched yet.
     pub fn new(name: TaskName) -> Self {
-        Self { name, last: None, reached: None, failures: 0, delayed_until: None, never: None }
+        Self {
+            name,
+            last: None,
+            reached: None,
+            failures: 0,
+            delayed_until: None,
+            never: None,
+            down: None,
+            since: 0,
+            paused: false,
+        }
     }
 }
 
@@ -361,6 +504,9 @@ pub struct Launched {
     pub launch: Number,
     /// The configuration.
     pub conf: ContentHash,
+    /// When.
+    #[serde(default)]
+    pub at: Time,
 }
 
 /// A launch that attained its task's goal.
@@ -413,6 +559,9 @@ pub struct RunRecord {
     pub parameters: Option<Arc<Parameters>>,
     /// When it began.
     pub begun: Time,
+    /// Whether the service was deployed before: broken members go first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub afresh: bool,
     /// What operators said of the plan.
     #[serde(default)]
     pub mark: Mark,
@@ -465,6 +614,18 @@ pub enum RunOutcome {
     Complete,
     /// An operator stopped it.
     Stopped,
+    /// A new target took its place.
+    Overtaken,
+}
+
+impl fmt::Display for RunOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Complete => "complete",
+            Self::Stopped => "stopped",
+            Self::Overtaken => "overtaken by a new target",
+        })
+    }
 }
 
 /// What is remembered of a plan's runs.
@@ -484,7 +645,7 @@ impl PlanRecord {
 }
 
 /// A run that ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EndedRun {
     /// Its number.
     pub run: Number,
@@ -494,6 +655,27 @@ pub struct EndedRun {
     pub ended: Time,
     /// How.
     pub outcome: RunOutcome,
+    /// Its first steps, with their times; at most [`EndedRun::STEPS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepTime>,
+}
+
+impl EndedRun {
+    /// The times of so many steps of a run are remembered.
+    pub const STEPS: usize = 64;
+}
+
+/// When a step of an ended run was done.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StepTime {
+    /// The step, as `kafka-0:[broker]`.
+    pub step: SmolStr,
+    /// When its tasks were launched last, if they were during the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launched: Option<Time>,
+    /// When they had their goals, if they had them during the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Time>,
 }
 
 /// A verb, and what came of it.

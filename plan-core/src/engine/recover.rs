@@ -65,6 +65,7 @@ impl Engine {
                     count(Digest::of(&hash));
                     confs.insert(hash, config);
                 }
+                Record::Debt(_) => {}
                 Record::Pod(name, record) => pods.push((name, record)),
                 Record::Run(record) => {
                     count(Digest::of(&*record));

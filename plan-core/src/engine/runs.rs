@@ -32,6 +32,7 @@ impl Turn<'_> {
             kind,
             parameters,
             begun: self.now,
+            afresh: false,
             mark: Default::default(),
             phases: Default::default(),
             canaries: Default::default(),

@@ -369,7 +369,7 @@ impl Turn<'_> {
         let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { return };
         let run = self.state.active.remove(nth);
         let plan = run.layout.name.clone();
-        let ended = EndedRun { run: number, begun: run.record.begun, ended: now, outcome };
+        let ended = EndedRun { run: number, begun: run.record.begun, ended: now, outcome, steps: Vec::new() };
         self.change_plan(&plan, |record| {
             record.ended.retain(|old| old.run != number);
             record.ended.push(ended);

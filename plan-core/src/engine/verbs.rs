@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::plan::Status;
-use crate::spec::{PhaseName, PlanName};
+use crate::spec::{PhaseName, PlanName, TaskName};
 
 use super::digest::Digest;
 use super::effects::{Event, Refusal, Reply, Write};
@@ -52,8 +52,8 @@ impl Turn<'_> {
     }
 
     fn carry_out(&mut self, verb: Verb) -> Answer {
-        if !self.state.model.plans().contains_key(verb.plan()) {
-            return Err(Refusal::NoPlan(verb.plan().clone()));
+        if let Some(plan) = verb.plan().filter(|plan| !self.state.model.plans().contains_key(*plan)) {
+            return Err(Refusal::NoPlan(plan.clone()));
         }
         match verb {
             Verb::Start { plan, parameters } => self.start(&plan, parameters),
@@ -62,6 +62,7 @@ impl Turn<'_> {
             Verb::Continue { plan, phase } => self.proceed(&plan, phase),
             Verb::ForceComplete { plan, part } => self.force_complete(&plan, &part),
             Verb::Restart { plan, part } => self.restart(&plan, &part),
+            _ => Err(Refusal::Uninstalling),
         }
     }
 
@@ -446,6 +447,10 @@ fn is_variable_name(name: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
+fn only(tasks: &[TaskName]) -> String {
+    tasks.iter().map(|task| format!(" -t {task}")).collect()
+}
+
 impl std::fmt::Display for Verb {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let part = |f: &mut std::fmt::Formatter<'_>, part: &Part| match part {
@@ -471,6 +476,12 @@ impl std::fmt::Display for Verb {
                 write!(f, "restart {plan}")?;
                 part(f, of)
             }
+            Self::RestartPod { instance, tasks } => write!(f, "pod restart {instance}{}", only(tasks)),
+            Self::ReplacePod { instance } => write!(f, "pod replace {instance}"),
+            Self::PausePod { instance, tasks } => write!(f, "pod pause {instance}{}", only(tasks)),
+            Self::ResumePod { instance, tasks } => write!(f, "pod resume {instance}{}", only(tasks)),
+            Self::GiveUp { debt } => write!(f, "give-up {debt}"),
+            Self::Uninstall => f.write_str("uninstall"),
         }
     }
 }

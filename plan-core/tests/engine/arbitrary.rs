@@ -96,7 +96,7 @@ pub fn feed(service: &Arc<Model>, bytes: &[u8]) -> usize {
         requests: 0,
         last: None,
     };
-    let target = Target { model: service.clone(), installation: installation() };
+    let target = Target::new(service.clone(), installation());
     world.input(Input::Target(target));
     let mut inputs = 1;
     while !bytes.0.is_empty() {
@@ -134,7 +134,10 @@ impl World {
             match command {
                 Command::Fit(fit) => self.fits.push(*fit),
                 Command::Launch(launch) => self.launches.push(*launch),
-                Command::Reconcile { number, expected } => self.reconciles.push((number, expected)),
+                Command::Reconcile { number, expected } => {
+                    let expected = expected.into_iter().map(|one| one.of).collect();
+                    self.reconciles.push((number, expected));
+                }
                 _ => {}
             }
         }

@@ -91,7 +91,7 @@ impl Bench {
     }
 
     pub fn target(&mut self, model: Arc<Model>) -> Reply {
-        let target = Target { model, installation: installation() };
+        let target = Target::new(model, installation());
         self.input(Input::Target(target)).unwrap()
     }
 

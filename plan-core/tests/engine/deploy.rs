@@ -176,6 +176,7 @@ fn an_unknown_result_is_asked_for_and_never_guessed() {
     bench.commands();
     bench.launch_answer("kafka-0", launch, LaunchAnswer::Unknown);
     let Some(Command::Reconcile { number, expected }) = bench.sent.pop() else { panic!() };
+    let expected: Vec<_> = expected.into_iter().map(|one| one.of).collect();
     assert_eq!(expected, [bench.incarnation("kafka-0", "broker", launch)]);
     let absent =
         |of, as_of| Snapshot { of, as_of, found: vec![(expected[0].clone(), Found::Absent)], last: true };

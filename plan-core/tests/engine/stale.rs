@@ -158,7 +158,7 @@ fn the_late_answer_to_a_closed_question_does_not_end_what_was_launched_since() {
         Input::Snapshot(Snapshot {
             of,
             as_of: of,
-            found: vec![(expected[0].clone(), Found::Absent)],
+            found: vec![(expected[0].of.clone(), Found::Absent)],
             last: true,
         })
     };
