@@ -31,6 +31,21 @@ fn the_service() {
         (pod("").replace("name: svc", "name: svc\nname: two"), &["2:1 P004 duplicate key `name`"]),
         (pod("").replace("name: svc", "name: svc\nweb-url: a b"), &["2:10 P032 is not a URL"]),
         (pod("").replace("name: svc", "name: svc\nscheduler: {usr: x}"), &["2:13 P005 unknown key `usr`"]),
+        (
+            pod("").replace(
+                "name: svc",
+                "name: svc\nreplacement-failure-policy: {permanent-failure-timeout-secs: 0}",
+            ),
+            &["2:62 P010 permanent-failure-timeout-secs: `0` must be at least 1"],
+        ),
+        (
+            pod("").replace("name: svc", "name: svc\nreplacement-failure-policy: {min-replace-delay: 1}"),
+            &["2:30 P005 unknown key `min-replace-delay`"],
+        ),
+        (
+            pod("").replace("name: svc", "name: svc\nreplacement-failure-policy: 60"),
+            &["2:29 P007 expected a mapping"],
+        ),
         (pod("").replace("  hello:", "  a/b:"), &["3:3 P009 cannot contain \"/\""]),
     ]);
 }
@@ -48,6 +63,19 @@ fn a_service_in_full() {
         &[],
     );
     assert_eq!((spec.web_url(), spec.scheduler().user.as_deref()), (None, None));
+}
+
+#[test]
+fn when_lost_instances_are_replaced() {
+    let policy = |text: &str| {
+        let text = pod("").replace("name: svc\n", &format!("name: svc\nreplacement-failure-policy:{text}\n"));
+        let policy = good(&text, &[]).replacement_failure_policy().copied();
+        policy.map(|policy| (policy.permanent_failure_timeout.0, policy.min_replace_delay.0))
+    };
+    assert_eq!(policy(""), None);
+    assert_eq!(policy(" {}"), Some((1200, 600)));
+    assert_eq!(policy(" {permanent-failure-timeout-secs: 60}"), Some((60, 600)));
+    assert_eq!(policy(" {permanent-failure-timeout-secs: , min-replace-delay-secs: '0'}"), Some((1200, 0)));
 }
 
 #[test]

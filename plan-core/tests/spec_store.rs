@@ -37,6 +37,7 @@ fn a_builder_makes_what_a_file_makes() {
     let full = builder()
         .pod("hello".parse().unwrap(), pod())
         .web_url("http://x/")
+        .replacement_failure_policy(ReplacementFailurePolicy::default())
         .scheduler(SchedulerSpec { user: Some("nobody".to_owned()), ..SchedulerSpec::default() })
         .plan(
             "deploy".parse().unwrap(),
@@ -44,6 +45,7 @@ fn a_builder_makes_what_a_file_makes() {
         )
         .build()
         .unwrap();
+    assert_eq!(full.replacement_failure_policy(), Some(&ReplacementFailurePolicy::default()));
     assert_eq!((full.web_url(), full.plans()["deploy"].phases.len()), (Some("http://x/"), 0));
 }
 
@@ -69,6 +71,17 @@ fn a_builder_is_judged_as_a_file_is() {
             "error[P067] pods.a.tasks.b.resource-set: the pod has no resource set `none`",
             "error[P031] plans: there are plans, but no `deploy` plan among them",
             "error[P080] plans.update.phases.p.pod: there is no pod `b`",
+        ]
+    );
+    let policy = ReplacementFailurePolicy {
+        permanent_failure_timeout: Seconds(0),
+        ..ReplacementFailurePolicy::default()
+    };
+    assert_eq!(
+        found(builder().pod("a".parse().unwrap(), pod()).replacement_failure_policy(policy)),
+        [
+            "error[P010] replacement-failure-policy.permanent-failure-timeout-secs: a permanent-failure-timeout-secs \
+          of 0 would replace every instance at its first failure"
         ]
     );
     let empty = PodSpec::new(1).resource_set("s".parse().unwrap(), ResourceSet::default());
@@ -227,7 +240,7 @@ fn phase(pod: &str, kind: u8) -> PhaseSpec {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(pods in prop::collection::vec((any_pod(), 0..3u8), 1..4), web in any::<bool>(), planned in any::<bool>()) {
+    fn what_is_written_is_read_back(pods in prop::collection::vec((any_pod(), 0..3u8), 1..4), web in any::<bool>(), policy in any::<Option<(u8, u8)>>(), planned in any::<bool>()) {
         let mut builder = builder();
         let mut plan = PlanSpec { strategy: PlanStrategy::Dependency, phases: IndexMap::new() };
         let mut before: Vec<PhaseName> = Vec::new();
@@ -245,8 +258,15 @@ proptest! {
         if web {
             builder = builder.web_url("http://x/y");
         }
+        if let Some((timeout, delay)) = policy {
+            builder = builder.replacement_failure_policy(ReplacementFailurePolicy {
+                permanent_failure_timeout: Seconds(u32::from(timeout) * 120 + 1),
+                min_replace_delay: Seconds(u32::from(delay) * 20),
+            });
+        }
         let spec = builder.build().unwrap();
         let json = serde_json::to_string(&spec).unwrap();
+        prop_assert_eq!(json.contains("replacement-failure-policy"), policy.is_some());
         let back: ServiceSpec = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(&back, &spec);
         // Order is meaning, and equality of maps does not see it.

@@ -156,6 +156,11 @@ pub(super) static SERVICE: Table = table(
         required("name", Kind::Text, "The service's name; slashes make folders, as in `/group/kafka`."),
         optional("web-url", Kind::Text, "The page that the orchestrator's own UI links to."),
         optional("scheduler", Kind::Table(&SCHEDULER), "How the scheduler presents itself."),
+        optional(
+            "replacement-failure-policy",
+            Kind::Table(&REPLACEMENT),
+            "When lost instances are replaced unasked; without it, never.",
+        ),
         required(
             "pods",
             Kind::Map(&Kind::Table(&POD)),
@@ -176,6 +181,23 @@ pub(super) static SCHEDULER: Table = table(
         optional("principal", Kind::Text, "The principal; by default `<name>-principal`."),
         optional("zookeeper", Kind::Text, "The ZooKeeper ensemble, `host:port` with commas."),
         optional("user", Kind::Text, "The unix user of all tasks; by default `root`."),
+    ]],
+);
+
+pub(super) static REPLACEMENT: Table = table(
+    "replacement-failure-policy",
+    "When an instance that cannot be brought back where it was is replaced unasked.",
+    &[&[
+        optional(
+            "permanent-failure-timeout-secs",
+            Kind::Whole(1, u32::MAX as i64),
+            "Seconds that an instance is down before it is given up for lost; by default 1200.",
+        ),
+        optional(
+            "min-replace-delay-secs",
+            SECONDS,
+            "The least number of seconds between two such replacements; by default 600.",
+        ),
     ]],
 );
 

@@ -9,6 +9,7 @@ use super::diagnostic::{Code, Diagnostic, Path};
 use super::names::{PhaseName, PlanName, PodName, ServiceName};
 use super::plan::{PhaseSpec, PlanSpec, PlanStrategy};
 use super::pod::PodSpec;
+use super::units::Seconds;
 
 /// The plan that every service has.
 pub(super) const DEPLOY: &str = "deploy";
@@ -22,6 +23,8 @@ pub struct ServiceSpec {
     web_url: Option<String>,
     #[serde(skip_serializing_if = "SchedulerSpec::is_empty")]
     scheduler: SchedulerSpec,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replacement_failure_policy: Option<ReplacementFailurePolicy>,
     pods: IndexMap<PodName, PodSpec>,
     plans: IndexMap<PlanName, PlanSpec>,
 }
@@ -47,6 +50,26 @@ impl SchedulerSpec {
     }
 }
 
+/// When an instance that cannot be brought back where it was is replaced without being asked for (C§1.2). A
+/// service without one leaves that to its operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReplacementFailurePolicy {
+    /// An instance that has been down for so long is given up for lost; never 0, which would replace
+    /// everything at its first failure.
+    #[serde(rename = "permanent-failure-timeout-secs")]
+    pub permanent_failure_timeout: Seconds,
+    /// The least time between two such replacements, so that the loss of many does not move all at once.
+    #[serde(rename = "min-replace-delay-secs")]
+    pub min_replace_delay: Seconds,
+}
+
+impl Default for ReplacementFailurePolicy {
+    fn default() -> Self {
+        Self { permanent_failure_timeout: Seconds(1200), min_replace_delay: Seconds(600) }
+    }
+}
+
 /// What a service is made of, before it is checked.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -56,6 +79,8 @@ pub(super) struct Parts {
     pub(super) web_url: Option<String>,
     #[serde(default)]
     pub(super) scheduler: SchedulerSpec,
+    #[serde(default)]
+    pub(super) replacement_failure_policy: Option<ReplacementFailurePolicy>,
     pub(super) pods: IndexMap<PodName, PodSpec>,
     #[serde(default)]
     pub(super) plans: IndexMap<PlanName, PlanSpec>,
@@ -70,9 +95,10 @@ impl Parts {
         }
         self.tidy();
         let found = check(&self, &origins);
-        let Self { name, web_url, scheduler, pods, plans } = self;
+        let Self { name, web_url, scheduler, replacement_failure_policy, pods, plans } = self;
         let good = !found.iter().any(Diagnostic::is_error);
-        (good.then_some(ServiceSpec { name, web_url, scheduler, pods, plans }), found)
+        let spec = ServiceSpec { name, web_url, scheduler, replacement_failure_policy, pods, plans };
+        (good.then_some(spec), found)
     }
 }
 
@@ -133,6 +159,7 @@ pub struct ServiceBuilder {
     name: ServiceName,
     web_url: Option<String>,
     scheduler: SchedulerSpec,
+    replacement_failure_policy: Option<ReplacementFailurePolicy>,
     pods: Vec<(PodName, PodSpec)>,
     plans: Vec<(PlanName, PlanSpec)>,
 }
@@ -159,6 +186,13 @@ impl ServiceBuilder {
         self
     }
 
+    /// The service with this policy.
+    #[must_use]
+    pub fn replacement_failure_policy(mut self, policy: ReplacementFailurePolicy) -> Self {
+        self.replacement_failure_policy = Some(policy);
+        self
+    }
+
     /// The service with this page.
     #[must_use]
     pub fn web_url(mut self, url: impl Into<String>) -> Self {
@@ -171,11 +205,12 @@ impl ServiceBuilder {
     /// # Errors
     /// All that is wrong with it, warnings included.
     pub fn build(self) -> Result<ServiceSpec, Vec<Diagnostic>> {
-        let Self { name, web_url, scheduler, pods, plans } = self;
+        let Self { name, web_url, scheduler, replacement_failure_policy, pods, plans } = self;
         let mut twice = Vec::new();
         let pods = once(pods, "pod", &Path::Root.key("pods"), &mut twice);
         let plans = once(plans, "plan", &Path::Root.key("plans"), &mut twice);
-        let (spec, mut found) = Parts { name, web_url, scheduler, pods, plans }.checked(Origins::default());
+        let parts = Parts { name, web_url, scheduler, replacement_failure_policy, pods, plans };
+        let (spec, mut found) = parts.checked(Origins::default());
         found.splice(0..0, twice.iter().cloned());
         spec.filter(|_| twice.is_empty()).ok_or(found)
     }
@@ -207,6 +242,7 @@ impl ServiceSpec {
             name,
             web_url: None,
             scheduler: SchedulerSpec::default(),
+            replacement_failure_policy: None,
             pods: Vec::new(),
             plans: Vec::new(),
         }
@@ -225,6 +261,11 @@ impl ServiceSpec {
     /// How the scheduler presents itself.
     pub fn scheduler(&self) -> &SchedulerSpec {
         &self.scheduler
+    }
+
+    /// When lost instances are replaced unasked; none leaves it to the operator.
+    pub fn replacement_failure_policy(&self) -> Option<&ReplacementFailurePolicy> {
+        self.replacement_failure_policy.as_ref()
     }
 
     /// The pods, in declared order.

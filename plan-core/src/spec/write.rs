@@ -10,7 +10,7 @@ use super::keys::{
 use super::plan::{Instances, PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, Steps};
 use super::pod::{ExternalVolume, HostVolume, Network, PodSpec, RLimit, Seccomp, Secret, VolumeMode};
 use super::resources::{Limit, Port, PortChoice, ResourceSet, Volume, VolumeKind};
-use super::service::{ServiceSpec, generated};
+use super::service::{ReplacementFailurePolicy, ServiceSpec, generated};
 use super::task::{HealthCheck, ReadinessCheck, TaskSpec, Visibility};
 
 impl ServiceSpec {
@@ -146,6 +146,7 @@ fn service(spec: &ServiceSpec) -> Value {
     if !scheduler.0.is_empty() {
         map.put("scheduler", scheduler.0);
     }
+    map.maybe("replacement-failure-policy", spec.replacement_failure_policy().map(policy));
     map.all("pods", spec.pods(), pod);
     let is_generated = spec.plans().len() == 1
         && generated(spec.pods()).is_some_and(|(name, plan)| {
@@ -155,6 +156,22 @@ fn service(spec: &ServiceSpec) -> Value {
         });
     if !is_generated {
         map.all("plans", spec.plans(), plan);
+    }
+    map.0.into()
+}
+
+fn policy(policy: &ReplacementFailurePolicy) -> Value {
+    let mut map = Map::default();
+    let default = ReplacementFailurePolicy::default();
+    for (key, value, default) in [
+        (
+            "permanent-failure-timeout-secs",
+            policy.permanent_failure_timeout,
+            default.permanent_failure_timeout,
+        ),
+        ("min-replace-delay-secs", policy.min_replace_delay, default.min_replace_delay),
+    ] {
+        map.maybe(key, Some(value.0).filter(|seconds| *seconds != default.0));
     }
     map.0.into()
 }

@@ -106,6 +106,13 @@ impl Checker<'_> {
             let help = "it becomes a part of DNS names: shorten it";
             self.error(Code::Name, &root.key("name"), message, help);
         }
+        if parts.replacement_failure_policy.is_some_and(|policy| policy.permanent_failure_timeout.0 == 0) {
+            let policy = root.key("replacement-failure-policy");
+            let message =
+                "a permanent-failure-timeout-secs of 0 would replace every instance at its first failure";
+            let help = "give the seconds after which an instance is lost, as 1200";
+            self.error(Code::Quantity, &policy.key("permanent-failure-timeout-secs"), message, help);
+        }
         let pods = root.key("pods");
         if parts.pods.is_empty() && !self.is_broken_below(&pods) {
             self.error(

@@ -8,7 +8,7 @@ use crate::spec::diagnostic::{Code, Path};
 use crate::spec::keys;
 use crate::spec::names::{PodName, ServiceName};
 use crate::spec::pod::PodSpec;
-use crate::spec::service::{Parts, SchedulerSpec};
+use crate::spec::service::{Parts, ReplacementFailurePolicy, SchedulerSpec};
 
 impl Reader<'_> {
     /// The parts of the service that a tree describes; none only if it describes no service at all.
@@ -33,11 +33,14 @@ impl Reader<'_> {
         let web_url = self.text(&fields, "web-url").filter(|url| !url.is_empty());
         let scheduler =
             fields.get("scheduler").and_then(|field| self.scheduler(&root.key("scheduler"), field));
+        let policy = fields.get("replacement-failure-policy");
+        let policy = policy.and_then(|field| self.policy(&root.key("replacement-failure-policy"), field));
         let pods = self.required(&fields, "pods", "declare a pod: `pods: {<name>: {count: 1, tasks: …}}`");
         let pods = pods.map(|field| self.pods(&root.key("pods"), field)).unwrap_or_default();
         let plans =
             fields.get("plans").map(|field| self.plans(&root.key("plans"), field)).unwrap_or_default();
-        Some(Parts { name, web_url, scheduler: scheduler.unwrap_or_default(), pods, plans })
+        let scheduler = scheduler.unwrap_or_default();
+        Some(Parts { name, web_url, scheduler, replacement_failure_policy: policy, pods, plans })
     }
 
     fn scheduler(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<SchedulerSpec> {
@@ -45,6 +48,17 @@ impl Reader<'_> {
         // An empty text is the default, as a template leaves it.
         let mut text = |key| self.text(&fields, key).filter(|text| !text.is_empty());
         Some(SchedulerSpec { principal: text("principal"), zookeeper: text("zookeeper"), user: text("user") })
+    }
+
+    fn policy(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<ReplacementFailurePolicy> {
+        let fields = self.fields(*path, field, &keys::REPLACEMENT)?;
+        let default = ReplacementFailurePolicy::default();
+        let timeout = self.seconds(&fields, "permanent-failure-timeout-secs");
+        let delay = self.seconds(&fields, "min-replace-delay-secs");
+        Some(ReplacementFailurePolicy {
+            permanent_failure_timeout: timeout.unwrap_or(default.permanent_failure_timeout),
+            min_replace_delay: delay.unwrap_or(default.min_replace_delay),
+        })
     }
 
     fn pods(&mut self, path: &Path<'_>, field: Field<'_>) -> IndexMap<PodName, PodSpec> {
