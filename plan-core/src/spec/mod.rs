@@ -3,6 +3,7 @@
 //! Down the stairs: a [`template`] is rendered; [`read`](read()) makes it a tree and the tree types;
 //! `check` judges the types by the rules that they cannot hold. Whatever is wrong is a [`Diagnostic`].
 
+pub mod change;
 mod check;
 mod code;
 pub mod diagnostic;
