@@ -3,6 +3,7 @@
 //! Invariant: a debt stands until the backend says that all of it has ended and is released, or an operator
 //! gives it up. Nothing that a debt releases is in use by a record.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::digest::Digest;
 use super::effects::{Command, Event, Release, Write};
 use super::input::ReleaseAnswer;
 use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, PodRecord, Record};
-use super::session::{Item, Stage, Whose};
+use super::session::{Asked, Item, Stage, Whose};
 use super::state::At;
 use super::turn::Turn;
 
@@ -95,6 +96,10 @@ impl Turn<'_> {
     /// Asks how the launches of a debt are.
     pub(super) fn ask_debt(&mut self, number: Number) {
         let Some(debt) = self.state.debts.get(&number) else { return };
+        let of_debt = |open: &BTreeSet<Asked>| open.iter().any(|(whose, _, _)| *whose == Whose::Debt(number));
+        if self.session.asked.values().any(of_debt) {
+            return;
+        }
         let open = debt.kill.iter().map(|owed| (Whose::Debt(number), owed.launch, owed.task.clone()));
         let open = open.collect();
         self.ask_launches(open);
@@ -107,6 +112,9 @@ impl Turn<'_> {
         Arc::make_mut(debt).kill.retain(|owed| owed.launch != launch || owed.task != *task);
         let (debt, new) = (debt.clone(), Digest::of(&**debt));
         self.state.owed.remove(&(launch, task.clone()));
+        for open in self.session.asked.values_mut() {
+            open.remove(&(Whose::Debt(number), launch, task.clone()));
+        }
         self.put(Some(old), Record::Debt(debt.clone()), new);
         if debt.kill.is_empty() {
             self.session.pursued.remove(&number);
@@ -130,6 +138,9 @@ impl Turn<'_> {
         let Some(debt) = self.state.debts.remove(&number) else { return };
         for owed in &debt.kill {
             self.state.owed.remove(&(owed.launch, owed.task.clone()));
+        }
+        for open in self.session.asked.values_mut() {
+            open.retain(|(whose, _, _)| *whose != Whose::Debt(number));
         }
         self.session.pursuits.remove(&number);
         self.session.pursued.remove(&number);

@@ -79,6 +79,11 @@ impl State {
 }
 
 impl PodRecord {
+    /// How many orders are not given yet.
+    pub fn standing_orders(&self) -> usize {
+        self.standing().count()
+    }
+
     /// The orders that are not given yet.
     pub(super) fn standing(&self) -> impl Iterator<Item = &Order> {
         self.orders.iter().filter(|order| order.stage != Stage::Given)

@@ -231,7 +231,8 @@ impl State {
     }
 
     /// Whether a step is of a broken member, where its phase asks: it is the next of its instance, and a task
-    /// of it was launched, is not up, and either never had its goal by that launch or failed repeatedly.
+    /// of it was launched, is not up, and either never had its goal with that configuration or failed
+    /// repeatedly.
     pub(super) fn is_urgent(&self, run: &Run, at: At, step: StepRef, status: Status) -> bool {
         let progress = run.progress.phase(step.phase);
         if !progress.asks_urgency() || matches!(status, Status::Complete | Status::Error) {
@@ -604,8 +605,8 @@ impl State {
     }
 }
 
-/// Whether a RUNNING task of an instance was launched, is not up, and either never was by that launch or
-/// failed repeatedly.
+/// Whether a RUNNING task of an instance was launched, is not up, and either never was with that
+/// configuration or failed repeatedly.
 fn is_broken(record: &PodRecord, model: &TaskModel) -> bool {
     let Some(task) = record.task(&model.name) else { return false };
     let Some(last) = task.last else { return false };
@@ -615,7 +616,7 @@ fn is_broken(record: &PodRecord, model: &TaskModel) -> bool {
             && occupant.state == TaskState::Running { ready: true }
             && occupant.silent.is_none()
     });
-    !up && !task.paused && (task.failures > 1 || task.reached.is_none_or(|at| at.launch < last.launch))
+    !up && !task.paused && (task.failures > 1 || task.reached.is_none_or(|reached| reached.conf != last.conf))
 }
 
 /// Whether a living task is not what an operator wants it to be: launched before a restart, paused or not, or

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::plan::{ContentHash, Model, PlanLayout};
+use crate::plan::{Blocked, ContentHash, Model, PlanLayout, Status};
 use crate::spec::change::{self, Change, ChangeVerdict};
 use crate::spec::{InstanceName, PlanName, PodName, TaskName};
 
@@ -20,7 +20,7 @@ use super::record::{
 };
 use super::runs::Interrupted;
 use super::session::{Item, Stage as SessionStage, Whose};
-use super::state::{At, Instance, State};
+use super::state::{At, Instance, Run, State};
 use super::time::Wall;
 use super::turn::Turn;
 use super::view::PlanView;
@@ -60,7 +60,7 @@ impl Engine {
     pub fn preview(&self, target: &Target) -> Preview {
         let mut later = self.clone();
         let changes = match &self.state {
-            Some(state) => change::changes(state.model.spec(), target.model.spec()),
+            Some(state) => changes(state.model.spec(), target.model.spec()),
             None => Vec::new(),
         };
         let wall = self.clock.wall;
@@ -198,7 +198,7 @@ impl State {
         }
         let plans = model.spec().plans().iter();
         let asked = plans.into_iter().find(|(_, plan)| {
-            on_change(plan).iter().any(|entry| changes.iter().any(|change| change::matches(entry, change)))
+            plan.on_change.iter().any(|entry| changes.iter().any(|change| change::matches(entry, change)))
         });
         asked.and_then(|(name, _)| find(name.as_str())).or_else(|| find(UPDATE)).map_or_else(deploy, Ok)
     }
@@ -269,7 +269,7 @@ impl Turn<'_> {
         if model.hash() == self.state.model.hash() {
             return Ok(Reply::AlreadySo);
         }
-        let changes = change::changes(self.state.model.spec(), model.spec());
+        let changes = changes(self.state.model.spec(), model.spec());
         let items = self.state.refused_items(&model, &changes);
         if !items.is_empty() {
             return Err(Refusal::Target(items));
@@ -434,7 +434,7 @@ impl Turn<'_> {
                 self.effects.writes.push(Write::Delete(Key::Plan(plan)));
             }
         }
-        let running: Vec<Number> = self.state.active.iter().map(super::state::Run::number).collect();
+        let running: Vec<Number> = self.state.active.iter().map(Run::number).collect();
         for number in running {
             self.change_run(number, |run| run.spec = model.hash());
             let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { continue };
@@ -523,8 +523,7 @@ impl Turn<'_> {
                     let names = run.phase(phase).tasks(step);
                     let mut names = names.iter().map(|&task| &state.task_model(at.pod, task).name);
                     let all = tasks.iter().all(|ordered| names.any(|name| *name == ordered.task));
-                    all && run.progress.allows(&run.layout, phase, step)
-                        && run.progress.phase(phase).step(step) != crate::plan::Status::Complete
+                    all && self.may_go_on(run, phase, step)
                 })?;
                 Some(StepRef { run: run.number(), phase, step })
             })
@@ -543,6 +542,18 @@ impl Turn<'_> {
             Some(OrderedTask { conf, ..ordered.clone() })
         });
         (step.map_or(Purpose::Recovery, Purpose::Step), successors.collect())
+    }
+
+    /// Whether a member that is on its way goes on with a step: nothing but the turn of others is against it.
+    fn may_go_on(&self, run: &Run, phase: u32, step: u32) -> bool {
+        let progress = run.progress.phase(phase);
+        let blocked = progress.blocked(run.phase(phase), step);
+        progress.step(step) != Status::Complete
+            && !run.progress.is_interrupted()
+            && !progress.is_interrupted()
+            && run.progress.blocked(&run.layout, phase).is_none()
+            && blocked != Some(Blocked::Canary)
+            && (run.phase(phase).is_serial() || blocked.is_none())
     }
 
     /// Tasks that the target does not have are ended, unless another takes their place.
@@ -599,7 +610,7 @@ impl Turn<'_> {
         let Some(run) = self.state.run(self.state.service.converging) else { return false };
         run.layout.phases_of(at.pod).iter().any(|&phase| {
             run.phase(phase).steps_of(at.index).any(|step| {
-                run.progress.phase(phase).step(step) != crate::plan::Status::Complete
+                run.progress.phase(phase).step(step) != Status::Complete
                     && run
                         .phase(phase)
                         .tasks(step)
@@ -666,6 +677,6 @@ impl Turn<'_> {
     }
 }
 
-fn on_change(_plan: &crate::spec::PlanSpec) -> &[String] {
-    &[]
+fn changes(_: &crate::spec::ServiceSpec, _: &crate::spec::ServiceSpec) -> Vec<Change> {
+    Vec::new()
 }

@@ -496,7 +496,8 @@ impl State {
         let step = |name: String, status| StepView { name, status, forced: false };
         let phase = |name: String, steps: Vec<StepView>| {
             let all: crate::plan::Counts = steps.iter().map(|step| step.status).collect();
-            let status = crate::plan::aggregate(&all, &all, false);
+            let first = steps.first().map(|step| step.status).into_iter().collect();
+            let status = crate::plan::aggregate(&all, &first, false);
             PhaseView { name, strategy: "serial", status, steps }
         };
         let mut phases = Vec::new();
@@ -523,10 +524,12 @@ impl State {
             return None;
         }
         let all: crate::plan::Counts = phases.iter().map(|phase| phase.status).collect();
+        let first = phases.first().map(|phase| phase.status).into_iter().collect();
+        let allowed = if uninstalling { all } else { first };
         Some(PlanView {
             name: self.leaving_name().to_owned(),
             strategy: if uninstalling { "parallel" } else { "serial" },
-            status: crate::plan::aggregate(&all, &all, false),
+            status: crate::plan::aggregate(&all, &allowed, false),
             phases,
         })
     }
