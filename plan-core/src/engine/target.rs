@@ -307,6 +307,9 @@ impl Turn<'_> {
             service.converging = number;
         });
         self.event(Event::Target { spec: model.hash(), plan: layout.name.clone() });
+        for at in self.changed.clone() {
+            self.touch(at);
+        }
         for &at in &instances {
             self.rebind(at, left_run);
             self.end_removed(at);
@@ -397,6 +400,7 @@ impl Turn<'_> {
         }
         let state = &mut *self.state;
         (state.hurt, state.delays, state.deadlines) = Default::default();
+        state.pods.iter_mut().flatten().for_each(|instance| instance.deadline = None);
         self.change_service(|service| service.leaving = leaving);
         for at in self.known_instances() {
             if let Some(place) = self.state.record(at).and_then(|record| record.place.clone()) {
