@@ -36,7 +36,7 @@ fn main() {
         scenario.faults =
             faults.split(',').filter(|text| !text.is_empty()).map(|text| text.parse().unwrap()).collect();
         if args.iter().any(|arg| arg == "nolaw") {
-            scenario.checks = Checks { law1: false, others: true };
+            scenario.checks = Checks { law1: false, ..Checks::ALL };
         }
         if args.iter().any(|arg| arg == "verbs") {
             scenario.verbs = verbs(&model, seed);
