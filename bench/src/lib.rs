@@ -31,8 +31,8 @@ pub fn service(count: u32, strategy: PhaseStrategy) -> Arc<Model> {
         PodSpec::new(count).resource_set(set, resources).task(TaskName::new("broker").expect("a name"), task);
     let phase = PhaseSpec { strategy, ..PhaseSpec::new(pod.clone()) };
     let plan = PlanSpec {
-        strategy: Default::default(),
         phases: [(PhaseName::new("broker").expect("a name"), phase)].into_iter().collect(),
+        ..PlanSpec::default()
     };
     let spec = ServiceSpec::builder(ServiceName::new("kafka").expect("a name"))
         .pod(pod, pod_spec)

@@ -628,3 +628,46 @@ fn strict_makes_warnings_errors() {
     assert_eq!(helps[0], "did you mean `image`?; it is a warning that `--strict` makes an error");
     assert!(read_with(&pod(""), &[]).strict().spec.is_some());
 }
+
+#[test]
+fn what_a_plan_brings_about() {
+    let plan = |entries: &str| {
+        let text = "plans:\n  deploy: {phases: {a: {pod: world}}}\n  other:\n    phases: {a: {pod: world}}\n    on-change: ";
+        plans(&format!("{text}{entries}"))
+    };
+    let known = |entries: &str| good(&plan(entries), &[]).plans()["other"].on_change.clone();
+    assert_eq!(known(""), [""; 0]);
+    assert_eq!(known("[]"), [""; 0]);
+    let all = "[count, pods, pods.hello, 'pods.*.tasks.*.cmd', pods.hello.tasks.main.env.A.B, web-url, plans.other, \
+               'pods.*.resource-sets.shared.ports.*.vip', scheduler.user, 'pods.*.tasks.*', \
+               pods.hello.tasks.main.configs, replacement-failure-policy, env]";
+    assert_eq!(known(all).len(), 13);
+    table(&[
+        (plan("x"), &["16:16 P007 expected a list"]),
+        (plan("[[x]]"), &["16:17 P007 expected a single value"]),
+        (plan("[cuont]"), &["16:17 P094 nothing called `cuont`"]),
+        (plan("['']"), &["16:17 P094 nothing called ``"]),
+        (plan("['*']"), &["16:17 P094 nothing called `*`"]),
+        (plan("[hello]"), &["16:17 P094 nothing called `hello`"]),
+        (plan("[pods.hello.cont]"), &["16:17 P094 nothing called `cont`"]),
+        (plan("[pods.hello.count.x]"), &["16:17 P094 nothing called `x`"]),
+        (plan("['pods..count']"), &["16:17 P094 nothing called ``"]),
+        (plan("['*.hello']"), &["16:17 P094 nothing called `*`"]),
+        (
+            plan("[pods.hello.tasks.main.cmd, pods.hello.tasks.main.evn.A]"),
+            &["16:44 P094 nothing called `evn`"],
+        ),
+        (plan("[pods.hello.tasks.main.configs.c.txet]"), &["16:17 P094 nothing called `txet`"]),
+        (plan("[pods.helo.count]"), &["16:17 P094 about a pod `helo`, and there is none"]),
+        (plan("['pods.*.tasks.mian']"), &["16:17 P094 about a task `mian`, and there is none"]),
+        (plan("[pods.world.tasks.main.cmd]"), &["16:17 P094 about a task `main`, and there is none"]),
+    ]);
+    for (entry, nearest) in [
+        ("cuont", "count"),
+        ("pods.hello.tasks.main.evn.A", "pods.hello.tasks.main.env.A"),
+        ("scheduler.usr", "scheduler.user"),
+    ] {
+        let reading = read_with(&plan(&format!("[{entry}]")), &[]);
+        assert_eq!(reading.diagnostics[0].nearest.as_deref(), Some(nearest), "{entry}");
+    }
+}

@@ -39,10 +39,7 @@ fn a_builder_makes_what_a_file_makes() {
         .web_url("http://x/")
         .replacement_failure_policy(ReplacementFailurePolicy::default())
         .scheduler(SchedulerSpec { user: Some("nobody".to_owned()), ..SchedulerSpec::default() })
-        .plan(
-            "deploy".parse().unwrap(),
-            PlanSpec { strategy: PlanStrategy::Parallel, phases: IndexMap::new() },
-        )
+        .plan("deploy".parse().unwrap(), PlanSpec { strategy: PlanStrategy::Parallel, ..PlanSpec::default() })
         .build()
         .unwrap();
     assert_eq!(full.replacement_failure_policy(), Some(&ReplacementFailurePolicy::default()));
@@ -60,8 +57,9 @@ fn a_builder_is_judged_as_a_file_is() {
     wrong.ipc_mode = Some(IpcMode::ShareParent);
     wrong.tasks["server"].kill_grace_period = Seconds(4000);
     let plan = PlanSpec {
-        strategy: PlanStrategy::Serial,
         phases: IndexMap::from([("p".parse().unwrap(), PhaseSpec::new("b".parse().unwrap()))]),
+        on_change: vec!["kount".to_owned()],
+        ..PlanSpec::default()
     };
     assert_eq!(
         found(builder().pod("a".parse().unwrap(), wrong).plan("update".parse().unwrap(), plan)),
@@ -70,6 +68,7 @@ fn a_builder_is_judged_as_a_file_is() {
             "error[P073] pods.a.tasks.server.kill-grace-period: a kill-grace-period of 4000 s is above 3600 s",
             "error[P067] pods.a.tasks.b.resource-set: the pod has no resource set `none`",
             "error[P031] plans: there are plans, but no `deploy` plan among them",
+            "error[P094] plans.update.on-change[0]: `kount` names no field that can change: there is nothing called `kount`",
             "error[P080] plans.update.phases.p.pod: there is no pod `b`",
         ]
     );
@@ -242,7 +241,8 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back(pods in prop::collection::vec((any_pod(), 0..3u8), 1..4), web in any::<bool>(), policy in any::<Option<(u8, u8)>>(), planned in any::<bool>()) {
         let mut builder = builder();
-        let mut plan = PlanSpec { strategy: PlanStrategy::Dependency, phases: IndexMap::new() };
+        let on_change = vec!["pods.pod-0".to_owned(), "count".to_owned()];
+        let mut plan = PlanSpec { strategy: PlanStrategy::Dependency, on_change, ..PlanSpec::default() };
         let mut before: Vec<PhaseName> = Vec::new();
         for (at, (pod, kind)) in pods.into_iter().enumerate() {
             let name = format!("pod-{at}");

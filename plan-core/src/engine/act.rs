@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use crate::plan::{Demand, Status};
 use crate::spec::placement::Census;
-use crate::spec::{ResourceSetName, TaskName};
+use crate::spec::{ResourceSetName, Seconds, TaskName};
 
 use super::effects::{Command, Event, Fit, Launch, LaunchTask, Serves};
 use super::input::{FitAnswer, Grant, LaunchAnswer};
 use super::reason::{Reason, Verdict};
 use super::record::{
-    End, Launched, Never, Number, Occupant, Order, OrderedTask, Place, PodRecord, Purpose, Slot, Stage,
-    StepRef, TaskState,
+    Cause, DebtCause, End, Launched, Never, Number, Occupant, Order, OrderedTask, Place, PodRecord, Purpose,
+    Slot, Stage, StepRef, TaskState,
 };
 use super::rules::may_act;
 use super::session::Fitting;
-use super::state::{At, Owner, Run, State};
+use super::state::{At, Owner, Run, State, is_stale};
 use super::turn::Turn;
 
 /// A kill is commanded again after so long, until the task is seen to have ended.
@@ -28,7 +28,7 @@ const KILL_AGAIN: Duration = Duration::from_secs(5);
 
 impl State {
     /// The resource sets that these tasks run in, one for each.
-    fn sets(&self, tasks: &[OrderedTask]) -> Vec<ResourceSetName> {
+    pub(super) fn sets(&self, tasks: &[OrderedTask]) -> Vec<ResourceSetName> {
         let configs = tasks.iter().filter_map(|task| self.confs.get(&task.conf));
         configs.map(|config| config.spec.resource_set.clone()).collect()
     }
@@ -40,11 +40,17 @@ impl State {
             && self.run(step.run).is_some_and(|run| launch >= run.record.wanted(Some(record), step).since)
     }
 
-    /// What recovery launches now, if anything.
+    /// What recovery launches now, if anything: RUNNING tasks that ended, that an operator wants otherwise, or
+    /// whose instance goes elsewhere.
     pub(super) fn recovery_tasks(&self, at: At) -> Option<Vec<OrderedTask>> {
         let state = self;
         let record = state.record(at)?;
-        if !state.is_seen(at) {
+        let moves = record.permission.is_some();
+        if !state.is_seen(at) || state.service.uninstalling || moves && state.is_leaver(at) {
+            return None;
+        }
+        // One order takes the whole instance elsewhere, and nothing stands beside it.
+        if moves && record.standing().any(|order| !state.gives_way(order, None)) {
             return None;
         }
         let free = |slot: &&Slot| {
@@ -54,9 +60,20 @@ impl State {
         let down = |slot: &&Slot| slot.occupant.as_ref().is_none_or(|occupant| !occupant.may_live());
         let mut tasks = Vec::new();
         let mut essential = false;
-        for slot in record.slots.iter().filter(free).filter(down) {
+        for slot in record.slots.iter().filter(free) {
             let Some(main) = state.main_task(record, &slot.set) else { continue };
-            let Owner::Recovery(conf) = state.owner(at, slot, main) else { continue };
+            let living = slot.occupant.as_ref().filter(|occupant| occupant.may_live());
+            let wanted = living
+                .is_none_or(|occupant| moves || occupant.task == main.name && is_stale(record, occupant));
+            if !wanted {
+                continue;
+            }
+            let conf = match (state.owner(at, slot, main), main.last) {
+                (Owner::Recovery(conf), _) => conf,
+                // An operator's word, or a lost node, is obeyed by what runs, good or not.
+                (Owner::Later, Some(last)) if living.is_some() => last.conf,
+                _ => continue,
+            };
             if main.never.as_ref().is_some_and(|never| never.conf == conf) {
                 continue;
             }
@@ -64,17 +81,20 @@ impl State {
             if main.delayed_until.is_some() {
                 continue;
             }
-            essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
-            tasks.push(OrderedTask { task: main.name.clone(), conf, paused: false });
+            if living.is_none() {
+                essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
+            }
+            tasks.push(OrderedTask { task: main.name.clone(), conf, paused: main.paused });
         }
         if tasks.is_empty() {
             return None;
         }
-        if essential {
+        if essential && !moves {
             for slot in record.slots.iter().filter(free).filter(|slot| !down(slot)) {
                 let Some(main) = state.main_task(record, &slot.set) else { continue };
                 let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
-                if let (true, Some(reached)) = (runs, main.reached) {
+                let named = tasks.iter().any(|ordered| ordered.task == main.name);
+                if let (true, false, false, Some(reached)) = (runs, named, main.paused, main.reached) {
                     tasks.push(OrderedTask { task: main.name.clone(), conf: reached.conf, paused: false });
                 }
             }
@@ -132,6 +152,7 @@ impl Turn<'_> {
         for order in self.asking(at, &self.due_tasks(run, at, step)) {
             self.withdraw(at, order, Reason::NotWanted);
         }
+        self.withdraw_moving(at);
         let Some(run) = self.state.run(step.run) else { return };
         let tasks = self.due_tasks(run, at, step);
         let parameters = run.record.parameters.clone();
@@ -146,9 +167,24 @@ impl Turn<'_> {
             let model = self.state.task_model(at.pod, task);
             let status = self.state.task_status(run, record, model, step, since);
             let conf = self.state.wanted_conf(run, record, model);
-            (status == Status::Pending).then(|| OrderedTask { task: model.name.clone(), conf, paused: false })
+            let paused =
+                || record.and_then(|record| record.task(&model.name)).is_some_and(|task| task.paused);
+            (status == Status::Pending).then(|| OrderedTask {
+                task: model.name.clone(),
+                conf,
+                paused: paused(),
+            })
         });
         due.collect()
+    }
+
+    /// Of an instance that goes elsewhere, one order asks for a place.
+    fn withdraw_moving(&mut self, at: At) {
+        let Some(record) = self.state.record(at).filter(|record| record.permission.is_some()) else { return };
+        let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
+        for launch in standing {
+            self.withdraw(at, launch, Reason::NotWanted);
+        }
     }
 
     /// The orders that stand in the slots of these tasks.
@@ -163,6 +199,7 @@ impl Turn<'_> {
         for order in self.asking(at, &tasks) {
             self.withdraw(at, order, Reason::NotWanted);
         }
+        self.withdraw_moving(at);
         // All of them run by the parameters that they had.
         let record = self.state.record(at);
         let parameters = tasks.iter().find_map(|ordered| {
@@ -214,20 +251,26 @@ impl Turn<'_> {
 
     fn fit(&self, at: At, launch: Number) -> Option<Fit> {
         let state = &*self.state;
-        let pod = &state.model.pods()[at.pod as usize];
         let record = state.record(at)?;
         let order = record.order(launch)?;
         let instance = self.name(at);
-        let Some(place) = &record.place else {
+        let place = record.place.as_ref().filter(|_| record.permission.is_none());
+        let Some(place) = place else {
+            let pod = state.pod_model(at.pod)?;
+            let from = record.place.as_ref().map(|place| (place.node.name.clone(), place.handle.clone()));
+            let (demand, census) = match from {
+                None => (pod.footprint.clone(), state.census[at.pod as usize].clone()),
+                Some(_) => (state.whole_demand(at, &order.tasks), state.census_without(at)),
+            };
             return Some(Fit {
                 instance,
                 launch,
                 at: None,
-                from: None,
-                demand: pod.footprint.clone(),
+                from,
+                demand,
                 volumes: pod.volumes.clone(),
                 placement: pod.placement.clone(),
-                census: state.census[at.pod as usize].clone(),
+                census,
             });
         };
         Some(Fit {
@@ -245,7 +288,7 @@ impl Turn<'_> {
     /// The resource sets of these tasks.
     fn demand(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Demand]> {
         if let [task] = tasks {
-            let models = &self.state.model.pods()[at.pod as usize].tasks;
+            let models = self.state.pod_model(at.pod).map(|pod| pod.tasks.as_slice()).unwrap_or_default();
             if let Some(model) = models.iter().find(|model| model.conf == task.conf) {
                 return model.demand.clone();
             }
@@ -287,7 +330,8 @@ impl Turn<'_> {
                     self.event(Event::NoRoom { instance: self.name(at), why });
                 }
             }
-            FitAnswer::Never(why) | FitAnswer::NodeGone(why) => self.never_fits(at, launch, why),
+            FitAnswer::Never(why) => self.never_fits(at, launch, why),
+            FitAnswer::NodeGone(_) => self.permit(at, Cause::NodeGone),
         }
     }
 
@@ -327,6 +371,7 @@ impl Turn<'_> {
                 }
                 None => self.failed(at, task),
             }
+            self.goes_down(at, launch, task);
         }
         self.leave_place(at, launch);
         self.touch(at);
@@ -344,7 +389,10 @@ impl Turn<'_> {
             && record.tasks.iter().all(|task| task.last.is_none_or(|last| last.launch == launch));
         if let Some(place) = record.place.clone().filter(|_| untouched) {
             self.state.uncount_place(at, &place.node);
-            self.record_mut(at).place = None;
+            let record = self.record_mut(at);
+            record.place = None;
+            record.permission = None;
+            record.tasks.iter_mut().for_each(|task| task.down = None);
             self.effects.commands.push(Command::Withdraw { instance: self.name(at), launch });
         }
     }
@@ -426,13 +474,9 @@ impl Turn<'_> {
         if grant.until.is_some_and(|until| self.wall > until) {
             return self.ask_for_room(at, launch);
         }
-        let victims: Vec<(Number, TaskName)> = record
-            .slots
-            .iter()
-            .filter(|slot| slot.act == Some(launch))
-            .filter_map(|slot| slot.occupant.as_ref().filter(|occupant| occupant.may_live()))
-            .map(|occupant| (occupant.launch, occupant.task.clone()))
-            .collect();
+        let victims = self.state.victims(at, record, launch);
+        let victims: Vec<(Number, TaskName)> =
+            victims.map(|occupant| (occupant.launch, occupant.task.clone())).collect();
         if victims.is_empty() {
             return self.give(at, launch);
         }
@@ -456,8 +500,17 @@ impl Turn<'_> {
     /// Whether a grant is where the instance may go.
     fn judge(&self, at: At, grant: &Grant) -> Result<(), Reason> {
         let state = &*self.state;
-        let place = state.record(at).and_then(|record| record.place.as_ref());
-        match (place, &state.model.pods()[at.pod as usize].placement) {
+        let record = state.record(at);
+        let moves = record.is_some_and(|record| record.permission.is_some());
+        let place = record.and_then(|record| record.place.as_ref());
+        let rule = state.pod_model(at.pod).and_then(|pod| pod.placement.as_ref());
+        match (place, rule) {
+            (Some(_), Some(rule)) if moves => {
+                let census = state.census_without(at);
+                let judgement = || Reason::Placement(rule.judge(&grant.node, &census).to_string());
+                if rule.allows(&grant.node, &census) { Ok(()) } else { Err(judgement()) }
+            }
+            (Some(_), _) if moves => Ok(()),
             (Some(place), _) if place.node.name != grant.node.name => {
                 Err(Reason::Placement(format!("it lives on {}, not on {}", place.node.name, grant.node.name)))
             }
@@ -470,21 +523,23 @@ impl Turn<'_> {
 
     /// Commands a kill, and again from time to time, until its end is seen.
     pub(super) fn kill(&mut self, at: At, launch: Number, task: TaskName) {
-        let conf = self.state.record(at).and_then(|record| {
-            record
-                .order(launch)?
-                .tasks
-                .iter()
-                .find(|ordered| ordered.task == task)
-                .map(|ordered| ordered.conf)
-        });
-        // A launch whose order is forgotten gets the time that its task is given now.
-        let models = &self.state.model.pods()[at.pod as usize].tasks;
-        let now = || models.iter().find(|model| model.name == task).map(|model| &model.config);
-        let config = conf.and_then(|conf| self.state.confs.get(&conf)).or_else(now);
-        let grace = config.map(|config| config.spec.kill_grace_period).unwrap_or_default();
+        let record = self.state.record(at);
+        let grace = record.map(|record| self.grace(at, record, launch, &task)).unwrap_or_default();
         self.session.kills.set((at, launch, task.clone()), self.now.after(KILL_AGAIN));
         self.effects.commands.push(Command::Kill { instance: self.name(at), launch, task, grace });
+    }
+
+    /// How long a launched task may take to end.
+    pub(super) fn grace(&self, at: At, record: &PodRecord, launch: Number, task: &TaskName) -> Seconds {
+        let order = record.order(launch);
+        let conf = order.and_then(|order| order.tasks.iter().find(|ordered| ordered.task == *task));
+        // A launch whose order is forgotten gets the time that its task is given now.
+        let now = || {
+            let models = &self.state.pod_model(at.pod)?.tasks;
+            models.iter().find(|model| model.name == *task).map(|model| &model.config)
+        };
+        let config = conf.and_then(|ordered| self.state.confs.get(&ordered.conf)).or_else(now);
+        config.map(|config| config.spec.kill_grace_period).unwrap_or_default()
     }
 
     /// Gives a launch whose way is clear.
@@ -492,6 +547,12 @@ impl Turn<'_> {
         let Some(grant) = self.session.fits.remove(&launch).and_then(|fitting| fitting.grant) else { return };
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
+        if let Some(from) = self.state.record(at).filter(|record| record.permission.is_some()) {
+            let from = from.place.as_ref().map(|place| place.node.name.clone());
+            self.leave_behind(at, DebtCause::Moved, Some(&grant.handle));
+            let (instance, to) = (self.name(at), grant.node.name.clone());
+            self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
+        }
         let first = self.state.record(at).is_none_or(|record| record.place.is_none());
         if first {
             self.state.count_place(at, &grant.node);

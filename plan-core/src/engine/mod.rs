@@ -12,11 +12,14 @@
 mod act;
 mod backoff;
 mod codec;
+mod debts;
 mod digest;
 mod effects;
 mod input;
 mod invariants;
+mod moves;
 mod observe;
+mod pods;
 mod reason;
 mod record;
 mod recover;
@@ -24,12 +27,11 @@ mod rules;
 mod runs;
 mod session;
 mod state;
+mod target;
 mod time;
 mod turn;
 mod verbs;
 mod view;
-
-use std::sync::Arc;
 
 pub use codec::{CodecError, decode, encode};
 pub use digest::Digest;
@@ -44,11 +46,14 @@ pub use input::{
 pub use reason::{Reason, Verdict, Why};
 pub use record::*;
 pub use recover::RecoverError;
+pub use target::{Preview, Restart};
 pub use time::{Time, Wall};
 pub use view::{PhaseView, PlanView, StepView, TaskView};
 
-use session::{Session, Stage as SessionStage};
+use session::{Item, Session, Stage as SessionStage};
 use state::{At, State};
+use std::sync::Arc;
+use std::time::Duration;
 use turn::Turn;
 
 use crate::spec::PlanName;
@@ -83,6 +88,11 @@ impl Engine {
         let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
         turn.take(input);
         turn.work_off_agenda();
+        if turn.dissolved {
+            let effects = turn.finish();
+            *self = Self::default();
+            return effects;
+        }
         turn.finish()
     }
 
@@ -103,47 +113,14 @@ impl Engine {
         }
         Effects { wake_at: self.state.is_some().then_some(wall), ..Effects::default() }
     }
-
-    /// The first target: makes the service, and begins to deploy it.
-    fn install(&mut self, wall: Wall, target: Target) -> Effects {
-        let Target { model, installation, .. } = target;
-        let service = ServiceRecord {
-            name: model.spec().name().clone(),
-            installation,
-            target: model.hash(),
-            converging: 0,
-            deployed: false,
-            previous: None,
-            leaving: Vec::new(),
-            replaced: None,
-            uninstalling: false,
-        };
-        let deploy = model.plans().get(DEPLOY).cloned();
-        self.session.stage = SessionStage::Live;
-        let state = self.state.insert(State::new(Arc::new(service), model.clone()));
-        let now = self.clock.time;
-        let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
-        turn.put(None, Record::Spec(model.clone()), Digest::of(&model.hash()));
-        for task in model.pods().iter().flat_map(|pod| &pod.tasks) {
-            if turn.state.confs.insert(task.conf, task.config.clone()).is_none() {
-                turn.put(None, Record::Conf(task.config.clone()), Digest::of(&task.conf));
-            }
-        }
-        // A service's first digest is of nothing: what is not written yet is not counted.
-        let fresh = turn.state.service.clone();
-        turn.put(None, Record::Service(fresh.clone()), Digest::of(&*fresh));
-        if let Some(deploy) = deploy {
-            let run = turn.begin_run(&deploy, RunKind::Converging, None);
-            turn.change_service(|service| service.converging = run);
-        }
-        turn.effects.reply = Some(Reply::Done);
-        turn.work_off_agenda();
-        turn.finish()
-    }
 }
 
 /// The plan that a service is made by (C§2.6).
 const DEPLOY: &str = "deploy";
+/// The plan that changes a service, if it has one (C§2.6).
+const UPDATE: &str = "update";
+/// The service is taken leave of again after so long.
+const FAREWELL_AGAIN: Duration = Duration::from_secs(30);
 
 /// Before the first target there is nothing that an input could be about.
 fn nothing_installed(input: Input) -> Effects {
@@ -164,7 +141,7 @@ impl Turn<'_> {
             Input::Outcome(outcome) => self.answered(outcome),
             Input::Snapshot(snapshot) => self.snapshot(snapshot),
             Input::Verb(request) => self.effects.reply = Some(self.verb(request)),
-            Input::Target(target) => self.effects.reply = Some(self.second_target(&target)),
+            Input::Target(target) => self.effects.reply = Some(self.target(target)),
             Input::Wake => self.wake(),
             // Taken before a turn begins.
             Input::SessionLost => {}
@@ -183,15 +160,9 @@ impl Turn<'_> {
                     self.launch_answered(at, launch, answer);
                 }
             }
-            Outcome::Release { .. } | Outcome::Deregistered => {}
+            Outcome::Release { debt, answer } => self.released(debt, &answer),
+            Outcome::Deregistered => self.dissolve(),
         }
-    }
-
-    fn second_target(&mut self, target: &Target) -> Reply {
-        if target.model.hash() == self.state.model.hash() {
-            return Reply::AlreadySo;
-        }
-        Reply::Refused(Refusal::Target(Vec::new()))
     }
 
     fn wake(&mut self) {
@@ -204,8 +175,17 @@ impl Turn<'_> {
                 self.session.agenda.sweeps.extend((0..phases).map(|phase| ((number, phase), 0)));
             }
             self.consider_hurt();
+            self.session.agenda.items.insert(Item::Leave);
+            self.session.pursuits = self.state.debts.keys().map(|&debt| (debt, self.now)).collect();
+            let debts: Vec<Number> = self.state.debts.keys().copied().collect();
+            debts.into_iter().for_each(|debt| self.ask_debt(debt));
         }
         self.end_waits(self.now);
+        self.end_patience();
+        self.pursue_due();
+        if self.session.farewell.is_some_and(|again| again <= self.now) {
+            self.session.agenda.items.insert(Item::Leave);
+        }
         while let Some((at, launch, task)) = self.session.kills.pop_due(self.now) {
             self.kill(at, launch, task);
         }
@@ -216,17 +196,22 @@ impl Turn<'_> {
 
 impl State {
     fn new(service: Arc<ServiceRecord>, model: Arc<crate::plan::Model>) -> Self {
-        let pods = model.pods().iter().map(|pod| vec![Default::default(); pod.count as usize]).collect();
+        let pods = model.pods().iter().map(|pod| vec![Default::default(); pod.count as usize]);
+        let pods = pods.chain(service.leaving.iter().map(|_| Vec::new())).collect();
         let census = model.pods().iter().map(|_| Default::default()).collect();
         Self {
             service,
             model,
+            previous: None,
             confs: Default::default(),
             pods,
             active: Vec::new(),
             ended: Default::default(),
             plans: Default::default(),
             audit: Default::default(),
+            debts: Default::default(),
+            owed: Default::default(),
+            deadlines: Default::default(),
             delays: Default::default(),
             hurt: Default::default(),
             census,
@@ -237,7 +222,13 @@ impl State {
 /// The name of the plan that recovery is shown as.
 pub const RECOVERY: &str = "recovery";
 
+/// The name of the plan that leaving is shown as.
+pub const DECOMMISSION: &str = "decommission";
+
+/// The name of the plan that taking the service away is shown as.
+pub const UNINSTALL: &str = "uninstall";
+
 /// Whether a plan's name is taken by the engine.
 pub fn is_reserved(plan: &PlanName) -> bool {
-    *plan == RECOVERY
+    [RECOVERY, DECOMMISSION, UNINSTALL].contains(&plan.as_str())
 }

@@ -11,8 +11,8 @@ use crate::spec::{Goal, TaskName};
 use super::effects::{Command, Event, Expected};
 use super::input::{Found, Incarnation, Observation, Seen, Snapshot};
 use super::reason::Reason;
-use super::record::{End, Number, Reached, Stage, TaskState};
-use super::session::{Item, Stage as SessionStage};
+use super::record::{Cause, End, Number, Reached, Stage, TaskState};
+use super::session::{Asked, Item, Stage as SessionStage, Whose};
 use super::state::At;
 use super::turn::Turn;
 
@@ -31,6 +31,8 @@ enum Known {
     Ours(At, usize),
     /// One of ours that was seen to end.
     Past(At),
+    /// One that was left behind, and is to end.
+    Owed(Number),
     /// No record speaks of it.
     Foreign,
     /// It is newer than all of ours.
@@ -48,6 +50,7 @@ impl Turn<'_> {
                     self.session.kills.remove(&(at, of.launch, of.task));
                 }
             }
+            Known::Owed(debt) => self.owed_seen(debt, &of, seen),
             Known::Foreign => self.foreigner(of, seen),
             Known::Ours(at, slot) => {
                 let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
@@ -69,6 +72,11 @@ impl Turn<'_> {
         if of.launch > self.clock.seq {
             return Known::Newer;
         }
+        if let Some(&debt) = self.state.owed.get(&(of.launch, of.task.clone()))
+            && self.state.debts.get(&debt).is_some_and(|debt| debt.instance == of.instance)
+        {
+            return Known::Owed(debt);
+        }
         let Some(at) = self.state.at(&of.instance) else { return Known::Foreign };
         let Some(record) = self.state.record(at) else { return Known::Foreign };
         for (nth, slot) in record.slots.iter().enumerate() {
@@ -81,6 +89,21 @@ impl Turn<'_> {
         // A task leaves its slot only when it was seen to end, and numbers grow.
         let last = record.task(&of.task).and_then(|task| task.last);
         if last.is_some_and(|last| of.launch <= last.launch) { Known::Past(at) } else { Known::Foreign }
+    }
+
+    /// What was left behind is seen: its end pays for it; if it lives, it is told to end.
+    fn owed_seen(&mut self, debt: Number, of: &Incarnation, seen: Seen) {
+        match seen {
+            Seen::Ended(_) => self.owed_ended(debt, of.launch, &of.task),
+            // Its node is there again.
+            Seen::Starting | Seen::Running { .. } => {
+                if self.session.pursued.get(&debt).is_some_and(|&tries| tries > 1) {
+                    self.session.pursued.remove(&debt);
+                    self.pursue(debt);
+                }
+            }
+            Seen::Unreachable => {}
+        }
     }
 
     fn superseded(&mut self, by: Incarnation) {
@@ -121,6 +144,12 @@ impl Turn<'_> {
             occupant.state = new;
             occupant.silent = if silent { occupant.silent.or(Some(now)) } else { None };
         }
+        let up = new == TaskState::Running { ready: true };
+        if silent {
+            self.goes_down(at, launch, name);
+        } else if up || was_silent {
+            self.comes_up(at, name);
+        }
         if silent != was_silent {
             self.event(Event::Silent { instance: self.name(at), task: name.clone(), silent });
         }
@@ -135,11 +164,31 @@ impl Turn<'_> {
         }
     }
 
+    /// A task that shall run does not, or is not heard of.
+    pub(super) fn goes_down(&mut self, at: At, launch: Number, name: &TaskName) {
+        let record = self.state.record(at);
+        let order = record.and_then(|record| record.order(launch));
+        let goal = order.and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
+        let known = record.and_then(|record| record.task(name)).is_some_and(|task| task.down.is_some());
+        if goal == Some(Goal::Running) && !known {
+            self.record_mut(at).task_mut(name).down = Some(self.now);
+        }
+    }
+
+    fn comes_up(&mut self, at: At, name: &TaskName) {
+        let known = self.state.record(at).and_then(|record| record.task(name));
+        if known.is_some_and(|task| task.down.is_some()) {
+            self.record_mut(at).task_mut(name).down = None;
+            self.may_stay(at);
+        }
+    }
+
     /// Notes that a task attained its goal, if this is its goal.
     fn may_have_reached(&mut self, at: At, launch: Number, name: &TaskName, attained: Goal) {
         let order = self.state.record(at).and_then(|record| record.order(launch));
         let Some((goal, conf)) = order.and_then(|order| self.state.goal_of(order, name)) else { return };
-        if (goal == Goal::Running) != (attained == Goal::Running) {
+        let paused = order.is_some_and(|order| order.tasks.iter().any(|of| of.task == *name && of.paused));
+        if (goal == Goal::Running) != (attained == Goal::Running) || paused {
             return;
         }
         let now = self.now;
@@ -164,6 +213,8 @@ impl Turn<'_> {
             let here = slot.occupant.as_ref().is_some_and(|o| o.launch == launch && o.task == *name);
             here && slot.act.is_some_and(clearing)
         });
+        // Where an instance goes elsewhere, nobody is surprised by its end.
+        let expected = expected || record.permission.is_some();
         let goal =
             record.order(launch).and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
         self.event(Event::Ended { instance: self.name(at), task: name.clone(), end, expected });
@@ -172,7 +223,13 @@ impl Turn<'_> {
                 self.may_have_reached(at, launch, name, Goal::Finish);
             }
             _ if expected => self.lasted(at, name),
-            _ => self.failed(at, name),
+            _ => {
+                self.goes_down(at, launch, name);
+                self.failed(at, name);
+            }
+        }
+        if end == End::Gone {
+            self.permit(at, Cause::NodeGone);
         }
     }
 
@@ -183,7 +240,12 @@ impl Turn<'_> {
             .iter()
             .find(|slot| slot.occupant.as_ref().is_some_and(|o| o.launch == launch && o.task == *name))
             .and_then(|slot| slot.act);
-        if let Some(act) = act {
+        // Who goes elsewhere waits for all of its tasks.
+        let moving = || {
+            let record = self.state.record(at).filter(|record| record.permission.is_some())?;
+            Some(record.standing().next()?.launch)
+        };
+        if let Some(act) = act.or_else(moving) {
             self.advance(at, act);
         }
     }
@@ -264,13 +326,13 @@ impl Turn<'_> {
             .iter()
             .flat_map(|&at| {
                 let living = self.state.record(at).into_iter().flat_map(|record| record.living());
-                living.map(move |occupant| (at, occupant.launch, occupant.task.clone()))
+                living.map(move |o| (Whose::Instance(at), o.launch, o.task.clone()))
             })
             .collect();
         self.ask_launches(open)
     }
 
-    fn ask_launches(&mut self, open: BTreeSet<(At, Number, TaskName)>) -> Option<Number> {
+    pub(super) fn ask_launches(&mut self, open: BTreeSet<Asked>) -> Option<Number> {
         if open.is_empty() {
             return None;
         }
@@ -278,15 +340,19 @@ impl Turn<'_> {
         let installation = self.state.service.installation.clone();
         let expected = open
             .iter()
-            .filter_map(|(at, launch, task)| {
-                let of = Incarnation {
-                    installation: installation.clone(),
-                    instance: self.state.name(*at),
-                    task: task.clone(),
-                    launch: *launch,
+            .filter_map(|(whose, launch, task)| {
+                let (instance, node) = match whose {
+                    Whose::Instance(at) => {
+                        let place = self.state.record(*at)?.place.as_ref()?;
+                        (self.state.name(*at), place.node.name.clone())
+                    }
+                    Whose::Debt(debt) => {
+                        let debt = self.state.debts.get(debt)?;
+                        (debt.instance.clone(), debt.node.clone())
+                    }
                 };
-                let place = self.state.record(*at)?.place.as_ref()?;
-                Some(Expected { of, node: place.node.name.clone() })
+                let (installation, task) = (installation.clone(), task.clone());
+                Some(Expected { of: Incarnation { installation, instance, task, launch: *launch }, node })
             })
             .collect();
         self.session.asked.insert(number, open);
@@ -313,6 +379,20 @@ impl Turn<'_> {
                         Found::Seen(_) => self.kill(at, launch, task),
                     }
                 }
+                Known::Owed(debt) => {
+                    let key = (Whose::Debt(debt), incarnation.launch, incarnation.task.clone());
+                    let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
+                    match found {
+                        Found::Seen(seen) => self.owed_seen(debt, &incarnation, seen),
+                        Found::Absent if !asked => {}
+                        Found::Absent if as_of > incarnation.launch => {
+                            self.owed_ended(debt, incarnation.launch, &incarnation.task);
+                        }
+                        Found::Absent => {
+                            unsure.insert(key);
+                        }
+                    }
+                }
                 Known::Foreign => match found {
                     Found::Seen(seen) => self.foreigner(incarnation, seen),
                     Found::Absent => {
@@ -321,7 +401,7 @@ impl Turn<'_> {
                 },
                 Known::Ours(at, slot) => {
                     let Incarnation { launch, task, .. } = incarnation;
-                    let key = (at, launch, task.clone());
+                    let key = (Whose::Instance(at), launch, task.clone());
                     let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
                     match found {
                         Found::Seen(seen) => self.found(at, slot, launch, &task, seen),
@@ -341,9 +421,12 @@ impl Turn<'_> {
             self.session.reconciles.remove(&of);
             self.answer_start(of);
         }
-        unsure.retain(|(at, launch, task)| {
-            let living = self.state.record(*at).into_iter().flat_map(|record| record.living());
-            living.into_iter().any(|occupant| occupant.launch == *launch && occupant.task == *task)
+        unsure.retain(|(whose, launch, task)| match whose {
+            Whose::Instance(at) => {
+                let living = self.state.record(*at).into_iter().flat_map(|record| record.living());
+                living.into_iter().any(|occupant| occupant.launch == *launch && occupant.task == *task)
+            }
+            Whose::Debt(_) => self.state.owed.contains_key(&(*launch, task.clone())),
         });
         if !unsure.is_empty() {
             // A backend that knows no more yet is not driven in a circle.
@@ -385,6 +468,9 @@ impl Turn<'_> {
 
     fn is_being_cleared(&self, at: At, slot: usize) -> bool {
         let Some(record) = self.state.record(at) else { return false };
+        if record.permission.is_some() {
+            return true;
+        }
         let act = record.slots.get(slot).and_then(|slot| slot.act).and_then(|act| record.order(act));
         act.is_some_and(|order| order.stage == Stage::Clearing)
     }

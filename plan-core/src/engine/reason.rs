@@ -6,8 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::plan::Canary;
-use crate::spec::{InstanceName, PhaseName, TaskName};
+use crate::spec::{InstanceName, NodeName, PhaseName, TaskName};
 
+use super::record::Number;
 use super::time::Time;
 
 /// The word of a rule on whether a step may act.
@@ -79,12 +80,56 @@ pub enum Reason {
     },
     /// It ran no more before it ever reached its goal: only its step brings it back.
     WaitsForItsStep(TaskName),
+    /// An operator paused the task. Cleared by `pod resume`.
+    Paused(TaskName),
+    /// What it had when it left the target has not ended. Cleared by its end, or by `give-up`.
+    Owes {
+        /// The debt.
+        debt: Number,
+        /// Where.
+        node: NodeName,
+    },
+    /// It does not belong to the target, and others leave first.
+    Leaves,
     /// Its node does not fit its placement any more, as others came first.
     Placement(String),
     /// Another scheduler has taken over.
     Superseded,
     /// What it was wanted for is not wanted any more.
     NotWanted,
+}
+
+impl Reason {
+    /// What would clear it.
+    pub fn clears(&self) -> String {
+        match self {
+            Self::PlanInterrupted => "`continue` the plan".to_owned(),
+            Self::PhaseInterrupted | Self::Canary(_) => "`continue` the phase".to_owned(),
+            Self::PhaseFirst(phase) => format!("phase `{phase}` being complete"),
+            Self::StepFirst(step) => format!("step `{step}` being complete"),
+            Self::NotSeen => "the backend's answer".to_owned(),
+            Self::PlaceAsked => "room for the other order".to_owned(),
+            Self::SlotBusy { task } => format!("the end of what `{task}` is wanted for"),
+            Self::Backoff { until, .. } => {
+                format!("the time {until}, `pod restart`, or another specification")
+            }
+            Self::Never { .. } => "`restart`, or another specification".to_owned(),
+            Self::NoRoom(_) | Self::AskedForRoom => "room, or another specification".to_owned(),
+            Self::Displacing(task) => format!("the end of `{task}`"),
+            Self::Launching(task) => format!("the backend's word of `{task}`"),
+            Self::NotThereYet(task) => format!("`{task}` being ready, or having finished"),
+            Self::Silent { .. } => {
+                "its node being heard of, the replacement failure policy, or `pod replace`".to_owned()
+            }
+            Self::WaitsForItsStep(_) => "its step being allowed to act".to_owned(),
+            Self::Paused(_) => "`pod resume`".to_owned(),
+            Self::Owes { debt, .. } => format!("the end of what is owed, or `give-up {debt}`"),
+            Self::Leaves => "what others owe being settled".to_owned(),
+            Self::Placement(_) => "another node".to_owned(),
+            Self::Superseded => "nothing: ask the other scheduler".to_owned(),
+            Self::NotWanted => "nothing: it is wanted no more".to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -118,6 +163,11 @@ impl fmt::Display for Reason {
             Self::WaitsForItsStep(task) => {
                 write!(f, "`{task}` never reached its goal: it waits for its step, which may not act")
             }
+            Self::Paused(task) => write!(f, "`{task}` is paused: `pod resume` it"),
+            Self::Owes { debt, node } => {
+                write!(f, "what it left behind on {node} has not ended: `give-up {debt}` if it never will")
+            }
+            Self::Leaves => f.write_str("it leaves, when what others left is settled"),
             Self::Placement(why) => write!(f, "the node does not fit its placement:\n{why}"),
             Self::Superseded => f.write_str("another scheduler has taken over"),
             Self::NotWanted => f.write_str("it is not wanted any more"),
@@ -136,6 +186,8 @@ pub struct Why {
     pub status: crate::plan::Status,
     /// The reason.
     pub reason: Reason,
+    /// Since when, as far as it is known.
+    pub since: Option<Time>,
 }
 
 impl fmt::Display for Why {

@@ -47,6 +47,7 @@ impl Engine {
         let mut runs: BTreeMap<Number, Arc<RunRecord>> = BTreeMap::new();
         let mut plans = BTreeMap::new();
         let mut audit = BTreeMap::new();
+        let mut debts = Vec::new();
         let mut digest = Digest::default();
         let mut count = |one: Digest| digest.replace(Digest::default(), one);
         for record in records {
@@ -65,7 +66,10 @@ impl Engine {
                     count(Digest::of(&hash));
                     confs.insert(hash, config);
                 }
-                Record::Debt(_) => {}
+                Record::Debt(record) => {
+                    count(Digest::of(&*record));
+                    debts.push(record);
+                }
                 Record::Pod(name, record) => pods.push((name, record)),
                 Record::Run(record) => {
                     count(Digest::of(&*record));
@@ -91,14 +95,24 @@ impl Engine {
         };
         let missing = || RecoverError::Missing { missing: Key::Spec(service.target), named_by: Key::Service };
         let model = specs.remove(&service.target).ok_or_else(missing)?;
+        let previous = service.previous.filter(|previous| *previous != model.hash());
+        let previous = previous.map(|previous| {
+            let missing = || RecoverError::Missing { missing: Key::Spec(previous), named_by: Key::Service };
+            specs.remove(&previous).ok_or_else(missing)
+        });
         let mut state = State::new(service, model);
+        state.previous = previous.transpose()?;
+        if state.service.previous == Some(state.model.hash()) {
+            state.previous = Some(state.model.clone());
+        }
+        debts.iter().for_each(|debt| state.index_debt(debt));
         state.confs = confs;
         state.plans = plans;
         state.audit = audit;
         let mut unplaced: Vec<(StepRef, Key)> = Vec::new();
         for (name, record) in pods {
             let key = || Key::Pod(name.clone());
-            let at = state.at(&name).ok_or_else(|| RecoverError::Unknown(key()))?;
+            let at = state.make_room(&name).ok_or_else(|| RecoverError::Unknown(key()))?;
             let named = record.orders.iter().flat_map(|order| &order.tasks).map(|task| task.conf);
             let remembered = record.tasks.iter().flat_map(|task| {
                 task.last.map(|last| last.conf).into_iter().chain(task.reached.map(|reached| reached.conf))

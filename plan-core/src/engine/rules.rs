@@ -20,8 +20,18 @@ pub(super) struct Question<'a> {
 type Rule = fn(&Question<'_>) -> Verdict;
 
 /// The rules, in the order in which their reasons are given.
-const RULES: &[Rule] =
-    &[plan_interrupted, plan_order, phase_interrupted, phase_order, refused, seen, slots, backoff];
+const RULES: &[Rule] = &[
+    plan_interrupted,
+    plan_order,
+    phase_interrupted,
+    phase_order,
+    paused,
+    refused,
+    owed,
+    seen,
+    slots,
+    backoff,
+];
 
 /// Whether a step may act: the word of the first rule that does not allow it.
 pub(super) fn may_act(state: &State, run: &Run, at: At, step: StepRef) -> Verdict {
@@ -64,6 +74,19 @@ fn phase_order(q: &Question<'_>) -> Verdict {
     }
 }
 
+fn paused(q: &Question<'_>) -> Verdict {
+    let paused = q.state.paused_task(q.run, q.at, q.step);
+    paused.map_or(Verdict::Allow, |task| Verdict::Deny(Reason::Paused(task.name.clone())))
+}
+
+/// What an instance left behind when it left the target ends before it comes back.
+fn owed(q: &Question<'_>) -> Verdict {
+    let debt = q.state.unsettled(q.at);
+    debt.map_or(Verdict::Allow, |debt| {
+        Verdict::Defer(Reason::Owes { debt: debt.number, node: debt.node.clone() })
+    })
+}
+
 fn refused(q: &Question<'_>) -> Verdict {
     let Some(record) = q.state.record(q.at) else { return Verdict::Allow };
     let mut tasks = q.run.phase(q.step.phase).tasks(q.step.step).iter();
@@ -84,7 +107,7 @@ fn seen(q: &Question<'_>) -> Verdict {
 /// waited for while another act of the slot stands.
 fn slots(q: &Question<'_>) -> Verdict {
     let Some(record) = q.state.record(q.at) else { return Verdict::Allow };
-    if record.place.is_none()
+    if (record.place.is_none() || record.permission.is_some())
         && record.orders.iter().any(|o| o.stage != Stage::Given && o.purpose != Purpose::Step(q.step))
     {
         return Verdict::Defer(Reason::PlaceAsked);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a plan has at most one run that goes on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::plan::{Canary, PlanLayout, Status};
@@ -9,12 +10,20 @@ use crate::spec::PlanName;
 
 use super::digest::Digest;
 use super::effects::{Event, Write};
-use super::record::{Key, Number, Parameters, Record, RunKind, RunRecord};
-use super::state::Run;
+use super::record::{EndedRun, Key, Mark, Number, Parameters, Record, RunKind, RunRecord, StepTime};
+use super::state::{At, Run, State};
 use super::turn::Turn;
 
 /// A canary phase lets this many first steps wait for an operator (C§2.4).
 const CANARIES: usize = 2;
+
+/// What of a run is interrupted from its start.
+#[derive(Default)]
+pub(super) struct Interrupted {
+    pub(super) plan: Mark,
+    /// By position.
+    pub(super) phases: BTreeMap<u32, Mark>,
+}
 
 impl Turn<'_> {
     /// Begins a run of a plan that does not run.
@@ -23,6 +32,7 @@ impl Turn<'_> {
         layout: &Arc<PlanLayout>,
         kind: RunKind,
         parameters: Option<Arc<Parameters>>,
+        interrupted: Interrupted,
     ) -> Number {
         let number = self.number();
         let record = RunRecord {
@@ -32,9 +42,9 @@ impl Turn<'_> {
             kind,
             parameters,
             begun: self.now,
-            afresh: false,
-            mark: Default::default(),
-            phases: Default::default(),
+            afresh: self.state.service.deployed,
+            mark: interrupted.plan,
+            phases: interrupted.phases,
             canaries: Default::default(),
             outcome: None,
         };
@@ -61,6 +71,7 @@ impl Turn<'_> {
         self.state.ended.remove(&number);
         let old = Digest::of(&*ended);
         let mut record = (*ended).clone();
+        record.spec = self.state.model.hash();
         record.outcome = None;
         let record = Arc::new(record);
         self.put(Some(old), Record::Run(record.clone()), Digest::of(&*record));
@@ -84,7 +95,7 @@ impl Turn<'_> {
     }
 
     /// A plan's ended run is forgotten when another begins; its history stays.
-    fn forget_ended(&mut self, plan: &PlanName) {
+    pub(super) fn forget_ended(&mut self, plan: &PlanName) {
         let Some(ended) = self.state.ended_run(plan).cloned() else { return };
         self.state.ended.remove(&ended.number);
         self.digest.replace(Digest::of(&*ended), Digest::default());
@@ -92,12 +103,37 @@ impl Turn<'_> {
     }
 }
 
+impl State {
+    /// When the first steps of a run were done.
+    pub(super) fn step_times(&self, run: &Run) -> Vec<StepTime> {
+        let phases = run.layout.phases.iter();
+        let steps = phases.flat_map(|phase| (0..phase.steps.len() as u32).map(move |step| (phase, step)));
+        let times = steps.take(EndedRun::STEPS).map(|(phase, step)| {
+            let at = At { pod: phase.pod, index: phase.steps[step as usize].instance };
+            let record = self.record(at);
+            let tasks = phase.tasks(step).iter();
+            let known = tasks.filter_map(|&task| record?.task(&self.task_model(at.pod, task).name));
+            let (mut launched, mut reached) = (None, None);
+            for task in known {
+                let last = task.last.filter(|last| last.launch > run.number()).map(|last| last.at);
+                let goal = task.reached.filter(|reached| reached.launch > run.number());
+                launched = launched.max(last);
+                reached = reached.max(goal.map(|reached| reached.at));
+            }
+            StepTime { step: self.step_name(phase, step).into(), launched, reached }
+        });
+        times.collect()
+    }
+}
+
 /// The canaries of a run that begins.
-fn first_pending(run: &Run) -> std::collections::BTreeMap<u32, Canary> {
+fn first_pending(run: &Run) -> BTreeMap<u32, Canary> {
     let phases = (0..).zip(&run.layout.phases).filter(|(_, phase)| phase.is_canary());
     let canaries = phases.map(|(at, _)| {
         let steps = (0..).zip(run.progress.phase(at).steps());
-        let pending = steps.filter(|(_, status)| **status != Status::Complete).map(|(step, _)| step);
+        let pending = steps
+            .filter(|&(step, status)| *status != Status::Complete && !run.progress.phase(at).is_urgent(step))
+            .map(|(step, _)| step);
         (at, Canary { steps: pending.take(CANARIES).collect(), released: 0 })
     });
     canaries.filter(|(_, canary)| !canary.steps.is_empty()).collect()

@@ -19,7 +19,7 @@ pub(super) struct Session {
     /// How far the start is.
     pub(super) stage: Stage,
     /// Of open `Reconcile`s, by number: the launches that no answer spoke of yet.
-    pub(super) asked: BTreeMap<Number, BTreeSet<(At, Number, TaskName)>>,
+    pub(super) asked: BTreeMap<Number, BTreeSet<Asked>>,
     /// The question that the start of the session waits for.
     pub(super) start_asked: Option<Number>,
     /// When the unanswered rest of a `Reconcile` is asked again.
@@ -30,10 +30,28 @@ pub(super) struct Session {
     pub(super) agenda: Agenda,
     /// Kills that were commanded in this session, and when they are again.
     pub(super) kills: Timers<(At, Number, TaskName)>,
+    /// Debts that are pursued, and when they are again.
+    pub(super) pursuits: Timers<Number>,
+    /// How often each debt was pursued.
+    pub(super) pursued: BTreeMap<Number, u32>,
+    /// When the service is taken leave of again.
+    pub(super) farewell: Option<Time>,
     /// Launches that no record speaks of, and how they were seen.
     pub(super) foreigners: BTreeMap<Incarnation, Seen>,
     /// Another scheduler has taken over: nothing is done any more.
     pub(super) superseded: bool,
+}
+
+/// A launch that is asked for: whose, its number, its task.
+pub(super) type Asked = (Whose, Number, TaskName);
+
+/// Whose a launch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Whose {
+    /// An instance's.
+    Instance(At),
+    /// What a debt is to end.
+    Debt(Number),
 }
 
 /// How far the start of a session is.
@@ -61,6 +79,14 @@ impl<K> Default for Timers<K> {
     }
 }
 
+impl<K: Ord + Clone> FromIterator<(K, Time)> for Timers<K> {
+    fn from_iter<I: IntoIterator<Item = (K, Time)>>(timers: I) -> Self {
+        let mut all = Self::default();
+        timers.into_iter().for_each(|(key, time)| all.set(key, time));
+        all
+    }
+}
+
 impl<K: Ord + Clone> Timers<K> {
     /// Sets a timer, in place of the one that it had.
     pub(super) fn set(&mut self, key: K, time: Time) {
@@ -74,6 +100,18 @@ impl<K: Ord + Clone> Timers<K> {
         if let Some(time) = self.at.remove(key) {
             self.due.remove(&(time, key.clone()));
         }
+    }
+
+    /// Gives each timer another key, or takes it out.
+    pub(super) fn rename(&mut self, name: impl Fn(K) -> Option<K>) {
+        let old = std::mem::take(&mut self.at).into_iter();
+        *self = old.filter_map(|(key, time)| Some((name(key)?, time))).collect();
+    }
+
+    /// Keeps the timers that are wanted.
+    pub(super) fn retain(&mut self, mut wanted: impl FnMut(&K) -> bool) {
+        self.at.retain(|key, _| wanted(key));
+        self.due.retain(|(_, key)| self.at.contains_key(key));
     }
 
     /// Whether there is such a timer.
@@ -123,6 +161,8 @@ pub(super) struct Agenda {
 /// Something to consider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Item {
+    /// Those who leave the target: the next of them goes.
+    Leave,
     /// An instance: what runs no more is brought back.
     Recovery(At),
     /// A step.

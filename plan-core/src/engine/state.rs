@@ -6,15 +6,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::plan::{ContentHash, Model, PhaseLayout, PlanLayout, PlanProgress, Status, TaskConfig, TaskModel};
+use crate::plan::{
+    ContentHash, Model, PhaseLayout, PlanLayout, PlanProgress, PodModel, Status, TaskConfig, TaskModel,
+};
 use crate::spec::placement::{Census, NodeFacts};
-use crate::spec::{Field, Goal, InstanceName, NodeName, PlanName, PodName, ResourceSetName, TaskName};
+use crate::spec::{
+    Field, Goal, InstanceName, NodeName, PlanName, PodName, ResourceSetName, Seconds, TaskName,
+};
 
 use super::digest::Digest;
 use super::record::{
-    AuditRecord, Mark, Number, Occupant, Order, PlanRecord, PodRecord, Purpose, RunKind, RunOutcome,
-    RunRecord, ServiceRecord, Slot, Stage, StepRef, TaskRecord, TaskState,
+    AuditRecord, DebtCause, DebtRecord, Mark, Number, Occupant, Order, PlanRecord, PodRecord, Purpose,
+    RunKind, RunOutcome, RunRecord, ServiceRecord, Slot, Stage, StepRef, TaskRecord, TaskState,
 };
 use super::session::Answered;
 use super::time::Time;
@@ -31,8 +36,11 @@ pub(super) struct At {
 pub(super) struct State {
     pub(super) service: Arc<ServiceRecord>,
     pub(super) model: Arc<Model>,
+    /// The last specification that the service became with nothing forced.
+    pub(super) previous: Option<Arc<Model>>,
     pub(super) confs: BTreeMap<ContentHash, Arc<TaskConfig>>,
-    /// By pod, then by index.
+    /// By pod, then by index: the target's pods, then those that are leaving. Of each as many as it has by the
+    /// target, and those that are leaving.
     pub(super) pods: Vec<Vec<Instance>>,
     /// The runs that go on, oldest first.
     pub(super) active: Vec<Run>,
@@ -40,9 +48,14 @@ pub(super) struct State {
     pub(super) ended: BTreeMap<Number, Arc<RunRecord>>,
     pub(super) plans: BTreeMap<PlanName, Arc<PlanRecord>>,
     pub(super) audit: BTreeMap<Number, Arc<AuditRecord>>,
+    pub(super) debts: BTreeMap<Number, Arc<DebtRecord>>,
+    /// The launches that are owed, and by which debt.
+    pub(super) owed: BTreeMap<(Number, TaskName), Number>,
+    /// When instances that are down may go elsewhere.
+    pub(super) deadlines: BTreeSet<(Time, At)>,
     /// Tasks that are not launched before a time.
     pub(super) delays: BTreeSet<(Time, At)>,
-    /// Instances of which something runs no more that shall, or is being brought back.
+    /// Instances of which something does not run as it shall, or is being brought back.
     pub(super) hurt: BTreeSet<At>,
     /// By pod: where its instances are, as far as its placement asks.
     pub(super) census: Vec<Arc<Census>>,
@@ -57,6 +70,8 @@ pub(super) struct Instance {
     pub(super) digest: Digest,
     /// Whether the record changed since it was written.
     pub(super) dirty: bool,
+    /// When it may go elsewhere, as [`State::deadlines`] has it.
+    pub(super) deadline: Option<Time>,
     /// What this session saw of it.
     pub(super) answered: Answered,
 }
@@ -129,12 +144,22 @@ impl State {
         self.instance(at).record.as_deref()
     }
 
+    /// A pod of the target; none if it is leaving.
+    pub(super) fn pod_model(&self, pod: u32) -> Option<&PodModel> {
+        self.model.pods().get(pod as usize)
+    }
+
     pub(super) fn name(&self, at: At) -> InstanceName {
-        self.model.instance_name(at.pod, at.index)
+        let pods = self.model.pods();
+        let pod = match pods.get(at.pod as usize) {
+            Some(pod) => &pod.name,
+            None => &self.service.leaving[at.pod as usize - pods.len()],
+        };
+        InstanceName::new(pod.clone(), at.index)
     }
 
     pub(super) fn at(&self, name: &InstanceName) -> Option<At> {
-        let pod = self.model.pod_index(&name.pod)?;
+        let pod = self.pod_position(&name.pod)?;
         let known = (name.index as usize) < self.pods.get(pod as usize)?.len();
         known.then_some(At { pod, index: name.index })
     }
@@ -176,19 +201,53 @@ impl State {
     pub(super) fn step_status(&self, run: &Run, at: At, step: StepRef) -> Status {
         let record = self.record(at);
         let wanted = run.record.wanted(record, step);
-        let status = if wanted.forced {
-            Status::Complete
-        } else {
+        if wanted.forced {
+            return Status::Complete;
+        }
+        let status = {
             let tasks = run.phase(step.phase).tasks(step.step);
             tasks.iter().fold(Status::Complete, |least, &task| {
                 least.least(self.task_status(run, record, self.task_model(at.pod, task), step, wanted.since))
             })
         };
-        let held = run.progress.phase(step.phase).canary().is_some_and(|canary| canary.holds(step.step));
+        let progress = run.progress.phase(step.phase);
+        let held = || {
+            progress.canary().is_some_and(|canary| canary.holds(step.step))
+                && !self.is_urgent(run, at, step, status)
+        };
         match status {
-            Status::Pending | Status::Prepared if held => Status::Waiting,
+            Status::Complete | Status::Error => status,
+            _ if self.paused_task(run, at, step).is_some() => Status::Waiting,
+            Status::Pending | Status::Prepared if held() => Status::Waiting,
             status => status,
         }
+    }
+
+    /// A task of a step that an operator paused.
+    pub(super) fn paused_task(&self, run: &Run, at: At, step: StepRef) -> Option<&TaskRecord> {
+        let record = self.record(at)?;
+        let mut tasks = run.phase(step.phase).tasks(step.step).iter();
+        tasks.find_map(|&task| record.task(&self.task_model(at.pod, task).name).filter(|task| task.paused))
+    }
+
+    /// Whether a step is of a broken member, where its phase asks: it is the next of its instance, and a task
+    /// of it was launched, is not up, and either never had its goal with that configuration or failed
+    /// repeatedly.
+    pub(super) fn is_urgent(&self, run: &Run, at: At, step: StepRef, status: Status) -> bool {
+        let progress = run.progress.phase(step.phase);
+        if !progress.asks_urgency() || matches!(status, Status::Complete | Status::Error) {
+            return false;
+        }
+        let Some(record) = self.record(at) else { return false };
+        let phase = run.phase(step.phase);
+        let mut earlier = phase.steps_of(at.index).take_while(|&other| other < step.step);
+        if !earlier.all(|other| progress.step(other) == Status::Complete) {
+            return false;
+        }
+        phase.tasks(step.step).iter().any(|&task| {
+            let model = self.task_model(at.pod, task);
+            model.goal == Goal::Running && is_broken(record, model)
+        })
     }
 
     /// The status of a task of a step: the first line of engine.md §4's table that holds.
@@ -226,6 +285,7 @@ impl State {
         if !displaced
             && let Some(occupant) = slot.and_then(|slot| slot.occupant.as_ref())
             && occupant.task == model.name
+            && !is_stale(record, occupant)
             && task
                 .last
                 .is_some_and(|last| last.launch == occupant.launch && satisfies(last.launch, last.conf))
@@ -299,17 +359,104 @@ impl State {
             return true;
         }
         match &slot.occupant {
-            Some(occupant) if occupant.may_live() => by_recovery(occupant.launch) && !is_up(record, occupant),
+            Some(occupant) if occupant.may_live() => {
+                is_stale(record, occupant) || by_recovery(occupant.launch) && !is_up(record, occupant)
+            }
             // Only where something ended there can be a task to bring back.
             _ => self.main_task(record, &slot.set).is_some(),
         }
+    }
+
+    /// Whether an instance does not belong to the target.
+    pub(super) fn is_leaver(&self, at: At) -> bool {
+        self.service.uninstalling || self.pod_model(at.pod).is_none_or(|pod| at.index >= pod.count)
+    }
+
+    /// The next instance to leave: of pods that the target does not have first, then of the others in reverse
+    /// order, the highest index first (C§2.11).
+    pub(super) fn next_leaver(&self) -> Option<At> {
+        let declared = self.model.pods().len();
+        let last = |pod: usize| {
+            let index = self.pods[pod].iter().rposition(|instance| instance.record.is_some())? as u32;
+            Some(At { pod: pod as u32, index }).filter(|&at| self.is_leaver(at))
+        };
+        let mut pods = (declared..self.pods.len()).chain((0..declared).rev());
+        pods.find_map(last)
+    }
+
+    /// The position of an instance that is known, also if it leaves.
+    pub(super) fn make_room(&mut self, name: &InstanceName) -> Option<At> {
+        let pod = self.pod_position(&name.pod)?;
+        let instances = &mut self.pods[pod as usize];
+        if instances.len() <= name.index as usize {
+            instances.resize_with(name.index as usize + 1, Instance::default);
+        }
+        Some(At { pod, index: name.index })
+    }
+
+    fn pod_position(&self, name: &PodName) -> Option<u32> {
+        let leaving = || {
+            let nth = self.service.leaving.iter().position(|pod| pod == name)?;
+            u32::try_from(self.model.pods().len() + nth).ok()
+        };
+        self.model.pod_index(name).or_else(leaving)
+    }
+
+    /// Instances that are gone take no place any more.
+    pub(super) fn trim(&mut self, pod: u32) {
+        let count = self.pod_model(pod).map_or(0, |pod| pod.count as usize);
+        let instances = &mut self.pods[pod as usize];
+        let last = instances.iter().rposition(|instance| instance.record.is_some()).map_or(0, |at| at + 1);
+        instances.truncate(last.max(count));
+    }
+
+    /// What an instance still owes of an earlier life, in which it left the target: nothing of it is launched
+    /// before that has ended.
+    pub(super) fn unsettled(&self, at: At) -> Option<&DebtRecord> {
+        if self.debts.is_empty() {
+            return None;
+        }
+        let name = self.name(at);
+        self.debts.values().map(|debt| &**debt).find(|debt| {
+            debt.instance == name && debt.cause == DebtCause::Decommission && !debt.kill.is_empty()
+        })
+    }
+
+    pub(super) fn index_debt(&mut self, debt: &Arc<DebtRecord>) {
+        for owed in &debt.kill {
+            self.owed.insert((owed.launch, owed.task.clone()), debt.number);
+        }
+        self.debts.insert(debt.number, debt.clone());
+    }
+
+    /// Brings up when an instance that is down may go elsewhere.
+    pub(super) fn index_deadline(&mut self, at: At) {
+        let due = self.deadline(at);
+        let instance = &mut self.pods[at.pod as usize][at.index as usize];
+        if instance.deadline == due {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut instance.deadline, due) {
+            self.deadlines.remove(&(old, at));
+        }
+        self.deadlines.extend(due.map(|due| (due, at)));
+    }
+
+    fn deadline(&self, at: At) -> Option<Time> {
+        let policy = self.model.spec().replacement_failure_policy()?;
+        let record =
+            self.record(at).filter(|record| record.permission.is_none() && record.place.is_some())?;
+        let down = record.tasks.iter().filter(|task| !task.paused).filter_map(|task| task.down).min()?;
+        let due = down.after(seconds(policy.permanent_failure_timeout));
+        let next = self.service.replaced.map(|last| last.after(seconds(policy.min_replace_delay)));
+        (!self.is_leaver(at)).then(|| next.map_or(due, |next| next.max(due)))
     }
 
     /// Who brings back the RUNNING task of a slot that is not alive (engine.md §5).
     pub(super) fn owner(&self, at: At, slot: &Slot, main: &TaskRecord) -> Owner {
         let mut waits = false;
         for run in &self.active {
-            for &phase in &run.layout.of_pod[at.pod as usize] {
+            for &phase in run.layout.phases_of(at.pod) {
                 let layout = run.phase(phase);
                 for step in layout.steps_of(at.index) {
                     let status = run.progress.phase(phase).step(step);
@@ -351,10 +498,11 @@ impl State {
             }
         }
         self.index_hurt(at, &record);
+        self.index_deadline(at);
     }
 
     pub(super) fn index_hurt(&mut self, at: At, record: &PodRecord) {
-        if record.slots.iter().any(|slot| self.is_slot_hurt(record, slot)) {
+        if record.permission.is_some() || record.slots.iter().any(|slot| self.is_slot_hurt(record, slot)) {
             self.hurt.insert(at);
         } else {
             self.hurt.remove(&at);
@@ -384,7 +532,7 @@ impl State {
         of_host: impl Fn(&mut Census, &PodName, &NodeName),
     ) {
         let model = self.model.clone();
-        let name = &model.pods()[at.pod as usize].name;
+        let Some(PodModel { name, .. }) = model.pods().get(at.pod as usize) else { return };
         for (pod, census) in model.pods().iter().zip(&mut self.census) {
             let Some(rule) = &pod.placement else { continue };
             if pod.name == *name {
@@ -402,7 +550,7 @@ impl State {
 
     /// Gives every step of a run that some instance has a record of its status.
     pub(super) fn index_run(&self, record: Arc<RunRecord>, layout: Arc<PlanLayout>) -> Run {
-        let mut run = Run { progress: PlanProgress::new(&layout), record, layout };
+        let mut run = Run { progress: PlanProgress::new(&layout, record.afresh), record, layout };
         let layout = run.layout.clone();
         run.progress.set_interrupted(&layout, run.record.mark.interrupted);
         let record = run.record.clone();
@@ -423,8 +571,10 @@ impl State {
                 }
                 let at = At { pod: of.pod, index };
                 for step in of.steps_of(index) {
-                    let status = self.step_status(&run, at, StepRef { run: record.number, phase, step });
-                    run.progress.set_step(&layout, phase, step, status);
+                    let of = StepRef { run: record.number, phase, step };
+                    let status = self.step_status(&run, at, of);
+                    let urgent = self.is_urgent(&run, at, of, status);
+                    run.progress.set_step(&layout, phase, step, status, urgent);
                 }
             }
         }
@@ -455,10 +605,44 @@ impl State {
     }
 }
 
+/// Whether a RUNNING task of an instance was launched, is not up, and either never was with that
+/// configuration or failed repeatedly.
+fn is_broken(record: &PodRecord, model: &TaskModel) -> bool {
+    let Some(task) = record.task(&model.name) else { return false };
+    let Some(last) = task.last else { return false };
+    let occupant = record.slot(&model.set).and_then(|slot| slot.occupant.as_ref());
+    let up = occupant.is_some_and(|occupant| {
+        occupant.task == model.name
+            && occupant.state == TaskState::Running { ready: true }
+            && occupant.silent.is_none()
+    });
+    !up && !task.paused && (task.failures > 1 || task.reached.is_none_or(|reached| reached.conf != last.conf))
+}
+
+/// Whether a living task is not what an operator wants it to be: launched before a restart, paused or not, or
+/// at a place that its instance shall leave.
+pub(super) fn is_stale(record: &PodRecord, occupant: &Occupant) -> bool {
+    let Some(task) = record.task(&occupant.task) else { return false };
+    record.permission.is_some() || occupant.launch < task.since || is_paused(record, occupant) != task.paused
+}
+
+/// Whether a task was launched paused.
+pub(super) fn is_paused(record: &PodRecord, occupant: &Occupant) -> bool {
+    let order = record.order(occupant.launch);
+    order.is_some_and(|order| order.tasks.iter().any(|of| of.task == occupant.task && of.paused))
+}
+
 /// Whether an occupant has attained its goal by the launch that it is of.
 fn is_up(record: &PodRecord, occupant: &Occupant) -> bool {
+    if is_paused(record, occupant) {
+        return matches!(occupant.state, TaskState::Running { .. });
+    }
     let reached = record.task(&occupant.task).and_then(|task| task.reached);
     reached.is_some_and(|reached| reached.launch >= occupant.launch)
+}
+
+fn seconds(of: Seconds) -> Duration {
+    Duration::from_secs(u64::from(of.0))
 }
 
 /// Whether an ended run was complete.

@@ -11,7 +11,7 @@ use crate::spec::InstanceName;
 use super::digest::Digest;
 use super::effects::{Effects, Event, Write};
 use super::record::{
-    ClockRecord, EndedRun, Number, PlanRecord, PodRecord, Record, RunOutcome, RunRecord, StepRef,
+    ClockRecord, EndedRun, Key, Number, PlanRecord, PodRecord, Record, RunOutcome, RunRecord, StepRef,
 };
 use super::session::{Item, Session, Stage};
 use super::state::{At, State};
@@ -35,6 +35,10 @@ pub(super) struct Turn<'a> {
     pub(super) changed: Vec<At>,
     /// Runs whose plans became complete.
     pub(super) completed: Vec<Number>,
+    /// Whether nothing of the service is left.
+    pub(super) dissolved: bool,
+    /// Pods of which an instance went for good.
+    pub(super) left: Vec<u32>,
 }
 
 impl<'a> Turn<'a> {
@@ -59,6 +63,8 @@ impl<'a> Turn<'a> {
             seq,
             changed: Vec::new(),
             completed: Vec::new(),
+            dissolved: false,
+            left: Vec::new(),
         }
     }
 }
@@ -123,7 +129,7 @@ impl Turn<'_> {
         for nth in 0..self.state.active.len() {
             let run = &self.state.active[nth];
             let (number, layout) = (run.number(), run.layout.clone());
-            for &phase in &layout.of_pod[at.pod as usize] {
+            for &phase in layout.phases_of(at.pod) {
                 for step in layout.phases[phase as usize].steps_of(at.index) {
                     self.derive_step(nth, at, StepRef { run: number, phase, step });
                 }
@@ -131,6 +137,7 @@ impl Turn<'_> {
         }
         if let Some(record) = self.state.instance(at).record.clone() {
             self.state.index_hurt(at, &record);
+            self.state.index_deadline(at);
         }
         if self.state.hurt.contains(&at) {
             self.session.agenda.items.insert(Item::Recovery(at));
@@ -140,7 +147,7 @@ impl Turn<'_> {
     /// The pending steps of an instance may have waited for what changed.
     pub(super) fn consider_steps_of(&mut self, at: At) {
         for run in &self.state.active {
-            for &phase in &run.layout.of_pod[at.pod as usize] {
+            for &phase in run.layout.phases_of(at.pod) {
                 let pending = run
                     .phase(phase)
                     .steps_of(at.index)
@@ -155,10 +162,11 @@ impl Turn<'_> {
     pub(super) fn derive_step(&mut self, nth: usize, at: At, step: StepRef) {
         let run = &self.state.active[nth];
         let status = self.state.step_status(run, at, step);
+        let urgent = self.state.is_urgent(run, at, step, status);
         let run = &mut self.state.active[nth];
         let layout = run.layout.clone();
         let held = run.progress.phase(step.phase).is_held();
-        let changed = run.progress.set_step(&layout, step.phase, step.step, status);
+        let changed = run.progress.set_step(&layout, step.phase, step.step, status, urgent);
         let released = held && !run.progress.phase(step.phase).is_held();
         if status == Status::Pending {
             self.session.agenda.items.insert(Item::Step(step));
@@ -172,7 +180,8 @@ impl Turn<'_> {
 
     /// What a changed status lets others do.
     fn follow_up(&mut self, nth: usize, step: StepRef, changed: Changed, released: bool) {
-        let Changed { step: (old, new), phase: (old_phase, new_phase), plan: (old_plan, new_plan) } = changed;
+        let Changed { step: (old, new), phase, plan, eased } = changed;
+        let ((old_phase, new_phase), (old_plan, new_plan)) = (phase, plan);
         if old != new {
             self.event(Event::Step { step, change: (old, new) });
         }
@@ -190,7 +199,7 @@ impl Turn<'_> {
             self.consider_after(nth, step);
         }
         let opened = (old_phase == Status::Complete) != (new_phase == Status::Complete) || released;
-        if opened {
+        if opened || eased {
             self.consider_phases_after(nth, step.phase);
         }
         // A step that became incomplete again closes others, whose broken members recovery takes over.
@@ -205,7 +214,7 @@ impl Turn<'_> {
         let layout = run.phase(step.phase);
         let items = &mut self.session.agenda.items;
         if layout.is_serial() {
-            if let Some(first) = run.progress.phase(step.phase).first_incomplete() {
+            if let Some(first) = run.progress.phase(step.phase).next_in_order() {
                 items.insert(Item::Step(StepRef { step: first, ..step }));
             }
             return;
@@ -249,6 +258,7 @@ impl Turn<'_> {
         for _ in 0..MOST_CONSIDERED {
             if let Some(item) = self.session.agenda.items.pop_first() {
                 match item {
+                    Item::Leave => self.consider_leave(),
                     Item::Recovery(at) => self.consider_recovery(at),
                     Item::Step(step) => self.consider_step(step),
                 }
@@ -286,15 +296,28 @@ impl Turn<'_> {
         if run.progress.blocked(&run.layout, phase).is_some() {
             return None;
         }
+        // The steps of broken members first; what comes then is counted on from the last step.
+        let len = run.phase(phase).steps.len() as u32;
+        if progress.asks_urgency() && from < len {
+            return match progress.next_urgent(from) {
+                Some(step) => Some((step, Some(step + 1))),
+                None => self.next_in_sweep(number, phase, len),
+            };
+        }
+        let from = if progress.asks_urgency() { from - len } else { from };
         // A canary that was released is not PENDING but at most WAITING before it is considered; and in a
         // serial phase there is one step only.
         if let Some(canary) = progress.canary().filter(|canary| canary.is_holding()) {
             let at = from as usize;
             let step = canary.steps.get(at).filter(|_| at < canary.released as usize)?;
-            return Some((*step, Some(from + 1)));
+            let next = if progress.asks_urgency() { from + len + 1 } else { from + 1 };
+            return Some((*step, Some(next)));
         }
         if run.phase(phase).is_serial() {
-            return progress.first_incomplete().map(|step| (step, None));
+            return progress.next_in_order().map(|step| (step, None));
+        }
+        if progress.asks_urgency() {
+            return progress.next_pending(from).map(|step| (step, Some(len + step + 1)));
         }
         progress.next_pending(from).map(|step| (step, Some(step + 1)))
     }
@@ -306,11 +329,15 @@ impl Turn<'_> {
                 self.end_run(number, RunOutcome::Complete);
             }
         }
+        if self.dissolved {
+            return self.effects;
+        }
         let mut changed = std::mem::take(&mut self.changed);
         changed.sort_unstable();
         for at in changed {
             self.write_instance(at);
         }
+        self.trim();
         // A number that was given out is durable before anyone sees it.
         // And where the wall clock was set back, time goes on from there.
         let set_back = self.wall < self.clock.wall && !self.session.superseded;
@@ -323,6 +350,21 @@ impl Turn<'_> {
         self.effects
     }
 
+    /// Who went for good takes no place any more.
+    fn trim(&mut self) {
+        for pod in std::mem::take(&mut self.left) {
+            self.state.trim(pod);
+        }
+        let declared = self.state.model.pods().len();
+        let empty = |state: &State| {
+            state.pods.len() > declared && state.pods.last().is_some_and(|instances| instances.is_empty())
+        };
+        while empty(self.state) {
+            self.state.pods.pop();
+            self.change_service(|service| drop(service.leaving.pop()));
+        }
+    }
+
     fn write_instance(&mut self, at: At) {
         let marks = self.state.record(at).map(|record| record.steps.as_slice()).unwrap_or_default();
         // Marks of runs that are forgotten go with the next write.
@@ -331,7 +373,14 @@ impl Turn<'_> {
         let name = self.name(at);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         instance.dirty = false;
-        let Some(record) = &mut instance.record else { return };
+        let Some(record) = &mut instance.record else {
+            let old = std::mem::take(&mut instance.digest);
+            if old != Digest::default() {
+                self.digest.replace(old, Digest::default());
+                self.effects.writes.push(Write::Delete(Key::Pod(name)));
+            }
+            return;
+        };
         if !stale.is_empty() {
             Arc::make_mut(record).steps.retain(|mark| !stale.contains(&mark.step.run));
         }
@@ -351,9 +400,10 @@ impl Turn<'_> {
             return Some(self.wall);
         }
         let delays = self.state.delays.first().map(|(until, _)| *until);
-        let kills = self.session.kills.first();
-        let reconciles = self.session.reconciles.first();
-        let next = [delays, kills, reconciles].into_iter().flatten().min()?;
+        let deadlines = self.state.deadlines.first().map(|(due, _)| *due);
+        let Session { kills, reconciles, pursuits, farewell, .. } = &*self.session;
+        let waits = [delays, deadlines, kills.first(), reconciles.first(), pursuits.first(), *farewell];
+        let next = waits.into_iter().flatten().min()?;
         Some(self.wall.after(next.since(self.now)))
     }
 
@@ -369,7 +419,8 @@ impl Turn<'_> {
         let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { return };
         let run = self.state.active.remove(nth);
         let plan = run.layout.name.clone();
-        let ended = EndedRun { run: number, begun: run.record.begun, ended: now, outcome, steps: Vec::new() };
+        let steps = self.state.step_times(&run);
+        let ended = EndedRun { run: number, begun: run.record.begun, ended: now, outcome, steps };
         self.change_plan(&plan, |record| {
             record.ended.retain(|old| old.run != number);
             record.ended.push(ended);
@@ -384,11 +435,8 @@ impl Turn<'_> {
         }
         self.state.ended.insert(number, run.record);
         self.event(Event::RunEnded { run: number, plan, outcome });
-        if outcome == RunOutcome::Complete
-            && self.state.service.converging == number
-            && !self.state.service.deployed
-        {
-            self.change_service(|service| service.deployed = true);
+        if outcome == RunOutcome::Complete && self.state.service.converging == number {
+            self.became_target(number);
         }
         self.consider_hurt();
     }

@@ -10,12 +10,13 @@ use crate::spec::{PhaseName, PlanName, TaskName};
 
 use super::digest::Digest;
 use super::effects::{Event, Refusal, Reply, Write};
-use super::input::{Part, Request, Verb};
+use super::input::{Author, Part, Request, Verb};
 use super::reason::Reason;
 use super::record::{
     AuditRecord, Key, Mark, Number, Parameters, Purpose, Record, RunKind, RunOutcome, Stage, StepMark,
     StepRef,
 };
+use super::runs::Interrupted;
 use super::state::{At, Run, is_complete};
 use super::turn::Turn;
 
@@ -33,11 +34,23 @@ impl Turn<'_> {
     /// Carries out a verb, once.
     pub(super) fn verb(&mut self, request: Request) -> Reply {
         let Request { id, who, verb } = request;
-        if let Some(earlier) = self.state.audit.values().find(|audit| audit.request == id) {
-            return earlier.reply.clone();
+        if let Some(earlier) = self.said(&id) {
+            return earlier;
         }
         let words = verb.to_string();
         let reply = self.carry_out(verb).unwrap_or_else(Reply::Refused);
+        self.note(Author { id, who }, words, reply)
+    }
+
+    /// The reply that a request had before.
+    pub(super) fn said(&self, request: &str) -> Option<Reply> {
+        let earlier = self.state.audit.values().find(|audit| audit.request == request);
+        earlier.map(|audit| audit.reply.clone())
+    }
+
+    /// Notes what was asked, by whom, and what came of it.
+    pub(super) fn note(&mut self, by: Author, words: String, reply: Reply) -> Reply {
+        let Author { id, who } = by;
         let number = self.number();
         let audit = AuditRecord { number, request: id, who, at: self.now, verb: words, reply: reply.clone() };
         let audit = Arc::new(audit);
@@ -52,6 +65,9 @@ impl Turn<'_> {
     }
 
     fn carry_out(&mut self, verb: Verb) -> Answer {
+        if self.state.service.uninstalling && !matches!(verb, Verb::GiveUp { .. } | Verb::Uninstall) {
+            return Err(Refusal::Uninstalling);
+        }
         if let Some(plan) = verb.plan().filter(|plan| !self.state.model.plans().contains_key(*plan)) {
             return Err(Refusal::NoPlan(plan.clone()));
         }
@@ -62,7 +78,12 @@ impl Turn<'_> {
             Verb::Continue { plan, phase } => self.proceed(&plan, phase),
             Verb::ForceComplete { plan, part } => self.force_complete(&plan, &part),
             Verb::Restart { plan, part } => self.restart(&plan, &part),
-            _ => Err(Refusal::Uninstalling),
+            Verb::RestartPod { instance, tasks } => self.restart_pod(&instance, &tasks),
+            Verb::ReplacePod { instance } => self.replace_pod(&instance),
+            Verb::PausePod { instance, tasks } => self.pause_pod(&instance, &tasks, true),
+            Verb::ResumePod { instance, tasks } => self.pause_pod(&instance, &tasks, false),
+            Verb::GiveUp { debt } => self.give_up(debt),
+            Verb::Uninstall => self.uninstall(),
         }
     }
 
@@ -75,7 +96,7 @@ impl Turn<'_> {
         }
         let layout = self.state.model.plans().get(plan).ok_or_else(|| Refusal::NoPlan(plan.clone()))?.clone();
         let parameters = (!parameters.is_empty()).then(|| Arc::new(parameters));
-        self.begin_run(&layout, RunKind::Side, parameters);
+        self.begin_run(&layout, RunKind::Side, parameters, Interrupted::default());
         Ok(Reply::Done)
     }
 
@@ -433,7 +454,7 @@ impl Turn<'_> {
     }
 
     /// Goes through all phases of a run.
-    fn sweep(&mut self, number: Number) {
+    pub(super) fn sweep(&mut self, number: Number) {
         let phases = self.state.run(number).map_or(0, |run| run.layout.phases.len() as u32);
         self.session.agenda.sweeps.extend((0..phases).map(|phase| ((number, phase), 0)));
         self.consider_hurt();

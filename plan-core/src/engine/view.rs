@@ -9,10 +9,14 @@ use crate::spec::{InstanceName, PlanName, TaskName};
 
 use super::input::{Incarnation, Seen};
 use super::reason::{Reason, Verdict, Why};
-use super::record::{PodRecord, Purpose, Reached, Stage, StepRef, TaskState};
+use super::record::{
+    AuditRecord, DebtCause, DebtRecord, EndedRun, PodRecord, Purpose, Reached, Slot, Stage, StepRef,
+    TaskState,
+};
 use super::rules::may_act;
-use super::state::{At, Owner, Run, State, is_complete};
-use super::{Engine, RECOVERY};
+use super::state::{At, Owner, Run, State, is_complete, is_stale};
+use super::time::Time;
+use super::{DECOMMISSION, Engine, RECOVERY, UNINSTALL};
 
 /// A plan, as it is shown. Its `Display` is the tree of C§6.9.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -113,7 +117,8 @@ impl Engine {
         let Some(state) = &self.state else { return Vec::new() };
         let mut names: Vec<String> = state.model.plans().keys().map(ToString::to_string).collect();
         let after_deploy = names.iter().position(|name| name == super::DEPLOY).map_or(0, |at| at + 1);
-        names.insert(after_deploy, RECOVERY.to_owned());
+        let derived = [RECOVERY.to_owned()].into_iter().chain(state.leaving_view().map(|view| view.name));
+        names.splice(after_deploy..after_deploy, derived);
         names
     }
 
@@ -122,6 +127,9 @@ impl Engine {
         let state = self.state.as_ref()?;
         if name == RECOVERY {
             return Some(state.recovery_view());
+        }
+        if name == DECOMMISSION || name == UNINSTALL {
+            return state.leaving_view().filter(|view| view.name == name);
         }
         let layout = state.model.plans().get(name)?;
         Some(match state.run_of(&layout.name) {
@@ -135,6 +143,9 @@ impl Engine {
         let state = self.state.as_ref()?;
         if name == RECOVERY {
             return Some(state.recovery_view().status);
+        }
+        if name == DECOMMISSION || name == UNINSTALL {
+            return self.plan(name).map(|view| view.status);
         }
         let layout = state.model.plans().get(name)?;
         Some(match state.run_of(&layout.name) {
@@ -170,10 +181,41 @@ impl Engine {
         self.state.iter().flat_map(|state| {
             (0..).zip(&state.pods).flat_map(move |(pod, instances)| {
                 (0..).zip(instances).filter_map(move |(index, instance)| {
-                    Some((state.model.instance_name(pod, index), instance.record.as_deref()?))
+                    Some((state.name(At { pod, index }), instance.record.as_deref()?))
                 })
             })
         })
+    }
+
+    /// What was left behind, and is to be ended and released.
+    pub fn debts(&self) -> impl Iterator<Item = &DebtRecord> {
+        self.state.iter().flat_map(|state| state.debts.values().map(|debt| &**debt))
+    }
+
+    /// The runs of a plan that ended and are remembered, oldest first.
+    pub fn runs(&self, plan: &str) -> &[EndedRun] {
+        let record = self.state.as_ref().and_then(|state| state.plans.get(plan));
+        record.map(|record| record.ended.as_slice()).unwrap_or_default()
+    }
+
+    /// The verbs and targets that are remembered, oldest first.
+    pub fn audit(&self) -> impl Iterator<Item = &AuditRecord> {
+        self.state.iter().flat_map(|state| state.audit.values().map(|audit| &**audit))
+    }
+
+    /// The last specification that the service became with nothing forced.
+    pub fn previous(&self) -> Option<&std::sync::Arc<crate::plan::Model>> {
+        self.state.as_ref().and_then(|state| state.previous.as_ref())
+    }
+
+    /// Whether the service is being taken away.
+    pub fn is_uninstalling(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.service.uninstalling)
+    }
+
+    /// The instances that the target does not have and that are still there, in the order in which they go.
+    pub fn leavers(&self) -> Vec<InstanceName> {
+        self.state.as_ref().map(State::leavers).unwrap_or_default()
     }
 
     /// Launches that no record speaks of: listed, and not touched.
@@ -201,7 +243,7 @@ impl Engine {
         let Some(at) = state.at(instance) else { return Vec::new() };
         let mut whys = Vec::new();
         for run in &state.active {
-            for &phase in &run.layout.of_pod[at.pod as usize] {
+            for &phase in run.layout.phases_of(at.pod) {
                 for step in run.phase(phase).steps_of(at.index) {
                     let status = run.progress.phase(phase).step(step);
                     if status == Status::Complete {
@@ -219,12 +261,18 @@ impl Engine {
                         instance: instance.clone(),
                         what,
                         status,
+                        since: state.since(run.record.begun, at, run.phase(phase).tasks(step), &reason),
                         reason,
                     }));
                 }
             }
         }
         whys.extend(self.recovery_reason(state, at));
+        if state.is_leaver(at) && state.record(at).is_some() {
+            let (what, status) = (state.leaving_name().to_owned(), Status::Pending);
+            let (instance, reason, since) = (instance.clone(), Reason::Leaves, None);
+            whys.push(Why { instance, what, status, reason, since });
+        }
         whys
     }
 
@@ -237,7 +285,10 @@ impl Engine {
             Some(task) if state.is_waiting_for_step(at, record, &slot.set) => Reason::WaitsForItsStep(task),
             task => self.slot_reason(state, at, record, task.as_ref()?, status)?,
         };
-        Some(Why { instance: state.name(at), what: RECOVERY.to_owned(), status, reason })
+        let main = state.main_task(record, &slot.set);
+        let down = main.and_then(|main| main.down.or(main.last.map(|last| last.at)));
+        let since = record.permission.map(|permission| permission.at).or(down);
+        Some(Why { instance: state.name(at), what: RECOVERY.to_owned(), status, reason, since })
     }
 
     fn step_reason(&self, state: &State, run: &Run, at: At, step: StepRef, status: Status) -> Option<Reason> {
@@ -267,8 +318,9 @@ impl Engine {
         task: &TaskName,
         status: Status,
     ) -> Option<Reason> {
-        let model = state.model.pods()[at.pod as usize].tasks.iter().find(|model| model.name == *task)?;
-        let slot = record.slot(&model.set)?;
+        let named = |slot: &&Slot| state.main_task(record, &slot.set).is_some_and(|main| main.name == *task);
+        let declared = state.pod_model(at.pod).and_then(|pod| Some(&pod.tasks[pod.task_index(task)?].set));
+        let slot = declared.and_then(|set| record.slot(set)).or_else(|| record.slots.iter().find(named))?;
         if let Some(occupant) = &slot.occupant
             && let Some(since) = occupant.silent
         {
@@ -404,7 +456,7 @@ impl State {
         &'a self,
         at: At,
         record: &'a PodRecord,
-    ) -> impl Iterator<Item = (&'a super::record::Slot, Status)> {
+    ) -> impl Iterator<Item = (&'a Slot, Status)> {
         record.slots.iter().filter_map(move |slot| {
             if !self.is_slot_hurt(record, slot) {
                 return None;
@@ -415,9 +467,11 @@ impl State {
                 return Some((slot, Status::Prepared));
             }
             match slot.occupant.as_ref().map(|occupant| occupant.state) {
+                Some(state)
+                    if is_alive(state) && slot.occupant.as_ref().is_some_and(|o| is_stale(record, o)) => {}
                 Some(TaskState::Launching | TaskState::Starting) => return Some((slot, Status::Starting)),
                 Some(TaskState::Running { .. }) => return Some((slot, Status::Started)),
-                Some(TaskState::Ended(_)) | None => {}
+                Some(_) | None => {}
             }
             match self.owner(at, slot, main) {
                 Owner::Step => None,
@@ -430,6 +484,74 @@ impl State {
         })
     }
 
+    fn leaving_name(&self) -> &'static str {
+        if self.service.uninstalling { UNINSTALL } else { DECOMMISSION }
+    }
+
+    /// Those who leave, as a plan: a phase for each, of what was left already and of what is there still
+    /// (C§2.11, C§2.12). There is none when nobody leaves.
+    fn leaving_view(&self) -> Option<PlanView> {
+        let uninstalling = self.service.uninstalling;
+        let cause = if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission };
+        let step = |name: String, status| StepView { name, status, forced: false };
+        let phase = |name: String, steps: Vec<StepView>| {
+            let all: crate::plan::Counts = steps.iter().map(|step| step.status).collect();
+            let first = steps.first().map(|step| step.status).into_iter().collect();
+            let status = crate::plan::aggregate(&all, &first, false);
+            PhaseView { name, strategy: "serial", status, steps }
+        };
+        let mut phases = Vec::new();
+        let of_cause = |debt: &&DebtRecord| uninstalling || debt.cause == cause;
+        for debt in self.debts.values().map(|debt| &**debt).filter(of_cause) {
+            let kills = debt.kill.iter().map(|owed| step(format!("kill-{}", owed.task), Status::Started));
+            let mut steps: Vec<_> = kills.collect();
+            let status = if steps.is_empty() { Status::Started } else { Status::Pending };
+            steps.extend(debt.release.as_ref().map(|_| step("release".to_owned(), status)));
+            phases.push(phase(debt.instance.to_string(), steps));
+        }
+        for name in self.leavers() {
+            let record = self.at(&name).and_then(|at| self.record(at));
+            let living = record.into_iter().flat_map(PodRecord::living);
+            let kills = living.map(|occupant| step(format!("kill-{}", occupant.task), Status::Pending));
+            let steps = kills.chain([step("release".to_owned(), Status::Pending)]).collect();
+            phases.push(phase(name.to_string(), steps));
+        }
+        if uninstalling {
+            let status = if phases.is_empty() { Status::Started } else { Status::Pending };
+            phases.push(phase("deregister-service".to_owned(), vec![step("deregister".to_owned(), status)]));
+        }
+        if phases.is_empty() {
+            return None;
+        }
+        let all: crate::plan::Counts = phases.iter().map(|phase| phase.status).collect();
+        let first = phases.first().map(|phase| phase.status).into_iter().collect();
+        let allowed = if uninstalling { all } else { first };
+        Some(PlanView {
+            name: self.leaving_name().to_owned(),
+            strategy: if uninstalling { "parallel" } else { "serial" },
+            status: crate::plan::aggregate(&all, &allowed, false),
+            phases,
+        })
+    }
+
+    /// Since when a step waits for what it waits for, as far as it is known.
+    fn since(&self, begun: Time, at: At, tasks: &[u32], reason: &Reason) -> Option<Time> {
+        let record = self.record(at);
+        let tasks = tasks.iter().filter_map(|&task| record?.task(&self.task_model(at.pod, task).name));
+        Some(match reason {
+            Reason::Silent { since, .. } => *since,
+            Reason::AskedForRoom | Reason::NoRoom(_) | Reason::Displacing(_) => {
+                let standing = record.into_iter().flat_map(PodRecord::standing).map(|order| order.at);
+                standing.min().unwrap_or(begun)
+            }
+            Reason::Launching(name) | Reason::NotThereYet(name) => {
+                let last = record.and_then(|record| record.task(name)).and_then(|task| task.last);
+                last.map_or(begun, |last| last.at)
+            }
+            _ => tasks.filter_map(|task| task.down).max().map_or(begun, |down| down.max(begun)),
+        })
+    }
+
     fn is_waiting_for_step(&self, at: At, record: &PodRecord, set: &crate::spec::ResourceSetName) -> bool {
         let slot = record.slot(set);
         let main = self.main_task(record, set);
@@ -438,6 +560,10 @@ impl State {
             slot.act.is_none() && !lives && self.owner(at, slot, main) == Owner::Later
         })
     }
+}
+
+fn is_alive(state: TaskState) -> bool {
+    !matches!(state, TaskState::Ended(_))
 }
 
 struct Tree<'a> {

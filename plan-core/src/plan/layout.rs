@@ -109,6 +109,11 @@ impl PhaseLayout {
 }
 
 impl PlanLayout {
+    /// The phases over a pod, by its place in the specification.
+    pub fn phases_of(&self, pod: u32) -> &[u32] {
+        self.of_pod.get(pod as usize).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// How many steps the plan has.
     pub fn len(&self) -> usize {
         self.phases.iter().map(|phase| phase.steps.len()).sum()

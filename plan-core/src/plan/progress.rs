@@ -63,6 +63,18 @@ pub struct PhaseProgress {
     /// Interrupted by an operator.
     interrupted: bool,
     canary: Option<Canary>,
+    /// The broken members that go first; `None` where the order does not ask (engine.md §4).
+    urgent: Option<Urgent>,
+}
+
+/// The steps of broken members: in a run over a service that was deployed before, they wait neither for
+/// others nor for a canary's release, and others wait for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Urgent {
+    steps: BitTree,
+    counts: Counts,
+    /// The steps that are on their way, in a serial phase.
+    busy: BitTree,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +85,9 @@ struct GroupProgress {
 }
 
 impl PhaseProgress {
-    /// A phase none of whose steps has begun.
-    pub fn new(layout: &PhaseLayout) -> Self {
+    /// A phase none of whose steps has begun. If it begins `afresh`, over a service that was deployed before,
+    /// the steps of broken members go first.
+    pub fn new(layout: &PhaseLayout, afresh: bool) -> Self {
         let len = layout.steps.len();
         let mut incomplete = BitTree::new(len);
         let mut counts = Counts::NONE;
@@ -101,6 +114,7 @@ impl PhaseProgress {
                 allowed,
                 interrupted: false,
                 canary: None,
+                urgent: None,
             };
             for group in 0..layout.groups.len() {
                 if progress.is_open(layout, group as u32) {
@@ -119,7 +133,40 @@ impl PhaseProgress {
             allowed,
             interrupted: false,
             canary: None,
+            urgent: (afresh && (layout.is_serial() || layout.is_canary())).then(|| Urgent {
+                steps: BitTree::new(len),
+                counts: Counts::NONE,
+                busy: BitTree::new(len),
+            }),
         }
+    }
+
+    /// Whether the phase asks which steps are of broken members.
+    pub fn asks_urgency(&self) -> bool {
+        self.urgent.is_some()
+    }
+
+    /// Whether the step is of a broken member, and goes first.
+    pub fn is_urgent(&self, step: u32) -> bool {
+        self.urgent.as_ref().is_some_and(|urgent| urgent.steps.contains(step))
+    }
+
+    /// The first step of a broken member, from `from` on.
+    pub fn next_urgent(&self, from: u32) -> Option<u32> {
+        self.urgent.as_ref().and_then(|urgent| urgent.steps.next(from))
+    }
+
+    fn any_urgent(&self) -> bool {
+        self.next_urgent(0).is_some()
+    }
+
+    /// Where order is position, the step whose turn it is: a broken member's first, else the one that is on
+    /// its way, else the first that is not COMPLETE. Every broken member has its turn.
+    pub fn next_in_order(&self) -> Option<u32> {
+        let urgent = self.urgent.as_ref();
+        urgent
+            .and_then(|urgent| urgent.steps.first().or_else(|| urgent.busy.first()))
+            .or_else(|| self.incomplete.first())
     }
 
     /// A step's status.
@@ -135,11 +182,6 @@ impl PhaseProgress {
     /// The first step that is PENDING, from `from` on.
     pub fn next_pending(&self, from: u32) -> Option<u32> {
         self.pending.next(from)
-    }
-
-    /// The first step that is not COMPLETE.
-    pub fn first_incomplete(&self) -> Option<u32> {
-        self.incomplete.first()
     }
 
     /// Whether all steps of a group are COMPLETE. Groups are not followed where order is position.
@@ -163,6 +205,7 @@ impl PhaseProgress {
         self.interrupted
             || self.canary.as_ref().is_some_and(|canary| {
                 canary.is_holding()
+                    && !self.any_urgent()
                     && canary.released_steps().iter().all(|&step| self.step(step) == Status::Complete)
             })
     }
@@ -172,11 +215,11 @@ impl PhaseProgress {
         if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding())
             && !canary.released_steps().contains(&step)
         {
-            return Some(Blocked::Canary);
+            return (!self.is_urgent(step)).then_some(Blocked::Canary);
         }
         if layout.is_serial() {
-            return match self.incomplete.first() {
-                Some(first) if first != step => Some(Blocked::Behind(first)),
+            return match self.next_in_order() {
+                Some(first) if first != step && !self.is_urgent(step) => Some(Blocked::Behind(first)),
                 _ => None,
             };
         }
@@ -201,10 +244,10 @@ impl PhaseProgress {
         if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding())
             && !canary.released_steps().contains(&step)
         {
-            return false;
+            return self.is_urgent(step);
         }
         if layout.is_serial() {
-            return self.incomplete.first() == Some(step);
+            return self.next_in_order() == Some(step) || self.is_urgent(step);
         }
         let at = layout.steps[step as usize];
         self.are_own_needs_met(layout, at.instance, at.group, None) && self.is_open(layout, at.group)
@@ -221,11 +264,24 @@ impl PhaseProgress {
         })
     }
 
-    /// Gives a step a status, and says whether it is another than before.
-    pub fn set_step(&mut self, layout: &PhaseLayout, step: u32, new: Status) -> bool {
+    /// Gives a step a status, and says whether anything is other than before. Whether it is of a broken member
+    /// counts only where the phase asks.
+    pub fn set_step(&mut self, layout: &PhaseLayout, step: u32, new: Status, urgent: bool) -> bool {
         let old = std::mem::replace(&mut self.status[step as usize], new);
+        let mut other = old != new;
+        if let Some(known) = &mut self.urgent {
+            if known.steps.contains(step) {
+                known.counts.remove(old);
+            }
+            if urgent {
+                known.counts.add(new);
+            }
+            other |= known.steps.contains(step) != urgent;
+            known.steps.set(step, urgent);
+            known.busy.set(step, matches!(new, Status::Prepared | Status::Starting | Status::Started));
+        }
         if old == new {
-            return false;
+            return other;
         }
         self.counts.remove(old);
         self.counts.add(new);
@@ -307,10 +363,14 @@ impl PhaseProgress {
 
     /// The counts of the steps that the strategy allows.
     fn allowed(&self, layout: &PhaseLayout) -> Counts {
+        let urgent = self.urgent.as_ref().map(|urgent| urgent.counts).filter(|counts| counts.total() > 0);
         if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding()) {
-            canary.released_steps().iter().map(|&step| self.step(step)).collect()
+            let released = canary.released_steps().iter().filter(|&&step| !self.is_urgent(step));
+            let mut counts: Counts = released.map(|&step| self.step(step)).collect();
+            counts.add_all(&urgent.unwrap_or(Counts::NONE));
+            counts
         } else if layout.is_serial() {
-            self.incomplete.first().map(|step| self.step(step)).into_iter().collect()
+            urgent.unwrap_or_else(|| self.next_in_order().map(|step| self.step(step)).into_iter().collect())
         } else {
             self.allowed
         }
@@ -340,9 +400,9 @@ pub struct PlanProgress {
 }
 
 impl PlanProgress {
-    /// A plan none of whose steps has begun.
-    pub fn new(layout: &PlanLayout) -> Self {
-        let phases: Vec<_> = layout.phases.iter().map(PhaseProgress::new).collect();
+    /// A plan none of whose steps has begun, `afresh` if its service was deployed before.
+    pub fn new(layout: &PlanLayout, afresh: bool) -> Self {
+        let phases: Vec<_> = layout.phases.iter().map(|phase| PhaseProgress::new(phase, afresh)).collect();
         let len = phases.len();
         let mut progress = Self {
             phases,
@@ -424,15 +484,28 @@ impl PlanProgress {
         self.own = self.derive(layout);
     }
 
-    /// Gives a step a status; says which of it, its phase and the plan changed.
-    pub fn set_step(&mut self, layout: &PlanLayout, phase: u32, step: u32, new: Status) -> Changed {
-        let old = self.phases[phase as usize].step(step);
-        let (old_phase, old_plan) = (self.phase_status(phase), self.own);
-        if self.phases[phase as usize].set_step(&layout.phases[phase as usize], step, new) {
+    /// Gives a step a status, and says whether it is of a broken member; says which of it, its phase and the
+    /// plan changed.
+    pub fn set_step(
+        &mut self,
+        layout: &PlanLayout,
+        phase: u32,
+        step: u32,
+        new: Status,
+        urgent: bool,
+    ) -> Changed {
+        let progress = &mut self.phases[phase as usize];
+        let old = progress.step(step);
+        let urgency = progress.any_urgent();
+        let (old_phase, old_plan) = (self.status[phase as usize], self.own);
+        let changed = progress.set_step(&layout.phases[phase as usize], step, new, urgent);
+        let eased = urgency && !progress.any_urgent();
+        if changed {
             self.phase_changed(layout, phase);
             self.own = self.derive(layout);
         }
-        Changed { step: (old, new), phase: (old_phase, self.phase_status(phase)), plan: (old_plan, self.own) }
+        let phase = (old_phase, self.phase_status(phase));
+        Changed { step: (old, new), phase, plan: (old_plan, self.own), eased }
     }
 
     /// What the plan's strategy says against a phase that is not complete: the phase that comes first.
@@ -526,4 +599,6 @@ pub struct Changed {
     pub phase: (Status, Status),
     /// The plan's.
     pub plan: (Status, Status),
+    /// Whether the last broken member that others of the phase wait for is broken no more.
+    pub eased: bool,
 }

@@ -498,6 +498,11 @@ pub(super) static PLAN: Table = table(
             "In which order phases go; by default serial.",
         ),
         required("phases", Kind::Map(&Kind::Table(&PHASE)), "The phases, by name, in order."),
+        optional(
+            "on-change",
+            Kind::List(&Kind::Text),
+            "The fields whose change this plan brings about, as `pods.kafka.tasks.*.env` or `count`.",
+        ),
     ]],
 );
 

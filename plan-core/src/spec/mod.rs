@@ -3,6 +3,7 @@
 //! Down the stairs: a [`template`] is rendered; [`read`](read()) makes it a tree and the tree types;
 //! `check` judges the types by the rules that they cannot hold. Whatever is wrong is a [`Diagnostic`].
 
+pub mod change;
 mod check;
 mod code;
 pub mod diagnostic;
@@ -22,6 +23,7 @@ pub mod template;
 pub mod units;
 mod write;
 
+pub use change::{Change, ChangeRule, ChangeVerdict, RuleGroup, matches};
 pub use code::{Example, UnknownCode};
 pub use diagnostic::{Code, Diagnostic, Files, Lines, Position, Severity, Span};
 pub use environment::{Addresses, Ambiguous, Routing, TaskPlace, render_config, task_environment};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::names::{PhaseName, PodName, StepName, TaskName};
 
 /// A workflow over the service's pods (C§1.11).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlanSpec {
     /// In which order phases go.
@@ -14,6 +14,9 @@ pub struct PlanSpec {
     pub strategy: PlanStrategy,
     /// The phases, in declared order.
     pub phases: IndexMap<PhaseName, PhaseSpec>,
+    /// The fields whose change this plan brings about, as [`super::matches`] reads them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_change: Vec<String>,
 }
 
 /// In which order the phases of a plan go.

@@ -124,7 +124,8 @@ pub(super) fn generated(pods: &IndexMap<PodName, PodSpec>) -> Option<(PlanName, 
     // Every pod name is a phase name, and `deploy` is a plan name; the tests below hold them to it.
     let phase = |pod: &PodName| Some((PhaseName::new(pod.as_str()).ok()?, PhaseSpec::new(pod.clone())));
     let phases = pods.keys().filter_map(phase).collect();
-    Some((PlanName::new(DEPLOY).ok()?, PlanSpec { strategy: PlanStrategy::Serial, phases }))
+    let plan = PlanSpec { strategy: PlanStrategy::Serial, phases, on_change: Vec::new() };
+    Some((PlanName::new(DEPLOY).ok()?, plan))
 }
 
 impl TryFrom<Parts> for ServiceSpec {

@@ -442,6 +442,9 @@ fn plan(plan: &PlanSpec) -> Value {
     }
     let phases = plan.phases.iter().map(|(name, one)| (name.as_str().into(), phase(one)));
     map.put("phases", phases.collect::<Mapping>());
+    if !plan.on_change.is_empty() {
+        map.put("on-change", list(&plan.on_change));
+    }
     map.0.into()
 }
 

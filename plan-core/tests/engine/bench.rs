@@ -19,6 +19,8 @@ pub struct Bench {
     pub events: Vec<Event>,
     /// Whether questions for room are answered at once, each instance on its own node.
     pub room: bool,
+    /// Whether what is owed is ended and released at once, and the service let go.
+    pub pays: bool,
     wake_at: Option<Wall>,
     serial: u64,
     requests: u64,
@@ -84,6 +86,7 @@ impl Bench {
             sent: Vec::new(),
             events: Vec::new(),
             room: true,
+            pays: true,
             wake_at: None,
             serial: 0,
             requests: 0,
@@ -117,8 +120,11 @@ impl Bench {
         self.events.extend(effects.events);
         self.sent.extend(effects.commands.iter().cloned());
         for command in effects.commands {
-            if let (Command::Fit(fit), true) = (command, self.room) {
-                self.grant(&fit);
+            match command {
+                Command::Fit(fit) if self.room => self.grant(&fit),
+                Command::Release(release) if self.pays => self.releases(release.debt),
+                Command::Deregister if self.pays => drop(self.input(Input::Outcome(Outcome::Deregistered))),
+                _ => {}
             }
         }
         effects.reply
@@ -126,12 +132,14 @@ impl Bench {
 
     /// Answers a question for room.
     pub fn grant(&mut self, fit: &Fit) {
-        let name =
-            fit.at.as_ref().map_or_else(|| format!("node-{}", fit.instance), |(node, _)| node.to_string());
+        // Who goes elsewhere goes to a node that is named after the order.
+        let elsewhere = fit.from.as_ref().map(|_| format!("-{}", fit.launch)).unwrap_or_default();
+        let free = || format!("node-{}{elsewhere}", fit.instance);
+        let name = fit.at.as_ref().map_or_else(free, |(node, _)| node.to_string());
         let grant = Grant {
             node: node(&name),
             ports: Vec::new(),
-            handle: Handle(format!("room-{}", fit.instance).into()),
+            handle: Handle(format!("room-{}{elsewhere}", fit.instance).into()),
             until: None,
         };
         self.fit(&fit.instance.to_string(), fit.launch, FitAnswer::Fitted(grant));
@@ -143,6 +151,46 @@ impl Bench {
 
     pub fn launch_answer(&mut self, name: &str, launch: Number, answer: LaunchAnswer) {
         self.input(Input::Outcome(Outcome::Launch { instance: instance(name), launch, answer }));
+    }
+
+    pub fn releases(&mut self, debt: Number) {
+        self.input(Input::Outcome(Outcome::Release { debt, answer: ReleaseAnswer::Done }));
+    }
+
+    /// What a plan shows of its phases: name and status, and so of its steps.
+    pub fn shown(&self, plan: &str) -> Vec<String> {
+        let view = self.engine.plan(plan).unwrap_or_else(|| panic!("no plan {plan}"));
+        let phases = view.phases.iter().flat_map(|phase| {
+            let steps = phase.steps.iter().map(|step| format!("  {} {}", step.name, step.status));
+            [format!("{} {}", phase.name, phase.status)].into_iter().chain(steps)
+        });
+        phases.collect()
+    }
+
+    /// Where an instance lives.
+    pub fn place_of(&self, name: &str) -> String {
+        let record = self.engine.pod(&instance(name)).unwrap();
+        record.place.as_ref().unwrap().node.name.to_string()
+    }
+
+    /// What is owed, as `kafka-0 on node-kafka-0: kill broker#3, release`.
+    pub fn owed(&self) -> Vec<String> {
+        let debts = self.engine.debts().map(|debt| {
+            let kills = debt.kill.iter().map(|owed| format!("kill {}#{}", owed.task, owed.launch));
+            let all: Vec<_> = kills.chain(debt.release.iter().map(|_| "release".to_owned())).collect();
+            format!("{} on {}: {}", debt.instance, debt.node, all.join(", "))
+        });
+        debts.collect()
+    }
+
+    /// Why an instance is as it is, as it is told.
+    pub fn why(&self, name: &str) -> Vec<String> {
+        self.engine.why(&instance(name)).iter().map(ToString::to_string).collect()
+    }
+
+    /// A second target, or a later one.
+    pub fn becomes(&mut self, yaml: &str) -> Reply {
+        self.target(model(yaml))
     }
 
     /// Lets so many seconds pass.
@@ -231,6 +279,8 @@ impl Bench {
                 Command::Launch(launch) => format!("launch {}", launch.instance),
                 Command::Kill { instance, task, .. } => format!("kill {instance}-{task}"),
                 Command::Reconcile { expected, .. } => format!("reconcile {}", expected.len()),
+                Command::Release(release) => format!("release {} on {}", release.instance, release.node),
+                Command::Deregister => "deregister".to_owned(),
                 other => format!("{other:?}"),
             })
             .collect()
@@ -254,6 +304,24 @@ impl Bench {
 
 /// A verb from words.
 pub fn verb(words: &str) -> Verb {
+    if let Some(pod) = words.strip_prefix("pod ") {
+        let mut words = pod.split(' ');
+        let (name, instance) = (words.next().unwrap(), words.next().unwrap().parse().unwrap());
+        let tasks = words.map(task).collect();
+        return match name {
+            "restart" => Verb::RestartPod { instance, tasks },
+            "replace" => Verb::ReplacePod { instance },
+            "pause" => Verb::PausePod { instance, tasks },
+            "resume" => Verb::ResumePod { instance, tasks },
+            other => panic!("no verb pod {other}"),
+        };
+    }
+    if words == "uninstall" {
+        return Verb::Uninstall;
+    }
+    if let Some(debt) = words.strip_prefix("give-up ") {
+        return Verb::GiveUp { debt: debt.parse().unwrap() };
+    }
     let mut words = words.splitn(4, ' ');
     let (name, plan) = (words.next().unwrap(), words.next().unwrap().parse().unwrap());
     let phase = words.next().map(|phase| phase.parse().unwrap());

@@ -58,7 +58,7 @@ plans:
 }
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/1")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/2")
 }
 
 #[test]
@@ -82,6 +82,22 @@ fn what_was_written_is_read_and_written_the_same() {
     }
     let files = std::fs::read_dir(folder()).unwrap().count();
     assert_eq!(files, bench.store.len(), "every golden record is still written");
+}
+
+/// Sets that were written by an earlier planwright, and are never written again.
+#[test]
+fn what_was_written_before_is_read_for_ever() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/1");
+    let mut records = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let key = path.file_stem().unwrap().to_str().unwrap().replacen('_', "/", 1);
+        records.push(decode(&key, &std::fs::read(&path).unwrap()).unwrap());
+    }
+    assert!(records.len() > 10);
+    let mut engine = Engine::recover(records).unwrap();
+    let _ = engine.handle(Wall(0), Input::Wake);
+    assert_eq!(engine.broken_invariants(), [""; 0]);
 }
 
 #[test]

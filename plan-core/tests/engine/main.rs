@@ -6,9 +6,12 @@ mod bench;
 mod canary;
 mod deploy;
 mod golden;
+mod leaving;
+mod moves;
+mod pods;
 mod random;
 mod recovery;
 mod stale;
-mod verbs;
-
 mod steps;
+mod targets;
+mod verbs;

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::graph::cycles;
 use super::{Checker, repeated};
+use crate::spec::change;
 use crate::spec::diagnostic::{Code, Diagnostic, Path};
 use crate::spec::names::{PhaseName, PodName, TaskName};
 use crate::spec::plan::{
@@ -45,9 +46,59 @@ impl Checker<'_> {
     fn plan(&mut self, path: &Path<'_>, plan: &PlanSpec) {
         let phases = path.key("phases");
         self.phase_dependencies(&phases, plan);
+        let on_change = path.key("on-change");
+        for (index, entry) in plan.on_change.iter().enumerate() {
+            self.changed(&on_change.index(index), entry);
+        }
         for (name, phase) in &plan.phases {
             self.phase(&phases.key(name.as_str()), phase);
         }
+    }
+
+    /// An entry of `on-change` names a field, of a pod and a task that are there.
+    fn changed(&mut self, path: &Path<'_>, entry: &str) {
+        if let Err(change::Unmatched { part, nearest, known }) = change::judge(entry) {
+            let message =
+                format!("`{entry}` names no field that can change: there is nothing called `{part}`");
+            let mut problem = Diagnostic::error(Code::UnknownField, path, message);
+            problem.help = Some(match &nearest {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None if known.is_empty() => "write a name there, or `*` for any".to_owned(),
+                None if entry.contains('.') => format!("known there are: {}", known.join(", ")),
+                None => "write a path as `pods.kafka.tasks.*.env`, or one key as `count`".to_owned(),
+            });
+            problem.nearest = nearest;
+            self.report(problem);
+            return;
+        }
+        let mut parts = entry.split('.');
+        let (Some("pods"), Some(pod)) = (parts.next(), parts.next()) else { return };
+        let root = Path::Root;
+        if self.is_broken_below(&root.key("pods")) {
+            return;
+        }
+        let service = self.parts;
+        let all: Vec<&str> = service.pods.keys().map(AsRef::as_ref).collect();
+        self.named_there(path, entry, "pod", pod, &all);
+        let Some("tasks") = parts.next() else { return };
+        let pods = service.pods.iter().filter(|(name, _)| pod == "*" || name.as_str() == pod);
+        let all: Vec<&str> = pods.flat_map(|(_, pod)| pod.tasks.keys()).map(AsRef::as_ref).collect();
+        if let Some(task) = parts.next().filter(|_| !all.is_empty()) {
+            self.named_there(path, entry, "task", task, &all);
+        }
+    }
+
+    /// What is not there may have been in the specification before, so it is not an error.
+    fn named_there(&mut self, path: &Path<'_>, entry: &str, what: &str, name: &str, all: &[&str]) {
+        // A name with dots is not told from the keys after it.
+        if name == "*" || all.iter().any(|other| *other == name || other.contains('.')) {
+            return;
+        }
+        let message = format!("`{entry}` is about a {what} `{name}`, and there is none");
+        let mut problem =
+            Diagnostic::warning(Code::UnknownField, path, message).nearest(name, all.iter().copied());
+        problem.help.get_or_insert_with(|| format!("name a {what} of the service, or write `*` for any"));
+        self.report(problem);
     }
 
     fn phase_dependencies(&mut self, phases: &Path<'_>, plan: &PlanSpec) {

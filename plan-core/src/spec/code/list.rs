@@ -1003,6 +1003,24 @@ codes! {
         ],
         [], [],
         "two steps of the phase are called `a`";
+    UnknownField = "P094", "`on-change` names fields that can change",
+        "A plan with `on-change` takes the place of `update` where one of these fields changes. An entry is a \
+         path from the top, with `*` for any name, or one key alone, as `count`. One that names nothing would \
+         never match, and is an error; one about a pod or a task that is not there is a warning, since the \
+         service may have had it before.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy: {phases: {web: {pod: web}}}",
+            "  upgrade: {phases: {web: {pod: web}}, on-change: [pods.web.tasks.*.cdm]}",
+        ],
+        [], [],
+        "`pods.web.tasks.*.cdm` names no field that can change: there is nothing called `cdm`";
     // Where the DC/OS SDK reads a file in another way.
     PathVolume = "P100", "a volume is of type ROOT or MOUNT",
         "The SDK lets `type: PATH` pass and makes a MOUNT volume of it, a whole disk. It does so here too, \

@@ -234,6 +234,16 @@ impl<'a> Reader<'a> {
         self.scalar(&fields.path.key(key), field).map(ToOwned::to_owned)
     }
 
+    /// The texts of an optional key's list.
+    pub(super) fn texts(&mut self, fields: &Fields<'_, '_>, key: &str) -> Vec<String> {
+        let Some(field) = fields.get(key) else { return Vec::new() };
+        let path = fields.path.key(key);
+        let nodes = self.list(&path, field).unwrap_or_default();
+        let texts = nodes.iter().enumerate();
+        let texts = texts.filter_map(|(index, node)| self.scalar(&path.index(index), Field::entry(node)));
+        texts.map(ToOwned::to_owned).collect()
+    }
+
     /// The text of a required key.
     pub(super) fn required_text(&mut self, fields: &Fields<'_, '_>, key: &str, help: &str) -> Option<String> {
         self.required(fields, key, help)?;

@@ -22,10 +22,12 @@ impl Reader<'_> {
     }
 
     fn plan(&mut self, path: &Path<'_>, field: Field<'_>) -> PlanSpec {
-        let mut plan = PlanSpec { strategy: PlanStrategy::Serial, phases: IndexMap::new() };
+        let mut plan =
+            PlanSpec { strategy: PlanStrategy::Serial, phases: IndexMap::new(), on_change: Vec::new() };
         let Some(fields) = self.fields(*path, field, &keys::PLAN) else {
             return plan;
         };
+        plan.on_change = self.texts(&fields, "on-change");
         plan.strategy = self.strategy(&fields, "plan strategy", &keys::PLAN_STRATEGIES);
         let help = "declare a phase: `phases: {<name>: {pod: <pod>}}`";
         let Some(field) = self.required(&fields, "phases", help) else { return plan };

@@ -24,7 +24,7 @@ impl Reader<'_> {
         pod.placement = self.placement(&fields);
         pod.networks = self.map(&fields, "networks", Self::network);
         pod.rlimits = self.rlimits(&fields);
-        pod.uris = self.uris(&fields);
+        pod.uris = self.texts(&fields, "uris");
         pod.volumes = self.volumes(&fields);
         pod.host_volumes = self.map(&fields, "host-volumes", Self::host_volume);
         pod.external_volumes = self.map(&fields, "external-volumes", Self::external_volume);
@@ -179,17 +179,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    fn uris(&mut self, fields: &Fields<'_, '_>) -> Vec<String> {
-        let Some(field) = fields.get("uris") else { return Vec::new() };
-        let path = fields.path.key("uris");
-        let nodes = self.list(&path, field).unwrap_or_default();
-        let uris = nodes
-            .iter()
-            .enumerate()
-            .filter_map(|(index, node)| self.scalar(&path.index(index), Field::entry(node)));
-        uris.map(ToOwned::to_owned).collect()
     }
 
     fn host_volume(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<HostVolume> {

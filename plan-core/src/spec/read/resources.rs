@@ -221,13 +221,6 @@ impl Reader<'_> {
     }
 
     fn profiles(&mut self, fields: &Fields<'_, '_>) -> Vec<String> {
-        let Some(field) = fields.get("profiles") else { return Vec::new() };
-        let path = fields.path.key("profiles");
-        let nodes = self.list(&path, field).unwrap_or_default();
-        let texts = nodes
-            .iter()
-            .enumerate()
-            .filter_map(|(index, node)| self.scalar(&path.index(index), Field::entry(node)));
-        texts.map(ToOwned::to_owned).collect()
+        self.texts(fields, "profiles")
     }
 }

@@ -1,0 +1,254 @@
+//! Moving and leaving: instances that go elsewhere, and those that go for good.
+//!
+//! Invariant: an instance leaves its place only by a recorded permission, and what it had there becomes a debt
+//! in the batch that gives it another (engine.md §3).
+
+use std::sync::Arc;
+
+use crate::plan::Demand;
+use crate::spec::placement::Census;
+
+use super::effects::{Command, Event, Write};
+use super::reason::Reason;
+use super::record::{
+    Cause, DebtCause, Key, Number, Occupant, Order, OrderedTask, Permission, PodRecord, Stage,
+};
+use super::session::{Item, Whose};
+use super::state::{At, State};
+use super::turn::Turn;
+
+impl State {
+    /// All that an instance needs elsewhere: its pod's footprint, and of the tasks that are launched first what
+    /// their configurations say.
+    pub(super) fn whole_demand(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Demand]> {
+        let footprint = self.pod_model(at.pod).map(|pod| pod.footprint.clone()).unwrap_or_default();
+        let mut whole = footprint.to_vec();
+        let configs = tasks.iter().filter_map(|task| self.confs.get(&task.conf));
+        for config in configs {
+            let (set, resources) = (&config.spec.resource_set, &config.resources);
+            match whole.iter_mut().find(|demand| demand.set == *set) {
+                Some(demand) => demand.resources = resources.clone(),
+                None => whole.push(Demand { set: set.clone(), resources: resources.clone() }),
+            }
+        }
+        whole.into()
+    }
+
+    /// Where the others are, for the placement of an instance that goes elsewhere.
+    pub(super) fn census_without(&self, at: At) -> Arc<Census> {
+        let census = self.census[at.pod as usize].clone();
+        let (Some(place), Some(pod)) =
+            (self.record(at).and_then(|r| r.place.clone()), self.pod_model(at.pod))
+        else {
+            return census;
+        };
+        let Some(rule) = &pod.placement else { return census };
+        let mut others = (*census).clone();
+        for field in rule.fields() {
+            if let Some(value) = place.node.value(&field) {
+                others.remove(&field, value);
+            }
+        }
+        if rule.pods().contains(&pod.name) {
+            others.remove_host(&pod.name, &place.node.name);
+        }
+        Arc::new(others)
+    }
+
+    /// Whether an instance has a volume that lives apart from its node: two launches must never have it at
+    /// once.
+    pub(super) fn has_external_volume(&self, at: At) -> bool {
+        let pod = self.pod_model(at.pod).and_then(|pod| self.model.spec().pods().get(&pod.name));
+        pod.is_some_and(|pod| !pod.external_volumes.is_empty())
+    }
+
+    /// The tasks that are ended before an order is given: those in its slots, or, where the instance goes
+    /// elsewhere, all that are heard of.
+    pub(super) fn victims<'a>(
+        &'a self,
+        at: At,
+        record: &'a PodRecord,
+        launch: Number,
+    ) -> impl Iterator<Item = &'a Occupant> {
+        let moves = record.permission.is_some();
+        let shared = moves && self.has_external_volume(at);
+        let slots = record.slots.iter().filter(move |slot| moves || slot.act == Some(launch));
+        let living = slots.filter_map(|slot| slot.occupant.as_ref()).filter(|occupant| occupant.may_live());
+        living.filter(move |occupant| !moves || shared || occupant.silent.is_none())
+    }
+}
+
+impl PodRecord {
+    /// How many orders are not given yet.
+    pub fn standing_orders(&self) -> usize {
+        self.standing().count()
+    }
+
+    /// The orders that are not given yet.
+    pub(super) fn standing(&self) -> impl Iterator<Item = &Order> {
+        self.orders.iter().filter(|order| order.stage != Stage::Given)
+    }
+}
+
+impl Turn<'_> {
+    /// An instance may, and shall, go elsewhere.
+    pub(super) fn permit(&mut self, at: At, cause: Cause) {
+        let Some(record) = self.state.record(at) else { return };
+        if record.place.is_none() {
+            return;
+        }
+        if let Some(known) = record.permission {
+            // The word that is hardest to take back counts; what stands, stands for it too.
+            if cause == Cause::Replace && known.cause != Cause::Replace {
+                self.record_mut(at).permission = Some(Permission { cause, ..known });
+            }
+            return;
+        }
+        // Room at the old place is asked for no more.
+        let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
+        let tasks: Vec<_> = record.tasks.iter().map(|task| task.name.clone()).collect();
+        for launch in standing {
+            self.withdraw(at, launch, Reason::NotWanted);
+        }
+        for task in tasks {
+            self.delay(at, &task, None);
+            let task = self.record_mut(at).task_mut(&task);
+            task.failures = 0;
+            task.never = None;
+        }
+        self.record_mut(at).permission = Some(Permission { cause, at: self.now });
+        self.event(Event::MayMove { instance: self.name(at), cause });
+        self.touch(at);
+        self.consider_steps_of(at);
+        self.session.agenda.items.insert(Item::Recovery(at));
+    }
+
+    /// An instance that was lost, or down for too long, is there again: it stays, unless an operator replaces
+    /// it or its tasks are being ended already.
+    pub(super) fn may_stay(&mut self, at: At) {
+        let Some(record) = self.state.record(at) else { return };
+        let lost = record.permission.is_some_and(|permission| permission.cause != Cause::Replace);
+        let down = record.tasks.iter().any(|task| task.down.is_some());
+        if !lost || down || record.standing().any(|order| order.stage == Stage::Clearing) {
+            return;
+        }
+        let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
+        for launch in standing {
+            self.withdraw(at, launch, Reason::NotWanted);
+        }
+        self.record_mut(at).permission = None;
+        self.event(Event::Stays { instance: self.name(at) });
+        self.touch(at);
+        self.consider_steps_of(at);
+    }
+
+    /// Lets go elsewhere who was down for too long, one after the other as the policy wants it.
+    pub(super) fn end_patience(&mut self) {
+        while let Some(&(due, at)) = self.state.deadlines.first() {
+            if due > self.now {
+                return;
+            }
+            let now = self.now;
+            self.permit(at, Cause::Timeout);
+            // It is out of the deadlines with its permission; the others wait from now on.
+            self.state.index_deadline(at);
+            self.change_service(|service| service.replaced = Some(now));
+            let others: Vec<At> = self.state.deadlines.iter().map(|(_, at)| *at).collect();
+            others.into_iter().for_each(|other| self.state.index_deadline(other));
+        }
+    }
+
+    /// What an instance has at its place becomes a debt, and the place is given up.
+    pub(super) fn leave_behind(&mut self, at: At, cause: DebtCause, kept: Option<&super::record::Handle>) {
+        let Some(record) = self.state.instance(at).record.clone() else { return };
+        let Some(place) = record.place.clone() else { return };
+        let living: Vec<Occupant> = record.living().cloned().collect();
+        let release = Some(place.handle.clone()).filter(|handle| Some(handle) != kept);
+        self.owe(at, &record, cause, living, release);
+        self.state.uncount_place(at, &place.node);
+        let record = self.record_mut(at);
+        record.place = None;
+        for slot in &mut record.slots {
+            slot.occupant = None;
+        }
+        record.permission = None;
+        for task in &mut record.tasks {
+            task.down = None;
+        }
+    }
+
+    /// The next instance that the target does not have goes, when what the one before left is settled; all at
+    /// once where the service is taken away.
+    pub(super) fn consider_leave(&mut self) {
+        let uninstalling = self.state.service.uninstalling;
+        let waits = |debt: &super::record::DebtRecord| debt.cause == DebtCause::Decommission;
+        if !uninstalling && self.state.debts.values().any(|debt| waits(debt)) {
+            return;
+        }
+        if let Some(at) = self.state.next_leaver() {
+            self.let_go(at, if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission });
+            self.session.agenda.items.insert(Item::Leave);
+        } else if uninstalling && self.state.debts.is_empty() {
+            self.take_leave();
+        }
+    }
+
+    /// An instance goes for good: what it has becomes a debt, and nothing else is remembered.
+    fn let_go(&mut self, at: At, cause: DebtCause) {
+        let standing: Vec<Number> = self
+            .state
+            .record(at)
+            .into_iter()
+            .flat_map(PodRecord::standing)
+            .map(|order| order.launch)
+            .collect();
+        for launch in standing {
+            self.withdraw(at, launch, Reason::NotWanted);
+        }
+        self.leave_behind(at, cause, None);
+        self.record_mut(at);
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        let record = instance.record.take();
+        instance.answered.clear();
+        if let Some(old) = instance.deadline.take() {
+            self.state.deadlines.remove(&(old, at));
+        }
+        for until in record.iter().flat_map(|record| &record.tasks).filter_map(|task| task.delayed_until) {
+            self.state.delays.remove(&(until, at));
+        }
+        self.state.hurt.remove(&at);
+        self.session.agenda.items.remove(&Item::Recovery(at));
+        self.session.kills.retain(|(whose, _, _)| *whose != at);
+        for open in self.session.asked.values_mut() {
+            open.retain(|(whose, _, _)| *whose != Whose::Instance(at));
+        }
+        self.left.push(at.pod);
+    }
+
+    /// Nothing of the service is left but its name with the backend.
+    fn take_leave(&mut self) {
+        self.session.farewell = Some(self.now.after(super::FAREWELL_AGAIN));
+        self.effects.commands.push(Command::Deregister);
+    }
+
+    /// The backend knows nothing of the service any more: all records go.
+    pub(super) fn dissolve(&mut self) {
+        let state = &*self.state;
+        let nothing = state.service.uninstalling && state.debts.is_empty() && state.next_leaver().is_none();
+        if !nothing || self.session.farewell.is_none() {
+            return;
+        }
+        let specs = [Some(state.model.hash()), state.previous.as_ref().map(|model| model.hash())];
+        let mut keys: Vec<Key> = vec![Key::Clock, Key::Service];
+        keys.extend(specs.into_iter().flatten().map(Key::Spec));
+        keys.extend(state.confs.keys().map(|&conf| Key::Conf(conf)));
+        keys.extend(state.ended.keys().map(|&run| Key::Run(run)));
+        keys.extend(state.plans.keys().map(|plan| Key::Plan(plan.clone())));
+        keys.extend(state.audit.keys().map(|&number| Key::Audit(number)));
+        keys.sort_unstable();
+        keys.dedup();
+        self.effects.writes = keys.into_iter().map(Write::Delete).collect();
+        self.event(Event::Uninstalled);
+        self.dissolved = true;
+    }
+}

@@ -1,0 +1,151 @@
+//! Verbs on instances, and on the service as a whole (C§2.10, C§2.12).
+//!
+//! Invariant: what an operator wants of an instance stands in its record, and recovery, or the step that is at
+//! it, makes it so; nothing is done here at once.
+
+use std::sync::Arc;
+
+use crate::spec::{Goal, InstanceName, TaskName};
+
+use super::effects::{Refusal, Reply};
+use super::record::{Cause, Number, PodRecord, RunOutcome, TaskState};
+use super::session::Item;
+use super::state::At;
+use super::turn::Turn;
+
+type Answer = Result<Reply, Refusal>;
+
+impl Turn<'_> {
+    /// An instance's RUNNING tasks that were launched, of which a verb speaks: those that it names, or all.
+    fn running_tasks(
+        &self,
+        name: &InstanceName,
+        only: &[TaskName],
+    ) -> Result<(At, Arc<PodRecord>, Vec<TaskName>), Refusal> {
+        let at = self.state.at(name).ok_or_else(|| Refusal::NoInstance(name.clone()))?;
+        let pod = self.state.pod_model(at.pod).filter(|_| !self.state.is_leaver(at));
+        let pod = pod.ok_or_else(|| Refusal::Leaving(name.clone()))?;
+        if let Some(task) = only.iter().find(|task| pod.task_index(task).is_none()) {
+            return Err(Refusal::NoTask { instance: name.clone(), task: task.clone() });
+        }
+        let goal = |task: &TaskName| pod.task_index(task).map(|at| pod.tasks[at].goal);
+        if let Some(task) = only.iter().find(|task| goal(task) != Some(Goal::Running)) {
+            return Err(Refusal::NotRunning { instance: name.clone(), task: task.clone() });
+        }
+        let never = || Refusal::NeverLaunched(name.clone());
+        let record = self.state.instance(at).record.clone().ok_or_else(never)?;
+        let tasks = record.tasks.iter().filter(|task| task.last.is_some()).map(|task| task.name.clone());
+        let tasks = tasks.filter(|task| goal(task) == Some(Goal::Running));
+        let tasks: Vec<_> = tasks.filter(|task| only.is_empty() || only.contains(task)).collect();
+        if tasks.is_empty() || only.iter().any(|task| !tasks.contains(task)) {
+            return Err(never());
+        }
+        Ok((at, record, tasks))
+    }
+
+    /// Launches an instance's RUNNING tasks again where it lives.
+    pub(super) fn restart_pod(&mut self, name: &InstanceName, only: &[TaskName]) -> Answer {
+        let (at, record, tasks) = self.running_tasks(name, only)?;
+        let paused = |task: &&TaskName| record.task(task).is_some_and(|task| task.paused);
+        if let Some(task) = tasks.iter().find(paused) {
+            return Err(Refusal::Paused { instance: name.clone(), task: task.clone() });
+        }
+        // What is launched and was not seen yet is what a restart would give; what waits is let go on.
+        let fresh = |task: &TaskName| {
+            let mut occupants = record.living().filter(|occupant| occupant.task == *task);
+            let launching = occupants.any(|occupant| occupant.state == TaskState::Launching);
+            let asked = record.standing().any(|order| order.tasks.iter().any(|of| of.task == *task));
+            let known = record.task(task);
+            let waits = known.is_some_and(|task| task.delayed_until.is_some() || task.never.is_some());
+            (launching || asked) && !waits
+        };
+        if tasks.iter().all(fresh) {
+            return Ok(Reply::AlreadySo);
+        }
+        let since = self.number();
+        for task in tasks.iter().filter(|task| !fresh(task)) {
+            self.forget_failure(at, task);
+            self.record_mut(at).task_mut(task).since = since;
+        }
+        self.wanted_otherwise(at);
+        Ok(Reply::Done)
+    }
+
+    /// Lets an instance go elsewhere.
+    pub(super) fn replace_pod(&mut self, name: &InstanceName) -> Answer {
+        let (at, record, _) = self.running_tasks(name, &[])?;
+        if record.place.is_none() {
+            return Err(Refusal::NeverLaunched(name.clone()));
+        }
+        if record.permission.is_some_and(|permission| permission.cause == Cause::Replace) {
+            return Ok(Reply::AlreadySo);
+        }
+        self.permit(at, Cause::Replace);
+        Ok(Reply::Done)
+    }
+
+    /// Pauses tasks of an instance, or takes that back.
+    pub(super) fn pause_pod(&mut self, name: &InstanceName, only: &[TaskName], pause: bool) -> Answer {
+        let (at, record, tasks) = self.running_tasks(name, only)?;
+        let other = |task: &&TaskName| record.task(task).is_some_and(|task| task.paused != pause);
+        let others: Vec<&TaskName> = tasks.iter().filter(other).collect();
+        if others.is_empty() {
+            return Ok(Reply::AlreadySo);
+        }
+        for task in others {
+            self.forget_failure(at, task);
+            let task = self.record_mut(at).task_mut(task);
+            task.paused = pause;
+            task.down = None;
+        }
+        // Room that is asked for is asked for the other kind of launch.
+        let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
+        for launch in standing {
+            let order = self.state.record(at).and_then(|record| record.order(launch));
+            if order.is_some_and(|order| order.stage == super::record::Stage::Wanted) {
+                self.withdraw(at, launch, super::reason::Reason::NotWanted);
+            }
+        }
+        self.wanted_otherwise(at);
+        Ok(Reply::Done)
+    }
+
+    /// An operator's word takes back waits and refusals.
+    fn forget_failure(&mut self, at: At, name: &TaskName) {
+        self.delay(at, name, None);
+        let task = self.record_mut(at).task_mut(name);
+        task.failures = 0;
+        task.never = None;
+    }
+
+    fn wanted_otherwise(&mut self, at: At) {
+        self.touch(at);
+        self.consider_steps_of(at);
+        self.session.agenda.items.insert(Item::Recovery(at));
+    }
+
+    /// What is owed is waited for no more.
+    pub(super) fn give_up(&mut self, debt: Number) -> Answer {
+        if !self.state.debts.contains_key(&debt) {
+            return Err(Refusal::NoDebt(debt));
+        }
+        self.settle(debt, true);
+        Ok(Reply::Done)
+    }
+
+    /// Takes the service away: all instances leave, and then the service itself.
+    pub(super) fn uninstall(&mut self) -> Answer {
+        if self.state.service.uninstalling {
+            return Ok(Reply::AlreadySo);
+        }
+        self.change_service(|service| service.uninstalling = true);
+        let running: Vec<Number> = self.state.active.iter().map(super::state::Run::number).collect();
+        for run in running {
+            self.end_run(run, RunOutcome::Stopped);
+        }
+        let due: Vec<At> = self.state.deadlines.iter().map(|(_, at)| *at).collect();
+        due.into_iter().for_each(|at| self.state.index_deadline(at));
+        self.session.agenda.items.insert(Item::Leave);
+        Ok(Reply::Done)
+    }
+}

@@ -1,0 +1,682 @@
+//! Targets: what a service shall be, the first one and each after it (engine.md §5).
+//!
+//! Invariant: a target takes the place of another in one batch, or not at all. What of the old one's run stands
+//! is withdrawn, or goes on for the new one's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::plan::{Blocked, ContentHash, Model, PlanLayout, Status};
+use crate::spec::change::{self, Change, ChangeVerdict};
+use crate::spec::{InstanceName, PlanName, PodName, TaskName};
+
+use super::digest::Digest;
+use super::effects::{Command, Effects, Event, Refusal, RefusedItem, Reply, Write};
+use super::input::{Input, Target};
+use super::reason::Reason;
+use super::record::{
+    DebtCause, Key, Mark, Number, Occupant, OrderedTask, Purpose, Record, RunKind, RunOutcome, ServiceRecord,
+    Stage, StepRef,
+};
+use super::runs::Interrupted;
+use super::session::{Item, Stage as SessionStage, Whose};
+use super::state::{At, Instance, Run, State};
+use super::time::Wall;
+use super::turn::Turn;
+use super::view::PlanView;
+use super::{DEPLOY, Engine, UPDATE};
+
+/// What a target would lead to, from the state at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// What differs from the present target, each with its verdict.
+    pub changes: Vec<Change>,
+    /// The answer that the target would have.
+    pub reply: Reply,
+    /// The plan that would run, with what of it is done already; none if the target is refused or the present
+    /// one.
+    pub plan: Option<PlanView>,
+    /// Tasks that would be launched again, and for which fields.
+    pub restarts: Vec<Restart>,
+    /// Instances that would come.
+    pub joins: Vec<InstanceName>,
+    /// Instances that would go, in their order.
+    pub leaves: Vec<InstanceName>,
+}
+
+/// A task that a target would launch again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restart {
+    /// The instance.
+    pub instance: InstanceName,
+    /// The task.
+    pub task: TaskName,
+    /// The fields that differ, as `pods.kafka.tasks.broker.cmd`; none if what runs is of an older target.
+    pub fields: Vec<String>,
+}
+
+impl Engine {
+    /// What a target would lead to. Nothing is changed.
+    pub fn preview(&self, target: &Target) -> Preview {
+        let mut later = self.clone();
+        let changes = match &self.state {
+            Some(state) => changes(state.model.spec(), target.model.spec()),
+            None => Vec::new(),
+        };
+        let wall = self.clock.wall;
+        let mut target = target.clone();
+        target.by = None;
+        let reply = later.handle(wall, Input::Target(target)).reply;
+        // A target always has an answer.
+        let reply = reply.unwrap_or(Reply::AlreadySo);
+        let mut preview = Preview {
+            changes,
+            reply,
+            plan: None,
+            restarts: Vec::new(),
+            joins: Vec::new(),
+            leaves: Vec::new(),
+        };
+        let (Reply::Done, Some(new)) = (&preview.reply, &later.state) else { return preview };
+        if let Some(Record::Run(run)) = later.run_record(new.service.converging) {
+            preview.plan = later.plan(run.plan.as_str());
+        }
+        let old = self.state.as_ref();
+        let known = |name: &InstanceName| old.and_then(|old| old.record(old.at(name)?));
+        for (pod, model) in (0..).zip(new.model.pods()) {
+            for index in 0..model.count {
+                let name = new.name(At { pod, index });
+                let was = old.is_some_and(|old| old.at(&name).is_some_and(|at| !old.is_leaver(at)));
+                if !was {
+                    preview.joins.push(name);
+                    continue;
+                }
+                let Some(record) = known(&name) else { continue };
+                for task in &model.tasks {
+                    let last = record.task(&task.name).and_then(|task| task.last);
+                    let running = task.goal != crate::spec::Goal::Once;
+                    if last.is_none_or(|last| last.conf == task.conf) || !running {
+                        continue;
+                    }
+                    let of = |change: &&Change| {
+                        change.pod.as_ref() == Some(&model.name)
+                            && change.task.as_ref().is_none_or(|of| *of == task.name)
+                            && matches!(change.verdict, ChangeVerdict::Restarts | ChangeVerdict::Resizes)
+                    };
+                    let fields =
+                        preview.changes.iter().filter(of).map(|change| change.path.clone()).collect();
+                    preview.restarts.push(Restart {
+                        instance: name.clone(),
+                        task: task.name.clone(),
+                        fields,
+                    });
+                }
+            }
+        }
+        preview.leaves = new.leavers();
+        preview
+    }
+
+    fn run_record(&self, number: Number) -> Option<Record> {
+        let state = self.state.as_ref()?;
+        let run = state.run(number).map(|run| run.record.clone());
+        run.or_else(|| state.ended.get(&number).cloned()).map(Record::Run)
+    }
+
+    /// The first target: makes the service, and begins to deploy it.
+    pub(super) fn install(&mut self, wall: Wall, target: Target) -> Effects {
+        let Target { model, installation, plan, by } = target;
+        let service = ServiceRecord {
+            name: model.spec().name().clone(),
+            installation,
+            target: model.hash(),
+            converging: 0,
+            deployed: false,
+            previous: None,
+            leaving: Vec::new(),
+            replaced: None,
+            uninstalling: false,
+        };
+        let plan = plan.map_or_else(|| DEPLOY.to_owned(), |plan| plan.to_string());
+        let Some(layout) = model.plans().get(plan.as_str()).cloned() else {
+            let refusal = PlanName::new(&plan).map_or(Refusal::NoService, Refusal::NoPlan);
+            return Effects { reply: Some(Reply::Refused(refusal)), ..Effects::default() };
+        };
+        self.session.stage = SessionStage::Live;
+        let state = self.state.insert(State::new(Arc::new(service), model.clone()));
+        let now = self.clock.time;
+        let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
+        turn.put(None, Record::Spec(model.clone()), Digest::of(&model.hash()));
+        turn.keep_confs(&model);
+        // A service's first digest is of nothing: what is not written yet is not counted.
+        let fresh = turn.state.service.clone();
+        turn.put(None, Record::Service(fresh.clone()), Digest::of(&*fresh));
+        let run = turn.begin_run(&layout, RunKind::Converging, None, Interrupted::default());
+        turn.change_service(|service| service.converging = run);
+        turn.event(Event::Target { spec: model.hash(), plan: layout.name.clone() });
+        let reply = Reply::Done;
+        turn.effects.reply = Some(match by {
+            Some(by) => turn.note(by, format!("target {}", model.hash()), reply),
+            None => reply,
+        });
+        turn.work_off_agenda();
+        turn.finish()
+    }
+}
+
+impl State {
+    /// The instances that leave, in their order.
+    pub(super) fn leavers(&self) -> Vec<InstanceName> {
+        let declared = self.model.pods().len();
+        let pods = (declared..self.pods.len()).chain((0..declared).rev());
+        let leavers = pods.flat_map(|pod| {
+            let instances = self.pods[pod].iter().enumerate().rev();
+            let known = instances.filter(|(_, instance)| instance.record.is_some());
+            let known = known.map(move |(index, _)| At { pod: pod as u32, index: index as u32 });
+            known.filter(|&at| self.is_leaver(at))
+        });
+        leavers.map(|at| self.name(at)).collect()
+    }
+
+    /// The plan that makes a target so (engine.md §5).
+    fn converging_plan(
+        &self,
+        model: &Model,
+        named: Option<&PlanName>,
+        changes: &[Change],
+    ) -> Result<Arc<PlanLayout>, Refusal> {
+        if let Some(named) = named {
+            return model.plans().get(named).cloned().ok_or_else(|| Refusal::NoPlan(named.clone()));
+        }
+        let find = |name: &str| model.plans().get(name).cloned();
+        let deploy = || {
+            let missing = || PlanName::new(DEPLOY).map_or(Refusal::NoService, Refusal::NoPlan);
+            find(DEPLOY).ok_or_else(missing)
+        };
+        if !self.service.deployed {
+            return deploy();
+        }
+        let plans = model.spec().plans().iter();
+        let asked = plans.into_iter().find(|(_, plan)| {
+            plan.on_change.iter().any(|entry| changes.iter().any(|change| change::matches(entry, change)))
+        });
+        asked.and_then(|(name, _)| find(name.as_str())).or_else(|| find(UPDATE)).map_or_else(deploy, Ok)
+    }
+
+    /// What of a target must not be, item by item.
+    fn refused_items(&self, model: &Model, changes: &[Change]) -> Vec<RefusedItem> {
+        let refused = changes.iter().filter(|change| change.verdict == ChangeVerdict::Refused);
+        let mut items: Vec<RefusedItem> = refused
+            .map(|change| RefusedItem {
+                path: change.path.clone(),
+                why: change.why.clone().unwrap_or_else(|| "it cannot be changed".to_owned()),
+            })
+            .collect();
+        for run in self.active.iter().filter(|run| run.record.kind == RunKind::Side) {
+            let plan = &run.layout.name;
+            if !is_same_plan(&self.model, model, plan) {
+                items.push(RefusedItem {
+                    path: format!("plans.{plan}"),
+                    why: format!(
+                        "the plan runs, and the target changes it: wait for its end, or `stop {plan}`"
+                    ),
+                });
+            }
+        }
+        items
+    }
+}
+
+/// Whether a plan is the same steps over the same instances and tasks in both.
+fn is_same_plan(old: &Model, new: &Model, plan: &PlanName) -> bool {
+    let (Some(before), Some(after)) = (old.plans().get(plan), new.plans().get(plan)) else { return false };
+    let names = |model: &Model, layout: &PlanLayout| {
+        let phases = layout.phases.iter().map(|phase| {
+            let pod = &model.pods()[phase.pod as usize];
+            let groups = phase.groups.iter();
+            let tasks = groups.map(|group| {
+                group.tasks.iter().map(|&task| pod.tasks[task as usize].name.clone()).collect::<Vec<_>>()
+            });
+            (pod.name.clone(), tasks.collect::<Vec<_>>())
+        });
+        phases.collect::<Vec<_>>()
+    };
+    before.strategy == after.strategy
+        && before.needs == after.needs
+        && before.phases == after.phases
+        && names(old, before) == names(new, after)
+}
+
+impl Turn<'_> {
+    /// Takes a target, once.
+    pub(super) fn target(&mut self, target: Target) -> Reply {
+        let Target { model, plan, by, .. } = target;
+        if let Some(earlier) = by.as_ref().and_then(|by| self.said(&by.id)) {
+            return earlier;
+        }
+        let words = format!("target {}", model.hash());
+        let reply = self.submit(model, plan.as_ref()).map_or_else(Reply::Refused, |reply| reply);
+        match by {
+            Some(by) => self.note(by, words, reply),
+            None => reply,
+        }
+    }
+
+    fn submit(&mut self, model: Arc<Model>, plan: Option<&PlanName>) -> Result<Reply, Refusal> {
+        if self.state.service.uninstalling {
+            return Err(Refusal::Uninstalling);
+        }
+        if model.hash() == self.state.model.hash() {
+            return Ok(Reply::AlreadySo);
+        }
+        let changes = changes(self.state.model.spec(), model.spec());
+        let items = self.state.refused_items(&model, &changes);
+        if !items.is_empty() {
+            return Err(Refusal::Target(items));
+        }
+        let layout = self.state.converging_plan(&model, plan, &changes)?;
+        // A plan that runs at an operator's word is not run for the target at the same time.
+        if let Some(run) = self.state.run_of(&layout.name).filter(|run| run.record.kind == RunKind::Side) {
+            return Err(Refusal::Running(run.layout.name.clone()));
+        }
+        self.take_on(model, &layout);
+        Ok(Reply::Done)
+    }
+
+    /// The target takes the place of the present one.
+    fn take_on(&mut self, model: Arc<Model>, layout: &Arc<PlanLayout>) {
+        let before = self.state.model.clone();
+        let (left_run, interrupted) = self.leave_run(layout);
+        self.lay_out(&model);
+        self.carry_runs(&before);
+        let previous = self.state.previous.as_ref().map(|previous| previous.hash());
+        if previous != Some(model.hash()) {
+            self.put(None, Record::Spec(model.clone()), Digest::of(&model.hash()));
+        }
+        if previous != Some(before.hash()) {
+            self.forget_spec(before.hash());
+        }
+        self.keep_confs(&model);
+        let instances = self.known_instances();
+        for &at in &instances {
+            self.fit_target(at, left_run);
+        }
+        let number = self.begin_run(layout, RunKind::Converging, None, interrupted);
+        self.change_service(|service| {
+            service.target = model.hash();
+            service.converging = number;
+        });
+        self.event(Event::Target { spec: model.hash(), plan: layout.name.clone() });
+        for &at in &instances {
+            self.rebind(at, left_run);
+            self.end_removed(at);
+        }
+        self.forget_unnamed();
+        self.session.agenda.items.insert(Item::Leave);
+        self.consider_hurt();
+    }
+
+    /// Ends the run that made the present target so; what an operator interrupted stays so.
+    fn leave_run(&mut self, next: &PlanLayout) -> (Option<Number>, Interrupted) {
+        let number = self.state.service.converging;
+        let Some(run) = self.state.run(number) else { return (None, Interrupted::default()) };
+        let mark = |interrupted| Mark { interrupted, ..Mark::default() };
+        let named: BTreeSet<_> = run
+            .record
+            .phases
+            .iter()
+            .filter(|(_, mark)| mark.interrupted)
+            .map(|(&phase, _)| run.phase(phase).name.clone())
+            .collect();
+        let phases = (0..).zip(&next.phases).filter(|(_, phase)| named.contains(&phase.name));
+        let interrupted = Interrupted {
+            plan: mark(run.record.mark.interrupted),
+            phases: phases.map(|(at, _)| (at, mark(true))).collect(),
+        };
+        self.end_run(number, RunOutcome::Overtaken);
+        (Some(number), interrupted)
+    }
+
+    /// Lays the instances out anew: each keeps its name, and has another position.
+    fn lay_out(&mut self, model: &Arc<Model>) {
+        let state = &mut *self.state;
+        let mut known: BTreeMap<PodName, (u32, Vec<Instance>)> = BTreeMap::new();
+        let old_names = state.model.pods().iter().map(|pod| pod.name.clone());
+        let old_names: Vec<PodName> = old_names.chain(state.service.leaving.iter().cloned()).collect();
+        for ((at, name), instances) in (0..).zip(&old_names).zip(std::mem::take(&mut state.pods)) {
+            known.insert(name.clone(), (at, instances));
+        }
+        let mut moved: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut pods = Vec::new();
+        for (at, pod) in (0..).zip(model.pods()) {
+            let (old, mut instances) = known.remove(&pod.name).unzip();
+            let instances = instances.get_or_insert_default();
+            moved.extend(old.map(|old| (old, at)));
+            if instances.len() < pod.count as usize {
+                instances.resize_with(pod.count as usize, Instance::default);
+            }
+            pods.push(std::mem::take(instances));
+        }
+        let mut leaving = Vec::new();
+        // Those that leave already go first; then the new ones, as they were declared.
+        let declared = state.model.pods().len();
+        for name in old_names[declared..].iter().chain(&old_names[..declared]) {
+            let Some((old, instances)) = known.remove(name) else { continue };
+            if instances.iter().all(|instance| instance.record.is_none()) {
+                continue;
+            }
+            moved.insert(old, pods.len() as u32);
+            leaving.push(name.clone());
+            pods.push(instances);
+        }
+        state.pods = pods;
+        state.model = model.clone();
+        state.census = model.pods().iter().map(|_| Default::default()).collect();
+        for pod in 0..state.pods.len() as u32 {
+            state.trim(pod);
+        }
+        let place = |at: At| moved.get(&at.pod).map(|&pod| At { pod, ..at });
+        let session = &mut *self.session;
+        session.kills.rename(|(at, launch, task)| Some((place(at)?, launch, task)));
+        for open in session.asked.values_mut() {
+            let asked = std::mem::take(open).into_iter().filter_map(|(whose, launch, task)| match whose {
+                Whose::Instance(at) => Some((Whose::Instance(place(at)?), launch, task)),
+                Whose::Debt(_) => Some((whose, launch, task)),
+            });
+            *open = asked.collect();
+        }
+        for fitting in session.fits.values_mut() {
+            fitting.at = place(fitting.at).unwrap_or(fitting.at);
+        }
+        session.agenda = Default::default();
+        if matches!(session.stage, SessionStage::Starting(_)) {
+            session.stage = SessionStage::Starting(At::default());
+        }
+        for at in &mut self.changed {
+            *at = place(*at).unwrap_or(*at);
+        }
+        let state = &mut *self.state;
+        (state.hurt, state.delays, state.deadlines) = Default::default();
+        self.change_service(|service| service.leaving = leaving);
+        for at in self.known_instances() {
+            if let Some(place) = self.state.record(at).and_then(|record| record.place.clone()) {
+                self.state.count_place(at, &place.node);
+            }
+        }
+    }
+
+    /// The instances of which something is known.
+    fn known_instances(&self) -> Vec<At> {
+        let pods = (0..).zip(&self.state.pods);
+        let all = pods.flat_map(|(pod, instances)| {
+            let known = (0..).zip(instances).filter(|(_, instance)| instance.record.is_some());
+            known.map(move |(index, _)| At { pod, index })
+        });
+        all.collect()
+    }
+
+    /// Runs go on in a plan that is the same under both targets; what ended is remembered as long as its plan
+    /// is the same.
+    fn carry_runs(&mut self, before: &Model) {
+        let model = self.state.model.clone();
+        let plans: Vec<PlanName> = self.state.plans.keys().cloned().collect();
+        for plan in plans {
+            if is_same_plan(before, &model, &plan) {
+                continue;
+            }
+            self.forget_ended(&plan);
+            if !model.plans().contains_key(&plan)
+                && let Some(record) = self.state.plans.remove(&plan)
+            {
+                self.digest.replace(Digest::of(&(&plan, &*record)), Digest::default());
+                let put = |write: &Write| matches!(write, Write::Put(Record::Plan(name, _)) if *name == plan);
+                self.effects.writes.retain(|write| !put(write));
+                self.effects.writes.push(Write::Delete(Key::Plan(plan)));
+            }
+        }
+        let running: Vec<Number> = self.state.active.iter().map(Run::number).collect();
+        for number in running {
+            self.change_run(number, |run| run.spec = model.hash());
+            let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { continue };
+            let record = self.state.active[nth].record.clone();
+            if let Some(layout) = model.plans().get(&record.plan).cloned() {
+                self.state.active[nth] = self.state.index_run(record, layout);
+            }
+            self.sweep(number);
+        }
+    }
+
+    /// Keeps the configurations of a target.
+    pub(super) fn keep_confs(&mut self, model: &Model) {
+        for task in model.pods().iter().flat_map(|pod| &pod.tasks) {
+            if self.state.confs.insert(task.conf, task.config.clone()).is_none() {
+                self.put(None, Record::Conf(task.config.clone()), Digest::of(&task.conf));
+            }
+        }
+    }
+
+    /// Takes back what stands for the run before, and the waits of configurations that are wanted no more.
+    fn fit_target(&mut self, at: At, left_run: Option<Number>) {
+        let Some(record) = self.state.instance(at).record.clone() else { return };
+        let of_run = |purpose| matches!(purpose, Purpose::Step(step) if Some(step.run) == left_run);
+        for order in record.standing().filter(|order| order.stage == Stage::Wanted && of_run(order.purpose)) {
+            self.withdraw(at, order.launch, Reason::NotWanted);
+        }
+        for task in &record.tasks {
+            let model = self.state.pod_model(at.pod);
+            let wanted = model.and_then(|pod| Some(pod.tasks[pod.task_index(&task.name)?].conf));
+            let other = task.last.is_some_and(|last| Some(last.conf) != wanted);
+            if other && (task.failures > 0 || task.delayed_until.is_some()) {
+                self.delay(at, &task.name, None);
+                self.record_mut(at).task_mut(&task.name).failures = 0;
+            }
+            if task.never.is_some() {
+                self.record_mut(at).task_mut(&task.name).never = None;
+            }
+        }
+        self.state.index_instance(at);
+    }
+
+    /// What is being ended for the run before is launched again all the same: for the step of the new run that
+    /// may act, or as what was good.
+    fn rebind(&mut self, at: At, left_run: Option<Number>) {
+        let Some(record) = self.state.instance(at).record.clone() else { return };
+        let of_run = |purpose| matches!(purpose, Purpose::Step(step) if Some(step.run) == left_run);
+        let clearing = record.standing().filter(|o| o.stage == Stage::Clearing && of_run(o.purpose));
+        for old in clearing {
+            let (purpose, tasks) = self.successor(at, &old.tasks);
+            let launch = self.number();
+            let standing = self.record_mut(at);
+            for slot in &mut standing.slots {
+                if slot.act == Some(old.launch) {
+                    slot.act = None;
+                }
+            }
+            standing.orders.retain(|order| order.launch != old.launch);
+            self.session.fits.remove(&old.launch);
+            let instance = self.name(at);
+            self.effects.commands.push(Command::Withdraw { instance, launch: old.launch });
+            if !tasks.is_empty() {
+                let sets = self.state.sets(&tasks);
+                let record = self.record_mut(at);
+                for set in &sets {
+                    record.slot_mut(set).act = Some(launch);
+                }
+                let mut order = old.clone();
+                (order.launch, order.purpose, order.tasks) = (launch, purpose, tasks);
+                record.orders.push(order);
+                self.ask_for_room(at, launch);
+            }
+            self.touch(at);
+        }
+    }
+
+    /// What takes the place of an order of the run before.
+    fn successor(&self, at: At, tasks: &[OrderedTask]) -> (Purpose, Vec<OrderedTask>) {
+        let state = &*self.state;
+        let record = state.record(at);
+        let run = state.run(state.service.converging);
+        let step = run.and_then(|run| {
+            run.layout.phases_of(at.pod).iter().find_map(|&phase| {
+                let mut steps = run.phase(phase).steps_of(at.index);
+                let step = steps.find(|&step| {
+                    let names = run.phase(phase).tasks(step);
+                    let mut names = names.iter().map(|&task| &state.task_model(at.pod, task).name);
+                    let all = tasks.iter().all(|ordered| names.any(|name| *name == ordered.task));
+                    all && self.may_go_on(run, phase, step)
+                })?;
+                Some(StepRef { run: run.number(), phase, step })
+            })
+        });
+        let successors = tasks.iter().filter_map(|ordered| {
+            let pod = state.pod_model(at.pod);
+            let model = pod.and_then(|pod| Some(&pod.tasks[pod.task_index(&ordered.task)?]));
+            let reached = record.and_then(|r| r.task(&ordered.task)).and_then(|task| task.reached);
+            let conf = match (step, model, reached) {
+                (Some(_), Some(model), _) => model.conf,
+                (None, _, Some(reached)) => reached.conf,
+                (_, Some(model), None) => model.conf,
+                (_, None, None) => return None,
+                (Some(_), None, Some(reached)) => reached.conf,
+            };
+            Some(OrderedTask { conf, ..ordered.clone() })
+        });
+        (step.map_or(Purpose::Recovery, Purpose::Step), successors.collect())
+    }
+
+    /// Whether a member that is on its way goes on with a step: nothing but the turn of others is against it.
+    fn may_go_on(&self, run: &Run, phase: u32, step: u32) -> bool {
+        let progress = run.progress.phase(phase);
+        let blocked = progress.blocked(run.phase(phase), step);
+        progress.step(step) != Status::Complete
+            && !run.progress.is_interrupted()
+            && !progress.is_interrupted()
+            && run.progress.blocked(&run.layout, phase).is_none()
+            && blocked != Some(Blocked::Canary)
+            && (run.phase(phase).is_serial() || blocked.is_none())
+    }
+
+    /// Tasks that the target does not have are ended, unless another takes their place.
+    fn end_removed(&mut self, at: At) {
+        let Some(record) = self.state.instance(at).record.clone() else { return };
+        let Some(pod) = self.state.pod_model(at.pod).filter(|_| !self.state.is_leaver(at)) else { return };
+        let gone = |task: &TaskName| pod.task_index(task).is_none();
+        let removed: Vec<TaskName> =
+            record.tasks.iter().map(|task| &task.name).filter(|task| gone(task)).cloned().collect();
+        if removed.is_empty() {
+            return;
+        }
+        let mut ended: Vec<Occupant> = Vec::new();
+        for slot in &record.slots {
+            let Some(occupant) = slot.occupant.as_ref().filter(|occupant| gone(&occupant.task)) else {
+                continue;
+            };
+            let taken = slot.act.is_some() || self.is_slot_wanted(at, &slot.set);
+            if !taken {
+                ended.push(occupant.clone());
+            }
+        }
+        let living = ended.iter().filter(|occupant| occupant.may_live()).cloned().collect();
+        self.owe(at, &record, DebtCause::TaskRemoved, living, None);
+        let current = self.record_mut(at);
+        for slot in &mut current.slots {
+            if slot.occupant.as_ref().is_some_and(|occupant| ended.contains(occupant)) {
+                slot.occupant = None;
+            }
+        }
+        let slots = current.slots.clone();
+        current.tasks.retain(|task| {
+            let here = slots.iter().any(|slot| slot.occupant.as_ref().is_some_and(|o| o.task == task.name));
+            !removed.contains(&task.name) || here
+        });
+        current.forget_past_orders();
+        let tasks: BTreeSet<_> = current.tasks.iter().map(|task| task.name.clone()).collect();
+        for task in record.tasks.iter().filter(|task| !tasks.contains(&task.name)) {
+            if let Some(until) = task.delayed_until {
+                let left = self
+                    .state
+                    .record(at)
+                    .is_some_and(|record| record.tasks.iter().any(|task| task.delayed_until == Some(until)));
+                if !left {
+                    self.state.delays.remove(&(until, at));
+                }
+            }
+        }
+        self.touch(at);
+    }
+
+    /// Whether an incomplete step of the converging run speaks of a resource set of an instance.
+    fn is_slot_wanted(&self, at: At, set: &crate::spec::ResourceSetName) -> bool {
+        let Some(run) = self.state.run(self.state.service.converging) else { return false };
+        run.layout.phases_of(at.pod).iter().any(|&phase| {
+            run.phase(phase).steps_of(at.index).any(|step| {
+                run.progress.phase(phase).step(step) != Status::Complete
+                    && run
+                        .phase(phase)
+                        .tasks(step)
+                        .iter()
+                        .any(|&task| self.state.task_model(at.pod, task).set == *set)
+            })
+        })
+    }
+
+    /// The service is what it shall be.
+    pub(super) fn became_target(&mut self, run: Number) {
+        let target = self.state.model.clone();
+        let forced = self
+            .state
+            .ended
+            .get(&run)
+            .is_some_and(|run| run.mark.forced > 0 || run.phases.values().any(|mark| mark.forced > 0));
+        let forced = forced
+            || self.state.pods.iter().flatten().filter_map(|instance| instance.record.as_ref()).any(
+                |record| record.steps.iter().any(|mark| mark.step.run == run && mark.forced > mark.since),
+            );
+        let advance = !forced && self.state.service.previous != Some(target.hash());
+        if advance || !self.state.service.deployed {
+            self.change_service(|service| {
+                service.deployed = true;
+                if advance {
+                    service.previous = Some(target.hash());
+                }
+            });
+        }
+        if advance {
+            let old = self.state.previous.replace(target.clone());
+            if let Some(old) = old.filter(|old| old.hash() != target.hash()) {
+                self.forget_spec(old.hash());
+            }
+        }
+        self.forget_unnamed();
+    }
+
+    fn forget_spec(&mut self, spec: ContentHash) {
+        self.digest.replace(Digest::of(&spec), Digest::default());
+        self.effects.writes.push(Write::Delete(Key::Spec(spec)));
+    }
+
+    /// Configurations and specifications that no record names are not kept.
+    fn forget_unnamed(&mut self) {
+        let wanted = self.state.model.pods().iter().flat_map(|pod| &pod.tasks).map(|task| task.conf);
+        let mut named: BTreeSet<ContentHash> = wanted.collect();
+        if named.len() == self.state.confs.len() {
+            return;
+        }
+        for record in self.state.pods.iter().flatten().filter_map(|instance| instance.record.as_ref()) {
+            named.extend(record.orders.iter().flat_map(|order| &order.tasks).map(|task| task.conf));
+            named.extend(record.tasks.iter().filter_map(|task| task.last).map(|last| last.conf));
+            named.extend(record.tasks.iter().filter_map(|task| task.reached).map(|reached| reached.conf));
+        }
+        let unnamed: Vec<ContentHash> =
+            self.state.confs.keys().filter(|conf| !named.contains(conf)).copied().collect();
+        for conf in unnamed {
+            self.state.confs.remove(&conf);
+            self.digest.replace(Digest::of(&conf), Digest::default());
+            self.effects.writes.push(Write::Delete(Key::Conf(conf)));
+        }
+    }
+}
+
+fn changes(_: &crate::spec::ServiceSpec, _: &crate::spec::ServiceSpec) -> Vec<Change> {
+    Vec::new()
+}

@@ -1,0 +1,148 @@
+//! What an entry of `on-change` names. Invariant: an entry that [`judge`] lets pass names at least one field
+//! of the table, and [`matches`] reads it in the same way.
+//!
+//! An entry with a dot is a path from the top, as `pods.kafka.tasks.*.env`, where `*` stands for any name; it
+//! names all that is there and below. An entry without a dot is one key, as `count` or `pods`; it names every
+//! field that has this key on its way.
+
+use super::rules::rules;
+use super::{Change, ChangeRule};
+use crate::spec::nearest::nearest;
+
+const ANY: &str = "*";
+
+/// Whether an entry of `on-change` names a change.
+///
+/// ```
+/// use plan_core::spec::{Change, ChangeVerdict, matches};
+///
+/// let change = Change {
+///     path: "pods.kafka.tasks.broker.env.HEAP".to_owned(),
+///     field: "pods.*.tasks.*.env.*",
+///     pod: "kafka".parse().ok(),
+///     task: "broker".parse().ok(),
+///     old: Some("512".to_owned()),
+///     new: Some("1024".to_owned()),
+///     verdict: ChangeVerdict::Restarts,
+///     why: None,
+/// };
+/// for entry in ["pods.kafka", "pods.*.tasks.*.env", "pods.kafka.tasks.*.env.HEAP", "env", "pods"] {
+///     assert!(matches(entry, &change), "{entry}");
+/// }
+/// for entry in ["pods.kaf", "pods.*.count", "cmd", "kafka", "*"] {
+///     assert!(!matches(entry, &change), "{entry}");
+/// }
+/// ```
+pub fn matches(entry: &str, change: &Change) -> bool {
+    if entry.contains('.') {
+        leads(entry, &change.path, change.field)
+    } else {
+        keys(change.field).any(|key| key == entry)
+    }
+}
+
+/// The keys of a field: what of it is no name.
+fn keys(field: &'static str) -> impl Iterator<Item = &'static str> {
+    field.split('.').filter(|key| *key != ANY)
+}
+
+/// Whether an entry leads to a path, or to what the path is below. The field says which of its parts are
+/// names, and a name may have dots.
+fn leads(entry: &str, path: &str, field: &str) -> bool {
+    let (head, field) = first(field);
+    let on = |entry: Option<&str>, path: Option<&str>| match (entry, path, field) {
+        (None, ..) => true,
+        (Some(entry), Some(path), Some(field)) => leads(entry, path, field),
+        _ => false,
+    };
+    if head != ANY {
+        let ((entry, more), (key, path)) = (first(entry), first(path));
+        return entry == head && key == head && on(more, path);
+    }
+    let ends = path.match_indices('.').map(|(at, _)| at).chain([path.len()]);
+    ends.into_iter().any(|end| {
+        let more = after(entry, ANY).or_else(|| after(entry, &path[..end]));
+        more.is_some_and(|more| on(more, path.get(end + 1..)))
+    })
+}
+
+fn first(path: &str) -> (&str, Option<&str>) {
+    path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)))
+}
+
+/// What follows a beginning at a dot; all of it is followed by nothing.
+fn after<'a>(path: &'a str, beginning: &str) -> Option<Option<&'a str>> {
+    match path.strip_prefix(beginning)? {
+        "" => Some(None),
+        rest => rest.strip_prefix('.').map(Some),
+    }
+}
+
+/// Why an entry names no field.
+#[derive(Debug)]
+pub(in crate::spec) struct Unmatched {
+    /// The part of the entry that is wrong.
+    pub(in crate::spec) part: String,
+    /// The entry as it was likely meant.
+    pub(in crate::spec) nearest: Option<String>,
+    /// What may stand there.
+    pub(in crate::spec) known: Vec<&'static str>,
+}
+
+/// Whether an entry names a field of the table.
+pub(in crate::spec) fn judge(entry: &str) -> Result<(), Unmatched> {
+    let all = || rules().iter().flat_map(|group| group.rules);
+    if !entry.contains('.') {
+        let mut known: Vec<&str> = all().flat_map(|rule| keys(rule.field)).collect();
+        known.sort_unstable();
+        known.dedup();
+        if known.contains(&entry) {
+            return Ok(());
+        }
+        let nearest = nearest(entry, known.iter().copied()).map(ToOwned::to_owned);
+        return Err(Unmatched { part: entry.to_owned(), nearest, known });
+    }
+    let parts: Vec<&str> = entry.split('.').collect();
+    // The fields that the entry leads towards, and how far it goes along with any.
+    let far = all().map(|rule| along(&parts, rule)).max().unwrap_or(0);
+    if far >= parts.len() {
+        return Ok(());
+    }
+    let mut known: Vec<&'static str> = Vec::new();
+    for rule in all().filter(|rule| along(&parts, rule) == far) {
+        let next = rule.field.split('.').nth(far).filter(|key| *key != ANY);
+        known.extend(next.filter(|key| !known.contains(key)));
+    }
+    let nearest = nearest(parts[far], known.iter().copied()).map(|key| {
+        let mut right = parts.clone();
+        right[far] = key;
+        right.join(".")
+    });
+    Err(Unmatched { part: parts[far].to_owned(), nearest, known })
+}
+
+/// How many parts of an entry go along with a field. A name with dots is taken for one only where no key can
+/// follow it: elsewhere it could be a key that is misspelled.
+fn along(parts: &[&str], rule: &ChangeRule) -> usize {
+    let mut field = rule.field.split('.').peekable();
+    for (at, part) in parts.iter().enumerate() {
+        let fits = match field.next() {
+            Some(ANY) if !part.is_empty() && field.peek().is_none() && is_leaf(rule.field) => {
+                return parts.len();
+            }
+            Some(ANY) => !part.is_empty(),
+            Some(key) => key == *part,
+            None => false,
+        };
+        if !fits {
+            return at;
+        }
+    }
+    parts.len()
+}
+
+/// Whether no field is below this one.
+fn is_leaf(field: &str) -> bool {
+    let all = rules().iter().flat_map(|group| group.rules);
+    all.into_iter().all(|rule| !matches!(after(rule.field, field), Some(Some(_))))
+}

@@ -1,0 +1,295 @@
+//! Instances that go elsewhere: replaced by an operator, lost with their node, down for too long.
+
+use plan_core::engine::*;
+use plan_core::plan::Status::*;
+
+use crate::bench::{Bench, instance};
+use crate::deploy::KAFKA;
+
+fn deployed(yaml: &str) -> Bench {
+    let mut bench = Bench::new(yaml);
+    for broker in ["kafka-0", "kafka-1", "kafka-2"] {
+        bench.runs(broker, "broker");
+    }
+    assert_eq!(bench.status("deploy"), Complete);
+    bench.commands();
+    bench
+}
+
+const POLICY: &str =
+    "replacement-failure-policy: { permanent-failure-timeout-secs: 600, min-replace-delay-secs: 900 }\n";
+
+fn with_policy() -> Bench {
+    deployed(&format!("{KAFKA}{POLICY}"))
+}
+
+#[test]
+fn replace_is_fit_elsewhere_then_kill_then_launch_and_the_old_place_is_owed() {
+    let mut bench = deployed(KAFKA);
+    bench.pays = false;
+    let old = bench.launch_of("kafka-1", "broker");
+    assert_eq!(bench.say("pod replace kafka-1"), Reply::Done);
+    assert_eq!(bench.commands(), ["fit kafka-1", "kill kafka-1-broker"]);
+    assert_eq!(bench.owed(), [""; 0], "nothing is left before it has ended");
+    assert_eq!(bench.say("pod replace kafka-1"), Reply::AlreadySo);
+    bench.observe_launch("kafka-1", "broker", old, Seen::Ended(End::Killed));
+    assert_eq!(bench.commands(), ["release kafka-1 on node-kafka-1", "launch kafka-1"]);
+    assert_eq!(bench.owed(), ["kafka-1 on node-kafka-1: release"]);
+    assert!(bench.place_of("kafka-1").starts_with("node-kafka-1-"));
+    let debt = bench.engine.debts().next().unwrap().number;
+    bench.releases(debt);
+    assert_eq!(bench.owed(), [""; 0]);
+    bench.runs("kafka-1", "broker");
+    assert_eq!(bench.plan("recovery"), "recovery (parallel strategy) (COMPLETE)");
+    assert_eq!(bench.status("deploy"), Complete);
+    let task = &bench.engine.pod(&instance("kafka-1")).unwrap().tasks[0];
+    assert_eq!((task.failures, task.down), (0, None), "its end was no failure");
+}
+
+#[test]
+fn a_replaced_instance_whose_node_is_silent_is_launched_elsewhere_and_the_debt_is_paid_when_it_returns() {
+    let mut bench = deployed(KAFKA);
+    bench.pays = false;
+    let old = bench.launch_of("kafka-1", "broker");
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    assert_eq!(bench.commands(), [""; 0], "silence alone moves nobody");
+    bench.say("pod replace kafka-1");
+    assert_eq!(bench.commands(), ["fit kafka-1", "kill kafka-1-broker", "launch kafka-1"]);
+    assert_eq!(bench.owed(), [format!("kafka-1 on node-kafka-1: kill broker#{old}, release")]);
+    bench.runs("kafka-1", "broker");
+    // A crash does not forget it, and a fresh session asks for it.
+    bench.crash();
+    assert!(bench.commands().contains(&"kill kafka-1-broker".to_owned()));
+    bench.runs("kafka-1", "broker");
+    bench.pass(400);
+    bench.commands();
+    // The node is back, with what lives there.
+    bench.observe_launch("kafka-1", "broker", old, Seen::Running { ready: true });
+    assert_eq!(bench.commands(), ["kill kafka-1-broker"]);
+    assert_eq!(bench.status("recovery"), Complete);
+    bench.observe_launch("kafka-1", "broker", old, Seen::Ended(End::Killed));
+    assert_eq!(bench.commands(), ["release kafka-1 on node-kafka-1"]);
+    let debt = bench.engine.debts().next().unwrap().number;
+    bench.releases(debt);
+    assert_eq!(bench.owed(), [""; 0]);
+    bench.pass(4000);
+    // The bench answers no question.
+    let commands = bench.commands();
+    assert!(commands.iter().all(|command| command == "reconcile 3"), "{commands:?}");
+}
+
+#[test]
+fn what_is_owed_can_be_given_up() {
+    let mut bench = deployed(KAFKA);
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.say("pod replace kafka-1");
+    bench.runs("kafka-1", "broker");
+    let debt = bench.engine.debts().next().unwrap().number;
+    assert_eq!(bench.say("give-up 999"), Reply::Refused(Refusal::NoDebt(999)));
+    assert_eq!(bench.say(&format!("give-up {debt}")), Reply::Done);
+    assert_eq!(bench.owed(), [""; 0]);
+    assert_eq!(bench.say(&format!("give-up {debt}")), Reply::Refused(Refusal::NoDebt(debt)));
+}
+
+#[test]
+fn a_node_that_is_gone_lets_its_instance_go_elsewhere() {
+    let mut bench = deployed(KAFKA);
+    bench.observe("kafka-2", "broker", Seen::Ended(End::Gone));
+    assert_eq!(bench.launched(), ["kafka-2:[broker]"]);
+    assert!(bench.place_of("kafka-2").starts_with("node-kafka-2-"));
+    assert_eq!(bench.owed(), [""; 0], "released at once");
+}
+
+#[test]
+fn a_backend_says_that_the_node_is_gone_when_room_is_asked_for() {
+    let mut bench = deployed(KAFKA);
+    bench.room = false;
+    bench.fails("kafka-0", "broker");
+    let Some(Command::Fit(fit)) = bench.sent.last().cloned() else { panic!("{:?}", bench.sent) };
+    assert!(fit.at.is_some());
+    bench.fit("kafka-0", fit.launch, FitAnswer::NodeGone("it was removed".into()));
+    let Some(Command::Fit(fit)) = bench.sent.last().cloned() else { panic!("{:?}", bench.sent) };
+    assert_eq!(fit.at, None);
+    assert_eq!(fit.from.as_ref().unwrap().0, "node-kafka-0");
+    bench.room = true;
+    bench.grant(&fit);
+    assert!(bench.place_of("kafka-0").starts_with("node-kafka-0-"));
+}
+
+#[test]
+fn permanent_after_transient() {
+    // The reference's ServiceTest: after a failure recovery is PREPARED; `replace` yields one recovery phase,
+    // PREPARED, which a fresh place completes.
+    let mut bench = deployed(KAFKA);
+    bench.room = false;
+    bench.fails("kafka-0", "broker");
+    assert_eq!(bench.shown("recovery"), ["kafka-0:[broker] IN_PROGRESS", "  kafka-0:[broker] PREPARED"]);
+    bench.commands();
+    bench.say("pod replace kafka-0");
+    assert_eq!(bench.shown("recovery"), ["kafka-0:[broker] IN_PROGRESS", "  kafka-0:[broker] PREPARED"]);
+    assert_eq!(bench.commands(), ["withdraw kafka-0", "fit kafka-0"]);
+    bench.room = true;
+    let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders.last().unwrap().launch;
+    let grant = Grant {
+        node: crate::bench::node("elsewhere"),
+        ports: Vec::new(),
+        handle: Handle("new".into()),
+        until: None,
+    };
+    bench.fit("kafka-0", order, FitAnswer::Fitted(grant));
+    assert_eq!(bench.place_of("kafka-0"), "elsewhere");
+    bench.runs("kafka-0", "broker");
+    assert_eq!(bench.shown("recovery"), [""; 0]);
+}
+
+#[test]
+fn down_for_too_long_is_permanent_and_replacements_keep_their_distance() {
+    let mut bench = with_policy();
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.pass(10);
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.pass(580);
+    assert_eq!(bench.commands(), [""; 0]);
+    bench.pass(20);
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"], "600 s after it went silent");
+    bench.runs("kafka-0", "broker");
+    bench.pass(880);
+    assert_eq!(bench.launched(), [""; 0], "the next one not within 900 s");
+    bench.pass(30);
+    assert_eq!(bench.launched(), ["kafka-1:[broker]"]);
+}
+
+#[test]
+fn the_time_that_a_member_is_down_survives_a_crash() {
+    let mut bench = with_policy();
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.pass(500);
+    bench.crash();
+    for broker in ["kafka-1", "kafka-2"] {
+        bench.runs(broker, "broker");
+    }
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.pass(90);
+    assert_eq!(bench.launched(), [""; 0]);
+    bench.pass(20);
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+}
+
+#[test]
+fn a_node_that_comes_back_in_time_gets_its_instance_back() {
+    let mut bench = with_policy();
+    bench.room = false;
+    let old = bench.launch_of("kafka-0", "broker");
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.pass(601);
+    assert_eq!(bench.commands(), ["fit kafka-0"], "it may go elsewhere, and there is no room yet");
+    bench.observe_launch("kafka-0", "broker", old, Seen::Running { ready: true });
+    assert_eq!(bench.commands(), ["withdraw kafka-0"]);
+    assert_eq!(bench.place_of("kafka-0"), "node-kafka-0");
+    assert_eq!(bench.launch_of("kafka-0", "broker"), old);
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().permission, None);
+    assert_eq!(bench.status("recovery"), Complete);
+}
+
+#[test]
+fn an_operators_replace_is_not_cancelled_by_a_return() {
+    let mut bench = deployed(KAFKA);
+    bench.room = false;
+    let old = bench.launch_of("kafka-0", "broker");
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.say("pod replace kafka-0");
+    bench.observe_launch("kafka-0", "broker", old, Seen::Running { ready: true });
+    let Some(Command::Fit(fit)) = bench.sent.last().cloned() else { panic!("{:?}", bench.sent) };
+    bench.commands();
+    bench.grant(&fit);
+    assert_eq!(bench.commands(), ["kill kafka-0-broker"], "then fit, kill, launch elsewhere");
+    bench.observe_launch("kafka-0", "broker", old, Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+}
+
+#[test]
+fn a_crash_loop_is_down_until_it_is_up() {
+    let mut bench = with_policy();
+    for _ in 0..3 {
+        bench.fails("kafka-0", "broker");
+        while bench.launched().is_empty() {
+            bench.pass(5);
+        }
+    }
+    assert!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].down.is_some());
+    bench.runs("kafka-0", "broker");
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].down, None);
+    bench.pass(2000);
+    assert_eq!(bench.launched(), [""; 0]);
+}
+
+const PAIR: &str = "
+name: pair
+pods:
+  node:
+    count: 1
+    resource-sets:
+      data: { cpus: 1, memory: 512, volume: { path: data, type: ROOT, size: 100 } }
+      side: { cpus: 0.1, memory: 64 }
+    tasks:
+      format: { goal: ONCE, cmd: ./format, resource-set: data }
+      server: { goal: RUNNING, cmd: ./server, resource-set: data }
+      sidecar: { goal: RUNNING, cmd: ./sidecar, essential: false, resource-set: side }
+plans:
+  deploy:
+    phases:
+      node: { pod: node, steps: [ { default: [[format], [server], [sidecar]] } ] }
+";
+
+fn pair() -> Bench {
+    let mut bench = Bench::new(PAIR);
+    bench.finishes("node-0", "format");
+    bench.runs("node-0", "server");
+    bench.runs("node-0", "sidecar");
+    assert_eq!(bench.status("deploy"), Complete);
+    bench.commands();
+    bench
+}
+
+#[test]
+fn an_instance_goes_with_all_that_runs_and_what_was_once_done_stays_done() {
+    let mut bench = pair();
+    bench.say("pod replace node-0");
+    assert_eq!(bench.commands(), ["fit node-0", "kill node-0-server", "kill node-0-sidecar"]);
+    bench.observe("node-0", "server", Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), [""; 0]);
+    bench.observe("node-0", "sidecar", Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), ["node-0:[server, sidecar]"]);
+    bench.runs("node-0", "server");
+    bench.runs("node-0", "sidecar");
+    assert_eq!((bench.status("deploy"), bench.status("recovery")), (Complete, Complete));
+}
+
+#[test]
+fn mixtures_of_lost_and_failed_tasks_are_recovered() {
+    // The reference recovers no pod of which one task failed for good and another did not (C§2.9).
+    let mut bench = pair();
+    bench.observe("node-0", "sidecar", Seen::Ended(End::Failed));
+    assert_eq!(bench.launched(), ["node-0:[sidecar]"]);
+    bench.observe("node-0", "server", Seen::Ended(End::Gone));
+    bench.observe("node-0", "sidecar", Seen::Ended(End::Gone));
+    let launched = bench.launched();
+    assert_eq!(launched, ["node-0:[server, sidecar]"], "all of it, elsewhere");
+    bench.runs("node-0", "server");
+    bench.runs("node-0", "sidecar");
+    assert_eq!(bench.shown("recovery"), [""; 0]);
+}
+
+#[test]
+fn a_member_whose_step_is_on_its_way_is_moved_by_its_step() {
+    let mut bench = Bench::new(KAFKA);
+    bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+    bench.commands();
+    bench.say("pod replace kafka-0");
+    assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"]);
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders[0].purpose;
+    assert!(matches!(order, Purpose::Step(_)), "{order:?}");
+    bench.runs("kafka-0", "broker");
+    assert_eq!(bench.launched(), ["kafka-0:[broker]", "kafka-1:[broker]"]);
+}

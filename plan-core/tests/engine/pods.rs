@@ -1,0 +1,152 @@
+//! What operators want of instances: restart, pause, resume (C§2.10).
+
+use plan_core::engine::*;
+use plan_core::plan::Status::*;
+
+use crate::bench::{Bench, instance, task};
+use crate::deploy::KAFKA;
+
+fn deployed() -> Bench {
+    let mut bench = Bench::new(KAFKA);
+    for broker in ["kafka-0", "kafka-1", "kafka-2"] {
+        bench.runs(broker, "broker");
+    }
+    bench.commands();
+    bench
+}
+
+#[test]
+fn restart_launches_again_where_it_lives() {
+    let mut bench = deployed();
+    assert_eq!(bench.say("pod restart kafka-1"), Reply::Done);
+    assert_eq!(bench.commands(), ["fit kafka-1", "kill kafka-1-broker"]);
+    bench.observe("kafka-1", "broker", Seen::Ended(End::Killed));
+    assert_eq!(bench.commands(), ["launch kafka-1"]);
+    assert_eq!(bench.say("pod restart kafka-1"), Reply::AlreadySo, "it is being launched");
+    bench.runs("kafka-1", "broker");
+    assert_eq!(bench.place_of("kafka-1"), "node-kafka-1");
+    assert_eq!((bench.status("deploy"), bench.status("recovery")), (Complete, Complete));
+    let failures = bench.engine.pod(&instance("kafka-1")).unwrap().tasks[0].failures;
+    assert_eq!(failures, 0);
+}
+
+#[test]
+fn a_restart_survives_a_crash_at_once() {
+    let mut bench = deployed();
+    bench.room = false;
+    bench.say("pod restart kafka-1");
+    bench.crash();
+    bench.room = true;
+    for broker in ["kafka-0", "kafka-1", "kafka-2"] {
+        bench.runs(broker, "broker");
+    }
+    assert_eq!(bench.commands().last().unwrap(), "kill kafka-1-broker");
+}
+
+#[test]
+fn a_restart_ends_a_backoff() {
+    let mut bench = deployed();
+    for _ in 0..4 {
+        bench.fails("kafka-0", "broker");
+        if bench.launched().is_empty() {
+            break;
+        }
+    }
+    assert_eq!(bench.status("recovery"), Delayed);
+    assert_eq!(bench.say("pod restart kafka-0"), Reply::Done);
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+}
+
+#[test]
+fn verbs_on_what_is_not_there_say_so() {
+    let mut bench = Bench::new(KAFKA);
+    let name = instance("kafka-7");
+    assert_eq!(bench.say("pod restart kafka-7"), Reply::Refused(Refusal::NoInstance(name)));
+    let name = instance("kafka-2");
+    assert_eq!(bench.say("pod replace kafka-2"), Reply::Refused(Refusal::NeverLaunched(name)));
+    let (instance, task) = (instance("kafka-0"), task("brokr"));
+    assert_eq!(bench.say("pod pause kafka-0 brokr"), Reply::Refused(Refusal::NoTask { instance, task }));
+}
+
+#[test]
+fn a_paused_task_is_launched_to_wait_and_comes_back_when_resumed() {
+    let mut bench = deployed();
+    assert_eq!(bench.say("pod pause kafka-1"), Reply::Done);
+    assert_eq!(bench.commands(), ["fit kafka-1", "kill kafka-1-broker"]);
+    bench.observe("kafka-1", "broker", Seen::Ended(End::Killed));
+    let Some(Command::Launch(launch)) = bench.sent.last() else { panic!("{:?}", bench.sent) };
+    assert!(launch.tasks[0].paused);
+    // Whatever a backend says of its readiness, it has not reached its goal.
+    bench.runs("kafka-1", "broker");
+    assert_eq!(bench.shown("recovery"), [""; 0]);
+    assert_eq!(bench.say("pod pause kafka-1"), Reply::AlreadySo);
+    let refused = Refusal::Paused { instance: instance("kafka-1"), task: task("broker") };
+    assert_eq!(bench.say("pod restart kafka-1"), Reply::Refused(refused));
+    // It is brought back, paused.
+    bench.commands();
+    bench.fails("kafka-1", "broker");
+    let Some(Command::Launch(launch)) = bench.sent.last() else { panic!("{:?}", bench.sent) };
+    assert!(launch.tasks[0].paused);
+    bench.crash();
+    for broker in ["kafka-0", "kafka-1", "kafka-2"] {
+        bench.runs(broker, "broker");
+    }
+    bench.commands();
+    assert_eq!(bench.say("pod resume kafka-1"), Reply::Done);
+    assert_eq!(bench.say("pod resume kafka-1"), Reply::AlreadySo);
+    bench.observe("kafka-1", "broker", Seen::Ended(End::Killed));
+    let Some(Command::Launch(launch)) = bench.sent.last() else { panic!("{:?}", bench.sent) };
+    assert!(!launch.tasks[0].paused);
+    bench.runs("kafka-1", "broker");
+    assert_eq!(bench.say("pod resume kafka-1"), Reply::AlreadySo);
+    assert_eq!(bench.status("recovery"), Complete);
+}
+
+#[test]
+fn a_step_waits_for_a_paused_task_and_says_so() {
+    let mut bench = Bench::new(KAFKA);
+    bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+    bench.say("pod pause kafka-0");
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    bench.runs("kafka-0", "broker");
+    assert_eq!(bench.phase("deploy", "broker").1, [Waiting, Pending, Pending]);
+    let why = bench.why("kafka-0");
+    assert!(why.iter().any(|why| why.contains("`broker` is paused: `pod resume` it")), "{why:?}");
+    bench.say("pod resume kafka-0");
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    bench.runs("kafka-0", "broker");
+    assert_eq!(bench.phase("deploy", "broker").1, [Complete, Starting, Pending]);
+}
+
+const SIDECAR: &str = "
+name: hello
+pods:
+  hello:
+    count: 1
+    tasks:
+      server: { goal: RUNNING, cmd: ./server, cpus: 1, memory: 64 }
+      agent: { goal: RUNNING, cmd: ./agent, cpus: 1, memory: 64, essential: false }
+      init: { goal: ONCE, cmd: ./init, cpus: 1, memory: 64 }
+plans:
+  deploy: { phases: { hello: { pod: hello, steps: [ { default: [[init], [server, agent]] } ] } } }
+";
+
+#[test]
+fn one_task_of_an_instance_is_restarted_or_paused_alone() {
+    let mut bench = Bench::new(SIDECAR);
+    bench.finishes("hello-0", "init");
+    bench.runs("hello-0", "server");
+    bench.runs("hello-0", "agent");
+    bench.commands();
+    bench.say("pod restart hello-0 agent");
+    assert_eq!(bench.commands(), ["fit hello-0", "kill hello-0-agent"]);
+    bench.observe("hello-0", "agent", Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), ["hello-0:[agent]"]);
+    bench.runs("hello-0", "agent");
+    bench.say("pod pause hello-0 server");
+    assert_eq!(bench.commands(), ["fit hello-0", "kill hello-0-server"]);
+    bench.observe("hello-0", "server", Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), ["hello-0:[server]"]);
+    let refused = Refusal::NotRunning { instance: instance("hello-0"), task: task("init") };
+    assert_eq!(bench.say("pod restart hello-0 init"), Reply::Refused(refused));
+}
