@@ -273,8 +273,14 @@ impl Scene<'_> {
     pub(crate) fn complete_is_true(&self) -> Verdict {
         for (name, layout) in self.model.plans() {
             let Some(Record::Plan(_, plan)) = self.store.get(&Key::Plan(name.clone())) else { continue };
-            // What was complete by another specification says nothing of this one.
-            let run = self.run(plan.latest).filter(|run| run.record.spec == self.model.hash());
+            // What was complete by another specification says nothing of this one, nor what another run of
+            // this one has made complete once.
+            let converging = self.store.service().map(|service| service.converging);
+            let run = self.run(plan.latest).filter(|run| {
+                let (run, side) = (run.record, run.record.kind == RunKind::Side);
+                let present = side || run.outcome.is_none() || Some(run.number) == converging;
+                run.spec == self.model.hash() && present
+            });
             let Some(run) = run else { continue };
             let Some(view) = self.engine.plan(name.as_str()) else { continue };
             for (phase_at, (phase, shown)) in (0..).zip(layout.phases.iter().zip(&view.phases)) {
@@ -545,7 +551,7 @@ impl Scene<'_> {
                 );
             }
             let pod = self.model.pod_index(&name.pod).map(|at| &self.model.pods()[at as usize]);
-            let pod = pod.filter(|pod| name.index < pod.count);
+            let pod = pod.filter(|pod| name.index < pod.count && self.engine.model().is_some());
             let dead = self.cluster.tasks_of(id).rev().find(|(_, task)| {
                 task.config.spec.goal == Goal::Running
                     && !task.lives()
@@ -597,6 +603,7 @@ fn will_not_clear(reason: &Reason) -> bool {
             | Reason::Displacing(_)
             | Reason::Launching(_)
             | Reason::NotThereYet(_)
+            | Reason::Owes { .. }
     )
 }
 
@@ -604,7 +611,11 @@ fn will_not_clear(reason: &Reason) -> bool {
 fn waits_for_another(reason: &Reason) -> bool {
     matches!(
         reason,
-        Reason::PhaseFirst(_) | Reason::StepFirst(_) | Reason::SlotBusy { .. } | Reason::WaitsForItsStep(_)
+        Reason::PhaseFirst(_)
+            | Reason::StepFirst(_)
+            | Reason::SlotBusy { .. }
+            | Reason::WaitsForItsStep(_)
+            | Reason::Leaves
     )
 }
 

@@ -895,7 +895,8 @@ impl<'a> Sim<'a> {
                 let Some(model) = self.scenario.models().nth(*of).cloned() else { return };
                 let mut target = Target::new(model, InstallationId(SmolStr::new_static(INSTALLATION)));
                 let (id, who) = (format_smolstr!("target-{of}"), SmolStr::new_static("operator"));
-                target.by = Some(Author { id, who });
+                // The first one is known by what it is.
+                target.by = (*of > 0).then_some(Author { id, who });
                 Input::Target(target)
             }
             Wanted::Verb(request) => {
@@ -1127,7 +1128,7 @@ impl<'a> Sim<'a> {
     /// Whether the service is all that it shall be, and the plan that was started is complete.
     pub(crate) fn is_complete(&self, engine: &Engine) -> bool {
         if self.deregistered {
-            return engine.model().is_none() || self.store.debts().next().is_none();
+            return engine.model().is_none();
         }
         let done = |plan: &PlanName| engine.plan_status(plan.as_str()) == Some(Status::Complete);
         let started = self.scenario.plan.as_ref().is_none_or(|(plan, _)| done(plan));
