@@ -13,8 +13,8 @@ use std::sync::{Arc, LazyLock};
 use libfuzzer_sys::fuzz_target;
 use plan_core::plan::Model;
 
-static SERVICE: LazyLock<Arc<Model>> = LazyLock::new(arbitrary::service);
+static SERVICES: LazyLock<Vec<Arc<Model>>> = LazyLock::new(arbitrary::services);
 
 fuzz_target!(|bytes: &[u8]| {
-    arbitrary::feed(&SERVICE, bytes);
+    arbitrary::feed(&SERVICES, bytes);
 });

@@ -50,11 +50,7 @@ fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
                 order.tasks.len()
             ));
         }
-        let lives = record
-            .slots
-            .iter()
-            .filter(|slot| slot.act == Some(launch))
-            .any(|slot| slot.occupant.as_ref().is_some_and(|occupant| occupant.may_live()));
+        let lives = state.victims(at, record, launch).next().is_some();
         let granted = session.fits.get(&launch).is_some_and(|fitting| fitting.grant.is_some());
         if order.stage == Stage::Clearing && granted && !lives && state.is_seen(at) {
             broken.push(format!(

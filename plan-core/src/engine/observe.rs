@@ -159,7 +159,9 @@ impl Turn<'_> {
             _ => {}
         }
         self.touch(at);
-        if matches!(new, TaskState::Ended(_)) {
+        // Who goes elsewhere does not wait for what is not heard of.
+        let moves = self.state.record(at).is_some_and(|record| record.permission.is_some());
+        if matches!(new, TaskState::Ended(_)) || silent && moves {
             self.way_is_clear(at, launch, name);
         }
     }

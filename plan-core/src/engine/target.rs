@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::plan::{Blocked, ContentHash, Model, PlanLayout, Status};
-use crate::spec::change::{self, Change, ChangeVerdict};
+use crate::spec::change::{self, Change, ChangeVerdict, changes};
 use crate::spec::{InstanceName, PlanName, PodName, TaskName};
 
 use super::digest::Digest;
@@ -247,6 +247,18 @@ fn is_same_plan(old: &Model, new: &Model, plan: &PlanName) -> bool {
         && names(old, before) == names(new, after)
 }
 
+/// What of a run is interrupted, for the plan of the next.
+fn carried_over(run: &Run, next: &PlanLayout) -> Interrupted {
+    let mark = |interrupted| Mark { interrupted, ..Mark::default() };
+    let marks = run.record.phases.iter().filter(|(_, mark)| mark.interrupted);
+    let named: BTreeSet<_> = marks.map(|(&phase, _)| &run.phase(phase).name).collect();
+    let phases = (0..).zip(&next.phases).filter(|(_, phase)| named.contains(&phase.name));
+    Interrupted {
+        plan: mark(run.record.mark.interrupted),
+        phases: phases.map(|(at, _)| (at, mark(true))).collect(),
+    }
+}
+
 impl Turn<'_> {
     /// Takes a target, once.
     pub(super) fn target(&mut self, target: Target) -> Reply {
@@ -286,7 +298,7 @@ impl Turn<'_> {
     /// The target takes the place of the present one.
     fn take_on(&mut self, model: Arc<Model>, layout: &Arc<PlanLayout>) {
         let before = self.state.model.clone();
-        let (left_run, interrupted) = self.leave_run(layout);
+        let (left_runs, interrupted) = self.leave_runs(layout);
         self.lay_out(&model);
         self.carry_runs(&before);
         let previous = self.state.previous.as_ref().map(|previous| previous.hash());
@@ -299,7 +311,7 @@ impl Turn<'_> {
         self.keep_confs(&model);
         let instances = self.known_instances();
         for &at in &instances {
-            self.fit_target(at, left_run);
+            self.fit_target(at, &left_runs);
         }
         let number = self.begin_run(layout, RunKind::Converging, None, interrupted);
         self.change_service(|service| {
@@ -307,8 +319,11 @@ impl Turn<'_> {
             service.converging = number;
         });
         self.event(Event::Target { spec: model.hash(), plan: layout.name.clone() });
+        for at in self.changed.clone() {
+            self.touch(at);
+        }
         for &at in &instances {
-            self.rebind(at, left_run);
+            self.rebind(at, &left_runs);
             self.end_removed(at);
         }
         self.forget_unnamed();
@@ -316,25 +331,16 @@ impl Turn<'_> {
         self.consider_hurt();
     }
 
-    /// Ends the run that made the present target so; what an operator interrupted stays so.
-    fn leave_run(&mut self, next: &PlanLayout) -> (Option<Number>, Interrupted) {
-        let number = self.state.service.converging;
-        let Some(run) = self.state.run(number) else { return (None, Interrupted::default()) };
-        let mark = |interrupted| Mark { interrupted, ..Mark::default() };
-        let named: BTreeSet<_> = run
-            .record
-            .phases
-            .iter()
-            .filter(|(_, mark)| mark.interrupted)
-            .map(|(&phase, _)| run.phase(phase).name.clone())
-            .collect();
-        let phases = (0..).zip(&next.phases).filter(|(_, phase)| named.contains(&phase.name));
-        let interrupted = Interrupted {
-            plan: mark(run.record.mark.interrupted),
-            phases: phases.map(|(at, _)| (at, mark(true))).collect(),
-        };
-        self.end_run(number, RunOutcome::Overtaken);
-        (Some(number), interrupted)
+    /// Ends the runs that made the present target so; what an operator interrupted stays so.
+    fn leave_runs(&mut self, next: &PlanLayout) -> (BTreeSet<Number>, Interrupted) {
+        let interrupted = self.state.run(self.state.service.converging);
+        let interrupted = interrupted.map(|run| carried_over(run, next)).unwrap_or_default();
+        let converging = self.state.active.iter().filter(|run| run.record.kind == RunKind::Converging);
+        let left: BTreeSet<Number> = converging.map(Run::number).collect();
+        for &number in &left {
+            self.end_run(number, RunOutcome::Overtaken);
+        }
+        (left, interrupted)
     }
 
     /// Lays the instances out anew: each keeps its name, and has another position.
@@ -397,6 +403,7 @@ impl Turn<'_> {
         }
         let state = &mut *self.state;
         (state.hurt, state.delays, state.deadlines) = Default::default();
+        state.pods.iter_mut().flatten().for_each(|instance| instance.deadline = None);
         self.change_service(|service| service.leaving = leaving);
         for at in self.known_instances() {
             if let Some(place) = self.state.record(at).and_then(|record| record.place.clone()) {
@@ -456,9 +463,9 @@ impl Turn<'_> {
     }
 
     /// Takes back what stands for the run before, and the waits of configurations that are wanted no more.
-    fn fit_target(&mut self, at: At, left_run: Option<Number>) {
+    fn fit_target(&mut self, at: At, left_runs: &BTreeSet<Number>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
-        let of_run = |purpose| matches!(purpose, Purpose::Step(step) if Some(step.run) == left_run);
+        let of_run = |purpose| matches!(purpose, Purpose::Step(step) if left_runs.contains(&step.run));
         for order in record.standing().filter(|order| order.stage == Stage::Wanted && of_run(order.purpose)) {
             self.withdraw(at, order.launch, Reason::NotWanted);
         }
@@ -479,9 +486,9 @@ impl Turn<'_> {
 
     /// What is being ended for the run before is launched again all the same: for the step of the new run that
     /// may act, or as what was good.
-    fn rebind(&mut self, at: At, left_run: Option<Number>) {
+    fn rebind(&mut self, at: At, left_runs: &BTreeSet<Number>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
-        let of_run = |purpose| matches!(purpose, Purpose::Step(step) if Some(step.run) == left_run);
+        let of_run = |purpose| matches!(purpose, Purpose::Step(step) if left_runs.contains(&step.run));
         let clearing = record.standing().filter(|o| o.stage == Stage::Clearing && of_run(o.purpose));
         for old in clearing {
             let (purpose, tasks) = self.successor(at, &old.tasks);
@@ -675,8 +682,4 @@ impl Turn<'_> {
             self.effects.writes.push(Write::Delete(Key::Conf(conf)));
         }
     }
-}
-
-fn changes(_: &crate::spec::ServiceSpec, _: &crate::spec::ServiceSpec) -> Vec<Change> {
-    Vec::new()
 }

@@ -180,7 +180,7 @@ impl Turn<'_> {
 
     /// What a changed status lets others do.
     fn follow_up(&mut self, nth: usize, step: StepRef, changed: Changed, released: bool) {
-        let Changed { step: (old, new), phase, plan, eased } = changed;
+        let Changed { step: (old, new), phase, plan, turned } = changed;
         let ((old_phase, new_phase), (old_plan, new_plan)) = (phase, plan);
         if old != new {
             self.event(Event::Step { step, change: (old, new) });
@@ -199,7 +199,7 @@ impl Turn<'_> {
             self.consider_after(nth, step);
         }
         let opened = (old_phase == Status::Complete) != (new_phase == Status::Complete) || released;
-        if opened || eased {
+        if opened || turned {
             self.consider_phases_after(nth, step.phase);
         }
         // A step that became incomplete again closes others, whose broken members recovery takes over.

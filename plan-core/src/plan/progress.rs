@@ -496,16 +496,19 @@ impl PlanProgress {
     ) -> Changed {
         let progress = &mut self.phases[phase as usize];
         let old = progress.step(step);
-        let urgency = progress.any_urgent();
+        let turn = |progress: &PhaseProgress| {
+            progress.urgent.as_ref().map(|_| (progress.any_urgent(), progress.next_in_order()))
+        };
+        let before = turn(progress);
         let (old_phase, old_plan) = (self.status[phase as usize], self.own);
         let changed = progress.set_step(&layout.phases[phase as usize], step, new, urgent);
-        let eased = urgency && !progress.any_urgent();
+        let turned = turn(progress) != before;
         if changed {
             self.phase_changed(layout, phase);
             self.own = self.derive(layout);
         }
         let phase = (old_phase, self.phase_status(phase));
-        Changed { step: (old, new), phase, plan: (old_plan, self.own), eased }
+        Changed { step: (old, new), phase, plan: (old_plan, self.own), turned }
     }
 
     /// What the plan's strategy says against a phase that is not complete: the phase that comes first.
@@ -599,6 +602,6 @@ pub struct Changed {
     pub phase: (Status, Status),
     /// The plan's.
     pub plan: (Status, Status),
-    /// Whether the last broken member that others of the phase wait for is broken no more.
-    pub eased: bool,
+    /// Whether it is another's turn, where broken members go first.
+    pub turned: bool,
 }

@@ -4,6 +4,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::check::INLINE_SUFFIX;
 use super::names::{ResourceSetName, TaskName};
 use super::placement::PlacementRule;
 use super::resources::{ResourceSet, Volume};
@@ -104,6 +105,15 @@ impl PodSpec {
     pub fn task(mut self, name: TaskName, task: TaskSpec) -> Self {
         self.tasks.insert(name, task);
         self
+    }
+
+    /// The task that has a resource set for itself: the set is called as one that stands inside the task, and no
+    /// other task names it. So a file has it there.
+    pub(super) fn owner(&self, set: &ResourceSetName) -> Option<&TaskName> {
+        let task = set.as_str().strip_suffix(INLINE_SUFFIX)?;
+        let mut users = self.tasks.iter().filter(|(_, task)| task.resource_set == *set);
+        let (owner, _) = users.next().filter(|(name, _)| name.as_str() == task)?;
+        users.next().is_none().then_some(owner)
     }
 
     /// The pod with this placement rule.

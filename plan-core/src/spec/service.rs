@@ -18,15 +18,15 @@ pub(super) const DEPLOY: &str = "deploy";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", try_from = "Parts")]
 pub struct ServiceSpec {
-    name: ServiceName,
+    pub(super) name: ServiceName,
     #[serde(skip_serializing_if = "Option::is_none")]
-    web_url: Option<String>,
+    pub(super) web_url: Option<String>,
     #[serde(skip_serializing_if = "SchedulerSpec::is_empty")]
-    scheduler: SchedulerSpec,
+    pub(super) scheduler: SchedulerSpec,
     #[serde(skip_serializing_if = "Option::is_none")]
-    replacement_failure_policy: Option<ReplacementFailurePolicy>,
-    pods: IndexMap<PodName, PodSpec>,
-    plans: IndexMap<PlanName, PlanSpec>,
+    pub(super) replacement_failure_policy: Option<ReplacementFailurePolicy>,
+    pub(super) pods: IndexMap<PodName, PodSpec>,
+    pub(super) plans: IndexMap<PlanName, PlanSpec>,
 }
 
 /// How the scheduler presents itself (C§1.2).
@@ -120,7 +120,7 @@ impl Parts {
 
 /// The plan of a service without plans (C§1.11): serial phases, one for each pod, with one step per instance
 /// that launches all of its tasks.
-pub(super) fn generated(pods: &IndexMap<PodName, PodSpec>) -> Option<(PlanName, PlanSpec)> {
+fn generated(pods: &IndexMap<PodName, PodSpec>) -> Option<(PlanName, PlanSpec)> {
     // Every pod name is a phase name, and `deploy` is a plan name; the tests below hold them to it.
     let phase = |pod: &PodName| Some((PhaseName::new(pod.as_str()).ok()?, PhaseSpec::new(pod.clone())));
     let phases = pods.keys().filter_map(phase).collect();
@@ -272,6 +272,16 @@ impl ServiceSpec {
     /// The pods, in declared order.
     pub fn pods(&self) -> &IndexMap<PodName, PodSpec> {
         &self.pods
+    }
+
+    /// Whether its plans are those of a file without any.
+    pub(super) fn has_generated_plan(&self) -> bool {
+        self.plans.len() == 1
+            && generated(&self.pods).is_some_and(|(name, plan)| {
+                // The order of phases is meaning, and equality of maps does not see it.
+                let found = self.plans.get(&name);
+                found.is_some_and(|found| *found == plan && found.phases.keys().eq(plan.phases.keys()))
+            })
     }
 
     /// The plans, in declared order; there is always a `deploy`.

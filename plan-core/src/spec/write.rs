@@ -3,14 +3,13 @@
 
 use serde_yaml::{Mapping, Number, Value};
 
-use super::check::INLINE_SUFFIX;
 use super::keys::{
     ENCRYPTION_KINDS, GOALS, IPC_MODES, MODES, PHASE_STRATEGIES, PLAN_STRATEGIES, VISIBILITIES,
 };
 use super::plan::{Instances, PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, Steps};
 use super::pod::{ExternalVolume, HostVolume, Network, PodSpec, RLimit, Seccomp, Secret, VolumeMode};
 use super::resources::{Limit, Port, PortChoice, ResourceSet, Volume, VolumeKind};
-use super::service::{ReplacementFailurePolicy, ServiceSpec, generated};
+use super::service::{ReplacementFailurePolicy, ServiceSpec};
 use super::task::{HealthCheck, ReadinessCheck, TaskSpec, Visibility};
 
 impl ServiceSpec {
@@ -148,13 +147,7 @@ fn service(spec: &ServiceSpec) -> Value {
     }
     map.maybe("replacement-failure-policy", spec.replacement_failure_policy().map(policy));
     map.all("pods", spec.pods(), pod);
-    let is_generated = spec.plans().len() == 1
-        && generated(spec.pods()).is_some_and(|(name, plan)| {
-            // The order of phases is meaning, and equality of maps does not see it.
-            let found = spec.plans().get(&name);
-            found.is_some_and(|found| *found == plan && found.phases.keys().eq(plan.phases.keys()))
-        });
-    if !is_generated {
+    if !spec.has_generated_plan() {
         map.all("plans", spec.plans(), plan);
     }
     map.0.into()
@@ -179,11 +172,6 @@ fn policy(policy: &ReplacementFailurePolicy) -> Value {
 fn pod(pod: &PodSpec) -> Value {
     let mut map = Map::default();
     map.put("count", pod.count);
-    let inline = |set: &str| {
-        let Some(task) = set.strip_suffix(INLINE_SUFFIX) else { return false };
-        let mut users = pod.tasks.iter().filter(|(_, task)| task.resource_set.as_str() == set);
-        users.next().is_some_and(|(name, _)| name.as_str() == task) && users.next().is_none()
-    };
     map.maybe("placement", pod.placement.as_ref().map(|rule| rule.to_file()));
     map.maybe("image", pod.image.as_deref());
     map.all("networks", &pod.networks, network);
@@ -209,7 +197,7 @@ fn pod(pod: &PodSpec) -> Value {
     }
     map.maybe("ipc-mode", pod.ipc_mode.as_ref().map(|mode| word(&IPC_MODES, mode)));
     map.maybe("shm-size", pod.shm_size.map(|size| size.get()));
-    let declared = pod.resource_sets.iter().filter(|(name, _)| !inline(name.as_str()));
+    let declared = pod.resource_sets.iter().filter(|(name, _)| pod.owner(name).is_none());
     map.all("resource-sets", declared, |set| {
         let mut map = Map::default();
         resources(&mut map, set);
@@ -219,8 +207,8 @@ fn pod(pod: &PodSpec) -> Value {
         .tasks
         .iter()
         .map(|(name, task)| {
-            let set = task.resource_set.as_str();
-            let own = pod.resource_sets.get(set).filter(|_| inline(set));
+            let set = &task.resource_set;
+            let own = pod.resource_sets.get(set).filter(|_| pod.owner(set).is_some());
             (name.as_str().into(), self::task(task, own))
         })
         .collect();

@@ -14,9 +14,11 @@ use crate::bench::{check_law_1, installation, instance, model, node, task};
 /// tasks take turns in, side plans over the same slots.
 const SERVICE: &str = "
 name: everything
+replacement-failure-policy: { permanent-failure-timeout-secs: 400, min-replace-delay-secs: 600 }
 pods:
   a:
     count: 3
+    allow-decommission: true
     placement: 'hostname:MAX_PER:2'
     resource-sets:
       turns: { cpus: 1, memory: 64 }
@@ -28,6 +30,7 @@ pods:
       job: { goal: FINISH, cmd: ./job, resource-set: own }
   b:
     count: 4
+    allow-decommission: true
     tasks:
       t: { goal: RUNNING, cmd: ./t, cpus: 0.1, memory: 8 }
 plans:
@@ -54,9 +57,31 @@ plans:
       b: { pod: b, strategy: serial-canary }
 ";
 
-/// The service that inputs are about.
-pub fn service() -> Arc<Model> {
-    model(SERVICE)
+/// The targets that the service has, one after the other: other commands, fewer and more instances, a pod that
+/// comes and goes, a task that goes and one that takes another's place, another order of pods, an update plan.
+pub fn services() -> Vec<Arc<Model>> {
+    let aide = "      aide: { goal: RUNNING, essential: false, cmd: ./aide, resource-set: own }\n";
+    let no_aide = SERVICE.replace(aide, "").replace("[main, aide]", "[main]").replace(", [aide]", "");
+    let no_aide = no_aide
+        .replace("tasks: [aide]", "tasks: [job]")
+        .replace("tasks: [job], depends-on: [y]", "tasks: [init], depends-on: [y]");
+    let c = "  c:\n    count: 2\n    allow-decommission: true\n    tasks:\n      t: { goal: RUNNING, cmd: ./t, cpus: 0.1, memory: 8 }\nplans:\n";
+    let update = "  update:\n    phases:\n      a: { pod: a, strategy: serial, steps: [ { default: [[init], [main, aide]] } ] }\n      b: { pod: b, strategy: serial-canary }\n";
+    let texts = [
+        SERVICE.to_owned(),
+        SERVICE.replace("./main", "./main2").replace("./t,", "./t2,"),
+        SERVICE.replace("count: 4", "count: 2").replace("count: 3", "count: 2"),
+        SERVICE.replace("count: 4", "count: 6").replace("./job", "./job2"),
+        SERVICE.replace("plans:\n", c),
+        SERVICE
+            .replace("main: {", "chief: {")
+            .replace("[main, aide]", "[chief, aide]")
+            .replace("[main]", "[chief]"),
+        no_aide,
+        format!("{SERVICE}{update}").replace("./aide", "./aide2"),
+        format!("{SERVICE}{update}").replace("./main", "./main3").replace("MAX_PER:2", "MAX_PER:1"),
+    ];
+    texts.iter().map(|text| model(text)).collect()
 }
 
 /// Bytes, taken from the front; zeros when there are no more.
@@ -83,7 +108,7 @@ impl Bytes<'_> {
 }
 
 /// Feeds an engine inputs made of bytes, and checks law 1 after each. Returns how many there were.
-pub fn feed(service: &Arc<Model>, bytes: &[u8]) -> usize {
+pub fn feed(services: &[Arc<Model>], bytes: &[u8]) -> usize {
     let mut bytes = Bytes(bytes);
     let mut world = World {
         engine: Engine::new(),
@@ -95,8 +120,11 @@ pub fn feed(service: &Arc<Model>, bytes: &[u8]) -> usize {
         serial: 0,
         requests: 0,
         last: None,
+        releases: Vec::new(),
+        recent: Vec::new(),
+        services: services.to_vec(),
     };
-    let target = Target::new(service.clone(), installation());
+    let target = Target::new(services[0].clone(), installation());
     world.input(Input::Target(target));
     let mut inputs = 1;
     while !bytes.0.is_empty() {
@@ -118,10 +146,19 @@ struct World {
     serial: u64,
     requests: u64,
     last: Option<Input>,
+    releases: Vec<Number>,
+    recent: Vec<String>,
+    services: Vec<Arc<Model>>,
 }
 
 impl World {
     fn input(&mut self, input: Input) {
+        // What came before is told with what is wrong.
+        let words = match &input {
+            Input::Target(target) => format!("Target({})", target.model.hash()),
+            other => format!("{other:?}"),
+        };
+        self.recent.push(format!("{} {words}", self.now));
         let effects = self.engine.handle(Wall(self.now), input);
         for write in effects.writes {
             match write {
@@ -129,11 +166,15 @@ impl World {
                 Write::Delete(key) => drop(self.store.remove(&key)),
             }
         }
+        let broken = self.engine.broken_invariants();
+        let last = self.recent.len().saturating_sub(12);
+        assert!(broken.is_empty(), "{broken:#?} after\n{}", self.recent[last..].join("\n"));
         check_law_1(&self.engine, &self.store);
         for command in effects.commands {
             match command {
                 Command::Fit(fit) => self.fits.push(*fit),
                 Command::Launch(launch) => self.launches.push(*launch),
+                Command::Release(release) => self.releases.push(release.debt),
                 Command::Reconcile { number, expected } => {
                     let expected = expected.into_iter().map(|one| one.of).collect();
                     self.reconciles.push((number, expected));
@@ -144,7 +185,7 @@ impl World {
     }
 
     fn choose(&mut self, bytes: &mut Bytes<'_>) -> Input {
-        match bytes.below(16) {
+        match bytes.below(18) {
             0..=2 => self.fit(bytes),
             3..=7 => self.observed(bytes),
             8 => self.launch(bytes),
@@ -168,8 +209,32 @@ impl World {
                 }
                 _ => Input::Wake,
             },
+            15 => self.target(bytes),
+            16 => self.release(bytes),
             _ => self.last.clone().unwrap_or(Input::Wake),
         }
+    }
+
+    fn target(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let Some(model) = bytes.pick(&self.services).cloned() else { return Input::Wake };
+        let mut target = Target::new(model, installation());
+        let plans = ["side", "update", "deploy"];
+        if bytes.below(4) == 0 {
+            target.plan = Some(plans[bytes.below(plans.len())].parse().unwrap());
+        }
+        Input::Target(target)
+    }
+
+    fn release(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        if bytes.below(16) == 0 {
+            return Input::Outcome(Outcome::Deregistered);
+        }
+        let Some(&debt) = bytes.pick(&self.releases) else { return Input::Wake };
+        let answer = match bytes.below(4) {
+            0 => ReleaseAnswer::Retry("not yet".to_owned()),
+            _ => ReleaseAnswer::Done,
+        };
+        Input::Outcome(Outcome::Release { debt, answer })
     }
 
     fn fit(&mut self, bytes: &mut Bytes<'_>) -> Input {
@@ -181,6 +246,7 @@ impl World {
         let answer = match bytes.below(8) {
             0 => FitAnswer::Retry("no room".to_owned()),
             1 if bytes.below(8) == 0 => FitAnswer::Never("no such thing".to_owned()),
+            1 if bytes.below(4) == 0 => FitAnswer::NodeGone("it was removed".to_owned()),
             2 => FitAnswer::Fitted(Grant {
                 node: node(&name),
                 ports: Vec::new(),
@@ -190,7 +256,7 @@ impl World {
             _ => FitAnswer::Fitted(Grant {
                 node: node(&name),
                 ports: Vec::new(),
-                handle: Handle(format!("{}", fit.instance).into()),
+                handle: Handle(format!("{}-{}", fit.instance, fit.from.map_or(0, |_| fit.launch)).into()),
                 until: None,
             }),
         };
@@ -235,7 +301,7 @@ impl World {
             0 => Seen::Starting,
             1 => Seen::Running { ready: false },
             2 => Seen::Ended(End::Failed),
-            3 => Seen::Ended([End::Killed, End::Unhealthy, End::Lost][bytes.below(3)]),
+            3 => Seen::Ended([End::Killed, End::Unhealthy, End::Lost, End::Gone][bytes.below(4)]),
             4 => Seen::Unreachable,
             5..=7 => Seen::Ended(End::Finished),
             _ => Seen::Running { ready: true },
@@ -267,7 +333,10 @@ impl World {
     }
 
     fn verb(&mut self, bytes: &mut Bytes<'_>) -> Input {
-        let plans = ["deploy", "side", "other", "nothing"];
+        if bytes.below(3) == 0 {
+            return self.pod_verb(bytes);
+        }
+        let plans = ["deploy", "side", "other", "update", "nothing"];
         let phases = ["first", "canary", "graph", "again", "jobs", "b"];
         let steps = ["#0", "#3", "a-1:[main]", "b-0:[t]"];
         let name = |text: &str| -> PlanName { text.parse().unwrap() };
@@ -286,6 +355,29 @@ impl World {
             6 | 7 => Verb::Restart { plan, part },
             _ => Verb::Start { plan, parameters: Parameters::new() },
         };
+        self.request(bytes, verb)
+    }
+
+    fn pod_verb(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let instances = ["a-0", "a-1", "a-2", "b-0", "b-3", "c-1", "z-9"];
+        let instance = instance(instances[bytes.below(instances.len())]);
+        let tasks = match bytes.below(4) {
+            0 => vec![task(["main", "aide", "job", "t"][bytes.below(4)])],
+            _ => Vec::new(),
+        };
+        let debt = self.engine.debts().nth(bytes.below(4)).map_or(7, |debt| debt.number);
+        let verb = match bytes.below(16) {
+            0..=3 => Verb::RestartPod { instance, tasks },
+            4..=7 => Verb::ReplacePod { instance },
+            8..=10 => Verb::PausePod { instance, tasks },
+            11..=13 => Verb::ResumePod { instance, tasks },
+            14 if bytes.below(4) == 0 => Verb::Uninstall,
+            _ => Verb::GiveUp { debt },
+        };
+        self.request(bytes, verb)
+    }
+
+    fn request(&mut self, bytes: &mut Bytes<'_>, verb: Verb) -> Input {
         self.requests += 1;
         let id = if bytes.below(16) == 0 { 1 } else { self.requests };
         Input::Verb(Request { id: format!("{id}").into(), who: "fuzz".into(), verb })

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod arbitrary;
+
 use std::collections::BTreeMap;
 
 use plan_core::spec::{Files, Lines, ReadOptions, Reading, ServiceSpec, Source, read};

@@ -2,8 +2,12 @@
 //! is deployed (C§3). Invariant: what decides how a task runs restarts that task and no other, what is lost or
 //! cannot be done is refused, and the rest is live; [`rules`] says which is which, once.
 
+mod compare;
 mod entry;
+mod pod;
 mod rules;
+mod service;
+mod task;
 
 use std::fmt;
 
@@ -14,6 +18,7 @@ use super::names::{PodName, TaskName};
 pub use entry::matches;
 pub(super) use entry::{Unmatched, judge};
 pub use rules::{ChangeRule, RuleGroup, rules};
+pub use service::changes;
 
 /// What a change does to a service that is deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -72,4 +77,23 @@ impl fmt::Display for Change {
         let (old, new) = (self.old.as_deref().unwrap_or("none"), self.new.as_deref().unwrap_or("none"));
         write!(f, "{}: {old} → {new} ({})", self.path, self.verdict)
     }
+}
+
+impl Change {
+    /// The same, refused.
+    fn refuse(&mut self) {
+        self.verdict = ChangeVerdict::Refused;
+        self.why = rules::rule(self.field).and_then(|rule| rule.why).map(ToOwned::to_owned);
+    }
+}
+
+/// A value as JSON.
+fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    // What is shown has text for its keys, so that nothing of it cannot be written.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// One of some words, as it is written.
+fn word<T: Serialize>(value: &T) -> String {
+    json(value).trim_matches('"').to_owned()
 }

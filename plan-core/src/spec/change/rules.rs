@@ -34,7 +34,6 @@ pub fn rules() -> &'static [RuleGroup] {
 }
 
 /// The rule of a field.
-#[expect(dead_code, reason = "who compares comes next")]
 pub(super) fn rule(field: &str) -> Option<&'static ChangeRule> {
     GROUPS.iter().flat_map(|group| group.rules).find(|rule| rule.field == field)
 }

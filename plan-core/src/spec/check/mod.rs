@@ -11,6 +11,8 @@ mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use network::BRIDGE;
+
 use super::diagnostic::{Code, Diagnostic, Path};
 use super::names::{PodName, ResourceSetName};
 use super::resources::ResourceSet;

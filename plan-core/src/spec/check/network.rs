@@ -5,7 +5,7 @@ use crate::spec::diagnostic::{Code, Diagnostic, Path};
 use crate::spec::pod::PodSpec;
 
 /// The network that maps ports.
-const BRIDGE: &str = "mesos-bridge";
+pub(in crate::spec) const BRIDGE: &str = "mesos-bridge";
 /// The networks that every cluster of the reference has.
 const KNOWN: [&str; 2] = ["dcos", BRIDGE];
 

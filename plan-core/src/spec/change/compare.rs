@@ -1,0 +1,251 @@
+//! Going through two specifications side by side. Invariant: each type is taken apart without `..`, so that a
+//! field that is not compared does not compile; and each place that differs is looked up in the table.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+
+use super::rules::rule;
+use super::{Change, ChangeVerdict};
+use crate::spec::names::{PodName, TaskName};
+
+/// A place in both specifications: where it is, and which field of the table that is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At<'a> {
+    Root,
+    /// What a file calls it.
+    Key(&'a Self, &'static str),
+    /// What the service calls it.
+    Name(&'a Self, &'a str),
+}
+
+impl<'a> At<'a> {
+    pub(super) fn key(&'a self, key: &'static str) -> Self {
+        Self::Key(self, key)
+    }
+
+    pub(super) fn name(&'a self, name: &'a str) -> Self {
+        Self::Name(self, name)
+    }
+
+    fn field(&self) -> String {
+        match self {
+            Self::Root => String::new(),
+            Self::Key(Self::Root, key) => (*key).to_owned(),
+            Self::Key(parent, key) => format!("{}.{key}", parent.field()),
+            Self::Name(parent, _) => format!("{}.*", parent.field()),
+        }
+    }
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Key(Self::Root, part) => f.write_str(part),
+            Self::Key(parent, part) => write!(f, "{parent}.{part}"),
+            Self::Name(parent, part) => write!(f, "{parent}.{part}"),
+        }
+    }
+}
+
+/// What differs, and whose it is.
+#[derive(Debug, Default)]
+pub(super) struct Comparer {
+    pub(super) found: Vec<Change>,
+    pub(super) pod: Option<PodName>,
+    pub(super) task: Option<TaskName>,
+}
+
+impl Comparer {
+    /// Tells of a difference, with the verdict that its field usually has.
+    pub(super) fn put(&mut self, at: &At<'_>, old: Option<String>, new: Option<String>) {
+        self.put_as(None, at, old, new);
+    }
+
+    /// Tells of a difference that has this verdict, if any is given.
+    pub(super) fn put_as(
+        &mut self,
+        verdict: Option<ChangeVerdict>,
+        at: &At<'_>,
+        old: Option<String>,
+        new: Option<String>,
+    ) {
+        let field = at.field();
+        let found = rule(&field);
+        debug_assert!(found.is_some(), "`{field}` is not in the table");
+        // A field that is not in the table would be a hole; the tests see that there is none.
+        let (field, usual, why) =
+            found.map_or(("", ChangeVerdict::Refused, None), |rule| (rule.field, rule.verdicts[0], rule.why));
+        let verdict = verdict.unwrap_or(usual);
+        debug_assert!(found.is_none_or(|rule| rule.verdicts.contains(&verdict)), "`{field}`: {verdict}");
+        let (old, new) = shortened(old, new);
+        self.found.push(Change {
+            path: at.to_string(),
+            field,
+            pod: self.pod.clone(),
+            task: self.task.clone(),
+            old,
+            new,
+            verdict,
+            why: why.filter(|_| verdict == ChangeVerdict::Refused).map(ToOwned::to_owned),
+        });
+    }
+
+    /// A value that both have.
+    pub(super) fn value<T: PartialEq + ?Sized>(
+        &mut self,
+        at: &At<'_>,
+        old: &T,
+        new: &T,
+        show: impl Fn(&T) -> String,
+    ) {
+        if old != new {
+            self.put(at, Some(show(old)), Some(show(new)));
+        }
+    }
+
+    /// A value that may be absent.
+    pub(super) fn maybe<T: PartialEq>(
+        &mut self,
+        at: &At<'_>,
+        old: Option<&T>,
+        new: Option<&T>,
+        show: impl Fn(&T) -> String,
+    ) {
+        if old != new {
+            self.put(at, old.map(&show), new.map(&show));
+        }
+    }
+
+    /// Parts that may be absent; those that both have are looked into.
+    pub(super) fn part<T: PartialEq>(
+        &mut self,
+        at: &At<'_>,
+        old: Option<&T>,
+        new: Option<&T>,
+        show: impl Fn(&T) -> String,
+        inside: impl FnOnce(&mut Self, &At<'_>, &T, &T),
+    ) {
+        match (old, new) {
+            // Not only if they differ: equality of maps does not see their order.
+            (Some(old), Some(new)) => inside(self, at, old, new),
+            _ => self.maybe(at, old, new, show),
+        }
+    }
+
+    /// Things by name; those that both have are looked into.
+    pub(super) fn named<K: AsRef<str> + Eq + std::hash::Hash, V: PartialEq>(
+        &mut self,
+        at: &At<'_>,
+        old: &IndexMap<K, V>,
+        new: &IndexMap<K, V>,
+        show: impl Fn(&V) -> String,
+        mut inside: impl FnMut(&mut Self, &At<'_>, &V, &V),
+    ) {
+        for (name, old) in old {
+            self.part(&at.name(name.as_ref()), Some(old), new.get(name), &show, &mut inside);
+        }
+        for (name, new) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+            self.put(&at.name(name.as_ref()), None, Some(show(new)));
+        }
+    }
+
+    /// Things by name whose order is a part of them.
+    pub(super) fn listed<'v, V: PartialEq>(
+        &mut self,
+        at: &At<'_>,
+        old: &'v [(&'v str, &'v V)],
+        new: &'v [(&'v str, &'v V)],
+        show: impl Fn(&V) -> String,
+        mut inside: impl FnMut(&mut Self, &At<'_>, &V, &V),
+    ) {
+        if old == new {
+            return;
+        }
+        let before = self.found.len();
+        let map =
+            |list: &'v [(&'v str, &'v V)]| -> IndexMap<&'v str, &'v V> { list.iter().copied().collect() };
+        self.named(
+            at,
+            &map(old),
+            &map(new),
+            |value| show(value),
+            |this, at, old, new| {
+                inside(this, at, old, new);
+            },
+        );
+        let names =
+            |list: &'v [(&'v str, &'v V)]| -> Vec<&'v str> { list.iter().map(|(name, _)| *name).collect() };
+        self.order(at, &names(old), &names(new));
+        if self.found.len() == before {
+            // Two of one name: no file has them, and a builder that made them is told of something at least.
+            self.put(at, Some(names(old).join(", ")), Some(names(new).join(", ")));
+        }
+    }
+
+    /// The order of those that both have.
+    pub(super) fn order<K: AsRef<str> + PartialEq>(&mut self, at: &At<'_>, old: &[K], new: &[K]) {
+        let common = |of: &[K], other: &[K]| -> Vec<String> {
+            of.iter().filter(|name| other.contains(name)).map(|name| name.as_ref().to_owned()).collect()
+        };
+        let (old, new) = (common(old, new), common(new, old));
+        if old != new {
+            self.put(at, Some(old.join(", ")), Some(new.join(", ")));
+        }
+    }
+}
+
+/// Two values as they are shown: on one line, and of long ones that part in which they differ.
+fn shortened(old: Option<String>, new: Option<String>) -> (Option<String>, Option<String>) {
+    const LONGEST: usize = 60;
+    /// What is shown before the first difference.
+    const BEFORE: usize = 16;
+    let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().nth(LONGEST).is_some());
+    let mut from = 0;
+    if let (Some(old), Some(new)) = (&old, &new)
+        && (long(&Some(old.clone())) || long(&Some(new.clone())))
+    {
+        let same = old.chars().zip(new.chars()).take_while(|(old, new)| old == new).count();
+        from = same.saturating_sub(BEFORE);
+    }
+    let cut = |text: String| -> String {
+        let mut shown = String::new();
+        if from > 0 {
+            shown.push('…');
+        }
+        for (at, c) in text.chars().skip(from).enumerate() {
+            if at == LONGEST {
+                shown.push('…');
+                break;
+            }
+            match c {
+                '\n' => shown.push_str("\\n"),
+                c if c.is_control() => shown.push(' '),
+                c => shown.push(c),
+            }
+        }
+        shown
+    };
+    (old.map(cut), new.map(cut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_values_are_shown_where_they_differ() {
+        let both = |old: &str, new: &str| {
+            let (old, new) = shortened(Some(old.to_owned()), Some(new.to_owned()));
+            (old.unwrap_or_default(), new.unwrap_or_default())
+        };
+        let as_is = |old: &str, new: &str| (old.to_owned(), new.to_owned());
+        assert_eq!(both("a", "b\nc"), as_is("a", "b\\nc"));
+        let long = "0123456789".repeat(9);
+        let (old, new) = both(&long, &format!("{}é", &long[..80]));
+        assert_eq!((old.as_str(), new.as_str()), ("…45678901234567890123456789", "…4567890123456789é"));
+        let (old, new) = both(&long, "x");
+        assert_eq!((old, new), (format!("{}…", &long[..60]), "x".to_owned()));
+    }
+}
