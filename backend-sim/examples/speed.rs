@@ -26,7 +26,7 @@ fn main() {
     for (name, checks, keep, choices) in [
         ("benign, no checks, no trace", off, false, Choices::Benign),
         ("benign, no checks, trace and choices kept", off, true, Choices::Benign),
-        ("benign, law 1 alone", Checks { law1: true, others: false }, false, Choices::Benign),
+        ("benign, law 1 alone", Checks { law1: true, ..Checks::NONE }, false, Choices::Benign),
         ("benign, all checks", Checks::ALL, false, Choices::Benign),
         ("seeded with random:6, all checks, trace kept", Checks::ALL, true, Choices::Seed(0)),
     ] {

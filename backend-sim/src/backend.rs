@@ -1,56 +1,74 @@
 //! The backend: carries out commands on the cluster, and says what it sees of it.
 //!
 //! Invariant: a launch number is carried out at most once; an end is told until the engine's records hold
-//! it; a task's end frees nothing; a question for room stands until it is answered with room or given back.
+//! it; a task's end frees nothing; a question for room stands until it is answered with room or given back; a
+//! place is held until it is released or its node is gone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use plan_core::engine::{
-    Command, Fit, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, Launch, LaunchAnswer, Number,
-    Outcome, Seen, Snapshot,
+    Command, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, Launch,
+    LaunchAnswer, Number, Outcome, Release, ReleaseAnswer, Seen, Snapshot,
 };
-use plan_core::plan::Demand;
 use plan_core::spec::placement::Census;
-use plan_core::spec::{InstanceName, Seconds, TaskName};
+use plan_core::spec::{InstanceName, NodeFacts, Seconds, TaskName};
 use smol_str::format_smolstr;
 
 use crate::checks::{Check, Violation};
-use crate::choose::Site;
+use crate::choose::{Choose as _, Site};
 use crate::cluster::{Cluster, Reservation};
 use crate::fault::LaunchFault;
-use crate::node::{Lacks, Room};
+use crate::node::{Lacks, Ports, Room};
 use crate::queue::Class;
-use crate::task::{Life, Task, take};
+use crate::task::{Life, Task, Telling, take};
 use crate::trace::What;
 use crate::world::{Happening, World};
 
 const MILLI: u64 = 1000;
 /// From a command until its answer is there.
-const ANSWER: [u64; 4] = [10 * MILLI, MILLI, 300 * MILLI, 3_000 * MILLI];
+pub(crate) const ANSWER: [u64; 4] = [10 * MILLI, MILLI, 300 * MILLI, 3_000 * MILLI];
 /// From what happens until the engine sees it.
-const OBSERVE: [u64; 4] = [20 * MILLI, MILLI, 200 * MILLI, 2_000 * MILLI];
+pub(crate) const OBSERVE: [u64; 4] = [20 * MILLI, MILLI, 200 * MILLI, 2_000 * MILLI];
+/// From the order to release resources until they are.
+pub(crate) const RELEASE: [u64; 4] = [50 * MILLI, MILLI, 1_000 * MILLI, 30_000 * MILLI];
+/// One in so many releases is answered "not yet".
+const NOT_YET: u32 = 8;
 /// One in so many observations is told twice.
 const AGAIN: u32 = 8;
-/// A silent node is noticed after so long.
-const NOTICE: [u64; 2] = [10_000 * MILLI, 1_000 * MILLI];
+/// A silent node, or one that is gone, is noticed after so long.
+pub(crate) const NOTICE: [u64; 2] = [10_000 * MILLI, 1_000 * MILLI];
 /// A grant of a session that is over is kept for so long.
-const HOLD: u64 = 60_000 * MILLI;
+pub(crate) const HOLD: u64 = 60_000 * MILLI;
+/// What is shown of the past is so old.
+const BEFORE: [u64; 4] = [5_000 * MILLI, 1_000 * MILLI, 20_000 * MILLI, 60_000 * MILLI];
+/// After so long the backend shows the present again.
+const CATCHES_UP: u64 = 3_000 * MILLI;
 /// A part of a snapshot speaks of at most so many instances.
 const PART: usize = 1000;
 /// So many nodes are named in a reason.
 const NAMED: usize = 4;
 
+#[derive(Clone)]
 struct Open {
     fit: Box<Fit>,
     instance: u32,
     /// When it was asked, by the backend's count.
     asked: u64,
-    told: Option<String>,
+    told: Option<Refused>,
 }
 
-#[derive(Default)]
+/// Why there is no room.
+#[derive(Clone, PartialEq)]
+enum Refused {
+    /// Not now.
+    Retry(String),
+    /// Its node is gone for good.
+    Gone(String),
+}
+
+#[derive(Default, Clone)]
 pub(crate) struct Backend {
     installation: Option<InstallationId>,
     open: BTreeMap<Number, Open>,
@@ -64,6 +82,16 @@ pub(crate) struct Backend {
     faults: Vec<(u32, u32, LaunchFault)>,
     /// Whether room was freed since open questions were looked at.
     freed: bool,
+    /// Releases on silent nodes, with their sessions.
+    releases: Vec<(u32, Release)>,
+    /// Whether the past is kept, for faults that show it.
+    pub(crate) remembers: bool,
+    /// When launches were commanded, where the past is kept.
+    commanded: Vec<(u64, Number)>,
+    /// What is shown is how things were then.
+    pub(crate) shows: Option<u64>,
+    /// Nothing is told of these instances.
+    pub(crate) skipped: BTreeMap<u32, u64>,
 }
 
 impl Backend {
@@ -85,9 +113,12 @@ impl Backend {
             Command::Kill { instance, launch, task, grace } => {
                 self.kill(cluster, world, &instance, launch, &task, grace);
             }
-            Command::Reconcile { number, expected } => {
-                let expected: Vec<_> = expected.into_iter().map(|one| one.of).collect();
-                self.reconcile(cluster, world, number, &expected);
+            Command::Reconcile { number, expected } => self.reconcile(cluster, world, number, &expected),
+            Command::Release(release) => self.release(cluster, world, *release)?,
+            Command::Deregister => {
+                let at = world.now() + take(&mut world.choose, "deregister", 0, &ANSWER);
+                let (session, outcome) = (world.session, Box::new(Outcome::Deregistered));
+                world.answer_at(at, Happening::Answer { session, outcome });
             }
             // A command that this simulator does not know yet is not answered.
             _ => {}
@@ -96,14 +127,19 @@ impl Backend {
         Ok(())
     }
 
+    /// No launch is answered otherwise any more.
+    pub(crate) fn end_faults(&mut self) {
+        self.faults.clear();
+    }
+
     /// Answers about one instance arrive in the order in which they were given: each replaces the one before.
     fn answer(&mut self, world: &mut World<'_>, instance: u32, outcome: Outcome) {
-        let delay = take(world.choose, "answer", u64::from(instance), &ANSWER);
+        let delay = take(&mut world.choose, "answer", u64::from(instance), &ANSWER);
         let last = self.answered.entry(instance).or_default();
         let at = (world.now() + delay).max(*last);
         *last = at;
         let session = world.session;
-        world.queue.at(at, Class::Answer, Happening::Answer { session, outcome: Box::new(outcome) });
+        world.answer_at(at, Happening::Answer { session, outcome: Box::new(outcome) });
     }
 
     // ---- room
@@ -128,7 +164,10 @@ impl Backend {
             }
             Err(why) => {
                 if open.told.as_ref() != Some(&why) {
-                    let answer = FitAnswer::Retry(why.clone());
+                    let answer = match why.clone() {
+                        Refused::Retry(why) => FitAnswer::Retry(why),
+                        Refused::Gone(why) => FitAnswer::NodeGone(why),
+                    };
                     self.answer(world, instance, Outcome::Fit { instance: name, launch, answer });
                     open.told = Some(why);
                 }
@@ -142,51 +181,66 @@ impl Backend {
         cluster: &mut Cluster,
         world: &mut World<'_>,
         open: &Open,
+    ) -> Result<Grant, Refused> {
+        match &open.fit.at {
+            None => self.fit_anywhere(cluster, world, open).map_err(Refused::Retry),
+            Some((node, handle)) => self.fit_there(cluster, world, open, node.as_str(), handle),
+        }
+    }
+
+    /// Room on any node, under a handle of its own.
+    fn fit_anywhere(
+        &mut self,
+        cluster: &mut Cluster,
+        world: &mut World<'_>,
+        open: &Open,
     ) -> Result<Grant, String> {
         let (fit, id) = (&*open.fit, open.instance);
-        let Some((node, handle)) = &fit.at else {
-            if let Some(held) = &mut cluster.reservations[id as usize]
-                && held.launch == fit.launch
-                && !cluster.nodes[held.node as usize].silent
-            {
-                held.session = world.session;
-                return Ok(grant(&cluster.nodes[held.node as usize].facts, held));
-            }
-            // What was held for an order that is over.
-            if cluster.reservations[id as usize].is_some() {
-                cluster.free(id);
-                self.freed = true;
-            }
-            let node = self.choose_node(cluster, world, open)?;
-            let handle = Handle(format_smolstr!("{}@{}", fit.instance, self.count));
-            return self.reserve(cluster, world, open, node, handle, None);
-        };
-        let node = cluster.node_id(node.as_str()).ok_or_else(|| format!("there is no node {node}"))?;
-        if cluster.nodes[node as usize].silent {
-            return Err(format!(
-                "nothing is heard of {}, where it lives",
-                cluster.nodes[node as usize].facts.name
-            ));
+        let from = fit.from.as_ref().map(|(_, handle)| handle);
+        let spare = |held: &Reservation| !held.used && Some(&held.handle) != from;
+        let granted = cluster.reservations[id as usize].iter_mut().find(|held| {
+            spare(held) && held.launch == fit.launch && cluster.nodes[held.node as usize].is_heard()
+        });
+        if let Some(held) = granted {
+            held.session = world.session;
+            return Ok(grant(&cluster.nodes[held.node as usize].facts, &held.handle, held.ports.clone()));
+        }
+        // What was held for an order that is over.
+        self.freed |= cluster.free(id, |held, _| spare(held));
+        let node = self.choose_node(cluster, world, open)?;
+        let handle = Handle(format_smolstr!("{}@{}", fit.instance, self.count));
+        self.reserve(cluster, world, open, node, handle, None)
+    }
+
+    /// Room where an instance lives.
+    fn fit_there(
+        &mut self,
+        cluster: &mut Cluster,
+        world: &World<'_>,
+        open: &Open,
+        name: &str,
+        handle: &Handle,
+    ) -> Result<Grant, Refused> {
+        let (fit, id) = (&*open.fit, open.instance);
+        let none = || Refused::Retry(format!("there is no node {name}"));
+        let node = cluster.node_id(name).ok_or_else(none)?;
+        let at = &cluster.nodes[node as usize];
+        if at.gone {
+            return Err(Refused::Gone(format!("{name} is gone for good")));
+        }
+        if at.silent {
+            return Err(Refused::Retry(format!("nothing is heard of {name}, where it lives")));
         }
         let count = self.count;
-        match &mut cluster.reservations[id as usize] {
-            Some(held) if held.handle == *handle && held.node == node => {
-                // The record names it from now on at the latest.
-                held.firm.get_or_insert(count);
-                held.launch = fit.launch;
-                held.session = world.session;
-                grow(&mut cluster.nodes[node as usize], held, &fit.demand)?;
-                Ok(grant(&cluster.nodes[node as usize].facts, held))
-            }
-            held => {
-                let was_held = held.is_some();
-                if was_held {
-                    cluster.free(id);
-                    self.freed = true;
-                }
-                self.reserve(cluster, world, open, node, handle.clone(), Some(count))
-            }
+        if let Some((held, node)) = cluster.held(id, handle) {
+            // The record names it from now on at the latest.
+            held.firm.get_or_insert(count);
+            held.launch = fit.launch;
+            held.session = world.session;
+            let ports = held.grant(node, fit.launch, &fit.demand).map_err(Refused::Retry)?;
+            return Ok(grant(&node.facts, handle, ports));
         }
+        self.reserve(cluster, world, open, node, handle.clone(), Some(count)).map_err(Refused::Retry)
     }
 
     fn reserve(
@@ -204,8 +258,9 @@ impl Backend {
         if !at.free.holds(room) {
             return Err(format!("{}: {}", at.facts.name, Lacks { wanted: room, free: at.free }));
         }
-        let ports =
-            at.ports(&fit.demand).map_err(|port| format!("{}: port {port} is taken", at.facts.name))?;
+        let ports = at
+            .ports(&fit.demand, &Ports::new())
+            .map_err(|port| format!("{}: port {port} is taken", at.facts.name))?;
         let reservation = Reservation {
             handle,
             node,
@@ -213,11 +268,13 @@ impl Backend {
             volumes: fit.volumes.clone(),
             room,
             ports,
+            changes: Vec::new(),
             launch: fit.launch,
             session: world.session,
             firm,
+            used: firm.is_some(),
         };
-        let grant = grant(&at.facts, &reservation);
+        let grant = grant(&at.facts, &reservation.handle, reservation.ports.clone());
         cluster.reserve(open.instance, reservation);
         Ok(grant)
     }
@@ -230,10 +287,10 @@ impl Backend {
         let judge = fit.placement.as_deref().zip(census.as_deref());
         let mut good: Vec<(u32, u32)> = Vec::new();
         for (nth, node) in (0..).zip(&cluster.nodes) {
-            let fits = !node.silent
+            let fits = node.is_heard()
                 && node.free.holds(room)
                 && judge.is_none_or(|(rule, census)| rule.allows(&node.facts, census))
-                && node.ports(&fit.demand).is_ok();
+                && node.ports(&fit.demand, &Ports::new()).is_ok();
             if fits {
                 good.push((node.instances, nth));
             }
@@ -252,22 +309,23 @@ impl Backend {
         let Some(rule) = open.fit.placement.as_deref() else { return census };
         let fields = rule.fields();
         let pods = rule.pods();
-        for (id, held) in (0..).zip(&cluster.reservations) {
-            let Some(held) = held else { continue };
-            if id == open.instance || held.firm.is_some_and(|firm| firm <= open.asked) {
+        for (id, all) in (0..).zip(&cluster.reservations) {
+            if id == open.instance {
                 continue;
             }
-            let name = &cluster.roster.name(id).pod;
-            let facts = &cluster.nodes[held.node as usize].facts;
-            if *name == open.fit.instance.pod {
-                for field in &fields {
-                    if let Some(value) = facts.value(field) {
-                        Arc::make_mut(&mut census).add(field, value);
+            for held in all.iter().filter(|held| held.firm.is_none_or(|firm| firm > open.asked)) {
+                let name = &cluster.roster.name(id).pod;
+                let facts = &cluster.nodes[held.node as usize].facts;
+                if *name == open.fit.instance.pod {
+                    for field in &fields {
+                        if let Some(value) = facts.value(field) {
+                            Arc::make_mut(&mut census).add(field, value);
+                        }
                     }
                 }
-            }
-            if pods.contains(name) {
-                Arc::make_mut(&mut census).add_host(name, &facts.name);
+                if pods.contains(name) {
+                    Arc::make_mut(&mut census).add_host(name, &facts.name);
+                }
             }
         }
         census
@@ -276,10 +334,11 @@ impl Backend {
     fn withdraw(&mut self, cluster: &mut Cluster, instance: &InstanceName, launch: Number) {
         let Some(id) = cluster.roster.id(instance) else { return };
         self.open.remove(&launch);
-        let held = cluster.reservations[id as usize].as_ref();
-        if held.is_some_and(|held| held.launch == launch && held.firm.is_none()) {
-            cluster.free(id);
-            self.freed = true;
+        self.freed |= cluster.free(id, |held, _| held.launch == launch && !held.used);
+        for held in &mut cluster.reservations[id as usize] {
+            let before = held.room;
+            held.forget_change(&mut cluster.nodes[held.node as usize], launch);
+            self.freed |= held.room != before;
         }
     }
 
@@ -306,8 +365,11 @@ impl Backend {
         launch: &Launch,
     ) -> Result<(), Violation> {
         let Some(id) = cluster.roster.id(&launch.instance) else { return Ok(()) };
+        if self.remembers {
+            self.commanded.push((world.now(), launch.launch));
+        }
         self.make_firm(cluster, world, id, launch);
-        let answer = match self.known(cluster, world, id, launch)? {
+        let answer = match known(cluster, world, id, launch)? {
             Some(answer) => answer,
             None => {
                 let told = self.launches.entry(id).or_default();
@@ -324,10 +386,10 @@ impl Backend {
                     }
                     Some(LaunchFault::UnknownLost) => LaunchAnswer::Unknown,
                     Some(LaunchFault::UnknownDone) => {
-                        self.carry_out(cluster, world, id, launch)?;
+                        carry_out(cluster, world, id, launch, self.remembers);
                         LaunchAnswer::Unknown
                     }
-                    None => self.carry_out(cluster, world, id, launch)?,
+                    None => carry_out(cluster, world, id, launch, self.remembers),
                 }
             }
         };
@@ -338,89 +400,15 @@ impl Backend {
 
     /// A launch says that a record names its handle: whatever else the launch comes to.
     fn make_firm(&mut self, cluster: &mut Cluster, world: &World<'_>, id: u32, launch: &Launch) {
-        let Some(held) = &mut cluster.reservations[id as usize] else { return };
-        if held.handle == launch.handle && held.firm.is_none() {
-            // One of a session before this was in the records when this session's questions were asked.
-            let known_before = held.session < world.session;
-            held.firm = Some(if known_before { 0 } else { self.count });
+        let count = self.count;
+        let Some((held, _)) = cluster.held(id, &launch.handle) else { return };
+        // One of a session before this was in the records when this session's questions were asked.
+        let known_before = held.session < world.session;
+        if held.firm.is_none() {
+            held.firm = Some(if known_before { 0 } else { count });
             self.freed |= known_before;
         }
-    }
-
-    /// The answer to a launch that was carried out before.
-    fn known(
-        &self,
-        cluster: &Cluster,
-        world: &mut World<'_>,
-        id: u32,
-        launch: &Launch,
-    ) -> Result<Option<LaunchAnswer>, Violation> {
-        let mut tasks = cluster.tasks_of(id).filter(|(_, task)| task.launch == launch.launch);
-        let Some((_, first)) = tasks.next() else { return Ok(None) };
-        if first.forgotten && tasks.all(|(_, task)| task.forgotten) {
-            return Err(Violation {
-                check: Check::LaunchedAgain,
-                time: world.now(),
-                expected: "a launch is never given again once it was seen ended".to_owned(),
-                found: format!("{} is told to launch {} again", launch.instance, launch.launch),
-            });
-        }
-        world.tell(|| What::Again { instance: launch.instance.clone(), launch: launch.launch });
-        Ok(Some(LaunchAnswer::Done))
-    }
-
-    fn carry_out(
-        &mut self,
-        cluster: &mut Cluster,
-        world: &mut World<'_>,
-        id: u32,
-        launch: &Launch,
-    ) -> Result<LaunchAnswer, Violation> {
-        let Some(node) = cluster.node_id(launch.node.name.as_str()) else {
-            return Ok(LaunchAnswer::Retry(format!("there is no node {}", launch.node.name)));
-        };
-        if cluster.nodes[node as usize].silent {
-            return Ok(LaunchAnswer::Retry(format!("nothing is heard of {}", launch.node.name)));
-        }
-        match &mut cluster.reservations[id as usize] {
-            Some(held) if held.handle == launch.handle && held.node == node => held.launch = launch.launch,
-            _ => return Ok(LaunchAnswer::Retry(format!("{} is not held any more", launch.handle.0))),
-        }
-        for task in &launch.tasks {
-            let (name, set) = (&task.config.task, &task.config.spec.resource_set);
-            let in_the_way = cluster
-                .tasks_of(id)
-                .find(|(_, old)| old.lives() && (old.name == *name || old.config.spec.resource_set == *set));
-            if let Some((_, old)) = in_the_way {
-                return Err(Violation {
-                    check: if old.name == *name { Check::OneLive } else { Check::OneInSet },
-                    time: world.now(),
-                    expected: format!("one task at a time in `{set}` of {}", launch.instance),
-                    found: format!(
-                        "{name} is launched (launch {}) while {} (launch {}) lives",
-                        launch.launch, old.name, old.launch
-                    ),
-                });
-            }
-            let task = Task {
-                instance: id,
-                name: name.clone(),
-                launch: launch.launch,
-                conf: task.conf,
-                config: task.config.clone(),
-                node,
-                life: Life::Launched,
-                attained: false,
-                killing: false,
-                end_known: false,
-                forgotten: false,
-            };
-            let nth = cluster.tasks.len() as u32;
-            go_on(&task, nth, world);
-            cluster.tasks.push(task);
-            cluster.of_instance[id as usize].push(nth);
-        }
-        Ok(LaunchAnswer::Done)
+        held.session = world.session;
     }
 
     fn kill(
@@ -434,18 +422,75 @@ impl Backend {
     ) {
         let Some(id) = cluster.roster.id(instance) else { return };
         let Some(nth) = cluster.find(id, launch, name) else { return };
-        let task = &mut cluster.tasks[nth as usize];
-        if cluster.nodes[task.node as usize].silent {
-            return;
-        }
-        if task.lives() {
-            if !task.killing {
-                task.killing = true;
-                let (end, delay) = task.killed(world.choose, u64::from(id), u64::from(grace.0) * 1_000_000);
-                world.queue.after(delay, Class::World, Happening::End { task: nth, end });
-            }
-        } else if !task.forgotten {
+        if cluster.node_of(nth).silent {
+            cluster.tasks[nth as usize].kill_waits = Some(grace);
+        } else if cluster.tasks[nth as usize].lives() {
+            end_it(cluster, world, nth, grace);
+        } else {
+            // Who is told to end what has ended is told so.
             self.observe(cluster, world, nth);
+        }
+    }
+
+    // ---- releases
+
+    fn release(
+        &mut self,
+        cluster: &mut Cluster,
+        world: &mut World<'_>,
+        release: Release,
+    ) -> Result<(), Violation> {
+        let Some(id) = cluster.roster.id(&release.instance) else { return Ok(()) };
+        let in_use = cluster.tasks_of(id).find(|(_, task)| task.lives() && task.handle == release.handle);
+        if let Some((_, task)) = in_use {
+            return Err(Violation {
+                check: Check::ReleasedInUse,
+                time: world.now(),
+                expected: "what is released is not in use".to_owned(),
+                found: format!(
+                    "{} of {} is released while {} (launch {}) lives in it",
+                    release.handle.0, release.instance, task.name, task.launch
+                ),
+            });
+        }
+        let silent =
+            cluster.node_id(release.node.as_str()).is_some_and(|id| cluster.nodes[id as usize].silent);
+        if silent {
+            self.releases.push((world.session, release));
+        } else {
+            self.free_and_answer(cluster, world, id, &release);
+        }
+        Ok(())
+    }
+
+    fn free_and_answer(&mut self, cluster: &mut Cluster, world: &mut World<'_>, id: u32, release: &Release) {
+        let entity = u64::from(id);
+        let later = world.choose.choose(Site::new("release-not-yet", entity), NOT_YET) == NOT_YET - 1;
+        let answer = if later {
+            ReleaseAnswer::Retry("the backend is busy".to_owned())
+        } else {
+            self.freed |= cluster.free(id, |held, _| held.handle == release.handle);
+            ReleaseAnswer::Done
+        };
+        let at = world.now() + take(&mut world.choose, "release", entity, &RELEASE);
+        let (session, outcome) = (world.session, Outcome::Release { debt: release.debt, answer });
+        world.answer_at(at, Happening::Answer { session, outcome: Box::new(outcome) });
+    }
+
+    /// Releases on a node that were not answered, as nothing was heard of it.
+    fn release_waiting(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
+        let name = cluster.nodes[node as usize].facts.name.clone();
+        let (here, others) = std::mem::take(&mut self.releases)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, release)| release.node == name);
+        self.releases = others;
+        for (session, release) in here {
+            let Some(id) = cluster.roster.id(&release.instance) else { continue };
+            if session == world.session {
+                self.free_and_answer(cluster, world, id, &release);
+            } else {
+                self.freed |= cluster.free(id, |held, _| held.handle == release.handle);
+            }
         }
     }
 
@@ -453,20 +498,31 @@ impl Backend {
 
     /// Tells the engine how a task is, if its node is heard of.
     pub(crate) fn observe(&mut self, cluster: &mut Cluster, world: &mut World<'_>, nth: u32) {
-        let task = &mut cluster.tasks[nth as usize];
-        if cluster.nodes[task.node as usize].silent {
-            return;
-        }
-        task.end_known = !task.lives();
-        let seen = task.seen();
-        let entity = u64::from(task.instance);
-        self.send(world, nth, entity, seen, 0);
+        self.observe_later(cluster, world, nth, 0);
     }
 
-    fn send(&mut self, world: &mut World<'_>, task: u32, entity: u64, seen: Seen, later: u64) {
+    fn observe_later(&mut self, cluster: &mut Cluster, world: &mut World<'_>, nth: u32, later: u64) {
+        if cluster.node_of(nth).silent {
+            return;
+        }
+        let task = &mut cluster.tasks[nth as usize];
+        task.end_known = !task.lives();
+        let seen = task.seen();
+        self.send(cluster, world, nth, seen, later);
+    }
+
+    fn send(&mut self, cluster: &mut Cluster, world: &mut World<'_>, task: u32, seen: Seen, later: u64) {
         self.serial += 1;
-        let (session, serial) = (world.session, self.serial);
-        let delay = later + take(world.choose, "observe", entity, &OBSERVE);
+        let (session, serial, time) = (world.session, self.serial, world.now());
+        let of = &mut cluster.tasks[task as usize];
+        let entity = u64::from(of.instance);
+        if self.remembers {
+            of.told.push(Telling { time, serial, seen });
+        }
+        if self.skipped.contains_key(&of.instance) {
+            return;
+        }
+        let delay = later + take(&mut world.choose, "observe", entity, &OBSERVE);
         world.queue.after(delay, Class::Answer, Happening::Observe { session, task, serial, seen });
         if world.choose.choose(Site::new("observe-again", entity), AGAIN) == AGAIN - 1 {
             let delay = delay + OBSERVE[3];
@@ -477,26 +533,77 @@ impl Backend {
     /// Nothing is heard of a node any more.
     pub(crate) fn silence(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
         cluster.nodes[node as usize].silent = true;
-        let later = take(world.choose, "notice", u64::from(node), &NOTICE);
+        let later = take(&mut world.choose, "notice", u64::from(node), &NOTICE);
         for nth in 0..cluster.tasks.len() as u32 {
             let task = &cluster.tasks[nth as usize];
             if task.node == node && task.lives() {
-                self.send(world, nth, u64::from(task.instance), Seen::Unreachable, later);
+                self.send(cluster, world, nth, Seen::Unreachable, later);
             }
         }
     }
 
-    /// A node is heard again.
+    /// A node is heard again: what it was told meanwhile is done now.
     pub(crate) fn back(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
         cluster.nodes[node as usize].silent = false;
         for nth in 0..cluster.tasks.len() as u32 {
-            let task = &cluster.tasks[nth as usize];
-            if task.node == node && !task.forgotten {
+            let task = &mut cluster.tasks[nth as usize];
+            if task.node != node {
+                continue;
+            }
+            let kill = task.kill_waits.take();
+            if !task.forgotten {
                 self.observe(cluster, world, nth);
             }
+            if let Some(grace) = kill.filter(|_| cluster.tasks[nth as usize].lives()) {
+                end_it(cluster, world, nth, grace);
+            }
         }
+        self.release_waiting(cluster, world, node);
         self.freed = true;
         self.look_again(cluster, world);
+    }
+
+    /// A node is gone for good, with all that was there. Its tasks have ended already.
+    pub(crate) fn gone(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
+        let at = &mut cluster.nodes[node as usize];
+        (at.gone, at.silent) = (true, false);
+        let later = take(&mut world.choose, "notice", u64::from(node), &NOTICE);
+        for nth in 0..cluster.tasks.len() as u32 {
+            let task = &mut cluster.tasks[nth as usize];
+            if task.node == node && !task.forgotten {
+                if task.lives() {
+                    task.enter(Life::Ended(End::Gone));
+                }
+                self.observe_later(cluster, world, nth, later);
+            }
+        }
+        for id in 0..cluster.roster.len() {
+            cluster.free(id, |held, _| held.node == node);
+        }
+        self.release_waiting(cluster, world, node);
+        self.freed = true;
+        self.look_again(cluster, world);
+    }
+
+    /// Of an instance, the latest is told: what was between is told to nobody.
+    pub(crate) fn unskip(&mut self, cluster: &mut Cluster, world: &mut World<'_>, instance: u32) {
+        self.skipped.remove(&instance);
+        for at in 0..cluster.of_instance[instance as usize].len() {
+            let nth = cluster.of_instance[instance as usize][at];
+            self.tell_present(cluster, world, nth);
+        }
+    }
+
+    fn tell_present(&mut self, cluster: &mut Cluster, world: &mut World<'_>, nth: u32) {
+        let task = &cluster.tasks[nth as usize];
+        if task.forgotten {
+            return;
+        }
+        if cluster.node_of(nth).silent {
+            self.send(cluster, world, nth, Seen::Unreachable, 0);
+        } else {
+            self.observe(cluster, world, nth);
+        }
     }
 
     fn reconcile(
@@ -504,24 +611,42 @@ impl Backend {
         cluster: &mut Cluster,
         world: &mut World<'_>,
         number: Number,
-        expected: &[Incarnation],
+        expected: &[Expected],
     ) {
+        let shown = self.shows;
+        // What is held back of a node is not in a snapshot either.
+        let view = |cluster: &Cluster, task: &Task| -> Option<Seen> {
+            let frozen = cluster.nodes[task.node as usize].frozen.map(|(since, _)| since);
+            match (shown, frozen) {
+                (None, None) => Some(view(cluster, task)),
+                (shown, frozen) => told_at(task, shown.into_iter().chain(frozen).min().unwrap_or_default()),
+            }
+        };
         let mut found: Vec<(Incarnation, Found)> = Vec::with_capacity(expected.len());
         let mut asked: Vec<u32> = Vec::new();
-        for incarnation in expected {
+        for Expected { of: incarnation, node } in expected {
             let id = cluster.roster.id(&incarnation.instance);
             asked.extend(id);
             let task = id.and_then(|id| cluster.find(id, incarnation.launch, &incarnation.task));
             let is = task.map(|nth| &cluster.tasks[nth as usize]).filter(|task| !task.forgotten);
+            let node = cluster.node_id(node.as_str()).map(|id| &cluster.nodes[id as usize]);
+            let gone = node.is_some_and(|node| node.gone && node.frozen.is_none());
             found.push((
                 incarnation.clone(),
-                is.map_or(Found::Absent, |task| Found::Seen(view(cluster, task))),
+                match is.and_then(|task| view(cluster, task)) {
+                    Some(seen) => Found::Seen(seen),
+                    // Whatever was there, it is there no more.
+                    None if gone => Found::Seen(Seen::Ended(End::Gone)),
+                    None => Found::Absent,
+                },
             ));
         }
         asked.sort_unstable();
         asked.dedup();
         for &id in &asked {
-            for (_, task) in cluster.tasks_of(id).filter(|(_, task)| task.lives()) {
+            let past =
+                |task: &Task| shown.is_some() && !matches!(view(cluster, task), None | Some(Seen::Ended(_)));
+            for (_, task) in cluster.tasks_of(id).filter(|(_, task)| task.lives() || past(task)) {
                 let Some(installation) = self.installation.clone() else { continue };
                 let of = Incarnation {
                     installation,
@@ -529,20 +654,26 @@ impl Backend {
                     task: task.name.clone(),
                     launch: task.launch,
                 };
-                if !expected.contains(&of) {
-                    found.push((of, Found::Seen(view(cluster, task))));
+                if let (false, Some(seen)) = (expected.iter().any(|one| one.of == of), view(cluster, task)) {
+                    found.push((of, Found::Seen(seen)));
                 }
             }
         }
+        let oldest = cluster.nodes.iter().filter_map(|node| node.frozen).map(|(since, _)| since);
+        let oldest = oldest.chain(shown).min();
+        let after = oldest.and_then(|time| {
+            self.commanded.iter().filter(|(at, _)| *at >= time).map(|(_, launch)| *launch).min()
+        });
+        let as_of = after.map_or(number, |launch| launch.min(number));
         let session = world.session;
-        let mut delay = take(world.choose, "snapshot", number, &ANSWER);
+        let mut at = world.now() + take(&mut world.choose, "snapshot", number, &ANSWER);
         let mut parts = found.chunks(PART).peekable();
         while let Some(part) = parts.next() {
             let last = parts.peek().is_none();
-            let snapshot = Snapshot { of: number, as_of: number, found: part.to_vec(), last };
+            let snapshot = Snapshot { of: number, as_of, found: part.to_vec(), last };
             let snapshot = Box::new(snapshot);
-            world.queue.after(delay, Class::Answer, Happening::Part { session, snapshot });
-            delay += MILLI;
+            world.answer_at(at, Happening::Part { session, snapshot });
+            at += MILLI;
         }
     }
 
@@ -553,28 +684,142 @@ impl Backend {
         self.open.clear();
     }
 
+    /// The next session begins with the past.
+    pub(crate) fn rewind(&mut self, world: &mut World<'_>) {
+        let before = take(&mut world.choose, "rewind", 0, &BEFORE);
+        self.shows = Some(world.now().saturating_sub(before));
+    }
+
     /// The engine is here again: ends that its records may not hold are told again.
     pub(crate) fn session_begins(&mut self, cluster: &mut Cluster, world: &mut World<'_>) {
-        for nth in 0..cluster.tasks.len() as u32 {
-            let task = &cluster.tasks[nth as usize];
-            if task.end_known && !task.forgotten {
-                self.observe(cluster, world, nth);
+        let session = world.session;
+        if let Some(time) = self.shows {
+            for task in 0..cluster.tasks.len() as u32 {
+                let told = cluster.tasks[task as usize]
+                    .told
+                    .iter()
+                    .rev()
+                    .find(|told| told.time <= time && told.serial > 0);
+                if let Some(&Telling { serial, seen, .. }) = told {
+                    let entity = u64::from(cluster.tasks[task as usize].instance);
+                    let delay = take(&mut world.choose, "observe", entity, &OBSERVE);
+                    world.queue.after(
+                        delay,
+                        Class::Answer,
+                        Happening::Observe { session, task, serial, seen },
+                    );
+                }
+            }
+            world.queue.after(CATCHES_UP, Class::World, Happening::Renew { session });
+        } else {
+            for nth in 0..cluster.tasks.len() as u32 {
+                let task = &cluster.tasks[nth as usize];
+                if task.end_known && !task.forgotten {
+                    self.observe(cluster, world, nth);
+                }
             }
         }
-        let session = world.session;
         world.queue.after(HOLD, Class::World, Happening::Expire { session });
+    }
+
+    /// The present is shown again.
+    pub(crate) fn renew(&mut self, cluster: &mut Cluster, world: &mut World<'_>) {
+        self.shows = None;
+        for nth in 0..cluster.tasks.len() as u32 {
+            self.tell_present(cluster, world, nth);
+        }
     }
 
     /// Grants of sessions before this one that nobody asked for again are freed.
     pub(crate) fn expire(&mut self, cluster: &mut Cluster, world: &mut World<'_>, session: u32) {
         for id in 0..cluster.roster.len() {
-            let held = cluster.reservations[id as usize].as_ref();
-            if held.is_some_and(|held| held.firm.is_none() && held.session < session) {
-                cluster.free(id);
-                self.freed = true;
-            }
+            self.freed |= cluster.free(id, |held, _| !held.used && held.session < session);
         }
         self.look_again(cluster, world);
+    }
+}
+
+/// The answer to a launch that was carried out before.
+fn known(
+    cluster: &Cluster,
+    world: &mut World<'_>,
+    id: u32,
+    launch: &Launch,
+) -> Result<Option<LaunchAnswer>, Violation> {
+    let mut tasks = cluster.tasks_of(id).filter(|(_, task)| task.launch == launch.launch);
+    let Some((_, first)) = tasks.next() else { return Ok(None) };
+    if first.forgotten && tasks.all(|(_, task)| task.forgotten) {
+        return Err(Violation {
+            check: Check::LaunchedAgain,
+            time: world.now(),
+            expected: "a launch is never given again once it was seen ended".to_owned(),
+            found: format!("{} is told to launch {} again", launch.instance, launch.launch),
+        });
+    }
+    world.tell(|| What::Again { instance: launch.instance.clone(), launch: launch.launch });
+    Ok(Some(LaunchAnswer::Done))
+}
+
+fn carry_out(
+    cluster: &mut Cluster,
+    world: &mut World<'_>,
+    id: u32,
+    launch: &Launch,
+    remembers: bool,
+) -> LaunchAnswer {
+    let name = &launch.node.name;
+    let Some(node) = cluster.node_id(name.as_str()) else {
+        return LaunchAnswer::Retry(format!("there is no node {name}"));
+    };
+    match &cluster.nodes[node as usize] {
+        node if node.gone => return LaunchAnswer::Retry(format!("{name} is gone for good")),
+        node if node.silent => return LaunchAnswer::Retry(format!("nothing is heard of {name}")),
+        _ => {}
+    }
+    match cluster.held(id, &launch.handle) {
+        Some((held, at)) if held.node == node => {
+            held.launch = launch.launch;
+            held.used = true;
+            held.take_change(at, launch.launch);
+        }
+        _ => return LaunchAnswer::Retry(format!("{} is not held any more", launch.handle.0)),
+    }
+    // A snapshot shows it from now on, though nothing was told of it yet.
+    let arrived = Telling { time: world.now(), serial: 0, seen: Seen::Starting };
+    for task in &launch.tasks {
+        let task = Task {
+            instance: id,
+            name: task.config.task.clone(),
+            launch: launch.launch,
+            conf: task.conf,
+            config: task.config.clone(),
+            node,
+            handle: launch.handle.clone(),
+            paused: task.paused,
+            life: Life::Launched,
+            attained: false,
+            killing: false,
+            kill_waits: None,
+            end_known: false,
+            forgotten: false,
+            told: if remembers { vec![arrived] } else { Vec::new() },
+        };
+        let nth = cluster.tasks.len() as u32;
+        go_on(&task, nth, world);
+        cluster.tasks.push(task);
+        cluster.of_instance[id as usize].push(nth);
+    }
+    LaunchAnswer::Done
+}
+
+/// A task is told to end.
+fn end_it(cluster: &mut Cluster, world: &mut World<'_>, nth: u32, grace: Seconds) {
+    let task = &mut cluster.tasks[nth as usize];
+    if !task.killing {
+        task.killing = true;
+        let entity = u64::from(task.instance);
+        let (end, delay) = task.killed(&mut world.choose, entity, u64::from(grace.0) * 1_000_000);
+        world.queue.after(delay, Class::World, Happening::End { task: nth, end });
     }
 }
 
@@ -587,39 +832,20 @@ fn view(cluster: &Cluster, task: &Task) -> Seen {
     }
 }
 
+/// What was known of a task at a time; none of one that was not there yet.
+fn told_at(task: &Task, time: u64) -> Option<Seen> {
+    task.told.iter().rev().find(|told| told.time <= time).map(|told| told.seen)
+}
+
 /// What comes next in a task's life is set.
 pub(crate) fn go_on(task: &Task, nth: u32, world: &mut World<'_>) {
-    if let Some((life, delay)) = task.next(world.choose, u64::from(task.instance)) {
+    if let Some((life, delay)) = task.next(&mut world.choose, u64::from(task.instance)) {
         world.queue.after(delay, Class::World, Happening::Life { task: nth, life });
     }
 }
 
-fn grant(node: &Arc<plan_core::spec::NodeFacts>, held: &Reservation) -> Grant {
-    Grant { node: node.clone(), ports: held.ports.clone(), handle: held.handle.clone(), until: None }
-}
-
-/// Makes a reservation as large as a demand, if the node has the rest.
-fn grow(node: &mut crate::node::Node, held: &mut Reservation, demand: &[Demand]) -> Result<(), String> {
-    let same = |one: &Demand| {
-        held.sets.iter().any(|old| {
-            old.set == one.set
-                && (Arc::ptr_eq(&old.resources, &one.resources) || old.resources == one.resources)
-        })
-    };
-    if demand.iter().all(same) {
-        return Ok(());
-    }
-    let others = held.sets.iter().filter(|old| demand.iter().all(|one| one.set != old.set));
-    let sets: Arc<[Demand]> = others.chain(demand).cloned().collect();
-    let room = Room::of(&sets, &held.volumes);
-    let more = room.minus(held.room);
-    if !node.free.holds(more) {
-        return Err(format!("{}: {}", node.facts.name, Lacks { wanted: more, free: node.free }));
-    }
-    node.free = node.free.plus(held.room).minus(room);
-    held.room = room;
-    held.sets = sets;
-    Ok(())
+fn grant(node: &Arc<NodeFacts>, handle: &Handle, ports: Ports) -> Grant {
+    Grant { node: node.clone(), ports, handle: handle.clone(), until: None }
 }
 
 /// Why no node will do.
@@ -634,12 +860,13 @@ fn no_room(cluster: &Cluster, fit: &Fit, room: Room, census: Option<&Census>) ->
         let _ = write!(why, "{}{name}: ", if nth == 0 { "" } else { "; " });
         let rule = fit.placement.as_deref().zip(census);
         let _ = match rule {
+            _ if node.gone => write!(why, "it is gone for good"),
             _ if node.silent => write!(why, "nothing is heard of it"),
             Some((rule, census)) if !rule.allows(&node.facts, census) => {
                 write!(why, "{}", rule.judge(&node.facts, census))
             }
             _ if !node.free.holds(room) => write!(why, "{}", Lacks { wanted: room, free: node.free }),
-            _ => match node.ports(&fit.demand) {
+            _ => match node.ports(&fit.demand, &Ports::new()) {
                 Err(port) => write!(why, "its port for `{port}` is taken"),
                 Ok(_) => write!(why, "it would do"),
             },

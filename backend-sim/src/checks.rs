@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use plan_core::engine::{
-    Engine, Input, Key, Launch, Number, Purpose, Reason, Record, RunKind, RunRecord, StepRef, TaskState,
-    Wall, Why,
+    DebtRecord, Engine, Handle, Input, Key, Launch, Number, PodRecord, Purpose, Reason, Record, Release,
+    RunKind, RunRecord, Stage, StepRef, TaskState, Wall, Why,
 };
-use plan_core::plan::{Model, PhaseLayout, PlanLayout, Status};
-use plan_core::spec::{Goal, Instances, PhaseStrategy, PlanStrategy, Steps};
+use plan_core::plan::{ContentHash, Model, PhaseLayout, PlanLayout, Status};
+use plan_core::spec::{Goal, InstanceName, Instances, PhaseStrategy, PlanStrategy, Steps, TaskName};
 
 use crate::backend::Backend;
 use crate::cluster::Cluster;
@@ -25,13 +25,15 @@ pub struct Checks {
     pub law1: bool,
     /// All others.
     pub others: bool,
+    /// A run that comes to rest ends as the one without faults and with nothing left to chance does.
+    pub end: bool,
 }
 
 impl Checks {
-    /// All of them.
-    pub const ALL: Self = Self { law1: true, others: true };
+    /// All that hold of every run.
+    pub const ALL: Self = Self { law1: true, others: true, end: false };
     /// None of them, for measurements.
-    pub const NONE: Self = Self { law1: false, others: false };
+    pub const NONE: Self = Self { law1: false, others: false, end: false };
 }
 
 /// A check.
@@ -42,10 +44,25 @@ pub enum Check {
     RecoverEqualsLive,
     /// What holds of an engine between two inputs does (`Engine::broken_invariants`).
     Invariant,
-    /// No two launches of one task of an instance live at once.
+    /// No two launches of one task of an instance live at once, unless the older one is on a silent node, is
+    /// owed, and shares no external volume.
     OneLive,
-    /// The tasks of a resource set take turns.
+    /// The tasks of a resource set take turns, with the same exception.
     OneInSet,
+    /// What is launched is what a record orders, where it says.
+    LaunchOrdered,
+    /// What is told to end is in the way of an order, owed, or past.
+    KillWanted,
+    /// What is released is owed, and nothing goes on using it.
+    ReleaseOwed,
+    /// Nothing lives in what is released.
+    ReleasedInUse,
+    /// A debt leaves the records only if it is paid or given up.
+    DebtPaid,
+    /// The service is taken leave of when nothing of it is left.
+    NothingLeft,
+    /// When nothing more will happen, what is held is what records name.
+    Held,
     /// A launch that was seen ended is not given again.
     LaunchedAgain,
     /// Steps and phases keep the order that their strategies declare.
@@ -60,8 +77,16 @@ pub enum Check {
     Stuck,
     /// A run ends within its bounds.
     Bounded,
-    /// The store takes what the newest engine writes.
+    /// The store takes what the newest engine writes, and nothing of those before it.
     Fenced,
+    /// Once all faults ended, the service becomes what it shall be within a bound.
+    Converges,
+    /// Once it is what it shall be, nothing is done any more.
+    Stable,
+    /// A run ends as the one without faults does.
+    SameEnd,
+    /// No task is launched more often than faults and operators account for.
+    Launches,
 }
 
 /// Something that must hold did not.
@@ -86,23 +111,40 @@ impl fmt::Display for Violation {
 }
 
 /// What checks need to remember.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Checker {
     /// Steps that were launched for.
     begun: BTreeSet<StepRef>,
-    /// How often a phase of a plan was told to continue.
-    pub(crate) continued: BTreeMap<(String, String), usize>,
+    /// How often a phase was told to continue in a run of its plan.
+    pub(crate) continued: BTreeMap<(Number, String), usize>,
     /// Whether an operator forced or restarted something, so that an order may be left.
     pub(crate) meddled: bool,
+    /// What an operator gave up: launches, and resources.
+    pub(crate) given_up: GivenUp,
+}
+
+/// What nobody cares for any more.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GivenUp {
+    pub(crate) launches: BTreeSet<(Number, TaskName)>,
+    pub(crate) handles: BTreeSet<Handle>,
 }
 
 /// What a check looks at.
 pub(crate) struct Scene<'a> {
     pub(crate) time: u64,
+    /// What the service shall be now.
     pub(crate) model: &'a Model,
     pub(crate) store: &'a Store,
     pub(crate) cluster: &'a Cluster,
     pub(crate) engine: &'a Engine,
+}
+
+/// A run with what it is of.
+struct Run<'a> {
+    record: &'a RunRecord,
+    model: &'a Model,
+    layout: &'a PlanLayout,
 }
 
 type Verdict = Result<(), Violation>;
@@ -112,22 +154,42 @@ impl Scene<'_> {
         Err(Violation { check, time: self.time, expected: expected.into(), found: found.into() })
     }
 
-    fn run(&self, number: Number) -> Option<(&RunRecord, &PlanLayout)> {
+    fn spec(&self, hash: ContentHash) -> Option<&Model> {
+        match self.store.get(&Key::Spec(hash)) {
+            Some(Record::Spec(model)) => Some(model),
+            _ => None,
+        }
+    }
+
+    fn pod(&self, instance: &InstanceName) -> Option<&PodRecord> {
+        match self.store.get(&Key::Pod(instance.clone())) {
+            Some(Record::Pod(_, record)) => Some(record),
+            _ => None,
+        }
+    }
+
+    fn run(&self, number: Number) -> Option<Run<'_>> {
         let Some(Record::Run(run)) = self.store.get(&Key::Run(number)) else { return None };
-        let layout = self.model.plans().get(&run.plan)?;
-        Some((run, layout))
+        let model = self.spec(run.spec)?;
+        Some(Run { record: run, model, layout: model.plans().get(&run.plan)? })
+    }
+
+    /// The instance of a step, by number.
+    fn instance(&self, run: &Run<'_>, phase: &PhaseLayout, step: u32) -> Option<u32> {
+        let pod = &run.model.pods()[phase.pod as usize].name;
+        self.cluster.roster.at(pod, phase.steps[step as usize].instance)
     }
 
     /// Whether the cluster's history holds a launch that attained the goal of each task of a step, with the
     /// step's configuration; and, if asked, none after it with another.
-    fn was_done(&self, run: &RunRecord, phase: &PhaseLayout, step: u32, also_last: bool) -> bool {
-        let instance = self.cluster.roster.at(phase.pod, phase.steps[step as usize].instance);
-        let pod = &self.model.pods()[phase.pod as usize];
+    fn was_done(&self, run: &Run<'_>, phase: &PhaseLayout, step: u32, also_last: bool) -> bool {
+        let Some(instance) = self.instance(run, phase, step) else { return false };
+        let pod = &run.model.pods()[phase.pod as usize];
         phase.tasks(step).iter().all(|&task| {
             let task = &pod.tasks[task as usize];
-            let side = run.kind == RunKind::Side;
+            let side = run.record.kind == RunKind::Side;
             let any_conf = side || task.goal == Goal::Once;
-            let since = if side { run.number } else { 0 };
+            let since = if side { run.record.number } else { 0 };
             let mut launches = self.cluster.tasks_of(instance).rev().filter(|(_, t)| t.name == task.name);
             let mut other_after = false;
             launches.any(|(_, launch)| {
@@ -140,21 +202,19 @@ impl Scene<'_> {
     }
 
     /// Whether an operator forced a step, its phase or its plan in this run; ended runs do not show it.
-    fn is_forced(&self, run: &RunRecord, phase: &PhaseLayout, step: StepRef) -> bool {
-        let instance = self.cluster.roster.at(phase.pod, phase.steps[step.step as usize].instance);
-        let key = Key::Pod(self.cluster.roster.name(instance).clone());
-        let by_step = match self.store.get(&key) {
-            Some(Record::Pod(_, record)) => {
-                record.steps.iter().any(|mark| mark.step == step && mark.forced > 0)
-            }
-            _ => false,
-        };
+    fn is_forced(&self, run: &Run<'_>, phase: &PhaseLayout, step: StepRef) -> bool {
+        let instance = self.instance(run, phase, step.step);
+        let record = instance.and_then(|instance| self.pod(self.cluster.roster.name(instance)));
+        let by_step =
+            record.is_some_and(|record| record.steps.iter().any(|mark| mark.step == step && mark.forced > 0));
+        let run = run.record;
         by_step || run.mark.forced > 0 || run.phases.get(&step.phase).is_some_and(|mark| mark.forced > 0)
     }
 
-    fn step_name(&self, layout: &PlanLayout, phase: u32, step: u32) -> String {
+    fn step_name(&self, run: &Run<'_>, phase: u32, step: u32) -> String {
+        let layout = run.layout;
         let of = &layout.phases[phase as usize];
-        let pod = &self.model.pods()[of.pod as usize];
+        let pod = &run.model.pods()[of.pod as usize];
         let tasks: Vec<&str> =
             of.tasks(step).iter().map(|&task| pod.tasks[task as usize].name.as_str()).collect();
         let instance = of.steps[step as usize].instance;
@@ -213,21 +273,230 @@ impl Scene<'_> {
     pub(crate) fn complete_is_true(&self) -> Verdict {
         for (name, layout) in self.model.plans() {
             let Some(Record::Plan(_, plan)) = self.store.get(&Key::Plan(name.clone())) else { continue };
-            let Some((run, _)) = self.run(plan.latest) else { continue };
+            // What was complete by another specification says nothing of this one, nor what another run of
+            // this one has made complete once.
+            let converging = self.store.service().map(|service| service.converging);
+            let run = self.run(plan.latest).filter(|run| {
+                let (run, side) = (run.record, run.record.kind == RunKind::Side);
+                let present = side || run.outcome.is_none() || Some(run.number) == converging;
+                run.spec == self.model.hash() && present
+            });
+            let Some(run) = run else { continue };
             let Some(view) = self.engine.plan(name.as_str()) else { continue };
             for (phase_at, (phase, shown)) in (0..).zip(layout.phases.iter().zip(&view.phases)) {
                 for (step_at, step) in (0..).zip(&shown.steps) {
                     let claims = step.status == Status::Complete && !step.forced;
-                    let of = StepRef { run: run.number, phase: phase_at, step: step_at };
-                    if claims && !self.is_forced(run, phase, of) && !self.was_done(run, phase, step_at, true)
+                    let of = StepRef { run: run.record.number, phase: phase_at, step: step_at };
+                    if claims
+                        && !self.is_forced(&run, phase, of)
+                        && !self.was_done(&run, phase, step_at, true)
                     {
                         return self.violation(
                             Check::CompleteIsTrue,
                             "a COMPLETE step has a launch that attained its goal with its configuration",
-                            format!("{} has none", self.step_name(layout, phase_at, step_at)),
+                            format!("{} has none", self.step_name(&run, phase_at, step_at)),
                         );
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    // ---- acts
+
+    /// A debt that owes the end of a launch.
+    fn owes(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Option<&DebtRecord> {
+        let mut debts = self.store.debts();
+        debts.find(|debt| {
+            debt.instance == *instance
+                && debt.kill.iter().any(|owed| owed.launch == launch && owed.task == *task)
+        })
+    }
+
+    /// What is launched is what a record orders, where it says, and nothing that lives is in its way.
+    fn launch_is_ordered(&self, launch: &Launch, given_up: &GivenUp) -> Verdict {
+        let Launch { instance, launch: number, node, handle, tasks, .. } = launch;
+        let record = self.pod(instance);
+        let order = record.and_then(|record| record.order(*number));
+        let same = order.is_some_and(|order| {
+            order.stage == Stage::Given
+                && order.tasks.len() == tasks.len()
+                && order.tasks.iter().zip(tasks).all(|(ordered, task)| {
+                    ordered.task == task.config.task
+                        && ordered.conf == task.conf
+                        && ordered.paused == task.paused
+                })
+        });
+        let place = record.and_then(|record| record.place.as_ref());
+        let there = place.is_some_and(|place| place.handle == *handle && place.node.name == node.name);
+        if !same || !there {
+            return self.violation(
+                Check::LaunchOrdered,
+                format!("launch {number} of {instance} is what its record orders, at its place"),
+                format!("the record says {order:?} at {place:?}"),
+            );
+        }
+        let Some(id) = self.cluster.roster.id(instance) else { return Ok(()) };
+        if self.cluster.tasks_of(id).any(|(_, task)| task.launch == *number) {
+            return Ok(());
+        }
+        for task in tasks {
+            let (name, set) = (&task.config.task, &task.config.spec.resource_set);
+            let mut living = self.cluster.tasks_of(id).filter(|(_, old)| old.lives());
+            let in_the_way = living.find(|(nth, old)| {
+                let shared = old.config.carried.external_volumes.keys().next().is_some()
+                    && !task.config.carried.external_volumes.is_empty();
+                let clash = old.name == *name || old.config.spec.resource_set == *set;
+                let apart =
+                    self.cluster.node_of(*nth).silent && self.owes(instance, old.launch, &old.name).is_some();
+                let permitted = apart || given_up.launches.contains(&(old.launch, old.name.clone()));
+                (shared && old.handle != *handle) || (clash && !permitted)
+            });
+            if let Some((_, old)) = in_the_way {
+                return self.violation(
+                    if old.name == *name { Check::OneLive } else { Check::OneInSet },
+                    format!("one task at a time in `{set}` of {instance}"),
+                    format!(
+                        "{name} is launched (launch {number}) while {} (launch {}) lives",
+                        old.name, old.launch
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What is told to end is in the way of an order, owed, or past.
+    pub(crate) fn kill_is_wanted(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Verdict {
+        let Some(record) = self.pod(instance) else { return Ok(()) };
+        let is_it = |slot: &&plan_core::engine::Slot| {
+            let mut occupant = slot.occupant.iter();
+            occupant.any(|o| o.launch == launch && o.task == *task && o.may_live())
+        };
+        let Some(slot) = record.slots.iter().find(is_it) else { return Ok(()) };
+        let clearing = |order: &plan_core::engine::Order| order.stage == Stage::Clearing;
+        let in_the_way = slot.act.and_then(|act| record.order(act)).is_some_and(clearing);
+        let moves = record.permission.is_some() && record.orders.iter().any(clearing);
+        if in_the_way || moves || self.owes(instance, launch, task).is_some() {
+            return Ok(());
+        }
+        self.violation(
+            Check::KillWanted,
+            "what is told to end is in the way of an order, owed, or past",
+            format!("{instance}-{task} (launch {launch}) is told to end, and no record wants it"),
+        )
+    }
+
+    /// What is released is owed, and is nobody's place.
+    pub(crate) fn release_is_owed(&self, release: &Release) -> Verdict {
+        let Release { debt: number, instance, handle, .. } = release;
+        let debt = self.store.debts().find(|debt| debt.number == *number);
+        let owed = debt.is_some_and(|debt| {
+            debt.release.as_ref() == Some(handle) && debt.kill.is_empty() && debt.instance == *instance
+        });
+        let place = self.pod(instance).and_then(|record| record.place.as_ref());
+        if owed && place.is_none_or(|place| place.handle != *handle) {
+            return Ok(());
+        }
+        self.violation(
+            Check::ReleaseOwed,
+            "what is released is owed, nothing of it is to be ended, and nobody lives there",
+            format!("{} of {instance} is released for debt {number}: {debt:?}, {place:?}", handle.0),
+        )
+    }
+
+    /// A debt leaves the records: it is paid.
+    pub(crate) fn debt_is_paid(&self, debt: &DebtRecord) -> Verdict {
+        let Some(id) = self.cluster.roster.id(&debt.instance) else { return Ok(()) };
+        let lives = debt.kill.iter().find(|owed| {
+            self.cluster
+                .find(id, owed.launch, &owed.task)
+                .is_some_and(|nth| self.cluster.tasks[nth as usize].lives())
+        });
+        let held = debt.release.as_ref().filter(|handle| {
+            self.cluster.reservations[id as usize].iter().any(|held| held.handle == **handle)
+        });
+        if lives.is_none() && held.is_none() {
+            return Ok(());
+        }
+        self.violation(
+            Check::DebtPaid,
+            format!("debt {} of {} is paid, or an operator gives it up", debt.number, debt.instance),
+            format!("it is forgotten while {lives:?} lives and {held:?} is held"),
+        )
+    }
+
+    /// The backend is told to forget the service: nothing of it is left.
+    pub(crate) fn nothing_is_left(&self, given_up: &GivenUp) -> Verdict {
+        for id in 0..self.cluster.roster.len() {
+            let name = self.cluster.roster.name(id);
+            let mut tasks = self.cluster.tasks_of(id).filter(|(_, task)| task.lives());
+            let lives =
+                tasks.find(|(_, task)| !given_up.launches.contains(&(task.launch, task.name.clone())));
+            let mut places = self.cluster.reservations[id as usize].iter();
+            let held = places.find(|held| !given_up.handles.contains(&held.handle));
+            if lives.is_some() || held.is_some() {
+                return self.violation(
+                    Check::NothingLeft,
+                    "the service is taken leave of when nothing of it is left",
+                    format!(
+                        "of {name}, {:?} lives and {:?} is held",
+                        lives.map(|(_, task)| (&task.name, task.launch)),
+                        held.map(|held| &held.handle.0)
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    // ---- the end
+
+    /// What is held is what records name.
+    pub(crate) fn held_is_named(&self, given_up: &GivenUp) -> Verdict {
+        let mut named: BTreeSet<&Handle> = BTreeSet::new();
+        let mut standing: BTreeSet<Number> = BTreeSet::new();
+        for record in self.store.records() {
+            match record {
+                Record::Pod(_, pod) => {
+                    named.extend(pod.place.iter().map(|place| &place.handle));
+                    let orders = pod.orders.iter().filter(|order| order.stage != Stage::Given);
+                    standing.extend(orders.map(|order| order.launch));
+                }
+                Record::Debt(debt) => named.extend(debt.release.iter()),
+                _ => {}
+            }
+        }
+        for (id, held) in (0..).zip(&self.cluster.reservations) {
+            let name = self.cluster.roster.name(id);
+            let nobodys = held.iter().find(|held| {
+                !named.contains(&held.handle)
+                    && !standing.contains(&held.launch)
+                    && !given_up.handles.contains(&held.handle)
+            });
+            if let Some(held) = nobodys {
+                return self.violation(
+                    Check::Held,
+                    "what is held is somebody's place, owed, or granted to an order that stands",
+                    format!("{} of {name} is held, and no record names it", held.handle.0),
+                );
+            }
+        }
+        let held: BTreeSet<&Handle> =
+            self.cluster.reservations.iter().flatten().map(|held| &held.handle).collect();
+        for record in self.store.records() {
+            let Record::Pod(name, pod) = record else { continue };
+            let Some(place) = &pod.place else { continue };
+            let gone = self.cluster.node_id(place.node.name.as_str());
+            let gone = gone.is_some_and(|id| self.cluster.nodes[id as usize].gone);
+            let lives = pod.living().next().is_some();
+            if lives && !gone && !held.contains(&place.handle) {
+                return self.violation(
+                    Check::Held,
+                    "where something lives, its place is held",
+                    format!("{name} lives in {}, which is not held", place.handle.0),
+                );
             }
         }
         Ok(())
@@ -281,9 +550,12 @@ impl Scene<'_> {
                     format!("{name}: {why}"),
                 );
             }
+            let pod = self.model.pod_index(&name.pod).map(|at| &self.model.pods()[at as usize]);
+            let pod = pod.filter(|pod| name.index < pod.count && self.engine.model().is_some());
             let dead = self.cluster.tasks_of(id).rev().find(|(_, task)| {
                 task.config.spec.goal == Goal::Running
                     && !task.lives()
+                    && pod.is_some_and(|pod| pod.task_index(&task.name).is_some())
                     && self.cluster.tasks_of(id).all(|(_, other)| {
                         other.config.spec.resource_set != task.config.spec.resource_set
                             || (!other.lives() && other.launch <= task.launch)
@@ -331,6 +603,7 @@ fn will_not_clear(reason: &Reason) -> bool {
             | Reason::Displacing(_)
             | Reason::Launching(_)
             | Reason::NotThereYet(_)
+            | Reason::Owes { .. }
     )
 }
 
@@ -338,37 +611,36 @@ fn will_not_clear(reason: &Reason) -> bool {
 fn waits_for_another(reason: &Reason) -> bool {
     matches!(
         reason,
-        Reason::PhaseFirst(_) | Reason::StepFirst(_) | Reason::SlotBusy { .. } | Reason::WaitsForItsStep(_)
+        Reason::PhaseFirst(_)
+            | Reason::StepFirst(_)
+            | Reason::SlotBusy { .. }
+            | Reason::WaitsForItsStep(_)
+            | Reason::Leaves
     )
 }
 
 impl Checker {
-    /// A launch leaves for the first time: it keeps the order that the strategies declare.
+    /// A launch leaves: it is ordered, nothing is in its way, and it keeps the order that the strategies
+    /// declare.
     pub(crate) fn launched(&mut self, scene: &Scene<'_>, launch: &Launch) -> Verdict {
-        let Some(Record::Pod(_, record)) = scene.store.get(&Key::Pod(launch.instance.clone())) else {
-            return Ok(());
-        };
+        scene.launch_is_ordered(launch, &self.given_up)?;
+        let Some(record) = scene.pod(&launch.instance) else { return Ok(()) };
         let Some(Purpose::Step(step)) = record.order(launch.launch).map(|order| order.purpose) else {
             return Ok(());
         };
         let again = !self.begun.insert(step);
-        let Some((run, layout)) = scene.run(step.run) else { return Ok(()) };
-        self.canary(scene, run, layout, step)?;
+        let Some(run) = scene.run(step.run) else { return Ok(()) };
+        self.canary(scene, &run, step)?;
         if self.meddled || again {
             return Ok(());
         }
-        self.phases_before(scene, run, layout, step)?;
-        self.steps_before(scene, run, layout, step)
+        self.phases_before(scene, &run, step)?;
+        self.steps_before(scene, &run, step)
     }
 
-    fn phases_before(
-        &self,
-        scene: &Scene<'_>,
-        run: &RunRecord,
-        layout: &PlanLayout,
-        step: StepRef,
-    ) -> Verdict {
-        let spec = &scene.model.spec().plans()[&layout.name];
+    fn phases_before(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> Verdict {
+        let layout = run.layout;
+        let spec = &run.model.spec().plans()[&layout.name];
         let before: Vec<usize> = match layout.strategy {
             PlanStrategy::Serial => (0..step.phase as usize).collect(),
             PlanStrategy::Parallel => Vec::new(),
@@ -380,22 +652,22 @@ impl Checker {
         };
         for phase in before {
             let of = &layout.phases[phase];
-            self.all_done(scene, run, layout, step, phase as u32, 0..of.steps.len() as u32)?;
+            self.all_done(scene, run, step, phase as u32, 0..of.steps.len() as u32)?;
         }
         Ok(())
     }
 
-    fn steps_before(
-        &self,
-        scene: &Scene<'_>,
-        run: &RunRecord,
-        layout: &PlanLayout,
-        step: StepRef,
-    ) -> Verdict {
+    fn steps_before(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> Verdict {
+        let layout = run.layout;
         let of = &layout.phases[step.phase as usize];
-        let spec = &scene.model.spec().plans()[&layout.name].phases[step.phase as usize];
+        let spec = &run.model.spec().plans()[&layout.name].phases[step.phase as usize];
         let instance = of.steps[step.step as usize].instance;
         let before: Vec<u32> = match of.strategy {
+            // After the first deployment instances come in an order of their own, one after the other still.
+            PhaseStrategy::Serial | PhaseStrategy::SerialCanary if run.record.afresh => {
+                self.one_at_a_time(scene, run, step)?;
+                of.steps_of(instance).take_while(|&other| other < step.step).collect()
+            }
             PhaseStrategy::Serial | PhaseStrategy::SerialCanary => (0..step.step).collect(),
             PhaseStrategy::Parallel | PhaseStrategy::ParallelCanary => {
                 of.steps_of(instance).take_while(|&other| other < step.step).collect()
@@ -420,27 +692,62 @@ impl Checker {
                     .collect()
             }
         };
-        self.all_done(scene, run, layout, step, step.phase, before)
+        self.all_done(scene, run, step, step.phase, before)
+    }
+
+    /// No other step of a serial phase is on its way.
+    fn one_at_a_time(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> Verdict {
+        let of = &run.layout.phases[step.phase as usize];
+        let pod = &run.model.pods()[of.pod as usize];
+        for other in 0..of.steps.len() as u32 {
+            let other_step = StepRef { step: other, ..step };
+            if other == step.step || !self.begun.contains(&other_step) {
+                continue;
+            }
+            let Some(instance) = scene.instance(run, of, other) else { continue };
+            let name = scene.cluster.roster.name(instance);
+            let Some(record) = scene.pod(name) else { continue };
+            let on_its_way = of.tasks(other).iter().any(|&task| {
+                let task = &pod.tasks[task as usize];
+                let mut launches = scene.cluster.tasks_of(instance).rev();
+                let latest = launches.find(|(_, launch)| launch.name == task.name);
+                latest.is_some_and(|(_, latest)| {
+                    let order = record.order(latest.launch);
+                    let serves = order.is_some_and(|order| order.purpose == Purpose::Step(other_step));
+                    serves && latest.lives() && !latest.attained && !latest.paused
+                })
+            });
+            if on_its_way {
+                return scene.violation(
+                    Check::Order,
+                    format!(
+                        "{} begins when no other step of its phase is on its way",
+                        scene.step_name(run, step.phase, step.step)
+                    ),
+                    format!("{} is", scene.step_name(run, step.phase, other)),
+                );
+            }
+        }
+        Ok(())
     }
 
     fn all_done(
         &self,
         scene: &Scene<'_>,
-        run: &RunRecord,
-        layout: &PlanLayout,
+        run: &Run<'_>,
         step: StepRef,
         phase: u32,
         before: impl IntoIterator<Item = u32>,
     ) -> Verdict {
-        let of = &layout.phases[phase as usize];
+        let of = &run.layout.phases[phase as usize];
         for earlier in before {
             if !scene.was_done(run, of, earlier, false) {
                 return scene.violation(
                     Check::Order,
                     format!(
                         "{} begins when {} is complete",
-                        scene.step_name(layout, step.phase, step.step),
-                        scene.step_name(layout, phase, earlier)
+                        scene.step_name(run, step.phase, step.step),
+                        scene.step_name(run, phase, earlier)
                     ),
                     "it was launched before",
                 );
@@ -449,22 +756,27 @@ impl Checker {
         Ok(())
     }
 
-    fn canary(&self, scene: &Scene<'_>, run: &RunRecord, layout: &PlanLayout, step: StepRef) -> Verdict {
-        let of = &layout.phases[step.phase as usize];
+    fn canary(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> Verdict {
+        let of = &run.layout.phases[step.phase as usize];
         if !of.is_canary() {
             return Ok(());
         }
-        let key = (run.plan.to_string(), of.name.to_string());
+        // The first two steps that there are to do each wait for a word (C§2.4).
+        let waiting = if run.record.afresh {
+            run.record.canaries.get(&step.phase).map_or(0, |canary| canary.steps.len())
+        } else {
+            2.min(of.steps.len())
+        };
+        let key = (run.record.number, of.name.to_string());
         let released = self.continued.get(&key).copied().unwrap_or(0);
         let from = StepRef { step: 0, ..step };
         let to = StepRef { step: u32::MAX, ..step };
         let begun = self.begun.range(from..=to).count();
-        // The first two steps each wait for a word (C§2.4).
-        if released < 2.min(of.steps.len()) && begun > released {
+        if released < waiting && begun > released {
             return scene.violation(
                 Check::Canary,
-                format!("{released} steps of {} / {} are released", layout.name, of.name),
-                format!("{begun} were launched, the last {}", scene.step_name(layout, step.phase, step.step)),
+                format!("{released} steps of {} / {} are released", run.layout.name, of.name),
+                format!("{begun} were launched, the last {}", scene.step_name(run, step.phase, step.step)),
             );
         }
         Ok(())

@@ -46,6 +46,44 @@ impl Choose for Benign {
     }
 }
 
+/// What a run chooses by.
+#[derive(Debug)]
+pub(crate) enum Chooser<'a> {
+    /// Somebody else chooses.
+    Given(&'a mut dyn Choose),
+    /// Always the benign one.
+    Benign(Benign),
+    /// By chance.
+    Seeded(Seeded),
+}
+
+impl Chooser<'_> {
+    /// Chooses on as this one would; somebody else is asked no more, and all is benign.
+    pub(crate) fn fork(&self) -> Self {
+        match self {
+            Self::Given(_) | Self::Benign(_) => Self::Benign(Benign),
+            Self::Seeded(seeded) => Self::Seeded(seeded.clone()),
+        }
+    }
+}
+
+impl Choose for Chooser<'_> {
+    fn choose(&mut self, site: Site, options: u32) -> u32 {
+        match self {
+            Self::Given(other) => other.choose(site, options),
+            Self::Benign(benign) => benign.choose(site, options),
+            Self::Seeded(seeded) => seeded.choose(site, options),
+        }
+    }
+
+    fn mismatch(&self) -> Option<&ReplayError> {
+        match self {
+            Self::Given(other) => other.mismatch(),
+            Self::Benign(_) | Self::Seeded(_) => None,
+        }
+    }
+}
+
 /// Choices by chance, from a seed.
 ///
 /// Each is drawn from the hash of the seed, the site and how often the site was asked, so that a choice that

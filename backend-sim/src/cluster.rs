@@ -1,16 +1,18 @@
 //! The truth: nodes, what is reserved on them, and every task that was ever launched.
 //!
-//! Invariant: it has one history, in which nothing is taken back; the engine never looks at it.
+//! Invariant: it has one history, in which nothing is taken back; the engine never looks at it. What is held
+//! on a node is what its reservations say, and no more.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plan_core::engine::{Handle, Number};
 use plan_core::plan::{Demand, Model};
 use plan_core::spec::placement::NodeFacts;
-use plan_core::spec::{InstanceName, NodeName, PortName, TaskName, Volume};
+use plan_core::spec::{InstanceName, NodeName, PodName, TaskName, Volume};
 use smol_str::format_smolstr;
 
-use crate::node::{Node, Room};
+use crate::node::{Node, Ports, Room};
 use crate::task::Task;
 
 /// What the nodes of a cluster are.
@@ -23,45 +25,41 @@ pub struct Shape {
     /// The region of all of them.
     pub region: Option<String>,
     /// Attributes of all of them.
-    pub attributes: std::collections::BTreeMap<String, String>,
+    pub attributes: BTreeMap<String, String>,
     /// What each has; `None` is what the specification asks for: room for one instance of each pod, or for
-    /// more if there are fewer nodes than instances.
+    /// more if there are fewer nodes than instances. Of several specifications, the largest amount counts.
     pub capacity: Option<Room>,
 }
 
-/// Instances by number.
-#[derive(Debug, Clone)]
+/// Instances by number: all that any target of a run has.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Roster {
-    model: Arc<Model>,
-    first: Vec<u32>,
-    names: Vec<(u32, InstanceName)>,
+    names: Vec<InstanceName>,
+    of_pod: BTreeMap<PodName, Vec<u32>>,
 }
 
 impl Roster {
-    fn new(model: Arc<Model>) -> Self {
-        let (mut first, mut names) = (Vec::with_capacity(model.pods().len()), Vec::new());
+    /// Takes in what a model has and those before it had not.
+    fn extend(&mut self, model: &Model) {
         for (pod, of) in (0..).zip(model.pods()) {
-            first.push(names.len() as u32);
-            names.extend((0..of.count).map(|index| (pod, model.instance_name(pod, index))));
+            let ids = self.of_pod.entry(of.name.clone()).or_default();
+            for index in ids.len() as u32..of.count {
+                ids.push(self.names.len() as u32);
+                self.names.push(model.instance_name(pod, index));
+            }
         }
-        Self { model, first, names }
     }
 
     pub(crate) fn id(&self, name: &InstanceName) -> Option<u32> {
-        let pod = self.model.pod_index(&name.pod)? as usize;
-        (name.index < self.model.pods()[pod].count).then(|| self.first[pod] + name.index)
+        self.at(&name.pod, name.index)
     }
 
-    pub(crate) fn at(&self, pod: u32, index: u32) -> u32 {
-        self.first[pod as usize] + index
+    pub(crate) fn at(&self, pod: &PodName, index: u32) -> Option<u32> {
+        self.of_pod.get(pod)?.get(index as usize).copied()
     }
 
     pub(crate) fn name(&self, id: u32) -> &InstanceName {
-        &self.names[id as usize].1
-    }
-
-    pub(crate) fn pod(&self, id: u32) -> u32 {
-        self.names[id as usize].0
+        &self.names[id as usize]
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -76,14 +74,108 @@ pub(crate) struct Reservation {
     pub(crate) node: u32,
     pub(crate) sets: Arc<[Demand]>,
     pub(crate) volumes: Arc<[Volume]>,
+    /// What it holds: of each set the most that it is or was granted to become.
     pub(crate) room: Room,
-    pub(crate) ports: Vec<(PortName, u16)>,
+    pub(crate) ports: Ports,
+    /// What it becomes with launches that were granted it.
+    pub(crate) changes: Vec<Change>,
     /// The order that it was granted to last.
     pub(crate) launch: Number,
     /// The session in which it was asked for last.
     pub(crate) session: u32,
     /// When a record began to name it, by the backend's count.
     pub(crate) firm: Option<u64>,
+    /// Whether anything was ever launched in it, or a record named it before it was reserved.
+    pub(crate) used: bool,
+}
+
+/// What a place becomes with a launch.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) launch: Number,
+    pub(crate) sets: Arc<[Demand]>,
+    pub(crate) ports: Ports,
+}
+
+impl Reservation {
+    /// What it has to hold.
+    fn needed(&self) -> Room {
+        let mut sets: BTreeMap<_, Room> = BTreeMap::new();
+        for one in self.sets.iter().chain(self.changes.iter().flat_map(|change| change.sets.iter())) {
+            let room = sets.entry(&one.set).or_default();
+            *room = room.most(Room::of_set(&one.resources));
+        }
+        sets.values().fold(Room::of(&[], &self.volumes), |sum, one| sum.plus(*one))
+    }
+
+    fn numbers(&self) -> std::collections::BTreeSet<u16> {
+        let changed = self.changes.iter().flat_map(|change| &change.ports);
+        self.ports.iter().chain(changed).map(|(_, number)| *number).collect()
+    }
+
+    /// Grants it to a launch with these sets changed, if its node has the rest; why not, otherwise.
+    pub(crate) fn grant(
+        &mut self,
+        node: &mut Node,
+        launch: Number,
+        demand: &[Demand],
+    ) -> Result<Ports, String> {
+        let same = |one: &Demand| {
+            self.sets.iter().any(|old| {
+                old.set == one.set
+                    && (Arc::ptr_eq(&old.resources, &one.resources) || old.resources == one.resources)
+            })
+        };
+        if demand.iter().all(same) {
+            self.forget_change(node, launch);
+            return Ok(self.ports.clone());
+        }
+        let others = self.sets.iter().filter(|old| demand.iter().all(|one| one.set != old.set));
+        let sets: Arc<[Demand]> = others.chain(demand).cloned().collect();
+        let had: Ports =
+            self.changes.iter().flat_map(|change| &change.ports).chain(&self.ports).cloned().collect();
+        let ports =
+            node.ports(&sets, &had).map_err(|port| format!("{}: port {port} is taken", node.facts.name))?;
+        let mut becomes = self.clone();
+        becomes.changes.retain(|change| change.launch != launch);
+        becomes.changes.push(Change { launch, sets, ports: ports.clone() });
+        let more = becomes.needed().minus(self.room);
+        if !node.free.holds(more) {
+            return Err(format!(
+                "{}: {}",
+                node.facts.name,
+                crate::node::Lacks { wanted: more, free: node.free }
+            ));
+        }
+        self.become_this(node, becomes);
+        Ok(ports)
+    }
+
+    /// A launch that it was granted to is not wanted any more.
+    pub(crate) fn forget_change(&mut self, node: &mut Node, launch: Number) {
+        if self.changes.iter().any(|change| change.launch == launch) {
+            let mut becomes = self.clone();
+            becomes.changes.retain(|change| change.launch != launch);
+            self.become_this(node, becomes);
+        }
+    }
+
+    /// A launch that it was granted to is carried out: it is what was granted.
+    pub(crate) fn take_change(&mut self, node: &mut Node, launch: Number) {
+        let Some(nth) = self.changes.iter().position(|change| change.launch == launch) else { return };
+        let mut becomes = self.clone();
+        let change = becomes.changes.remove(nth);
+        (becomes.sets, becomes.ports) = (change.sets, change.ports);
+        self.become_this(node, becomes);
+    }
+
+    fn become_this(&mut self, node: &mut Node, mut becomes: Self) {
+        becomes.room = becomes.needed();
+        let (old, new) = (self.numbers(), becomes.numbers());
+        node.take_back(self.room, old.difference(&new).copied());
+        node.give(becomes.room, new.difference(&old).copied());
+        *self = becomes;
+    }
 }
 
 /// A cluster.
@@ -91,22 +183,25 @@ pub(crate) struct Reservation {
 pub(crate) struct Cluster {
     pub(crate) roster: Roster,
     pub(crate) nodes: Vec<Node>,
-    pub(crate) reservations: Vec<Option<Reservation>>,
+    /// By instance, what is held for it: its place, one that it goes to, those that it left.
+    pub(crate) reservations: Vec<Vec<Reservation>>,
     pub(crate) tasks: Vec<Task>,
     /// By instance, its tasks in the order of their launches.
     pub(crate) of_instance: Vec<Vec<u32>>,
 }
 
 impl Cluster {
-    pub(crate) fn new(model: &Arc<Model>, shape: &Shape) -> Self {
-        let largest = model.pods().iter().map(|pod| pod.count).max().unwrap_or(0);
-        let count = shape.nodes.unwrap_or(largest.max(3)).max(1);
-        let total = shape.capacity.unwrap_or_else(|| {
+    pub(crate) fn new<'m>(models: impl Iterator<Item = &'m Arc<Model>> + Clone, shape: &Shape) -> Self {
+        let pods = models.clone().flat_map(|model| model.pods());
+        let count = shape.nodes.unwrap_or(pods.map(|pod| pod.count).max().unwrap_or(0).max(3)).max(1);
+        let of_model = |model: &Arc<Model>| {
             model.pods().iter().fold(Room::default(), |sum, pod| {
                 let each = u64::from(pod.count.div_ceil(count).max(1));
                 sum.plus(Room::of(&pod.footprint, &pod.volumes).times(each))
             })
-        });
+        };
+        let total =
+            shape.capacity.unwrap_or_else(|| models.clone().map(of_model).fold(Room::default(), Room::most));
         let nodes = (0..count).map(|nth| {
             let zone = (shape.zones > 0).then(|| format!("zone-{}", nth % shape.zones.max(1)));
             let facts = NodeFacts {
@@ -118,12 +213,13 @@ impl Cluster {
             Node::new(Arc::new(facts), total)
         });
         let nodes = nodes.collect();
-        let roster = Roster::new(model.clone());
+        let mut roster = Roster::default();
+        models.for_each(|model| roster.extend(model));
         let instances = roster.names.len();
         Self {
             roster,
             nodes,
-            reservations: vec![None; instances],
+            reservations: vec![Vec::new(); instances],
             tasks: Vec::with_capacity(instances),
             of_instance: vec![Vec::new(); instances],
         }
@@ -131,6 +227,11 @@ impl Cluster {
 
     pub(crate) fn node_id(&self, name: &str) -> Option<u32> {
         self.nodes.iter().position(|node| node.facts.name.as_str() == name).map(|at| at as u32)
+    }
+
+    /// The node of a task.
+    pub(crate) fn node_of(&self, task: u32) -> &Node {
+        &self.nodes[self.tasks[task as usize].node as usize]
     }
 
     /// The tasks of an instance, in the order of their launches.
@@ -144,25 +245,51 @@ impl Cluster {
     }
 
     /// The task that lives under this name, as in `kafka-0-broker`: of which instance, and which.
-    pub(crate) fn named(&self, model: &Model, text: &str) -> Option<(u32, TaskName)> {
+    pub(crate) fn named<'m>(
+        &self,
+        models: impl Iterator<Item = &'m Arc<Model>> + Clone,
+        text: &str,
+    ) -> Option<(u32, TaskName)> {
+        let of = |model: &Model, id: u32, rest: &str| {
+            let pod = &model.pods()[model.pod_index(&self.roster.name(id).pod)? as usize];
+            pod.tasks.iter().find(|task| task.name.as_str() == rest).map(|task| (id, task.name.clone()))
+        };
         (0..self.roster.len()).find_map(|id| {
             let rest = text.strip_prefix(self.roster.name(id).to_string().as_str())?.strip_prefix('-')?;
-            let tasks = &model.pods()[self.roster.pod(id) as usize].tasks;
-            tasks.iter().find(|task| task.name.as_str() == rest).map(|task| (id, task.name.clone()))
+            models.clone().find_map(|model| of(model, id, rest))
         })
     }
 
-    /// Frees what is reserved for an instance.
-    pub(crate) fn free(&mut self, instance: u32) {
-        if let Some(old) = self.reservations[instance as usize].take() {
-            self.nodes[old.node as usize].take_back(old.room, &old.ports);
-        }
+    /// What is held for an instance under a handle.
+    pub(crate) fn held(&mut self, instance: u32, handle: &Handle) -> Option<(&mut Reservation, &mut Node)> {
+        let held = self.reservations[instance as usize].iter_mut().find(|held| held.handle == *handle)?;
+        let node = &mut self.nodes[held.node as usize];
+        Some((held, node))
     }
 
-    /// Reserves for an instance; nothing is reserved for it now.
+    /// Frees what of an instance is held and meets a condition; whether there was any.
+    pub(crate) fn free(&mut self, instance: u32, what: impl Fn(&Reservation, &Node) -> bool) -> bool {
+        let nodes = &mut self.nodes;
+        let all = &mut self.reservations[instance as usize];
+        let before = all.len();
+        all.retain(|held| {
+            let node = &mut nodes[held.node as usize];
+            let goes = what(held, node);
+            if goes {
+                node.instances -= 1;
+                node.take_back(held.room, held.numbers());
+            }
+            !goes
+        });
+        all.len() < before
+    }
+
+    /// Reserves for an instance, under a handle that is not held.
     pub(crate) fn reserve(&mut self, instance: u32, reservation: Reservation) {
-        self.nodes[reservation.node as usize].give(reservation.room, &reservation.ports);
-        self.reservations[instance as usize] = Some(reservation);
+        let node = &mut self.nodes[reservation.node as usize];
+        node.instances += 1;
+        node.give(reservation.room, reservation.numbers());
+        self.reservations[instance as usize].push(reservation);
     }
 }
 

@@ -6,6 +6,11 @@
 //! | --- | --- |
 //! | `end:kafka-0-broker@30s` | the task ends: `:failed` (if nothing is said), `:finished`, `:killed`, `:unhealthy`, `:lost` |
 //! | `silent:node-1@20s+60s` | nothing is heard of the node, for so long, or for good |
+//! | `gone:node-1@20s` | the node is gone for good, with all that is there |
+//! | `freeze:node-1@20s+60s` | what is seen of the node is held back for so long, and then told |
+//! | `skip:kafka-1@20s+60s` | what is seen of the instance is told to nobody for so long, and then only the latest |
+//! | `rewind@20s` | the connection to the backend breaks, and the next one begins with the past |
+//! | `second@20s+60s` | another scheduler takes over, and for so long the old one does not know |
 //! | `refuse:kafka-1#1` | the instance's first launch is answered "surely not done" |
 //! | `never:kafka-1#1` | ... is answered "invalid" |
 //! | `unknown:kafka-1#1:done` | nobody knows whether it was done; it was (`:done`), or was not (`:lost`) |
@@ -46,6 +51,43 @@ pub enum Fault {
         /// For how long; `None` is for good.
         lasts: Option<Duration>,
     },
+    /// A node is gone for good, with all that is there.
+    Gone {
+        /// The node.
+        node: SmolStr,
+        /// When.
+        at: Duration,
+    },
+    /// What is seen of a node is held back, and then told.
+    Freeze {
+        /// The node.
+        node: SmolStr,
+        /// When.
+        at: Duration,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// What is seen of an instance is told to nobody, and then only the latest.
+    Skip {
+        /// The instance.
+        instance: InstanceName,
+        /// When.
+        at: Duration,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// The connection to the backend breaks; on the next one it shows the past before the present.
+    Rewind {
+        /// When.
+        at: Duration,
+    },
+    /// Another scheduler takes over, and the old one does not know.
+    Second {
+        /// When.
+        at: Duration,
+        /// For how long the old one goes on.
+        lasts: Duration,
+    },
     /// A launch is answered otherwise.
     Launch {
         /// The instance.
@@ -64,6 +106,22 @@ pub enum Fault {
     },
     /// So many faults by chance.
     Random(u32),
+}
+
+impl Fault {
+    /// When it happens, if that is said as a time.
+    pub fn at(&self) -> Option<Duration> {
+        match self {
+            Self::End { at, .. }
+            | Self::Silent { at, .. }
+            | Self::Gone { at, .. }
+            | Self::Freeze { at, .. }
+            | Self::Skip { at, .. }
+            | Self::Rewind { at }
+            | Self::Second { at, .. } => Some(*at),
+            Self::Launch { .. } | Self::Crash { .. } | Self::Random(_) => None,
+        }
+    }
 }
 
 /// How a launch is answered.
@@ -123,11 +181,18 @@ pub struct FaultError {
     right: &'static str,
 }
 
-const KINDS: &str = "write one of `end:TASK@TIME[:HOW]`, `silent:NODE@TIME[+FOR]`, `refuse:INSTANCE#N`, \
-                     `never:INSTANCE#N`, `unknown:INSTANCE#N:done|lost`, `crash:POINT#N`, `random:N`";
+const KINDS: &str = "write one of `end:TASK@TIME[:HOW]`, `silent:NODE@TIME[+FOR]`, `gone:NODE@TIME`, \
+                     `freeze:NODE@TIME+FOR`, `skip:INSTANCE@TIME+FOR`, `rewind@TIME`, `second@TIME+FOR`, \
+                     `refuse:INSTANCE#N`, `never:INSTANCE#N`, `unknown:INSTANCE#N:done|lost`, `crash:POINT#N`, \
+                     `random:N`";
 const END: &str = "write `end:kafka-0-broker@30s`, and if it shall not be `:failed` one of `:finished`, `:killed`, \
                    `:unhealthy`, `:lost` after it";
 const SILENT: &str = "write `silent:node-1@20s` for good, or `silent:node-1@20s+60s` for a minute";
+const GONE: &str = "write `gone:node-1@20s`";
+const FREEZE: &str = "write `freeze:node-1@20s+60s`: the node, when, and for how long";
+const SKIP: &str = "write `skip:kafka-1@20s+60s`: the instance, when, and for how long";
+const REWIND: &str = "write `rewind@20s`";
+const SECOND: &str = "write `second@20s+60s`: when, and for how long the old one goes on";
 const LAUNCH: &str = "write `refuse:kafka-1#1` or `never:kafka-1#1`: the instance, and which of its launches, \
                       counted from 1";
 const UNKNOWN: &str = "write `unknown:kafka-1#1:done` if it was done and `unknown:kafka-1#1:lost` if not";
@@ -186,6 +251,40 @@ fn silent(rest: &str) -> Result<Fault, String> {
     Ok(Fault::Silent { node: node.into(), at: moment(at)?, lasts })
 }
 
+/// `WHO@TIME+FOR`, where `WHO` may be empty.
+fn lasting(text: &str) -> Result<(&str, Duration, Duration), String> {
+    let (who, rest) = text.rsplit_once('@').ok_or("there is no `@` with a time")?;
+    let (at, lasts) = rest.split_once('+').ok_or("there is no `+` with a duration")?;
+    Ok((who, moment(at)?, moment(lasts)?))
+}
+
+fn gone(rest: &str) -> Result<Fault, String> {
+    let (node, at) = rest.rsplit_once('@').ok_or("there is no `@` with a time")?;
+    let named = Some(node).filter(|node| !node.is_empty()).ok_or("no node is named")?;
+    Ok(Fault::Gone { node: named.into(), at: moment(at)? })
+}
+
+fn freeze(rest: &str) -> Result<Fault, String> {
+    let (node, at, lasts) = lasting(rest)?;
+    let named = Some(node).filter(|node| !node.is_empty()).ok_or("no node is named")?;
+    Ok(Fault::Freeze { node: named.into(), at, lasts })
+}
+
+fn skip(rest: &str) -> Result<Fault, String> {
+    let (instance, at, lasts) = lasting(rest)?;
+    let instance = instance.parse().map_err(|error| format!("{error}"))?;
+    Ok(Fault::Skip { instance, at, lasts })
+}
+
+fn rewind(at: &str) -> Result<Fault, String> {
+    Ok(Fault::Rewind { at: moment(at)? })
+}
+
+fn second(rest: &str) -> Result<Fault, String> {
+    let (at, lasts) = rest.split_once('+').ok_or("there is no `+` with a duration")?;
+    Ok(Fault::Second { at: moment(at)?, lasts: moment(lasts)? })
+}
+
 fn launch(rest: &str, answer: LaunchFault) -> Result<Fault, String> {
     let (instance, nth) = counted(rest)?;
     Ok(Fault::Launch { instance, nth, answer })
@@ -212,8 +311,16 @@ impl FromStr for Fault {
     type Err = FaultError;
 
     fn from_str(text: &str) -> Result<Self, FaultError> {
-        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+        let (kind, rest) = match text.split_once('@') {
+            Some((kind @ ("rewind" | "second"), rest)) => (kind, rest),
+            _ => text.split_once(':').unwrap_or((text, "")),
+        };
         let (fault, right) = match kind {
+            "rewind" => (rewind(rest), REWIND),
+            "second" => (second(rest), SECOND),
+            "gone" => (gone(rest), GONE),
+            "freeze" => (freeze(rest), FREEZE),
+            "skip" => (skip(rest), SKIP),
             "end" => (end(rest), END),
             "silent" => (silent(rest), SILENT),
             "refuse" => (launch(rest, LaunchFault::Refuse), LAUNCH),
@@ -238,6 +345,15 @@ impl fmt::Display for Fault {
             Self::Silent { node, at, lasts: Some(lasts) } => {
                 write!(f, "silent:{node}@{}+{}", moment::show(*at), moment::show(*lasts))
             }
+            Self::Gone { node, at } => write!(f, "gone:{node}@{}", moment::show(*at)),
+            Self::Freeze { node, at, lasts } => {
+                write!(f, "freeze:{node}@{}+{}", moment::show(*at), moment::show(*lasts))
+            }
+            Self::Skip { instance, at, lasts } => {
+                write!(f, "skip:{instance}@{}+{}", moment::show(*at), moment::show(*lasts))
+            }
+            Self::Rewind { at } => write!(f, "rewind@{}", moment::show(*at)),
+            Self::Second { at, lasts } => write!(f, "second@{}+{}", moment::show(*at), moment::show(*lasts)),
             Self::Launch { instance, nth, answer } => match answer {
                 LaunchFault::Refuse => write!(f, "refuse:{instance}#{nth}"),
                 LaunchFault::Never => write!(f, "never:{instance}#{nth}"),
@@ -264,6 +380,11 @@ mod tests {
             "end:kafka-0-broker@0s:lost",
             "silent:node-1@20s",
             "silent:node-1@20s+1m",
+            "gone:node-1@20s",
+            "freeze:node-1@20s+1m",
+            "skip:kafka-1@20s+1m30s",
+            "rewind@20s",
+            "second@20s+1m",
             "refuse:kafka-1#1",
             "never:kafka-1#2",
             "unknown:kafka-1#1:done",
@@ -286,6 +407,11 @@ mod tests {
             ("end:kafka-0-broker", "there is no `@` with a time; write `end:kafka-0-broker@30s`"),
             ("end:kafka-0-broker@30", "`30` has no unit: is it `30ms`, `30s`, `30m` or `30h`?"),
             ("end:kafka-0-broker@30s:gone", "no task ends like that"),
+            ("gone:node-1", "there is no `@` with a time; write `gone:node-1@20s`"),
+            ("freeze:node-1@20s", "there is no `+` with a duration; write `freeze:node-1@20s+60s`"),
+            ("skip:kafka@1s+1s", "write `skip:kafka-1@20s+60s`"),
+            ("rewind", "`` is not a time"),
+            ("second@20s", "there is no `+` with a duration; write `second@20s+60s`"),
             ("refuse:kafka-1", "there is no `#` with a number"),
             ("refuse:kafka-1#0", "after `#` comes a number from 1 on"),
             ("refuse:kafka#1", "write `refuse:kafka-1#1`"),

@@ -28,15 +28,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Down the stairs: `sim` is the loop; `checks` what must hold; `backend` carries out commands on a `cluster`
+//! [`crash_points`] tries every point at which the engine can crash.
+//!
+//! Down the stairs: `crash` tries crashes; `sim` is the loop; `heal` what must come once all faults ended;
+//! `ends` how runs end; `checks` what must hold; `chance` faults by chance; `backend` carries out commands on a `cluster`
 //! of `node`s and `task`s; `fault`, `scenario`, `report` and `trace` are data; `store`, [`choose`] and `queue`
 //! know of nothing else here.
 
 mod backend;
+mod chance;
 mod checks;
 pub mod choose;
 mod cluster;
+mod crash;
+mod ends;
 mod fault;
+mod heal;
 pub mod moment;
 mod node;
 mod queue;
@@ -50,6 +57,7 @@ mod world;
 
 pub use checks::{Check, Checks, Violation};
 pub use cluster::Shape;
+pub use crash::{CrashFailure, CrashReport, Depth, crash_points};
 pub use fault::{CrashPoint, Fault, FaultError, LaunchFault};
 pub use node::Room;
 pub use report::{Counts, Outcome, Report};

@@ -45,6 +45,12 @@ impl Room {
         self.map(other, u64::saturating_sub)
     }
 
+    /// The larger amount of each.
+    #[must_use]
+    pub fn most(self, other: Self) -> Self {
+        self.map(other, u64::max)
+    }
+
     /// So many times.
     #[must_use]
     pub fn times(self, count: u64) -> Self {
@@ -112,23 +118,52 @@ pub(crate) struct Node {
     pub(crate) facts: Arc<NodeFacts>,
     /// What of it is free.
     pub(crate) free: Room,
-    /// How many instances have room on it.
+    /// How many places are held on it.
     pub(crate) instances: u32,
     /// Whether nothing is heard of it.
     pub(crate) silent: bool,
+    /// Whether it is gone for good, with all that was there.
+    pub(crate) gone: bool,
+    /// What is seen of it is held back: since when, until when.
+    pub(crate) frozen: Option<(u64, u64)>,
     ports: BTreeSet<u16>,
 }
 
 impl Node {
     /// A node all of which is free.
     pub(crate) fn new(facts: Arc<NodeFacts>, total: Room) -> Self {
-        Self { facts, free: total, instances: 0, silent: false, ports: BTreeSet::new() }
+        Self {
+            facts,
+            free: total,
+            instances: 0,
+            silent: false,
+            gone: false,
+            frozen: None,
+            ports: BTreeSet::new(),
+        }
     }
 
-    /// Numbers for the ports of these sets; the first port that cannot have one, if there is one.
-    pub(crate) fn ports(&self, demand: &[Demand]) -> Result<Vec<(PortName, u16)>, PortName> {
-        let mut given: Vec<(PortName, u16)> = Vec::new();
+    /// Whether anything can be done there.
+    pub(crate) fn is_heard(&self) -> bool {
+        !self.silent && !self.gone
+    }
+
+    /// Numbers for the ports of these sets; the first port that cannot have one, if there is one. What is had
+    /// already is kept where it will do.
+    pub(crate) fn ports(&self, demand: &[Demand], had: &Ports) -> Result<Ports, PortName> {
+        let mut given: Ports = Vec::new();
         for (name, port) in demand.iter().flat_map(|one| one.resources.ports.iter()) {
+            let will_do = |number: u16| match &port.number {
+                PortChoice::Static(wanted) => wanted.get() == number,
+                PortChoice::Dynamic(ranges) => {
+                    ranges.is_empty()
+                        || ranges.iter().any(|range| (range.begin..=range.end).contains(&number))
+                }
+            };
+            if let Some(&(_, number)) = had.iter().find(|(other, number)| other == name && will_do(*number)) {
+                given.push((name.clone(), number));
+                continue;
+            }
             let free =
                 |number: &u16| !self.ports.contains(number) && given.iter().all(|(_, other)| other != number);
             let number = match &port.number {
@@ -143,22 +178,23 @@ impl Node {
         Ok(given)
     }
 
-    /// Gives room and ports away.
-    pub(crate) fn give(&mut self, room: Room, ports: &[(PortName, u16)]) {
+    /// Gives room and ports away, for a place or for more of one.
+    pub(crate) fn give(&mut self, room: Room, ports: impl IntoIterator<Item = u16>) {
         self.free = self.free.minus(room);
-        self.instances += 1;
-        self.ports.extend(ports.iter().map(|(_, number)| *number));
+        self.ports.extend(ports);
     }
 
     /// Takes room and ports back.
-    pub(crate) fn take_back(&mut self, room: Room, ports: &[(PortName, u16)]) {
+    pub(crate) fn take_back(&mut self, room: Room, ports: impl IntoIterator<Item = u16>) {
         self.free = self.free.plus(room);
-        self.instances -= 1;
-        for (_, number) in ports {
-            self.ports.remove(number);
+        for number in ports {
+            self.ports.remove(&number);
         }
     }
 }
+
+/// Numbers that were given for ports.
+pub(crate) type Ports = Vec<(PortName, u16)>;
 
 /// Where ports come from that name no range, as on a Mesos agent.
 const DYNAMIC: PortRange = PortRange { begin: 31_000, end: 32_000 };

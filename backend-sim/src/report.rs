@@ -64,6 +64,8 @@ pub struct Report {
     pub plans: Vec<PlanView>,
     /// The tasks of all instances, as the engine knows them.
     pub tasks: Vec<TaskView>,
+    /// What each instance does or waits for at the end.
+    pub whys: Vec<Why>,
     /// Virtual time of the last event, in microseconds.
     pub time: u64,
     /// Virtual time at which the plans were complete, in microseconds.

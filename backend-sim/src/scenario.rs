@@ -31,6 +31,10 @@ pub enum Choices {
 pub struct Scenario {
     /// The service.
     pub model: Arc<Model>,
+    /// What it shall be then: each from when the one before is complete.
+    pub then: Vec<Arc<Model>>,
+    /// What it shall be from a time on, whatever it is then.
+    pub targets: Vec<(Duration, Arc<Model>)>,
     /// What decides between possibilities.
     pub choices: Choices,
     /// Whether [`crate::Report::choices`] is filled.
@@ -43,8 +47,13 @@ pub struct Scenario {
     pub verbs: Vec<(Duration, Verb)>,
     /// Whether an operator continues a phase whenever it waits on a canary.
     pub release_canaries: bool,
-    /// A plan that is started, with these parameters, once the service is deployed.
+    /// A plan that is started, with these parameters, once the service is deployed and is what it shall be
+    /// last.
     pub plan: Option<(PlanName, Parameters)>,
+    /// All faults end at this time, or after the last act of an operator; then the service becomes what it
+    /// shall be within a bound that follows from the specification, and nothing is done any more: not for long,
+    /// and not by an engine that is recovered then (S§3.2). Nodes that are gone stay gone.
+    pub heal: Option<Duration>,
     /// The run ends at this time, if it has not before.
     pub until: Duration,
     /// The run is ended after so many events, as one that will not end by itself.
@@ -60,6 +69,8 @@ impl Scenario {
     pub fn new(model: Arc<Model>) -> Self {
         Self {
             model,
+            then: Vec::new(),
+            targets: Vec::new(),
             choices: Choices::Benign,
             record: true,
             shape: Shape::default(),
@@ -67,11 +78,35 @@ impl Scenario {
             verbs: Vec::new(),
             release_canaries: false,
             plan: None,
+            heal: None,
             until: Duration::from_secs(24 * 3600),
             most_events: 1_000_000,
             checks: Checks::ALL,
             trace: true,
         }
+    }
+
+    /// All that the service shall be: first `model`, then those of `then`, then those of `targets`.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &Arc<Model>> + Clone {
+        std::iter::once(&self.model).chain(&self.then).chain(self.targets.iter().map(|(_, model)| model))
+    }
+
+    /// The same without faults, and with nothing left to chance.
+    pub(crate) fn without_faults(&self) -> Self {
+        Self {
+            choices: Choices::Benign,
+            record: false,
+            trace: false,
+            faults: Vec::new(),
+            heal: None,
+            checks: Checks { end: false, ..Checks::NONE },
+            ..self.clone()
+        }
+    }
+
+    /// Whether an operator acts at times, so that what the service is then depends on how far it is.
+    pub(crate) fn is_timed(&self) -> bool {
+        !self.targets.is_empty() || !self.verbs.is_empty()
     }
 }
 
@@ -111,6 +146,9 @@ pub enum ScenarioError {
         /// The plans that there are.
         known: Vec<String>,
     },
+    /// Crashes are tried in a run that replays a list.
+    #[error("a list of choices is of one run, and crashes make others: name a seed, or none")]
+    Replayed,
     /// The list of choices is not of this run.
     #[error(transparent)]
     Replay(#[from] ReplayError),

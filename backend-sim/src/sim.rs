@@ -1,14 +1,15 @@
 //! The loop: the next event, the engine's answer to it, the commit, the commands, the checks.
 //!
-//! Invariant: a command leaves only after the batch that it came with is durable; an engine that crashed is
-//! recovered from the store, under a new epoch, and from nothing else.
+//! Invariant: a command leaves only after a commit under the newest epoch; an engine that crashed is recovered
+//! from the store, under a new epoch, and from nothing else. A fork of a run goes on as the run would have.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::engine::{
-    Command, Digest, Effects, Engine, Event, Input, InstallationId, Key, Observation, Purpose, Record, Reply,
-    Request, RunOutcome, Seen, StepRef, Target, Verb, Wall,
+    Author, Command, Digest, Effects, Engine, Event, Input, InstallationId, Key, Observation, Purpose,
+    Record, Reply, Request, RunOutcome, Seen, StepRef, Target, Verb, Wall, Why, Write,
 };
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PhaseName, PlanName};
@@ -16,9 +17,11 @@ use smol_str::{SmolStr, format_smolstr};
 
 use crate::backend::{Backend, go_on};
 use crate::checks::{Check, Checker, Checks, Scene, Violation};
-use crate::choose::{Benign, Choose, Recorded, Replay, Seeded, Site};
+use crate::choose::{Benign, Choose, Chooser, Recorded, Replay, Seeded};
 use crate::cluster::Cluster;
-use crate::fault::{CrashPoint, Fault, LaunchFault};
+use crate::ends::End;
+use crate::fault::{CrashPoint, Fault};
+use crate::heal::{self, Stage};
 use crate::queue::{Class, Queue};
 use crate::report::{Counts, Outcome, Report};
 use crate::scenario::{Choices, Scenario, ScenarioError};
@@ -26,20 +29,18 @@ use crate::store::Store;
 use crate::task::{Life, take};
 use crate::trace::{Trace, What};
 use crate::world::{Happening, World};
+use crate::{chance, ends};
 
 /// The plan that a service is made by.
 const DEPLOY: &str = "deploy";
 /// The name that the simulator gives the installation.
 const INSTALLATION: &str = "sim";
 /// From a crash until the engine is back.
-const RESTART: [u64; 4] = [2_000_000, 100_000, 15_000_000, 90_000_000];
+pub(crate) const RESTART: [u64; 4] = [2_000_000, 100_000, 15_000_000, 90_000_000];
 /// An operator who watches canaries acts after so long.
 const REACTION: u64 = 1_000_000;
-/// Faults by chance come within this time, at steps of this length.
-const CHANCE_STEP: Duration = Duration::from_millis(250);
-const CHANCE_STEPS: u32 = 240;
-/// Faults by chance crash the engine at one of the first so many points.
-const CHANCE_POINTS: u32 = 40;
+/// An engine that was replaced is woken once so long after.
+const OLD_WAKE: u64 = 1_000_000;
 
 /// Runs a scenario with the choices that it names.
 ///
@@ -63,159 +64,270 @@ pub fn run(scenario: &Scenario) -> Result<Report, ScenarioError> {
 /// # Errors
 /// As [`run`].
 pub fn run_with(scenario: &Scenario, choose: &mut dyn Choose) -> Result<Report, ScenarioError> {
+    let reference = ends::reference(scenario)?;
     if !scenario.record {
-        return Sim::new(scenario, choose)?.run();
+        return Sim::new(scenario, Chooser::Given(choose), reference.as_ref())?.run();
     }
     let mut recorded = Recorded::new(choose);
-    let mut report = Sim::new(scenario, &mut recorded)?.run()?;
+    let mut report = Sim::new(scenario, Chooser::Given(&mut recorded), reference.as_ref())?.run()?;
     report.choices = recorded.into_list();
     Ok(report)
 }
 
 /// Something that an operator wants; it is said again until there is a reply.
+#[derive(Clone)]
 struct Wish {
     input: Wanted,
     due: bool,
     reply: Option<Reply>,
 }
 
+#[derive(Clone)]
 enum Wanted {
-    Target,
+    /// The service shall be this one of the scenario's models.
+    Target(usize),
     Verb(Request),
 }
 
-struct Sim<'a> {
-    scenario: &'a Scenario,
-    world: World<'a>,
-    cluster: Cluster,
+/// An engine that was replaced, and does not know.
+#[derive(Clone)]
+struct Old {
+    engine: Engine,
+    epoch: u64,
+    session: u32,
+    wake: u64,
+}
+
+/// A run.
+pub(crate) struct Sim<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) world: World<'a>,
+    pub(crate) cluster: Cluster,
     backend: Backend,
-    store: Store,
+    pub(crate) store: Store,
     epoch: u64,
     /// `None` while it is down.
-    engine: Option<Engine>,
+    pub(crate) engine: Option<Engine>,
+    old: Option<Old>,
+    /// What the service shall be.
+    pub(crate) present: Arc<Model>,
     wishes: Vec<Wish>,
+    /// How many of `then` were submitted.
+    next: usize,
     faults: Vec<Fault>,
     /// Where the engine crashes.
     crashes: Vec<(CrashPoint, u64)>,
     points: [u64; 4],
     wake: u64,
-    checker: Checker,
-    counts: Counts,
+    /// Whether the engine was woken since it was recovered.
+    woken: bool,
+    pub(crate) checker: Checker,
+    pub(crate) counts: Counts,
     digest: Digest,
-    replies: Vec<(String, Reply)>,
+    pub(crate) replies: Vec<(String, Reply)>,
     has_canaries: bool,
     plan_started: bool,
+    /// Whether the backend was told to forget the service.
+    pub(crate) deregistered: bool,
     completed: BTreeMap<PlanName, u64>,
-    violation: Option<Violation>,
+    pub(crate) violation: Option<Violation>,
+    /// How this run shall end.
+    reference: Option<&'a End>,
+    stage: Stage,
+    /// Whether nothing is checked but acts, and the end.
+    pub(crate) frugal: bool,
+    /// Where crashes are tried, the runs that go on from them.
+    pub(crate) forks: Option<Vec<Fork<'a>>>,
+}
+
+/// A run that goes on from a crash.
+pub(crate) struct Fork<'a> {
+    pub(crate) point: CrashPoint,
+    pub(crate) nth: u64,
+    pub(crate) sim: Sim<'a>,
 }
 
 impl<'a> Sim<'a> {
-    fn new(scenario: &'a Scenario, choose: &'a mut dyn Choose) -> Result<Self, ScenarioError> {
+    pub(crate) fn new(
+        scenario: &'a Scenario,
+        choose: Chooser<'a>,
+        reference: Option<&'a End>,
+    ) -> Result<Self, ScenarioError> {
         let model = &scenario.model;
-        let cluster = Cluster::new(model, &scenario.shape);
+        let cluster = Cluster::new(scenario.models(), &scenario.shape);
         if let Some((plan, _)) = &scenario.plan
-            && !model.plans().contains_key(plan)
+            && !scenario.models().any(|model| model.plans().contains_key(plan))
         {
             let known = model.plans().keys().map(ToString::to_string).collect();
             return Err(ScenarioError::NoPlan { plan: plan.clone(), known });
         }
         let trace = Trace { kept: scenario.trace.then(Vec::new) };
-        let mut world = World { queue: Queue::default(), choose, trace, session: 1 };
-        let faults = decide(scenario, &cluster, world.choose);
+        let mut world = World { queue: Queue::default(), choose, trace, session: 1, awaited: 0 };
+        let faults = chance::decide(scenario, &cluster, &mut world.choose);
         let mut of_launches = Vec::new();
         let mut crashes = Vec::new();
         for (nth, fault) in (0..).zip(&faults) {
-            check_names(model, &cluster, fault)?;
+            chance::check_names(scenario, &cluster, fault)?;
             match fault {
-                Fault::End { at, .. } | Fault::Silent { at, .. } => {
-                    world.queue.at(micros(*at), Class::Fault, Happening::Fault { nth });
-                }
                 Fault::Launch { instance, nth, answer } => {
                     of_launches.extend(cluster.roster.id(instance).map(|id| (id, *nth, *answer)));
                 }
                 Fault::Crash { point, nth } => crashes.push((*point, *nth)),
                 Fault::Random(_) => {}
+                timed => {
+                    let at = timed.at().unwrap_or_default();
+                    world.queue.at(micros(at), Class::Fault, Happening::Fault { nth });
+                }
             }
         }
-        let mut wishes = vec![Wish { input: Wanted::Target, due: true, reply: None }];
+        let mut backend = Backend::new(InstallationId(SmolStr::new_static(INSTALLATION)), of_launches);
+        backend.remembers =
+            faults.iter().any(|fault| matches!(fault, Fault::Rewind { .. } | Fault::Freeze { .. }));
+        let mut wishes = vec![Wish { input: Wanted::Target(0), due: true, reply: None }];
         for (at, verb) in &scenario.verbs {
             world.queue.at(micros(*at), Class::Operator, Happening::Operate { nth: wishes.len() as u32 });
             wishes.push(Wish::verb(wishes.len(), verb.clone()));
+        }
+        for (nth, (at, _)) in scenario.targets.iter().enumerate() {
+            world.queue.at(micros(*at), Class::Operator, Happening::Operate { nth: wishes.len() as u32 });
+            let input = Wanted::Target(1 + scenario.then.len() + nth);
+            wishes.push(Wish { input, due: false, reply: None });
+        }
+        if let Some(at) = scenario.heal {
+            let acts = scenario.verbs.iter().map(|(at, _)| *at);
+            let acts = acts.chain(scenario.targets.iter().map(|(at, _)| *at));
+            let at = acts.max().unwrap_or_default().max(at);
+            world.queue.at(micros(at), Class::Fault, Happening::Heal);
         }
         Ok(Self {
             scenario,
             world,
             cluster,
-            backend: Backend::new(InstallationId(SmolStr::new_static(INSTALLATION)), of_launches),
+            backend,
             store: Store::default(),
             epoch: 0,
             engine: None,
+            old: None,
+            present: model.clone(),
             wishes,
+            next: 0,
             faults,
             crashes,
             points: [0; 4],
             wake: 0,
+            woken: false,
             checker: Checker::default(),
             counts: Counts::default(),
             digest: Digest::default(),
             replies: Vec::new(),
-            has_canaries: model
-                .plans()
-                .values()
+            has_canaries: scenario
+                .models()
+                .flat_map(|model| model.plans().values())
                 .any(|plan| plan.phases.iter().any(|phase| phase.is_canary())),
             plan_started: false,
+            deregistered: false,
             completed: BTreeMap::new(),
             violation: None,
+            reference,
+            stage: Stage::Chaos,
+            frugal: false,
+            forks: None,
         })
     }
 
-    fn run(mut self) -> Result<Report, ScenarioError> {
-        let until = micros(self.scenario.until);
-        let mut came_to_rest = false;
-        self.recover();
-        while self.violation.is_none() {
-            if let Some(mismatch) = self.world.choose.mismatch() {
-                return Err(mismatch.clone().into());
-            }
-            match self.world.queue.next_time() {
-                None => {
-                    came_to_rest = true;
-                    break;
-                }
-                Some(time) if time > until => break,
-                Some(_) => {}
-            }
-            if self.counts.events == self.scenario.most_events {
-                let expected = format!("the run ends within {} events", self.scenario.most_events);
-                self.violate(Check::Bounded, expected, "it goes on".to_owned());
-                break;
-            }
-            self.counts.events += 1;
-            if let Some(happening) = self.world.queue.pop() {
-                self.happen(happening);
-            }
+    /// A run that goes on from here as this one would; it keeps no trace.
+    fn fork(&self) -> Self {
+        Self {
+            scenario: self.scenario,
+            world: self.world.fork(),
+            cluster: self.cluster.clone(),
+            backend: self.backend.clone(),
+            store: self.store.clone(),
+            epoch: self.epoch,
+            engine: None,
+            old: self.old.clone(),
+            present: self.present.clone(),
+            wishes: self.wishes.clone(),
+            next: self.next,
+            faults: self.faults.clone(),
+            crashes: self.crashes.clone(),
+            points: self.points,
+            wake: self.wake,
+            woken: false,
+            checker: self.checker.clone(),
+            counts: self.counts.clone(),
+            digest: self.digest,
+            replies: self.replies.clone(),
+            has_canaries: self.has_canaries,
+            plan_started: self.plan_started,
+            deregistered: self.deregistered,
+            completed: BTreeMap::new(),
+            violation: None,
+            reference: self.reference,
+            stage: self.stage,
+            frugal: true,
+            forks: None,
         }
-        Ok(self.report(came_to_rest))
     }
 
-    fn violate(&mut self, check: Check, expected: String, found: String) {
+    fn run(mut self) -> Result<Report, ScenarioError> {
+        self.recover();
+        while self.step()? {}
+        let at_rest = self.is_at_rest();
+        Ok(self.report(at_rest))
+    }
+
+    /// Goes on to the next event; whether there was one.
+    pub(crate) fn step(&mut self) -> Result<bool, ScenarioError> {
+        if let Some(mismatch) = self.world.choose.mismatch() {
+            return Err(mismatch.clone().into());
+        }
+        let until = micros(self.scenario.until);
+        if self.violation.is_some() || self.stage == Stage::Over {
+            return Ok(false);
+        }
+        if self.world.queue.next_time().is_none_or(|time| time > until) {
+            return Ok(false);
+        }
+        if self.counts.events == self.scenario.most_events {
+            let expected = format!("the run ends within {} events", self.scenario.most_events);
+            self.violate(Check::Bounded, expected, "it goes on".to_owned());
+            return Ok(false);
+        }
+        self.counts.events += 1;
+        if let Some(happening) = self.world.queue.pop() {
+            self.happen(happening);
+        }
+        Ok(true)
+    }
+
+    /// Whether nothing more will happen.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.world.queue.next_time().is_none() || self.stage == Stage::Over
+    }
+
+    /// Whether the engine lives, was woken, and no answer that it waits for is on its way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let now = self.world.now();
+        let due = self.world.queue.next_time().is_some_and(|time| time == now);
+        self.engine.is_some() && self.woken && self.world.awaited == 0 && !due
+    }
+
+    pub(crate) fn violate(&mut self, check: Check, expected: String, found: String) {
         let time = self.world.now();
         self.violation.get_or_insert(Violation { check, time, expected, found });
     }
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Answer { session, outcome } => {
-                if session == self.world.session {
-                    self.feed(Input::Outcome(*outcome));
-                }
-            }
-            Happening::Part { session, snapshot } => {
-                if session == self.world.session {
-                    self.feed(Input::Snapshot(*snapshot));
-                }
-            }
+            Happening::Answer { session, outcome } => self.arrives(session, Input::Outcome(*outcome)),
+            Happening::Part { session, snapshot } => self.arrives(session, Input::Snapshot(*snapshot)),
             Happening::Observe { session, task, serial, seen } => self.observed(session, task, serial, seen),
+            Happening::Renew { session } => {
+                if session == self.world.session {
+                    self.backend.renew(&mut self.cluster, &mut self.world);
+                }
+            }
             Happening::Life { task, life } => {
                 if self.cluster.tasks[task as usize].lives() {
                     self.enter(task, life);
@@ -231,21 +343,38 @@ impl<'a> Sim<'a> {
             Happening::Wake { nth } => {
                 if nth == self.wake {
                     self.feed(Input::Wake);
+                    self.woken = true;
                 }
             }
-            Happening::Fault { nth } => self.fault(nth),
-            Happening::Back { node } => {
-                if self.cluster.nodes[node as usize].silent {
-                    let name = self.cluster.nodes[node as usize].facts.name.clone();
-                    self.world.tell(|| What::Back { node: name });
-                    self.backend.back(&mut self.cluster, &mut self.world, node);
+            Happening::OldWake { nth } => {
+                if self.old.as_ref().is_some_and(|old| old.wake == nth) {
+                    self.feed_old(Input::Wake);
                 }
+            }
+            Happening::OldStops { epoch } => self.old = self.old.take().filter(|old| old.epoch != epoch),
+            Happening::Fault { nth } => self.fault(nth),
+            Happening::Back { node } => self.back(node),
+            Happening::Thaw { node } => self.cluster.nodes[node as usize].frozen = None,
+            Happening::Unskip { instance } => {
+                self.backend.unskip(&mut self.cluster, &mut self.world, instance);
             }
             Happening::Operate { nth } => {
                 self.wishes[nth as usize].due = true;
                 self.wish(nth as usize);
             }
             Happening::Recover => self.recover(),
+            Happening::Heal => self.heal(),
+            Happening::Deadline { stage } => self.deadline(stage),
+        }
+    }
+
+    /// An answer of a session arrives at the engine whose session it is.
+    fn arrives(&mut self, session: u32, input: Input) {
+        if session == self.world.session {
+            self.world.awaited = self.world.awaited.saturating_sub(1);
+            self.feed(input);
+        } else if self.old.as_ref().is_some_and(|old| old.session == session) {
+            self.feed_old(input);
         }
     }
 
@@ -279,6 +408,10 @@ impl<'a> Sim<'a> {
         if session != self.world.session {
             return;
         }
+        if let Some((_, until)) = self.cluster.node_of(nth).frozen {
+            let held = Happening::Observe { session, task: nth, serial, seen };
+            return self.world.queue.at(until + 1, Class::Answer, held);
+        }
         let task = &self.cluster.tasks[nth as usize];
         let of = plan_core::engine::Incarnation {
             installation: InstallationId(SmolStr::new_static(INSTALLATION)),
@@ -286,7 +419,11 @@ impl<'a> Sim<'a> {
             task: task.name.clone(),
             launch: task.launch,
         };
-        let done = self.feed(Input::Observed(Observation { of, serial, seen }));
+        let observation = Observation { of, serial, seen };
+        if self.old.is_some() {
+            self.feed_old(Input::Observed(observation.clone()));
+        }
+        let done = self.feed(Input::Observed(observation));
         // What the engine has durable is confirmed, and not told again.
         if done && matches!(seen, Seen::Ended(_)) {
             self.cluster.tasks[nth as usize].forgotten = true;
@@ -294,38 +431,110 @@ impl<'a> Sim<'a> {
     }
 
     fn fault(&mut self, nth: u32) {
-        let fault = self.faults[nth as usize].clone();
-        let text = || fault.to_string();
-        match &fault {
+        if self.stage != Stage::Chaos {
+            return;
+        }
+        let Some(fault) = self.faults.get(nth as usize).cloned() else { return };
+        if self.befalls(&fault) {
+            self.counts.faults += 1;
+        } else {
+            self.world.tell(|| What::Idle { fault: fault.to_string() });
+        }
+    }
+
+    /// A fault happens; whether it found something to do.
+    fn befalls(&mut self, fault: &Fault) -> bool {
+        let text = || What::Fault { fault: fault.to_string() };
+        match fault {
             Fault::End { task, how, .. } => {
-                let named = self.cluster.named(&self.scenario.model, task);
+                let named = self.cluster.named(self.scenario.models(), task);
                 let living = named.and_then(|(id, name)| {
                     let mut tasks = self.cluster.tasks_of(id).rev();
                     tasks.find(|(_, task)| task.name == name && task.lives()).map(|(nth, _)| nth)
                 });
-                match living {
-                    Some(task) => {
-                        self.counts.faults += 1;
-                        self.world.tell(|| What::Fault { fault: text() });
-                        self.enter(task, Life::Ended(*how));
-                    }
-                    None => self.world.tell(|| What::Idle { fault: text() }),
-                }
+                let Some(task) = living else { return false };
+                self.world.tell(text);
+                self.enter(task, Life::Ended(*how));
             }
             Fault::Silent { node, lasts, .. } => {
-                let Some(id) = self.cluster.node_id(node) else { return };
-                if self.cluster.nodes[id as usize].silent {
-                    return self.world.tell(|| What::Idle { fault: text() });
+                let Some(id) = self.cluster.node_id(node) else { return false };
+                let at = &self.cluster.nodes[id as usize];
+                if !at.is_heard() {
+                    return false;
                 }
-                self.counts.faults += 1;
-                let name = self.cluster.nodes[id as usize].facts.name.clone();
+                let name = at.facts.name.clone();
                 self.world.tell(|| What::Silent { node: name });
                 self.backend.silence(&mut self.cluster, &mut self.world, id);
                 if let Some(lasts) = lasts {
                     self.world.queue.after(micros(*lasts), Class::World, Happening::Back { node: id });
                 }
             }
+            Fault::Gone { node, .. } => {
+                let Some(id) = self.cluster.node_id(node) else { return false };
+                let at = &self.cluster.nodes[id as usize];
+                if at.gone {
+                    return false;
+                }
+                let name = at.facts.name.clone();
+                self.world.tell(|| What::Gone { node: name });
+                self.backend.gone(&mut self.cluster, &mut self.world, id);
+            }
+            Fault::Freeze { node, lasts, .. } => {
+                let Some(id) = self.cluster.node_id(node) else { return false };
+                let now = self.world.now();
+                let at = &mut self.cluster.nodes[id as usize];
+                if at.frozen.is_some() {
+                    return false;
+                }
+                let until = now.saturating_add(micros(*lasts));
+                at.frozen = Some((now, until));
+                self.world.tell(text);
+                self.world.queue.at(until, Class::Fault, Happening::Thaw { node: id });
+            }
+            Fault::Skip { instance, lasts, .. } => {
+                let Some(id) = self.cluster.roster.id(instance) else { return false };
+                if self.backend.skipped.contains_key(&id) {
+                    return false;
+                }
+                let until = self.world.now().saturating_add(micros(*lasts));
+                self.backend.skipped.insert(id, until);
+                self.world.tell(text);
+                self.world.queue.at(until, Class::Fault, Happening::Unskip { instance: id });
+            }
+            Fault::Rewind { .. } => {
+                self.world.tell(text);
+                self.backend.rewind(&mut self.world);
+                if self.engine.is_some() {
+                    self.world.end_session();
+                    self.backend.session_over();
+                    self.backend.session_begins(&mut self.cluster, &mut self.world);
+                    self.feed(Input::SessionLost);
+                }
+            }
+            Fault::Second { lasts, .. } => {
+                if self.old.is_some() {
+                    return false;
+                }
+                let Some(engine) = self.engine.take() else { return false };
+                let (epoch, session, wake) = (self.epoch, self.world.session, self.wake);
+                self.old = Some(Old { engine, epoch, session, wake });
+                self.world.queue.after(OLD_WAKE, Class::Timer, Happening::OldWake { nth: wake });
+                self.world.queue.after(micros(*lasts), Class::Timer, Happening::OldStops { epoch });
+                self.world.tell(|| What::Second { epoch: epoch + 1 });
+                self.world.end_session();
+                self.backend.session_over();
+                self.recover();
+            }
             Fault::Launch { .. } | Fault::Crash { .. } | Fault::Random(_) => {}
+        }
+        true
+    }
+
+    fn back(&mut self, node: u32) {
+        if self.cluster.nodes[node as usize].silent {
+            let name = self.cluster.nodes[node as usize].facts.name.clone();
+            self.world.tell(|| What::Back { node: name });
+            self.backend.back(&mut self.cluster, &mut self.world, node);
         }
     }
 
@@ -340,19 +549,31 @@ impl<'a> Sim<'a> {
         let Some(engine) = &mut self.engine else { return false };
         self.counts.inputs += 1;
         let now = self.world.now();
+        let gives_up = match &input {
+            Input::Verb(Request { verb: Verb::GiveUp { debt }, .. }) => Some(*debt),
+            _ => None,
+        };
         let Effects { writes, commands, events, reply, wake_at } = engine.handle(Wall(now), input);
         let digest = engine.digest();
         self.digest = Digest(self.digest.0.rotate_left(7) ^ digest.0 ^ u128::from(now));
         let deployed = engine.is_deployed();
-        if !writes.is_empty() {
+        let has_writes = !writes.is_empty();
+        if has_writes {
             if self.crashes_at(CrashPoint::BeforeCommit) {
                 return false;
             }
             self.counts.commits += 1;
+            self.look_at(&writes, gives_up);
+        }
+        // What writes nothing leaves under the newest epoch too.
+        if has_writes || !commands.is_empty() {
             if let Err(fenced) = self.store.commit(self.epoch, writes) {
                 self.violate(Check::Fenced, "the newest engine may write".to_owned(), fenced.to_string());
                 return false;
             }
+        }
+        if has_writes {
+            self.find_present();
             if self.crashes_at(CrashPoint::AfterCommit) {
                 return false;
             }
@@ -376,30 +597,104 @@ impl<'a> Sim<'a> {
         if let Some(Wall(at)) = wake_at {
             self.world.queue.at(at, Class::Timer, Happening::Wake { nth: self.wake });
         }
-        if deployed && !self.plan_started {
-            self.start_plan();
+        if has_writes {
+            self.go_on_with_targets();
+            if deployed && !self.plan_started {
+                self.start_plan();
+            }
+            self.watch_canaries();
         }
-        self.watch_canaries();
         self.check();
+        self.settle();
         self.engine.is_some()
+    }
+
+    /// Gives an input to the engine that was replaced: it may write nothing, and so do nothing.
+    fn feed_old(&mut self, input: Input) {
+        let Some(old) = &mut self.old else { return };
+        let Effects { writes, commands, wake_at, .. } =
+            old.engine.handle(Wall(self.world.queue.now()), input);
+        let epoch = old.epoch;
+        if writes.is_empty() && commands.is_empty() {
+            if let Some(Wall(at)) = wake_at {
+                old.wake += 1;
+                let nth = old.wake;
+                self.world.queue.at(at, Class::Timer, Happening::OldWake { nth });
+            }
+            return;
+        }
+        self.old = None;
+        match self.store.commit(epoch, writes) {
+            Err(_) => self.world.tell(|| What::Fenced { epoch }),
+            Ok(()) => {
+                let expected = "the store refuses what an engine that was replaced writes".to_owned();
+                self.violate(Check::Fenced, expected, format!("it took a batch of epoch {epoch}"));
+            }
+        }
+    }
+
+    fn scene(&self) -> Option<Scene<'_>> {
+        Some(Scene {
+            time: self.world.now(),
+            model: &self.present,
+            store: &self.store,
+            cluster: &self.cluster,
+            engine: self.engine.as_ref()?,
+        })
+    }
+
+    /// Looks at a batch that is about to become durable: debts that leave are paid or given up.
+    fn look_at(&mut self, writes: &[Write], gives_up: Option<u64>) {
+        for write in writes {
+            let Write::Delete(key @ Key::Debt(number)) = write else { continue };
+            let Some(Record::Debt(debt)) = self.store.get(key).cloned() else { continue };
+            if gives_up == Some(*number) {
+                let launches = debt.kill.iter().map(|owed| (owed.launch, owed.task.clone()));
+                self.checker.given_up.launches.extend(launches);
+                self.checker.given_up.handles.extend(debt.release.clone());
+            } else if self.scenario.checks.others
+                && let Some(Err(violation)) = self.scene().map(|scene| scene.debt_is_paid(&debt))
+            {
+                self.violation.get_or_insert(violation);
+            }
+        }
+    }
+
+    /// Finds what the service shall be now.
+    fn find_present(&mut self) {
+        let Some(service) = self.store.service() else { return };
+        if service.target != self.present.hash()
+            && let Some(Record::Spec(model)) = self.store.get(&Key::Spec(service.target))
+        {
+            self.present = model.clone();
+        }
     }
 
     fn carry_out(&mut self, command: Command) {
         self.counts.commands += 1;
-        if let (Command::Launch(launch), true, Some(engine)) =
-            (&command, self.scenario.checks.others, self.engine.as_ref())
-        {
-            let scene = Scene {
-                time: self.world.now(),
-                model: &self.scenario.model,
-                store: &self.store,
-                cluster: &self.cluster,
-                engine,
-            };
-            if let Err(violation) = self.checker.launched(&scene, launch) {
+        if self.scenario.checks.others {
+            let mut checker = std::mem::take(&mut self.checker);
+            let verdict = self.scene().map_or(Ok(()), |scene| match &command {
+                Command::Launch(launch) => checker.launched(&scene, launch),
+                Command::Kill { instance, launch, task, .. } => scene.kill_is_wanted(instance, *launch, task),
+                Command::Release(release) => scene.release_is_owed(release),
+                Command::Deregister => scene.nothing_is_left(&checker.given_up),
+                _ => Ok(()),
+            });
+            self.checker = checker;
+            if let Err(violation) = verdict {
                 self.violation.get_or_insert(violation);
             }
         }
+        match &command {
+            Command::Deregister => self.deregistered = true,
+            Command::Release(release) => {
+                let (instance, debt, node) = (&release.instance, release.debt, &release.node);
+                self.world.tell(|| What::Released { instance: instance.clone(), debt, node: node.clone() });
+            }
+            _ => {}
+        }
+        self.is_still(&command);
         if let Err(violation) = self.backend.execute(&mut self.cluster, &mut self.world, command)
             && self.scenario.checks.others
         {
@@ -412,22 +707,34 @@ impl<'a> Sim<'a> {
         let count = &mut self.points[point as usize];
         *count += 1;
         let nth = *count;
+        if self.forks.is_some() {
+            let mut sim = self.fork();
+            sim.crash(point, nth);
+            if let Some(forks) = &mut self.forks {
+                forks.push(Fork { point, nth, sim });
+            }
+        }
         if !self.crashes.contains(&(point, nth)) {
             return false;
         }
-        self.world.tell(|| What::Crashed { point: SmolStr::new_static(point.name()), nth });
-        self.engine = None;
-        self.counts.crashes += 1;
         self.counts.faults += 1;
-        self.world.session += 1;
-        self.backend.session_over();
-        let delay = take(self.world.choose, "restart", 0, &RESTART);
-        self.world.queue.after(delay, Class::World, Happening::Recover);
+        self.crash(point, nth);
         true
     }
 
-    fn recover(&mut self) {
+    fn crash(&mut self, point: CrashPoint, nth: u64) {
+        self.world.tell(|| What::Crashed { point: SmolStr::new_static(point.name()), nth });
+        self.engine = None;
+        self.counts.crashes += 1;
+        self.world.end_session();
+        self.backend.session_over();
+        let delay = take(&mut self.world.choose, "restart", 0, &RESTART);
+        self.world.queue.after(delay, Class::World, Happening::Recover);
+    }
+
+    pub(crate) fn recover(&mut self) {
         self.epoch = self.store.begin_epoch();
+        self.woken = false;
         let first = self.store.is_empty();
         match Engine::recover(self.store.records().cloned()) {
             _ if first => self.engine = Some(Engine::new()),
@@ -441,7 +748,7 @@ impl<'a> Sim<'a> {
             let epoch = self.epoch;
             self.world.tell(|| What::Recovered { epoch });
             // What was told while nobody listened is lost.
-            self.world.session += 1;
+            self.world.end_session();
             self.backend.session_begins(&mut self.cluster, &mut self.world);
             self.feed(Input::SessionLost);
         }
@@ -451,21 +758,128 @@ impl<'a> Sim<'a> {
     }
 
     fn check(&mut self) {
-        let Checks { law1, others } = self.scenario.checks;
-        if self.violation.is_some() || !(law1 || others) {
+        let Checks { law1, others, .. } = self.scenario.checks;
+        if self.violation.is_some() || self.frugal || !(law1 || others) {
             return;
         }
-        let Some(engine) = &self.engine else { return };
-        let scene = Scene {
-            time: self.world.now(),
-            model: &self.scenario.model,
-            store: &self.store,
-            cluster: &self.cluster,
-            engine,
-        };
+        let Some(scene) = self.scene() else { return };
         let law = if law1 { scene.recover_equals_live() } else { Ok(()) };
         let verdict = law.and_then(|()| if others { scene.complete_is_true() } else { Ok(()) });
         self.violation = verdict.err();
+    }
+
+    // ---- healing (S§3.2)
+
+    /// All faults end, and an operator takes back what was interrupted.
+    fn heal(&mut self) {
+        self.world.tell(|| What::Healed);
+        self.crashes.clear();
+        self.backend.end_faults();
+        self.old = None;
+        for node in 0..self.cluster.nodes.len() as u32 {
+            self.cluster.nodes[node as usize].frozen = None;
+            self.back(node);
+        }
+        let skipped: Vec<u32> = self.backend.skipped.keys().copied().collect();
+        for instance in skipped {
+            self.backend.unskip(&mut self.cluster, &mut self.world, instance);
+        }
+        let mut verbs = Vec::new();
+        for record in self.store.records() {
+            let Record::Run(run) = record else { continue };
+            let Some(layout) = self.present.plans().get(&run.plan) else { continue };
+            if run.outcome.is_some() {
+                continue;
+            }
+            let plan = run.plan.clone();
+            if run.mark.interrupted {
+                verbs.push(Verb::Continue { plan: plan.clone(), phase: None });
+            }
+            for (&phase, _) in run.phases.iter().filter(|(_, mark)| mark.interrupted) {
+                let phase = layout.phases.get(phase as usize).map(|phase| phase.name.clone());
+                verbs.push(Verb::Continue { plan: plan.clone(), phase });
+            }
+        }
+        verbs.into_iter().for_each(|verb| self.wish_later(0, verb));
+        self.enter_stage(Stage::Converging, heal::bound(self.scenario));
+    }
+
+    fn enter_stage(&mut self, stage: Stage, lasts: u64) {
+        self.stage = stage;
+        self.world.queue.after(lasts, Class::Fault, Happening::Deadline { stage: stage as u32 });
+    }
+
+    /// The service is what it shall be: from now on nothing is done.
+    fn settle(&mut self) {
+        if self.stage == Stage::Converging && self.is_converged() {
+            self.enter_stage(Stage::Settled, heal::SETTLE);
+        }
+    }
+
+    fn is_converged(&self) -> bool {
+        let Some(engine) = &self.engine else { return false };
+        let answered = self.wishes.iter().all(|wish| wish.reply.is_some());
+        answered
+            && self.is_complete(engine)
+            && self.store.debts().next().is_none()
+            && self.reference.is_none_or(|reference| reference.difference(&End::of(self)).is_none())
+    }
+
+    /// Once the service is what it shall be, nothing is changed.
+    fn is_still(&mut self, command: &Command) {
+        if !matches!(self.stage, Stage::Settled | Stage::Restarted) {
+            return;
+        }
+        if let Some(found) = heal::changes(command) {
+            let expected = "once the service is what it shall be, nothing is done any more".to_owned();
+            self.violate(Check::Stable, expected, found);
+        }
+    }
+
+    fn deadline(&mut self, stage: u32) {
+        if self.stage as u32 != stage {
+            return;
+        }
+        match self.stage {
+            Stage::Converging => {
+                let (expected, found) = self.what_is_stuck();
+                self.violate(Check::Converges, expected, found);
+            }
+            Stage::Settled => {
+                self.enter_stage(Stage::Restarted, heal::SETTLE);
+                self.engine = None;
+                self.world.end_session();
+                self.backend.session_over();
+                self.recover();
+            }
+            Stage::Restarted => self.stage = Stage::Over,
+            Stage::Chaos | Stage::Over => {}
+        }
+    }
+
+    /// What did not come within the bound, and what it waits for.
+    fn what_is_stuck(&self) -> (String, String) {
+        let expected = "the service becomes what it shall be".to_owned();
+        let Some(engine) = &self.engine else { return (expected, "no engine is there".to_owned()) };
+        if let Some(wish) = self.wishes.iter().position(|wish| wish.reply.is_none()) {
+            return (expected, format!("the operator's act {wish} has no reply"));
+        }
+        if let Some(why) = self.whys(engine).into_iter().next() {
+            return (expected, format!("{}: {why}", why.instance));
+        }
+        if let Some(debt) = self.store.debts().next() {
+            return (expected, format!("debt {} of {} is not paid: {debt:?}", debt.number, debt.instance));
+        }
+        let difference = self.reference.and_then(|reference| reference.difference(&End::of(self)));
+        match difference {
+            Some((expected, found)) => (expected, found),
+            None => (expected, "nothing says what it waits for".to_owned()),
+        }
+    }
+
+    pub(crate) fn whys(&self, engine: &Engine) -> Vec<Why> {
+        let instances = (0..self.cluster.roster.len()).map(|id| self.cluster.roster.name(id));
+        instances.flat_map(|name| engine.why(name)).collect()
     }
 
     // ---- operators
@@ -477,15 +891,20 @@ impl<'a> Sim<'a> {
             return;
         }
         let input = match &wish.input {
-            Wanted::Target => {
-                let model = self.scenario.model.clone();
-                Input::Target(Target::new(model, InstallationId(SmolStr::new_static(INSTALLATION))))
+            Wanted::Target(of) => {
+                let Some(model) = self.scenario.models().nth(*of).cloned() else { return };
+                let mut target = Target::new(model, InstallationId(SmolStr::new_static(INSTALLATION)));
+                let (id, who) = (format_smolstr!("target-{of}"), SmolStr::new_static("operator"));
+                // The first one is known by what it is.
+                target.by = (*of > 0).then_some(Author { id, who });
+                Input::Target(target)
             }
             Wanted::Verb(request) => {
                 // It is counted before it is carried out: what it allows may happen at once.
-                if let Verb::Continue { plan, phase: Some(phase) } = &request.verb {
-                    let key = (plan.to_string(), phase.to_string());
-                    *self.checker.continued.entry(key).or_default() += 1;
+                if let Verb::Continue { plan, phase: Some(phase) } = &request.verb
+                    && let Some(Record::Plan(_, plan)) = self.store.get(&Key::Plan(plan.clone()))
+                {
+                    *self.checker.continued.entry((plan.latest, phase.to_string())).or_default() += 1;
                 }
                 self.checker.meddled |= matches!(
                     request.verb,
@@ -494,16 +913,20 @@ impl<'a> Sim<'a> {
                 Input::Verb(request.clone())
             }
         };
+        if self.old.is_some() {
+            self.feed_old(input.clone());
+        }
         self.feed_for(input, Some(nth));
     }
 
     fn replied(&mut self, nth: usize, reply: Reply) {
         let words = match &self.wishes[nth].input {
-            Wanted::Target => {
+            Wanted::Target(0) => {
                 let service = self.scenario.model.spec().name().to_string();
                 self.world.tell(|| What::Submitted { service });
                 None
             }
+            Wanted::Target(of) => Some(format!("target {}", of + 1)),
             Wanted::Verb(request) => Some(request.verb.to_string()),
         };
         if let Some(verb) = words {
@@ -519,12 +942,38 @@ impl<'a> Sim<'a> {
         self.wishes.push(Wish::verb(nth, verb));
     }
 
+    /// Submits what the service shall be next, once it is what it shall be.
+    fn go_on_with_targets(&mut self) {
+        let open = |wish: &Wish| matches!(wish.input, Wanted::Target(_)) && wish.due && wish.reply.is_none();
+        if self.next < self.scenario.then.len() && self.is_target_met() && !self.wishes.iter().any(open) {
+            self.next += 1;
+            let nth = self.wishes.len() as u32;
+            // It is due at once: the operator says it when this input is over.
+            self.wishes.push(Wish { input: Wanted::Target(self.next), due: true, reply: None });
+            self.world.queue.after(0, Class::Operator, Happening::Operate { nth });
+        }
+    }
+
+    /// Whether the run that makes the service what it shall be is complete.
+    fn is_target_met(&self) -> bool {
+        let Some(service) = self.store.service() else { return false };
+        match self.store.get(&Key::Run(service.converging)) {
+            Some(Record::Run(run)) => run.outcome == Some(RunOutcome::Complete),
+            _ => false,
+        }
+    }
+
     fn start_plan(&mut self) {
-        self.plan_started = true;
-        if let Some((plan, parameters)) = &self.scenario.plan
-            && *plan != *DEPLOY
-        {
-            let (plan, parameters) = (plan.clone(), parameters.clone());
+        let Some((plan, parameters)) = self.scenario.plan.as_ref().filter(|(plan, _)| *plan != *DEPLOY)
+        else {
+            self.plan_started = true;
+            return;
+        };
+        let (plan, parameters) = (plan.clone(), parameters.clone());
+        let targets = self.wishes.iter().filter(|wish| matches!(wish.input, Wanted::Target(_)));
+        let told = targets.into_iter().all(|wish| !wish.due || wish.reply.is_some());
+        if self.next == self.scenario.then.len() && told && (self.next == 0 || self.is_target_met()) {
+            self.plan_started = true;
             self.wish_later(0, Verb::Start { plan, parameters });
         }
     }
@@ -546,10 +995,14 @@ impl<'a> Sim<'a> {
 
     fn waiting_canary(&self) -> Option<(PlanName, PhaseName)> {
         let engine = self.engine.as_ref()?;
-        for (name, layout) in self.scenario.model.plans() {
+        for (name, layout) in self.present.plans() {
             let Some(Record::Plan(_, plan)) = self.store.get(&Key::Plan(name.clone())) else { continue };
             let Some(Record::Run(run)) = self.store.get(&Key::Run(plan.latest)) else { continue };
-            if run.outcome.is_some() || run.mark.interrupted || run.canaries.is_empty() {
+            if run.spec != self.present.hash()
+                || run.outcome.is_some()
+                || run.mark.interrupted
+                || run.canaries.is_empty()
+            {
                 continue;
             }
             let Some(view) = engine.plan(name.as_str()) else { continue };
@@ -606,6 +1059,15 @@ impl<'a> Sim<'a> {
             Event::Withdrawn { instance, launch, why } => {
                 What::Withdrawn { instance, launch, why: why.to_string() }
             }
+            Event::Target { spec, plan } => What::Target { spec: spec.to_string()[..8].to_owned(), plan },
+            Event::MayMove { instance, cause } => What::MayMove { instance, why: cause.to_string() },
+            Event::Stays { instance } => What::Stays { instance },
+            Event::Moved { instance, from, to } => What::Moved { instance, from, to },
+            Event::Owes { debt, instance, node, cause } => {
+                What::Owes { instance, debt, node, why: cause.to_string() }
+            }
+            Event::Settled { debt, instance, given_up } => What::Settled { instance, debt, given_up },
+            Event::Uninstalled => What::Uninstalled,
             Event::Foreigner(of) => {
                 What::Foreign { instance: of.instance, task: of.task, launch: of.launch, superseded: false }
             }
@@ -619,9 +1081,11 @@ impl<'a> Sim<'a> {
     }
 
     fn step_name(&self, step: StepRef) -> String {
-        let model = &self.scenario.model;
         let named = match self.store.get(&Key::Run(step.run)) {
-            Some(Record::Run(run)) => step_name(model, &run.plan, step),
+            Some(Record::Run(run)) => match self.store.get(&Key::Spec(run.spec)) {
+                Some(Record::Spec(model)) => step_name(model, &run.plan, step),
+                _ => None,
+            },
             _ => None,
         };
         named.unwrap_or_else(|| format!("run {} / {} / {}", step.run, step.phase, step.step))
@@ -640,37 +1104,77 @@ impl<'a> Sim<'a> {
 
     // ---- the end
 
-    fn report(mut self, came_to_rest: bool) -> Report {
-        let mut wanted = vec![DEPLOY.to_owned()];
-        if let Some((plan, _)) = &self.scenario.plan
-            && *plan != *DEPLOY
+    /// The plan that makes the service what it shall be.
+    fn converging(&self) -> PlanName {
+        let run = self.store.service().and_then(|service| self.store.get(&Key::Run(service.converging)));
+        match run {
+            Some(Record::Run(run)) => run.plan.clone(),
+            _ => deploy(),
+        }
+    }
+
+    /// The plans that are to be complete.
+    fn wanted(&self) -> Vec<PlanName> {
+        let mut wanted = vec![deploy()];
+        let started = self.scenario.plan.iter().map(|(plan, _)| plan.clone());
+        for plan in std::iter::once(self.converging()).chain(started) {
+            if !wanted.contains(&plan) {
+                wanted.push(plan);
+            }
+        }
+        wanted
+    }
+
+    /// Whether the service is all that it shall be, and the plan that was started is complete.
+    pub(crate) fn is_complete(&self, engine: &Engine) -> bool {
+        if self.deregistered {
+            return engine.model().is_none();
+        }
+        let done = |plan: &PlanName| engine.plan_status(plan.as_str()) == Some(Status::Complete);
+        let started = self.scenario.plan.as_ref().is_none_or(|(plan, _)| done(plan));
+        let submitted = self.next == self.scenario.then.len();
+        submitted && started && done(&self.converging())
+    }
+
+    /// What must hold at the end of a run.
+    pub(crate) fn check_end(&mut self) {
+        let at_rest = self.is_at_rest();
+        if self.violation.is_some() || !at_rest {
+            return;
+        }
+        let Some(engine) = &self.engine else { return };
+        let complete = self.is_complete(engine);
+        if self.scenario.checks.others
+            && let Some(scene) = self.scene()
         {
-            wanted.push(plan.to_string());
+            let rest = scene.rest_is_explained(&self.backend, complete, self.checker.meddled);
+            let held = rest.and_then(|()| scene.held_is_named(&self.checker.given_up));
+            self.violation = held.and_then(|()| scene.complete_is_true()).err();
         }
+        if let (Some(reference), None) = (self.reference, &self.violation)
+            && let Some((expected, found)) = reference.difference(&End::of(self))
+        {
+            self.violate(Check::SameEnd, expected, found);
+        }
+    }
+
+    fn report(mut self, came_to_rest: bool) -> Report {
+        if came_to_rest {
+            self.check_end();
+        }
+        let wanted = self.wanted();
         let engine = self.engine.take().unwrap_or_default();
-        let complete = wanted.iter().all(|plan| engine.plan_status(plan) == Some(Status::Complete));
-        if came_to_rest && self.violation.is_none() && self.scenario.checks.others {
-            let scene = Scene {
-                time: self.world.now(),
-                model: &self.scenario.model,
-                store: &self.store,
-                cluster: &self.cluster,
-                engine: &engine,
-            };
-            self.violation = scene.rest_is_explained(&self.backend, complete, self.checker.meddled).err();
-        }
+        let complete = self.is_complete(&engine);
         let completed_at =
             wanted.iter().map(|plan| self.completed.get(plan.as_str()).copied()).max().flatten();
         let completed_at = completed_at.filter(|_| complete);
-        let mut plans: Vec<_> = wanted.iter().filter_map(|plan| engine.plan(plan)).collect();
+        let mut plans: Vec<_> = wanted.iter().filter_map(|plan| engine.plan(plan.as_str())).collect();
         plans.extend(engine.plan(plan_core::engine::RECOVERY).filter(|recovery| !recovery.phases.is_empty()));
+        let whys = self.whys(&engine);
         let outcome = match self.violation.take() {
             Some(violation) => Outcome::Violation(violation),
             None if complete => Outcome::Complete,
-            None => {
-                let instances = (0..self.cluster.roster.len()).map(|id| self.cluster.roster.name(id));
-                Outcome::Incomplete { waits: instances.flat_map(|name| engine.why(name)).collect() }
-            }
+            None => Outcome::Incomplete { waits: whys.clone() },
         };
         self.counts.launches = self.cluster.tasks.len() as u64;
         self.counts.points = CrashPoint::ALL.into_iter().zip(self.points).collect();
@@ -678,6 +1182,7 @@ impl<'a> Sim<'a> {
             outcome,
             plans,
             tasks: engine.tasks(),
+            whys,
             time: self.world.now(),
             completed_at,
             counts: self.counts,
@@ -697,6 +1202,10 @@ impl Wish {
     }
 }
 
+fn deploy() -> PlanName {
+    PlanName::new(DEPLOY).expect("`deploy` is a name")
+}
+
 /// A step's name, with those of its phase and plan.
 fn step_name(model: &Model, plan: &PlanName, step: StepRef) -> Option<String> {
     let layout = model.plans().get(plan)?;
@@ -708,91 +1217,7 @@ fn step_name(model: &Model, plan: &PlanName, step: StepRef) -> Option<String> {
     Some(format!("{plan} / {} / {}-{}:[{}]", phase.name, pod.name, at.instance, tasks.join(", ")))
 }
 
-fn micros(duration: Duration) -> u64 {
+/// In microseconds.
+pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Faults by chance become faults of a kind, at a time and a place.
-fn decide(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Choose) -> Vec<Fault> {
-    let mut decided = Vec::with_capacity(scenario.faults.len());
-    for fault in &scenario.faults {
-        match fault {
-            Fault::Random(count) => {
-                let chance =
-                    (0..u64::from(*count)).filter_map(|nth| by_chance(scenario, cluster, choose, nth));
-                decided.extend(chance);
-            }
-            fault => decided.push(fault.clone()),
-        }
-    }
-    decided
-}
-
-/// The `nth` fault by chance; none is the benign one.
-fn by_chance(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Choose, nth: u64) -> Option<Fault> {
-    let mut pick = |label, options| choose.choose(Site::new(label, nth), options);
-    let kind = pick("fault", 12);
-    if kind == 0 {
-        return None;
-    }
-    let at = CHANCE_STEP * pick("fault-time", CHANCE_STEPS);
-    let instance = match cluster.roster.len() {
-        0 => return None,
-        instances => pick("fault-instance", instances),
-    };
-    let name = cluster.roster.name(instance).clone();
-    let launch = |answer, count: u32| Some(Fault::Launch { instance: name.clone(), nth: count + 1, answer });
-    let crash = |point, count: u32| Some(Fault::Crash { point, nth: u64::from(count) + 1 });
-    match kind {
-        1 | 2 => {
-            let tasks = &scenario.model.pods()[cluster.roster.pod(instance) as usize].tasks;
-            let task = tasks.get(pick("fault-task", tasks.len() as u32) as usize)?;
-            let ends = [
-                plan_core::engine::End::Failed,
-                plan_core::engine::End::Finished,
-                plan_core::engine::End::Killed,
-                plan_core::engine::End::Unhealthy,
-                plan_core::engine::End::Lost,
-            ];
-            let how = ends[pick("fault-end", ends.len() as u32) as usize];
-            Some(Fault::End { task: format_smolstr!("{name}-{}", task.name), at, how })
-        }
-        3 => {
-            let node = pick("fault-node", cluster.nodes.len() as u32);
-            let lasts = Some(CHANCE_STEP * (1 + pick("fault-length", CHANCE_STEPS)));
-            let node = SmolStr::new(cluster.nodes[node as usize].facts.name.as_str());
-            Some(Fault::Silent { node, at, lasts })
-        }
-        4 => launch(LaunchFault::Refuse, pick("fault-launch", 2)),
-        5 => launch(LaunchFault::Never, pick("fault-launch", 6)),
-        6 => launch(LaunchFault::UnknownDone, pick("fault-launch", 2)),
-        7 => launch(LaunchFault::UnknownLost, pick("fault-launch", 2)),
-        8 => crash(CrashPoint::BeforeCommit, pick("fault-point", CHANCE_POINTS)),
-        9 => crash(CrashPoint::AfterCommit, pick("fault-point", CHANCE_POINTS)),
-        10 => crash(CrashPoint::BeforeCommand, pick("fault-point", CHANCE_POINTS)),
-        _ => crash(CrashPoint::AfterCommand, pick("fault-point", CHANCE_POINTS)),
-    }
-}
-
-/// A fault names something that is there.
-fn check_names(model: &Model, cluster: &Cluster, fault: &Fault) -> Result<(), ScenarioError> {
-    let instances = || (0..cluster.roster.len()).map(|id| cluster.roster.name(id));
-    match fault {
-        Fault::End { task, .. } if cluster.named(model, task).is_none() => {
-            let known = (0..cluster.roster.len()).flat_map(|id| {
-                let tasks = &model.pods()[cluster.roster.pod(id) as usize].tasks;
-                tasks.iter().map(move |task| format!("{}-{}", cluster.roster.name(id), task.name))
-            });
-            Err(ScenarioError::NoTask { fault: fault.to_string(), known: known.collect() })
-        }
-        Fault::Silent { node, .. } if cluster.node_id(node).is_none() => {
-            let known = cluster.nodes.iter().map(|node| node.facts.name.to_string()).collect();
-            Err(ScenarioError::NoNode { fault: fault.to_string(), known })
-        }
-        Fault::Launch { instance, .. } if cluster.roster.id(instance).is_none() => {
-            let known = instances().map(ToString::to_string).collect();
-            Err(ScenarioError::NoInstance { fault: fault.to_string(), known })
-        }
-        _ => Ok(()),
-    }
 }

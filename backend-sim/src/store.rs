@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use plan_core::engine::{Key, Record, Write};
+use plan_core::engine::{DebtRecord, Key, Record, ServiceRecord, Write};
 
 /// A store in memory.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +60,23 @@ impl Store {
     /// The record under a key.
     pub fn get(&self, key: &Key) -> Option<&Record> {
         self.records.get(key)
+    }
+
+    /// The service, if there is one.
+    pub fn service(&self) -> Option<&ServiceRecord> {
+        match self.records.get(&Key::Service) {
+            Some(Record::Service(service)) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// What is owed, by number.
+    pub fn debts(&self) -> impl Iterator<Item = &DebtRecord> {
+        let debts = self.records.range(Key::Debt(0)..=Key::Debt(u64::MAX));
+        debts.filter_map(|(_, record)| match record {
+            Record::Debt(debt) => Some(&**debt),
+            _ => None,
+        })
     }
 
     /// All records, by key.

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use plan_core::engine::{End, Number, Seen};
+use plan_core::engine::{End, Handle, Number, Seen};
 use plan_core::plan::{ContentHash, TaskConfig};
-use plan_core::spec::{Goal, TaskName};
+use plan_core::spec::{Goal, Seconds, TaskName};
 
 use crate::choose::{Choose, Site};
 
@@ -42,16 +42,35 @@ pub(crate) struct Task {
     pub(crate) config: Arc<TaskConfig>,
     /// Its node, by number.
     pub(crate) node: u32,
+    /// The resources that it runs in.
+    pub(crate) handle: Handle,
+    /// Whether it waits in place of its command: it runs, is never ready and never finishes.
+    pub(crate) paused: bool,
     /// How far it is.
     pub(crate) life: Life,
     /// Whether it ever attained its goal.
     pub(crate) attained: bool,
     /// Whether it was told to end.
     pub(crate) killing: bool,
+    /// It was told to end while nothing was heard of its node: it is told when the node is back.
+    pub(crate) kill_waits: Option<Seconds>,
     /// Whether the backend knows of its end.
     pub(crate) end_known: bool,
     /// Whether the engine's records hold its end, so that the backend has forgotten it.
     pub(crate) forgotten: bool,
+    /// What was told of it; kept only where a fault lets the backend show its past.
+    pub(crate) told: Vec<Telling>,
+}
+
+/// Something that was told of a task.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Telling {
+    /// When it was so.
+    pub(crate) time: u64,
+    /// Its number.
+    pub(crate) serial: u64,
+    /// What.
+    pub(crate) seen: Seen,
 }
 
 impl Task {
@@ -73,6 +92,7 @@ impl Task {
     pub(crate) fn enter(&mut self, life: Life) {
         self.life = life;
         self.attained |= match self.config.spec.goal {
+            _ if self.paused => false,
             Goal::Running => life == Life::Running { ready: true },
             Goal::Once | Goal::Finish => life == Life::Ended(End::Finished),
         };
@@ -84,9 +104,10 @@ impl Task {
         match (self.life, check) {
             (Life::Launched, _) => Some((Life::Starting, take(choose, "starting", entity, &STARTING))),
             (Life::Starting, check) => {
-                Some((Life::Running { ready: check.is_none() }, take(choose, "running", entity, &RUNNING)))
+                let ready = check.is_none() && !self.paused;
+                Some((Life::Running { ready }, take(choose, "running", entity, &RUNNING)))
             }
-            (Life::Running { ready: false }, Some(check)) => {
+            (Life::Running { ready: false }, Some(check)) if !self.paused => {
                 let tries = choose.choose(Site::new("ready", entity), READY_TRIES);
                 let waits = u64::from(check.delay.0) + u64::from(tries) * u64::from(check.interval.0.max(1));
                 Some((Life::Running { ready: true }, waits * 1_000_000 + CHECK))
@@ -96,6 +117,18 @@ impl Task {
             }
             _ => None,
         }
+    }
+
+    /// The longest that a launch of it takes to its goal, and after that to its end, in microseconds.
+    pub(crate) fn longest(config: &TaskConfig) -> u64 {
+        let check = config.spec.readiness_check.as_ref().map_or(0, |check| {
+            (u64::from(check.delay.0) + u64::from(READY_TRIES) * u64::from(check.interval.0.max(1)))
+                * 1_000_000
+                + CHECK
+        });
+        let grace = u64::from(config.spec.kill_grace_period.0) * 1_000_000;
+        let most = |table: &[u64]| table.iter().copied().max().unwrap_or_default();
+        most(&STARTING) + most(&RUNNING) + check + most(&FINISHED) + grace + most(&KILLED)
     }
 
     /// How it ends when it is told to, and after how many microseconds.

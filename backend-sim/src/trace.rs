@@ -72,6 +72,30 @@ pub enum What {
     Silent { node: NodeName },
     /// A node is heard again.
     Back { node: NodeName },
+    /// A node is gone for good.
+    Gone { node: NodeName },
+    /// The service shall be this specification, by this plan.
+    Target { spec: String, plan: PlanName },
+    /// An instance may go elsewhere, and why.
+    MayMove { instance: InstanceName, why: String },
+    /// An instance stays, as it is back.
+    Stays { instance: InstanceName },
+    /// An instance goes elsewhere.
+    Moved { instance: InstanceName, from: NodeName, to: NodeName },
+    /// Something is left behind, to be ended and released.
+    Owes { instance: InstanceName, debt: Number, node: NodeName, why: String },
+    /// What was left behind is ended and released, or was given up.
+    Settled { instance: InstanceName, debt: Number, given_up: bool },
+    /// Resources are released.
+    Released { instance: InstanceName, debt: Number, node: NodeName },
+    /// Nothing of the service is left.
+    Uninstalled,
+    /// Another scheduler takes over, and the old one goes on.
+    Second { epoch: u64 },
+    /// The store refuses the old scheduler's commit: it stops.
+    Fenced { epoch: u64 },
+    /// All faults end.
+    Healed,
     /// The engine stopped.
     Crashed { point: SmolStr, nth: u64 },
     /// The engine was recovered.
@@ -83,6 +107,13 @@ impl What {
     fn subject(&self) -> String {
         match self {
             Self::Submitted { .. } | Self::Verb { .. } => "operator".to_owned(),
+            Self::Target { .. } | Self::Uninstalled => "service".to_owned(),
+            Self::MayMove { instance, .. }
+            | Self::Stays { instance }
+            | Self::Moved { instance, .. }
+            | Self::Owes { instance, .. }
+            | Self::Settled { instance, .. }
+            | Self::Released { instance, .. } => instance.to_string(),
             Self::RunBegan { plan, .. } | Self::RunEnded { plan, .. } => plan.to_string(),
             Self::Step { .. } => "plan".to_owned(),
             Self::Asked { instance, .. }
@@ -99,9 +130,11 @@ impl What {
             | Self::Ready { instance, .. }
             | Self::Ended { instance, .. }
             | Self::Again { instance, .. } => instance.to_string(),
-            Self::Idle { .. } | Self::Fault { .. } => "fault".to_owned(),
-            Self::Silent { node } | Self::Back { node } => node.to_string(),
-            Self::Crashed { .. } | Self::Recovered { .. } => "engine".to_owned(),
+            Self::Idle { .. } | Self::Fault { .. } | Self::Healed => "fault".to_owned(),
+            Self::Silent { node } | Self::Back { node } | Self::Gone { node } => node.to_string(),
+            Self::Crashed { .. } | Self::Recovered { .. } | Self::Second { .. } | Self::Fenced { .. } => {
+                "engine".to_owned()
+            }
         }
     }
 }
@@ -153,6 +186,25 @@ impl fmt::Display for What {
             Self::Again { launch, .. } => write!(f, "launch {launch} is told again: nothing is done twice"),
             Self::Idle { fault } => write!(f, "{fault}: nothing to do"),
             Self::Fault { fault } => f.write_str(fault),
+            Self::Gone { .. } => f.write_str("is gone for good"),
+            Self::Target { spec, plan } => write!(f, "shall be {spec}: by the plan {plan}"),
+            Self::MayMove { why, .. } => write!(f, "may go elsewhere: {why}"),
+            Self::Stays { .. } => f.write_str("is back, and stays"),
+            Self::Moved { from, to, .. } => write!(f, "goes from {from} to {to}"),
+            Self::Owes { debt, node, why, .. } => {
+                write!(f, "leaves what it has on {node} to be ended and released (debt {debt}): {why}")
+            }
+            Self::Settled { debt, given_up: false, .. } => write!(f, "debt {debt} is paid"),
+            Self::Settled { debt, given_up: true, .. } => write!(f, "debt {debt} is given up"),
+            Self::Released { debt, node, .. } => {
+                write!(f, "what it had on {node} is to be released (debt {debt})")
+            }
+            Self::Uninstalled => f.write_str("nothing of it is left"),
+            Self::Second { epoch } => {
+                write!(f, "is recovered elsewhere too (epoch {epoch}), and the old one goes on")
+            }
+            Self::Fenced { epoch } => write!(f, "of epoch {epoch} may write no more: it stops"),
+            Self::Healed => f.write_str("all of them end"),
             Self::Silent { .. } => f.write_str("is silent"),
             Self::Back { .. } => f.write_str("is heard again"),
             Self::Crashed { point, nth } => write!(f, "crashes: {point} {nth}"),

@@ -4,13 +4,13 @@
 
 use plan_core::engine::{End, Outcome, Seen, Snapshot};
 
-use crate::choose::Choose;
-use crate::queue::Queue;
+use crate::choose::Chooser;
+use crate::queue::{Class, Queue};
 use crate::task::Life;
 use crate::trace::{Trace, What};
 
 /// Something that is to happen.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Happening {
     /// An answer to a command arrives.
     Answer { session: u32, outcome: Box<Outcome> },
@@ -18,6 +18,8 @@ pub(crate) enum Happening {
     Part { session: u32, snapshot: Box<Snapshot> },
     /// An observation arrives.
     Observe { session: u32, task: u32, serial: u64, seen: Seen },
+    /// What the backend shows is up to date again.
+    Renew { session: u32 },
     /// A task goes on.
     Life { task: u32, life: Life },
     /// A task is ended, if it still lives.
@@ -26,23 +28,37 @@ pub(crate) enum Happening {
     Expire { session: u32 },
     /// The engine wanted to be woken.
     Wake { nth: u64 },
+    /// The engine that was replaced wanted to be woken.
+    OldWake { nth: u64 },
+    /// The engine that was replaced stops.
+    OldStops { epoch: u64 },
     /// A fault is due.
     Fault { nth: u32 },
     /// A silent node is heard again.
     Back { node: u32 },
+    /// What was held back of a node is told.
+    Thaw { node: u32 },
+    /// Of an instance, all is told again.
+    Unskip { instance: u32 },
     /// An operator acts.
     Operate { nth: u32 },
     /// The engine is recovered.
     Recover,
+    /// All faults end.
+    Heal,
+    /// What was to come of it by now has come, or has not.
+    Deadline { stage: u32 },
 }
 
 /// What every part of a run shares.
 pub(crate) struct World<'a> {
     pub(crate) queue: Queue<Happening>,
-    pub(crate) choose: &'a mut dyn Choose,
+    pub(crate) choose: Chooser<'a>,
     pub(crate) trace: Trace,
     /// The engine's present session with the backend.
     pub(crate) session: u32,
+    /// Answers of this session that are on their way.
+    pub(crate) awaited: u32,
 }
 
 impl World<'_> {
@@ -53,5 +69,28 @@ impl World<'_> {
     pub(crate) fn tell(&mut self, what: impl FnOnce() -> What) {
         let now = self.queue.now();
         self.trace.tell(now, what);
+    }
+
+    /// An answer of this session arrives at a time.
+    pub(crate) fn answer_at(&mut self, at: u64, answer: Happening) {
+        self.awaited += 1;
+        self.queue.at(at, Class::Answer, answer);
+    }
+
+    /// The session is over: nothing that was told in it arrives.
+    pub(crate) fn end_session(&mut self) {
+        self.session += 1;
+        self.awaited = 0;
+    }
+
+    /// A world that goes on on its own from here.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            queue: self.queue.clone(),
+            choose: self.choose.fork(),
+            trace: Trace { kept: None },
+            session: self.session,
+            awaited: self.awaited,
+        }
     }
 }

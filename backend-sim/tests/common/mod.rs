@@ -133,3 +133,70 @@ plans:
 "
     ))
 }
+
+/// Brokers, so many, of a version, each with so much memory.
+pub(crate) fn brokers(count: u32, version: &str, memory: u32) -> Arc<Model> {
+    brokers_with(count, version, memory, "")
+}
+
+/// The same, with more lines of the service.
+pub(crate) fn brokers_with(count: u32, version: &str, memory: u32, more: &str) -> Arc<Model> {
+    model(&format!(
+        "name: kafka
+{more}pods:
+  kafka:
+    count: {count}
+    allow-decommission: true
+    placement: 'hostname:UNIQUE'
+    tasks:
+      broker:
+        goal: RUNNING
+        cmd: ./broker
+        cpus: 1
+        memory: {memory}
+        env: {{VERSION: '{version}'}}
+        ports:
+          broker: {{port: 9092}}
+        volume: {{path: data, type: ROOT, size: 5000}}
+        readiness-check: {{cmd: ./ready, interval: 5, delay: 0, timeout: 10}}
+        kill-grace-period: 30
+plans:
+  deploy:
+    strategy: serial
+    phases:
+      broker: {{strategy: serial, pod: kafka}}
+  update:
+    strategy: serial
+    phases:
+      broker: {{strategy: serial, pod: kafka}}
+"
+    ))
+}
+
+/// `init` once, then `main` with a sidecar, in two sets; of a version.
+pub(crate) fn pair(count: u32, version: &str) -> Arc<Model> {
+    model(&format!(
+        "name: pair
+pods:
+  pair:
+    count: {count}
+    allow-decommission: true
+    resource-sets:
+      data: {{cpus: 0.5, memory: 256, volume: {{path: pair-data, type: ROOT, size: 50}}}}
+      side: {{cpus: 0.1, memory: 32}}
+    tasks:
+      init: {{goal: ONCE, cmd: ./init, resource-set: data}}
+      main: {{goal: RUNNING, cmd: ./main, resource-set: data, env: {{VERSION: '{version}'}}}}
+      side: {{goal: RUNNING, cmd: ./side, resource-set: side, essential: false}}
+plans:
+  deploy:
+    strategy: serial
+    phases:
+      pair: {{strategy: serial, pod: pair, steps: [{{default: [[init], [main, side]]}}]}}
+  update:
+    strategy: serial
+    phases:
+      pair: {{strategy: serial, pod: pair, steps: [{{default: [[main, side]]}}]}}
+"
+    ))
+}

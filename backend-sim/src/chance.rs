@@ -1,0 +1,144 @@
+//! Faults by chance, and whether a fault names something that is there.
+//!
+//! Invariant: what is decided by chance is such that a service can survive it: never fewer nodes than it needs.
+
+use std::time::Duration;
+
+use smol_str::{SmolStr, format_smolstr};
+
+use crate::choose::{Choose, Site};
+use crate::cluster::Cluster;
+use crate::fault::{CrashPoint, Fault, LaunchFault};
+use crate::scenario::{Scenario, ScenarioError};
+
+/// Faults by chance come within this time, at steps of this length.
+const CHANCE_STEP: Duration = Duration::from_millis(250);
+const CHANCE_STEPS: u32 = 240;
+/// Faults by chance crash the engine at one of the first so many points.
+const CHANCE_POINTS: u32 = 40;
+
+/// Faults by chance become faults of a kind, at a time and a place.
+pub(crate) fn decide(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Choose) -> Vec<Fault> {
+    let mut decided = Vec::with_capacity(scenario.faults.len());
+    for fault in &scenario.faults {
+        match fault {
+            Fault::Random(count) => {
+                for nth in 0..u64::from(*count) {
+                    let fault = by_chance(scenario, cluster, choose, nth);
+                    decided.extend(fault.filter(|fault| can_be_survived(scenario, cluster, &decided, fault)));
+                }
+            }
+            fault => decided.push(fault.clone()),
+        }
+    }
+    decided
+}
+
+/// The `nth` fault by chance; none is the benign one.
+fn by_chance(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Choose, nth: u64) -> Option<Fault> {
+    let mut pick = |label, options| choose.choose(Site::new(label, nth), options);
+    let kind = pick("fault", 17);
+    if kind == 0 {
+        return None;
+    }
+    let at = CHANCE_STEP * pick("fault-time", CHANCE_STEPS);
+    let instance = match cluster.roster.len() {
+        0 => return None,
+        instances => pick("fault-instance", instances),
+    };
+    let name = cluster.roster.name(instance).clone();
+    let launch = |answer, count: u32| Some(Fault::Launch { instance: name.clone(), nth: count + 1, answer });
+    let crash = |point, count: u32| Some(Fault::Crash { point, nth: u64::from(count) + 1 });
+    let node = |nth: u32| SmolStr::new(cluster.nodes[nth as usize].facts.name.as_str());
+    match kind {
+        1 | 2 => {
+            let mut models = scenario.models();
+            let pod = models.find_map(|model| Some(&model.pods()[model.pod_index(&name.pod)? as usize]))?;
+            let task = pod.tasks.get(pick("fault-task", pod.tasks.len() as u32) as usize)?;
+            let ends = [
+                plan_core::engine::End::Failed,
+                plan_core::engine::End::Finished,
+                plan_core::engine::End::Killed,
+                plan_core::engine::End::Unhealthy,
+                plan_core::engine::End::Lost,
+            ];
+            let how = ends[pick("fault-end", ends.len() as u32) as usize];
+            Some(Fault::End { task: format_smolstr!("{name}-{}", task.name), at, how })
+        }
+        3 => {
+            let node = node(pick("fault-node", cluster.nodes.len() as u32));
+            let lasts = Some(CHANCE_STEP * (1 + pick("fault-length", CHANCE_STEPS)));
+            Some(Fault::Silent { node, at, lasts })
+        }
+        4 => launch(LaunchFault::Refuse, pick("fault-launch", 2)),
+        5 => launch(LaunchFault::Never, pick("fault-launch", 6)),
+        6 => launch(LaunchFault::UnknownDone, pick("fault-launch", 2)),
+        7 => launch(LaunchFault::UnknownLost, pick("fault-launch", 2)),
+        8 => crash(CrashPoint::BeforeCommit, pick("fault-point", CHANCE_POINTS)),
+        9 => crash(CrashPoint::AfterCommit, pick("fault-point", CHANCE_POINTS)),
+        10 => crash(CrashPoint::BeforeCommand, pick("fault-point", CHANCE_POINTS)),
+        11 => crash(CrashPoint::AfterCommand, pick("fault-point", CHANCE_POINTS)),
+        12 => Some(Fault::Gone { node: node(pick("fault-node", cluster.nodes.len() as u32)), at }),
+        13 => {
+            let node = node(pick("fault-node", cluster.nodes.len() as u32));
+            Some(Fault::Freeze { node, at, lasts: CHANCE_STEP * (1 + pick("fault-length", CHANCE_STEPS)) })
+        }
+        14 => {
+            let lasts = CHANCE_STEP * (1 + pick("fault-length", CHANCE_STEPS));
+            Some(Fault::Skip { instance: name, at, lasts })
+        }
+        15 => Some(Fault::Rewind { at }),
+        _ => Some(Fault::Second { at, lasts: CHANCE_STEP * (1 + pick("fault-length", CHANCE_STEPS)) }),
+    }
+}
+
+/// Whether a service can survive a fault, with those before it: a launch that is invalid it cannot, where all
+/// faults shall end; a node that is gone, only where there are more than it needs.
+fn can_be_survived(scenario: &Scenario, cluster: &Cluster, before: &[Fault], fault: &Fault) -> bool {
+    match fault {
+        Fault::Gone { node, .. } => {
+            let needed = scenario.models().flat_map(|model| model.pods()).map(|pod| pod.count).max();
+            let other = |fault: &&Fault| matches!(fault, Fault::Gone { node: other, .. } if other != node);
+            let gone = before.iter().filter(other).count() as u32;
+            cluster.nodes.len() as u32 > needed.unwrap_or_default() + gone
+        }
+        Fault::Launch { answer: LaunchFault::Never, .. } => scenario.heal.is_none(),
+        _ => true,
+    }
+}
+
+/// A fault names something that is there.
+pub(crate) fn check_names(
+    scenario: &Scenario,
+    cluster: &Cluster,
+    fault: &Fault,
+) -> Result<(), ScenarioError> {
+    let instances = || (0..cluster.roster.len()).map(|id| cluster.roster.name(id));
+    match fault {
+        Fault::End { task, .. } if cluster.named(scenario.models(), task).is_none() => {
+            let mut known: Vec<String> = Vec::new();
+            for name in instances() {
+                for model in scenario.models() {
+                    let Some(pod) = model.pod_index(&name.pod) else { continue };
+                    let tasks = model.pods()[pod as usize].tasks.iter();
+                    let tasks = tasks.map(|task| format!("{name}-{}", task.name));
+                    known.extend(tasks.filter(|task| !known.contains(task)).collect::<Vec<_>>());
+                }
+            }
+            Err(ScenarioError::NoTask { fault: fault.to_string(), known })
+        }
+        Fault::Silent { node, .. } | Fault::Gone { node, .. } | Fault::Freeze { node, .. }
+            if cluster.node_id(node).is_none() =>
+        {
+            let known = cluster.nodes.iter().map(|node| node.facts.name.to_string()).collect();
+            Err(ScenarioError::NoNode { fault: fault.to_string(), known })
+        }
+        Fault::Launch { instance, .. } | Fault::Skip { instance, .. }
+            if cluster.roster.id(instance).is_none() =>
+        {
+            let known = instances().map(ToString::to_string).collect();
+            Err(ScenarioError::NoInstance { fault: fault.to_string(), known })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,192 @@
+//! Every point at which the engine can crash, tried (S§4.14).
+//!
+//! Invariant: the run up to a point is run once; each crash goes on from a copy of it, so that what is tried is
+//! what the same scenario with that crash as a fault does.
+
+use std::collections::BTreeMap;
+
+use plan_core::spec::{InstanceName, TaskName};
+
+use crate::checks::{Check, Checks, Violation};
+use crate::choose::{Benign, Chooser, Seeded};
+use crate::ends::End;
+use crate::fault::{CrashPoint, Fault};
+use crate::scenario::{Choices, Scenario, ScenarioError};
+use crate::sim::{Fork, Sim};
+
+/// How many crashes are tried in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Depth {
+    /// One, at every point.
+    #[default]
+    Single,
+    /// One, at every point; and after it one more, at every point until the engine is back and has its answers.
+    Double,
+}
+
+/// What came of trying all crashes.
+#[derive(Debug, Clone, Default)]
+pub struct CrashReport {
+    /// How many points of each kind one crash was tried at.
+    pub single: BTreeMap<CrashPoint, u64>,
+    /// How many points of each kind a second crash was tried at.
+    pub double: BTreeMap<CrashPoint, u64>,
+    /// How many of all these runs ended as the one without a crash does.
+    pub survived: u64,
+    /// Those that did not.
+    pub failures: Vec<CrashFailure>,
+    /// Virtual time of all runs together, in microseconds, as far as it was simulated.
+    pub time: u64,
+    /// Events of all runs together, as far as they were simulated.
+    pub events: u64,
+}
+
+/// A crash that was not survived.
+#[derive(Debug, Clone)]
+pub struct CrashFailure {
+    /// What was violated.
+    pub violation: Violation,
+    /// The scenario that does it again.
+    pub scenario: Scenario,
+}
+
+impl CrashReport {
+    /// How many runs with a crash there were.
+    pub fn runs(&self) -> u64 {
+        self.single.values().chain(self.double.values()).sum()
+    }
+
+    /// Whether each was survived.
+    pub fn all_survived(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+/// How often each task was launched.
+type Launches = BTreeMap<(InstanceName, TaskName), u32>;
+
+/// What a run with crashes is held against.
+struct Reference {
+    end: End,
+    launches: Launches,
+    /// What operators do at times may come to something else after a crash: so many launches more.
+    more: u32,
+}
+
+/// Tries every point at which the engine can crash in a run of a scenario, and that each such run does no harm
+/// and ends as the run itself.
+///
+/// # Errors
+/// As [`crate::run`]; a scenario that replays a list of choices has no other run than its own.
+pub fn crash_points(scenario: &Scenario, depth: Depth) -> Result<CrashReport, ScenarioError> {
+    let mut plain = scenario.clone();
+    (plain.trace, plain.record) = (false, false);
+    plain.checks = Checks { law1: false, others: true, end: false };
+    let chooser = || match &plain.choices {
+        Choices::Seed(seed) => Ok(Chooser::Seeded(Seeded::new(*seed))),
+        Choices::Benign => Ok(Chooser::Benign(Benign)),
+        Choices::Replay(_) => Err(ScenarioError::Replayed),
+    };
+    let mut reference = Sim::new(&plain, chooser()?, None)?;
+    reference.recover();
+    while reference.step()? {}
+    reference.check_end();
+    let mut report = CrashReport::default();
+    if let Some(violation) = reference.violation.take() {
+        report.failures.push(CrashFailure { violation, scenario: scenario.clone() });
+        return Ok(report);
+    }
+    let timed = plain.verbs.len() + plain.targets.len() + plain.faults.len();
+    let reference = Reference {
+        end: End::of(&reference),
+        launches: launches(&reference),
+        more: u32::try_from(timed).unwrap_or(u32::MAX),
+    };
+    let mut sim = Sim::new(&plain, chooser()?, None)?;
+    sim.frugal = true;
+    sim.forks = Some(Vec::new());
+    sim.recover();
+    loop {
+        let forks = sim.forks.replace(Vec::new()).unwrap_or_default();
+        for Fork { point, nth, sim } in forks {
+            *report.single.entry(point).or_default() += 1;
+            let first = [(point, nth)];
+            try_one(scenario, &reference, &mut report, sim, &first, depth)?;
+        }
+        if !sim.step()? {
+            break;
+        }
+    }
+    Ok(report)
+}
+
+fn try_one(
+    scenario: &Scenario,
+    reference: &Reference,
+    report: &mut CrashReport,
+    mut sim: Sim<'_>,
+    crashes: &[(CrashPoint, u64)],
+    depth: Depth,
+) -> Result<(), ScenarioError> {
+    let (from, before) = (sim.world.now(), sim.counts.events);
+    if depth == Depth::Double {
+        sim.forks = Some(Vec::new());
+    }
+    while sim.step()? {
+        if sim.forks.is_none() {
+            continue;
+        }
+        for fork in sim.forks.replace(Vec::new()).unwrap_or_default() {
+            *report.double.entry(fork.point).or_default() += 1;
+            let both = [crashes, &[(fork.point, fork.nth)]].concat();
+            try_one(scenario, reference, report, fork.sim, &both, Depth::Single)?;
+        }
+        // From here on it is as it was before the first crash.
+        if sim.is_quiet() {
+            sim.forks = None;
+        }
+    }
+    sim.check_end();
+    report.time += sim.world.now() - from;
+    report.events += sim.counts.events - before;
+    if sim.violation.is_none() {
+        compare(reference, &mut sim);
+    }
+    match sim.violation.take() {
+        None => report.survived += 1,
+        Some(violation) => {
+            let mut scenario = scenario.clone();
+            scenario.faults.extend(crashes.iter().map(|&(point, nth)| Fault::Crash { point, nth }));
+            scenario.checks.end = true;
+            report.failures.push(CrashFailure { violation, scenario });
+        }
+    }
+    Ok(())
+}
+
+/// A run with crashes ends as the one without, and launches nothing more often.
+fn compare(reference: &Reference, sim: &mut Sim<'_>) {
+    if !sim.is_at_rest() {
+        return;
+    }
+    if let Some((expected, found)) = reference.end.difference(&End::of(sim)) {
+        return sim.violate(Check::SameEnd, expected, found);
+    }
+    for ((instance, task), count) in launches(sim) {
+        let expected = reference.launches.get(&(instance.clone(), task.clone())).copied().unwrap_or_default();
+        let most = expected.saturating_add(reference.more);
+        if count > most {
+            let expected = format!("{instance}-{task} is launched {most} times at most");
+            return sim.violate(Check::Launches, expected, format!("it is launched {count} times"));
+        }
+    }
+}
+
+fn launches(sim: &Sim<'_>) -> Launches {
+    let mut launches = Launches::new();
+    for task in &sim.cluster.tasks {
+        let instance = sim.cluster.roster.name(task.instance).clone();
+        *launches.entry((instance, task.name.clone())).or_default() += 1;
+    }
+    launches
+}

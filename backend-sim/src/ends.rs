@@ -1,0 +1,129 @@
+//! How a run ends: what runs, in which configuration, and what is held and owed.
+//!
+//! Invariant: it is the same for two runs that came to the same, whatever happened on the way; numbers, nodes
+//! and times are no part of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plan_core::plan::ContentHash;
+use plan_core::spec::{Goal, InstanceName, TaskName};
+
+use crate::choose::{Benign, Chooser};
+use crate::scenario::{Scenario, ScenarioError};
+use crate::sim::Sim;
+use crate::task::Life;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct End {
+    /// What lives.
+    lives: BTreeMap<(InstanceName, TaskName), Living>,
+    /// What attained a goal that is to end.
+    done: BTreeSet<(InstanceName, TaskName)>,
+    /// Whether `done` is to be the same: what is done once is done by whatever the service was then.
+    with_done: bool,
+    /// By instance, how many places are held.
+    places: BTreeMap<InstanceName, usize>,
+    /// How much is owed.
+    debts: usize,
+    /// Whether the service is all that it shall be.
+    complete: bool,
+}
+
+/// How a task lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Living {
+    conf: ContentHash,
+    ready: bool,
+    paused: bool,
+    launches: u32,
+}
+
+impl End {
+    /// How a run has come to stand.
+    pub(crate) fn of(sim: &Sim<'_>) -> Self {
+        let (mut lives, mut done) = (BTreeMap::new(), BTreeSet::new());
+        let given_up = &sim.checker.given_up;
+        for task in &sim.cluster.tasks {
+            let key = (sim.cluster.roster.name(task.instance).clone(), task.name.clone());
+            if task.attained && task.config.spec.goal != Goal::Running {
+                done.insert(key.clone());
+            }
+            if task.lives() && !given_up.launches.contains(&(task.launch, task.name.clone())) {
+                let (conf, ready) = (task.conf, task.life == Life::Running { ready: true });
+                let living = Living { conf, ready, paused: task.paused, launches: 1 };
+                lives.entry(key).and_modify(|living: &mut Living| living.launches += 1).or_insert(living);
+            }
+        }
+        let places = (0..).zip(&sim.cluster.reservations).filter_map(|(id, held)| {
+            let held =
+                held.iter().filter(|held| held.used && !given_up.handles.contains(&held.handle)).count();
+            (held > 0).then(|| (sim.cluster.roster.name(id).clone(), held))
+        });
+        Self {
+            lives,
+            done,
+            with_done: !sim.scenario.is_timed(),
+            places: places.collect(),
+            debts: sim.store.debts().count(),
+            complete: sim.engine.as_ref().is_some_and(|engine| sim.is_complete(engine)),
+        }
+    }
+
+    /// What of another end is not as in this one: what was expected, and what is.
+    pub(crate) fn difference(&self, other: &Self) -> Option<(String, String)> {
+        let words = |living: Option<&Living>| match living {
+            None => "does not live".to_owned(),
+            Some(Living { conf, ready, paused, launches }) => {
+                let ready = if *ready { "is ready" } else { "is not ready" };
+                let paused = if *paused { ", paused" } else { "" };
+                let more = if *launches == 1 { String::new() } else { format!(", {launches} times") };
+                format!("{ready} with configuration {}{paused}{more}", &conf.to_string()[..8])
+            }
+        };
+        let keys: BTreeSet<_> = self.lives.keys().chain(other.lives.keys()).collect();
+        for key in keys {
+            let (expected, found) = (self.lives.get(key), other.lives.get(key));
+            if expected != found {
+                let name = format!("{}-{}", key.0, key.1);
+                return Some((format!("{name} {}", words(expected)), format!("it {}", words(found))));
+            }
+        }
+        let names: BTreeSet<_> = self.places.keys().chain(other.places.keys()).collect();
+        for name in names {
+            let count = |of: &Self| of.places.get(name).copied().unwrap_or_default();
+            if count(self) != count(other) {
+                let expected = format!("{} places are held for {name}", count(self));
+                return Some((expected, format!("{} are", count(other))));
+            }
+        }
+        if self.debts != other.debts {
+            return Some((format!("{} debts are left", self.debts), format!("{} are", other.debts)));
+        }
+        if self.with_done && other.with_done && self.done != other.done {
+            let odd = self.done.symmetric_difference(&other.done).next()?;
+            let words = |of: &Self| if of.done.contains(odd) { "was done" } else { "was not done" };
+            return Some((format!("{}-{} {}", odd.0, odd.1, words(self)), format!("it {}", words(other))));
+        }
+        if self.complete != other.complete {
+            let words = |of: &Self| if of.complete { "all is complete" } else { "not all is complete" };
+            return Some((words(self).to_owned(), words(other).to_owned()));
+        }
+        None
+    }
+}
+
+/// How a run shall end, if its scenario wants that checked: as the one without faults. Where operators act at
+/// times, what comes of it depends on how far the service is by then, and there is none.
+pub(crate) fn reference(scenario: &Scenario) -> Result<Option<End>, ScenarioError> {
+    let wanted = scenario.checks.end || scenario.heal.is_some();
+    if !wanted || (scenario.heal.is_some() && scenario.is_timed()) {
+        return Ok(None);
+    }
+    let plain = scenario.without_faults();
+    let mut sim = Sim::new(&plain, Chooser::Benign(Benign), None)?;
+    sim.frugal = true;
+    sim.recover();
+    while sim.step()? {}
+    Ok(Some(End::of(&sim)))
+}

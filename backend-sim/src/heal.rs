@@ -1,0 +1,78 @@
+//! What must come once all faults ended: progress within a bound, and then quiet (S§3.2).
+//!
+//! Invariant: the bound follows from the specifications and the tables of latencies; nothing in it is guessed.
+
+use plan_core::engine::Command;
+use plan_core::spec::Seconds;
+
+use crate::backend::{ANSWER, HOLD, NOTICE, OBSERVE, RELEASE};
+use crate::scenario::Scenario;
+use crate::sim::RESTART;
+use crate::task::Task;
+
+const SECOND: u64 = 1_000_000;
+/// No task waits longer after failures than this (docs/decisions/0006-backoff.md), and no debt is left alone
+/// for longer.
+const LONGEST_WAIT: u64 = 300 * SECOND;
+/// For so long nothing is done, once all is done: longer than anything that the engine does again.
+pub(crate) const SETTLE: u64 = 4 * LONGEST_WAIT;
+/// All is given so many times the time that it can take, as faults before may have left more to do than once.
+const SLACK: u64 = 3;
+
+/// How far a run with healing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Faults happen.
+    Chaos,
+    /// They ended: the service becomes what it shall be.
+    Converging,
+    /// It is.
+    Settled,
+    /// It is, and the engine was recovered once more.
+    Restarted,
+    /// That is all.
+    Over,
+}
+
+/// Within what time a service becomes what it shall be, in microseconds: all steps of all plans one after the
+/// other, each with the longest latencies, a kill before it and the longest wait.
+pub(crate) fn bound(scenario: &Scenario) -> u64 {
+    let most = |table: &[u64]| table.iter().copied().max().unwrap_or_default();
+    let exchange = 4 * (most(&ANSWER) + most(&OBSERVE)) + most(&RELEASE);
+    let mut sum = most(&RESTART) + most(&NOTICE) + HOLD + 2 * LONGEST_WAIT;
+    for model in scenario.models() {
+        for layout in model.plans().values() {
+            for phase in &layout.phases {
+                for step in 0..phase.steps.len() as u32 {
+                    let tasks = phase.tasks(step).iter();
+                    let tasks = tasks.map(|&task| &model.pods()[phase.pod as usize].tasks[task as usize]);
+                    sum +=
+                        tasks.map(|task| Task::longest(&task.config)).sum::<u64>() + exchange + LONGEST_WAIT;
+                }
+            }
+        }
+        if let Some(policy) = model.spec().replacement_failure_policy() {
+            let instances: u64 = model.pods().iter().map(|pod| u64::from(pod.count)).sum();
+            let micros = |seconds: Seconds| u64::from(seconds.0) * SECOND;
+            sum += micros(policy.permanent_failure_timeout) + instances * micros(policy.min_replace_delay);
+        }
+    }
+    sum * SLACK
+}
+
+/// What a command changes in the cluster, in words; none if it only asks.
+pub(crate) fn changes(command: &Command) -> Option<String> {
+    Some(match command {
+        Command::Launch(launch) => format!("{} is launched (launch {})", launch.instance, launch.launch),
+        Command::Kill { instance, launch, task, .. } => {
+            format!("{instance}-{task} (launch {launch}) is told to end")
+        }
+        Command::Fit(fit) => format!("room is asked for {} (launch {})", fit.instance, fit.launch),
+        Command::Withdraw { instance, launch } => {
+            format!("room of {instance} (launch {launch}) is given back")
+        }
+        Command::Release(release) => format!("{} of {} is released", release.handle.0, release.instance),
+        Command::Deregister => "the service is taken leave of".to_owned(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,59 @@
+//! Every point at which the engine can crash.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use backend_sim::{CrashPoint, CrashReport, Depth, Fault, Outcome, Scenario, crash_points, run};
+use common::{graph, hello, kafka, kafka_with};
+
+#[track_caller]
+fn survived(report: &CrashReport) {
+    let told: Vec<String> = report
+        .failures
+        .iter()
+        .take(3)
+        .map(|failure| {
+            let faults: Vec<_> = failure.scenario.faults.iter().map(ToString::to_string).collect();
+            let again = run(&Scenario { trace: true, ..failure.scenario.clone() }).unwrap();
+            let lines: Vec<String> = again.trace.iter().map(ToString::to_string).collect();
+            format!("{}\n{faults:?}: {}\n{:?}", lines.join("\n"), failure.violation, again.outcome)
+        })
+        .collect();
+    assert!(report.all_survived(), "{} of {}\n{}", report.failures.len(), report.runs(), told.join("\n"));
+    assert_eq!(report.survived, report.runs());
+}
+
+#[test]
+fn every_point_of_a_deployment_is_survived() {
+    for model in [kafka(), kafka_with("parallel"), hello(), graph()] {
+        let scenario = Scenario::new(model);
+        let plain = run(&scenario).unwrap();
+        let report = crash_points(&scenario, Depth::Single).unwrap();
+        survived(&report);
+        // Those of the run itself, and no others.
+        assert_eq!(report.single, plain.counts.points);
+        assert!(report.double.is_empty());
+    }
+}
+
+#[test]
+fn two_crashes_are_survived() {
+    for model in [kafka(), hello()] {
+        let report = crash_points(&Scenario::new(model), Depth::Double).unwrap();
+        survived(&report);
+        assert!(report.double.values().sum::<u64>() > report.single.values().sum::<u64>());
+    }
+}
+
+#[test]
+fn a_fork_is_the_run_with_that_crash() {
+    // A crash that is not survived, as what it is held against is another: the scenario does it again.
+    let mut scenario = Scenario::new(hello());
+    scenario.plan = Some(("backup".parse().unwrap(), BTreeMap::new()));
+    survived(&crash_points(&scenario, Depth::Single).unwrap());
+    scenario.faults = vec![Fault::Crash { point: CrashPoint::AfterCommit, nth: 9 }];
+    scenario.checks.end = true;
+    assert_eq!(run(&scenario).unwrap().outcome, Outcome::Complete);
+}
