@@ -10,7 +10,10 @@ use plan_core::spec::PhaseStrategy;
 use planwright_bench::{Instant, service, service_running, target};
 
 fn main() {
-    println!("# a service's life, {} build\n", if cfg!(debug_assertions) { "a debug" } else { "an optimised" });
+    println!(
+        "# a service's life, {} build\n",
+        if cfg!(debug_assertions) { "a debug" } else { "an optimised" }
+    );
     println!("| what | instances | time | aim |\n| --- | ---: | ---: | ---: |");
     for strategy in [PhaseStrategy::Serial, PhaseStrategy::Parallel] {
         new_target(10_000, strategy);
