@@ -385,8 +385,10 @@ impl Turn<'_> {
     /// nothing of it is there.
     fn leave_place(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
-        let untouched = record.orders.iter().all(|order| order.launch == launch)
-            && record.tasks.iter().all(|task| task.last.is_none_or(|last| last.launch == launch));
+        // By the launch that took the place, and no other.
+        let untouched = record.place.as_ref().is_some_and(|place| place.since == launch)
+            && record.orders.iter().all(|order| order.launch == launch)
+            && record.tasks.iter().all(|task| task.last.is_none_or(|last| last.launch <= launch));
         if let Some(place) = record.place.clone().filter(|_| untouched) {
             self.state.uncount_place(at, &place.node);
             let record = self.record_mut(at);
@@ -565,8 +567,9 @@ impl Turn<'_> {
             place.node == grant.node && place.handle == grant.handle && place.ports == grant.ports
         });
         if !same {
-            record.place =
-                Some(Arc::new(Place { node: grant.node, ports: grant.ports, handle: grant.handle }));
+            let since = record.place.as_ref().map_or(launch, |place| place.since);
+            let Grant { node, ports, handle, .. } = grant;
+            record.place = Some(Arc::new(Place { node, ports, handle, since }));
         }
         for (OrderedTask { task, conf, .. }, set) in tasks.into_iter().zip(sets) {
             let slot = record.slot_mut(&set);

@@ -279,6 +279,9 @@ pub struct Place {
     pub ports: Vec<(PortName, u16)>,
     /// What the backend knows its resources by.
     pub handle: Handle,
+    /// The launch that it was taken for.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub since: Number,
 }
 
 /// A backend's own name for resources that it holds; opaque here.

@@ -293,3 +293,25 @@ fn a_member_whose_step_is_on_its_way_is_moved_by_its_step() {
     bench.runs("kafka-0", "broker");
     assert_eq!(bench.launched(), ["kafka-0:[broker]", "kafka-1:[broker]"]);
 }
+
+#[test]
+fn a_refused_relaunch_does_not_give_up_the_place_and_its_data() {
+    let mut bench = deployed(KAFKA);
+    bench.fails("kafka-0", "broker");
+    let launch = bench.launch_of("kafka-0", "broker");
+    bench.commands();
+    bench.launch_answer("kafka-0", launch, LaunchAnswer::Retry("the offer is gone".into()));
+    assert_eq!(bench.place_of("kafka-0"), "node-kafka-0");
+    let fit = bench.sent.iter().find_map(|command| match command {
+        Command::Fit(fit) => Some(fit.clone()),
+        _ => None,
+    });
+    bench.pass(15);
+    let fit = fit.or_else(|| {
+        bench.sent.iter().find_map(|command| match command {
+            Command::Fit(fit) => Some(fit.clone()),
+            _ => None,
+        })
+    });
+    assert!(fit.unwrap().at.is_some());
+}
