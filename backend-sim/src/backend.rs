@@ -817,6 +817,7 @@ fn carry_out(
             kill_waits: None,
             end_known: false,
             forgotten: false,
+            heard: (0, 0),
             believed_silent: false,
             told: if remembers { vec![arrived] } else { Vec::new() },
         };
