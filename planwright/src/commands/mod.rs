@@ -2,6 +2,7 @@
 //! an error.
 
 mod crashes;
+mod diff;
 mod explain;
 mod graph;
 mod render;
@@ -22,6 +23,7 @@ use crate::input::{self, Input, Values};
 use crate::problem::Problem;
 use crate::ui::Ui;
 
+pub(crate) use diff::diff;
 pub(crate) use explain::explain;
 pub(crate) use graph::graph;
 pub(crate) use render::render;
