@@ -225,7 +225,8 @@ fn what_is_paused_is_never_ready() {
     at(&mut scenario, 60, Verb::PausePod { instance: named("hello-1"), tasks: Vec::new() });
     scenario.until = Duration::from_secs(3600);
     let report = run(&scenario).unwrap();
-    let main = report.tasks.iter().find(|task| task.instance == named("hello-1") && task.task.as_str() == "main");
+    let main =
+        report.tasks.iter().find(|task| task.instance == named("hello-1") && task.task.as_str() == "main");
     let state = main.and_then(|task| task.state);
     assert_eq!(state, Some(TaskState::Running { ready: false }), "{}", story(&report));
     let after = report.trace.iter().filter(|event| event.time > 60_000_000).map(ToString::to_string);
