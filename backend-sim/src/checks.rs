@@ -350,7 +350,12 @@ impl Scene<'_> {
                 let clash = old.name == *name || old.config.spec.resource_set == *set;
                 // The engine knows what it was told, and not more.
                 let silent = self.cluster.node_of(*nth).silent || old.believed_silent;
-                let apart = silent && self.owes(instance, old.launch, &old.name).is_some();
+                // Once it went elsewhere, what it left may take its time to end.
+                let left = || {
+                    let mut all = self.cluster.tasks_of(id);
+                    all.any(|(_, task)| task.name == old.name && task.launch > old.launch)
+                };
+                let apart = self.owes(instance, old.launch, &old.name).is_some_and(|_| silent || left());
                 let permitted = apart || given_up.launches.contains(&(old.launch, old.name.clone()));
                 (shared && old.handle != *handle) || (clash && !permitted)
             });

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::engine::{
-    Author, Command, Digest, Effects, Engine, Event, Found, Input, InstallationId, Key, Observation, Purpose,
-    Reason, Record, Refusal, Reply, Request, RunOutcome, Seen, StepRef, Target, Verb, Wall, Why, Write,
+    Author, Command, Digest, Effects, Engine, Event, Found, Input, InstallationId, Key, Observation, Order,
+    Purpose, Reason, Record, Refusal, Reply, Request, RunOutcome, Seen, StepRef, Target, Verb, Wall, Why,
+    Write,
 };
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PhaseName, PlanName};
@@ -868,7 +869,13 @@ impl<'a> Sim<'a> {
             // Where operators act at times, what they paused waits for them.
             None => {
                 let whys = self.whys(engine);
-                let paused = whys.iter().all(|why| matches!(why.reason, Reason::Paused(_)));
+                let stands = |record: &Record| {
+                    let Record::Pod(_, pod) = record else { return false };
+                    let given = |order: &Order| order.stage == plan_core::engine::Stage::Given;
+                    pod.permission.is_some() || !pod.orders.iter().all(given)
+                };
+                let paused = whys.iter().all(|why| matches!(why.reason, Reason::Paused(_)))
+                    && !self.store.records().any(stands);
                 let runs = self.checker.meddled || self.scene().is_none_or(|scene| scene.all_runs().is_ok());
                 paused && (!whys.is_empty() || (complete && runs))
             }
