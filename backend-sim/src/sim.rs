@@ -625,13 +625,11 @@ impl<'a> Sim<'a> {
         if let Some(Wall(at)) = wake_at {
             self.world.queue.at(at, Class::Timer, Happening::Wake { nth: self.wake });
         }
-        if has_writes {
-            self.go_on_with_targets();
-            if deployed && !self.plan_started {
-                self.start_plan();
-            }
-            self.watch_canaries();
+        self.go_on_with_targets();
+        if deployed && !self.plan_started {
+            self.start_plan();
         }
+        self.watch_canaries();
         self.check();
         self.settle();
         self.engine.is_some()
