@@ -741,10 +741,21 @@ impl Checker {
         self.all_done(scene, run, step, step.phase, before)
     }
 
-    /// No other step of a serial phase is on its way.
+    /// No other step of a serial phase is on its way, unless this one is of a broken member: what it ran before
+    /// never was up, or ended unasked.
     fn one_at_a_time(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> Verdict {
         let of = &run.layout.phases[step.phase as usize];
         let pod = &run.model.pods()[of.pod as usize];
+        let broken = scene.instance(run, of, step.step).is_some_and(|instance| {
+            of.tasks(step.step).iter().any(|&task| {
+                let mut launches = scene.cluster.tasks_of(instance).rev();
+                let before = launches.find(|(_, launch)| launch.name == pod.tasks[task as usize].name);
+                before.is_some_and(|(_, before)| !before.attained || !before.killing)
+            })
+        });
+        if broken {
+            return Ok(());
+        }
         for other in 0..of.steps.len() as u32 {
             let other_step = StepRef { step: other, ..step };
             if other == step.step || !self.begun.contains(&other_step) {
