@@ -274,6 +274,10 @@ impl State {
             let superseded = !any_conf && later.is_some_and(|last| last.conf != conf);
             let again = later.and_then(|last| record.order(last.launch));
             let again = again.is_some_and(|order| order.purpose == Purpose::Step(step));
+            // What is being ended for the step is not what completes it.
+            let act = slot.and_then(|slot| slot.act).and_then(|act| record.order(act));
+            let again =
+                again || act.is_some_and(|o| o.stage == Stage::Clearing && o.purpose == Purpose::Step(step));
             displaced = self.is_displaced(run, record, model, slot, step, reached.launch);
             if !superseded && !again && !displaced {
                 return Status::Complete;
