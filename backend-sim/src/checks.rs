@@ -15,6 +15,7 @@ use plan_core::spec::{Goal, InstanceName, Instances, PhaseStrategy, PlanStrategy
 
 use crate::backend::Backend;
 use crate::cluster::Cluster;
+use crate::scenario::Scenario;
 use crate::store::Store;
 use crate::task::Life;
 
@@ -132,6 +133,7 @@ pub(crate) struct GivenUp {
 
 /// What a check looks at.
 pub(crate) struct Scene<'a> {
+    pub(crate) scenario: &'a Scenario,
     pub(crate) time: u64,
     /// What the service shall be now.
     pub(crate) model: &'a Model,
@@ -225,7 +227,7 @@ impl Scene<'_> {
     pub(crate) fn recover_equals_live(&self) -> Verdict {
         let mut live = self.engine.clone();
         let live_effects = live.handle(Wall(self.time), Input::SessionLost);
-        let recovered = match Engine::recover(self.store.records().cloned()) {
+        let recovered = match self.scenario.recover(self.store.records().cloned()) {
             Ok(engine) => engine,
             Err(error) => {
                 return self.violation(

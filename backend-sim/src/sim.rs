@@ -635,6 +635,7 @@ impl<'a> Sim<'a> {
 
     fn scene(&self) -> Option<Scene<'_>> {
         Some(Scene {
+            scenario: self.scenario,
             time: self.world.now(),
             model: &self.present,
             store: &self.store,
@@ -736,8 +737,7 @@ impl<'a> Sim<'a> {
         self.epoch = self.store.begin_epoch();
         self.woken = false;
         let first = self.store.is_empty();
-        match Engine::recover(self.store.records().cloned()) {
-            _ if first => self.engine = Some(Engine::new()),
+        match self.scenario.recover(self.store.records().cloned()) {
             Ok(engine) => self.engine = Some(engine),
             Err(error) => {
                 let expected = "an engine can be recovered from the store".to_owned();

@@ -16,6 +16,7 @@ use super::record::{
 use super::session::{Item, Whose};
 use super::state::{At, State};
 use super::turn::Turn;
+use super::zoo::Bug;
 
 impl State {
     /// All that an instance needs elsewhere: its pod's footprint, and of the tasks that are launched first what
@@ -37,9 +38,11 @@ impl State {
     /// Where the others are, for the placement of an instance that goes elsewhere.
     pub(super) fn census_without(&self, at: At) -> Arc<Census> {
         let census = self.census[at.pod as usize].clone();
-        let (Some(place), Some(pod)) =
-            (self.record(at).and_then(|r| r.place.clone()), self.pod_model(at.pod))
-        else {
+        let (Some(place), Some(pod), false) = (
+            self.record(at).and_then(|r| r.place.clone()),
+            self.pod_model(at.pod),
+            self.bug(Bug::CountsItself),
+        ) else {
             return census;
         };
         let Some(rule) = &pod.placement else { return census };
@@ -71,10 +74,11 @@ impl State {
         launch: Number,
     ) -> impl Iterator<Item = &'a Occupant> {
         let moves = record.permission.is_some();
-        let shared = moves && self.has_external_volume(at);
+        let shared = moves && self.has_external_volume(at) && !self.bug(Bug::SharedVolume);
+        let stays = moves && self.bug(Bug::MoveAlive);
         let slots = record.slots.iter().filter(move |slot| moves || slot.act == Some(launch));
         let living = slots.filter_map(|slot| slot.occupant.as_ref()).filter(|occupant| occupant.may_live());
-        living.filter(move |occupant| !moves || shared || occupant.silent.is_none())
+        living.filter(move |occupant| !stays && (!moves || shared || occupant.silent.is_none()))
     }
 }
 
@@ -127,9 +131,14 @@ impl Turn<'_> {
     /// it or its tasks are being ended already.
     pub(super) fn may_stay(&mut self, at: At) {
         let Some(record) = self.state.record(at) else { return };
-        let lost = record.permission.is_some_and(|permission| permission.cause != Cause::Replace);
+        let for_good = |cause| cause == Cause::Replace && !self.bug(Bug::ReplaceTakenBack);
+        let lost = record.permission.is_some_and(|permission| !for_good(permission.cause));
         let down = record.tasks.iter().any(|task| task.down.is_some());
-        if !lost || down || record.standing().any(|order| order.stage == Stage::Clearing) {
+        if !lost
+            || self.bug(Bug::NeverStays)
+            || down
+            || record.standing().any(|order| order.stage == Stage::Clearing)
+        {
             return;
         }
         let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
@@ -164,14 +173,17 @@ impl Turn<'_> {
         let Some(place) = record.place.clone() else { return };
         let living: Vec<Occupant> = record.living().cloned().collect();
         let release = Some(place.handle.clone()).filter(|handle| Some(handle) != kept);
-        self.owe(at, &record, cause, living, release);
+        if !self.bug(Bug::NoDebtAtMove) {
+            self.owe(at, &record, cause, living, release);
+        }
         self.state.uncount_place(at, &place.node);
+        let kept_permission = self.bug(Bug::PermissionKept);
         let record = self.record_mut(at);
         record.place = None;
         for slot in &mut record.slots {
             slot.occupant = None;
         }
-        record.permission = None;
+        record.permission = record.permission.filter(|_| kept_permission);
         for task in &mut record.tasks {
             task.down = None;
         }
@@ -182,13 +194,16 @@ impl Turn<'_> {
     pub(super) fn consider_leave(&mut self) {
         let uninstalling = self.state.service.uninstalling;
         let waits = |debt: &super::record::DebtRecord| debt.cause == DebtCause::Decommission;
-        if !uninstalling && self.state.debts.values().any(|debt| waits(debt)) {
+        if !uninstalling
+            && !self.bug(Bug::AllLeaveAtOnce)
+            && self.state.debts.values().any(|debt| waits(debt))
+        {
             return;
         }
         if let Some(at) = self.state.next_leaver() {
             self.let_go(at, if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission });
             self.session.agenda.items.insert(Item::Leave);
-        } else if uninstalling && self.state.debts.is_empty() {
+        } else if uninstalling && (self.state.debts.is_empty() || self.bug(Bug::EarlyFarewell)) {
             self.take_leave();
         }
     }
@@ -205,7 +220,9 @@ impl Turn<'_> {
         for launch in standing {
             self.withdraw(at, launch, Reason::NotWanted);
         }
-        self.leave_behind(at, cause, None);
+        if !self.bug(Bug::LeaverForgotten) {
+            self.leave_behind(at, cause, None);
+        }
         self.record_mut(at);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         let record = instance.record.take();

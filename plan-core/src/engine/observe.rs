@@ -15,6 +15,7 @@ use super::record::{Cause, End, Number, Reached, Stage, TaskState};
 use super::session::{Asked, Item, Stage as SessionStage, Whose};
 use super::state::At;
 use super::turn::Turn;
+use super::zoo::Bug;
 
 /// The unanswered rest of a `Reconcile` is asked again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
@@ -55,7 +56,7 @@ impl Turn<'_> {
             Known::Ours(at, slot) => {
                 let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
                 let first = !instance.answered.contains(slot, of.launch);
-                if instance.answered.note(slot, of.launch, serial) {
+                if instance.answered.note(slot, of.launch, serial) || self.bug(Bug::IgnoreSerial) {
                     self.seen(at, of.launch, &of.task, seen);
                     if first {
                         self.take_up(at);
@@ -66,10 +67,10 @@ impl Turn<'_> {
     }
 
     fn known(&self, of: &Incarnation) -> Known {
-        if of.installation != self.state.service.installation {
+        if of.installation != self.state.service.installation && !self.bug(Bug::AdoptForeigner) {
             return Known::Foreign;
         }
-        if of.launch > self.clock.seq {
+        if of.launch > self.clock.seq && !self.bug(Bug::IgnoreNewer) {
             return Known::Newer;
         }
         if let Some(&debt) = self.state.owed.get(&(of.launch, of.task.clone()))
@@ -83,7 +84,11 @@ impl Turn<'_> {
             if let Some(occupant) =
                 slot.occupant.as_ref().filter(|o| o.launch == of.launch && o.task == of.task)
             {
-                return if occupant.may_live() { Known::Ours(at, nth) } else { Known::Past(at) };
+                return if occupant.may_live() || self.bug(Bug::EndNotFinal) {
+                    Known::Ours(at, nth)
+                } else {
+                    Known::Past(at)
+                };
             }
         }
         // A task leaves its slot only when it was seen to end, and numbers grow.
@@ -115,6 +120,9 @@ impl Turn<'_> {
         if matches!(seen, Seen::Ended(_)) {
             self.session.foreigners.remove(&of);
         } else if self.session.foreigners.insert(of.clone(), seen).is_none() {
+            if self.bug(Bug::KillForeigner) {
+                self.kill_foreigner(&of);
+            }
             self.event(Event::Foreigner(of));
         }
     }
@@ -125,7 +133,7 @@ impl Turn<'_> {
         let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
         let Some(occupant) = occupants.find(|o| o.launch == launch && o.task == *name) else { return };
         let (old, was_silent) = (occupant.state, occupant.silent.is_some());
-        if matches!(old, TaskState::Ended(_)) {
+        if matches!(old, TaskState::Ended(_)) && !self.bug(Bug::EndNotFinal) {
             return;
         }
         let new = match seen {
@@ -190,7 +198,7 @@ impl Turn<'_> {
         let order = self.state.record(at).and_then(|record| record.order(launch));
         let Some((goal, conf)) = order.and_then(|order| self.state.goal_of(order, name)) else { return };
         let paused = order.is_some_and(|order| order.tasks.iter().any(|of| of.task == *name && of.paused));
-        if (goal == Goal::Running) != (attained == Goal::Running) || paused {
+        if (goal == Goal::Running) != (attained == Goal::Running) || paused && !self.bug(Bug::PausedReached) {
             return;
         }
         let now = self.now;
@@ -216,7 +224,7 @@ impl Turn<'_> {
             here && slot.act.is_some_and(clearing)
         });
         // Where an instance goes elsewhere, nobody is surprised by its end.
-        let expected = expected || record.permission.is_some();
+        let expected = (expected || record.permission.is_some()) && !self.bug(Bug::ExpectedEndFails);
         let goal =
             record.order(launch).and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
         self.event(Event::Ended { instance: self.name(at), task: name.clone(), end, expected });
@@ -378,6 +386,7 @@ impl Turn<'_> {
                         Found::Absent | Found::Seen(Seen::Ended(_)) => {
                             self.session.kills.remove(&(at, launch, task));
                         }
+                        Found::Seen(_) if self.bug(Bug::ZombieSpared) => {}
                         Found::Seen(_) => self.kill(at, launch, task),
                     }
                 }
@@ -408,9 +417,11 @@ impl Turn<'_> {
                     match found {
                         Found::Seen(seen) => self.found(at, slot, launch, &task, seen),
                         // The answer to a question that is closed may be older than what was done since.
-                        Found::Absent if !asked => {}
+                        Found::Absent if !asked && !self.bug(Bug::UnaskedAbsence) => {}
                         // A snapshot from before the launch cannot know of it.
-                        Found::Absent if as_of > launch => self.absent(at, slot, launch, &task),
+                        Found::Absent if as_of > launch || self.bug(Bug::OldAbsence) => {
+                            self.absent(at, slot, launch, &task)
+                        }
                         Found::Absent => {
                             unsure.insert(key);
                         }

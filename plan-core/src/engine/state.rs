@@ -23,6 +23,7 @@ use super::record::{
 };
 use super::session::Answered;
 use super::time::Time;
+use super::zoo::{Bug, Switch};
 
 /// An instance, by position: its pod in the specification, and its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -59,6 +60,7 @@ pub(super) struct State {
     pub(super) hurt: BTreeSet<At>,
     /// By pod: where its instances are, as far as its placement asks.
     pub(super) census: Vec<Arc<Census>>,
+    pub(super) zoo: Switch,
 }
 
 /// An instance.
@@ -235,7 +237,10 @@ impl State {
     /// repeatedly.
     pub(super) fn is_urgent(&self, run: &Run, at: At, step: StepRef, status: Status) -> bool {
         let progress = run.progress.phase(step.phase);
-        if !progress.asks_urgency() || matches!(status, Status::Complete | Status::Error) {
+        if self.bug(Bug::RevertWaits)
+            || !progress.asks_urgency()
+            || matches!(status, Status::Complete | Status::Error)
+        {
             return false;
         }
         let Some(record) = self.record(at) else { return false };
@@ -265,7 +270,8 @@ impl State {
         if task.never.as_ref().is_some_and(|never| never.conf == conf) {
             return Status::Error;
         }
-        let any_conf = run.record.kind == RunKind::Side || model.goal == Goal::Once;
+        let any_conf = run.record.kind == RunKind::Side || model.goal == Goal::Once || self.bug(Bug::AnyConf);
+        let since = if self.bug(Bug::IgnoreSince) { 0 } else { since };
         let satisfies = |launch: Number, of: ContentHash| launch >= since && (any_conf || of == conf);
         let slot = record.slot(&model.set);
         let mut displaced = false;
@@ -377,7 +383,9 @@ impl State {
     pub(super) fn next_leaver(&self) -> Option<At> {
         let declared = self.model.pods().len();
         let last = |pod: usize| {
-            let index = self.pods[pod].iter().rposition(|instance| instance.record.is_some())? as u32;
+            let lowest = self.bug(Bug::LowestLeaves).then(|| self.lowest_leaver(pod)).flatten();
+            let highest = || self.pods[pod].iter().rposition(|instance| instance.record.is_some());
+            let index = lowest.or_else(highest)? as u32;
             Some(At { pod: pod as u32, index }).filter(|&at| self.is_leaver(at))
         };
         let mut pods = (declared..self.pods.len()).chain((0..declared).rev());
@@ -413,7 +421,7 @@ impl State {
     /// What an instance still owes of an earlier life, in which it left the target: nothing of it is launched
     /// before that has ended.
     pub(super) fn unsettled(&self, at: At) -> Option<&DebtRecord> {
-        if self.debts.is_empty() {
+        if self.debts.is_empty() || self.bug(Bug::OwedComesBack) {
             return None;
         }
         let name = self.name(at);
@@ -444,11 +452,18 @@ impl State {
 
     fn deadline(&self, at: At) -> Option<Time> {
         let policy = self.model.spec().replacement_failure_policy()?;
+        if self.bug(Bug::IgnoreTimeout) {
+            return None;
+        }
         let record =
             self.record(at).filter(|record| record.permission.is_none() && record.place.is_some())?;
         let down = record.tasks.iter().filter(|task| !task.paused).filter_map(|task| task.down).min()?;
         let due = down.after(seconds(policy.permanent_failure_timeout));
-        let next = self.service.replaced.map(|last| last.after(seconds(policy.min_replace_delay)));
+        let next = self
+            .service
+            .replaced
+            .filter(|_| !self.bug(Bug::NoDistance))
+            .map(|last| last.after(seconds(policy.min_replace_delay)));
         (!self.is_leaver(at)).then(|| next.map_or(due, |next| next.max(due)))
     }
 
@@ -473,7 +488,7 @@ impl State {
             }
         }
         match (main.reached, main.last) {
-            (Some(reached), _) => Owner::Recovery(reached.conf),
+            (Some(reached), _) => Owner::Recovery(self.known_good(at, main, reached.conf)),
             (None, Some(last)) if !waits => Owner::Recovery(last.conf),
             _ => Owner::Later,
         }
@@ -482,7 +497,9 @@ impl State {
     /// Whether every launch of an instance that may live was seen in this session.
     pub(super) fn is_seen(&self, at: At) -> bool {
         let instance = self.instance(at);
-        let Some(record) = instance.record.as_deref() else { return true };
+        let Some(record) = instance.record.as_deref().filter(|_| !self.bug(Bug::ActUnseen)) else {
+            return true;
+        };
         record.slots.iter().enumerate().all(|(nth, slot)| {
             let living = slot.occupant.as_ref().filter(|occupant| occupant.may_live());
             living.is_none_or(|occupant| instance.answered.contains(nth, occupant.launch))

@@ -24,6 +24,7 @@ use super::state::{At, Instance, Run, State};
 use super::time::Wall;
 use super::turn::Turn;
 use super::view::PlanView;
+use super::zoo::Bug;
 use super::{DEPLOY, Engine, UPDATE};
 
 /// What a target would lead to, from the state at hand.
@@ -144,6 +145,7 @@ impl Engine {
         };
         self.session.stage = SessionStage::Live;
         let state = self.state.insert(State::new(Arc::new(service), model.clone()));
+        state.zoo = self.zoo;
         let now = self.clock.time;
         let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
         turn.put(None, Record::Spec(model.clone()), Digest::of(&model.hash()));
@@ -337,7 +339,8 @@ impl Turn<'_> {
         let interrupted = interrupted.map(|run| carried_over(run, next)).unwrap_or_default();
         let converging = self.state.active.iter().filter(|run| run.record.kind == RunKind::Converging);
         let left: BTreeSet<Number> = converging.map(Run::number).collect();
-        for &number in &left {
+        let ends = !self.bug(Bug::TwoConverging);
+        for &number in left.iter().filter(|_| ends) {
             self.end_run(number, RunOutcome::Overtaken);
         }
         (left, interrupted)
@@ -503,7 +506,7 @@ impl Turn<'_> {
             self.session.fits.remove(&old.launch);
             let instance = self.name(at);
             self.effects.commands.push(Command::Withdraw { instance, launch: old.launch });
-            if !tasks.is_empty() {
+            if !tasks.is_empty() && !self.bug(Bug::ClearingDropped) {
                 let sets = self.state.sets(&tasks);
                 let record = self.record_mut(at);
                 for set in &sets {

@@ -16,6 +16,7 @@ use super::record::{
 use super::session::{Item, Session, Stage};
 use super::state::{At, State};
 use super::time::{Time, Wall};
+use super::zoo::Bug;
 
 /// So many steps and instances are considered with one input; then a wake is asked for at once.
 const MOST_CONSIDERED: usize = 64;
@@ -106,7 +107,9 @@ impl Turn<'_> {
         let old = Digest::of(&*run.record);
         change(Arc::make_mut(&mut run.record));
         let (record, new) = (run.record.clone(), Digest::of(&*run.record));
-        self.put(Some(old), Record::Run(record), new);
+        if !self.bug(Bug::ForgetRun) {
+            self.put(Some(old), Record::Run(record), new);
+        }
     }
 
     /// Changes what is remembered of a plan's runs.
@@ -344,7 +347,8 @@ impl Turn<'_> {
         if !self.effects.writes.is_empty() || self.clock.seq != self.seq || set_back {
             self.clock.time = self.now;
             self.clock.wall = self.wall;
-            self.effects.writes.push(Write::Put(Record::Clock(*self.clock)));
+            let clock = Write::Put(Record::Clock(*self.clock));
+            self.effects.writes.extend(Some(clock).filter(|_| !self.bug(Bug::ForgetClock)));
         }
         self.effects.wake_at = self.wake_at();
         self.effects
@@ -388,7 +392,9 @@ impl Turn<'_> {
         self.digest.replace(instance.digest, new);
         instance.digest = new;
         let record = record.clone();
-        self.effects.writes.push(Write::Put(Record::Pod(name, record)));
+        if !self.bug(Bug::ForgetPod) {
+            self.effects.writes.push(Write::Put(Record::Pod(name, record)));
+        }
     }
 
     /// When the engine wants to be woken.
@@ -396,15 +402,20 @@ impl Turn<'_> {
         if self.session.superseded {
             return None;
         }
-        if self.session.stage == Stage::Fresh || !self.session.agenda.is_empty() || self.is_starting() {
+        if self.session.stage == Stage::Fresh || self.has_more() || self.is_starting() {
             return Some(self.wall);
         }
-        let delays = self.state.delays.first().map(|(until, _)| *until);
+        let delays = self.state.delays.first().filter(|_| !self.bug(Bug::NoWake)).map(|(until, _)| *until);
         let deadlines = self.state.deadlines.first().map(|(due, _)| *due);
         let Session { kills, reconciles, pursuits, farewell, .. } = &*self.session;
         let waits = [delays, deadlines, kills.first(), reconciles.first(), pursuits.first(), *farewell];
         let next = waits.into_iter().flatten().min()?;
         Some(self.wall.after(next.since(self.now)))
+    }
+
+    /// Whether there is more to consider than one input may.
+    fn has_more(&self) -> bool {
+        !self.session.agenda.is_empty() && !self.bug(Bug::BoundDropsWake)
     }
 
     /// Whether the start of the session goes on without an answer of the backend.
@@ -447,6 +458,8 @@ impl Turn<'_> {
         change(Arc::make_mut(&mut self.state.service));
         let service = self.state.service.clone();
         let new = Digest::of(&*service);
-        self.put(Some(old), Record::Service(service), new);
+        if !self.bug(Bug::ForgetService) {
+            self.put(Some(old), Record::Service(service), new);
+        }
     }
 }
