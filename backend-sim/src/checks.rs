@@ -18,6 +18,7 @@ use crate::cluster::Cluster;
 use crate::scenario::Scenario;
 use crate::store::Store;
 use crate::task::Life;
+use crate::watch::Watch;
 
 /// Which checks are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,36 @@ pub enum Check {
     SameEnd,
     /// No task is launched more often than faults and operators account for.
     Launches,
+    /// A request is carried out once.
+    Once,
+    /// What an operator was told is done is so.
+    Obeyed,
+    /// What a record says attained its goal did.
+    ReachedIsTrue,
+    /// Who is down for too long may move, as long as it is, and one after the other.
+    Patience,
+    /// Those who leave go in their order, one after the other.
+    Leaving,
+    /// At most one run makes the service what it shall be.
+    OneRun,
+    /// An end that was asked for is no failure.
+    Expected,
+    /// A launch uses room as long as it is granted.
+    Granted,
+    /// An instance goes where its placement lets it.
+    Placement,
+    /// Who waits for room has asked for it, and there is none.
+    Room,
+    /// Recovery brings back what was good, and all of a group.
+    Recovered,
+    /// What lives is in a record, or owed.
+    Known,
+    /// Who is broken waits for no canary.
+    BrokenFirst,
+    /// What is told to end was launched by this service.
+    OnlyOurs,
+    /// An engine that knows of another in its place does nothing.
+    Superseded,
 }
 
 /// Something that must hold did not.
@@ -122,6 +153,7 @@ pub(crate) struct Checker {
     pub(crate) meddled: bool,
     /// What an operator gave up: launches, and resources.
     pub(crate) given_up: GivenUp,
+    pub(crate) watch: Watch,
 }
 
 /// What nobody cares for any more.
@@ -135,6 +167,8 @@ pub(crate) struct GivenUp {
 pub(crate) struct Scene<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) time: u64,
+    /// The engine's present session with the backend.
+    pub(crate) session: u32,
     /// What the service shall be now.
     pub(crate) model: &'a Model,
     pub(crate) store: &'a Store,
@@ -149,10 +183,15 @@ struct Run<'a> {
     layout: &'a PlanLayout,
 }
 
-type Verdict = Result<(), Violation>;
+pub(crate) type Verdict = Result<(), Violation>;
 
 impl Scene<'_> {
-    fn violation(&self, check: Check, expected: impl Into<String>, found: impl Into<String>) -> Verdict {
+    pub(crate) fn violation(
+        &self,
+        check: Check,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Verdict {
         Err(Violation { check, time: self.time, expected: expected.into(), found: found.into() })
     }
 
@@ -163,7 +202,7 @@ impl Scene<'_> {
         }
     }
 
-    fn pod(&self, instance: &InstanceName) -> Option<&PodRecord> {
+    pub(crate) fn pod(&self, instance: &InstanceName) -> Option<&PodRecord> {
         match self.store.get(&Key::Pod(instance.clone())) {
             Some(Record::Pod(_, record)) => Some(record),
             _ => None,
@@ -308,7 +347,12 @@ impl Scene<'_> {
     // ---- acts
 
     /// A debt that owes the end of a launch.
-    fn owes(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Option<&DebtRecord> {
+    pub(crate) fn owes(
+        &self,
+        instance: &InstanceName,
+        launch: Number,
+        task: &TaskName,
+    ) -> Option<&DebtRecord> {
         let mut debts = self.store.debts();
         debts.find(|debt| {
             debt.instance == *instance
@@ -345,7 +389,7 @@ impl Scene<'_> {
         }
         for task in tasks {
             let (name, set) = (&task.config.task, &task.config.spec.resource_set);
-            let mut living = self.cluster.tasks_of(id).filter(|(_, old)| old.lives());
+            let mut living = self.cluster.tasks_of(id).filter(|(_, old)| old.lives() && old.lost.is_none());
             let in_the_way = living.find(|(nth, old)| {
                 let shared = old.config.carried.external_volumes.keys().next().is_some()
                     && !task.config.carried.external_volumes.is_empty();
@@ -371,6 +415,7 @@ impl Scene<'_> {
 
     /// What is told to end is in the way of an order, owed, or past.
     pub(crate) fn kill_is_wanted(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Verdict {
+        self.is_ours(instance, launch, task)?;
         let Some(record) = self.pod(instance) else { return Ok(()) };
         let is_it = |slot: &&plan_core::engine::Slot| {
             let mut occupant = slot.occupant.iter();
@@ -387,6 +432,20 @@ impl Scene<'_> {
             Check::KillWanted,
             "what is told to end is in the way of an order, owed, or past",
             format!("{instance}-{task} (launch {launch}) is told to end, and no record wants it"),
+        )
+    }
+
+    /// What is told to end was launched by this service, or is ordered.
+    fn is_ours(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Verdict {
+        let carried_out = self.cluster.roster.id(instance).and_then(|id| self.cluster.find(id, launch, task));
+        let ordered = self.pod(instance).and_then(|record| record.order(launch));
+        if carried_out.is_some() || ordered.is_some() || self.owes(instance, launch, task).is_some() {
+            return Ok(());
+        }
+        self.violation(
+            Check::OnlyOurs,
+            "what is told to end was launched by this service",
+            format!("{instance}-{task} (launch {launch}) was not"),
         )
     }
 

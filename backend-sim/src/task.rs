@@ -56,6 +56,8 @@ pub(crate) struct Task {
     pub(crate) kill_waits: Option<Seconds>,
     /// Whether the backend knows of its end.
     pub(crate) end_known: bool,
+    /// It lives on though its backend said that it was lost: the session in which it did.
+    pub(crate) lost: Option<u32>,
     /// Whether the engine's records hold its end, so that the backend has forgotten it.
     pub(crate) forgotten: bool,
     /// Whether the last that the engine heard of it is that nothing is heard of it.
