@@ -7,12 +7,11 @@
 
 mod common;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use backend_sim::{Check, Checks, Choices, Depth, Outcome, Scenario, Shape, crash_points, run};
+use backend_sim::{Check, Choices, Depth, Judges, Outcome, Scenario, Shape, crash_points, run};
 use common::{brokers, brokers_with, canary, graph, hello, kafka, model, pair};
 use plan_core::engine::{Bug, Verb};
 use plan_core::plan::Model;
@@ -88,34 +87,218 @@ fn plan(mut scenario: Scenario, plan: &str) -> Scenario {
     scenario
 }
 
+fn interrupt() -> Verb {
+    Verb::Interrupt { plan: "deploy".parse().unwrap(), phase: None }
+}
+
+fn proceed() -> Verb {
+    Verb::Continue { plan: "deploy".parse().unwrap(), phase: None }
+}
+
+/// A hundred and more at once.
+fn many() -> Scenario {
+    let mut scenario = on(3, model(MANY));
+    // It is about what is left to consider: what holds of a smaller service is checked of those.
+    scenario.checks.law1 = false;
+    scenario
+}
+
+const MANY: &str = "
+name: many
+pods:
+  web:
+    count: 100
+    tasks:
+      web: {goal: RUNNING, cmd: ./web, cpus: 0.1, memory: 32}
+plans:
+  deploy:
+    phases:
+      web: {strategy: parallel, pod: web}
+";
+
+/// Updated with canaries.
+fn careful(version: &str) -> Arc<Model> {
+    model(&format!(
+        "
+name: careful
+pods:
+  web:
+    count: 3
+    tasks:
+      web: {{goal: RUNNING, cmd: ./web, cpus: 0.1, memory: 32, env: {{VERSION: '{version}'}}}}
+plans:
+  deploy:
+    phases:
+      web: {{strategy: serial, pod: web}}
+  update:
+    phases:
+      web: {{strategy: serial-canary, pod: web}}
+"
+    ))
+}
+
+/// One in each zone.
+fn by_zone() -> Arc<Model> {
+    model(
+        "
+name: zones
+pods:
+  web:
+    count: 2
+    placement: '[[\"@zone\", \"MAX_PER\", \"1\"]]'
+    tasks:
+      web: {goal: RUNNING, cmd: ./web, cpus: 0.1, memory: 32}
+plans:
+  deploy:
+    phases:
+      web: {strategy: serial, pod: web}
+",
+    )
+}
+
+/// All at once, one on a node.
+fn crowd() -> Arc<Model> {
+    model(
+        "
+name: crowd
+pods:
+  web:
+    count: 3
+    placement: 'hostname:UNIQUE'
+    tasks:
+      web: {goal: RUNNING, cmd: ./web, cpus: 0.1, memory: 32}
+plans:
+  deploy:
+    phases:
+      web: {strategy: parallel, pod: web}
+",
+    )
+}
+
+/// One whose volume is apart from its node.
+fn shared() -> Arc<Model> {
+    model(
+        "
+name: db
+pods:
+  db:
+    count: 1
+    external-volumes: {data: {type: DOCKER, container-path: data, driver-name: pxd, volume-name: v}}
+    tasks:
+      db: {goal: RUNNING, cmd: ./db, cpus: 0.1, memory: 32}
+plans:
+  deploy:
+    phases:
+      db: {strategy: serial, pod: db}
+",
+    )
+}
+
 const POLICY: &str =
     "replacement-failure-policy: {permanent-failure-timeout-secs: 120, min-replace-delay-secs: 600}\n";
 
 fn battery() -> Battery {
     let one = |version| brokers(3, version, 1024);
+    let policy = |count| brokers_with(count, "1", 1024, POLICY);
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let blind = |mut scenario: Scenario| {
+        scenario.shape.judges = Judges::EngineAlone;
+        // By chance it names a wrong one, and then a right one.
+        scenario.choices = Choices::Seed(1);
+        scenario
+    };
+    let brief = |mut scenario: Scenario| {
+        scenario.shape.grants = Some(Duration::from_millis(500));
+        scenario
+    };
+    let turn = |mut scenario: Scenario, seconds: u64, model: Arc<Model>| {
+        scenario.targets.push((Duration::from_secs(seconds), model));
+        scenario
+    };
+    let zones = |mut scenario: Scenario| {
+        scenario.shape.zones = 2;
+        scenario
+    };
+    let quiet = |mut scenario: Scenario| {
+        scenario.release_canaries = false;
+        scenario
+    };
+    let waits = |mut scenario: Scenario| {
+        scenario.until = minutes(24 * 60 * 7);
+        scenario
+    };
     let scripted = vec![
+        // A service's life.
         ("deploy", on(5, one("1"))),
         ("update", then(5, [one("1"), one("2")])),
         ("update and back", then(5, [one("1"), one("2"), one("1")])),
-        (
-            "scale out, then in",
-            then(5, [brokers(2, "1", 1024), brokers(5, "1", 1024), brokers(2, "1", 1024)]),
-        ),
+        ("out, then in", then(5, [brokers(2, "1", 1024), brokers(5, "1", 1024), brokers(2, "1", 1024)])),
         ("pairs scale in", then(5, [pair(3, "1"), pair(1, "2")])),
+        ("in, and out again at once", turn(turn(on(5, pair(3, "1")), 120, pair(1, "1")), 121, pair(3, "1"))),
+        ("in, while one waits for room", turn(on(3, brokers(4, "1", 1024)), 300, one("1"))),
         ("pod restart", at(on(5, one("1")), 120, restart("kafka-1"))),
         ("pod replace", at(on(5, one("1")), 120, replace("kafka-1"))),
-        ("pod pause", at(at(on(5, one("1")), 120, pause("kafka-1")), 240, resume("kafka-1"))),
+        ("pod pause", at(on(5, one("1")), 120, pause("kafka-1"))),
+        ("pod pause and resume", at(at(on(5, one("1")), 120, pause("kafka-1")), 240, resume("kafka-1"))),
+        ("interrupt and continue", at(at(on(5, one("1")), 3, interrupt()), 240, proceed())),
         ("uninstall", at(on(5, one("1")), 120, Verb::Uninstall)),
         ("uninstall pairs", at(on(5, pair(2, "1")), 120, Verb::Uninstall)),
         ("side plan", plan(on(3, kafka()), "restart")),
-        ("node gone", with(on(5, one("1")), &["gone:node-1@120s"])),
-        ("silent for too long", with(on(5, brokers_with(3, "1", 1024, POLICY)), &["silent:node-1@120s+20m"])),
         ("canary", on(3, canary("serial-canary"))),
         ("a graph of phases", on(3, graph())),
+        ("a hundred at once", many()),
+        // Faults.
+        ("node gone", with(on(5, one("1")), &["gone:node-1@120s"])),
+        ("node gone, one other in its zone", with(zones(on(4, by_zone())), &["gone:node-1@120s"])),
+        ("silent, and back", with(on(5, one("1")), &["silent:node-1@120s+5s"])),
+        ("silent for too long", with(on(5, policy(3)), &["silent:node-1@120s+20m"])),
+        ("silent for good", waits(with(on(5, policy(3)), &["silent:node-1@120s"]))),
+        ("two silent for good", waits(with(on(5, policy(3)), &["silent:node-1@120s", "silent:node-2@130s"]))),
+        ("silent for too long, no room elsewhere", with(on(3, policy(3)), &["silent:node-1@120s+20m"])),
+        (
+            "replace, no room elsewhere, and back",
+            at(with(on(3, one("1")), &["silent:node-1@120s+20m"]), 240, replace("kafka-1")),
+        ),
+        (
+            "external volume, silent",
+            with(at(on(3, shared()), 240, replace("db-0")), &["silent:node-0@120s+20m"]),
+        ),
+        (
+            "two failures in a row",
+            with(on(5, one("1")), &["end:kafka-1-broker@120s", "end:kafka-1-broker@150s"]),
+        ),
+        ("an essential task fails", with(on(3, pair(2, "1")), &["end:pair-1-main@120s"])),
+        (
+            "a failure before its update",
+            with(turn(on(5, one("1")), 120, one("2")), &["end:kafka-2-broker@121s"]),
+        ),
+        (
+            "refused by an update, and back",
+            quiet(at(
+                with(
+                    turn(turn(on(3, careful("1")), 120, careful("2")), 240, careful("1")),
+                    &["never:web-0#2"],
+                ),
+                180,
+                Verb::Continue { plan: "update".parse().unwrap(), phase: Some("web".parse().unwrap()) },
+            )),
+        ),
+        (
+            "lost, and living on",
+            with(on(5, one("1")), &["undead:kafka-1-broker@120s", "crash:after-commit#20"]),
+        ),
+        ("a foreigner", with(on(5, one("1")), &["foreign:kafka-1-broker@120s"])),
+        ("two schedulers", with(on(5, one("1")), &["second@8s+5m", "end:kafka-0-broker@60s"])),
+        ("the past, after a plan", with(plan(on(3, hello()), "backup"), &["rewind@30s"])),
+        ("an answer twice", with(on(5, one("1")), &["unknown:kafka-1#1:lost", "echo:1"])),
+        ("the backend does not judge", blind(on(5, crowd()))),
+        ("grants are brief", brief(then(5, [one("1"), one("2")]))),
+        ("a target while a way is cleared", turn(turn(on(5, one("1")), 120, one("2")), 121, one("3"))),
     ];
     let crashed = vec![
         ("pod replace", at(on(5, one("1")), 120, replace("kafka-1"))),
         ("update", then(5, [one("1"), one("2")])),
+        ("pod restart", at(on(5, one("1")), 120, restart("kafka-1"))),
     ];
     let heal = |mut scenario: Scenario| {
         scenario.heal = Some(Duration::from_secs(90));
