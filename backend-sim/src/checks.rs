@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use plan_core::engine::{
-    DebtRecord, Engine, Handle, Input, Key, Launch, Number, PodRecord, Purpose, Reason, Record, Release,
-    RunKind, RunRecord, Stage, StepRef, TaskState, Wall, Why,
+    DebtRecord, Effects, Engine, Handle, Input, Key, Launch, Number, PodRecord, Purpose, Reason, Record,
+    Release, RunKind, RunRecord, Stage, StepRef, TaskState, Wall, Why,
 };
 use plan_core::plan::{ContentHash, Model, PhaseLayout, PlanLayout, Status};
 use plan_core::spec::{Goal, InstanceName, Instances, PhaseStrategy, PlanStrategy, Steps, TaskName};
@@ -113,8 +113,10 @@ pub enum Check {
     Recovered,
     /// What lives is in a record, or owed.
     Known,
-    /// Who is broken waits for no canary.
+    /// Who is broken goes first, and waits for no canary.
     BrokenFirst,
+    /// A wake that the engine did not ask for gives it nothing to do.
+    Woken,
     /// What is told to end was launched by this service.
     OnlyOurs,
     /// An engine that knows of another in its place does nothing.
@@ -308,6 +310,23 @@ impl Scene<'_> {
             );
         }
         Ok(())
+    }
+
+    /// A wake that the engine did not ask for gives it nothing to do.
+    pub(crate) fn waits_for_no_wake(&self, wake_at: Option<Wall>) -> Verdict {
+        let now = Wall(self.time);
+        if wake_at.is_some_and(|at| at <= now) {
+            return Ok(());
+        }
+        let Effects { writes, commands, .. } = self.engine.clone().handle(now, Input::Wake);
+        if writes.is_empty() && commands.is_empty() {
+            return Ok(());
+        }
+        self.violation(
+            Check::Woken,
+            "an engine that has something to do asks to be woken",
+            format!("it asks for {wake_at:?}, and writes {writes:?} and commands {commands:?} when it is woken now"),
+        )
     }
 
     /// Every COMPLETE step that nobody forced was done.

@@ -680,7 +680,7 @@ impl<'a> Sim<'a> {
             }
             self.watch_canaries();
         }
-        self.check();
+        self.check(wake_at);
         self.settle();
         self.engine.is_some()
     }
@@ -855,14 +855,16 @@ impl<'a> Sim<'a> {
         }
     }
 
-    fn check(&mut self) {
+    fn check(&mut self, wake_at: Option<Wall>) {
         let Checks { law1, others, .. } = self.scenario.checks;
         if self.violation.is_some() || self.frugal || !(law1 || others) {
             return;
         }
         let Some(scene) = self.scene() else { return };
         let law = if law1 { scene.recover_equals_live() } else { Ok(()) };
-        let verdict = law.and_then(|()| if others { scene.complete_is_true() } else { Ok(()) });
+        let wakes = |()| if others { scene.waits_for_no_wake(wake_at) } else { Ok(()) };
+        let verdict = law.and_then(wakes);
+        let verdict = verdict.and_then(|()| if others { scene.complete_is_true() } else { Ok(()) });
         self.violation = verdict.err();
     }
 

@@ -44,7 +44,7 @@ pub(crate) struct Task {
     pub(crate) node: u32,
     /// The resources that it runs in.
     pub(crate) handle: Handle,
-    /// Whether it waits in place of its command: it runs, is never ready and never finishes.
+    /// Whether it waits in place of its command: it runs, no check of it passes, and it never finishes.
     pub(crate) paused: bool,
     /// How far it is.
     pub(crate) life: Life,
@@ -108,7 +108,7 @@ impl Task {
         match (self.life, check) {
             (Life::Launched, _) => Some((Life::Starting, take(choose, "starting", entity, &STARTING))),
             (Life::Starting, check) => {
-                let ready = check.is_none() && !self.paused;
+                let ready = check.is_none();
                 Some((Life::Running { ready }, take(choose, "running", entity, &RUNNING)))
             }
             (Life::Running { ready: false }, Some(check)) if !self.paused => {
@@ -116,7 +116,7 @@ impl Task {
                 let waits = u64::from(check.delay.0) + u64::from(tries) * u64::from(check.interval.0.max(1));
                 Some((Life::Running { ready: true }, waits * 1_000_000 + CHECK))
             }
-            (Life::Running { ready: true }, _) if self.config.spec.goal != Goal::Running => {
+            (Life::Running { ready: true }, _) if self.config.spec.goal != Goal::Running && !self.paused => {
                 Some((Life::Ended(End::Finished), take(choose, "finished", entity, &FINISHED)))
             }
             _ => None,

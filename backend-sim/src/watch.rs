@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use plan_core::engine::{
     Cause, DebtCause, End, Event, Key, Number, Order, PodRecord, Purpose, Reason, Record, Reply, RunKind,
-    Stage, Verb, Why, Write,
+    RunRecord, Stage, TaskState, Verb, Why, Write,
 };
 use plan_core::spec::placement::Census;
 use plan_core::spec::{Goal, InstanceName, NodeFacts, PlacementRule, TaskName};
@@ -67,6 +67,9 @@ impl Watch {
                 }
                 Write::Put(Record::Run(run)) if run.kind == RunKind::Converging && run.outcome.is_none() => {
                     one_run_converges(scene, batch, run.number)?;
+                    if scene.store.get(&Key::Run(run.number)).is_none() {
+                        no_canary_is_broken(scene, run)?;
+                    }
                 }
                 _ => {}
             }
@@ -104,9 +107,9 @@ impl Watch {
                     orders.any(|order| {
                         order.stage != Stage::Given && order.tasks.iter().any(|of| of.task == *task)
                     }) || record.is_some_and(|record| {
-                        record.living().any(|living| {
-                            living.task == *task && living.state == plan_core::engine::TaskState::Launching
-                        })
+                        record
+                            .living()
+                            .any(|living| living.task == *task && living.state == TaskState::Launching)
                     })
                 };
                 let all = all.filter(|one| !fresh(one));
@@ -158,7 +161,6 @@ impl Watch {
         self.obeyed(scene)?;
         all_that_lives_is_known(scene, given_up)?;
         patience_ends(scene)?;
-        broken_members_wait_for_no_canary(scene)?;
         backend.questions_are_true(scene)
     }
 
@@ -525,26 +527,32 @@ fn patience_ends(scene: &Scene<'_>) -> Verdict {
     Ok(())
 }
 
-/// The way back from what does not run waits for nobody's word.
-fn broken_members_wait_for_no_canary(scene: &Scene<'_>) -> Verdict {
-    for record in scene.store.records() {
-        let Record::Pod(name, record) = record else { continue };
-        let broken = record.slots.iter().filter_map(|slot| slot.occupant.as_ref()).any(|occupant| {
-            let task = record.task(&occupant.task);
-            let conf = |task: &plan_core::engine::TaskRecord| {
-                let reached =
-                    task.reached.is_some_and(|reached| Some(reached.conf) != task.last.map(|last| last.conf));
-                reached && !task.paused
-            };
-            !occupant.may_live() && task.is_some_and(conf)
-        });
-        let canary = |why: &&Why| matches!(why.reason, Reason::Canary(_));
-        if let Some(why) = scene.engine.why(name).iter().find(canary).filter(|_| broken) {
-            return scene.violation(
-                Check::BrokenFirst,
-                "who is broken waits for no canary",
-                format!("{name} is, and {why}"),
-            );
+/// Who is broken goes back to what is good without a word: no canary is made of it.
+fn no_canary_is_broken(scene: &Scene<'_>, run: &RunRecord) -> Verdict {
+    let Some(model) = scene.engine.model() else { return Ok(()) };
+    let Some(layout) = model.plans().get(&run.plan).filter(|_| run.afresh) else { return Ok(()) };
+    for (&phase, canary) in &run.canaries {
+        let of = &layout.phases[phase as usize];
+        for &step in &canary.steps {
+            let name = model.instance_name(of.pod, of.steps[step as usize].instance);
+            let Some(record) = scene.pod(&name) else { continue };
+            let broken = of.tasks(step).iter().find(|&&task| {
+                let task = &model.pods()[of.pod as usize].tasks[task as usize];
+                let Some(known) = record.task(&task.name) else { return false };
+                let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+                let up = occupants.any(|occupant| {
+                    occupant.task == task.name && occupant.state == TaskState::Running { ready: true }
+                });
+                let good = known.reached.map(|reached| reached.conf) == known.last.map(|last| last.conf);
+                task.goal == Goal::Running && !up && !good && !known.paused
+            });
+            if broken.is_some() {
+                return scene.violation(
+                    Check::BrokenFirst,
+                    "who is broken goes first, and waits for no canary to be released",
+                    format!("{name} is, and is a canary of {} / {}", run.plan, of.name),
+                );
+            }
         }
     }
     Ok(())

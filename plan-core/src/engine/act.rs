@@ -313,7 +313,7 @@ impl Turn<'_> {
         if !matches!(stage, Some(Stage::Wanted | Stage::Clearing)) {
             // The question was withdrawn, or its order was given by an earlier answer: what it grants now is
             // given back, if no record names it.
-            if stage.is_none() && matches!(answer, FitAnswer::Fitted(_)) && !self.bug(Bug::LateGrantKept) {
+            if stage.is_none() && matches!(answer, FitAnswer::Fitted(_)) {
                 self.effects.commands.push(Command::Withdraw { instance: self.name(at), launch });
             }
             return;

@@ -69,7 +69,6 @@ bugs! {
     "What is in the way is told to end before there is room for its successor." KillFirst "kill-first"
     "A launch leaves before its way is clear." LaunchInTheWay "launch-in-the-way"
     "A grant is used whose time is over." ExpiredGrant "expired-grant"
-    "Room that is granted to an order that is withdrawn is not given back." LateGrantKept "late-grant-kept"
     "Room is not given back when its order is withdrawn." WithdrawUnsaid "withdraw-unsaid"
     "An end that was asked for is a failure." ExpectedEndFails "expected-end-fails"
     "Where the backend names a node is not judged." NotJudged "not-judged"
