@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use plan_core::engine::{
     Cause, DebtCause, End, Event, Key, Number, Order, PodRecord, Purpose, Reason, Record, Reply, RunKind,
-    RunRecord, Stage, TaskState, Verb, Why, Write,
+    RunRecord, Stage, TaskState, Verb, Write,
 };
 use plan_core::spec::placement::Census;
 use plan_core::spec::{Goal, InstanceName, NodeFacts, PlacementRule, TaskName};

@@ -235,7 +235,7 @@ fn battery() -> Battery {
         scenario
     };
     let mut halfway = turn(on(5, one("1")), 120, one("2"));
-    halfway.targets.push((Duration::from_millis(120_500), one("3")));
+    halfway.targets.push((Duration::from_millis(120_500), one("1")));
     let scripted = vec![
         // A service's life.
         ("deploy", on(5, one("1"))),
@@ -291,7 +291,13 @@ fn battery() -> Battery {
         ),
         ("lost, and living on", with(on(5, one("1")), &["undead:kafka-1-broker@120s", "second@130s+1s"])),
         ("a foreigner", with(on(5, one("1")), &["foreign:kafka-1-broker@120s"])),
-        ("two schedulers", with(on(5, one("1")), &["second@1s835ms+5m", "end:kafka-0-broker@60s"])),
+        (
+            "two schedulers",
+            with(
+                on(3, one("1")),
+                &["silent:node-1@1s+1m", "silent:node-2@1s+1m", "second@10s+10m", "end:kafka-0-broker@3m"],
+            ),
+        ),
         ("the past, after a plan", with(plan(on(3, hello()), "backup"), &["rewind@20s"])),
         ("an answer twice", with(on(5, one("1")), &["unknown:kafka-1#1:lost", "echo:1"])),
         ("the backend does not judge", blind(on(5, crowd()))),
