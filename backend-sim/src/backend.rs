@@ -639,6 +639,9 @@ impl Backend {
             if task.node == node && !task.forgotten {
                 if task.lives() {
                     task.enter(Life::Ended(End::Gone));
+                    let (task, launch, end) = (task.name.clone(), task.launch, End::Gone);
+                    let instance = cluster.roster.name(cluster.tasks[nth as usize].instance).clone();
+                    world.tell(|| What::Ended { instance, task, launch, end });
                 }
                 self.observe_later(cluster, world, nth, later);
             }
@@ -889,6 +892,7 @@ fn carry_out(
             end_known: false,
             lost: None,
             forgotten: false,
+            heard: (0, 0),
             believed_silent: false,
             told: if remembers { vec![arrived] } else { Vec::new() },
         };

@@ -515,7 +515,7 @@ impl Scene<'_> {
             let lives =
                 tasks.find(|(_, task)| !given_up.launches.contains(&(task.launch, task.name.clone())));
             let mut places = self.cluster.reservations[id as usize].iter();
-            let held = places.find(|held| !given_up.handles.contains(&held.handle));
+            let held = places.find(|held| held.used && !given_up.handles.contains(&held.handle));
             if lives.is_some() || held.is_some() {
                 return self.violation(
                     Check::NothingLeft,

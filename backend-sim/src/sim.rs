@@ -453,8 +453,10 @@ impl<'a> Sim<'a> {
             self.feed_old(Input::Observed(observation.clone()));
         }
         let done = self.feed(Input::Observed(observation));
-        if done {
-            self.cluster.tasks[nth as usize].believed_silent = seen == Seen::Unreachable;
+        let task = &mut self.cluster.tasks[nth as usize];
+        if done && (session, serial) > task.heard {
+            task.heard = (session, serial);
+            task.believed_silent = seen == Seen::Unreachable;
         }
         // What the engine has durable is confirmed, and not told again.
         let task = &mut self.cluster.tasks[nth as usize];
@@ -642,11 +644,11 @@ impl<'a> Sim<'a> {
             self.watch(&Batch { writes: &writes, events: &events, verb: verb.as_ref() });
         }
         // What writes nothing leaves under the newest epoch too.
-        if has_writes || !commands.is_empty() {
-            if let Err(fenced) = self.store.commit(self.epoch, writes) {
-                self.violate(Check::Fenced, "the newest engine may write".to_owned(), fenced.to_string());
-                return false;
-            }
+        if (has_writes || !commands.is_empty())
+            && let Err(fenced) = self.store.commit(self.epoch, writes)
+        {
+            self.violate(Check::Fenced, "the newest engine may write".to_owned(), fenced.to_string());
+            return false;
         }
         if has_writes {
             self.find_present();
@@ -786,7 +788,13 @@ impl<'a> Sim<'a> {
             }
         }
         match &command {
-            Command::Deregister => self.deregistered = true,
+            Command::Deregister => {
+                self.deregistered = true;
+                // What was granted and never used goes with the service.
+                for id in 0..self.cluster.roster.len() {
+                    self.cluster.free(id, |held, _| !held.used);
+                }
+            }
             Command::Release(release) => {
                 let (instance, debt, node) = (&release.instance, release.debt, &release.node);
                 self.world.tell(|| What::Released { instance: instance.clone(), debt, node: node.clone() });
@@ -926,15 +934,18 @@ impl<'a> Sim<'a> {
     fn is_converged(&self) -> bool {
         let Some(engine) = &self.engine else { return false };
         let answered = self.wishes.iter().all(|wish| wish.reply.is_some());
-        if !answered || !self.is_complete(engine) || self.store.debts().next().is_some() {
+        if !answered || self.store.debts().next().is_some() {
             return false;
         }
+        let complete = self.is_complete(engine);
         match self.reference {
-            Some(reference) => reference.difference(&End::of(self)).is_none(),
+            Some(reference) => complete && reference.difference(&End::of(self)).is_none(),
             // Where operators act at times, what they paused waits for them.
             None => {
+                let whys = self.whys(engine);
+                let paused = whys.iter().all(|why| matches!(why.reason, Reason::Paused(_)));
                 let runs = self.checker.meddled || self.scene().is_none_or(|scene| scene.all_runs().is_ok());
-                runs && self.whys(engine).iter().all(|why| matches!(why.reason, Reason::Paused(_)))
+                paused && (!whys.is_empty() || (complete && runs))
             }
         }
     }
@@ -968,7 +979,8 @@ impl<'a> Sim<'a> {
             }
             Stage::Restarted => {
                 self.stage = Stage::Over;
-                let meddled = self.checker.meddled || !self.scenario.checks.others;
+                let complete = self.engine.as_ref().is_some_and(|engine| self.is_complete(engine));
+                let meddled = self.checker.meddled || !self.scenario.checks.others || !complete;
                 if let Some(Err(violation)) = self.scene().filter(|_| !meddled).map(|scene| scene.all_runs())
                 {
                     self.violation.get_or_insert(violation);

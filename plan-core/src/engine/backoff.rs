@@ -56,9 +56,8 @@ impl Turn<'_> {
         if old == until {
             return;
         }
-        if !self.bug(Bug::BackoffNotWritten) {
-            self.record_mut(at).task_mut(name).delayed_until = until;
-        }
+        let written = until.filter(|_| !self.bug(Bug::BackoffNotWritten));
+        self.record_mut(at).task_mut(name).delayed_until = written;
         if let Some(old) = old {
             let record = self.state.record(at);
             let shared = record.is_some_and(|r| r.tasks.iter().any(|task| task.delayed_until == Some(old)));

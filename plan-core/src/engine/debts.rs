@@ -34,7 +34,7 @@ impl Turn<'_> {
         release: Option<Handle>,
     ) {
         let Some(place) = &record.place else { return };
-        if living.is_empty() && release.is_none() {
+        if living.is_empty() && release.is_none() || self.owes_nothing(cause) {
             return;
         }
         let kill = living.into_iter().map(|occupant| {
@@ -60,9 +60,7 @@ impl Turn<'_> {
             node: debt.node.clone(),
             cause,
         });
-        if !self.bug(Bug::ForgetDebt) {
-            self.put(None, Record::Debt(debt.clone()), Digest::of(&*debt));
-        }
+        self.put(None, Record::Debt(debt.clone()), Digest::of(&*debt));
         self.state.index_debt(&debt);
         self.pursue(debt.number);
     }
@@ -85,9 +83,8 @@ impl Turn<'_> {
             let instance = debt.instance.clone();
             self.effects.commands.push(Command::Kill { instance, launch, task, grace });
         }
-        if let (true, Some(handle)) =
-            (debt.kill.is_empty() || self.bug(Bug::ReleaseAlive), debt.release.clone())
-        {
+        let ended = debt.kill.is_empty() || self.bug(Bug::ReleaseAlive);
+        if let (true, Some(handle)) = (ended, debt.release.clone()) {
             let (instance, node) = (debt.instance.clone(), debt.node.clone());
             let release = Release { debt: number, instance, node, handle };
             self.effects.commands.push(Command::Release(Box::new(release)));

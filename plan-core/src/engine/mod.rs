@@ -115,10 +115,8 @@ impl Engine {
 
     fn forget_session(&mut self, wall: Wall) -> Effects {
         self.session = Session::default();
-        let kept = self.zoo.has(Bug::SessionKept);
-        for instance in
-            self.state.iter_mut().filter(|_| !kept).flat_map(|state| state.pods.iter_mut().flatten())
-        {
+        let state = self.state.iter_mut().filter(|state| !state.bug(Bug::SessionKept));
+        for instance in state.flat_map(|state| state.pods.iter_mut().flatten()) {
             instance.answered.clear();
         }
         Effects { wake_at: self.state.is_some().then_some(wall), ..Effects::default() }
@@ -127,8 +125,6 @@ impl Engine {
 
 /// The plan that a service is made by (C§2.6).
 const DEPLOY: &str = "deploy";
-/// The plan that changes a service, if it has one (C§2.6).
-const UPDATE: &str = "update";
 /// The service is taken leave of again after so long.
 const FAREWELL_AGAIN: Duration = Duration::from_secs(30);
 

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use crate::plan::Demand;
-use crate::spec::placement::Census;
+use crate::spec::PlacementRule;
+use crate::spec::placement::{Census, NodeFacts};
 
 use super::effects::{Command, Event, Write};
 use super::reason::Reason;
@@ -38,11 +39,8 @@ impl State {
     /// Where the others are, for the placement of an instance that goes elsewhere.
     pub(super) fn census_without(&self, at: At) -> Arc<Census> {
         let census = self.census[at.pod as usize].clone();
-        let (Some(place), Some(pod), false) = (
-            self.record(at).and_then(|r| r.place.clone()),
-            self.pod_model(at.pod),
-            self.bug(Bug::CountsItself),
-        ) else {
+        let record = self.record(at).filter(|_| !self.bug(Bug::CountsItself));
+        let (Some(place), Some(pod)) = (record.and_then(|r| r.place.clone()), self.pod_model(at.pod)) else {
             return census;
         };
         let Some(rule) = &pod.placement else { return census };
@@ -134,11 +132,8 @@ impl Turn<'_> {
         let for_good = |cause| cause == Cause::Replace && !self.bug(Bug::ReplaceTakenBack);
         let lost = record.permission.is_some_and(|permission| !for_good(permission.cause));
         let down = record.tasks.iter().any(|task| task.down.is_some());
-        if !lost
-            || self.bug(Bug::NeverStays)
-            || down
-            || record.standing().any(|order| order.stage == Stage::Clearing)
-        {
+        let down = down || self.bug(Bug::NeverStays);
+        if !lost || down || record.standing().any(|order| order.stage == Stage::Clearing) {
             return;
         }
         let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
@@ -173,10 +168,8 @@ impl Turn<'_> {
         let Some(place) = record.place.clone() else { return };
         let living: Vec<Occupant> = record.living().cloned().collect();
         let release = Some(place.handle.clone()).filter(|handle| Some(handle) != kept);
-        if !self.bug(Bug::NoDebtAtMove) {
-            self.owe(at, &record, cause, living, release);
-        }
-        self.state.uncount_place(at, &place.node);
+        self.owe(at, &record, cause, living, release);
+        self.uncount(at, &place.node);
         let kept_permission = self.bug(Bug::PermissionKept);
         let record = self.record_mut(at);
         record.place = None;
@@ -189,15 +182,41 @@ impl Turn<'_> {
         }
     }
 
+    /// An instance is there no more: who waits for room because of it is asked for again.
+    pub(super) fn uncount(&mut self, at: At, node: &NodeFacts) {
+        self.state.uncount_place(at, node);
+        let model = self.state.model.clone();
+        let Some(name) = model.pods().get(at.pod as usize).map(|pod| &pod.name) else { return };
+        for (pod, other) in (0..).zip(model.pods()) {
+            let asks = |rule: &Arc<PlacementRule>| pod == at.pod || rule.pods().contains(name);
+            if other.placement.as_ref().is_some_and(asks) {
+                self.session.agenda.items.insert(Item::Refit(pod));
+            }
+        }
+    }
+
+    /// Asks the open questions of a pod again, as the others are elsewhere now.
+    pub(super) fn ask_anew(&mut self, pod: u32) {
+        let open = self.session.fits.iter().filter(|(_, fitting)| fitting.at.pod == pod);
+        let open: Vec<(Number, At)> = open
+            .filter(|(_, fitting)| fitting.grant.is_none())
+            .map(|(&launch, fitting)| (launch, fitting.at))
+            .collect();
+        for (launch, at) in open {
+            let bound = |record: &PodRecord| record.place.is_some() && record.permission.is_none();
+            if !self.state.record(at).is_some_and(bound) {
+                self.ask_for_room(at, launch);
+            }
+        }
+    }
+
     /// The next instance that the target does not have goes, when what the one before left is settled; all at
     /// once where the service is taken away.
     pub(super) fn consider_leave(&mut self) {
         let uninstalling = self.state.service.uninstalling;
+        let in_turn = !uninstalling && !self.bug(Bug::AllLeaveAtOnce);
         let waits = |debt: &super::record::DebtRecord| debt.cause == DebtCause::Decommission;
-        if !uninstalling
-            && !self.bug(Bug::AllLeaveAtOnce)
-            && self.state.debts.values().any(|debt| waits(debt))
-        {
+        if in_turn && self.state.debts.values().any(|debt| waits(debt)) {
             return;
         }
         if let Some(at) = self.state.next_leaver() {
@@ -223,9 +242,7 @@ impl Turn<'_> {
         for launch in standing {
             self.withdraw(at, launch, Reason::NotWanted);
         }
-        if !self.bug(Bug::LeaverForgotten) {
-            self.leave_behind(at, cause, None);
-        }
+        self.leave_behind(at, cause, None);
         self.record_mut(at);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         let record = instance.record.take();

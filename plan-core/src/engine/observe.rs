@@ -11,7 +11,7 @@ use crate::spec::{Goal, TaskName};
 use super::effects::{Command, Event, Expected};
 use super::input::{Found, Incarnation, Observation, Seen, Snapshot};
 use super::reason::Reason;
-use super::record::{Cause, End, Number, Reached, Stage, TaskState};
+use super::record::{Cause, End, Number, Occupant, Reached, Stage, TaskState};
 use super::session::{Asked, Item, Stage as SessionStage, Whose};
 use super::state::At;
 use super::turn::Turn;
@@ -73,7 +73,8 @@ impl Turn<'_> {
         if of.launch > self.clock.seq && !self.bug(Bug::IgnoreNewer) {
             return Known::Newer;
         }
-        if let Some(&debt) = self.state.owed.get(&(of.launch, of.task.clone()))
+        if !self.state.owed.is_empty()
+            && let Some(&debt) = self.state.owed.get(&(of.launch, of.task.clone()))
             && self.state.debts.get(&debt).is_some_and(|debt| debt.instance == of.instance)
         {
             return Known::Owed(debt);
@@ -84,11 +85,8 @@ impl Turn<'_> {
             if let Some(occupant) =
                 slot.occupant.as_ref().filter(|o| o.launch == of.launch && o.task == of.task)
             {
-                return if occupant.may_live() || self.bug(Bug::EndNotFinal) {
-                    Known::Ours(at, nth)
-                } else {
-                    Known::Past(at)
-                };
+                let lives = occupant.may_live() || self.bug(Bug::EndNotFinal);
+                return if lives { Known::Ours(at, nth) } else { Known::Past(at) };
             }
         }
         // A task leaves its slot only when it was seen to end, and numbers grow.
@@ -168,8 +166,8 @@ impl Turn<'_> {
         }
         self.touch(at);
         // Who goes elsewhere does not wait for what is not heard of.
-        let moves = self.state.record(at).is_some_and(|record| record.permission.is_some());
-        if matches!(new, TaskState::Ended(_)) || silent && moves {
+        let moves = || self.state.record(at).is_some_and(|record| record.permission.is_some());
+        if matches!(new, TaskState::Ended(_)) || silent && moves() {
             self.way_is_clear(at, launch, name);
         }
     }
@@ -197,7 +195,7 @@ impl Turn<'_> {
     fn may_have_reached(&mut self, at: At, launch: Number, name: &TaskName, attained: Goal) {
         let order = self.state.record(at).and_then(|record| record.order(launch));
         let Some((goal, conf)) = order.and_then(|order| self.state.goal_of(order, name)) else { return };
-        let paused = order.is_some_and(|order| order.tasks.iter().any(|of| of.task == *name && of.paused));
+        let paused = order.is_some_and(|order| order.tasks.iter().any(|of| of.paused && of.task == *name));
         if (goal == Goal::Running) != (attained == Goal::Running) || paused && !self.bug(Bug::PausedReached) {
             return;
         }
@@ -375,7 +373,10 @@ impl Turn<'_> {
     pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
         let Snapshot { of, as_of, found, last } = snapshot;
         let mut unsure = BTreeSet::new();
-        for (incarnation, found) in found {
+        // What is there first: an order of which anything is there is not given again.
+        let (absent, seen): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(_, found)| *found == Found::Absent);
+        for (incarnation, found) in seen.into_iter().chain(absent) {
             match self.known(&incarnation) {
                 Known::Newer => return self.superseded(incarnation),
                 // What we hold for ended lives on: it is ended by its own number. A snapshot shows what is; an
@@ -414,14 +415,13 @@ impl Turn<'_> {
                     let Incarnation { launch, task, .. } = incarnation;
                     let key = (Whose::Instance(at), launch, task.clone());
                     let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
+                    let newer = as_of > launch || self.bug(Bug::OldAbsence);
                     match found {
                         Found::Seen(seen) => self.found(at, slot, launch, &task, seen),
                         // The answer to a question that is closed may be older than what was done since.
                         Found::Absent if !asked && !self.bug(Bug::UnaskedAbsence) => {}
                         // A snapshot from before the launch cannot know of it.
-                        Found::Absent if as_of > launch || self.bug(Bug::OldAbsence) => {
-                            self.absent(at, slot, launch, &task)
-                        }
+                        Found::Absent if newer => self.absent(at, slot, launch, &task),
                         Found::Absent => {
                             unsure.insert(key);
                         }
@@ -479,6 +479,19 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether all tasks of an order are in their slots, and none was seen or is being ended.
+    fn is_untouched(&self, at: At, launch: Number) -> bool {
+        let Some(record) = self.state.record(at) else { return false };
+        let Some(order) = record.order(launch) else { return false };
+        order.tasks.iter().all(|ordered| {
+            record.slots.iter().enumerate().any(|(nth, slot)| {
+                let here = |o: &&Occupant| o.launch == launch && o.task == ordered.task;
+                let launching = slot.occupant.as_ref().filter(here).map(|o| o.state);
+                launching == Some(TaskState::Launching) && !self.is_being_cleared(at, nth)
+            })
+        })
+    }
+
     fn is_being_cleared(&self, at: At, slot: usize) -> bool {
         let Some(record) = self.state.record(at) else { return false };
         if record.permission.is_some() {
@@ -500,8 +513,10 @@ impl Turn<'_> {
         drop(living);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         instance.answered.note(slot, launch, 0);
-        // What is to be ended anyway has ended by not being there.
-        if state == TaskState::Launching && !self.is_being_cleared(at, slot) {
+        // What is to be ended anyway has ended by not being there; and an order is given again as a whole, or
+        // not at all.
+        if state == TaskState::Launching && !self.is_being_cleared(at, slot) && self.is_untouched(at, launch)
+        {
             // It never arrived: the record that holds the order is the command. What is asked of it already
             // is about the time before.
             for open in self.session.asked.values_mut() {

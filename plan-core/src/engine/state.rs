@@ -237,10 +237,8 @@ impl State {
     /// repeatedly.
     pub(super) fn is_urgent(&self, run: &Run, at: At, step: StepRef, status: Status) -> bool {
         let progress = run.progress.phase(step.phase);
-        if self.bug(Bug::RevertWaits)
-            || !progress.asks_urgency()
-            || matches!(status, Status::Complete | Status::Error)
-        {
+        let asks = progress.asks_urgency() && !self.bug(Bug::RevertWaits);
+        if !asks || matches!(status, Status::Complete | Status::Error) {
             return false;
         }
         let Some(record) = self.record(at) else { return false };
@@ -383,9 +381,8 @@ impl State {
     pub(super) fn next_leaver(&self) -> Option<At> {
         let declared = self.model.pods().len();
         let last = |pod: usize| {
-            let lowest = self.bug(Bug::LowestLeaves).then(|| self.lowest_leaver(pod)).flatten();
-            let highest = || self.pods[pod].iter().rposition(|instance| instance.record.is_some());
-            let index = lowest.or_else(highest)? as u32;
+            let index = self.pods[pod].iter().rposition(|instance| instance.record.is_some())?;
+            let index = if self.bug(Bug::LowestLeaves) { self.lowest_leaver(pod)? } else { index } as u32;
             Some(At { pod: pod as u32, index }).filter(|&at| self.is_leaver(at))
         };
         let mut pods = (declared..self.pods.len()).chain((0..declared).rev());
@@ -454,18 +451,13 @@ impl State {
 
     fn deadline(&self, at: At) -> Option<Time> {
         let policy = self.model.spec().replacement_failure_policy()?;
-        if self.bug(Bug::IgnoreTimeout) {
-            return None;
-        }
         let record =
             self.record(at).filter(|record| record.permission.is_none() && record.place.is_some())?;
+        let record = Some(record).filter(|_| !self.bug(Bug::IgnoreTimeout))?;
         let down = record.tasks.iter().filter(|task| !task.paused).filter_map(|task| task.down).min()?;
         let due = down.after(seconds(policy.permanent_failure_timeout));
-        let next = self
-            .service
-            .replaced
-            .filter(|_| !self.bug(Bug::NoDistance))
-            .map(|last| last.after(seconds(policy.min_replace_delay)));
+        let replaced = self.service.replaced.filter(|_| !self.bug(Bug::NoDistance));
+        let next = replaced.map(|last| last.after(seconds(policy.min_replace_delay)));
         (!self.is_leaver(at)).then(|| next.map_or(due, |next| next.max(due)))
     }
 
@@ -499,12 +491,11 @@ impl State {
     /// Whether every launch of an instance that may live was seen in this session.
     pub(super) fn is_seen(&self, at: At) -> bool {
         let instance = self.instance(at);
-        let Some(record) = instance.record.as_deref().filter(|_| !self.bug(Bug::ActUnseen)) else {
-            return true;
-        };
+        let Some(record) = instance.record.as_deref() else { return true };
         record.slots.iter().enumerate().all(|(nth, slot)| {
             let living = slot.occupant.as_ref().filter(|occupant| occupant.may_live());
-            living.is_none_or(|occupant| instance.answered.contains(nth, occupant.launch))
+            let seen = |occupant: &Occupant| instance.answered.contains(nth, occupant.launch);
+            living.is_none_or(|occupant| seen(occupant) || self.bug(Bug::ActUnseen))
         })
     }
 
@@ -641,6 +632,11 @@ fn is_broken(record: &PodRecord, model: &TaskModel) -> bool {
 /// Whether a living task is not what an operator wants it to be: launched before a restart, paused or not, or
 /// at a place that its instance shall leave.
 pub(super) fn is_stale(record: &PodRecord, occupant: &Occupant) -> bool {
+    let paused = || record.orders.iter().flat_map(|order| &order.tasks).any(|ordered| ordered.paused);
+    // Mostly nobody has said anything.
+    if record.permission.is_none() && record.tasks.iter().all(|t| t.since == 0 && !t.paused) && !paused() {
+        return false;
+    }
     let Some(task) = record.task(&occupant.task) else { return false };
     record.permission.is_some() || occupant.launch < task.since || is_paused(record, occupant) != task.paused
 }
@@ -648,7 +644,7 @@ pub(super) fn is_stale(record: &PodRecord, occupant: &Occupant) -> bool {
 /// Whether a task was launched paused.
 pub(super) fn is_paused(record: &PodRecord, occupant: &Occupant) -> bool {
     let order = record.order(occupant.launch);
-    order.is_some_and(|order| order.tasks.iter().any(|of| of.task == occupant.task && of.paused))
+    order.is_some_and(|order| order.tasks.iter().any(|of| of.paused && of.task == occupant.task))
 }
 
 /// Whether an occupant has attained its goal by the launch that it is of.

@@ -98,7 +98,13 @@ impl Turn<'_> {
     /// Writes a record that is not an instance's.
     pub(super) fn put(&mut self, old: Option<Digest>, record: Record, new: Digest) {
         self.digest.replace(old.unwrap_or_default(), new);
-        self.effects.writes.push(Write::Put(record));
+        self.write(record);
+    }
+
+    fn write(&mut self, record: Record) {
+        if !self.forgets(&record) {
+            self.effects.writes.push(Write::Put(record));
+        }
     }
 
     /// Changes the record of a run that goes on.
@@ -107,9 +113,7 @@ impl Turn<'_> {
         let old = Digest::of(&*run.record);
         change(Arc::make_mut(&mut run.record));
         let (record, new) = (run.record.clone(), Digest::of(&*run.record));
-        if !self.bug(Bug::ForgetRun) {
-            self.put(Some(old), Record::Run(record), new);
-        }
+        self.put(Some(old), Record::Run(record), new);
     }
 
     /// Changes what is remembered of a plan's runs.
@@ -262,6 +266,7 @@ impl Turn<'_> {
             if let Some(item) = self.session.agenda.items.pop_first() {
                 match item {
                     Item::Leave => self.consider_leave(),
+                    Item::Refit(pod) => self.ask_anew(pod),
                     Item::Recovery(at) => self.consider_recovery(at),
                     Item::Step(step) => self.consider_step(step),
                 }
@@ -347,8 +352,7 @@ impl Turn<'_> {
         if !self.effects.writes.is_empty() || self.clock.seq != self.seq || set_back {
             self.clock.time = self.now;
             self.clock.wall = self.wall;
-            let clock = Write::Put(Record::Clock(*self.clock));
-            self.effects.writes.extend(Some(clock).filter(|_| !self.bug(Bug::ForgetClock)));
+            self.write(Record::Clock(*self.clock));
         }
         self.effects.wake_at = self.wake_at();
         self.effects
@@ -392,9 +396,7 @@ impl Turn<'_> {
         self.digest.replace(instance.digest, new);
         instance.digest = new;
         let record = record.clone();
-        if !self.bug(Bug::ForgetPod) {
-            self.effects.writes.push(Write::Put(Record::Pod(name, record)));
-        }
+        self.write(Record::Pod(name, record));
     }
 
     /// When the engine wants to be woken.
@@ -402,7 +404,8 @@ impl Turn<'_> {
         if self.session.superseded {
             return None;
         }
-        if self.session.stage == Stage::Fresh || self.has_more() || self.is_starting() {
+        let more = !self.session.agenda.is_empty() && !self.bug(Bug::BoundDropsWake);
+        if self.session.stage == Stage::Fresh || more || self.is_starting() {
             return Some(self.wall);
         }
         let delays = self.state.delays.first().filter(|_| !self.bug(Bug::NoWake)).map(|(until, _)| *until);
@@ -411,11 +414,6 @@ impl Turn<'_> {
         let waits = [delays, deadlines, kills.first(), reconciles.first(), pursuits.first(), *farewell];
         let next = waits.into_iter().flatten().min()?;
         Some(self.wall.after(next.since(self.now)))
-    }
-
-    /// Whether there is more to consider than one input may.
-    fn has_more(&self) -> bool {
-        !self.session.agenda.is_empty() && !self.bug(Bug::BoundDropsWake)
     }
 
     /// Whether the start of the session goes on without an answer of the backend.
@@ -458,8 +456,6 @@ impl Turn<'_> {
         change(Arc::make_mut(&mut self.state.service));
         let service = self.state.service.clone();
         let new = Digest::of(&*service);
-        if !self.bug(Bug::ForgetService) {
-            self.put(Some(old), Record::Service(service), new);
-        }
+        self.put(Some(old), Record::Service(service), new);
     }
 }

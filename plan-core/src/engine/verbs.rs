@@ -45,8 +45,8 @@ impl Turn<'_> {
 
     /// The reply that a request had before.
     pub(super) fn said(&self, request: &str) -> Option<Reply> {
-        let earlier =
-            self.state.audit.values().find(|audit| audit.request == request && !self.bug(Bug::RequestTwice));
+        let mut audits = self.state.audit.values().filter(|_| !self.bug(Bug::RequestTwice));
+        let earlier = audits.find(|audit| audit.request == request);
         earlier.map(|audit| audit.reply.clone())
     }
 

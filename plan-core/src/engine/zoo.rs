@@ -7,9 +7,7 @@
 use super::Engine;
 use super::effects::Command;
 use super::input::Incarnation;
-#[cfg(feature = "zoo")]
-use super::record::Record;
-use super::record::{Number, TaskRecord};
+use super::record::{DebtCause, Number, Record, TaskRecord};
 #[cfg(feature = "zoo")]
 use super::recover::RecoverError;
 use super::state::{At, State};
@@ -106,7 +104,7 @@ bugs! {
     // Leaving.
     "Of those who leave the lowest goes first." LowestLeaves "lowest-leaves"
     "All who leave go at once." AllLeaveAtOnce "all-leave-at-once"
-    "Who leaves is forgotten with nothing owed." LeaverForgotten "leaver-forgotten"
+    "Who leaves owes nothing." LeaverForgotten "leaver-forgotten"
     "Who comes back does not wait until what it had has ended." OwedComesBack "owed-comes-back"
     "The service is taken leave of while something is owed." EarlyFarewell "early-farewell"
 }
@@ -175,6 +173,29 @@ impl State {
 }
 
 impl Turn<'_> {
+    /// Whether a record is not written.
+    #[inline(always)]
+    pub(super) fn forgets(&self, record: &Record) -> bool {
+        match record {
+            Record::Clock(_) => self.bug(Bug::ForgetClock),
+            Record::Service(_) => self.bug(Bug::ForgetService),
+            Record::Pod(..) => self.bug(Bug::ForgetPod),
+            Record::Run(_) => self.bug(Bug::ForgetRun),
+            Record::Debt(_) => self.bug(Bug::ForgetDebt),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing is owed for what is left behind.
+    #[inline(always)]
+    pub(super) fn owes_nothing(&self, cause: DebtCause) -> bool {
+        match cause {
+            DebtCause::Moved => self.bug(Bug::NoDebtAtMove),
+            DebtCause::Decommission | DebtCause::Uninstall => self.bug(Bug::LeaverForgotten),
+            DebtCause::TaskRemoved => false,
+        }
+    }
+
     /// For [`Bug::KillFirst`]: tells what is in the way of an order to end.
     pub(super) fn clear_at_once(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
