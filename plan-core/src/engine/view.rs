@@ -268,6 +268,14 @@ impl Engine {
             }
         }
         whys.extend(self.recovery_reason(state, at));
+        let tasks = state.record(at).map(|record| record.tasks.as_slice()).unwrap_or_default();
+        for task in tasks.iter().filter(|task| task.paused) {
+            let reason = Reason::Paused(task.name.clone());
+            if !whys.iter().any(|why| why.reason == reason) {
+                let (instance, since) = (instance.clone(), task.last.map(|last| last.at));
+                whys.push(Why { instance, what: "pause".to_owned(), status: Status::Waiting, reason, since });
+            }
+        }
         if state.is_leaver(at) && state.record(at).is_some() {
             let (what, status) = (state.leaving_name().to_owned(), Status::Pending);
             let (instance, reason, since) = (instance.clone(), Reason::Leaves, None);
