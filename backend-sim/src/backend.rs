@@ -10,20 +10,21 @@ use std::sync::Arc;
 
 use plan_core::engine::{
     Command, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, Launch,
-    LaunchAnswer, Number, Outcome, Release, ReleaseAnswer, Seen, Snapshot,
+    LaunchAnswer, Number, Outcome, Record, Release, ReleaseAnswer, Seen, Snapshot, Stage, Wall,
 };
 use plan_core::spec::placement::Census;
 use plan_core::spec::{InstanceName, NodeFacts, Seconds, TaskName};
 use smol_str::format_smolstr;
 
-use crate::checks::{Check, Violation};
+use crate::checks::{Check, Scene, Verdict, Violation};
 use crate::choose::{Choose as _, Site};
-use crate::cluster::{Cluster, Reservation};
+use crate::cluster::{Cluster, Judges, Reservation};
 use crate::fault::LaunchFault;
 use crate::node::{Lacks, Ports, Room};
 use crate::queue::Class;
 use crate::task::{Life, Task, Telling, take};
 use crate::trace::What;
+use crate::watch::others;
 use crate::world::{Happening, World};
 
 const MILLI: u64 = 1000;
@@ -45,6 +46,8 @@ pub(crate) const HOLD: u64 = 60_000 * MILLI;
 const BEFORE: [u64; 4] = [5_000 * MILLI, 1_000 * MILLI, 20_000 * MILLI, 60_000 * MILLI];
 /// After so long the backend shows the present again.
 const CATCHES_UP: u64 = 3_000 * MILLI;
+/// A snapshot that is told once more is told after so long.
+const ECHO: u64 = 20_000 * MILLI;
 /// A part of a snapshot speaks of at most so many instances.
 const PART: usize = 1000;
 /// So many nodes are named in a reason.
@@ -90,6 +93,14 @@ pub(crate) struct Backend {
     commanded: Vec<(u64, Number)>,
     /// What is shown is how things were then.
     pub(crate) shows: Option<u64>,
+    /// For how long room that is granted may be used.
+    pub(crate) grants: Option<u64>,
+    /// Whether any node with room is named.
+    pub(crate) judges: Judges,
+    /// The answers to these questions of what lives are told once more, a little later.
+    pub(crate) echoes: Vec<u32>,
+    /// How many such questions there were.
+    reconciles: u32,
     /// Nothing is told of these instances.
     pub(crate) skipped: BTreeMap<u32, u64>,
 }
@@ -158,7 +169,12 @@ impl Backend {
         let (instance, launch) = (open.instance, open.fit.launch);
         let name = open.fit.instance.clone();
         match self.try_fit(cluster, world, &open) {
-            Ok(grant) => {
+            Ok(mut grant) => {
+                let until = self.grants.map(|lasts| world.now() + lasts);
+                grant.until = until.map(Wall);
+                if let Some((held, _)) = cluster.held(instance, &grant.handle) {
+                    held.until = until;
+                }
                 let answer = FitAnswer::Fitted(grant);
                 self.answer(world, instance, Outcome::Fit { instance: name, launch, answer });
             }
@@ -270,6 +286,7 @@ impl Backend {
             ports,
             changes: Vec::new(),
             launch: fit.launch,
+            until: None,
             session: world.session,
             firm,
             used: firm.is_some(),
@@ -284,7 +301,7 @@ impl Backend {
         let fit = &*open.fit;
         let room = Room::of(&fit.demand, &fit.volumes);
         let census = fit.placement.as_ref().map(|_| self.census(cluster, open));
-        let judge = fit.placement.as_deref().zip(census.as_deref());
+        let judge = fit.placement.as_deref().filter(|_| self.judges == Judges::Both).zip(census.as_deref());
         let mut good: Vec<(u32, u32)> = Vec::new();
         for (nth, node) in (0..).zip(&cluster.nodes) {
             let fits = node.is_heard()
@@ -354,6 +371,50 @@ impl Backend {
     /// Whether a question for room of an instance stands.
     pub(crate) fn is_asked(&self, instance: u32) -> bool {
         self.open.values().any(|open| open.instance == instance)
+    }
+
+    /// When nothing more will happen: what is asked is wanted, and there is no room for it.
+    pub(crate) fn questions_are_true(&self, scene: &Scene<'_>) -> Verdict {
+        for (launch, open) in &self.open {
+            let (fit, cluster) = (&*open.fit, scene.cluster);
+            let record = scene.pod(&fit.instance);
+            let order = record.and_then(|record| record.order(*launch));
+            if order.is_none_or(|order| order.stage == Stage::Given) {
+                return scene.violation(
+                    Check::Held,
+                    "a question for room that is not wanted any more is withdrawn",
+                    format!("{} still asks for launch {launch}", fit.instance),
+                );
+            }
+            if fit.at.is_some() {
+                continue;
+            }
+            let room = Room::of(&fit.demand, &fit.volumes);
+            let records = scene.store.records().filter_map(|record| match record {
+                Record::Pod(name, record) => Some((name, &**record)),
+                _ => None,
+            });
+            let model = scene.model.pod_index(&fit.instance.pod);
+            let rule = model.and_then(|at| scene.model.pods()[at as usize].placement.as_deref());
+            let census = rule.map(|rule| others(records, rule, &fit.instance));
+            let good = cluster.nodes.iter().find(|node| {
+                node.is_heard()
+                    && node.free.holds(room)
+                    && rule.zip(census.as_ref()).is_none_or(|(rule, census)| rule.allows(&node.facts, census))
+                    && node.ports(&fit.demand, &Ports::new()).is_ok()
+            });
+            if let Some(node) = good {
+                return scene.violation(
+                    Check::Room,
+                    "who waits for room waits as there is none",
+                    format!(
+                        "{} waits, and {} has room and fits its placement",
+                        fit.instance, node.facts.name
+                    ),
+                );
+            }
+        }
+        Ok(())
     }
 
     // ---- launches
@@ -530,6 +591,11 @@ impl Backend {
         }
     }
 
+    /// A task is told to be lost, and lives on.
+    pub(crate) fn lose(&mut self, cluster: &mut Cluster, world: &mut World<'_>, nth: u32) {
+        self.send(cluster, world, nth, Seen::Ended(End::Lost), 0);
+    }
+
     /// Nothing is heard of a node any more.
     pub(crate) fn silence(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
         cluster.nodes[node as usize].silent = true;
@@ -685,11 +751,16 @@ impl Backend {
         let as_of = after.map_or(number, |launch| launch.min(number));
         let session = world.session;
         let mut at = world.now() + take(&mut world.choose, "snapshot", number, &ANSWER);
+        self.reconciles += 1;
+        let echoes = self.echoes.contains(&self.reconciles);
         let mut parts = found.chunks(PART).peekable();
         while let Some(part) = parts.next() {
             let last = parts.peek().is_none();
             let snapshot = Snapshot { of: number, as_of, found: part.to_vec(), last };
             let snapshot = Box::new(snapshot);
+            if echoes {
+                world.answer_at(at + ECHO, Happening::Part { session, snapshot: snapshot.clone() });
+            }
             world.answer_at(at, Happening::Part { session, snapshot });
             at += MILLI;
         }
@@ -819,6 +890,7 @@ fn carry_out(
             killing: false,
             kill_waits: None,
             end_known: false,
+            lost: None,
             forgotten: false,
             heard: (0, 0),
             believed_silent: false,

@@ -119,7 +119,9 @@ pub(crate) fn check_names(
 ) -> Result<(), ScenarioError> {
     let instances = || (0..cluster.roster.len()).map(|id| cluster.roster.name(id));
     match fault {
-        Fault::End { task, .. } if cluster.named(scenario.models(), task).is_none() => {
+        Fault::End { task, .. } | Fault::Undead { task, .. } | Fault::Foreign { task, .. }
+            if cluster.named(scenario.models(), task).is_none() =>
+        {
             let mut known: Vec<String> = Vec::new();
             for name in instances() {
                 for model in scenario.models() {

@@ -7,16 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use plan_core::engine::{
-    DebtRecord, Engine, Handle, Input, Key, Launch, Number, PodRecord, Purpose, Reason, Record, Release,
-    RunKind, RunRecord, Stage, StepRef, TaskState, Wall, Why,
+    DebtRecord, Effects, Engine, Handle, Input, Key, Launch, Number, PodRecord, Purpose, Reason, Record,
+    Release, RunKind, RunRecord, Stage, StepRef, TaskState, Wall, Why,
 };
 use plan_core::plan::{ContentHash, Model, PhaseLayout, PlanLayout, Status};
 use plan_core::spec::{Goal, InstanceName, Instances, PhaseStrategy, PlanStrategy, Steps, TaskName};
 
 use crate::backend::Backend;
 use crate::cluster::Cluster;
+use crate::scenario::Scenario;
 use crate::store::Store;
 use crate::task::Life;
+use crate::watch::Watch;
 
 /// Which checks are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,38 @@ pub enum Check {
     SameEnd,
     /// No task is launched more often than faults and operators account for.
     Launches,
+    /// A request is carried out once.
+    Once,
+    /// What an operator was told is done is so.
+    Obeyed,
+    /// What a record says attained its goal did.
+    ReachedIsTrue,
+    /// Who is down for too long may move, as long as it is, and one after the other.
+    Patience,
+    /// Those who leave go in their order, one after the other.
+    Leaving,
+    /// At most one run makes the service what it shall be.
+    OneRun,
+    /// An end that was asked for is no failure.
+    Expected,
+    /// A launch uses room as long as it is granted.
+    Granted,
+    /// An instance goes where its placement lets it.
+    Placement,
+    /// Who waits for room has asked for it, and there is none.
+    Room,
+    /// Recovery brings back what was good, and all of a group.
+    Recovered,
+    /// What lives is in a record, or owed.
+    Known,
+    /// Who is broken goes first, and waits for no canary.
+    BrokenFirst,
+    /// A wake that the engine did not ask for gives it nothing to do.
+    Woken,
+    /// What is told to end was launched by this service.
+    OnlyOurs,
+    /// An engine that knows of another in its place does nothing.
+    Superseded,
 }
 
 /// Something that must hold did not.
@@ -121,6 +155,7 @@ pub(crate) struct Checker {
     pub(crate) meddled: bool,
     /// What an operator gave up: launches, and resources.
     pub(crate) given_up: GivenUp,
+    pub(crate) watch: Watch,
 }
 
 /// What nobody cares for any more.
@@ -132,7 +167,10 @@ pub(crate) struct GivenUp {
 
 /// What a check looks at.
 pub(crate) struct Scene<'a> {
+    pub(crate) scenario: &'a Scenario,
     pub(crate) time: u64,
+    /// The engine's present session with the backend.
+    pub(crate) session: u32,
     /// What the service shall be now.
     pub(crate) model: &'a Model,
     pub(crate) store: &'a Store,
@@ -147,10 +185,15 @@ struct Run<'a> {
     layout: &'a PlanLayout,
 }
 
-type Verdict = Result<(), Violation>;
+pub(crate) type Verdict = Result<(), Violation>;
 
 impl Scene<'_> {
-    fn violation(&self, check: Check, expected: impl Into<String>, found: impl Into<String>) -> Verdict {
+    pub(crate) fn violation(
+        &self,
+        check: Check,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Verdict {
         Err(Violation { check, time: self.time, expected: expected.into(), found: found.into() })
     }
 
@@ -161,7 +204,7 @@ impl Scene<'_> {
         }
     }
 
-    fn pod(&self, instance: &InstanceName) -> Option<&PodRecord> {
+    pub(crate) fn pod(&self, instance: &InstanceName) -> Option<&PodRecord> {
         match self.store.get(&Key::Pod(instance.clone())) {
             Some(Record::Pod(_, record)) => Some(record),
             _ => None,
@@ -225,7 +268,7 @@ impl Scene<'_> {
     pub(crate) fn recover_equals_live(&self) -> Verdict {
         let mut live = self.engine.clone();
         let live_effects = live.handle(Wall(self.time), Input::SessionLost);
-        let recovered = match Engine::recover(self.store.records().cloned()) {
+        let recovered = match self.scenario.recover(self.store.records().cloned()) {
             Ok(engine) => engine,
             Err(error) => {
                 return self.violation(
@@ -269,6 +312,23 @@ impl Scene<'_> {
         Ok(())
     }
 
+    /// A wake that the engine did not ask for gives it nothing to do.
+    pub(crate) fn waits_for_no_wake(&self, wake_at: Option<Wall>) -> Verdict {
+        let now = Wall(self.time);
+        if wake_at.is_some_and(|at| at <= now) {
+            return Ok(());
+        }
+        let Effects { writes, commands, .. } = self.engine.clone().handle(now, Input::Wake);
+        if writes.is_empty() && commands.is_empty() {
+            return Ok(());
+        }
+        self.violation(
+            Check::Woken,
+            "an engine that has something to do asks to be woken",
+            format!("it asks for {wake_at:?}, and writes {writes:?} and commands {commands:?} when it is woken now"),
+        )
+    }
+
     /// Every COMPLETE step that nobody forced was done.
     pub(crate) fn complete_is_true(&self) -> Verdict {
         for (name, layout) in self.model.plans() {
@@ -306,7 +366,12 @@ impl Scene<'_> {
     // ---- acts
 
     /// A debt that owes the end of a launch.
-    fn owes(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Option<&DebtRecord> {
+    pub(crate) fn owes(
+        &self,
+        instance: &InstanceName,
+        launch: Number,
+        task: &TaskName,
+    ) -> Option<&DebtRecord> {
         let mut debts = self.store.debts();
         debts.find(|debt| {
             debt.instance == *instance
@@ -343,7 +408,7 @@ impl Scene<'_> {
         }
         for task in tasks {
             let (name, set) = (&task.config.task, &task.config.spec.resource_set);
-            let mut living = self.cluster.tasks_of(id).filter(|(_, old)| old.lives());
+            let mut living = self.cluster.tasks_of(id).filter(|(_, old)| old.lives() && old.lost.is_none());
             let in_the_way = living.find(|(nth, old)| {
                 let shared = !old.config.carried.external_volumes.is_empty()
                     && !task.config.carried.external_volumes.is_empty();
@@ -375,6 +440,7 @@ impl Scene<'_> {
 
     /// What is told to end is in the way of an order, owed, or past.
     pub(crate) fn kill_is_wanted(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Verdict {
+        self.is_ours(instance, launch, task)?;
         let Some(record) = self.pod(instance) else { return Ok(()) };
         let is_it = |slot: &&plan_core::engine::Slot| {
             let mut occupant = slot.occupant.iter();
@@ -391,6 +457,20 @@ impl Scene<'_> {
             Check::KillWanted,
             "what is told to end is in the way of an order, owed, or past",
             format!("{instance}-{task} (launch {launch}) is told to end, and no record wants it"),
+        )
+    }
+
+    /// What is told to end was launched by this service, or is ordered.
+    fn is_ours(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Verdict {
+        let carried_out = self.cluster.roster.id(instance).and_then(|id| self.cluster.find(id, launch, task));
+        let ordered = self.pod(instance).and_then(|record| record.order(launch));
+        if carried_out.is_some() || ordered.is_some() || self.owes(instance, launch, task).is_some() {
+            return Ok(());
+        }
+        self.violation(
+            Check::OnlyOurs,
+            "what is told to end was launched by this service",
+            format!("{instance}-{task} (launch {launch}) was not"),
         )
     }
 

@@ -29,6 +29,20 @@ pub struct Shape {
     /// What each has; `None` is what the specification asks for: room for one instance of each pod, or for
     /// more if there are fewer nodes than instances. Of several specifications, the largest amount counts.
     pub capacity: Option<Room>,
+    /// For how long room that is granted may be used; `None` is for ever.
+    pub grants: Option<std::time::Duration>,
+    /// Who looks at placement.
+    pub judges: Judges,
+}
+
+/// Who looks at placement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Judges {
+    /// The backend does, and the engine after it.
+    #[default]
+    Both,
+    /// The backend names any node that has room; only the engine knows the rule.
+    EngineAlone,
 }
 
 /// Instances by number: all that any target of a run has.
@@ -81,6 +95,8 @@ pub(crate) struct Reservation {
     pub(crate) changes: Vec<Change>,
     /// The order that it was granted to last.
     pub(crate) launch: Number,
+    /// Until when that grant may be used.
+    pub(crate) until: Option<u64>,
     /// The session in which it was asked for last.
     pub(crate) session: u32,
     /// When a record began to name it, by the backend's count.

@@ -15,6 +15,9 @@
 //! | `never:kafka-1#1` | ... is answered "invalid" |
 //! | `unknown:kafka-1#1:done` | nobody knows whether it was done; it was (`:done`), or was not (`:lost`) |
 //! | `crash:before-commit#12` | the engine stops before its 12th commit; also `after-commit`, `before-command`, `after-command` |
+//! | `undead:kafka-1-broker@30s` | the backend says that the task was lost, and it lives on |
+//! | `foreign:kafka-1-broker@30s` | a task of another installation, of this name and number, is seen to run and to end |
+//! | `echo:1` | the first answer to what lives is told once more, a little later |
 //! | `random:5` | five faults of any of these kinds, at times and places that the seed gives |
 //!
 //! Times and durations are as [`moment`] reads them: `500ms`, `30s`, `2m`, `1h30m`.
@@ -104,6 +107,26 @@ pub enum Fault {
         /// At which point of this kind in the run, counted from 1.
         nth: u64,
     },
+    /// The backend says that a task was lost, and it lives on.
+    Undead {
+        /// The task: `INSTANCE-TASK`.
+        task: SmolStr,
+        /// When.
+        at: Duration,
+    },
+    /// A task of another installation, with the name and the launch number of one of this, is seen, and soon to
+    /// end.
+    Foreign {
+        /// The task: `INSTANCE-TASK`.
+        task: SmolStr,
+        /// When.
+        at: Duration,
+    },
+    /// The answer to a question of what lives is told once more, a little later.
+    Echo {
+        /// To which of them, counted from 1.
+        nth: u32,
+    },
     /// So many faults by chance.
     Random(u32),
 }
@@ -118,8 +141,10 @@ impl Fault {
             | Self::Freeze { at, .. }
             | Self::Skip { at, .. }
             | Self::Rewind { at }
+            | Self::Undead { at, .. }
+            | Self::Foreign { at, .. }
             | Self::Second { at, .. } => Some(*at),
-            Self::Launch { .. } | Self::Crash { .. } | Self::Random(_) => None,
+            Self::Launch { .. } | Self::Echo { .. } | Self::Crash { .. } | Self::Random(_) => None,
         }
     }
 }
@@ -184,7 +209,7 @@ pub struct FaultError {
 const KINDS: &str = "write one of `end:TASK@TIME[:HOW]`, `silent:NODE@TIME[+FOR]`, `gone:NODE@TIME`, \
                      `freeze:NODE@TIME+FOR`, `skip:INSTANCE@TIME+FOR`, `rewind@TIME`, `second@TIME+FOR`, \
                      `refuse:INSTANCE#N`, `never:INSTANCE#N`, `unknown:INSTANCE#N:done|lost`, `crash:POINT#N`, \
-                     `random:N`";
+                     `undead:TASK@TIME`, `foreign:TASK@TIME`, `echo:N`, `random:N`";
 const END: &str = "write `end:kafka-0-broker@30s`, and if it shall not be `:failed` one of `:finished`, `:killed`, \
                    `:unhealthy`, `:lost` after it";
 const SILENT: &str = "write `silent:node-1@20s` for good, or `silent:node-1@20s+60s` for a minute";
@@ -198,6 +223,9 @@ const LAUNCH: &str = "write `refuse:kafka-1#1` or `never:kafka-1#1`: the instanc
 const UNKNOWN: &str = "write `unknown:kafka-1#1:done` if it was done and `unknown:kafka-1#1:lost` if not";
 const CRASH: &str = "write `crash:POINT#N`, where POINT is `before-commit`, `after-commit`, `before-command` or \
                      `after-command`, and N counts such points from 1";
+const UNDEAD: &str = "write `undead:kafka-0-broker@30s`";
+const FOREIGN: &str = "write `foreign:kafka-0-broker@30s`";
+const ECHO: &str = "write `echo:1` for the first of them";
 const RANDOM: &str = "write `random:5` for five faults";
 
 /// A time, or what is wrong with it.
@@ -285,6 +313,18 @@ fn second(rest: &str) -> Result<Fault, String> {
     Ok(Fault::Second { at: moment(at)?, lasts: moment(lasts)? })
 }
 
+/// `TASK@TIME`.
+fn task_at(rest: &str) -> Result<(SmolStr, Duration), String> {
+    let (task, at) = rest.rsplit_once('@').ok_or("there is no `@` with a time")?;
+    let named = Some(task).filter(|task| !task.is_empty()).ok_or("no task is named")?;
+    Ok((named.into(), moment(at)?))
+}
+
+fn echo(rest: &str) -> Result<Fault, String> {
+    let nth = rest.parse().ok().filter(|&nth| nth > 0).ok_or("after `:` comes a number from 1 on")?;
+    Ok(Fault::Echo { nth })
+}
+
 fn launch(rest: &str, answer: LaunchFault) -> Result<Fault, String> {
     let (instance, nth) = counted(rest)?;
     Ok(Fault::Launch { instance, nth, answer })
@@ -327,6 +367,9 @@ impl FromStr for Fault {
             "never" => (launch(rest, LaunchFault::Never), LAUNCH),
             "unknown" => (unknown(rest), UNKNOWN),
             "crash" => (counted(rest).map(|(point, nth)| Self::Crash { point, nth }), CRASH),
+            "undead" => (task_at(rest).map(|(task, at)| Self::Undead { task, at }), UNDEAD),
+            "foreign" => (task_at(rest).map(|(task, at)| Self::Foreign { task, at }), FOREIGN),
+            "echo" => (echo(rest), ECHO),
             "random" => {
                 (rest.parse().map(Self::Random).map_err(|_| format!("`{rest}` is no number")), RANDOM)
             }
@@ -361,6 +404,9 @@ impl fmt::Display for Fault {
                 LaunchFault::UnknownLost => write!(f, "unknown:{instance}#{nth}:lost"),
             },
             Self::Crash { point, nth } => write!(f, "crash:{point}#{nth}"),
+            Self::Undead { task, at } => write!(f, "undead:{task}@{}", moment::show(*at)),
+            Self::Foreign { task, at } => write!(f, "foreign:{task}@{}", moment::show(*at)),
+            Self::Echo { nth } => write!(f, "echo:{nth}"),
             Self::Random(count) => write!(f, "random:{count}"),
         }
     }
@@ -393,6 +439,9 @@ mod tests {
             "crash:after-commit#1",
             "crash:before-command#3",
             "crash:after-command#4",
+            "undead:kafka-0-broker@20s",
+            "foreign:kafka-0-broker@20s",
+            "echo:2",
             "random:5",
         ] {
             assert_eq!(text.parse::<Fault>().map(|fault| fault.to_string()).as_deref(), Ok(text));
@@ -417,6 +466,9 @@ mod tests {
             ("refuse:kafka#1", "write `refuse:kafka-1#1`"),
             ("unknown:kafka-1#1", "it does not say whether it was done; write `unknown:kafka-1#1:done`"),
             ("crash:now#1", "`now` is no point; write `crash:POINT#N`"),
+            ("undead:kafka-0-broker", "there is no `@` with a time; write `undead:kafka-0-broker@30s`"),
+            ("foreign:@1s", "no task is named; write `foreign:kafka-0-broker@30s`"),
+            ("echo:0", "after `:` comes a number from 1 on; write `echo:1`"),
             ("random:many", "`many` is no number"),
             ("", "write one of"),
         ] {

@@ -31,7 +31,7 @@
 //! [`crash_points`] tries every point at which the engine can crash.
 //!
 //! Down the stairs: `crash` tries crashes; `sim` is the loop; `heal` what must come once all faults ended;
-//! `ends` how runs end; `checks` what must hold; `chance` faults by chance; `backend` carries out commands on a `cluster`
+//! `ends` how runs end; `checks` what must hold, `watch` of what is written and said; `chance` faults by chance; `backend` carries out commands on a `cluster`
 //! of `node`s and `task`s; `fault`, `scenario`, `report` and `trace` are data; `store`, [`choose`] and `queue`
 //! know of nothing else here.
 
@@ -53,10 +53,11 @@ mod sim;
 mod store;
 mod task;
 mod trace;
+mod watch;
 mod world;
 
 pub use checks::{Check, Checks, Violation};
-pub use cluster::Shape;
+pub use cluster::{Judges, Shape};
 pub use crash::{CrashFailure, CrashReport, Depth, crash_points};
 pub use fault::{CrashPoint, Fault, FaultError, LaunchFault};
 pub use node::Room;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plan_core::engine::{Parameters, Verb};
+use plan_core::engine::{Engine, Parameters, Record, RecoverError, Verb};
 use plan_core::plan::Model;
 use plan_core::spec::PlanName;
 
@@ -62,6 +62,9 @@ pub struct Scenario {
     pub checks: Checks,
     /// Whether [`crate::Report::trace`] is filled.
     pub trace: bool,
+    /// A fault that the engine has.
+    #[cfg(feature = "zoo")]
+    pub bug: Option<plan_core::engine::Bug>,
 }
 
 impl Scenario {
@@ -83,7 +86,18 @@ impl Scenario {
             most_events: 1_000_000,
             checks: Checks::ALL,
             trace: true,
+            #[cfg(feature = "zoo")]
+            bug: None,
         }
+    }
+
+    /// An engine from these records.
+    pub(crate) fn recover(&self, records: impl Iterator<Item = Record>) -> Result<Engine, RecoverError> {
+        #[cfg(feature = "zoo")]
+        if let Some(bug) = self.bug {
+            return Engine::recover_with_bug(records, bug);
+        }
+        Engine::recover(records)
     }
 
     /// All that the service shall be: first `model`, then those of `then`, then those of `targets`.

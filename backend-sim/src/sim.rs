@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::engine::{
-    Author, Command, Digest, Effects, Engine, Event, Found, Input, InstallationId, Key, Observation, Order,
-    Purpose, Reason, Record, Refusal, Reply, Request, RunOutcome, Seen, StepRef, Target, Verb, Wall, Why,
-    Write,
+    Author, Command, Digest, Effects, End as TaskEnd, Engine, Event, Found, Input, InstallationId, Key,
+    Observation, Order, Purpose, Reason, Record, Refusal, Reply, Request, RunOutcome, Seen, StepRef, Target,
+    Verb, Wall, Why, Write,
 };
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PhaseName, PlanName};
@@ -29,6 +29,7 @@ use crate::scenario::{Choices, Scenario, ScenarioError};
 use crate::store::Store;
 use crate::task::{Life, take};
 use crate::trace::{Trace, What};
+use crate::watch::Batch;
 use crate::world::{Happening, World};
 use crate::{chance, ends};
 
@@ -36,6 +37,10 @@ use crate::{chance, ends};
 const DEPLOY: &str = "deploy";
 /// The name that the simulator gives the installation.
 const INSTALLATION: &str = "sim";
+/// The name of another installation.
+const OTHER: &str = "other";
+/// From when a task of another installation is seen until it ends.
+const FOREIGN_ENDS: u64 = 5_000_000;
 /// From a crash until the engine is back.
 pub(crate) const RESTART: [u64; 4] = [2_000_000, 100_000, 15_000_000, 90_000_000];
 /// An operator who watches canaries acts after so long.
@@ -97,6 +102,10 @@ struct Old {
     epoch: u64,
     session: u32,
     wake: u64,
+    /// The last number that it gave out.
+    last: u64,
+    /// Whether it was told of a launch with a higher one.
+    knows: bool,
 }
 
 /// A run.
@@ -165,7 +174,7 @@ impl<'a> Sim<'a> {
         let trace = Trace { kept: scenario.trace.then(Vec::new) };
         let mut world = World { queue: Queue::default(), choose, trace, session: 1, awaited: 0 };
         let faults = chance::decide(scenario, &cluster, &mut world.choose);
-        let mut of_launches = Vec::new();
+        let (mut of_launches, mut echoes) = (Vec::new(), Vec::new());
         let mut crashes = Vec::new();
         for (nth, fault) in (0..).zip(&faults) {
             chance::check_names(scenario, &cluster, fault)?;
@@ -174,6 +183,7 @@ impl<'a> Sim<'a> {
                     of_launches.extend(cluster.roster.id(instance).map(|id| (id, *nth, *answer)));
                 }
                 Fault::Crash { point, nth } => crashes.push((*point, *nth)),
+                Fault::Echo { nth } => echoes.push(*nth),
                 Fault::Random(_) => {}
                 timed => {
                     let at = timed.at().unwrap_or_default();
@@ -182,6 +192,8 @@ impl<'a> Sim<'a> {
             }
         }
         let mut backend = Backend::new(InstallationId(SmolStr::new_static(INSTALLATION)), of_launches);
+        backend.echoes = echoes;
+        (backend.grants, backend.judges) = (scenario.shape.grants.map(micros), scenario.shape.judges);
         backend.remembers =
             faults.iter().any(|fault| matches!(fault, Fault::Rewind { .. } | Fault::Freeze { .. }));
         let mut wishes = vec![Wish { input: Wanted::Target(0), due: true, reply: None }];
@@ -363,6 +375,7 @@ impl<'a> Sim<'a> {
                 self.wishes[nth as usize].due = true;
                 self.wish(nth as usize);
             }
+            Happening::Foreign { task, serial, seen } => self.foreign(task, serial, seen),
             Happening::Recover => self.recover(),
             Happening::Heal => self.heal(),
             Happening::Deadline { stage } => self.deadline(stage),
@@ -446,8 +459,9 @@ impl<'a> Sim<'a> {
             task.believed_silent = seen == Seen::Unreachable;
         }
         // What the engine has durable is confirmed, and not told again.
-        if done && matches!(seen, Seen::Ended(_)) {
-            self.cluster.tasks[nth as usize].forgotten = true;
+        let task = &mut self.cluster.tasks[nth as usize];
+        if done && matches!(seen, Seen::Ended(_)) && !task.lives() {
+            task.forgotten = true;
         }
     }
 
@@ -468,12 +482,7 @@ impl<'a> Sim<'a> {
         let text = || What::Fault { fault: fault.to_string() };
         match fault {
             Fault::End { task, how, .. } => {
-                let named = self.cluster.named(self.scenario.models(), task);
-                let living = named.and_then(|(id, name)| {
-                    let mut tasks = self.cluster.tasks_of(id).rev();
-                    tasks.find(|(_, task)| task.name == name && task.lives()).map(|(nth, _)| nth)
-                });
-                let Some(task) = living else { return false };
+                let Some(task) = self.living(task) else { return false };
                 self.world.tell(text);
                 self.enter(task, Life::Ended(*how));
             }
@@ -538,7 +547,11 @@ impl<'a> Sim<'a> {
                 }
                 let Some(engine) = self.engine.take() else { return false };
                 let (epoch, session, wake) = (self.epoch, self.world.session, self.wake);
-                self.old = Some(Old { engine, epoch, session, wake });
+                let last = match self.store.get(&Key::Clock) {
+                    Some(Record::Clock(clock)) => clock.seq,
+                    _ => 0,
+                };
+                self.old = Some(Old { engine, epoch, session, wake, last, knows: false });
                 self.world.queue.after(OLD_WAKE, Class::Timer, Happening::OldWake { nth: wake });
                 self.world.queue.after(micros(*lasts), Class::Timer, Happening::OldStops { epoch });
                 self.world.tell(|| What::Second { epoch: epoch + 1 });
@@ -546,9 +559,41 @@ impl<'a> Sim<'a> {
                 self.backend.session_over();
                 self.recover();
             }
-            Fault::Launch { .. } | Fault::Crash { .. } | Fault::Random(_) => {}
+            Fault::Undead { task, .. } => {
+                let Some(nth) = self.living(task) else { return false };
+                self.world.tell(text);
+                self.cluster.tasks[nth as usize].lost = Some(self.world.session);
+                self.backend.lose(&mut self.cluster, &mut self.world, nth);
+            }
+            Fault::Foreign { task, .. } => {
+                let Some(task) = self.living(task) else { return false };
+                self.world.tell(text);
+                let ends = Happening::Foreign { task, serial: u64::MAX, seen: Seen::Ended(TaskEnd::Killed) };
+                self.world.queue.after(FOREIGN_ENDS, Class::Answer, ends);
+                self.foreign(task, u64::MAX - 1, Seen::Running { ready: true });
+            }
+            Fault::Launch { .. } | Fault::Crash { .. } | Fault::Echo { .. } | Fault::Random(_) => {}
         }
         true
+    }
+
+    /// The task that lives under this name, as in `kafka-0-broker`.
+    fn living(&self, text: &str) -> Option<u32> {
+        let (id, name) = self.cluster.named(self.scenario.models(), text)?;
+        let mut tasks = self.cluster.tasks_of(id).rev();
+        tasks.find(|(_, task)| task.name == name && task.lives()).map(|(nth, _)| nth)
+    }
+
+    /// A task of another installation is seen, which has the name and the number of this one.
+    fn foreign(&mut self, nth: u32, serial: u64, seen: Seen) {
+        let task = &self.cluster.tasks[nth as usize];
+        let of = plan_core::engine::Incarnation {
+            installation: InstallationId(SmolStr::new_static(OTHER)),
+            instance: self.cluster.roster.name(task.instance).clone(),
+            task: task.name.clone(),
+            launch: task.launch,
+        };
+        self.feed(Input::Observed(Observation { of, serial, seen }));
     }
 
     fn back(&mut self, node: u32) {
@@ -581,6 +626,10 @@ impl<'a> Sim<'a> {
             Input::Verb(Request { verb: Verb::GiveUp { debt }, .. }) => Some(*debt),
             _ => None,
         };
+        let verb = match &input {
+            Input::Verb(request) => Some(request.verb.clone()),
+            _ => None,
+        };
         let Effects { writes, commands, events, reply, wake_at } = engine.handle(Wall(now), input);
         let digest = engine.digest();
         self.digest = Digest(self.digest.0.rotate_left(7) ^ digest.0 ^ u128::from(now));
@@ -592,6 +641,7 @@ impl<'a> Sim<'a> {
             }
             self.counts.commits += 1;
             self.look_at(&writes, gives_up);
+            self.watch(&Batch { writes: &writes, events: &events, verb: verb.as_ref() });
         }
         // What writes nothing leaves under the newest epoch too.
         if (has_writes || !commands.is_empty())
@@ -630,7 +680,7 @@ impl<'a> Sim<'a> {
             self.start_plan();
         }
         self.watch_canaries();
-        self.check();
+        self.check(wake_at);
         self.settle();
         self.engine.is_some()
     }
@@ -638,6 +688,8 @@ impl<'a> Sim<'a> {
     /// Gives an input to the engine that was replaced: it may write nothing, and so do nothing.
     fn feed_old(&mut self, input: Input) {
         let Some(old) = &mut self.old else { return };
+        old.knows |= matches!(&input, Input::Observed(observation) if observation.of.launch > old.last);
+        let knows = old.knows;
         let Effects { writes, commands, wake_at, .. } =
             old.engine.handle(Wall(self.world.queue.now()), input);
         let epoch = old.epoch;
@@ -650,6 +702,12 @@ impl<'a> Sim<'a> {
             return;
         }
         self.old = None;
+        if knows && self.scenario.checks.others {
+            let expected =
+                "an engine that was told of a launch newer than all of its own does nothing".to_owned();
+            let found = format!("it writes {} records and gives {} commands", writes.len(), commands.len());
+            self.violate(Check::Superseded, expected, found);
+        }
         match self.store.commit(epoch, writes) {
             Err(_) => self.world.tell(|| What::Fenced { epoch }),
             Ok(()) => {
@@ -661,7 +719,9 @@ impl<'a> Sim<'a> {
 
     fn scene(&self) -> Option<Scene<'_>> {
         Some(Scene {
+            scenario: self.scenario,
             time: self.world.now(),
+            session: self.world.session,
             model: &self.present,
             store: &self.store,
             cluster: &self.cluster,
@@ -683,6 +743,19 @@ impl<'a> Sim<'a> {
             {
                 self.violation.get_or_insert(violation);
             }
+        }
+    }
+
+    /// Looks at what is about to be written and said.
+    fn watch(&mut self, batch: &Batch<'_>) {
+        if !self.scenario.checks.others {
+            return;
+        }
+        let mut watch = std::mem::take(&mut self.checker.watch);
+        let verdict = self.scene().map_or(Ok(()), |scene| watch.batch(&scene, batch));
+        self.checker.watch = watch;
+        if let Err(violation) = verdict {
+            self.violation.get_or_insert(violation);
         }
     }
 
@@ -768,8 +841,7 @@ impl<'a> Sim<'a> {
         self.epoch = self.store.begin_epoch();
         self.woken = false;
         let first = self.store.is_empty();
-        match Engine::recover(self.store.records().cloned()) {
-            _ if first => self.engine = Some(Engine::new()),
+        match self.scenario.recover(self.store.records().cloned()) {
             Ok(engine) => self.engine = Some(engine),
             Err(error) => {
                 let expected = "an engine can be recovered from the store".to_owned();
@@ -789,14 +861,16 @@ impl<'a> Sim<'a> {
         }
     }
 
-    fn check(&mut self) {
+    fn check(&mut self, wake_at: Option<Wall>) {
         let Checks { law1, others, .. } = self.scenario.checks;
         if self.violation.is_some() || self.frugal || !(law1 || others) {
             return;
         }
         let Some(scene) = self.scene() else { return };
         let law = if law1 { scene.recover_equals_live() } else { Ok(()) };
-        let verdict = law.and_then(|()| if others { scene.complete_is_true() } else { Ok(()) });
+        let wakes = |()| if others { scene.waits_for_no_wake(wake_at) } else { Ok(()) };
+        let verdict = law.and_then(wakes);
+        let verdict = verdict.and_then(|()| if others { scene.complete_is_true() } else { Ok(()) });
         self.violation = verdict.err();
     }
 
@@ -1217,6 +1291,8 @@ impl<'a> Sim<'a> {
         {
             let rest = scene.rest_is_explained(&self.backend, complete, self.checker.meddled);
             let held = rest.and_then(|()| scene.held_is_named(&self.checker.given_up));
+            let watch = &self.checker.watch;
+            let held = held.and_then(|()| watch.rest(&scene, &self.backend, &self.checker.given_up));
             self.violation = held.and_then(|()| scene.complete_is_true()).err();
         }
         if let (Some(reference), None) = (self.reference, &self.violation) {

@@ -44,7 +44,7 @@ pub(crate) struct Task {
     pub(crate) node: u32,
     /// The resources that it runs in.
     pub(crate) handle: Handle,
-    /// Whether it waits in place of its command: it runs, is never ready and never finishes.
+    /// Whether it waits in place of its command: it runs, no check of it passes, and it never finishes.
     pub(crate) paused: bool,
     /// How far it is.
     pub(crate) life: Life,
@@ -56,6 +56,8 @@ pub(crate) struct Task {
     pub(crate) kill_waits: Option<Seconds>,
     /// Whether the backend knows of its end.
     pub(crate) end_known: bool,
+    /// It lives on though its backend said that it was lost: the session in which it did.
+    pub(crate) lost: Option<u32>,
     /// Whether the engine's records hold its end, so that the backend has forgotten it.
     pub(crate) forgotten: bool,
     /// The session and number of the last that the engine heard of it.
@@ -108,7 +110,7 @@ impl Task {
         match (self.life, check) {
             (Life::Launched, _) => Some((Life::Starting, take(choose, "starting", entity, &STARTING))),
             (Life::Starting, check) => {
-                let ready = check.is_none() && !self.paused;
+                let ready = check.is_none();
                 Some((Life::Running { ready }, take(choose, "running", entity, &RUNNING)))
             }
             (Life::Running { ready: false }, Some(check)) if !self.paused => {
@@ -116,7 +118,7 @@ impl Task {
                 let waits = u64::from(check.delay.0) + u64::from(tries) * u64::from(check.interval.0.max(1));
                 Some((Life::Running { ready: true }, waits * 1_000_000 + CHECK))
             }
-            (Life::Running { ready: true }, _) if self.config.spec.goal != Goal::Running => {
+            (Life::Running { ready: true }, _) if self.config.spec.goal != Goal::Running && !self.paused => {
                 Some((Life::Ended(End::Finished), take(choose, "finished", entity, &FINISHED)))
             }
             _ => None,

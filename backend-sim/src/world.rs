@@ -42,6 +42,8 @@ pub(crate) enum Happening {
     Unskip { instance: u32 },
     /// An operator acts.
     Operate { nth: u32 },
+    /// A task of another installation, with the name and number of this one, is seen.
+    Foreign { task: u32, serial: u64, seen: Seen },
     /// The engine is recovered.
     Recover,
     /// All faults end.

@@ -22,6 +22,7 @@ use super::rules::may_act;
 use super::session::Fitting;
 use super::state::{At, Owner, Run, State, is_stale};
 use super::turn::Turn;
+use super::zoo::Bug;
 
 /// A kill is commanded again after so long, until the task is seen to have ended.
 const KILL_AGAIN: Duration = Duration::from_secs(5);
@@ -84,12 +85,13 @@ impl State {
             if living.is_none() {
                 essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
             }
-            tasks.push(OrderedTask { task: main.name.clone(), conf, paused: main.paused });
+            let paused = main.paused && !state.bug(Bug::PauseForgotten);
+            tasks.push(OrderedTask { task: main.name.clone(), conf, paused });
         }
         if tasks.is_empty() {
             return None;
         }
-        if essential && !moves {
+        if essential && !moves && !state.bug(Bug::GroupIgnored) {
             for slot in record.slots.iter().filter(free).filter(|slot| !down(slot)) {
                 let Some(main) = state.main_task(record, &slot.set) else { continue };
                 let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
@@ -239,6 +241,9 @@ impl Turn<'_> {
         }
         record.orders.push(Order { launch, purpose, stage: Stage::Wanted, tasks, parameters, at: at_time });
         self.ask_for_room(at, launch);
+        if self.bug(Bug::KillFirst) {
+            self.clear_at_once(at, launch);
+        }
         self.touch(at);
     }
 
@@ -372,6 +377,7 @@ impl Turn<'_> {
             LaunchAnswer::Done => {}
             LaunchAnswer::Retry(why) if unseen => self.refused(at, launch, why, None),
             LaunchAnswer::Never(why) if unseen => self.refused(at, launch, why.clone(), Some(why)),
+            LaunchAnswer::Unknown if self.bug(Bug::UnknownNotAsked) => {}
             LaunchAnswer::Unknown | LaunchAnswer::Retry(_) | LaunchAnswer::Never(_) => {
                 self.ask_for_instance(at);
             }
@@ -461,7 +467,8 @@ impl Turn<'_> {
         let instance = self.name(at);
         self.event(Event::Withdrawn { instance: instance.clone(), launch, why });
         self.spend(at, launch);
-        self.effects.commands.push(Command::Withdraw { instance, launch });
+        let withdraw = Command::Withdraw { instance, launch };
+        self.effects.commands.extend(Some(withdraw).filter(|_| !self.bug(Bug::WithdrawUnsaid)));
         self.touch(at);
     }
 
@@ -498,13 +505,13 @@ impl Turn<'_> {
             }
             return;
         }
-        if grant.until.is_some_and(|until| self.wall > until) {
+        if grant.until.is_some_and(|until| self.wall > until) && !self.bug(Bug::ExpiredGrant) {
             return self.ask_for_room(at, launch);
         }
         let victims = self.state.victims(at, record, launch);
         let victims: Vec<(Number, TaskName)> =
             victims.map(|occupant| (occupant.launch, occupant.task.clone())).collect();
-        if victims.is_empty() {
+        if victims.is_empty() || self.bug(Bug::LaunchInTheWay) {
             return self.give(at, launch);
         }
         if stage == Stage::Wanted {
@@ -532,6 +539,7 @@ impl Turn<'_> {
         let place = record.and_then(|record| record.place.as_ref());
         let rule = state.pod_model(at.pod).and_then(|pod| pod.placement.as_ref());
         match (place, rule) {
+            _ if self.bug(Bug::NotJudged) => Ok(()),
             (Some(_), Some(rule)) if moves => {
                 let census = state.census_without(at);
                 let judgement = || Reason::Placement(rule.judge(&grant.node, &census).to_string());

@@ -11,6 +11,7 @@ use super::session::Item;
 use super::state::At;
 use super::time::Time;
 use super::turn::Turn;
+use super::zoo::Bug;
 
 /// The first failure in a row is met at once, the next after this.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
@@ -55,7 +56,8 @@ impl Turn<'_> {
         if old == until {
             return;
         }
-        self.record_mut(at).task_mut(name).delayed_until = until;
+        let written = until.filter(|_| !self.bug(Bug::BackoffNotWritten));
+        self.record_mut(at).task_mut(name).delayed_until = written;
         if let Some(old) = old {
             let record = self.state.record(at);
             let shared = record.is_some_and(|r| r.tasks.iter().any(|task| task.delayed_until == Some(old)));
@@ -71,7 +73,7 @@ impl Turn<'_> {
     /// Ends the waits that are over.
     pub(super) fn end_waits(&mut self, until: Time) {
         while let Some(&(time, at)) = self.state.delays.first() {
-            if time > until {
+            if time > until || self.bug(Bug::BackoffForever) {
                 return;
             }
             self.end_wait(at, time);

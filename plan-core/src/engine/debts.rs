@@ -16,6 +16,7 @@ use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, 
 use super::session::{Asked, Item, Stage, Whose};
 use super::state::At;
 use super::turn::Turn;
+use super::zoo::Bug;
 
 /// A debt is pursued again after so long, each time twice as long.
 const PURSUE_AGAIN: Duration = Duration::from_secs(5);
@@ -33,7 +34,7 @@ impl Turn<'_> {
         release: Option<Handle>,
     ) {
         let Some(place) = &record.place else { return };
-        if living.is_empty() && release.is_none() {
+        if living.is_empty() && release.is_none() || self.owes_nothing(cause) {
             return;
         }
         let kill = living.into_iter().map(|occupant| {
@@ -70,7 +71,7 @@ impl Turn<'_> {
         if self.session.stage == Stage::Fresh {
             return;
         }
-        if debt.kill.is_empty() && debt.release.is_none() {
+        if debt.kill.is_empty() && (debt.release.is_none() || self.bug(Bug::SettleEarly)) {
             return self.settle(number, false);
         }
         let tries = self.session.pursued.entry(number).or_default();
@@ -82,7 +83,8 @@ impl Turn<'_> {
             let instance = debt.instance.clone();
             self.effects.commands.push(Command::Kill { instance, launch, task, grace });
         }
-        if let (true, Some(handle)) = (debt.kill.is_empty(), debt.release.clone()) {
+        let ended = debt.kill.is_empty() || self.bug(Bug::ReleaseAlive);
+        if let (true, Some(handle)) = (ended, debt.release.clone()) {
             let (instance, node) = (debt.instance.clone(), debt.node.clone());
             let release = Release { debt: number, instance, node, handle };
             self.effects.commands.push(Command::Release(Box::new(release)));
@@ -111,6 +113,7 @@ impl Turn<'_> {
         let old = Digest::of(&**debt);
         Arc::make_mut(debt).kill.retain(|owed| owed.launch != launch || owed.task != *task);
         let (debt, new) = (debt.clone(), Digest::of(&**debt));
+        let new = if self.bug(Bug::StaleDigest) { old } else { new };
         self.state.owed.remove(&(launch, task.clone()));
         for open in self.session.asked.values_mut() {
             open.remove(&(Whose::Debt(number), launch, task.clone()));

@@ -32,6 +32,7 @@ mod time;
 mod turn;
 mod verbs;
 mod view;
+mod zoo;
 
 pub use codec::{CodecError, decode, encode};
 pub use digest::Digest;
@@ -49,6 +50,10 @@ pub use recover::RecoverError;
 pub use target::{Preview, Restart};
 pub use time::{Time, Wall};
 pub use view::{PhaseView, PlanView, StepView, TaskView};
+#[cfg(not(feature = "zoo"))]
+use zoo::Bug;
+#[cfg(feature = "zoo")]
+pub use zoo::Bug;
 
 use session::{Item, Session, Stage as SessionStage};
 use state::{At, State};
@@ -69,6 +74,7 @@ pub struct Engine {
     state: Option<State>,
     session: Session,
     digest: Digest,
+    zoo: zoo::Switch,
 }
 
 impl Engine {
@@ -109,7 +115,8 @@ impl Engine {
 
     fn forget_session(&mut self, wall: Wall) -> Effects {
         self.session = Session::default();
-        for instance in self.state.iter_mut().flat_map(|state| state.pods.iter_mut().flatten()) {
+        let state = self.state.iter_mut().filter(|state| !state.bug(Bug::SessionKept));
+        for instance in state.flat_map(|state| state.pods.iter_mut().flatten()) {
             instance.answered.clear();
         }
         Effects { wake_at: self.state.is_some().then_some(wall), ..Effects::default() }
@@ -129,7 +136,7 @@ fn nothing_installed(input: Input) -> Effects {
 
 impl Turn<'_> {
     fn take(&mut self, input: Input) {
-        if self.session.superseded {
+        if self.session.superseded && !self.bug(Bug::SupersededGoesOn) {
             if matches!(input, Input::Verb(_) | Input::Target(_)) {
                 self.effects.reply = Some(Reply::Refused(Refusal::Superseded));
             }
@@ -216,6 +223,7 @@ impl State {
             delays: Default::default(),
             hurt: Default::default(),
             census,
+            zoo: Default::default(),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::record::{
 use super::session::{Item, Whose};
 use super::state::{At, State};
 use super::turn::Turn;
+use super::zoo::Bug;
 
 impl State {
     /// All that an instance needs elsewhere: its pod's footprint, and of the tasks that are launched first what
@@ -38,9 +39,8 @@ impl State {
     /// Where the others are, for the placement of an instance that goes elsewhere.
     pub(super) fn census_without(&self, at: At) -> Arc<Census> {
         let census = self.census[at.pod as usize].clone();
-        let (Some(place), Some(pod)) =
-            (self.record(at).and_then(|r| r.place.clone()), self.pod_model(at.pod))
-        else {
+        let record = self.record(at).filter(|_| !self.bug(Bug::CountsItself));
+        let (Some(place), Some(pod)) = (record.and_then(|r| r.place.clone()), self.pod_model(at.pod)) else {
             return census;
         };
         let Some(rule) = &pod.placement else { return census };
@@ -72,10 +72,11 @@ impl State {
         launch: Number,
     ) -> impl Iterator<Item = &'a Occupant> {
         let moves = record.permission.is_some();
-        let shared = moves && self.has_external_volume(at);
+        let shared = moves && self.has_external_volume(at) && !self.bug(Bug::SharedVolume);
+        let stays = moves && self.bug(Bug::MoveAlive);
         let slots = record.slots.iter().filter(move |slot| moves || slot.act == Some(launch));
         let living = slots.filter_map(|slot| slot.occupant.as_ref()).filter(|occupant| occupant.may_live());
-        living.filter(move |occupant| !moves || shared || occupant.silent.is_none())
+        living.filter(move |occupant| !stays && (!moves || shared || occupant.silent.is_none()))
     }
 }
 
@@ -128,8 +129,10 @@ impl Turn<'_> {
     /// it or its tasks are being ended already.
     pub(super) fn may_stay(&mut self, at: At) {
         let Some(record) = self.state.record(at) else { return };
-        let lost = record.permission.is_some_and(|permission| permission.cause != Cause::Replace);
+        let for_good = |cause| cause == Cause::Replace && !self.bug(Bug::ReplaceTakenBack);
+        let lost = record.permission.is_some_and(|permission| !for_good(permission.cause));
         let down = record.tasks.iter().any(|task| task.down.is_some());
+        let down = down || self.bug(Bug::NeverStays);
         if !lost || down || record.standing().any(|order| order.stage == Stage::Clearing) {
             return;
         }
@@ -167,12 +170,13 @@ impl Turn<'_> {
         let release = Some(place.handle.clone()).filter(|handle| Some(handle) != kept);
         self.owe(at, &record, cause, living, release);
         self.uncount(at, &place.node);
+        let kept_permission = self.bug(Bug::PermissionKept);
         let record = self.record_mut(at);
         record.place = None;
         for slot in &mut record.slots {
             slot.occupant = None;
         }
-        record.permission = None;
+        record.permission = record.permission.filter(|_| kept_permission);
         for task in &mut record.tasks {
             task.down = None;
         }
@@ -210,15 +214,16 @@ impl Turn<'_> {
     /// once where the service is taken away.
     pub(super) fn consider_leave(&mut self) {
         let uninstalling = self.state.service.uninstalling;
+        let in_turn = !uninstalling && !self.bug(Bug::AllLeaveAtOnce);
         let waits = |debt: &super::record::DebtRecord| debt.cause == DebtCause::Decommission;
-        if !uninstalling && self.state.debts.values().any(|debt| waits(debt)) {
+        if in_turn && self.state.debts.values().any(|debt| waits(debt)) {
             return;
         }
         if let Some(at) = self.state.next_leaver() {
             self.let_go(at, if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission });
             self.session.agenda.items.insert(Item::Leave);
         } else if uninstalling
-            && self.state.debts.is_empty()
+            && (self.state.debts.is_empty() || self.bug(Bug::EarlyFarewell))
             && self.session.farewell.is_none_or(|again| again <= self.now)
         {
             self.take_leave();

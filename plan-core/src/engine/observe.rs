@@ -15,6 +15,7 @@ use super::record::{Cause, End, Number, Occupant, Reached, Stage, TaskState};
 use super::session::{Asked, Item, Stage as SessionStage, Whose};
 use super::state::At;
 use super::turn::Turn;
+use super::zoo::Bug;
 
 /// The unanswered rest of a `Reconcile` is asked again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
@@ -55,7 +56,7 @@ impl Turn<'_> {
             Known::Ours(at, slot) => {
                 let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
                 let first = !instance.answered.contains(slot, of.launch);
-                if instance.answered.note(slot, of.launch, serial) {
+                if instance.answered.note(slot, of.launch, serial) || self.bug(Bug::IgnoreSerial) {
                     self.seen(at, of.launch, &of.task, seen);
                     if first {
                         self.take_up(at);
@@ -66,10 +67,10 @@ impl Turn<'_> {
     }
 
     fn known(&self, of: &Incarnation) -> Known {
-        if of.installation != self.state.service.installation {
+        if of.installation != self.state.service.installation && !self.bug(Bug::AdoptForeigner) {
             return Known::Foreign;
         }
-        if of.launch > self.clock.seq {
+        if of.launch > self.clock.seq && !self.bug(Bug::IgnoreNewer) {
             return Known::Newer;
         }
         if !self.state.owed.is_empty()
@@ -84,7 +85,8 @@ impl Turn<'_> {
             if let Some(occupant) =
                 slot.occupant.as_ref().filter(|o| o.launch == of.launch && o.task == of.task)
             {
-                return if occupant.may_live() { Known::Ours(at, nth) } else { Known::Past(at) };
+                let lives = occupant.may_live() || self.bug(Bug::EndNotFinal);
+                return if lives { Known::Ours(at, nth) } else { Known::Past(at) };
             }
         }
         // A task leaves its slot only when it was seen to end, and numbers grow.
@@ -116,6 +118,9 @@ impl Turn<'_> {
         if matches!(seen, Seen::Ended(_)) {
             self.session.foreigners.remove(&of);
         } else if self.session.foreigners.insert(of.clone(), seen).is_none() {
+            if self.bug(Bug::KillForeigner) {
+                self.kill_foreigner(&of);
+            }
             self.event(Event::Foreigner(of));
         }
     }
@@ -126,7 +131,7 @@ impl Turn<'_> {
         let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
         let Some(occupant) = occupants.find(|o| o.launch == launch && o.task == *name) else { return };
         let (old, was_silent) = (occupant.state, occupant.silent.is_some());
-        if matches!(old, TaskState::Ended(_)) {
+        if matches!(old, TaskState::Ended(_)) && !self.bug(Bug::EndNotFinal) {
             return;
         }
         let new = match seen {
@@ -191,7 +196,7 @@ impl Turn<'_> {
         let order = self.state.record(at).and_then(|record| record.order(launch));
         let Some((goal, conf)) = order.and_then(|order| self.state.goal_of(order, name)) else { return };
         let paused = order.is_some_and(|order| order.tasks.iter().any(|of| of.paused && of.task == *name));
-        if (goal == Goal::Running) != (attained == Goal::Running) || paused {
+        if (goal == Goal::Running) != (attained == Goal::Running) || paused && !self.bug(Bug::PausedReached) {
             return;
         }
         let now = self.now;
@@ -217,7 +222,7 @@ impl Turn<'_> {
             here && slot.act.is_some_and(clearing)
         });
         // Where an instance goes elsewhere, nobody is surprised by its end.
-        let expected = expected || record.permission.is_some();
+        let expected = (expected || record.permission.is_some()) && !self.bug(Bug::ExpectedEndFails);
         let goal =
             record.order(launch).and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
         self.event(Event::Ended { instance: self.name(at), task: name.clone(), end, expected });
@@ -382,6 +387,7 @@ impl Turn<'_> {
                         Found::Absent | Found::Seen(Seen::Ended(_)) => {
                             self.session.kills.remove(&(at, launch, task));
                         }
+                        Found::Seen(_) if self.bug(Bug::ZombieSpared) => {}
                         Found::Seen(_) => self.kill(at, launch, task),
                     }
                 }
@@ -409,12 +415,13 @@ impl Turn<'_> {
                     let Incarnation { launch, task, .. } = incarnation;
                     let key = (Whose::Instance(at), launch, task.clone());
                     let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
+                    let newer = as_of > launch || self.bug(Bug::OldAbsence);
                     match found {
                         Found::Seen(seen) => self.found(at, slot, launch, &task, seen),
                         // The answer to a question that is closed may be older than what was done since.
-                        Found::Absent if !asked => {}
+                        Found::Absent if !asked && !self.bug(Bug::UnaskedAbsence) => {}
                         // A snapshot from before the launch cannot know of it.
-                        Found::Absent if as_of > launch => self.absent(at, slot, launch, &task),
+                        Found::Absent if newer => self.absent(at, slot, launch, &task),
                         Found::Absent => {
                             unsure.insert(key);
                         }

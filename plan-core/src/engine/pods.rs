@@ -12,6 +12,7 @@ use super::record::{Cause, Number, PodRecord, RunOutcome, TaskState};
 use super::session::Item;
 use super::state::At;
 use super::turn::Turn;
+use super::zoo::Bug;
 
 type Answer = Result<Reply, Refusal>;
 
@@ -62,7 +63,7 @@ impl Turn<'_> {
         if tasks.iter().all(fresh) {
             return Ok(Reply::AlreadySo);
         }
-        let since = self.number();
+        let since = if self.bug(Bug::RestartUnmarked) { 0 } else { self.number() };
         for task in tasks.iter().filter(|task| !fresh(task)) {
             self.forget_failure(at, task);
             self.record_mut(at).task_mut(task).since = since;

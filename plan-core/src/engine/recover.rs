@@ -10,6 +10,7 @@ use crate::plan::{ContentHash, Model};
 use super::digest::Digest;
 use super::record::{ClockRecord, Key, Number, Purpose, Record, RunRecord, ServiceRecord, StepRef};
 use super::state::{At, State};
+use super::zoo::Switch;
 use super::{Engine, Session};
 
 /// Why records are no engine. Nothing is changed; the store is to be looked at.
@@ -39,6 +40,13 @@ impl Engine {
     /// # Errors
     /// The records are not those of an engine: one is missing, or names something that is not there.
     pub fn recover(records: impl IntoIterator<Item = Record>) -> Result<Self, RecoverError> {
+        Self::recover_as(records, Switch::default())
+    }
+
+    pub(super) fn recover_as(
+        records: impl IntoIterator<Item = Record>,
+        zoo: Switch,
+    ) -> Result<Self, RecoverError> {
         let mut clock = ClockRecord::default();
         let mut service: Option<Arc<ServiceRecord>> = None;
         let mut specs: BTreeMap<ContentHash, Arc<Model>> = BTreeMap::new();
@@ -90,7 +98,7 @@ impl Engine {
             let orphan = orphan.or_else(|| runs.keys().next().map(|&number| Key::Run(number)));
             return match orphan {
                 Some(key) => Err(RecoverError::NoService(key)),
-                None => Ok(Self { clock, state: None, session: Session::default(), digest }),
+                None => Ok(Self { clock, state: None, session: Session::default(), digest, zoo }),
             };
         };
         let missing = || RecoverError::Missing { missing: Key::Spec(service.target), named_by: Key::Service };
@@ -101,6 +109,7 @@ impl Engine {
             specs.remove(&previous).ok_or_else(missing)
         });
         let mut state = State::new(service, model);
+        state.zoo = zoo;
         state.previous = previous.transpose()?;
         if state.service.previous == Some(state.model.hash()) {
             state.previous = Some(state.model.clone());
@@ -167,6 +176,6 @@ impl Engine {
             .flat_map(|(pod, of)| (0..).zip(of).map(move |(index, _)| At { pod, index }))
             .collect();
         instances.into_iter().for_each(|at| state.index_instance(at));
-        Ok(Self { clock, state: Some(state), session: Session::default(), digest })
+        Ok(Self { clock, state: Some(state), session: Session::default(), digest, zoo })
     }
 }

@@ -13,6 +13,7 @@ use super::effects::{Event, Write};
 use super::record::{EndedRun, Key, Mark, Number, Parameters, Record, RunKind, RunRecord, StepTime};
 use super::state::{At, Run, State};
 use super::turn::Turn;
+use super::zoo::Bug;
 
 /// A canary phase lets this many first steps wait for an operator (C§2.4).
 const CANARIES: usize = 2;
@@ -51,7 +52,7 @@ impl Turn<'_> {
         self.forget_ended(&layout.name);
         let mut run = self.state.index_run(Arc::new(record), layout.clone());
         let canaries = first_pending(&run);
-        if !canaries.is_empty() {
+        if !canaries.is_empty() && !self.bug(Bug::CanaryNotHeld) {
             let mut record = (*run.record).clone();
             record.canaries = canaries;
             run = self.state.index_run(Arc::new(record), layout.clone());

@@ -23,6 +23,7 @@ use super::record::{
 };
 use super::session::Answered;
 use super::time::Time;
+use super::zoo::{Bug, Switch};
 
 /// An instance, by position: its pod in the specification, and its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -59,6 +60,7 @@ pub(super) struct State {
     pub(super) hurt: BTreeSet<At>,
     /// By pod: where its instances are, as far as its placement asks.
     pub(super) census: Vec<Arc<Census>>,
+    pub(super) zoo: Switch,
 }
 
 /// An instance.
@@ -235,7 +237,8 @@ impl State {
     /// repeatedly.
     pub(super) fn is_urgent(&self, run: &Run, at: At, step: StepRef, status: Status) -> bool {
         let progress = run.progress.phase(step.phase);
-        if !progress.asks_urgency() || matches!(status, Status::Complete | Status::Error) {
+        let asks = progress.asks_urgency() && !self.bug(Bug::RevertWaits);
+        if !asks || matches!(status, Status::Complete | Status::Error) {
             return false;
         }
         let Some(record) = self.record(at) else { return false };
@@ -265,7 +268,8 @@ impl State {
         if task.never.as_ref().is_some_and(|never| never.conf == conf) {
             return Status::Error;
         }
-        let any_conf = run.record.kind == RunKind::Side || model.goal == Goal::Once;
+        let any_conf = run.record.kind == RunKind::Side || model.goal == Goal::Once || self.bug(Bug::AnyConf);
+        let since = if self.bug(Bug::IgnoreSince) { 0 } else { since };
         let satisfies = |launch: Number, of: ContentHash| launch >= since && (any_conf || of == conf);
         let slot = record.slot(&model.set);
         let mut displaced = false;
@@ -381,7 +385,8 @@ impl State {
     pub(super) fn next_leaver(&self) -> Option<At> {
         let declared = self.model.pods().len();
         let last = |pod: usize| {
-            let index = self.pods[pod].iter().rposition(|instance| instance.record.is_some())? as u32;
+            let index = self.pods[pod].iter().rposition(|instance| instance.record.is_some())?;
+            let index = if self.bug(Bug::LowestLeaves) { self.lowest_leaver(pod)? } else { index } as u32;
             Some(At { pod: pod as u32, index }).filter(|&at| self.is_leaver(at))
         };
         let mut pods = (declared..self.pods.len()).chain((0..declared).rev());
@@ -418,7 +423,7 @@ impl State {
     /// What an instance still owes of an earlier life, in which it, or a task of it, left the target: nothing of
     /// it is launched before that has ended.
     pub(super) fn unsettled(&self, at: At) -> Option<&DebtRecord> {
-        if self.debts.is_empty() {
+        if self.debts.is_empty() || self.bug(Bug::OwedComesBack) {
             return None;
         }
         let name = self.name(at);
@@ -452,9 +457,11 @@ impl State {
         let policy = self.model.spec().replacement_failure_policy()?;
         let record =
             self.record(at).filter(|record| record.permission.is_none() && record.place.is_some())?;
+        let record = Some(record).filter(|_| !self.bug(Bug::IgnoreTimeout))?;
         let down = record.tasks.iter().filter(|task| !task.paused).filter_map(|task| task.down).min()?;
         let due = down.after(seconds(policy.permanent_failure_timeout));
-        let next = self.service.replaced.map(|last| last.after(seconds(policy.min_replace_delay)));
+        let replaced = self.service.replaced.filter(|_| !self.bug(Bug::NoDistance));
+        let next = replaced.map(|last| last.after(seconds(policy.min_replace_delay)));
         (!self.is_leaver(at)).then(|| next.map_or(due, |next| next.max(due)))
     }
 
@@ -482,7 +489,7 @@ impl State {
             }
         }
         match (main.reached, main.last) {
-            (Some(reached), _) => Owner::Recovery(reached.conf),
+            (Some(reached), _) => Owner::Recovery(self.known_good(at, main, reached.conf)),
             (None, Some(last)) if !waits => Owner::Recovery(last.conf),
             _ => Owner::Later,
         }
@@ -494,7 +501,8 @@ impl State {
         let Some(record) = instance.record.as_deref() else { return true };
         record.slots.iter().enumerate().all(|(nth, slot)| {
             let living = slot.occupant.as_ref().filter(|occupant| occupant.may_live());
-            living.is_none_or(|occupant| instance.answered.contains(nth, occupant.launch))
+            let seen = |occupant: &Occupant| instance.answered.contains(nth, occupant.launch);
+            living.is_none_or(|occupant| seen(occupant) || self.bug(Bug::ActUnseen))
         })
     }
 

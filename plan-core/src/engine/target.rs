@@ -25,6 +25,7 @@ use super::state::{At, Instance, Run, State};
 use super::time::Wall;
 use super::turn::Turn;
 use super::view::PlanView;
+use super::zoo::Bug;
 use super::{DEPLOY, Engine};
 
 /// What a target would lead to, from the state at hand.
@@ -145,6 +146,7 @@ impl Engine {
         };
         self.session.stage = SessionStage::Live;
         let state = self.state.insert(State::new(Arc::new(service), model.clone()));
+        state.zoo = self.zoo;
         let now = self.clock.time;
         let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
         turn.put(None, Record::Spec(model.clone()), Digest::of(&model.hash()));
@@ -339,7 +341,8 @@ impl Turn<'_> {
         let interrupted = interrupted.map(|run| carried_over(run, next)).unwrap_or_default();
         let converging = self.state.active.iter().filter(|run| run.record.kind == RunKind::Converging);
         let left: BTreeSet<Number> = converging.map(Run::number).collect();
-        for &number in &left {
+        let ends = !self.bug(Bug::TwoConverging);
+        for &number in left.iter().filter(|_| ends) {
             self.end_run(number, RunOutcome::Overtaken);
         }
         (left, interrupted)
@@ -494,6 +497,7 @@ impl Turn<'_> {
         let clearing = record.standing().filter(|o| o.stage == Stage::Clearing && of_run(o.purpose));
         for old in clearing {
             let (purpose, tasks) = self.successor(at, &old.tasks);
+            let tasks = if self.bug(Bug::ClearingDropped) { Vec::new() } else { tasks };
             let sets = self.state.sets(&tasks);
             let record = self.record_mut(at);
             for slot in &mut record.slots {

@@ -18,6 +18,7 @@ use super::record::{
 use super::session::{Item, Session, Stage};
 use super::state::{At, State};
 use super::time::{Time, Wall};
+use super::zoo::Bug;
 
 /// So many steps and instances are considered with one input; then a wake is asked for at once.
 const MOST_CONSIDERED: usize = 64;
@@ -99,7 +100,13 @@ impl Turn<'_> {
     /// Writes a record that is not an instance's.
     pub(super) fn put(&mut self, old: Option<Digest>, record: Record, new: Digest) {
         self.digest.replace(old.unwrap_or_default(), new);
-        self.effects.writes.push(Write::Put(record));
+        self.write(record);
+    }
+
+    fn write(&mut self, record: Record) {
+        if !self.forgets(&record) {
+            self.effects.writes.push(Write::Put(record));
+        }
     }
 
     /// Changes the record of a run that goes on.
@@ -367,7 +374,7 @@ impl Turn<'_> {
         if !self.effects.writes.is_empty() || self.clock.seq != self.seq || set_back {
             self.clock.time = self.now;
             self.clock.wall = self.wall;
-            self.effects.writes.push(Write::Put(Record::Clock(*self.clock)));
+            self.write(Record::Clock(*self.clock));
         }
         self.effects.wake_at = self.wake_at();
         self.effects
@@ -411,7 +418,7 @@ impl Turn<'_> {
         self.digest.replace(instance.digest, new);
         instance.digest = new;
         let record = record.clone();
-        self.effects.writes.push(Write::Put(Record::Pod(name, record)));
+        self.write(Record::Pod(name, record));
     }
 
     /// When the engine wants to be woken.
@@ -419,10 +426,11 @@ impl Turn<'_> {
         if self.session.superseded {
             return None;
         }
-        if self.session.stage == Stage::Fresh || !self.session.agenda.is_empty() || self.is_starting() {
+        let more = !self.session.agenda.is_empty() && !self.bug(Bug::BoundDropsWake);
+        if self.session.stage == Stage::Fresh || more || self.is_starting() {
             return Some(self.wall);
         }
-        let delays = self.state.delays.first().map(|(until, _)| *until);
+        let delays = self.state.delays.first().filter(|_| !self.bug(Bug::NoWake)).map(|(until, _)| *until);
         let deadlines = self.state.deadlines.first().map(|(due, _)| *due);
         let Session { kills, reconciles, pursuits, farewell, .. } = &*self.session;
         let waits = [delays, deadlines, kills.first(), reconciles.first(), pursuits.first(), *farewell];

@@ -19,6 +19,7 @@ use super::record::{
 use super::runs::Interrupted;
 use super::state::{At, Run, is_complete};
 use super::turn::Turn;
+use super::zoo::Bug;
 
 /// What of a run a verb is for.
 #[derive(Clone, Copy)]
@@ -44,7 +45,8 @@ impl Turn<'_> {
 
     /// The reply that a request had before.
     pub(super) fn said(&self, request: &str) -> Option<Reply> {
-        let earlier = self.state.audit.values().find(|audit| audit.request == request);
+        let mut audits = self.state.audit.values().filter(|_| !self.bug(Bug::RequestTwice));
+        let earlier = audits.find(|audit| audit.request == request);
         earlier.map(|audit| audit.reply.clone())
     }
 
@@ -174,7 +176,8 @@ impl Turn<'_> {
             return Ok(Reply::AlreadySo);
         }
         let number = run.number();
-        self.mark(number, scope, |mark| mark.interrupted = true);
+        let on = !self.bug(Bug::InterruptIgnored);
+        self.mark(number, scope, |mark| mark.interrupted = on);
         let standing = self.standing(number, scope);
         self.drop_unwanted(standing);
         self.consider_hurt();
