@@ -14,4 +14,5 @@ mod recovery;
 mod stale;
 mod steps;
 mod targets;
+mod verb_table;
 mod verbs;
