@@ -19,6 +19,11 @@ use plan_core::spec::{
 
 /// A service of one pod, `count` times, deployed in this order.
 pub fn service(count: u32, strategy: PhaseStrategy) -> Arc<Model> {
+    service_running(count, strategy, "./broker")
+}
+
+/// The same with another command.
+pub fn service_running(count: u32, strategy: PhaseStrategy, cmd: &str) -> Arc<Model> {
     let set = ResourceSetName::new("broker-resource-set").expect("a name");
     let resources = ResourceSet {
         cpus: plan_core::spec::Thousandths::from_thousandths(1000),
@@ -26,7 +31,7 @@ pub fn service(count: u32, strategy: PhaseStrategy) -> Arc<Model> {
         ..ResourceSet::default()
     };
     let pod = PodName::new("kafka").expect("a name");
-    let task = TaskSpec::new(Goal::Running, "./broker", set.clone());
+    let task = TaskSpec::new(Goal::Running, cmd, set.clone());
     let pod_spec =
         PodSpec::new(count).resource_set(set, resources).task(TaskName::new("broker").expect("a name"), task);
     let phase = PhaseSpec { strategy, ..PhaseSpec::new(pod.clone()) };

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plan_core::plan::Model;
 use plan_core::spec::change::rules;
-use plan_core::spec::{Change, ChangeRule, ChangeVerdict, Files, ServiceSpec, changes, json_schema, matches};
+use plan_core::spec::{
+    Change, ChangeRule, ChangeVerdict, Files, ServiceSpec, changes, converging_plan, json_schema, matches,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 use spec_support::arbitrary::{any_pair, any_parts};
@@ -651,6 +653,31 @@ fn a_generated_plan_follows_its_pods() {
             "plans.deploy.phases.b: none → over b (live)"
         ]
     );
+}
+
+/// The plan is the first in the file whose `on-change` names a change, else `update`, else `deploy`.
+#[test]
+fn one_plan_brings_changes_about() {
+    let text = |count: u32, plans: &str| {
+        let phases = "phases: {web: {pod: web}}";
+        format!(
+            "name: x\npods: {{web: {{count: {count}, tasks: {{t: {{goal: RUNNING, cmd: x, cpus: 1}}}}}}}}\n\
+             plans:\n  other: {{{phases}}}\n  deploy: {{{phases}}}\n{}",
+            plans.replace("phases", phases)
+        )
+    };
+    let rows = [
+        ("", "deploy"),
+        ("  update: {phases}\n", "update"),
+        ("  update: {phases}\n  a: {phases, on-change: [cmd]}\n", "update"),
+        ("  update: {phases}\n  a: {phases, on-change: [cmd, count]}\n", "a"),
+        ("  b: {phases, on-change: [pods.web]}\n  a: {phases, on-change: [count]}\n", "b"),
+    ];
+    for (plans, expected) in rows {
+        let (old, new) = (service(&text(1, plans), "x"), service(&text(2, plans), "x"));
+        let found = changes(&old, &new);
+        assert_eq!(converging_plan(&new, &found).unwrap().as_str(), expected, "{plans}");
+    }
 }
 
 /// The keys of a file as the table writes them: each that holds a value, and each of names.

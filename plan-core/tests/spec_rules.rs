@@ -662,6 +662,14 @@ fn what_a_plan_brings_about() {
         (plan("['pods.*.tasks.mian']"), &["16:17 P094 about a task `mian`, and there is none"]),
         (plan("[pods.world.tasks.main.cmd]"), &["16:17 P094 about a task `main`, and there is none"]),
     ]);
+    // Many entries cost no more than some.
+    let reading = read_with(&plan(&format!("[{}x]", "cuont, ".repeat(5_000))), &[]);
+    assert_eq!(reading.diagnostics.len(), 1001);
+    assert!(
+        reading.diagnostics[0].message.contains("5001 entries, more than the 1000"),
+        "{}",
+        reading.diagnostics[0]
+    );
     for (entry, nearest) in [
         ("cuont", "count"),
         ("pods.hello.tasks.main.evn.A", "pods.hello.tasks.main.env.A"),

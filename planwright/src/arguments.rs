@@ -32,6 +32,8 @@ pub struct Arguments {
 pub enum Verb {
     /// Say what is wrong with files, and where
     Validate(Validate),
+    /// Say what differs between two specifications, and what that does to the service
+    Diff(Diff),
     /// Show a plan as it is declared, as a tree
     Show(OnePlan),
     /// Write a plan's graph: DOT, Mermaid, JSON, or a picture
@@ -126,6 +128,23 @@ pub struct Validate {
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// How they are read.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// The arguments of `diff`.
+#[derive(Debug, Clone, Args)]
+pub struct Diff {
+    /// What is deployed: a file, a folder with a `svc.yml`, or `-` for standard input
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// What is to be deployed; without it, OLD with the values of `--then`
+    #[arg(value_name = "NEW", required_unless_present = "then")]
+    pub new: Option<PathBuf>,
+    /// Give a template variable another value in what is to be deployed; may be repeated, the later wins
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub then: Vec<(String, String)>,
+    /// How both are read.
     #[command(flatten)]
     pub reading: Reading,
 }

@@ -1,11 +1,13 @@
-//! What the codes of problems mean, for people: a page for each, and the book's chapter of all. Invariant:
-//! what is shown of an example is what reading it says.
+//! What the codes of problems mean, for people: a page for each, and the book's chapter of all; and the book's
+//! table of what a change of each field does. Invariant: what is shown of an example is what reading it says,
+//! and what is said of a field is what the engine does.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use annotate_snippets::Renderer;
-use plan_core::spec::{Code, Example, Files, Lines, ReadOptions, Source, read};
+use plan_core::spec::change::rules;
+use plan_core::spec::{ChangeRule, Code, Example, Files, Lines, ReadOptions, Source, read};
 
 use crate::problem::Problem;
 
@@ -55,6 +57,61 @@ pub fn chapter() -> String {
                 told(&example)
             ),
         );
+    }
+    text
+}
+
+/// The book's table of fields: what a change of each does, and why some are refused.
+pub fn fields() -> String {
+    let mut text = String::new();
+    let groups = rules();
+    // Resources are in two places, in the same words.
+    let below = |rule: &ChangeRule, prefix: &str| (rule.field[prefix.len()..].to_owned(), rule.verdicts);
+    let same = |at: usize, other: usize| {
+        let keys = |at: usize| groups[at].rules.iter().map(move |rule| below(rule, groups[at].prefix));
+        keys(at).eq(keys(other))
+    };
+    for (at, group) in groups.iter().enumerate() {
+        if at > 0 && same(at, at - 1) {
+            continue;
+        }
+        let mut places = vec![group.prefix];
+        let mut titles = vec![group.title.to_owned()];
+        for other in groups[at + 1..].iter().enumerate().filter(|(after, _)| same(at, at + 1 + after)) {
+            places.push(other.1.prefix);
+            titles.push(other.1.title.to_lowercase());
+        }
+        push(&mut text, format_args!("### {}\n\n", titles.join(", or of ")));
+        let places: Vec<_> =
+            places.iter().filter(|place| !place.is_empty()).map(|p| format!("`{p}.`")).collect();
+        if !places.is_empty() {
+            push(&mut text, format_args!("Each field begins with {}.\n\n", places.join(" or ")));
+        }
+        text.push_str("| field | its change | |\n| --- | --- | --- |\n");
+        for rule in group.rules {
+            let field = rule.field[group.prefix.len()..].trim_start_matches('.');
+            let verdicts: Vec<_> = rule.verdicts.iter().map(ToString::to_string).collect();
+            let note = if rule.note.is_empty() { String::new() } else { format!("{} ", rule.note) };
+            push(&mut text, format_args!("| `{field}` | {} | {note}|\n", verdicts.join(" or ")));
+        }
+        text.push('\n');
+    }
+    text.push_str("### Why it is refused, and what to do instead\n\n");
+    let mut whys: Vec<(&str, Vec<&str>)> = Vec::new();
+    for rule in groups.iter().flat_map(|group| group.rules) {
+        let Some(why) = rule.why else { continue };
+        match whys.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, fields)) => fields.push(rule.field),
+            None => whys.push((why, vec![rule.field])),
+        }
+    }
+    for (why, fields) in whys {
+        // What is below a field is refused for the same reason.
+        let top = fields.iter().filter(|field| {
+            !fields.iter().any(|other| field.strip_prefix(other).is_some_and(|rest| rest.starts_with('.')))
+        });
+        let top: Vec<_> = top.map(|field| format!("`{field}`")).collect();
+        push(&mut text, format_args!("- {}: {why}.\n", top.join(", ")));
     }
     text
 }

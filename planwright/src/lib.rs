@@ -56,6 +56,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut ui = Ui::new(arguments.common.output, arguments.common.color);
     let verdict = match &arguments.verb {
         Verb::Validate(validate) => commands::validate(&mut ui, validate),
+        Verb::Diff(diff) => commands::diff(&mut ui, diff),
         Verb::Show(one) => commands::show(&mut ui, one),
         Verb::Graph(graph) => commands::graph(&mut ui, graph),
         Verb::Render(render) => commands::render(&mut ui, render),

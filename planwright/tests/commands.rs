@@ -220,7 +220,7 @@ fn wrong_usage_is_2() {
 
 #[test]
 fn help_says_all() {
-    for verb in ["", "validate", "show", "graph", "render", "simulate", "schema", "explain"] {
+    for verb in ["", "validate", "diff", "show", "graph", "render", "simulate", "schema", "explain"] {
         let arguments: Vec<&str> = [verb, "--help"].into_iter().filter(|one| !one.is_empty()).collect();
         insta::assert_snapshot!(format!("help_{verb}"), planwright(&arguments));
     }

@@ -331,7 +331,14 @@ impl Turn<'_> {
                 }
             }
             FitAnswer::Never(why) => self.never_fits(at, launch, why),
-            FitAnswer::NodeGone(_) => self.permit(at, Cause::NodeGone),
+            FitAnswer::NodeGone(why) => {
+                let lives = self.state.record(at).is_some_and(|record| record.place.is_some());
+                if lives {
+                    self.permit(at, Cause::NodeGone);
+                } else {
+                    self.fit_answered(at, launch, FitAnswer::Retry(why));
+                }
+            }
         }
     }
 

@@ -56,6 +56,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use turn::Turn;
 
+use crate::plan::PodModel;
 use crate::spec::PlanName;
 
 /// A plan engine for one service.
@@ -196,7 +197,9 @@ impl Turn<'_> {
 
 impl State {
     fn new(service: Arc<ServiceRecord>, model: Arc<crate::plan::Model>) -> Self {
-        let pods = model.pods().iter().map(|pod| vec![Default::default(); pod.count as usize]);
+        // Those who leave are there as long as a record speaks of them.
+        let count = |pod: &PodModel| if service.uninstalling { 0 } else { pod.count as usize };
+        let pods = model.pods().iter().map(|pod| vec![Default::default(); count(pod)]);
         let pods = pods.chain(service.leaving.iter().map(|_| Vec::new())).collect();
         let census = model.pods().iter().map(|_| Default::default()).collect();
         Self {

@@ -188,7 +188,10 @@ impl Turn<'_> {
         if let Some(at) = self.state.next_leaver() {
             self.let_go(at, if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission });
             self.session.agenda.items.insert(Item::Leave);
-        } else if uninstalling && self.state.debts.is_empty() {
+        } else if uninstalling
+            && self.state.debts.is_empty()
+            && self.session.farewell.is_none_or(|again| again <= self.now)
+        {
             self.take_leave();
         }
     }

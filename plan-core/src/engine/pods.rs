@@ -146,6 +146,8 @@ impl Turn<'_> {
         for run in running {
             self.end_run(run, RunOutcome::Stopped);
         }
+        // Who never came is there no more.
+        self.left.extend(0..self.state.pods.len() as u32);
         let due: Vec<At> = self.state.deadlines.iter().map(|(_, at)| *at).collect();
         due.into_iter().for_each(|at| self.state.index_deadline(at));
         self.session.agenda.items.insert(Item::Leave);

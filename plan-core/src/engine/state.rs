@@ -141,7 +141,7 @@ impl State {
     }
 
     pub(super) fn record(&self, at: At) -> Option<&PodRecord> {
-        self.instance(at).record.as_deref()
+        self.pods.get(at.pod as usize)?.get(at.index as usize)?.record.as_deref()
     }
 
     /// A pod of the target; none if it is leaving.
@@ -404,22 +404,24 @@ impl State {
 
     /// Instances that are gone take no place any more.
     pub(super) fn trim(&mut self, pod: u32) {
-        let count = self.pod_model(pod).map_or(0, |pod| pod.count as usize);
+        let stays = self.pod_model(pod).filter(|_| !self.service.uninstalling);
+        let count = stays.map_or(0, |pod| pod.count as usize);
         let instances = &mut self.pods[pod as usize];
         let last = instances.iter().rposition(|instance| instance.record.is_some()).map_or(0, |at| at + 1);
         instances.truncate(last.max(count));
     }
 
-    /// What an instance still owes of an earlier life, in which it left the target: nothing of it is launched
-    /// before that has ended.
+    /// What an instance still owes of an earlier life, in which it, or a task of it, left the target: nothing of
+    /// it is launched before that has ended.
     pub(super) fn unsettled(&self, at: At) -> Option<&DebtRecord> {
         if self.debts.is_empty() {
             return None;
         }
         let name = self.name(at);
-        self.debts.values().map(|debt| &**debt).find(|debt| {
-            debt.instance == name && debt.cause == DebtCause::Decommission && !debt.kill.is_empty()
-        })
+        self.debts
+            .values()
+            .map(|debt| &**debt)
+            .find(|debt| debt.instance == name && debt.cause != DebtCause::Moved && !debt.kill.is_empty())
     }
 
     pub(super) fn index_debt(&mut self, debt: &Arc<DebtRecord>) {

@@ -288,7 +288,9 @@ impl Engine {
         let main = state.main_task(record, &slot.set);
         let down = main.and_then(|main| main.down.or(main.last.map(|last| last.at)));
         let since = record.permission.map(|permission| permission.at).or(down);
-        Some(Why { instance: state.name(at), what: RECOVERY.to_owned(), status, reason, since })
+        let what = record.permission.map(|permission| format!("{RECOVERY}, elsewhere: {}", permission.cause));
+        let what = what.unwrap_or_else(|| RECOVERY.to_owned());
+        Some(Why { instance: state.name(at), what, status, reason, since })
     }
 
     fn step_reason(&self, state: &State, run: &Run, at: At, step: StepRef, status: Status) -> Option<Reason> {

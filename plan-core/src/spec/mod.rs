@@ -23,7 +23,7 @@ pub mod template;
 pub mod units;
 mod write;
 
-pub use change::{Change, ChangeRule, ChangeVerdict, RuleGroup, changes, matches};
+pub use change::{Change, ChangeRule, ChangeVerdict, RuleGroup, changes, converging_plan, matches};
 pub use code::{Example, UnknownCode};
 pub use diagnostic::{Code, Diagnostic, Files, Lines, Position, Severity, Span};
 pub use environment::{Addresses, Ambiguous, Routing, TaskPlace, render_config, task_environment};

@@ -1,6 +1,7 @@
 //! The commands. Invariant: each makes its whole result, in both forms, of a service that was read without
 //! an error.
 
+mod diff;
 mod explain;
 mod graph;
 mod render;
@@ -21,6 +22,7 @@ use crate::input::{self, Input, Values};
 use crate::problem::Problem;
 use crate::ui::Ui;
 
+pub(crate) use diff::diff;
 pub(crate) use explain::explain;
 pub(crate) use graph::graph;
 pub(crate) use render::render;

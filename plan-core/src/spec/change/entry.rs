@@ -93,12 +93,12 @@ pub(in crate::spec) struct Unmatched {
 pub(in crate::spec) fn judge(entry: &str) -> Result<(), Unmatched> {
     let all = || rules().iter().flat_map(|group| group.rules);
     if !entry.contains('.') {
+        if all().any(|rule| keys(rule.field).any(|key| key == entry)) {
+            return Ok(());
+        }
         let mut known: Vec<&str> = all().flat_map(|rule| keys(rule.field)).collect();
         known.sort_unstable();
         known.dedup();
-        if known.contains(&entry) {
-            return Ok(());
-        }
         let nearest = nearest(entry, known.iter().copied()).map(ToOwned::to_owned);
         return Err(Unmatched { part: entry.to_owned(), nearest, known });
     }

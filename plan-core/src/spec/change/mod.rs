@@ -18,7 +18,7 @@ use super::names::{PodName, TaskName};
 pub use entry::matches;
 pub(super) use entry::{Unmatched, judge};
 pub use rules::{ChangeRule, RuleGroup, rules};
-pub use service::changes;
+pub use service::{changes, converging_plan};
 
 /// What a change does to a service that is deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

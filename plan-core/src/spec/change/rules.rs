@@ -111,6 +111,7 @@ static SERVICE: &[ChangeRule] = &[
          it with that key first, and take it out then",
     ),
     live("plans", "their order alone"),
+    live("plans.*", "a plan that is new or gone"),
 ];
 
 static POD: &[ChangeRule] = &[
@@ -250,7 +251,6 @@ static TASK_RESOURCES: &[ChangeRule] = resources!("pods.*.tasks.*");
 static SET_RESOURCES: &[ChangeRule] = resources!("pods.*.resource-sets.*");
 
 static PLAN: &[ChangeRule] = &[
-    live("plans.*", "a plan that is new or gone"),
     live("plans.*.strategy", ""),
     live("plans.*.on-change", ""),
     live("plans.*.phases", "their order alone"),

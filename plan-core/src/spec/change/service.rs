@@ -1,9 +1,10 @@
 //! The service itself, and its plans.
 
 use super::compare::{At, Comparer};
-use super::{Change, ChangeVerdict};
+use super::{Change, ChangeVerdict, matches};
+use crate::spec::names::PlanName;
 use crate::spec::plan::{PhaseSpec, PlanSpec};
-use crate::spec::service::{ReplacementFailurePolicy, SchedulerSpec, ServiceSpec};
+use crate::spec::service::{DEPLOY, ReplacementFailurePolicy, SchedulerSpec, ServiceSpec};
 use crate::spec::units::Seconds;
 
 /// The user of tasks that a file does not name (C§1.2).
@@ -35,6 +36,17 @@ pub fn changes(old: &ServiceSpec, new: &ServiceSpec) -> Vec<Change> {
     let mut comparer = Comparer::default();
     comparer.service(old, new);
     comparer.found
+}
+
+/// The plan that brings changes about in a service that is deployed: the first whose `on-change` names one of
+/// them, else `update`, else `deploy`. Until its first deployment is done, a service has `deploy` for it.
+pub fn converging_plan<'a>(new: &'a ServiceSpec, found: &[Change]) -> Option<&'a PlanName> {
+    let named = |plan: &PlanSpec| {
+        plan.on_change.iter().any(|entry| found.iter().any(|change| matches(entry, change)))
+    };
+    let called = |name: &str| new.plans().get_key_value(name).map(|(name, _)| name);
+    let first = new.plans().iter().find(|(_, plan)| named(plan)).map(|(name, _)| name);
+    first.or_else(|| called("update")).or_else(|| called(DEPLOY))
 }
 
 impl Comparer {

@@ -15,6 +15,9 @@ use crate::spec::plan::{
 use crate::spec::pod::PodSpec;
 use crate::spec::service::DEPLOY;
 
+/// There are not as many fields; who has more entries has made them by a slip.
+const MOST_ENTRIES: usize = 1000;
+
 /// A phase's pod, and where they are.
 #[derive(Clone, Copy)]
 struct Over<'a> {
@@ -47,7 +50,15 @@ impl Checker<'_> {
         let phases = path.key("phases");
         self.phase_dependencies(&phases, plan);
         let on_change = path.key("on-change");
-        for (index, entry) in plan.on_change.iter().enumerate() {
+        if plan.on_change.len() > MOST_ENTRIES {
+            let message = format!(
+                "`on-change` has {} entries, more than the {MOST_ENTRIES} that can be of use",
+                plan.on_change.len()
+            );
+            let help = "name the fields with `*` for names, or by the part that they are below";
+            self.error(Code::Limits, &on_change, message, help);
+        }
+        for (index, entry) in plan.on_change.iter().take(MOST_ENTRIES).enumerate() {
             self.changed(&on_change.index(index), entry);
         }
         for (name, phase) in &plan.phases {
