@@ -590,7 +590,22 @@ impl Backend {
         self.skipped.remove(&instance);
         for at in 0..cluster.of_instance[instance as usize].len() {
             let nth = cluster.of_instance[instance as usize][at];
-            self.tell_present(cluster, world, nth);
+            // Also what was told long ago: it may have been asked for again.
+            if cluster.tasks[nth as usize].lives() {
+                self.tell_present(cluster, world, nth);
+            } else {
+                self.observe(cluster, world, nth);
+            }
+        }
+    }
+
+    /// What was held back of a node is told: so is the present, for what was held back was told in a session
+    /// that may be over.
+    pub(crate) fn thawed(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
+        for nth in 0..cluster.tasks.len() as u32 {
+            if cluster.tasks[nth as usize].node == node {
+                self.tell_present(cluster, world, nth);
+            }
         }
     }
 
@@ -802,6 +817,8 @@ fn carry_out(
             kill_waits: None,
             end_known: false,
             forgotten: false,
+            heard: (0, 0),
+            believed_silent: false,
             told: if remembers { vec![arrived] } else { Vec::new() },
         };
         let nth = cluster.tasks.len() as u32;

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use plan_core::engine::Verb;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::choose::{Choose, Site};
@@ -98,9 +99,12 @@ fn can_be_survived(scenario: &Scenario, cluster: &Cluster, before: &[Fault], fau
     match fault {
         Fault::Gone { node, .. } => {
             let needed = scenario.models().flat_map(|model| model.pods()).map(|pod| pod.count).max();
+            // Who is replaced needs a node more.
+            let replaces = |(_, verb): &(_, Verb)| matches!(verb, Verb::ReplacePod { .. });
+            let needed = needed.unwrap_or_default() + u32::from(scenario.verbs.iter().any(replaces));
             let other = |fault: &&Fault| matches!(fault, Fault::Gone { node: other, .. } if other != node);
             let gone = before.iter().filter(other).count() as u32;
-            cluster.nodes.len() as u32 > needed.unwrap_or_default() + gone
+            cluster.nodes.len() as u32 > needed + gone
         }
         Fault::Launch { answer: LaunchFault::Never, .. } => scenario.heal.is_none(),
         _ => true,

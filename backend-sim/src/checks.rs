@@ -435,7 +435,7 @@ impl Scene<'_> {
             let lives =
                 tasks.find(|(_, task)| !given_up.launches.contains(&(task.launch, task.name.clone())));
             let mut places = self.cluster.reservations[id as usize].iter();
-            let held = places.find(|held| !given_up.handles.contains(&held.handle));
+            let held = places.find(|held| held.used && !given_up.handles.contains(&held.handle));
             if lives.is_some() || held.is_some() {
                 return self.violation(
                     Check::NothingLeft,
@@ -502,6 +502,44 @@ impl Scene<'_> {
         Ok(())
     }
 
+    /// All that shall run does, in its configuration, but for what is paused.
+    pub(crate) fn all_runs(&self) -> Verdict {
+        if self.engine.model().is_none() {
+            return Ok(());
+        }
+        for (nth, pod) in (0..).zip(self.model.pods()) {
+            for index in 0..pod.count {
+                let name = self.model.instance_name(nth, index);
+                let Some(id) = self.cluster.roster.id(&name) else { continue };
+                for task in pod.tasks.iter().filter(|task| task.goal == Goal::Running) {
+                    let living = self.cluster.tasks_of(id).find(|(_, launch)| {
+                        launch.name == task.name
+                            && launch.lives()
+                            && launch.conf == task.conf
+                            && (launch.paused || launch.life == Life::Running { ready: true })
+                    });
+                    let named = self.model.plans().values().any(|plan| {
+                        let mut phases = plan.phases.iter().filter(|phase| phase.pod == nth);
+                        phases.any(|phase| {
+                            let tasks = |group: &plan_core::plan::Group| {
+                                group.tasks.iter().any(|&of| pod.tasks[of as usize].name == task.name)
+                            };
+                            phase.groups.iter().any(tasks)
+                        })
+                    });
+                    if living.is_none() && named {
+                        return self.violation(
+                            Check::SameEnd,
+                            format!("{name}-{} runs with the configuration of the target", task.name),
+                            "it does not",
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Nothing more will happen: the engine knows what lives, and whatever is not done has a reason.
     pub(crate) fn rest_is_explained(&self, backend: &Backend, complete: bool, meddled: bool) -> Verdict {
         for view in self.engine.tasks() {
@@ -535,7 +573,9 @@ impl Scene<'_> {
         for id in 0..self.cluster.roster.len() {
             let name = self.cluster.roster.name(id);
             let whys = self.engine.why(name);
-            if let Some(why) = whys.iter().find(|why| will_not_clear(&why.reason)) {
+            let room = whys.iter().any(|why| matches!(why.reason, Reason::NoRoom(_)));
+            let asked = |why: &Why| room && why.reason == Reason::PlaceAsked;
+            if let Some(why) = whys.iter().find(|why| will_not_clear(&why.reason) && !asked(why)) {
                 return self.violation(
                     Check::Stuck,
                     "what waits when nothing more will happen waits for someone else",

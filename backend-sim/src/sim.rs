@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::engine::{
-    Author, Command, Digest, Effects, Engine, Event, Input, InstallationId, Key, Observation, Purpose,
-    Record, Reply, Request, RunOutcome, Seen, StepRef, Target, Verb, Wall, Why, Write,
+    Author, Command, Digest, Effects, Engine, Event, Found, Input, InstallationId, Key, Observation, Purpose,
+    Reason, Record, Refusal, Reply, Request, RunOutcome, Seen, StepRef, Target, Verb, Wall, Why, Write,
 };
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PhaseName, PlanName};
@@ -354,7 +354,7 @@ impl<'a> Sim<'a> {
             Happening::OldStops { epoch } => self.old = self.old.take().filter(|old| old.epoch != epoch),
             Happening::Fault { nth } => self.fault(nth),
             Happening::Back { node } => self.back(node),
-            Happening::Thaw { node } => self.cluster.nodes[node as usize].frozen = None,
+            Happening::Thaw { node } => self.thaw(node),
             Happening::Unskip { instance } => {
                 self.backend.unskip(&mut self.cluster, &mut self.world, instance);
             }
@@ -372,10 +372,25 @@ impl<'a> Sim<'a> {
     fn arrives(&mut self, session: u32, input: Input) {
         if session == self.world.session {
             self.world.awaited = self.world.awaited.saturating_sub(1);
-            self.feed(input);
+            let silent = self.silent_in(&input);
+            if self.feed(input) {
+                for task in silent {
+                    self.cluster.tasks[task as usize].believed_silent = true;
+                }
+            }
         } else if self.old.as_ref().is_some_and(|old| old.session == session) {
             self.feed_old(input);
         }
+    }
+
+    /// The launches that a snapshot says nothing is heard of.
+    fn silent_in(&self, input: &Input) -> Vec<u32> {
+        let Input::Snapshot(snapshot) = input else { return Vec::new() };
+        let silent = |found: &&(_, Found)| matches!(found.1, Found::Seen(Seen::Unreachable));
+        let silent = snapshot.found.iter().filter(silent).filter_map(|(of, _)| {
+            self.cluster.find(self.cluster.roster.id(&of.instance)?, of.launch, &of.task)
+        });
+        silent.collect()
     }
 
     // ---- the cluster
@@ -424,6 +439,11 @@ impl<'a> Sim<'a> {
             self.feed_old(Input::Observed(observation.clone()));
         }
         let done = self.feed(Input::Observed(observation));
+        let task = &mut self.cluster.tasks[nth as usize];
+        if done && (session, serial) > task.heard {
+            task.heard = (session, serial);
+            task.believed_silent = seen == Seen::Unreachable;
+        }
         // What the engine has durable is confirmed, and not told again.
         if done && matches!(seen, Seen::Ended(_)) {
             self.cluster.tasks[nth as usize].forgotten = true;
@@ -538,6 +558,13 @@ impl<'a> Sim<'a> {
         }
     }
 
+    /// What was held back of a node is told, and then the present, to whom it was not held back for.
+    fn thaw(&mut self, node: u32) {
+        if self.cluster.nodes[node as usize].frozen.take().is_some() {
+            self.backend.thawed(&mut self.cluster, &mut self.world, node);
+        }
+    }
+
     // ---- the engine
 
     /// Gives the engine an input. Whether what it came to is durable, and the engine lives.
@@ -566,11 +593,11 @@ impl<'a> Sim<'a> {
             self.look_at(&writes, gives_up);
         }
         // What writes nothing leaves under the newest epoch too.
-        if has_writes || !commands.is_empty() {
-            if let Err(fenced) = self.store.commit(self.epoch, writes) {
-                self.violate(Check::Fenced, "the newest engine may write".to_owned(), fenced.to_string());
-                return false;
-            }
+        if (has_writes || !commands.is_empty())
+            && let Err(fenced) = self.store.commit(self.epoch, writes)
+        {
+            self.violate(Check::Fenced, "the newest engine may write".to_owned(), fenced.to_string());
+            return false;
         }
         if has_writes {
             self.find_present();
@@ -687,7 +714,13 @@ impl<'a> Sim<'a> {
             }
         }
         match &command {
-            Command::Deregister => self.deregistered = true,
+            Command::Deregister => {
+                self.deregistered = true;
+                // What was granted and never used goes with the service.
+                for id in 0..self.cluster.roster.len() {
+                    self.cluster.free(id, |held, _| !held.used);
+                }
+            }
             Command::Release(release) => {
                 let (instance, debt, node) = (&release.instance, release.debt, &release.node);
                 self.world.tell(|| What::Released { instance: instance.clone(), debt, node: node.clone() });
@@ -770,14 +803,14 @@ impl<'a> Sim<'a> {
 
     // ---- healing (S§3.2)
 
-    /// All faults end, and an operator takes back what was interrupted.
+    /// All faults end, and an operator takes back what was interrupted or paused.
     fn heal(&mut self) {
         self.world.tell(|| What::Healed);
         self.crashes.clear();
         self.backend.end_faults();
         self.old = None;
         for node in 0..self.cluster.nodes.len() as u32 {
-            self.cluster.nodes[node as usize].frozen = None;
+            self.thaw(node);
             self.back(node);
         }
         let skipped: Vec<u32> = self.backend.skipped.keys().copied().collect();
@@ -786,6 +819,11 @@ impl<'a> Sim<'a> {
         }
         let mut verbs = Vec::new();
         for record in self.store.records() {
+            if let Record::Pod(instance, pod) = record
+                && pod.tasks.iter().any(|task| task.paused)
+            {
+                verbs.push(Verb::ResumePod { instance: instance.clone(), tasks: Vec::new() });
+            }
             let Record::Run(run) = record else { continue };
             let Some(layout) = self.present.plans().get(&run.plan) else { continue };
             if run.outcome.is_some() {
@@ -802,6 +840,8 @@ impl<'a> Sim<'a> {
         }
         verbs.into_iter().for_each(|verb| self.wish_later(0, verb));
         self.enter_stage(Stage::Converging, heal::bound(self.scenario));
+        // It may be so already, and then nothing more happens.
+        self.settle();
     }
 
     fn enter_stage(&mut self, stage: Stage, lasts: u64) {
@@ -819,10 +859,20 @@ impl<'a> Sim<'a> {
     fn is_converged(&self) -> bool {
         let Some(engine) = &self.engine else { return false };
         let answered = self.wishes.iter().all(|wish| wish.reply.is_some());
-        answered
-            && self.is_complete(engine)
-            && self.store.debts().next().is_none()
-            && self.reference.is_none_or(|reference| reference.difference(&End::of(self)).is_none())
+        if !answered || self.store.debts().next().is_some() {
+            return false;
+        }
+        let complete = self.is_complete(engine);
+        match self.reference {
+            Some(reference) => complete && reference.difference(&End::of(self)).is_none(),
+            // Where operators act at times, what they paused waits for them.
+            None => {
+                let whys = self.whys(engine);
+                let paused = whys.iter().all(|why| matches!(why.reason, Reason::Paused(_)));
+                let runs = self.checker.meddled || self.scene().is_none_or(|scene| scene.all_runs().is_ok());
+                paused && (!whys.is_empty() || (complete && runs))
+            }
+        }
     }
 
     /// Once the service is what it shall be, nothing is changed.
@@ -852,7 +902,15 @@ impl<'a> Sim<'a> {
                 self.backend.session_over();
                 self.recover();
             }
-            Stage::Restarted => self.stage = Stage::Over,
+            Stage::Restarted => {
+                self.stage = Stage::Over;
+                let complete = self.engine.as_ref().is_some_and(|engine| self.is_complete(engine));
+                let meddled = self.checker.meddled || !self.scenario.checks.others || !complete;
+                if let Some(Err(violation)) = self.scene().filter(|_| !meddled).map(|scene| scene.all_runs())
+                {
+                    self.violation.get_or_insert(violation);
+                }
+            }
             Stage::Chaos | Stage::Over => {}
         }
     }
@@ -891,6 +949,11 @@ impl<'a> Sim<'a> {
             return;
         }
         let input = match &wish.input {
+            // An installation that is gone does not come back: another one would be made.
+            Wanted::Target(_) if self.deregistered => {
+                let reply = Reply::Refused(Refusal::NoService);
+                return self.replied(nth, reply);
+            }
             Wanted::Target(of) => {
                 let Some(model) = self.scenario.models().nth(*of).cloned() else { return };
                 let mut target = Target::new(model, InstallationId(SmolStr::new_static(INSTALLATION)));

@@ -58,6 +58,10 @@ pub(crate) struct Task {
     pub(crate) end_known: bool,
     /// Whether the engine's records hold its end, so that the backend has forgotten it.
     pub(crate) forgotten: bool,
+    /// The session and number of the last that the engine heard of it.
+    pub(crate) heard: (u32, u64),
+    /// Whether the last that the engine heard of it is that nothing is heard of it.
+    pub(crate) believed_silent: bool,
     /// What was told of it; kept only where a fault lets the backend show its past.
     pub(crate) told: Vec<Telling>,
 }

@@ -230,9 +230,28 @@ pub struct Simulate {
     /// Let something fail, as `end:kafka-0-broker@30s`; may be repeated
     #[arg(long, value_name = "SPEC", value_parser = Fault::from_str)]
     pub fault: Vec<Fault>,
-    /// Let an operator act, as `30s:interrupt:broker`; may be repeated
-    #[arg(long = "do", value_name = "TIME:VERB[:PHASE[:STEP]]", value_parser = Act::from_str)]
+    /// Let an operator act, as `30s:interrupt:broker` or `2m:pod-replace:kafka-0`; may be repeated
+    #[arg(long = "do", value_name = "TIME:VERB[:OF[:PART]]", value_parser = Act::from_str)]
     pub acts: Vec<Act>,
+    /// Once the service is what it shall be, submit it again with these values over the first ones; may be
+    /// repeated, for one target after the other
+    #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]", value_parser = Then::from_str)]
+    pub then: Vec<Then>,
+    /// Crash the engine at every point of the run, once each, and see that it ends the same
+    #[arg(long, conflicts_with_all = ["trace", "heal", "same_end", "until", "why"])]
+    pub crash_points: bool,
+    /// Crash it a second time too, at every point until it is back
+    #[arg(long, requires = "crash_points")]
+    pub pairs: bool,
+    /// End all faults at this time, and see that the service then becomes what it shall be, and stays so
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    pub heal: Option<Duration>,
+    /// See that the run ends as the one without faults does
+    #[arg(long)]
+    pub same_end: bool,
+    /// Say of every instance what it does or waits for at the end
+    #[arg(long)]
+    pub why: bool,
     /// Continue wherever a canary waits
     #[arg(long)]
     pub release_canaries: bool,
@@ -245,6 +264,35 @@ pub struct Simulate {
     /// How the file is read.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// Values of template variables over those before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Then {
+    /// As it was typed.
+    pub text: String,
+    /// The values.
+    pub values: Vec<(String, String)>,
+}
+
+impl FromStr for Then {
+    type Err = String;
+
+    /// A comma begins another value if a variable's name and `=` follow it; others belong to the value.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut values: Vec<(String, String)> = Vec::new();
+        for part in text.split(',') {
+            match (assignment(part), values.last_mut()) {
+                (Ok(value), _) => values.push(value),
+                (Err(_), Some((_, value))) if !part.contains('=') => {
+                    value.push(',');
+                    value.push_str(part);
+                }
+                (Err(problem), _) => return Err(problem),
+            }
+        }
+        Ok(Self { text: text.to_owned(), values })
+    }
 }
 
 /// Reads `KEY=value`.
@@ -266,6 +314,17 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn targets_have_values() {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let values = |text: &str| text.parse::<Then>().map(|then| then.values);
+        assert_eq!(values("A=1,B=2"), Ok(vec![pair("A", "1"), pair("B", "2")]));
+        assert_eq!(values("A=1,2,B="), Ok(vec![pair("A", "1,2"), pair("B", "")]));
+        for wrong in ["", "A", "=1", "A=1,=2"] {
+            assert!(values(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,23 +1,41 @@
-//! What an operator does in a simulation: `TIME:VERB[:PHASE[:STEP]]`. Invariant: a verb is only taken at a
-//! level that it has (C§2.8); which plan it is for is not said here.
+//! What an operator does in a simulation: `TIME:VERB[:PHASE[:STEP]]` of a plan, `TIME:VERB:INSTANCE[:TASK,...]`
+//! of an instance. Invariant: a verb is only taken at a level that it has (C§2.8, C§2.10); which plan it is for
+//! is not said here.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use backend_sim::moment::{self, MomentError};
 use plan_core::engine::{Parameters, Part, Verb};
-use plan_core::spec::{Code, Diagnostic, NameError, PhaseName, PlanName};
+use plan_core::spec::{Code, Diagnostic, InstanceName, NameError, PhaseName, PlanName, TaskName};
 
 /// A verb at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
+    /// As it was typed.
+    pub text: String,
     /// When.
     pub at: Duration,
     /// What.
-    pub verb: Word,
-    /// Of the plan, what it is for.
-    pub part: Part,
+    pub deed: Deed,
 }
+
+/// What an operator does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Something to the plan that is looked at.
+    OfPlan {
+        /// What.
+        verb: Word,
+        /// Of the plan, what it is for.
+        part: Part,
+    },
+    /// Something to an instance, a debt, or the service.
+    Other(Verb),
+}
+
+/// The words that are not of plans.
+const OTHERS: [&str; 6] = ["pod-restart", "pod-replace", "pod-pause", "pod-resume", "give-up", "uninstall"];
 
 /// A verb's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +91,26 @@ pub enum ActError {
     /// A step without a name.
     #[error("after the last `:` there is no step: name it, or leave the `:` out")]
     EmptyStep,
+    /// The verb needs an instance.
+    #[error("`{0}` is of an instance: write `{0}:kafka-0`")]
+    NoInstance(&'static str),
+    /// The instance has no name that an instance can have.
+    #[error("`{name}` is not an instance: {problem}")]
+    Instance {
+        /// What was written.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The verb is for all of an instance.
+    #[error("`{0}` is of a whole instance: leave the tasks out")]
+    OnlyInstances(&'static str),
+    /// The debt has no number.
+    #[error("`{0}` is not the number of a debt: write `give-up:7`")]
+    Debt(String),
+    /// The verb is for the whole service.
+    #[error("`uninstall` is of the whole service: leave the rest out")]
+    OnlyService,
     /// The verb is not for a phase.
     #[error("`{0}` is for a whole plan: leave the phase out")]
     OnlyPlans(&'static str),
@@ -91,18 +129,22 @@ impl Word {
 impl Act {
     /// The verb, for a plan.
     pub fn verb(&self, plan: &PlanName) -> Verb {
+        let (verb, part) = match &self.deed {
+            Deed::Other(verb) => return verb.clone(),
+            Deed::OfPlan { verb, part } => (*verb, part),
+        };
         let plan = plan.clone();
-        let phase = match &self.part {
+        let phase = match part {
             Part::Plan => None,
             Part::Phase(phase) | Part::Step(phase, _) => Some(phase.clone()),
         };
-        match self.verb {
+        match verb {
             Word::Start => Verb::Start { plan, parameters: Parameters::default() },
             Word::Stop => Verb::Stop { plan },
             Word::Interrupt => Verb::Interrupt { plan, phase },
             Word::Continue => Verb::Continue { plan, phase },
-            Word::ForceComplete => Verb::ForceComplete { plan, part: self.part.clone() },
-            Word::Restart => Verb::Restart { plan, part: self.part.clone() },
+            Word::ForceComplete => Verb::ForceComplete { plan, part: part.clone() },
+            Word::Restart => Verb::Restart { plan, part: part.clone() },
         }
     }
 }
@@ -116,29 +158,67 @@ impl FromStr for Act {
         let time = parts.next().unwrap_or_default();
         let word = parts.next().ok_or_else(|| ActError::NoVerb(text.to_owned()))?;
         let at = moment::parse(time)?;
-        let verb = WORDS.iter().find(|(known, _)| *known == word).map(|(_, verb)| *verb);
-        let verb = verb.ok_or_else(|| unknown(word))?;
-        let phase = parts.next().map(PhaseName::new).transpose()?;
-        let step = parts.next();
-        let part = match (phase, step) {
-            (_, Some("")) => return Err(ActError::EmptyStep),
-            (Some(phase), Some(step)) => Part::Step(phase, step.to_owned()),
-            (Some(phase), None) => Part::Phase(phase),
-            (None, _) => Part::Plan,
+        let deed = match OTHERS.into_iter().find(|known| *known == word) {
+            Some(word) => Deed::Other(other(word, parts.next(), parts.next())?),
+            None => of_plan(word, parts.next(), parts.next())?,
         };
-        match (verb, &part) {
-            (Word::Start | Word::Stop, Part::Phase(_) | Part::Step(..)) => {
-                Err(ActError::OnlyPlans(verb.as_str()))
-            }
-            (Word::Interrupt | Word::Continue, Part::Step(..)) => Err(ActError::OnlyPhases(verb.as_str())),
-            _ => Ok(Self { at, verb, part }),
+        Ok(Self { text: text.to_owned(), at, deed })
+    }
+}
+
+/// Something to an instance, a debt, or the service.
+fn other(word: &'static str, of: Option<&str>, tasks: Option<&str>) -> Result<Verb, ActError> {
+    match (word, of) {
+        ("uninstall", None) => return Ok(Verb::Uninstall),
+        ("uninstall", Some(_)) => return Err(ActError::OnlyService),
+        ("give-up", of) => {
+            let of = of.unwrap_or_default();
+            let debt = of.parse().map_err(|_| ActError::Debt(of.to_owned()))?;
+            return Ok(Verb::GiveUp { debt });
         }
+        _ => {}
+    }
+    let name = of.ok_or(ActError::NoInstance(word))?;
+    let wrong = |problem: String| ActError::Instance { name: name.to_owned(), problem };
+    let instance: InstanceName = name.parse().map_err(|error| wrong(format!("{error}")))?;
+    if word == "pod-replace" {
+        return match tasks {
+            None => Ok(Verb::ReplacePod { instance }),
+            Some(_) => Err(ActError::OnlyInstances(word)),
+        };
+    }
+    let tasks = tasks.into_iter().flat_map(|tasks| tasks.split(','));
+    let tasks = tasks.map(TaskName::new).collect::<Result<Vec<_>, _>>()?;
+    Ok(match word {
+        "pod-restart" => Verb::RestartPod { instance, tasks },
+        "pod-pause" => Verb::PausePod { instance, tasks },
+        _ => Verb::ResumePod { instance, tasks },
+    })
+}
+
+/// Something to a plan.
+fn of_plan(word: &str, phase: Option<&str>, step: Option<&str>) -> Result<Deed, ActError> {
+    let verb = WORDS.iter().find(|(known, _)| *known == word).map(|(_, verb)| *verb);
+    let verb = verb.ok_or_else(|| unknown(word))?;
+    let phase = phase.map(PhaseName::new).transpose()?;
+    let part = match (phase, step) {
+        (_, Some("")) => return Err(ActError::EmptyStep),
+        (Some(phase), Some(step)) => Part::Step(phase, step.to_owned()),
+        (Some(phase), None) => Part::Phase(phase),
+        (None, _) => Part::Plan,
+    };
+    match (verb, &part) {
+        (Word::Start | Word::Stop, Part::Phase(_) | Part::Step(..)) => {
+            Err(ActError::OnlyPlans(verb.as_str()))
+        }
+        (Word::Interrupt | Word::Continue, Part::Step(..)) => Err(ActError::OnlyPhases(verb.as_str())),
+        _ => Ok(Deed::OfPlan { verb, part }),
     }
 }
 
 fn unknown(word: &str) -> ActError {
-    let known = WORDS.map(|(text, _)| text);
-    let like = Diagnostic::error(Code::Value, "", "").nearest(word, known);
+    let known: Vec<&str> = WORDS.iter().map(|(text, _)| *text).chain(OTHERS).collect();
+    let like = Diagnostic::error(Code::Value, "", "").nearest(word, known.iter().copied());
     let help = like.help.unwrap_or_else(|| format!("use one of {}", known.join(", ")));
     ActError::UnknownVerb { word: word.to_owned(), help }
 }
@@ -166,7 +246,8 @@ mod tests {
                 Part::Step(broker, "kafka-0:[broker]".to_owned()),
             ),
         ] {
-            let act = Act { at: Duration::from_secs(at), verb, part };
+            let deed = Deed::OfPlan { verb, part };
+            let act = Act { text: text.to_owned(), at: Duration::from_secs(at), deed };
             assert_eq!(text.parse(), Ok(act), "{text}");
         }
     }
@@ -174,7 +255,24 @@ mod tests {
     #[test]
     fn a_phase_may_hold_anything_but_a_colon() {
         let act: Act = "1s:restart:the [first] phase".parse().unwrap();
-        assert_eq!(act.part, Part::Phase(PhaseName::new("the [first] phase").unwrap()));
+        let part = Part::Phase(PhaseName::new("the [first] phase").unwrap());
+        assert_eq!(act.deed, Deed::OfPlan { verb: Word::Restart, part });
+    }
+
+    #[test]
+    fn an_act_may_be_of_an_instance_a_debt_or_the_service() {
+        let instance: InstanceName = "kafka-0".parse().unwrap();
+        let tasks: Vec<TaskName> = ["a", "b"].into_iter().map(|name| TaskName::new(name).unwrap()).collect();
+        for (text, verb) in [
+            ("1s:pod-restart:kafka-0", Verb::RestartPod { instance: instance.clone(), tasks: Vec::new() }),
+            ("1s:pod-replace:kafka-0", Verb::ReplacePod { instance: instance.clone() }),
+            ("1s:pod-pause:kafka-0:a,b", Verb::PausePod { instance: instance.clone(), tasks: tasks.clone() }),
+            ("1s:pod-resume:kafka-0:a,b", Verb::ResumePod { instance, tasks }),
+            ("1s:give-up:7", Verb::GiveUp { debt: 7 }),
+            ("1s:uninstall", Verb::Uninstall),
+        ] {
+            assert_eq!(text.parse().map(|act: Act| act.deed), Ok(Deed::Other(verb)), "{text}");
+        }
     }
 
     #[test]
@@ -192,6 +290,12 @@ mod tests {
             "30s:continue:broker:kafka-0:[broker]",
             "30s:restart:",
             "30s:restart:broker:",
+            "30s:pod-restart",
+            "30s:pod-restart:kafka",
+            "30s:pod-replace:kafka-0:broker",
+            "30s:pod-rplace:kafka-0",
+            "30s:give-up:all",
+            "30s:uninstall:kafka-0",
         ];
         insta::assert_snapshot!(texts.map(told).join("\n"));
     }

@@ -85,6 +85,55 @@ fn faults_and_verbs_are_told() {
 }
 
 #[test]
+fn a_life_is_told() {
+    let told = [
+        vec!["specs/hello-world", "--then", "HELLO_COUNT=3,SLEEP_DURATION=2000", "--then", "HELLO_COUNT=1"],
+        vec![
+            "specs/kafka",
+            "--nodes=4",
+            "--do",
+            "30s:pod-pause:kafka-0",
+            "--do",
+            "1m:pod-resume:kafka-0:broker",
+        ],
+        vec!["specs/kafka", "--nodes=4", "--do", "30s:pod-replace:kafka-1", "--until=31s", "--why"],
+        vec!["specs/kafka", "--nodes=4", "--fault", "gone:node-1@30s", "--same-end"],
+        vec!["specs/kafka", "--do", "30s:uninstall", "--do", "40s:give-up:3"],
+        vec!["specs/kafka", "--nodes=3", "--do", "30s:pod-replace:kafka-1", "--why", "--output=json"],
+        vec!["specs/kafka", "--fault", "second@2s+1m", "--fault", "rewind@4s", "--heal", "20s"],
+    ]
+    .map(|arguments| {
+        let arguments: Vec<&str> = ["simulate"].into_iter().chain(arguments).collect();
+        format!("$ planwright {}\n{}", arguments.join(" "), planwright(&arguments))
+    });
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn every_crash_is_tried() {
+    let told = [
+        vec!["specs/hello-world", "--crash-points"],
+        vec!["specs/kafka", "--then", "BROKER_COUNT=4", "--crash-points", "--pairs"],
+        vec![
+            "specs/kafka",
+            "--nodes=4",
+            "--do",
+            "30s:pod-replace:kafka-1",
+            "--crash-points",
+            "--output=json",
+        ],
+        vec!["specs/kafka", "--pairs"],
+        vec!["specs/kafka", "--then", "BROKER_COUNT=none"],
+        vec!["specs/kafka", "--then", "=3"],
+    ]
+    .map(|arguments| {
+        let arguments: Vec<&str> = ["simulate"].into_iter().chain(arguments).collect();
+        format!("$ planwright {}\n{}", arguments.join(" "), planwright(&arguments))
+    });
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
 fn a_seed_is_a_run() {
     let run = |seed| {
         let ran =

@@ -1,6 +1,7 @@
 //! The commands. Invariant: each makes its whole result, in both forms, of a service that was read without
 //! an error.
 
+mod crashes;
 mod diff;
 mod explain;
 mod graph;
@@ -17,7 +18,7 @@ use plan_core::plan::{Model, PlanLayout};
 use serde::Serialize;
 
 use crate::Verdict;
-use crate::arguments::{OnePlan, Reading, Validate};
+use crate::arguments::{OnePlan, Reading, Then, Validate};
 use crate::input::{self, Input, Values};
 use crate::problem::Problem;
 use crate::ui::Ui;
@@ -185,15 +186,38 @@ fn on_plan<T: Serialize>(
 type Loaded = Result<(Arc<Model>, Vec<Problem>), Vec<Problem>>;
 
 fn load(file: &Path, reading: &Reading) -> (String, Loaded) {
+    let (name, loaded) = load_with(file, reading, &[]);
+    let loaded = loaded.map(|(mut models, problems)| (models.swap_remove(0), problems));
+    (name, loaded)
+}
+
+/// As [`Loaded`], for a service that shall be several things, one after the other.
+type LoadedAll = Result<(Vec<Arc<Model>>, Vec<Problem>), Vec<Problem>>;
+
+/// Reads a file once as it is, and once more with each of these values over its own.
+fn load_with(file: &Path, reading: &Reading, then: &[Then]) -> (String, LoadedAll) {
     let mut name = file.display().to_string();
     let input = Values::new(reading).and_then(|values| Input::load(file, &values, reading));
     let loaded = input.and_then(|input| {
         name.clone_from(&input.file);
-        let checked = input.check();
-        match checked.model {
-            Some(model) => Ok((model, checked.problems)),
-            None => Err(checked.problems),
+        let (mut models, mut problems) = (Vec::new(), Vec::new());
+        let more = then.iter().map(|then| {
+            let mut input = input.clone();
+            input.env.extend(then.values.iter().cloned());
+            input
+        });
+        for input in std::iter::once(input.clone()).chain(more) {
+            let checked = input.check();
+            // What is wrong with it whatever the values is told once.
+            problems.extend(
+                checked.problems.into_iter().filter(|one| !problems.contains(one)).collect::<Vec<_>>(),
+            );
+            match checked.model {
+                Some(model) => models.push(model),
+                None => return Err(problems),
+            }
         }
+        Ok((models, problems))
     });
     (name, loaded)
 }

@@ -14,6 +14,7 @@ use plan_core::plan::{Model, Status};
 use plan_core::spec::InstanceName;
 use serde::Serialize;
 
+use super::crashes;
 use crate::Verdict;
 use crate::arguments::Simulate;
 use crate::input;
@@ -26,40 +27,47 @@ const DEPLOY: &str = "deploy";
 const FEW: usize = 30;
 
 pub(crate) fn simulate(ui: &mut Ui, arguments: &Simulate) -> io::Result<Verdict> {
-    let (file, loaded) = super::load(&arguments.file, &arguments.reading);
-    let (mut diagnostics, ran) = match loaded {
-        Err(problems) => (problems, None),
-        Ok((model, mut warnings)) => match run(&model, arguments, &file) {
-            Ok(report) => (warnings, Some((model, report))),
-            Err(problems) => {
-                warnings.extend(problems);
-                (warnings, None)
-            }
-        },
+    let (file, loaded) = super::load_with(&arguments.file, &arguments.reading, &arguments.then);
+    let (models, scenario, mut diagnostics) = match loaded {
+        Err(problems) => (Vec::new(), None, problems),
+        Ok((models, mut problems)) => {
+            let scenario = scenario(&models, arguments, &file).map_err(|more| problems.extend(more)).ok();
+            (models, scenario, problems)
+        }
     };
-    if let (Some((_, report)), Some(file)) = (&ran, &arguments.trace)
+    if arguments.crash_points {
+        return crashes::try_all(ui, arguments, scenario.as_ref(), diagnostics);
+    }
+    let report = scenario.and_then(|scenario| {
+        let ran = backend_sim::run(&scenario);
+        ran.map_err(|error| diagnostics.push(Problem::error(error.to_string()))).ok()
+    });
+    if let (Some(report), Some(file)) = (&report, &arguments.trace)
         && let Err(error) = write_trace(ui, file, &report.trace)
     {
         diagnostics.push(Problem::error(format!("cannot write `{}`: {error}", file.display())));
     }
     let told = diagnostics.iter().any(Problem::is_error);
     if ui.is_json() {
-        let result = ran.as_ref().map(|(model, report)| Simulated::new(model, report, arguments));
+        let result = report.as_ref().map(|report| Simulated::new(&models, report, arguments));
         let good = !told && result.as_ref().is_some_and(|result| result.outcome == "complete");
         ui.json(&super::Outcome { good, result, diagnostics })?;
     } else {
         diagnostics.iter().for_each(|problem| ui.problem(problem));
-        if let Some((model, report)) = &ran {
-            ui.say(story(model, report, arguments))?;
+        if let Some(report) = &report {
+            ui.say(story(&models, report, arguments))?;
         }
     }
-    let complete = ran.is_some_and(|(_, report)| report.outcome.is_complete());
+    let complete = report.is_some_and(|report| report.outcome.is_complete());
     Ok(if complete && !told { Verdict::Good } else { Verdict::Refused })
 }
 
-fn run(model: &Arc<Model>, arguments: &Simulate, file: &str) -> Result<Report, Vec<Problem>> {
+/// What the command line asks for, of the service as it shall be first and then.
+fn scenario(models: &[Arc<Model>], arguments: &Simulate, file: &str) -> Result<Scenario, Vec<Problem>> {
+    let Some((model, then)) = models.split_first() else { return Err(Vec::new()) };
     let plan = input::plan(model, arguments.plan.as_deref().unwrap_or(DEPLOY), file)?.name.clone();
     let mut scenario = Scenario::new(model.clone());
+    scenario.then = then.to_vec();
     scenario.record = false;
     scenario.choices = arguments.seed.map_or(Choices::Benign, Choices::Seed);
     scenario.shape =
@@ -67,6 +75,8 @@ fn run(model: &Arc<Model>, arguments: &Simulate, file: &str) -> Result<Report, V
     scenario.faults.clone_from(&arguments.fault);
     scenario.verbs = arguments.acts.iter().map(|act| (act.at, act.verb(&plan))).collect();
     scenario.release_canaries = arguments.release_canaries;
+    scenario.heal = arguments.heal;
+    scenario.checks.end = arguments.same_end;
     if plan.as_str() != DEPLOY {
         scenario.plan = Some((plan, arguments.parameter.iter().cloned().collect()));
     } else if !arguments.parameter.is_empty() {
@@ -76,7 +86,7 @@ fn run(model: &Arc<Model>, arguments: &Simulate, file: &str) -> Result<Report, V
     if let Some(until) = arguments.until {
         scenario.until = until;
     }
-    backend_sim::run(&scenario).map_err(|error| vec![Problem::error(error.to_string())])
+    Ok(scenario)
 }
 
 fn write_trace(ui: &mut Ui, file: &Path, trace: &[TraceEvent]) -> io::Result<()> {
@@ -91,7 +101,7 @@ fn write_trace(ui: &mut Ui, file: &Path, trace: &[TraceEvent]) -> io::Result<()>
 }
 
 /// The result for people.
-fn story(model: &Model, report: &Report, arguments: &Simulate) -> String {
+fn story(models: &[Arc<Model>], report: &Report, arguments: &Simulate) -> String {
     let mut text: Vec<String> = Vec::new();
     for plan in shown_plans(report, arguments) {
         text.push(plan.to_string());
@@ -109,7 +119,7 @@ fn story(model: &Model, report: &Report, arguments: &Simulate) -> String {
         text.extend(general.iter().map(ToString::to_string));
     }
     let mut uneventful = 0;
-    let told = instances(model, report);
+    let told = instances(models, report);
     let many = told.len() > FEW;
     for one in told {
         if many && one.waits.is_empty() && one.history.iter().all(|event| is_smooth(&event.what)) {
@@ -125,6 +135,10 @@ fn story(model: &Model, report: &Report, arguments: &Simulate) -> String {
         text.push(String::new());
         text.push(format!("{uneventful} more instances were launched and reached their goals"));
     }
+    if arguments.why {
+        text.push(String::new());
+        text.extend(whys(models, report).into_iter().map(|(name, why)| format!("{name}  {why}")));
+    }
     if let Outcome::Violation(violation) = &report.outcome {
         text.push(String::new());
         text.push(violation.to_string());
@@ -136,10 +150,35 @@ fn story(model: &Model, report: &Report, arguments: &Simulate) -> String {
     text.join("\n")
 }
 
-/// The trees: of the plan that was asked for, and of others that are not over.
+/// What each instance does or waits for, or that it is as it shall be.
+fn whys(models: &[Arc<Model>], report: &Report) -> Vec<(InstanceName, String)> {
+    let mut told = Vec::new();
+    if let Some(model) = models.last() {
+        for (nth, pod) in (0..).zip(model.pods()) {
+            for name in (0..pod.count).map(|index| model.instance_name(nth, index)) {
+                let before = told.len();
+                let whys = report.whys.iter().filter(|why| why.instance == name);
+                told.extend(whys.map(|why| (name.clone(), why.to_string())));
+                if told.len() == before {
+                    told.push((name, "waits for nothing".to_owned()));
+                }
+            }
+        }
+    }
+    let others = report.whys.iter().filter(|why| !told.iter().any(|(name, _)| *name == why.instance));
+    let others: Vec<_> = others.map(|why| (why.instance.clone(), why.to_string())).collect();
+    told.extend(others);
+    told
+}
+
+/// The trees: of the plan that was asked for, of the last one that changed the service, and of others that are
+/// not over.
 fn shown_plans<'a>(report: &'a Report, arguments: &'a Simulate) -> impl Iterator<Item = &'a PlanView> {
     let asked = arguments.plan.as_deref().unwrap_or(DEPLOY);
-    report.plans.iter().filter(move |plan| plan.name == asked || plan.status != Status::Complete)
+    let changed = report.plans.get(1).filter(|_| !arguments.then.is_empty()).map(|plan| plan.name.as_str());
+    report.plans.iter().filter(move |plan| {
+        plan.name == asked || Some(plan.name.as_str()) == changed || plan.status != Status::Complete
+    })
 }
 
 /// What is told of an instance.
@@ -151,9 +190,14 @@ struct InstanceStory<'a> {
 }
 
 /// All instances of which there is something to tell, in declared order.
-fn instances<'a>(model: &Model, report: &'a Report) -> Vec<InstanceStory<'a>> {
-    let mut told: BTreeMap<(u32, u32), InstanceStory<'a>> = BTreeMap::new();
-    let at = |name: &InstanceName| (model.pod_index(&name.pod).unwrap_or(u32::MAX), name.index);
+fn instances<'a>(models: &[Arc<Model>], report: &'a Report) -> Vec<InstanceStory<'a>> {
+    let mut told: BTreeMap<(usize, u32, u32), InstanceStory<'a>> = BTreeMap::new();
+    let at = |name: &InstanceName| {
+        let mut pods = models.iter().enumerate();
+        let pod = pods.find_map(|(nth, model)| Some((nth, model.pod_index(&name.pod)?)));
+        let (nth, pod) = pod.unwrap_or((usize::MAX, u32::MAX));
+        (nth, pod, name.index)
+    };
     let new = |name| InstanceStory { name, history: Vec::new(), waits: Vec::new() };
     for event in &report.trace {
         if let Some(name) = instance(&event.what) {
@@ -185,12 +229,17 @@ fn instance(what: &What) -> Option<&InstanceName> {
         | What::EndSeen {
             instance,
             expected: false,
-            end: End::Failed | End::Killed | End::Unhealthy | End::Lost,
+            end: End::Failed | End::Killed | End::Unhealthy | End::Lost | End::Gone,
             ..
         }
         | What::SilenceSeen { instance, .. }
         | What::Refused { instance, .. }
         | What::Foreign { instance, .. }
+        | What::MayMove { instance, .. }
+        | What::Stays { instance }
+        | What::Moved { instance, .. }
+        | What::Owes { instance, .. }
+        | What::Settled { instance, .. }
         | What::Again { instance, .. } => Some(instance),
         _ => None,
     }
@@ -214,6 +263,11 @@ fn is_general(what: &What) -> bool {
         | What::Fault { .. }
         | What::Silent { .. }
         | What::Back { .. }
+        | What::Gone { .. }
+        | What::Uninstalled
+        | What::Second { .. }
+        | What::Fenced { .. }
+        | What::Healed
         | What::Crashed { .. }
         | What::Recovered { .. } => true,
         _ => false,
@@ -236,6 +290,9 @@ struct Simulated<'a> {
     events: Vec<&'a TraceEvent>,
     faults: Vec<String>,
     verbs: Vec<VerbResult<'a>>,
+    /// What each instance does or waits for at the end, if it was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    why: Vec<Waits>,
     #[serde(skip_serializing_if = "Option::is_none")]
     violation: Option<&'a Violation>,
 }
@@ -246,8 +303,14 @@ struct VerbResult<'a> {
     reply: String,
 }
 
+#[derive(Debug, Serialize)]
+struct Waits {
+    instance: InstanceName,
+    why: String,
+}
+
 impl<'a> Simulated<'a> {
-    fn new(model: &Model, report: &'a Report, arguments: &'a Simulate) -> Self {
+    fn new(models: &[Arc<Model>], report: &'a Report, arguments: &'a Simulate) -> Self {
         let (outcome, violation) = match &report.outcome {
             Outcome::Complete => ("complete", None),
             Outcome::Incomplete { .. } => ("incomplete", None),
@@ -261,10 +324,15 @@ impl<'a> Simulated<'a> {
             completed_at: report.completed_at,
             seed: arguments.seed,
             plans: &report.plans,
-            instances: instances(model, report),
+            instances: instances(models, report),
             events: general(report),
             faults: report.faults.iter().map(ToString::to_string).collect(),
             verbs: verbs.collect(),
+            why: whys(models, report)
+                .into_iter()
+                .filter(|_| arguments.why)
+                .map(|(instance, why)| Waits { instance, why })
+                .collect(),
             violation,
         }
     }
@@ -289,18 +357,19 @@ mod tests {
             .check()
             .model
             .unwrap();
-        let mut report = run(&model, &arguments, "svc.yml").unwrap();
+        let models = [model];
+        let mut report = backend_sim::run(&scenario(&models, &arguments, "svc.yml").unwrap()).unwrap();
         report.outcome = Outcome::Violation(Violation {
             check: Check::OneLive,
             time: report.time,
             expected: "one launch of kafka-0-broker lives".to_owned(),
             found: "launches 2 and 3 do".to_owned(),
         });
-        let told = story(&model, &report, &arguments);
+        let told = story(&models, &report, &arguments);
         let (_, end) = told.rsplit_once("\n\n").unwrap();
         let end = end.replace(&Time(report.time).to_string(), "TIME");
         insta::assert_snapshot!(end);
-        let result = serde_json::to_value(Simulated::new(&model, &report, &arguments)).unwrap();
+        let result = serde_json::to_value(Simulated::new(&models, &report, &arguments)).unwrap();
         assert_eq!(result["outcome"], "violation");
         assert_eq!(result["violation"]["check"], "one-live");
     }
