@@ -573,6 +573,9 @@ impl Backend {
             if task.node == node && !task.forgotten {
                 if task.lives() {
                     task.enter(Life::Ended(End::Gone));
+                    let (task, launch, end) = (task.name.clone(), task.launch, End::Gone);
+                    let instance = cluster.roster.name(cluster.tasks[nth as usize].instance).clone();
+                    world.tell(|| What::Ended { instance, task, launch, end });
                 }
                 self.observe_later(cluster, world, nth, later);
             }

@@ -245,7 +245,8 @@ impl Turn<'_> {
     /// Asks, or asks again, for room for an order.
     pub(super) fn ask_for_room(&mut self, at: At, launch: Number) {
         let Some(fit) = self.fit(at, launch) else { return };
-        self.session.fits.insert(launch, Fitting { at, why: None, grant: None });
+        let why = self.session.fits.remove(&launch).and_then(|fitting| fitting.why);
+        self.session.fits.insert(launch, Fitting { at, why, grant: None });
         self.effects.commands.push(Command::Fit(Box::new(fit)));
     }
 
@@ -397,7 +398,7 @@ impl Turn<'_> {
             && record.orders.iter().all(|order| order.launch == launch)
             && record.tasks.iter().all(|task| task.last.is_none_or(|last| last.launch <= launch));
         if let Some(place) = record.place.clone().filter(|_| untouched) {
-            self.state.uncount_place(at, &place.node);
+            self.uncount(at, &place.node);
             let record = self.record_mut(at);
             record.place = None;
             record.permission = None;

@@ -118,8 +118,6 @@ impl Engine {
 
 /// The plan that a service is made by (C§2.6).
 const DEPLOY: &str = "deploy";
-/// The plan that changes a service, if it has one (C§2.6).
-const UPDATE: &str = "update";
 /// The service is taken leave of again after so long.
 const FAREWELL_AGAIN: Duration = Duration::from_secs(30);
 

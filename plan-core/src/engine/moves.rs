@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use crate::plan::Demand;
-use crate::spec::placement::Census;
+use crate::spec::PlacementRule;
+use crate::spec::placement::{Census, NodeFacts};
 
 use super::effects::{Command, Event, Write};
 use super::reason::Reason;
@@ -165,7 +166,7 @@ impl Turn<'_> {
         let living: Vec<Occupant> = record.living().cloned().collect();
         let release = Some(place.handle.clone()).filter(|handle| Some(handle) != kept);
         self.owe(at, &record, cause, living, release);
-        self.state.uncount_place(at, &place.node);
+        self.uncount(at, &place.node);
         let record = self.record_mut(at);
         record.place = None;
         for slot in &mut record.slots {
@@ -174,6 +175,34 @@ impl Turn<'_> {
         record.permission = None;
         for task in &mut record.tasks {
             task.down = None;
+        }
+    }
+
+    /// An instance is there no more: who waits for room because of it is asked for again.
+    pub(super) fn uncount(&mut self, at: At, node: &NodeFacts) {
+        self.state.uncount_place(at, node);
+        let model = self.state.model.clone();
+        let Some(name) = model.pods().get(at.pod as usize).map(|pod| &pod.name) else { return };
+        for (pod, other) in (0..).zip(model.pods()) {
+            let asks = |rule: &Arc<PlacementRule>| pod == at.pod || rule.pods().contains(name);
+            if other.placement.as_ref().is_some_and(asks) {
+                self.session.agenda.items.insert(Item::Refit(pod));
+            }
+        }
+    }
+
+    /// Asks the open questions of a pod again, as the others are elsewhere now.
+    pub(super) fn ask_anew(&mut self, pod: u32) {
+        let open = self.session.fits.iter().filter(|(_, fitting)| fitting.at.pod == pod);
+        let open: Vec<(Number, At)> = open
+            .filter(|(_, fitting)| fitting.grant.is_none())
+            .map(|(&launch, fitting)| (launch, fitting.at))
+            .collect();
+        for (launch, at) in open {
+            let bound = |record: &PodRecord| record.place.is_some() && record.permission.is_none();
+            if !self.state.record(at).is_some_and(bound) {
+                self.ask_for_room(at, launch);
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use crate::spec::{Goal, TaskName};
 use super::effects::{Command, Event, Expected};
 use super::input::{Found, Incarnation, Observation, Seen, Snapshot};
 use super::reason::Reason;
-use super::record::{Cause, End, Number, Reached, Stage, TaskState};
+use super::record::{Cause, End, Number, Occupant, Reached, Stage, TaskState};
 use super::session::{Asked, Item, Stage as SessionStage, Whose};
 use super::state::At;
 use super::turn::Turn;
@@ -72,7 +72,8 @@ impl Turn<'_> {
         if of.launch > self.clock.seq {
             return Known::Newer;
         }
-        if let Some(&debt) = self.state.owed.get(&(of.launch, of.task.clone()))
+        if !self.state.owed.is_empty()
+            && let Some(&debt) = self.state.owed.get(&(of.launch, of.task.clone()))
             && self.state.debts.get(&debt).is_some_and(|debt| debt.instance == of.instance)
         {
             return Known::Owed(debt);
@@ -160,8 +161,8 @@ impl Turn<'_> {
         }
         self.touch(at);
         // Who goes elsewhere does not wait for what is not heard of.
-        let moves = self.state.record(at).is_some_and(|record| record.permission.is_some());
-        if matches!(new, TaskState::Ended(_)) || silent && moves {
+        let moves = || self.state.record(at).is_some_and(|record| record.permission.is_some());
+        if matches!(new, TaskState::Ended(_)) || silent && moves() {
             self.way_is_clear(at, launch, name);
         }
     }
@@ -189,7 +190,7 @@ impl Turn<'_> {
     fn may_have_reached(&mut self, at: At, launch: Number, name: &TaskName, attained: Goal) {
         let order = self.state.record(at).and_then(|record| record.order(launch));
         let Some((goal, conf)) = order.and_then(|order| self.state.goal_of(order, name)) else { return };
-        let paused = order.is_some_and(|order| order.tasks.iter().any(|of| of.task == *name && of.paused));
+        let paused = order.is_some_and(|order| order.tasks.iter().any(|of| of.paused && of.task == *name));
         if (goal == Goal::Running) != (attained == Goal::Running) || paused {
             return;
         }
@@ -367,7 +368,10 @@ impl Turn<'_> {
     pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
         let Snapshot { of, as_of, found, last } = snapshot;
         let mut unsure = BTreeSet::new();
-        for (incarnation, found) in found {
+        // What is there first: an order of which anything is there is not given again.
+        let (absent, seen): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(_, found)| *found == Found::Absent);
+        for (incarnation, found) in seen.into_iter().chain(absent) {
             match self.known(&incarnation) {
                 Known::Newer => return self.superseded(incarnation),
                 // What we hold for ended lives on: it is ended by its own number. A snapshot shows what is; an
@@ -468,6 +472,19 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether all tasks of an order are in their slots, and none was seen or is being ended.
+    fn is_untouched(&self, at: At, launch: Number) -> bool {
+        let Some(record) = self.state.record(at) else { return false };
+        let Some(order) = record.order(launch) else { return false };
+        order.tasks.iter().all(|ordered| {
+            record.slots.iter().enumerate().any(|(nth, slot)| {
+                let here = |o: &&Occupant| o.launch == launch && o.task == ordered.task;
+                let launching = slot.occupant.as_ref().filter(here).map(|o| o.state);
+                launching == Some(TaskState::Launching) && !self.is_being_cleared(at, nth)
+            })
+        })
+    }
+
     fn is_being_cleared(&self, at: At, slot: usize) -> bool {
         let Some(record) = self.state.record(at) else { return false };
         if record.permission.is_some() {
@@ -489,8 +506,10 @@ impl Turn<'_> {
         drop(living);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         instance.answered.note(slot, launch, 0);
-        // What is to be ended anyway has ended by not being there.
-        if state == TaskState::Launching && !self.is_being_cleared(at, slot) {
+        // What is to be ended anyway has ended by not being there; and an order is given again as a whole, or
+        // not at all.
+        if state == TaskState::Launching && !self.is_being_cleared(at, slot) && self.is_untouched(at, launch)
+        {
             // It never arrived: the record that holds the order is the command. What is asked of it already
             // is about the time before.
             for open in self.session.asked.values_mut() {

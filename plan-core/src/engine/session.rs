@@ -163,6 +163,8 @@ pub(super) struct Agenda {
 pub(super) enum Item {
     /// Those who leave the target: the next of them goes.
     Leave,
+    /// A pod's open questions for room: where the others are has changed.
+    Refit(u32),
     /// An instance: what runs no more is brought back.
     Recovery(At),
     /// A step.

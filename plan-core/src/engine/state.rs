@@ -624,6 +624,11 @@ fn is_broken(record: &PodRecord, model: &TaskModel) -> bool {
 /// Whether a living task is not what an operator wants it to be: launched before a restart, paused or not, or
 /// at a place that its instance shall leave.
 pub(super) fn is_stale(record: &PodRecord, occupant: &Occupant) -> bool {
+    let paused = || record.orders.iter().flat_map(|order| &order.tasks).any(|ordered| ordered.paused);
+    // Mostly nobody has said anything.
+    if record.permission.is_none() && record.tasks.iter().all(|t| t.since == 0 && !t.paused) && !paused() {
+        return false;
+    }
     let Some(task) = record.task(&occupant.task) else { return false };
     record.permission.is_some() || occupant.launch < task.since || is_paused(record, occupant) != task.paused
 }
@@ -631,7 +636,7 @@ pub(super) fn is_stale(record: &PodRecord, occupant: &Occupant) -> bool {
 /// Whether a task was launched paused.
 pub(super) fn is_paused(record: &PodRecord, occupant: &Occupant) -> bool {
     let order = record.order(occupant.launch);
-    order.is_some_and(|order| order.tasks.iter().any(|of| of.task == occupant.task && of.paused))
+    order.is_some_and(|order| order.tasks.iter().any(|of| of.paused && of.task == occupant.task))
 }
 
 /// Whether an occupant has attained its goal by the launch that it is of.

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::plan::{Blocked, ContentHash, Model, PlanLayout, Status};
-use crate::spec::change::{self, Change, ChangeVerdict, changes};
+use crate::spec::change;
+use crate::spec::{Change, ChangeVerdict, changes};
 use crate::spec::{InstanceName, PlanName, PodName, TaskName};
 
 use super::digest::Digest;
@@ -24,7 +25,7 @@ use super::state::{At, Instance, Run, State};
 use super::time::Wall;
 use super::turn::Turn;
 use super::view::PlanView;
-use super::{DEPLOY, Engine, UPDATE};
+use super::{DEPLOY, Engine};
 
 /// What a target would lead to, from the state at hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,19 +189,10 @@ impl State {
         if let Some(named) = named {
             return model.plans().get(named).cloned().ok_or_else(|| Refusal::NoPlan(named.clone()));
         }
-        let find = |name: &str| model.plans().get(name).cloned();
-        let deploy = || {
-            let missing = || PlanName::new(DEPLOY).map_or(Refusal::NoService, Refusal::NoPlan);
-            find(DEPLOY).ok_or_else(missing)
-        };
-        if !self.service.deployed {
-            return deploy();
-        }
-        let plans = model.spec().plans().iter();
-        let asked = plans.into_iter().find(|(_, plan)| {
-            plan.on_change.iter().any(|entry| changes.iter().any(|change| change::matches(entry, change)))
-        });
-        asked.and_then(|(name, _)| find(name.as_str())).or_else(|| find(UPDATE)).map_or_else(deploy, Ok)
+        let changed = self.service.deployed.then(|| change::converging_plan(model.spec(), changes)).flatten();
+        let name = changed.map_or(DEPLOY, PlanName::as_str);
+        let missing = || PlanName::new(name).map_or(Refusal::NoService, Refusal::NoPlan);
+        model.plans().get(name).cloned().ok_or_else(missing)
     }
 
     /// What of a target must not be, item by item.
@@ -327,6 +319,8 @@ impl Turn<'_> {
             self.end_removed(at);
         }
         self.forget_unnamed();
+        let pods = 0..self.state.model.pods().len() as u32;
+        self.session.agenda.items.extend(pods.map(Item::Refit));
         self.session.agenda.items.insert(Item::Leave);
         self.consider_hurt();
     }

@@ -259,6 +259,7 @@ impl Turn<'_> {
             if let Some(item) = self.session.agenda.items.pop_first() {
                 match item {
                     Item::Leave => self.consider_leave(),
+                    Item::Refit(pod) => self.ask_anew(pod),
                     Item::Recovery(at) => self.consider_recovery(at),
                     Item::Step(step) => self.consider_step(step),
                 }

@@ -289,3 +289,54 @@ fn a_refused_relaunch_does_not_give_up_the_place_and_its_data() {
     });
     assert!(fit.unwrap().at.is_some());
 }
+
+#[test]
+fn who_waits_for_room_is_asked_for_again_when_another_goes() {
+    let unique = KAFKA.replace("count: 3\n", "count: 3\n    placement: 'hostname:UNIQUE'\n");
+    let mut bench = deployed(&unique);
+    bench.room = false;
+    bench.say("pod replace kafka-0");
+    bench.fit(
+        "kafka-0",
+        bench.engine.pod(&instance("kafka-0")).unwrap().orders.last().unwrap().launch,
+        FitAnswer::Retry("taken".into()),
+    );
+    bench.commands();
+    bench.room = true;
+    bench.say("pod replace kafka-1");
+    bench.room = false;
+    bench.observe("kafka-1", "broker", Seen::Ended(End::Killed));
+    let asked = bench.sent.iter().rev().find_map(|command| match command {
+        Command::Fit(fit) if fit.instance == instance("kafka-0") => Some(fit.census.clone()),
+        _ => None,
+    });
+    let census = asked.expect("kafka-1 has left its node");
+    assert!(!format!("{census:?}").contains("\"node-kafka-1\""), "{census:?}");
+}
+
+#[test]
+fn an_order_of_which_a_task_was_displaced_is_not_given_again() {
+    let two = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a }
+      side: { goal: RUNNING, cmd: ./side, resource-set: b }
+";
+    let mut bench = Bench::new(two);
+    let launch = bench.launch_of("pair-0", "main");
+    bench.launch_answer("pair-0", launch, LaunchAnswer::Unknown);
+    let Some(Command::Reconcile { number, .. }) = bench.sent.last().cloned() else {
+        panic!("{:?}", bench.sent)
+    };
+    bench.becomes(&two.replace("./main", "./main2"));
+    bench.commands();
+    let of = ["main", "side"].map(|task| (bench.incarnation("pair-0", task, launch), Found::Absent));
+    let snapshot = Snapshot { of: number, as_of: number, found: of.to_vec(), last: true };
+    bench.input(Input::Snapshot(snapshot));
+    let launched = bench.launched();
+    assert_eq!(launched.iter().filter(|order| order.contains("main")).count(), 1, "{launched:?}");
+}
