@@ -42,6 +42,8 @@ pub(crate) enum Happening {
     Unskip { instance: u32 },
     /// An operator acts.
     Operate { nth: u32 },
+    /// An operator who is a program looks.
+    Look,
     /// The engine is recovered.
     Recover,
     /// All faults end.
