@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::engine::{
-    Author, Command, Digest, Effects, Engine, Event, Found, Input, InstallationId, Key, Observation, Purpose,
-    Reason, Record, Refusal, Reply, Request, RunOutcome, Seen, StepRef, Target, Verb, Wall, Why, Write,
+    Author, Command, DECOMMISSION, Digest, Effects, Engine, Event, Found, Input, InstallationId, Key,
+    Observation, Purpose, RECOVERY, Reason, Record, Refusal, Reply, Request, RunOutcome, Seen, StepRef,
+    Target, UNINSTALL, Verb, Wall, Why, Write,
 };
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PhaseName, PlanName};
@@ -1306,7 +1307,8 @@ impl<'a> Sim<'a> {
             wanted.iter().map(|plan| self.completed.get(plan.as_str()).copied()).max().flatten();
         let completed_at = completed_at.filter(|_| complete);
         let mut plans: Vec<_> = wanted.iter().filter_map(|plan| engine.plan(plan.as_str())).collect();
-        plans.extend(engine.plan(plan_core::engine::RECOVERY).filter(|recovery| !recovery.phases.is_empty()));
+        let by_itself = [RECOVERY, DECOMMISSION, UNINSTALL].into_iter().filter_map(|plan| engine.plan(plan));
+        plans.extend(by_itself.filter(|plan| !plan.phases.is_empty()));
         let whys = self.whys(&engine);
         let outcome = match self.violation.take() {
             Some(violation) => Outcome::Violation(violation),

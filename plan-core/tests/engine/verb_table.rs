@@ -696,6 +696,7 @@ again, by its id, gets the same answer and does nothing.
 ";
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the test reads and writes a page of the book")]
 fn every_verb_in_every_state() {
     let mut found = Found::default();
     let mut page = PAGE.to_owned();
