@@ -345,11 +345,17 @@ impl Scene<'_> {
             let (name, set) = (&task.config.task, &task.config.spec.resource_set);
             let mut living = self.cluster.tasks_of(id).filter(|(_, old)| old.lives());
             let in_the_way = living.find(|(nth, old)| {
-                let shared = old.config.carried.external_volumes.keys().next().is_some()
+                let shared = !old.config.carried.external_volumes.is_empty()
                     && !task.config.carried.external_volumes.is_empty();
                 let clash = old.name == *name || old.config.spec.resource_set == *set;
-                let apart =
-                    self.cluster.node_of(*nth).silent && self.owes(instance, old.launch, &old.name).is_some();
+                // The engine knows what it was told, and not more.
+                let silent = self.cluster.node_of(*nth).silent || old.believed_silent;
+                // Once it went elsewhere, what it left may take its time to end.
+                let left = || {
+                    let mut all = self.cluster.tasks_of(id);
+                    all.any(|(_, task)| task.name == old.name && task.launch > old.launch)
+                };
+                let apart = self.owes(instance, old.launch, &old.name).is_some_and(|_| silent || left());
                 let permitted = apart || given_up.launches.contains(&(old.launch, old.name.clone()));
                 (shared && old.handle != *handle) || (clash && !permitted)
             });

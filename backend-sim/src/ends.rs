@@ -28,6 +28,8 @@ pub(crate) struct End {
     debts: usize,
     /// Whether the service is all that it shall be.
     complete: bool,
+    /// How often each task was launched; it is no part of what is to be the same.
+    launches: BTreeMap<(InstanceName, TaskName), u32>,
 }
 
 /// How a task lives.
@@ -42,10 +44,11 @@ struct Living {
 impl End {
     /// How a run has come to stand.
     pub(crate) fn of(sim: &Sim<'_>) -> Self {
-        let (mut lives, mut done) = (BTreeMap::new(), BTreeSet::new());
+        let (mut lives, mut done, mut launches) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         let given_up = &sim.checker.given_up;
         for task in &sim.cluster.tasks {
             let key = (sim.cluster.roster.name(task.instance).clone(), task.name.clone());
+            *launches.entry(key.clone()).or_default() += 1;
             if task.attained && task.config.spec.goal != Goal::Running {
                 done.insert(key.clone());
             }
@@ -67,7 +70,19 @@ impl End {
             places: places.collect(),
             debts: sim.store.debts().count(),
             complete: sim.engine.as_ref().is_some_and(|engine| sim.is_complete(engine)),
+            launches,
         }
+    }
+
+    /// A task that another end has launched more often than this one and so many times more.
+    pub(crate) fn launched_less(&self, other: &Self, more: u32) -> Option<(String, String)> {
+        let mut launches = other.launches.iter();
+        let (key, count, most) = launches.find_map(|(key, &count)| {
+            let most = self.launches.get(key).copied().unwrap_or_default().saturating_add(more);
+            (count > most).then_some((key, count, most))
+        })?;
+        let expected = format!("{}-{} is launched {most} times at most", key.0, key.1);
+        Some((expected, format!("it is launched {count} times")))
     }
 
     /// What of another end is not as in this one: what was expected, and what is.

@@ -199,8 +199,14 @@ impl Turn<'_> {
             self.consider_after(nth, step);
         }
         let opened = (old_phase == Status::Complete) != (new_phase == Status::Complete) || released;
-        if opened || turned {
+        if opened || turned.is_some() {
             self.consider_phases_after(nth, step.phase);
+        }
+        // What asks for room out of its turn gives way to others of its instance.
+        if let Some(Some(before)) = turned {
+            let phase = self.state.active[nth].phase(step.phase);
+            let at = At { pod: phase.pod, index: phase.steps[before as usize].instance };
+            self.consider_steps_of(at);
         }
         // A step that became incomplete again closes others, whose broken members recovery takes over.
         if old == Status::Complete && new != old {

@@ -384,7 +384,7 @@ impl State {
             }
         };
         for task in record.tasks.iter().filter(|task| task.paused && pod.task_index(&task.name).is_some()) {
-            add("pause", Reason::Paused(task.name.clone()), None);
+            add("pause", Reason::Paused(task.name.clone()), task.last.map(|last| last.at));
         }
         if record.permission.is_some() {
             return;

@@ -502,7 +502,7 @@ impl PlanProgress {
         let before = turn(progress);
         let (old_phase, old_plan) = (self.status[phase as usize], self.own);
         let changed = progress.set_step(&layout.phases[phase as usize], step, new, urgent);
-        let turned = turn(progress) != before;
+        let turned = before.filter(|_| turn(progress) != before).map(|(_, step)| step);
         if changed {
             self.phase_changed(layout, phase);
             self.own = self.derive(layout);
@@ -602,6 +602,6 @@ pub struct Changed {
     pub phase: (Status, Status),
     /// The plan's.
     pub plan: (Status, Status),
-    /// Whether it is another's turn, where broken members go first.
-    pub turned: bool,
+    /// Where broken members go first, and it is another's turn: whose it was.
+    pub turned: Option<Option<u32>>,
 }
