@@ -741,13 +741,28 @@ impl Checker {
         self.all_done(scene, run, step, step.phase, before)
     }
 
-    /// No other step of a serial phase is on its way.
+    /// No other step of a serial phase is on its way, unless either is of a broken member: what it ran before
+    /// never was up, or ended unasked.
     fn one_at_a_time(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> Verdict {
         let of = &run.layout.phases[step.phase as usize];
         let pod = &run.model.pods()[of.pod as usize];
+        // What ran before the last so many launches of a step's tasks.
+        let broken = |step: u32, later: usize| {
+            scene.instance(run, of, step).is_some_and(|instance| {
+                of.tasks(step).iter().any(|&task| {
+                    let launches = scene.cluster.tasks_of(instance).rev();
+                    let mut launches =
+                        launches.filter(|(_, launch)| launch.name == pod.tasks[task as usize].name);
+                    launches.nth(later).is_some_and(|(_, before)| !before.attained || !before.killing)
+                })
+            })
+        };
+        if broken(step.step, 0) {
+            return Ok(());
+        }
         for other in 0..of.steps.len() as u32 {
             let other_step = StepRef { step: other, ..step };
-            if other == step.step || !self.begun.contains(&other_step) {
+            if other == step.step || !self.begun.contains(&other_step) || broken(other, 1) {
                 continue;
             }
             let Some(instance) = scene.instance(run, of, other) else { continue };

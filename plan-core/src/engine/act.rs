@@ -245,9 +245,26 @@ impl Turn<'_> {
     /// Asks, or asks again, for room for an order.
     pub(super) fn ask_for_room(&mut self, at: At, launch: Number) {
         let Some(fit) = self.fit(at, launch) else { return };
-        let why = self.session.fits.remove(&launch).and_then(|fitting| fitting.why);
-        self.session.fits.insert(launch, Fitting { at, why, grant: None });
+        self.session.fits.insert(launch, Fitting { at, why: None, grant: None });
         self.effects.commands.push(Command::Fit(Box::new(fit)));
+    }
+
+    /// Asks for room under another number, where the question is another now: what is answered to the old one
+    /// is given back.
+    pub(super) fn renumber(&mut self, at: At, old: Number) {
+        let launch = self.number();
+        let record = self.record_mut(at);
+        for slot in record.slots.iter_mut().filter(|slot| slot.act == Some(old)) {
+            slot.act = Some(launch);
+        }
+        if let Some(order) = record.order_mut(old) {
+            order.launch = launch;
+        }
+        self.session.fits.remove(&old);
+        let instance = self.name(at);
+        self.effects.commands.push(Command::Withdraw { instance, launch: old });
+        self.ask_for_room(at, launch);
+        self.touch(at);
     }
 
     fn fit(&self, at: At, launch: Number) -> Option<Fit> {

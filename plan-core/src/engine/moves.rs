@@ -201,7 +201,7 @@ impl Turn<'_> {
         for (launch, at) in open {
             let bound = |record: &PodRecord| record.place.is_some() && record.permission.is_none();
             if !self.state.record(at).is_some_and(bound) {
-                self.ask_for_room(at, launch);
+                self.renumber(at, launch);
             }
         }
     }

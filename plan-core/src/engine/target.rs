@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::plan::{Blocked, ContentHash, Model, PlanLayout, Status};
+use crate::plan::{Blocked, ContentHash, Model, PlanLayout, PodModel, Status};
 use crate::spec::change;
 use crate::spec::{Change, ChangeVerdict, changes};
 use crate::spec::{InstanceName, PlanName, PodName, TaskName};
@@ -319,8 +319,16 @@ impl Turn<'_> {
             self.end_removed(at);
         }
         self.forget_unnamed();
-        let pods = 0..self.state.model.pods().len() as u32;
-        self.session.agenda.items.extend(pods.map(Item::Refit));
+        // Who asks for a place asks for another one now.
+        let asks_otherwise = |pod: &PodModel| {
+            let old = before.pods().iter().find(|old| old.name == pod.name);
+            old.is_some_and(|old| {
+                (&old.placement, &old.footprint, &old.volumes)
+                    != (&pod.placement, &pod.footprint, &pod.volumes)
+            })
+        };
+        let pods = (0..).zip(model.pods()).filter(|(_, pod)| asks_otherwise(pod));
+        self.session.agenda.items.extend(pods.map(|(pod, _)| Item::Refit(pod)));
         self.session.agenda.items.insert(Item::Leave);
         self.consider_hurt();
     }
@@ -486,29 +494,26 @@ impl Turn<'_> {
         let clearing = record.standing().filter(|o| o.stage == Stage::Clearing && of_run(o.purpose));
         for old in clearing {
             let (purpose, tasks) = self.successor(at, &old.tasks);
-            let launch = self.number();
-            let standing = self.record_mut(at);
-            for slot in &mut standing.slots {
-                if slot.act == Some(old.launch) {
-                    slot.act = None;
-                }
+            let sets = self.state.sets(&tasks);
+            let record = self.record_mut(at);
+            for slot in &mut record.slots {
+                slot.act = slot.act.filter(|&act| act != old.launch || sets.contains(&slot.set));
             }
-            standing.orders.retain(|order| order.launch != old.launch);
-            self.session.fits.remove(&old.launch);
-            let instance = self.name(at);
-            self.effects.commands.push(Command::Withdraw { instance, launch: old.launch });
-            if !tasks.is_empty() {
-                let sets = self.state.sets(&tasks);
-                let record = self.record_mut(at);
-                for set in &sets {
-                    record.slot_mut(set).act = Some(launch);
-                }
-                let mut order = old.clone();
-                (order.launch, order.purpose, order.tasks) = (launch, purpose, tasks);
-                record.orders.push(order);
-                self.ask_for_room(at, launch);
+            if tasks.is_empty() {
+                record.orders.retain(|order| order.launch != old.launch);
+                self.session.fits.remove(&old.launch);
+                let instance = self.name(at);
+                self.effects.commands.push(Command::Withdraw { instance, launch: old.launch });
+                self.touch(at);
+                continue;
             }
-            self.touch(at);
+            for set in &sets {
+                record.slot_mut(set).act = Some(old.launch);
+            }
+            if let Some(order) = record.order_mut(old.launch) {
+                (order.purpose, order.tasks) = (purpose, tasks);
+            }
+            self.renumber(at, old.launch);
         }
     }
 

@@ -10,8 +10,10 @@ use crate::spec::InstanceName;
 
 use super::digest::Digest;
 use super::effects::{Effects, Event, Write};
+use super::reason::Reason;
 use super::record::{
-    ClockRecord, EndedRun, Key, Number, PlanRecord, PodRecord, Record, RunOutcome, RunRecord, StepRef,
+    ClockRecord, EndedRun, Key, Number, Order, PlanRecord, PodRecord, Purpose, Record, RunOutcome, RunRecord,
+    Stage as OrderStage, StepRef,
 };
 use super::session::{Item, Session, Stage};
 use super::state::{At, State};
@@ -197,6 +199,7 @@ impl Turn<'_> {
         }
         if old != new && new == Status::Complete {
             self.consider_after(nth, step);
+            self.withdraw_done(nth, step);
         }
         let opened = (old_phase == Status::Complete) != (new_phase == Status::Complete) || released;
         if opened || turned.is_some() {
@@ -235,6 +238,18 @@ impl Turn<'_> {
         let complete = run.progress.phase(step.phase).is_group_complete(at.group);
         if complete && !group.whole_feeds.is_empty() {
             self.session.agenda.sweeps.insert((step.run, step.phase), 0);
+        }
+    }
+
+    /// Who is complete by another launch asks for room no more.
+    fn withdraw_done(&mut self, nth: usize, step: StepRef) {
+        let phase = self.state.active[nth].phase(step.phase);
+        let at = At { pod: phase.pod, index: phase.steps[step.step as usize].instance };
+        let asking =
+            |order: &&Order| order.stage == OrderStage::Wanted && order.purpose == Purpose::Step(step);
+        let order = self.state.record(at).and_then(|record| record.orders.iter().find(asking));
+        if let Some(launch) = order.map(|order| order.launch) {
+            self.withdraw(at, launch, Reason::NotWanted);
         }
     }
 
