@@ -71,7 +71,7 @@ impl State {
             let conf = match (state.owner(at, slot, main), main.last) {
                 (Owner::Recovery(conf), _) => conf,
                 // An operator's word, or a lost node, is obeyed by what runs, good or not.
-                (Owner::Later, Some(last)) if living.is_some() => last.conf,
+                (Owner::Later, Some(last)) if living.is_some() || main.paused => last.conf,
                 _ => continue,
             };
             if main.never.as_ref().is_some_and(|never| never.conf == conf) {

@@ -467,7 +467,10 @@ impl State {
                     if !speaks || status == Status::Complete {
                         continue;
                     }
-                    if status != Status::Error && run.progress.allows(&run.layout, phase, step) {
+                    // What is paused is recovery's, whatever its step wants.
+                    let of = StepRef { run: run.number(), phase, step };
+                    let acts = status != Status::Error && self.paused_task(run, at, of).is_none();
+                    if acts && run.progress.allows(&run.layout, phase, step) {
                         return Owner::Step;
                     }
                     waits = true;

@@ -210,6 +210,7 @@ impl Turn<'_> {
             let phase = self.state.active[nth].phase(step.phase);
             let at = At { pod: phase.pod, index: phase.steps[before as usize].instance };
             self.consider_steps_of(at);
+            self.session.agenda.items.insert(Item::Recovery(at));
         }
         // A step that became incomplete again closes others, whose broken members recovery takes over.
         if old == Status::Complete && new != old {

@@ -106,7 +106,9 @@ fn a_paused_task_is_launched_to_wait_and_comes_back_when_resumed() {
 fn a_step_waits_for_a_paused_task_and_says_so() {
     let mut bench = Bench::new(KAFKA);
     bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+    bench.commands();
     bench.say("pod pause kafka-0");
+    assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"]);
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
     bench.runs("kafka-0", "broker");
     assert_eq!(bench.phase("deploy", "broker").1, [Waiting, Pending, Pending]);
