@@ -241,6 +241,14 @@ impl Cluster {
         }
     }
 
+    /// A target comes that may have instances which none before it had.
+    pub(crate) fn expect_all_of(&mut self, model: &Model) {
+        self.roster.extend(model);
+        let instances = self.roster.names.len();
+        self.reservations.resize_with(instances, Vec::new);
+        self.of_instance.resize_with(instances, Vec::new);
+    }
+
     pub(crate) fn node_id(&self, name: &str) -> Option<u32> {
         self.nodes.iter().position(|node| node.facts.name.as_str() == name).map(|at| at as u32)
     }

@@ -28,11 +28,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`crash_points`] tries every point at which the engine can crash.
+//! [`run_with_operator`] lets a program act on what it sees, a custom scheduler. [`crash_points`] tries every point at which the engine can crash.
 //!
 //! Down the stairs: `crash` tries crashes; `sim` is the loop; `heal` what must come once all faults ended;
-//! `ends` how runs end; `checks` what must hold, `watch` of what is written and said; `chance` faults by chance; `backend` carries out commands on a `cluster`
-//! of `node`s and `task`s; `fault`, `scenario`, `report` and `trace` are data; `store`, [`choose`] and `queue`
+//! `ends` how runs end; `checks` what must hold, `watch` of what is written and said; `chance` faults by chance;
+//! `backend` carries out commands on a `cluster` of `node`s and `task`s; `fault`, `scenario`, `operator`, `report`
+//! and `trace` are data; `store`, [`choose`] and `queue`
 //! know of nothing else here.
 
 mod backend;
@@ -46,6 +47,7 @@ mod fault;
 mod heal;
 pub mod moment;
 mod node;
+mod operator;
 mod queue;
 mod report;
 mod scenario;
@@ -61,8 +63,9 @@ pub use cluster::{Judges, Shape};
 pub use crash::{CrashFailure, CrashReport, Depth, crash_points};
 pub use fault::{CrashPoint, Fault, FaultError, LaunchFault};
 pub use node::Room;
+pub use operator::{Act, Operator, Sight};
 pub use report::{Counts, Outcome, Report};
 pub use scenario::{Choices, Scenario, ScenarioError};
-pub use sim::{run, run_with};
+pub use sim::{run, run_with, run_with_operator};
 pub use store::{Fenced, Store};
 pub use trace::{TraceEvent, What};

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::engine::{
-    Author, Command, Digest, Effects, End as TaskEnd, Engine, Event, Found, Input, InstallationId, Key,
-    Observation, Order, Purpose, Reason, Record, Refusal, Reply, Request, RunOutcome, Seen, StepRef, Target,
-    Verb, Wall, Why, Write,
+    Author, Command, DECOMMISSION, Digest, Effects, End as TaskEnd, Engine, Event, Found, Input,
+    InstallationId, Key, Observation, Order, Purpose, RECOVERY, Reason, Record, Refusal, Reply, Request,
+    RunOutcome, Seen, StepRef, Target, UNINSTALL, Verb, Wall, Why, Write,
 };
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PhaseName, PlanName};
@@ -23,6 +23,7 @@ use crate::cluster::Cluster;
 use crate::ends::End;
 use crate::fault::{CrashPoint, Fault};
 use crate::heal::{self, Stage};
+use crate::operator::{Act, Operator, Sight};
 use crate::queue::{Class, Queue};
 use crate::report::{Counts, Outcome, Report};
 use crate::scenario::{Choices, Scenario, ScenarioError};
@@ -80,6 +81,33 @@ pub fn run_with(scenario: &Scenario, choose: &mut dyn Choose) -> Result<Report, 
     Ok(report)
 }
 
+/// Runs a scenario with the choices that it names, and with an operator who acts on what it sees: a custom
+/// scheduler. How the run ends is not compared with one without faults, as that depends on what it does.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_operator(scenario: &Scenario, operator: &mut Operator<'_>) -> Result<Report, ScenarioError> {
+    let mut benign = Benign;
+    let (mut seeded, mut replay);
+    let choose: &mut dyn Choose = match &scenario.choices {
+        Choices::Benign => &mut benign,
+        Choices::Seed(seed) => {
+            seeded = Seeded::new(*seed);
+            &mut seeded
+        }
+        Choices::Replay(list) => {
+            replay = Replay::new(list.iter().cloned());
+            &mut replay
+        }
+    };
+    let mut recorded = Recorded::new(choose);
+    let mut sim = Sim::new(scenario, Chooser::Given(&mut recorded), None)?;
+    sim.operator = Some(operator);
+    let mut report = sim.run()?;
+    report.choices = recorded.into_list();
+    Ok(report)
+}
+
 /// Something that an operator wants; it is said again until there is a reply.
 #[derive(Clone)]
 struct Wish {
@@ -92,6 +120,8 @@ struct Wish {
 enum Wanted {
     /// The service shall be this one of the scenario's models.
     Target(usize),
+    /// It shall be this one.
+    Model(Arc<Model>),
     Verb(Request),
 }
 
@@ -122,6 +152,8 @@ pub(crate) struct Sim<'a> {
     /// What the service shall be.
     pub(crate) present: Arc<Model>,
     wishes: Vec<Wish>,
+    /// An operator who is a program.
+    operator: Option<&'a mut Operator<'a>>,
     /// How many of `then` were submitted.
     next: usize,
     faults: Vec<Fault>,
@@ -223,6 +255,7 @@ impl<'a> Sim<'a> {
             old: None,
             present: model.clone(),
             wishes,
+            operator: None,
             next: 0,
             faults,
             crashes,
@@ -261,6 +294,7 @@ impl<'a> Sim<'a> {
             old: self.old.clone(),
             present: self.present.clone(),
             wishes: self.wishes.clone(),
+            operator: None,
             next: self.next,
             faults: self.faults.clone(),
             crashes: self.crashes.clone(),
@@ -376,6 +410,7 @@ impl<'a> Sim<'a> {
                 self.wish(nth as usize);
             }
             Happening::Foreign { task, serial, seen } => self.foreign(task, serial, seen),
+            Happening::Look => self.show(&[]),
             Happening::Recover => self.recover(),
             Happening::Heal => self.heal(),
             Happening::Deadline { stage } => self.deadline(stage),
@@ -659,6 +694,7 @@ impl<'a> Sim<'a> {
         if let (Some(nth), Some(reply)) = (wish, reply) {
             self.replied(nth, reply);
         }
+        let seen = self.operator.is_some().then(|| events.clone());
         for event in events {
             self.tell(event);
         }
@@ -680,6 +716,9 @@ impl<'a> Sim<'a> {
             self.start_plan();
         }
         self.watch_canaries();
+        if let Some(events) = seen.filter(|events| !events.is_empty()) {
+            self.show(&events);
+        }
         self.check(wake_at);
         self.settle();
         self.engine.is_some()
@@ -1029,7 +1068,7 @@ impl<'a> Sim<'a> {
         }
         let input = match &wish.input {
             // An installation that is gone does not come back: another one would be made.
-            Wanted::Target(_) if self.deregistered => {
+            Wanted::Target(_) | Wanted::Model(_) if self.deregistered => {
                 let reply = Reply::Refused(Refusal::NoService);
                 return self.replied(nth, reply);
             }
@@ -1039,6 +1078,13 @@ impl<'a> Sim<'a> {
                 let (id, who) = (format_smolstr!("target-{of}"), SmolStr::new_static("operator"));
                 // The first one is known by what it is.
                 target.by = (*of > 0).then_some(Author { id, who });
+                Input::Target(target)
+            }
+            Wanted::Model(model) => {
+                let mut target =
+                    Target::new(model.clone(), InstallationId(SmolStr::new_static(INSTALLATION)));
+                let id = format_smolstr!("target-of-act-{nth}");
+                target.by = Some(Author { id, who: SmolStr::new_static("operator") });
                 Input::Target(target)
             }
             Wanted::Verb(request) => {
@@ -1069,6 +1115,7 @@ impl<'a> Sim<'a> {
                 None
             }
             Wanted::Target(of) => Some(format!("target {}", of + 1)),
+            Wanted::Model(model) => Some(format!("target {}", model.hash())),
             Wanted::Verb(request) => Some(request.verb.to_string()),
         };
         if let Some(verb) = words {
@@ -1082,6 +1129,33 @@ impl<'a> Sim<'a> {
         let nth = self.wishes.len();
         self.world.queue.after(delay, Class::Operator, Happening::Operate { nth: nth as u32 });
         self.wishes.push(Wish::verb(nth, verb));
+    }
+
+    /// Shows an operator what happened, and takes down what it does about it.
+    fn show(&mut self, events: &[Event]) {
+        let (Some(operator), now) = (&mut self.operator, self.world.now()) else { return };
+        let Some(engine) = &self.engine else {
+            // Who looks while no engine is there looks again.
+            return self.world.queue.after(REACTION, Class::Operator, Happening::Look);
+        };
+        for act in operator(&Sight { time: Duration::from_micros(now), events, engine }) {
+            match act {
+                Act::Verb(verb) => {
+                    let nth = self.wishes.len();
+                    self.world.queue.after(0, Class::Operator, Happening::Operate { nth: nth as u32 });
+                    self.wishes.push(Wish::verb(nth, verb));
+                }
+                Act::Target(model) => {
+                    self.cluster.expect_all_of(&model);
+                    let nth = self.wishes.len();
+                    self.world.queue.after(0, Class::Operator, Happening::Operate { nth: nth as u32 });
+                    self.wishes.push(Wish { input: Wanted::Model(model), due: false, reply: None });
+                }
+                Act::LookIn(time) => {
+                    self.world.queue.after(micros(time), Class::Operator, Happening::Look);
+                }
+            }
+        }
     }
 
     /// Submits what the service shall be next, once it is what it shall be.
@@ -1319,7 +1393,8 @@ impl<'a> Sim<'a> {
             wanted.iter().map(|plan| self.completed.get(plan.as_str()).copied()).max().flatten();
         let completed_at = completed_at.filter(|_| complete);
         let mut plans: Vec<_> = wanted.iter().filter_map(|plan| engine.plan(plan.as_str())).collect();
-        plans.extend(engine.plan(plan_core::engine::RECOVERY).filter(|recovery| !recovery.phases.is_empty()));
+        let by_itself = [RECOVERY, DECOMMISSION, UNINSTALL].into_iter().filter_map(|plan| engine.plan(plan));
+        plans.extend(by_itself.filter(|plan| !plan.phases.is_empty()));
         let whys = self.whys(&engine);
         let outcome = match self.violation.take() {
             Some(violation) => Outcome::Violation(violation),

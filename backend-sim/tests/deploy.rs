@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backend_sim::{Check, Choices, CrashPoint, Fault, Outcome, Report, Scenario, ScenarioError, Shape, run};
+use backend_sim::{Choices, CrashPoint, Fault, Outcome, Report, Scenario, ScenarioError, Shape, run};
 use common::{canary, graph, hello, kafka, kafka_with, model};
 use plan_core::engine::{Part, Reason, Reply, Verb};
 use plan_core::plan::Status;

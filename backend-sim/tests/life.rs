@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_sim::{Check, Choices, CrashReport, Depth, Outcome, Report, Scenario, Shape, crash_points, run};
+use backend_sim::{Choices, CrashReport, Depth, Outcome, Report, Scenario, Shape, crash_points, run};
 use common::{brokers, brokers_with, hello, pair};
 use plan_core::engine::{Reason, Reply, TaskState, Verb};
 use plan_core::plan::Model;

@@ -78,3 +78,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 #[doc = include_str!("../../docs/src/embedding.md")]
 #[derive(Debug)]
 pub struct Embedding;
+
+/// The same, of the chapter on history.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/history.md")]
+#[derive(Debug)]
+pub struct History;

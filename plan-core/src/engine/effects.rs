@@ -175,6 +175,12 @@ pub enum Refusal {
     /// There is no such plan.
     #[error("there is no plan `{0}`")]
     NoPlan(PlanName),
+    /// The plan shows what the engine does by itself.
+    #[error(
+        "`{0}` shows what the engine does by itself, and takes no verbs: say what you want of an instance, or of \
+         a debt"
+    )]
+    ByItself(PlanName),
     /// There is no such phase.
     #[error("plan `{plan}` has no phase `{phase}`")]
     NoPhase {

@@ -23,7 +23,10 @@ impl Turn<'_> {
         name: &InstanceName,
         only: &[TaskName],
     ) -> Result<(At, Arc<PodRecord>, Vec<TaskName>), Refusal> {
-        let at = self.state.at(name).ok_or_else(|| Refusal::NoInstance(name.clone()))?;
+        let at = self.state.at(name).ok_or_else(|| {
+            let leaves = self.state.debts.values().any(|debt| debt.instance == *name);
+            if leaves { Refusal::Leaving(name.clone()) } else { Refusal::NoInstance(name.clone()) }
+        })?;
         let pod = self.state.pod_model(at.pod).filter(|_| !self.state.is_leaver(at));
         let pod = pod.ok_or_else(|| Refusal::Leaving(name.clone()))?;
         if let Some(task) = only.iter().find(|task| pod.task_index(task).is_none()) {

@@ -195,3 +195,85 @@ impl fmt::Display for Why {
         write!(f, "{} ({}): {}", self.what, self.status, self.reason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The reasons, each by an example, and who clears it. The match is exhaustive: a reason that is new has no
+    /// line in the book, and does not compile.
+    macro_rules! reasons {
+        ($($variant:ident, $example:expr, $who:literal;)+) => {
+            fn rows() -> Vec<(Reason, &'static str)> {
+                vec![$(($example, $who)),+]
+            }
+
+            fn name(reason: &Reason) -> &'static str {
+                match reason {
+                    $(Reason::$variant { .. } => stringify!($variant)),+
+                }
+            }
+
+            const NAMES: &[&str] = &[$(stringify!($variant)),+];
+        };
+    }
+
+    fn task() -> TaskName {
+        TaskName::new("broker").unwrap()
+    }
+
+    reasons! {
+        PlanInterrupted, Reason::PlanInterrupted, "an operator";
+        PhaseInterrupted, Reason::PhaseInterrupted, "an operator";
+        Canary, Reason::Canary(Canary { steps: vec![0, 1], released: 0 }), "an operator";
+        PhaseFirst, Reason::PhaseFirst(PhaseName::new("format").unwrap()), "the plan";
+        StepFirst, Reason::StepFirst("kafka-0:[broker]".to_owned()), "the plan";
+        SlotBusy, Reason::SlotBusy { task: task() }, "another plan, or recovery";
+        WaitsForItsStep, Reason::WaitsForItsStep(task()), "the plan, when it may";
+        Paused, Reason::Paused(task()), "an operator";
+        Backoff, Reason::Backoff { task: task(), failures: 3, until: Time(80_000_000) }, "time";
+        Never, Reason::Never { task: task(), why: "memory: above the limit".to_owned() }, "an operator, or another file";
+        AskedForRoom, Reason::AskedForRoom, "the cluster";
+        NoRoom, Reason::NoRoom("node-0: needs 2048 MB of memory, 512 are free".into()), "the cluster";
+        Placement, Reason::Placement("no: hostname `node-0` has 1 of at most 1".to_owned()), "the cluster";
+        PlaceAsked, Reason::PlaceAsked, "the cluster";
+        Displacing, Reason::Displacing(task()), "the cluster";
+        Launching, Reason::Launching(task()), "the cluster";
+        NotThereYet, Reason::NotThereYet(task()), "the task";
+        Silent, Reason::Silent { task: task(), since: Time(40_000_000) }, "the node, the policy, or an operator";
+        NotSeen, Reason::NotSeen, "the cluster";
+        Owes, Reason::Owes { debt: 7, node: NodeName::new("node-1").unwrap() }, "the cluster, or an operator";
+        Leaves, Reason::Leaves, "the others that leave";
+        NotWanted, Reason::NotWanted, "nobody: it is told of what is withdrawn";
+        Superseded, Reason::Superseded, "nobody: ask the other scheduler";
+    }
+
+    /// `UPDATE_BOOK=1 cargo test -p plan-core --lib reason` writes the table of the book's chapter anew.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test reads and writes a page of the book")]
+    fn the_book_has_every_reason() {
+        let names: Vec<_> = rows().iter().map(|(reason, _)| name(reason)).collect();
+        assert_eq!(names, NAMES, "each example is of its reason");
+        let mut table = "| it says | what clears it | who |\n| --- | --- | --- |\n".to_owned();
+        for (reason, who) in rows() {
+            let told = reason.to_string().replace('\n', " ");
+            writeln!(table, "| {told} | {} | {who} |", reason.clears()).unwrap();
+        }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/why.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (begin, end) = ("<!-- reasons -->\n", "<!-- end of reasons -->\n");
+        let (before, rest) = page.split_once(begin).unwrap();
+        let (_, after) = rest.split_once(end).unwrap();
+        let renewed = format!("{before}{begin}\n{table}\n{end}{after}");
+        if std::env::var_os("UPDATE_BOOK").is_some() {
+            std::fs::write(&path, &renewed).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(&path).unwrap() == renewed,
+            "the table is not what the engine says\nUPDATE_BOOK=1 cargo test -p plan-core --lib reason   writes it anew"
+        );
+    }
+}

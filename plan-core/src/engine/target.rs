@@ -261,7 +261,7 @@ impl Turn<'_> {
             return earlier;
         }
         let words = format!("target {}", model.hash());
-        let reply = self.submit(model, plan.as_ref()).map_or_else(Reply::Refused, |reply| reply);
+        let reply = self.submit(model, plan.as_ref()).unwrap_or_else(Reply::Refused);
         match by {
             Some(by) => self.note(by, words, reply),
             None => reply,

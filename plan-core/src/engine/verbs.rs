@@ -71,7 +71,8 @@ impl Turn<'_> {
             return Err(Refusal::Uninstalling);
         }
         if let Some(plan) = verb.plan().filter(|plan| !self.state.model.plans().contains_key(*plan)) {
-            return Err(Refusal::NoPlan(plan.clone()));
+            let refusal = if super::is_reserved(plan) { Refusal::ByItself } else { Refusal::NoPlan };
+            return Err(refusal(plan.clone()));
         }
         match verb {
             Verb::Start { plan, parameters } => self.start(&plan, parameters),
@@ -106,6 +107,9 @@ impl Turn<'_> {
         let Some(run) = self.state.run_of(plan) else { return Ok(Reply::AlreadySo) };
         let number = run.number();
         if self.state.service.converging == number {
+            if is_stopped(run) {
+                return Ok(Reply::AlreadySo);
+            }
             let since = self.number();
             self.mark(number, Scope::Plan, |mark| {
                 mark.interrupted = true;
@@ -462,6 +466,13 @@ impl Turn<'_> {
         self.session.agenda.sweeps.extend((0..phases).map(|phase| ((number, phase), 0)));
         self.consider_hurt();
     }
+}
+
+/// Whether nothing of a run was done since it was stopped: it is interrupted, and all of it is still to be done.
+fn is_stopped(run: &Run) -> bool {
+    let phases = 0..run.layout.phases.len() as u32;
+    let mut steps = phases.flat_map(|phase| run.progress.phase(phase).steps());
+    run.progress.is_interrupted() && steps.all(|status| *status == Status::Pending)
 }
 
 /// `[A-Za-z_][A-Za-z0-9_]*` (C§2.8).

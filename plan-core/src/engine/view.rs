@@ -3,6 +3,7 @@
 //! Invariant: a view is made when it is asked for; nothing is kept for it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::plan::{PlanLayout, Status};
 use crate::spec::{InstanceName, PlanName, TaskName};
@@ -166,7 +167,7 @@ impl Engine {
     }
 
     /// The specification that the service shall be.
-    pub fn model(&self) -> Option<&std::sync::Arc<crate::plan::Model>> {
+    pub fn model(&self) -> Option<&Arc<crate::plan::Model>> {
         self.state.as_ref().map(|state| &state.model)
     }
 
@@ -204,7 +205,7 @@ impl Engine {
     }
 
     /// The last specification that the service became with nothing forced.
-    pub fn previous(&self) -> Option<&std::sync::Arc<crate::plan::Model>> {
+    pub fn previous(&self) -> Option<&Arc<crate::plan::Model>> {
         self.state.as_ref().and_then(|state| state.previous.as_ref())
     }
 
@@ -236,12 +237,38 @@ impl Engine {
         views
     }
 
-    /// Why an instance is as it is: for each of its steps that goes on and is not complete, and for its
-    /// recovery, what it does or what it waits for.
+    /// Why an instance is as it is: for each of its steps that goes on and is not complete, for its recovery, for
+    /// what an operator paused or nobody hears of, and for what it owes when it leaves, what it does or what it
+    /// waits for.
     pub fn why(&self, instance: &InstanceName) -> Vec<Why> {
         let Some(state) = &self.state else { return Vec::new() };
-        let Some(at) = state.at(instance) else { return Vec::new() };
         let mut whys = Vec::new();
+        if let Some(at) = state.at(instance) {
+            self.step_reasons(state, at, &mut whys);
+            whys.extend(self.recovery_reason(state, at));
+            state.present_reasons(at, &mut whys);
+            if state.is_leaver(at) && state.record(at).is_some() {
+                let (what, status) = (state.leaving_name().to_owned(), Status::Pending);
+                let (instance, reason, since) = (instance.clone(), Reason::Leaves, None);
+                whys.push(Why { instance, what, status, reason, since });
+            }
+        }
+        let leaves = |debt: &&Arc<DebtRecord>| {
+            let left = matches!(debt.cause, DebtCause::Decommission | DebtCause::Uninstall);
+            left && debt.instance == *instance
+        };
+        for debt in state.debts.values().filter(leaves) {
+            let reason = Reason::Owes { debt: debt.number, node: debt.node.clone() };
+            if whys.iter().any(|why| why.reason == reason) {
+                continue;
+            }
+            let (what, status) = (state.leaving_name().to_owned(), Status::Started);
+            whys.push(Why { instance: instance.clone(), what, status, reason, since: Some(debt.since) });
+        }
+        whys
+    }
+
+    fn step_reasons(&self, state: &State, at: At, whys: &mut Vec<Why>) {
         for run in &state.active {
             for &phase in run.layout.phases_of(at.pod) {
                 for step in run.phase(phase).steps_of(at.index) {
@@ -258,7 +285,7 @@ impl Engine {
                         state.step_name(run.phase(phase), step)
                     );
                     whys.extend(reason.map(|reason| Why {
-                        instance: instance.clone(),
+                        instance: state.name(at),
                         what,
                         status,
                         since: state.since(run.record.begun, at, run.phase(phase).tasks(step), &reason),
@@ -267,21 +294,6 @@ impl Engine {
                 }
             }
         }
-        whys.extend(self.recovery_reason(state, at));
-        let tasks = state.record(at).map(|record| record.tasks.as_slice()).unwrap_or_default();
-        for task in tasks.iter().filter(|task| task.paused) {
-            let reason = Reason::Paused(task.name.clone());
-            if !whys.iter().any(|why| why.reason == reason) {
-                let (instance, since) = (instance.clone(), task.last.map(|last| last.at));
-                whys.push(Why { instance, what: "pause".to_owned(), status: Status::Waiting, reason, since });
-            }
-        }
-        if state.is_leaver(at) && state.record(at).is_some() {
-            let (what, status) = (state.leaving_name().to_owned(), Status::Pending);
-            let (instance, reason, since) = (instance.clone(), Reason::Leaves, None);
-            whys.push(Why { instance, what, status, reason, since });
-        }
-        whys
     }
 
     /// What recovery does for an instance, or what it waits for.
@@ -362,6 +374,28 @@ impl Engine {
 }
 
 impl State {
+    /// What of an instance an operator paused, and what nobody hears of, if nothing was said of it yet.
+    fn present_reasons(&self, at: At, whys: &mut Vec<Why>) {
+        let (Some(record), Some(pod)) = (self.record(at), self.pod_model(at.pod)) else { return };
+        let mut add = |what: &str, reason: Reason, since: Option<Time>| {
+            if whys.iter().all(|why| why.reason != reason) {
+                let (instance, what) = (self.name(at), what.to_owned());
+                whys.push(Why { instance, what, status: Status::Waiting, reason, since });
+            }
+        };
+        for task in record.tasks.iter().filter(|task| task.paused && pod.task_index(&task.name).is_some()) {
+            add("pause", Reason::Paused(task.name.clone()), task.last.map(|last| last.at));
+        }
+        if record.permission.is_some() {
+            return;
+        }
+        for occupant in record.living() {
+            if let Some(since) = occupant.silent {
+                add(RECOVERY, Reason::Silent { task: occupant.task.clone(), since }, Some(since));
+            }
+        }
+    }
+
     fn task_view(&self, at: At, name: &TaskName) -> TaskView {
         let record = self.record(at);
         let known = record.and_then(|record| record.task(name));

@@ -180,3 +180,16 @@ fn uninstall_of_what_never_ran_is_over_at_once() {
     assert_eq!(bench.commands(), ["withdraw kafka-0", "deregister"]);
     assert!(bench.store.is_empty());
 }
+
+#[test]
+fn who_left_and_owes_still_has_a_reason() {
+    let mut bench = deployed(KAFKA);
+    bench.observe("kafka-2", "broker", Seen::Unreachable);
+    bench.say("uninstall");
+    let why = bench.why("kafka-2");
+    let debt = bench.engine.debts().find(|debt| debt.instance == instance("kafka-2")).unwrap().number;
+    let told = format!(
+        "uninstall (STARTED): what it left behind on node-kafka-2 has not ended: `give-up {debt}` if it never will"
+    );
+    assert_eq!(why, [told]);
+}

@@ -117,32 +117,6 @@ fn a_backend_says_that_the_node_is_gone_when_room_is_asked_for() {
 }
 
 #[test]
-fn permanent_after_transient() {
-    // The reference's ServiceTest: after a failure recovery is PREPARED; `replace` yields one recovery phase,
-    // PREPARED, which a fresh place completes.
-    let mut bench = deployed(KAFKA);
-    bench.room = false;
-    bench.fails("kafka-0", "broker");
-    assert_eq!(bench.shown("recovery"), ["kafka-0:[broker] IN_PROGRESS", "  kafka-0:[broker] PREPARED"]);
-    bench.commands();
-    bench.say("pod replace kafka-0");
-    assert_eq!(bench.shown("recovery"), ["kafka-0:[broker] IN_PROGRESS", "  kafka-0:[broker] PREPARED"]);
-    assert_eq!(bench.commands(), ["withdraw kafka-0", "fit kafka-0"]);
-    bench.room = true;
-    let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders.last().unwrap().launch;
-    let grant = Grant {
-        node: crate::bench::node("elsewhere"),
-        ports: Vec::new(),
-        handle: Handle("new".into()),
-        until: None,
-    };
-    bench.fit("kafka-0", order, FitAnswer::Fitted(grant));
-    assert_eq!(bench.place_of("kafka-0"), "elsewhere");
-    bench.runs("kafka-0", "broker");
-    assert_eq!(bench.shown("recovery"), [""; 0]);
-}
-
-#[test]
 fn down_for_too_long_is_permanent_and_replacements_keep_their_distance() {
     let mut bench = with_policy();
     bench.observe("kafka-0", "broker", Seen::Unreachable);

@@ -152,3 +152,16 @@ fn one_task_of_an_instance_is_restarted_or_paused_alone() {
     let refused = Refusal::NotRunning { instance: instance("hello-0"), task: task("init") };
     assert_eq!(bench.say("pod restart hello-0 init"), Reply::Refused(refused));
 }
+
+#[test]
+fn what_is_paused_or_unheard_of_says_so_though_nothing_waits_for_it() {
+    let mut bench = deployed();
+    bench.say("pod pause kafka-1");
+    bench.observe("kafka-1", "broker", Seen::Ended(End::Killed));
+    bench.runs("kafka-1", "broker");
+    assert_eq!(bench.why("kafka-1"), ["pause (WAITING): `broker` is paused: `pod resume` it"]);
+    bench.observe("kafka-2", "broker", Seen::Unreachable);
+    let why = bench.why("kafka-2");
+    assert!(matches!(&why[..], [one] if one.contains("nothing is heard of the node of `broker`")), "{why:?}");
+    assert_eq!(bench.why("kafka-0"), [""; 0]);
+}

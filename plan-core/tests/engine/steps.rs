@@ -1,84 +1,9 @@
-//! The five cases of `custom_steps` (C§8.5), and dependency strategies.
+//! Dependency strategies, and side plans.
 
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
 
 use crate::bench::Bench;
-
-fn custom(strategy: &str, steps: &str) -> Bench {
-    let task =
-        |name: &str| format!("      {name}: {{ goal: RUNNING, cmd: ./{name}, cpus: 0.1, memory: 32 }}\n");
-    Bench::new(&format!(
-        "name: custom\npods:\n  hello:\n    count: 2\n    tasks:\n{}{}{}plans:\n  deploy:\n    strategy: serial\n    \
-         phases:\n      deploy:\n        strategy: {strategy}\n        pod: hello\n        steps:\n          - default: {steps}\n",
-        task("first"),
-        task("second"),
-        task("third")
-    ))
-}
-
-#[test]
-fn serial_first_then_second() {
-    let mut bench = custom("serial", "[[first],[second]]");
-    for (name, of) in
-        [("hello-0", "first"), ("hello-0", "second"), ("hello-1", "first"), ("hello-1", "second")]
-    {
-        assert_eq!(bench.launched(), [format!("{name}:[{of}]")]);
-        bench.runs(name, of);
-    }
-    assert_eq!(bench.status("deploy"), Complete);
-}
-
-#[test]
-fn serial_both_at_once() {
-    let mut bench = custom("serial", "[[first, second]]");
-    assert_eq!(bench.launched(), ["hello-0:[first, second]"]);
-    bench.runs("hello-0", "first");
-    assert_eq!(bench.launched(), [""; 0], "only when both run");
-    bench.runs("hello-0", "second");
-    assert_eq!(bench.launched(), ["hello-1:[first, second]"]);
-    bench.runs("hello-1", "first");
-    bench.runs("hello-1", "second");
-    assert_eq!(bench.status("deploy"), Complete);
-}
-
-#[test]
-fn serial_first_then_second_and_third() {
-    let mut bench = custom("serial", "[[first],[second, third]]");
-    assert_eq!(bench.launched(), ["hello-0:[first]"]);
-    bench.runs("hello-0", "first");
-    assert_eq!(bench.launched(), ["hello-0:[second, third]"]);
-    bench.runs("hello-0", "third");
-    bench.runs("hello-0", "second");
-    assert_eq!(bench.launched(), ["hello-1:[first]"]);
-    bench.runs("hello-1", "first");
-    assert_eq!(bench.launched(), ["hello-1:[second, third]"]);
-}
-
-#[test]
-fn parallel_first_then_second_per_instance() {
-    let mut bench = custom("parallel", "[[first],[second]]");
-    assert_eq!(bench.launched(), ["hello-0:[first]", "hello-1:[first]"]);
-    bench.runs("hello-1", "first");
-    assert_eq!(bench.launched(), ["hello-1:[second]"], "when its own first runs");
-    bench.runs("hello-0", "first");
-    assert_eq!(bench.launched(), ["hello-0:[second]"]);
-    bench.runs("hello-0", "second");
-    bench.runs("hello-1", "second");
-    assert_eq!(bench.status("deploy"), Complete);
-}
-
-#[test]
-fn parallel_all_at_once() {
-    let mut bench = custom("parallel", "[[first, second]]");
-    assert_eq!(bench.launched(), ["hello-0:[first, second]", "hello-1:[first, second]"]);
-    for (name, of) in
-        [("hello-0", "first"), ("hello-0", "second"), ("hello-1", "second"), ("hello-1", "first")]
-    {
-        bench.runs(name, of);
-    }
-    assert_eq!(bench.status("deploy"), Complete);
-}
 
 #[test]
 fn named_steps_wait_for_what_they_depend_on() {

@@ -6,9 +6,9 @@ use plan_core::plan::Status::*;
 use crate::bench::{Bench, installation, instance, model};
 use crate::deploy::KAFKA;
 
-const BROKERS: [&str; 3] = ["kafka-0", "kafka-1", "kafka-2"];
+pub const BROKERS: [&str; 3] = ["kafka-0", "kafka-1", "kafka-2"];
 
-fn deployed(yaml: &str) -> Bench {
+pub fn deployed(yaml: &str) -> Bench {
     let mut bench = Bench::new(yaml);
     for broker in BROKERS {
         bench.runs(broker, "broker");
@@ -18,12 +18,12 @@ fn deployed(yaml: &str) -> Bench {
     bench
 }
 
-fn version(cmd: &str) -> String {
+pub fn version(cmd: &str) -> String {
     KAFKA.replace("./broker", cmd)
 }
 
 /// What is told to end ends.
-fn ends(bench: &mut Bench, name: &str) {
+pub fn ends(bench: &mut Bench, name: &str) {
     bench.observe(name, "broker", Seen::Ended(End::Killed));
 }
 
@@ -138,38 +138,6 @@ fn an_interruption_carries_over_and_other_marks_end_with_their_run() {
     bench.say("continue deploy broker");
     assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"]);
     assert_eq!(bench.status("deploy"), InProgress);
-}
-
-/// The trap StatefulSet #67250: a bad template blocks its own revert.
-#[test]
-fn trap_bad_template_blocks_its_own_revert() {
-    for broken in [Seen::Running { ready: false }, Seen::Ended(End::Failed)] {
-        let mut bench = deployed(KAFKA);
-        bench.becomes(&version("./bad"));
-        ends(&mut bench, "kafka-0");
-        bench.observe("kafka-0", "broker", broken);
-        if broken == Seen::Ended(End::Failed) {
-            // It loops, and waits longer and longer.
-            for _ in 0..3 {
-                while bench.launched().is_empty() {
-                    bench.pass(5);
-                }
-                bench.fails("kafka-0", "broker");
-            }
-            assert_eq!(bench.phase("deploy", "broker").1[0], Delayed);
-        }
-        bench.commands();
-        let lives = bench.engine.pod(&instance("kafka-0")).unwrap().living().count() > 0;
-        assert_eq!(bench.becomes(KAFKA), Reply::Done);
-        if lives {
-            assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"], "without waiting for it");
-            ends(&mut bench, "kafka-0");
-        }
-        assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
-        bench.runs("kafka-0", "broker");
-        assert_eq!(bench.status("deploy"), Complete);
-        assert_eq!(bench.launched(), [""; 0], "the others never changed");
-    }
 }
 
 #[test]
