@@ -5,6 +5,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant as Clock};
 
+use backend_sim::{Depth, Scenario, crash_points};
 use plan_core::engine::{Engine, Input, InstallationId, Record, Target, Wall, decode, encode};
 use plan_core::spec::PhaseStrategy;
 use planwright_bench::{Instant, service, service_running, target};
@@ -19,6 +20,7 @@ fn main() {
         new_target(10_000, strategy);
     }
     recover(100_000);
+    crashes(20);
 }
 
 fn row(what: &str, count: u32, time: Duration, aim: &str) {
@@ -77,6 +79,18 @@ fn recover(count: u32) {
         time
     });
     row(&format!("the same from {} MB of bytes", bytes / 1_000_000), count, time, "1 s");
+}
+
+/// Every point at which the engine can crash in the deployment of a plan of so many steps.
+fn crashes(count: u32) {
+    let scenario = Scenario::new(service(count, PhaseStrategy::Serial));
+    for (depth, name, aim) in [(Depth::Single, "one crash", "1 s"), (Depth::Double, "two crashes", "")] {
+        let start = Clock::now();
+        let report = crash_points(&scenario, depth).expect("a scenario that can be run");
+        let time = start.elapsed();
+        assert!(report.failures.is_empty(), "{} failures", report.failures.len());
+        row(&format!("{} runs with {name} each, a plan of {count} steps", report.survived), count, time, aim);
+    }
 }
 
 /// The median of so many times; what is measured may say how long it took itself.

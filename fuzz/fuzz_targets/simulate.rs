@@ -1,8 +1,8 @@
-//! Arbitrary choices, faults and verbs in the simulator: none of its checks finds a violation.
+//! Arbitrary choices, faults, verbs and targets in the simulator: none of its checks finds a violation.
 #![no_main]
 
 #[path = "../../plan-core/tests/engine/arbitrary.rs"]
-#[allow(dead_code, reason = "only its service is used here")]
+#[allow(dead_code, reason = "only its services are used here")]
 mod arbitrary;
 #[path = "../../plan-core/tests/engine/bench.rs"]
 #[allow(dead_code, reason = "the bench is shared with the tests, which use all of it")]
@@ -16,7 +16,7 @@ use backend_sim::{Outcome, Scenario, run_with};
 use libfuzzer_sys::fuzz_target;
 use plan_core::plan::Model;
 
-static SERVICE: LazyLock<Arc<Model>> = LazyLock::new(arbitrary::service);
+static SERVICES: LazyLock<Vec<Arc<Model>>> = LazyLock::new(arbitrary::services);
 
 /// Choices from bytes; the benign one when there are no more.
 struct Bytes<'a>(&'a [u8]);
@@ -29,7 +29,7 @@ impl Choose for Bytes<'_> {
     }
 }
 
-const VERBS: [&str; 9] = [
+const VERBS: [&str; 16] = [
     "interrupt deploy",
     "continue deploy",
     "restart deploy",
@@ -39,22 +39,35 @@ const VERBS: [&str; 9] = [
     "start side",
     "stop side",
     "start other",
+    "pod restart a-0",
+    "pod replace a-1",
+    "pod replace b-0",
+    "pod pause a-0",
+    "pod resume a-0",
+    "pod restart b-1 t",
+    "uninstall",
 ];
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((head, rest)) = bytes.split_first_chunk::<8>() else { return };
-    let mut scenario = Scenario::new(SERVICE.clone());
+    let Some((head, rest)) = bytes.split_first_chunk::<12>() else { return };
+    let mut scenario = Scenario::new(SERVICES[0].clone());
     scenario.release_canaries = true;
     scenario.trace = false;
     scenario.record = false;
     let faults = head[0] % 8;
     scenario.faults = vec![format!("random:{faults}").parse().expect("a fault")];
     for pair in head[1..7].chunks_exact(2) {
-        if let Some(words) = VERBS.get(usize::from(pair[0])) {
+        if let Some(words) = VERBS.get(usize::from(pair[0] % 32)) {
             scenario.verbs.push((Duration::from_secs(u64::from(pair[1])), bench::verb(words)));
         }
     }
     scenario.verbs.sort_by_key(|(at, _)| *at);
+    for pair in head[7..11].chunks_exact(2) {
+        if let Some(model) = SERVICES.get(usize::from(pair[0] % 16)) {
+            scenario.targets.push((Duration::from_secs(u64::from(pair[1])), model.clone()));
+        }
+    }
+    scenario.targets.sort_by_key(|(at, _)| *at);
     let report = run_with(&scenario, &mut Bytes(rest)).expect("a scenario that makes sense");
     if let Outcome::Violation(violation) = report.outcome {
         panic!("{violation}");
