@@ -256,6 +256,12 @@ pub enum Refusal {
         /// The task.
         task: TaskName,
     },
+    /// A target names another plan before the first deployment is done.
+    #[error("`{0}` cannot bring the target about: `deploy` does, until the first deployment is done")]
+    DeployFirst(PlanName),
+    /// Another plan brings the target about.
+    #[error("plan `{0}` brings the target about now: it is the one to continue, restart or force")]
+    Converging(PlanName),
     /// Nothing with this number is owed.
     #[error("there is no debt {0}")]
     NoDebt(Number),

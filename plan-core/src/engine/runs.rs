@@ -9,7 +9,7 @@ use crate::plan::{Canary, PlanLayout, Status};
 use crate::spec::PlanName;
 
 use super::digest::Digest;
-use super::effects::{Event, Write};
+use super::effects::{Event, Refusal, Write};
 use super::record::{EndedRun, Key, Mark, Number, Parameters, Record, RunKind, RunRecord, StepTime};
 use super::state::{At, Run, State};
 use super::turn::Turn;
@@ -64,10 +64,17 @@ impl Turn<'_> {
         number
     }
 
-    /// Takes a plan's latest run up again, which had ended.
-    pub(super) fn reopen(&mut self, plan: &PlanName) -> Option<Number> {
-        let ended = self.state.ended_run(plan)?.clone();
-        let layout = self.state.model.plans().get(plan)?.clone();
+    /// Takes a plan's latest run up again, which had ended. While a target is brought about by one plan, no other
+    /// does so beside it.
+    pub(super) fn reopen(&mut self, plan: &PlanName) -> Result<Number, Refusal> {
+        let never = || Refusal::NeverRun(plan.clone());
+        let ended = self.state.ended_run(plan).ok_or_else(never)?.clone();
+        let layout = self.state.model.plans().get(plan).ok_or_else(never)?.clone();
+        if let Some(run) = self.state.run(self.state.service.converging)
+            && ended.kind == RunKind::Converging
+        {
+            return Err(Refusal::Converging(run.layout.name.clone()));
+        }
         let number = ended.number;
         self.state.ended.remove(&number);
         let old = Digest::of(&*ended);
@@ -79,7 +86,7 @@ impl Turn<'_> {
         self.change_plan(plan, |plan| plan.ended.retain(|run| run.run != number));
         let run = self.state.index_run(record, layout);
         self.set_off(run);
-        Some(number)
+        Ok(number)
     }
 
     fn set_off(&mut self, run: Run) {

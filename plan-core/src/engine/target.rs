@@ -6,10 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::plan::{Blocked, ContentHash, Model, PlanLayout, PodModel, Status};
-use crate::spec::change;
-use crate::spec::{Change, ChangeVerdict, changes};
-use crate::spec::{InstanceName, PlanName, PodName, TaskName};
+use crate::plan::{Blocked, ContentHash, Model, PlanLayout, PodModel, Status, TaskModel};
+use crate::spec::{Change, ChangeVerdict, Goal, InstanceName, PlanName, PodName, TaskName, change, changes};
 
 use super::digest::Digest;
 use super::effects::{Command, Effects, Event, Refusal, RefusedItem, Reply, Write};
@@ -96,7 +94,7 @@ impl Engine {
                 let Some(record) = known(&name) else { continue };
                 for task in &model.tasks {
                     let last = record.task(&task.name).and_then(|task| task.last);
-                    let running = task.goal != crate::spec::Goal::Once;
+                    let running = task.goal != Goal::Once;
                     if last.is_none_or(|last| last.conf == task.conf) || !running {
                         continue;
                     }
@@ -139,13 +137,15 @@ impl Engine {
             replaced: None,
             uninstalling: false,
         };
-        let plan = plan.map_or_else(|| DEPLOY.to_owned(), |plan| plan.to_string());
-        let Some(layout) = model.plans().get(plan.as_str()).cloned() else {
-            let refusal = PlanName::new(&plan).map_or(Refusal::NoService, Refusal::NoPlan);
-            return Effects { reply: Some(Reply::Refused(refusal)), ..Effects::default() };
+        let state = State::new(Arc::new(service), model.clone());
+        let layout = match state.converging_plan(&model, plan.as_ref(), &[]) {
+            Ok(layout) => layout,
+            Err(refusal) => {
+                return Effects { reply: Some(Reply::Refused(refusal)), ..Effects::default() };
+            }
         };
         self.session.stage = SessionStage::Live;
-        let state = self.state.insert(State::new(Arc::new(service), model.clone()));
+        let state = self.state.insert(state);
         state.zoo = self.zoo;
         let now = self.clock.time;
         let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
@@ -189,7 +189,9 @@ impl State {
         changes: &[Change],
     ) -> Result<Arc<PlanLayout>, Refusal> {
         if let Some(named) = named {
-            return model.plans().get(named).cloned().ok_or_else(|| Refusal::NoPlan(named.clone()));
+            let layout = model.plans().get(named).cloned().ok_or_else(|| Refusal::NoPlan(named.clone()))?;
+            let early = !self.service.deployed && *named != *DEPLOY;
+            return if early { Err(Refusal::DeployFirst(named.clone())) } else { Ok(layout) };
         }
         let changed = self.service.deployed.then(|| change::converging_plan(model.spec(), changes)).flatten();
         let name = changed.map_or(DEPLOY, PlanName::as_str);
@@ -642,7 +644,8 @@ impl Turn<'_> {
             || self.state.pods.iter().flatten().filter_map(|instance| instance.record.as_ref()).any(
                 |record| record.steps.iter().any(|mark| mark.step.run == run && mark.forced > mark.since),
             );
-        let advance = !forced && self.state.service.previous != Some(target.hash());
+        let reached = !forced && self.is_all_of_target();
+        let advance = reached && self.state.service.previous != Some(target.hash());
         if advance || !self.state.service.deployed {
             self.change_service(|service| {
                 service.deployed = true;
@@ -658,6 +661,19 @@ impl Turn<'_> {
             }
         }
         self.forget_unnamed();
+    }
+
+    /// Whether every task that was launched, but for what is done once, was launched last as the target says: a
+    /// plan may be complete and leave some out.
+    fn is_all_of_target(&self) -> bool {
+        (0..).zip(self.state.model.pods()).all(|(pod, model)| {
+            (0..model.count).all(|index| {
+                let record = self.state.record(At { pod, index });
+                let of = |task: &TaskModel| record.and_then(|record| record.task(&task.name)?.last);
+                let tasks = model.tasks.iter().filter(|task| task.goal != Goal::Once);
+                tasks.into_iter().all(|task| of(task).is_none_or(|last| last.conf == task.conf))
+            })
+        })
     }
 
     fn forget_spec(&mut self, spec: ContentHash) {

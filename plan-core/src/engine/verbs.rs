@@ -195,10 +195,9 @@ impl Turn<'_> {
                 None => Err(Refusal::NeverRun(plan.clone())),
                 Some(ended) if is_complete(ended) => Ok(Reply::AlreadySo),
                 Some(_) => {
-                    if let Some(number) = self.reopen(plan) {
-                        self.mark(number, Scope::Plan, |mark| mark.interrupted = false);
-                        self.sweep(number);
-                    }
+                    let number = self.reopen(plan)?;
+                    self.mark(number, Scope::Plan, |mark| mark.interrupted = false);
+                    self.sweep(number);
                     Ok(Reply::Done)
                 }
             };
@@ -248,7 +247,7 @@ impl Turn<'_> {
                 if is_complete(ended) {
                     return Ok(Reply::AlreadySo);
                 }
-                self.reopen(plan).ok_or_else(|| Refusal::NeverRun(plan.clone()))?
+                self.reopen(plan)?
             }
         };
         let scope = self.scope(plan, number, part)?;
@@ -273,7 +272,7 @@ impl Turn<'_> {
                 };
                 // A part that is not there refuses the verb before anything is changed.
                 self.scope(plan, ended.number, part)?;
-                self.reopen(plan).ok_or_else(|| Refusal::NeverRun(plan.clone()))?
+                self.reopen(plan)?
             }
         };
         let scope = self.scope(plan, number, part)?;

@@ -15,6 +15,8 @@ use crate::spec::plan::{
 use crate::spec::pod::PodSpec;
 use crate::spec::service::DEPLOY;
 
+/// The plans that the engine runs by itself.
+const RESERVED: [&str; 3] = ["recovery", "decommission", "uninstall"];
 /// There are not as many fields; who has more entries has made them by a slip.
 const MOST_ENTRIES: usize = 1000;
 
@@ -40,6 +42,10 @@ impl Checker<'_> {
             let mut problem = problem.help(help);
             problem.nearest = crate::spec::nearest::nearest(DEPLOY, known).map(ToOwned::to_owned);
             self.report(problem);
+        }
+        for name in parts.plans.keys().filter(|name| RESERVED.contains(&name.as_str())) {
+            let message = format!("the plan `{name}` has the name of one that the engine runs by itself");
+            self.error(Code::ReservedPlan, &path.key(name.as_str()), message, "give it another name");
         }
         for (name, plan) in &parts.plans {
             self.plan(&path.key(name.as_str()), plan);

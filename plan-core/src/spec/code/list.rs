@@ -1021,6 +1021,22 @@ codes! {
         ],
         [], [],
         "`pods.web.tasks.*.cdm` names no field that can change: there is nothing called `cdm`";
+    ReservedPlan = "P095", "no plan has the name of one that the engine runs by itself",
+        "`recovery`, `decommission` and `uninstall` are shown as plans and follow from the state of the instances. A \
+         plan of that name could be neither shown nor started.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy: {phases: {web: {pod: web}}}",
+            "  recovery: {phases: {web: {pod: web}}}",
+        ],
+        [], [],
+        "the plan `recovery` has the name of one that the engine runs by itself";
     // Where the DC/OS SDK reads a file in another way.
     PathVolume = "P100", "a volume is of type ROOT or MOUNT",
         "The SDK lets `type: PATH` pass and makes a MOUNT volume of it, a whole disk. It does so here too, \
