@@ -403,9 +403,10 @@ fn page(found: &[(Bug, Found)], runs: u64) -> String {
          <!-- Written by backend-sim/tests/zoo.rs; see there how to write it anew. -->\n\n\
          How good are the tests? {} faults can be put into the engine, one line each, behind a switch that no\n\
          normal build has. A battery of runs in the simulator looks for each: first scripts, which say all that\n\
-         happens, then every point at which the engine can crash, then faults of the world by chance, after which the\n\
-         service must become what it shall be. It stops at the first run in which a check finds something. The engine without a fault goes through\n\
-         all {runs} runs, and nothing is found. A fault that nothing finds is a hole in the checks, and CI says so.\n\n\
+         happens, then every point at which the engine can crash, then faults of the world by chance, after which\n\
+         the service must become what it shall be. It stops at the first run in which a check finds something. The\n\
+         engine without a fault goes through all {runs} runs, and nothing is found. A fault that nothing finds is a\n\
+         hole in the checks, and CI says so.\n\n\
          Checks are named as in `backend_sim::Check`; every one is made in every run.\n\n\
          | fault | what is wrong | found by | in | after runs |\n\
          | --- | --- | --- | --- | ---: |\n",
