@@ -238,6 +238,7 @@ impl Turn<'_> {
         for (set, task) in sets.iter().zip(&tasks) {
             record.slot_mut(set).act = Some(launch);
             record.task_mut(&task.task);
+            record.claim(&task.task, launch);
         }
         record.orders.push(Order { launch, purpose, stage: Stage::Wanted, tasks, parameters, at: at_time });
         self.ask_for_room(at, launch);
@@ -476,6 +477,10 @@ impl Turn<'_> {
     pub(super) fn advance(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
         let Some(order) = record.order(launch) else { return };
+        // An order acts where all of its slots wait for it.
+        if record.slots.iter().filter(|slot| slot.act == Some(launch)).count() < order.tasks.len() {
+            return;
+        }
         let Some(grant) = self.session.fits.get(&launch).and_then(|fitting| fitting.grant.as_ref()) else {
             return;
         };
@@ -603,6 +608,12 @@ impl Turn<'_> {
             let since = record.place.as_ref().map_or(launch, |place| place.since);
             let Grant { node, ports, handle, .. } = grant;
             record.place = Some(Arc::new(Place { node, ports, handle, since }));
+        }
+        // A task that took turns elsewhere before has ended there.
+        for slot in record.slots.iter_mut().filter(|slot| slot.act == Some(launch)) {
+            if !sets.contains(&slot.set) {
+                (slot.act, slot.occupant) = (None, None);
+            }
         }
         for (OrderedTask { task, conf, .. }, set) in tasks.into_iter().zip(sets) {
             let slot = record.slot_mut(&set);

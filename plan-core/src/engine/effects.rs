@@ -215,7 +215,7 @@ pub enum Refusal {
     #[error("plan `{0}` is running: continue it, or stop it first")]
     Running(PlanName),
     /// The plan has never run.
-    #[error("plan `{0}` has never run: start it")]
+    #[error("plan `{0}` has no run under this target: start it")]
     NeverRun(PlanName),
     /// The text cannot name an environment variable.
     #[error("`{0}` is not a valid environment variable name")]

@@ -222,6 +222,7 @@ impl State {
             deadlines: Default::default(),
             delays: Default::default(),
             hurt: Default::default(),
+            obsolete: Default::default(),
             census,
             zoo: Default::default(),
         }

@@ -254,6 +254,7 @@ impl Turn<'_> {
             self.state.delays.remove(&(until, at));
         }
         self.state.hurt.remove(&at);
+        self.state.obsolete.remove(&at);
         self.session.agenda.items.remove(&Item::Recovery(at));
         self.session.kills.retain(|(whose, _, _)| *whose != at);
         for open in self.session.asked.values_mut() {

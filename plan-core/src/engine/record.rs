@@ -750,6 +750,15 @@ impl PodRecord {
         occupants.into_iter().find(|occupant| occupant.launch == launch && occupant.task == *task)
     }
 
+    /// A task's other slots, where it may live, wait for an order too: it is ended there first.
+    pub(super) fn claim(&mut self, task: &TaskName, launch: Number) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.act.is_none()) {
+            if slot.occupant.as_ref().is_some_and(|o| o.task == *task && o.may_live()) {
+                slot.act = Some(launch);
+            }
+        }
+    }
+
     /// Forgets orders that are given and whose tasks are in no slot any more.
     pub(super) fn forget_past_orders(&mut self) {
         let slots = &self.slots;

@@ -6,7 +6,7 @@
 use crate::plan::Blocked;
 
 use super::reason::{Reason, Verdict};
-use super::record::{Purpose, Stage, StepRef};
+use super::record::{Occupant, Purpose, Slot, Stage, StepRef};
 use super::state::{At, Run, State};
 
 /// What a rule is asked about.
@@ -114,21 +114,29 @@ fn slots(q: &Question<'_>) -> Verdict {
     }
     for &task in q.run.phase(q.step.phase).tasks(q.step.step).iter() {
         let model = q.state.task_model(q.at.pod, task);
-        let Some(slot) = record.slot(&model.set) else { continue };
-        if let Some(order) = slot.act.and_then(|act| record.order(act))
-            && !q.state.gives_way(order, Some(q.step))
-        {
-            let task = order.tasks.first().map_or_else(|| model.name.clone(), |o| o.task.clone());
-            return Verdict::Defer(Reason::SlotBusy { task });
-        }
-        let Some(occupant) = slot.occupant.as_ref().filter(|occupant| occupant.may_live()) else { continue };
-        let Some(Purpose::Step(by)) = record.order(occupant.launch).map(|order| order.purpose) else {
-            continue;
+        // Its own, and another where it lives still.
+        let takes = |slot: &&Slot| {
+            let lives = |o: &Occupant| o.task == model.name && o.may_live();
+            slot.set == model.set || slot.occupant.as_ref().is_some_and(lives)
         };
-        // Within a run an earlier step displaces what serves a later one of the instance, which waits for it.
-        let later = by.run == q.step.run && (by.phase, by.step) >= (q.step.phase, q.step.step);
-        if !later && q.state.is_served(by, record, occupant.launch) {
-            return Verdict::Defer(Reason::SlotBusy { task: occupant.task.clone() });
+        for slot in record.slots.iter().filter(takes) {
+            if let Some(order) = slot.act.and_then(|act| record.order(act))
+                && !q.state.gives_way(order, Some(q.step))
+            {
+                let task = order.tasks.first().map_or_else(|| model.name.clone(), |o| o.task.clone());
+                return Verdict::Defer(Reason::SlotBusy { task });
+            }
+            let Some(occupant) = slot.occupant.as_ref().filter(|occupant| occupant.may_live()) else {
+                continue;
+            };
+            let Some(Purpose::Step(by)) = record.order(occupant.launch).map(|order| order.purpose) else {
+                continue;
+            };
+            // Within a run an earlier step displaces what serves a later one of the instance, which waits for it.
+            let later = by.run == q.step.run && (by.phase, by.step) >= (q.step.phase, q.step.step);
+            if !later && q.state.is_served(by, record, occupant.launch) {
+                return Verdict::Defer(Reason::SlotBusy { task: occupant.task.clone() });
+            }
         }
     }
     Verdict::Allow

@@ -58,6 +58,8 @@ pub(super) struct State {
     pub(super) delays: BTreeSet<(Time, At)>,
     /// Instances of which something does not run as it shall, or is being brought back.
     pub(super) hurt: BTreeSet<At>,
+    /// Instances that have a task which the target does not have.
+    pub(super) obsolete: BTreeSet<At>,
     /// By pod: where its instances are, as far as its placement asks.
     pub(super) census: Vec<Arc<Census>>,
     pub(super) zoo: Switch,
@@ -199,6 +201,11 @@ impl State {
         }
     }
 
+    /// The resource set of a task's configuration.
+    pub(super) fn set_of<'a>(&'a self, conf: &ContentHash, model: &'a TaskModel) -> &'a ResourceSetName {
+        self.confs.get(conf).map_or(&model.set, |config| &config.spec.resource_set)
+    }
+
     /// A step's status, as the tree shows it.
     pub(super) fn step_status(&self, run: &Run, at: At, step: StepRef) -> Status {
         let record = self.record(at);
@@ -271,7 +278,8 @@ impl State {
         let any_conf = run.record.kind == RunKind::Side || model.goal == Goal::Once || self.bug(Bug::AnyConf);
         let since = if self.bug(Bug::IgnoreSince) { 0 } else { since };
         let satisfies = |launch: Number, of: ContentHash| launch >= since && (any_conf || of == conf);
-        let slot = record.slot(&model.set);
+        // A side run wants what was reached, which may have been in another set.
+        let slot = record.slot(if conf == model.conf { &model.set } else { self.set_of(&conf, model) });
         let mut displaced = false;
         if let Some(reached) = task.reached.filter(|reached| satisfies(reached.launch, reached.conf)) {
             let later = task.last.filter(|last| last.launch > reached.launch);
@@ -516,6 +524,17 @@ impl State {
         }
         self.index_hurt(at, &record);
         self.index_deadline(at);
+        if self.has_obsolete(at, &record) {
+            self.obsolete.insert(at);
+        } else {
+            self.obsolete.remove(&at);
+        }
+    }
+
+    /// Whether an instance that stays has a task which the target does not have.
+    fn has_obsolete(&self, at: At, record: &PodRecord) -> bool {
+        let Some(pod) = self.pod_model(at.pod).filter(|_| !self.is_leaver(at)) else { return false };
+        record.tasks.iter().any(|task| pod.task_index(&task.name).is_none())
     }
 
     pub(super) fn index_hurt(&mut self, at: At, record: &PodRecord) {

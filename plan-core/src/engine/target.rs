@@ -14,8 +14,8 @@ use super::effects::{Command, Effects, Event, Refusal, RefusedItem, Reply, Write
 use super::input::{Input, Target};
 use super::reason::Reason;
 use super::record::{
-    DebtCause, Key, Mark, Number, Occupant, OrderedTask, Purpose, Record, RunKind, RunOutcome, ServiceRecord,
-    Stage, StepRef,
+    DebtCause, Key, Mark, Number, Occupant, Order, OrderedTask, PodRecord, Purpose, Record, RunKind,
+    RunOutcome, RunRecord, ServiceRecord, Slot, Stage, StepRef,
 };
 use super::runs::Interrupted;
 use super::session::{Item, Stage as SessionStage, Whose};
@@ -40,6 +40,8 @@ pub struct Preview {
     pub restarts: Vec<Restart>,
     /// Instances that would come.
     pub joins: Vec<InstanceName>,
+    /// Tasks of instances that stay which the target does not have: they would end.
+    pub ends: Vec<(InstanceName, TaskName)>,
     /// Instances that would go, in their order.
     pub leaves: Vec<InstanceName>,
 }
@@ -75,6 +77,7 @@ impl Engine {
             plan: None,
             restarts: Vec::new(),
             joins: Vec::new(),
+            ends: Vec::new(),
             leaves: Vec::new(),
         };
         let (Reply::Done, Some(new)) = (&preview.reply, &later.state) else { return preview };
@@ -92,10 +95,10 @@ impl Engine {
                     continue;
                 }
                 let Some(record) = known(&name) else { continue };
-                for task in &model.tasks {
-                    let last = record.task(&task.name).and_then(|task| task.last);
-                    let running = task.goal != Goal::Once;
-                    if last.is_none_or(|last| last.conf == task.conf) || !running {
+                let gone = record.tasks.iter().filter(|task| model.task_index(&task.name).is_none());
+                preview.ends.extend(gone.map(|task| (name.clone(), task.name.clone())));
+                for task in new.tasks_to_do(At { pod, index }) {
+                    if record.task(&task.name).is_none_or(|known| known.last.is_none()) {
                         continue;
                     }
                     let of = |change: &&Change| {
@@ -181,6 +184,25 @@ impl State {
         leavers.map(|at| self.name(at)).collect()
     }
 
+    /// The tasks of an instance that the run which brings the target about has to launch.
+    fn tasks_to_do(&self, at: At) -> Vec<&TaskModel> {
+        let Some(run) = self.run(self.service.converging) else { return Vec::new() };
+        let record = self.record(at);
+        let mut due: BTreeSet<u32> = BTreeSet::new();
+        for &phase in run.layout.phases_of(at.pod) {
+            for step in run.phase(phase).steps_of(at.index) {
+                let of = StepRef { run: run.number(), phase, step };
+                let since = run.record.wanted(record, of).since;
+                let tasks = run.phase(phase).tasks(step).iter().copied();
+                due.extend(tasks.filter(|&task| {
+                    let model = self.task_model(at.pod, task);
+                    self.task_status(run, record, model, of, since) != Status::Complete
+                }));
+            }
+        }
+        due.into_iter().map(|task| self.task_model(at.pod, task)).collect()
+    }
+
     /// The plan that makes a target so (engine.md §5).
     fn converging_plan(
         &self,
@@ -231,7 +253,9 @@ fn is_same_plan(old: &Model, new: &Model, plan: &PlanName) -> bool {
             let pod = &model.pods()[phase.pod as usize];
             let groups = phase.groups.iter();
             let tasks = groups.map(|group| {
-                group.tasks.iter().map(|&task| pod.tasks[task as usize].name.clone()).collect::<Vec<_>>()
+                let of =
+                    |task: u32| (pod.tasks[task as usize].name.clone(), pod.tasks[task as usize].set.clone());
+                group.tasks.iter().map(|&task| of(task)).collect::<Vec<_>>()
             });
             (pod.name.clone(), tasks.collect::<Vec<_>>())
         });
@@ -282,7 +306,14 @@ impl Turn<'_> {
         if !items.is_empty() {
             return Err(Refusal::Target(items));
         }
-        let layout = self.state.converging_plan(&model, plan, &changes)?;
+        // What the present target changed and did not bring about yet is changed by this one too.
+        let mut all = changes;
+        if let (Some(previous), Some(_)) =
+            (&self.state.previous, self.state.run(self.state.service.converging))
+        {
+            all.extend(self::changes(previous.spec(), model.spec()));
+        }
+        let layout = self.state.converging_plan(&model, plan, &all)?;
         // A plan that runs at an operator's word is not run for the target at the same time.
         if let Some(run) = self.state.run_of(&layout.name).filter(|run| run.record.kind == RunKind::Side) {
             return Err(Refusal::Running(run.layout.name.clone()));
@@ -307,7 +338,7 @@ impl Turn<'_> {
         self.keep_confs(&model);
         let instances = self.known_instances();
         for &at in &instances {
-            self.fit_target(at, &left_runs);
+            self.adapt(at, &left_runs);
         }
         let number = self.begin_run(layout, RunKind::Converging, None, interrupted);
         self.change_service(|service| {
@@ -409,7 +440,8 @@ impl Turn<'_> {
             *at = place(*at).unwrap_or(*at);
         }
         let state = &mut *self.state;
-        (state.hurt, state.delays, state.deadlines) = Default::default();
+        (state.hurt, state.obsolete) = Default::default();
+        (state.delays, state.deadlines) = Default::default();
         state.pods.iter_mut().flatten().for_each(|instance| instance.deadline = None);
         self.change_service(|service| service.leaving = leaving);
         for at in self.known_instances() {
@@ -470,11 +502,13 @@ impl Turn<'_> {
     }
 
     /// Takes back what stands for the run before, and the waits of configurations that are wanted no more.
-    fn fit_target(&mut self, at: At, left_runs: &BTreeSet<Number>) {
+    fn adapt(&mut self, at: At, left_runs: &BTreeSet<Number>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
         let of_run = |purpose| matches!(purpose, Purpose::Step(step) if left_runs.contains(&step.run));
-        for order in record.standing().filter(|order| order.stage == Stage::Wanted && of_run(order.purpose)) {
-            self.withdraw(at, order.launch, Reason::NotWanted);
+        for order in record.standing().filter(|order| order.stage == Stage::Wanted) {
+            if of_run(order.purpose) || self.launches_removed(at, order) {
+                self.withdraw(at, order.launch, Reason::NotWanted);
+            }
         }
         for task in &record.tasks {
             let model = self.state.pod_model(at.pod);
@@ -491,19 +525,35 @@ impl Turn<'_> {
         self.state.index_instance(at);
     }
 
+    /// Whether an order of an instance that stays launches a task that the target does not have.
+    fn launches_removed(&self, at: At, order: &Order) -> bool {
+        let pod = self.state.pod_model(at.pod).filter(|_| !self.state.is_leaver(at));
+        pod.is_some_and(|pod| order.tasks.iter().any(|ordered| pod.task_index(&ordered.task).is_none()))
+    }
+
     /// What is being ended for the run before is launched again all the same: for the step of the new run that
-    /// may act, or as what was good.
+    /// may act, or as what was good. What the target does not have is not.
     fn rebind(&mut self, at: At, left_runs: &BTreeSet<Number>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
         let of_run = |purpose| matches!(purpose, Purpose::Step(step) if left_runs.contains(&step.run));
-        let clearing = record.standing().filter(|o| o.stage == Stage::Clearing && of_run(o.purpose));
-        for old in clearing {
-            let (purpose, tasks) = self.successor(at, &old.tasks);
+        for old in record.standing().filter(|order| order.stage == Stage::Clearing) {
+            let left = of_run(old.purpose);
+            if !left && !self.launches_removed(at, old) {
+                continue;
+            }
+            let (purpose, tasks) =
+                if left { self.successor(at, &old.tasks) } else { self.remainder(at, old) };
             let tasks = if self.bug(Bug::ClearingDropped) { Vec::new() } else { tasks };
             let sets = self.state.sets(&tasks);
+            // Two orders do not take one slot; what the other would have launched is recovery's again.
+            let current = self.state.record(at);
+            let others: BTreeSet<Number> = sets.iter().filter_map(|set| current?.slot(set)?.act).collect();
+            for other in others.into_iter().filter(|&other| other != old.launch) {
+                self.withdraw(at, other, Reason::NotWanted);
+            }
             let record = self.record_mut(at);
             for slot in &mut record.slots {
-                slot.act = slot.act.filter(|&act| act != old.launch || sets.contains(&slot.set));
+                slot.act = slot.act.filter(|&act| act != old.launch);
             }
             if tasks.is_empty() {
                 record.orders.retain(|order| order.launch != old.launch);
@@ -513,14 +563,22 @@ impl Turn<'_> {
                 self.touch(at);
                 continue;
             }
-            for set in &sets {
+            for (set, task) in sets.iter().zip(&tasks) {
                 record.slot_mut(set).act = Some(old.launch);
+                record.claim(&task.task, old.launch);
             }
             if let Some(order) = record.order_mut(old.launch) {
                 (order.purpose, order.tasks) = (purpose, tasks);
             }
             self.renumber(at, old.launch);
         }
+    }
+
+    /// An order without the tasks that the target does not have.
+    fn remainder(&self, at: At, order: &Order) -> (Purpose, Vec<OrderedTask>) {
+        let pod = self.state.pod_model(at.pod);
+        let stays = |task: &&OrderedTask| pod.is_some_and(|pod| pod.task_index(&task.task).is_some());
+        (order.purpose, order.tasks.iter().filter(stays).cloned().collect())
     }
 
     /// What takes the place of an order of the run before.
@@ -543,13 +601,14 @@ impl Turn<'_> {
         let successors = tasks.iter().filter_map(|ordered| {
             let pod = state.pod_model(at.pod);
             let model = pod.and_then(|pod| Some(&pod.tasks[pod.task_index(&ordered.task)?]));
-            let reached = record.and_then(|r| r.task(&ordered.task)).and_then(|task| task.reached);
-            let conf = match (step, model, reached) {
-                (Some(_), Some(model), _) => model.conf,
-                (None, _, Some(reached)) => reached.conf,
-                (_, Some(model), None) => model.conf,
-                (_, None, None) => return None,
-                (Some(_), None, Some(reached)) => reached.conf,
+            let known = record.and_then(|record| record.task(&ordered.task));
+            let good = known.and_then(|task| task.reached).map(|reached| reached.conf);
+            let conf = match (step, model) {
+                (Some(_), Some(model)) => model.conf,
+                // It goes on as it was, until its step may act.
+                (None, Some(_)) => good.or_else(|| known?.last.map(|last| last.conf))?,
+                (_, None) if state.is_leaver(at) => good?,
+                (_, None) => return None,
             };
             Some(OrderedTask { conf, ..ordered.clone() })
         });
@@ -568,82 +627,55 @@ impl Turn<'_> {
             && (run.phase(phase).is_serial() || blocked.is_none())
     }
 
-    /// Tasks that the target does not have are ended, unless another takes their place.
-    fn end_removed(&mut self, at: At) {
+    /// Tasks that the target does not have are ended when the steps of their instance are complete: until then
+    /// one of these may take their place, or be their successor.
+    pub(super) fn end_removed(&mut self, at: At) {
+        if !self.state.obsolete.contains(&at) || self.has_steps_to_do(at) {
+            return;
+        }
         let Some(record) = self.state.instance(at).record.clone() else { return };
-        let Some(pod) = self.state.pod_model(at.pod).filter(|_| !self.state.is_leaver(at)) else { return };
+        let Some(pod) = self.state.pod_model(at.pod) else { return };
         let gone = |task: &TaskName| pod.task_index(task).is_none();
         let removed: Vec<TaskName> =
             record.tasks.iter().map(|task| &task.name).filter(|task| gone(task)).cloned().collect();
-        if removed.is_empty() {
-            return;
-        }
-        let mut ended: Vec<Occupant> = Vec::new();
-        for slot in &record.slots {
-            let Some(occupant) = slot.occupant.as_ref().filter(|occupant| gone(&occupant.task)) else {
-                continue;
-            };
-            let taken = slot.act.is_some() || self.is_slot_wanted(at, &slot.set);
-            if !taken {
-                ended.push(occupant.clone());
-            }
-        }
+        // What is being ended for another is ended as that.
+        let ends = |slot: &&Slot| slot.act.is_none() && slot.occupant.as_ref().is_some_and(|o| gone(&o.task));
+        let ended = record.slots.iter().filter(ends).filter_map(|slot| slot.occupant.clone());
+        let ended: Vec<Occupant> = ended.collect();
         let living = ended.iter().filter(|occupant| occupant.may_live()).cloned().collect();
         self.owe(at, &record, DebtCause::TaskRemoved, living, None);
+        for task in &removed {
+            self.delay(at, task, None);
+        }
         let current = self.record_mut(at);
         for slot in &mut current.slots {
             if slot.occupant.as_ref().is_some_and(|occupant| ended.contains(occupant)) {
                 slot.occupant = None;
             }
         }
-        let slots = current.slots.clone();
-        current.tasks.retain(|task| {
-            let here = slots.iter().any(|slot| slot.occupant.as_ref().is_some_and(|o| o.task == task.name));
-            !removed.contains(&task.name) || here
-        });
+        let here = |slots: &[Slot], task: &TaskName| {
+            slots.iter().any(|slot| slot.occupant.as_ref().is_some_and(|o| o.task == *task))
+        };
+        let PodRecord { tasks, slots, .. } = &mut *current;
+        tasks.retain(|task| !removed.contains(&task.name) || here(slots, &task.name));
         current.forget_past_orders();
-        let tasks: BTreeSet<_> = current.tasks.iter().map(|task| task.name.clone()).collect();
-        for task in record.tasks.iter().filter(|task| !tasks.contains(&task.name)) {
-            if let Some(until) = task.delayed_until {
-                let left = self
-                    .state
-                    .record(at)
-                    .is_some_and(|record| record.tasks.iter().any(|task| task.delayed_until == Some(until)));
-                if !left {
-                    self.state.delays.remove(&(until, at));
-                }
-            }
-        }
         self.touch(at);
+        self.state.index_instance(at);
     }
 
-    /// Whether an incomplete step of the converging run speaks of a resource set of an instance.
-    fn is_slot_wanted(&self, at: At, set: &crate::spec::ResourceSetName) -> bool {
+    /// Whether the run that brings the target about has incomplete steps of an instance.
+    fn has_steps_to_do(&self, at: At) -> bool {
         let Some(run) = self.state.run(self.state.service.converging) else { return false };
         run.layout.phases_of(at.pod).iter().any(|&phase| {
-            run.phase(phase).steps_of(at.index).any(|step| {
-                run.progress.phase(phase).step(step) != Status::Complete
-                    && run
-                        .phase(phase)
-                        .tasks(step)
-                        .iter()
-                        .any(|&task| self.state.task_model(at.pod, task).set == *set)
-            })
+            let mut steps = run.phase(phase).steps_of(at.index);
+            steps.any(|step| run.progress.phase(phase).step(step) != Status::Complete)
         })
     }
 
     /// The service is what it shall be.
     pub(super) fn became_target(&mut self, run: Number) {
         let target = self.state.model.clone();
-        let forced = self
-            .state
-            .ended
-            .get(&run)
-            .is_some_and(|run| run.mark.forced > 0 || run.phases.values().any(|mark| mark.forced > 0));
-        let forced = forced
-            || self.state.pods.iter().flatten().filter_map(|instance| instance.record.as_ref()).any(
-                |record| record.steps.iter().any(|mark| mark.step.run == run && mark.forced > mark.since),
-            );
+        let forced = self.state.ended.get(&run).is_some_and(|run| self.is_any_forced(run));
         let reached = !forced && self.is_all_of_target();
         let advance = reached && self.state.service.previous != Some(target.hash());
         if advance || !self.state.service.deployed {
@@ -661,6 +693,17 @@ impl Turn<'_> {
             }
         }
         self.forget_unnamed();
+    }
+
+    /// Whether an operator's word made a step of a run complete.
+    fn is_any_forced(&self, run: &RunRecord) -> bool {
+        let Some(layout) = self.state.model.plans().get(&run.plan) else { return false };
+        (0..).zip(&layout.phases).any(|(phase, of)| {
+            (0..).zip(&of.steps).any(|(step, at)| {
+                let record = self.state.record(At { pod: of.pod, index: at.instance });
+                run.wanted(record, StepRef { run: run.number, phase, step }).forced
+            })
+        })
     }
 
     /// Whether every task that was launched, but for what is done once, was launched last as the target says: a

@@ -207,6 +207,12 @@ impl Turn<'_> {
         if old != new && new == Status::Complete {
             self.consider_after(nth, step);
             self.withdraw_done(nth, step);
+            if !self.state.obsolete.is_empty() {
+                let phase = self.state.active[nth].phase(step.phase);
+                let index = phase.steps[step.step as usize].instance;
+                let at = At { pod: phase.pod, index };
+                self.end_removed(at);
+            }
         }
         let opened = (old_phase == Status::Complete) != (new_phase == Status::Complete) || released;
         if opened || turned.is_some() {

@@ -12,6 +12,7 @@ mod oracles;
 mod pods;
 mod random;
 mod recovery;
+mod renames;
 mod stale;
 mod steps;
 mod targets;

@@ -132,10 +132,10 @@ fn what_cannot_be_is_refused_with_the_reason() {
         ("restart deploy broker kafka-9:[broker]", "has no step `kafka-9:[broker]`"),
         ("restart deploy broker #3", "has no step `#3`"),
         ("start deploy", "plan `deploy` is running: continue it, or stop it first"),
-        ("continue roll", "plan `roll` has never run: start it"),
-        ("interrupt roll", "plan `roll` has never run: start it"),
-        ("restart roll", "plan `roll` has never run: start it"),
-        ("force-complete roll", "plan `roll` has never run: start it"),
+        ("continue roll", "plan `roll` has no run under this target: start it"),
+        ("interrupt roll", "plan `roll` has no run under this target: start it"),
+        ("restart roll", "plan `roll` has no run under this target: start it"),
+        ("force-complete roll", "plan `roll` has no run under this target: start it"),
     ];
     for (words, why) in cases {
         let Reply::Refused(refusal) = bench.say(words) else { panic!("{words}") };

@@ -1,0 +1,234 @@
+//! Targets that rename, move and remove what runs: found by review, each by its shortest story.
+
+use plan_core::engine::*;
+use plan_core::plan::Status::*;
+
+use crate::bench::{Bench, instance, model};
+use crate::deploy::KAFKA;
+
+const SETS: &str = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a }
+";
+
+const PAIR: &str = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a }
+      side: { goal: RUNNING, cmd: ./side, resource-set: b, essential: false }
+";
+
+const SETS2: &str = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a }
+      side: { goal: RUNNING, cmd: ./side, resource-set: b, essential: false }
+plans:
+  deploy: { phases: { p: { pod: pair, steps: [ { default: [[main], [side]] } ] } } }
+  again: { phases: { p: { pod: pair, steps: [ { default: [[main]] } ] } } }
+";
+
+fn deployed(yaml: &str) -> Bench {
+    let mut bench = Bench::new(yaml);
+    for broker in ["kafka-0", "kafka-1", "kafka-2"] {
+        bench.runs(broker, "broker");
+    }
+    assert_eq!(bench.status("deploy"), Complete);
+    bench.commands();
+    bench
+}
+
+fn without_side() -> String {
+    PAIR.lines().filter(|line| !line.contains("side:")).collect::<Vec<_>>().join("\n")
+}
+
+fn pair() -> Bench {
+    let mut bench = Bench::new(PAIR);
+    bench.runs("pair-0", "main");
+    bench.runs("pair-0", "side");
+    assert_eq!(bench.status("deploy"), Complete);
+    bench.commands();
+    bench
+}
+
+#[test]
+fn a_task_that_goes_to_another_set_is_ended_where_it_was() {
+    let mut bench = Bench::new(SETS);
+    bench.runs("pair-0", "main");
+    bench.commands();
+    assert_eq!(bench.becomes(&SETS.replace("resource-set: a", "resource-set: b")), Reply::Done);
+    assert_eq!(bench.commands(), ["fit pair-0", "kill pair-0-main"]);
+}
+
+#[test]
+fn recovery_does_not_launch_what_the_target_does_not_have() {
+    let mut bench = pair();
+    bench.room = false;
+    bench.fails("pair-0", "side");
+    let Some(Command::Fit(fit)) = bench.sent.last().cloned() else { panic!() };
+    bench.commands();
+    bench.becomes(&without_side());
+    bench.commands();
+    bench.grant(&fit);
+    assert_eq!(bench.launched(), [""; 0], "the target does not have it");
+}
+
+#[test]
+fn what_is_being_ended_is_not_launched_again_if_the_target_does_not_have_it() {
+    let mut bench = pair();
+    let launch = bench.launch_of("pair-0", "side");
+    bench.becomes(&PAIR.replace("./side", "./side2"));
+    assert_eq!(bench.commands(), ["fit pair-0", "kill pair-0-side"]);
+    bench.becomes(&without_side());
+    bench.commands();
+    bench.observe_launch("pair-0", "side", launch, Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), [""; 0], "the target does not have it");
+}
+
+#[test]
+fn a_restart_of_a_task_ends_with_the_task() {
+    let mut bench = pair();
+    let launch = bench.launch_of("pair-0", "side");
+    bench.say("pod restart pair-0 side");
+    assert_eq!(bench.commands(), ["fit pair-0", "kill pair-0-side"]);
+    bench.becomes(&without_side());
+    bench.observe_launch("pair-0", "side", launch, Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), [""; 0], "the target does not have it");
+}
+
+#[test]
+fn a_canary_that_was_not_released_is_not_gone_around() {
+    let with = |cmd: &str, memory: &str| {
+        format!(
+            "{}  update:
+    phases:
+      broker: {{ strategy: parallel, pod: kafka }}
+  careful:
+    on-change: [pods.kafka.tasks.broker.cmd]
+    phases:
+      broker: {{ strategy: serial-canary, pod: kafka }}
+",
+            KAFKA.replace("./broker", cmd).replace("1024", memory)
+        )
+    };
+    let mut bench = deployed(&with("./broker", "1024"));
+    bench.becomes(&with("./broker2", "1024"));
+    assert_eq!(bench.commands(), [""; 0], "a canary waits");
+    bench.becomes(&with("./broker2", "2048"));
+    assert_eq!(bench.commands(), [""; 0], "the new cmd has not been released");
+}
+
+#[test]
+fn a_force_that_was_taken_back_is_no_force() {
+    let mut bench = deployed(KAFKA);
+    let two = KAFKA.replace("./broker", "./broker2");
+    bench.becomes(&two);
+    bench.commands();
+    bench.say("force-complete deploy");
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    bench.runs("kafka-0", "broker");
+    bench.say("restart deploy");
+    for broker in ["kafka-0", "kafka-1", "kafka-2"] {
+        bench.observe(broker, "broker", Seen::Ended(End::Killed));
+        bench.runs(broker, "broker");
+    }
+    assert_eq!(bench.status("deploy"), Complete);
+    assert_eq!(bench.engine.previous().unwrap().hash(), crate::bench::model(&two).hash());
+}
+
+#[test]
+fn a_renamed_task_goes_when_its_successor_comes() {
+    let yaml = "
+name: web
+pods:
+  web: { count: 3, tasks: { server: { goal: RUNNING, cmd: x, cpus: 1, memory: 64 } } }
+plans:
+  deploy: { phases: { web: { pod: web, strategy: serial-canary } } }
+";
+    let mut bench = Bench::new(yaml);
+    bench.say("continue deploy web");
+    bench.runs("web-0", "server");
+    bench.say("continue deploy web");
+    bench.runs("web-1", "server");
+    bench.runs("web-2", "server");
+    assert_eq!(bench.status("deploy"), Complete);
+    bench.commands();
+    bench.becomes(&yaml.replace("server:", "httpd:"));
+    let commands = bench.commands();
+    assert_eq!(commands, [""; 0], "a canary waits, and nothing has a successor");
+}
+
+#[test]
+fn a_running_side_plan_refuses_a_target_that_moves_its_task_to_another_set() {
+    let mut bench = Bench::new(SETS2);
+    bench.runs("pair-0", "main");
+    bench.runs("pair-0", "side");
+    bench.say("start again");
+    let swapped = SETS2
+        .replace("./main, resource-set: a", "./main, resource-set: c")
+        .replace("b: { cpus: 1, memory: 64 } }", "b: { cpus: 1, memory: 64 }, c: { cpus: 1, memory: 64 } }");
+    let Reply::Refused(refusal) = bench.becomes(&swapped) else { panic!() };
+    assert!(refusal.to_string().contains("plans.again"), "{refusal}");
+}
+
+#[test]
+fn orders_that_want_each_others_sets_do_not_lose_each_other() {
+    let mut bench = Bench::new(SETS2);
+    bench.runs("pair-0", "main");
+    bench.runs("pair-0", "side");
+    // side is being restarted, main updated; then each goes where the other is.
+    bench.say("pod restart pair-0 side");
+    bench.becomes(&SETS2.replace("./main", "./main2"));
+    let swapped = SETS2
+        .replace("./main, resource-set: a", "./main3, resource-set: b")
+        .replace("./side, resource-set: b", "./side, resource-set: a");
+    bench.becomes(&swapped);
+    for _ in 0..4 {
+        for task in ["main", "side"] {
+            let record = bench.engine.pod(&instance("pair-0")).unwrap();
+            let living = record.living().filter(|o| o.task == crate::bench::task(task)).count();
+            assert!(living < 2, "{task} lives twice");
+            if record.standing_orders() > 0 && living > 0 {
+                bench.observe("pair-0", task, Seen::Ended(End::Killed));
+            }
+        }
+        for task in ["main", "side"] {
+            bench.runs("pair-0", task);
+        }
+    }
+    assert_eq!(bench.status("deploy"), Complete);
+}
+
+#[test]
+fn who_is_being_ended_in_an_interrupted_phase_comes_back_as_it_was() {
+    let mut bench = Bench::new(KAFKA);
+    bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+    bench.say("restart deploy broker kafka-0:[broker]");
+    bench.say("interrupt deploy broker");
+    bench.becomes(&KAFKA.replace("./broker", "./broker2"));
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    let last = bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].last.unwrap();
+    assert_eq!(last.conf, model(KAFKA).pods()[0].tasks[0].conf);
+}
+
+#[test]
+fn a_preview_speaks_of_what_its_plan_does_and_of_what_ends() {
+    let bench = pair();
+    let target = Target::new(model(&without_side()), crate::bench::installation());
+    let preview = bench.engine.preview(&target);
+    assert_eq!(preview.ends, [(instance("pair-0"), crate::bench::task("side"))]);
+    assert_eq!(preview.restarts, []);
+}
