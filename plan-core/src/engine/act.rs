@@ -588,8 +588,12 @@ impl Turn<'_> {
             let (instance, to) = (self.name(at), grant.node.name.clone());
             self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
         }
-        let first = self.state.record(at).is_none_or(|record| record.place.is_none());
-        if first {
+        // Where it stays, its node may have other facts than when it came.
+        let place = self.state.record(at).and_then(|record| record.place.clone());
+        if place.as_ref().is_none_or(|place| place.node != grant.node) {
+            if let Some(place) = place {
+                self.uncount(at, &place.node);
+            }
             self.state.count_place(at, &grant.node);
         }
         let node = grant.node.clone();

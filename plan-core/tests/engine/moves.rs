@@ -3,7 +3,12 @@
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
 
-use crate::bench::{Bench, instance};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plan_core::spec::placement::NodeFacts;
+
+use crate::bench::{Bench, instance, node};
 use crate::deploy::KAFKA;
 
 fn deployed(yaml: &str) -> Bench {
@@ -339,4 +344,42 @@ pods:
     bench.input(Input::Snapshot(snapshot));
     let launched = bench.launched();
     assert_eq!(launched.iter().filter(|order| order.contains("main")).count(), 1, "{launched:?}");
+}
+
+/// The latest question for room of an instance.
+fn asked(bench: &Bench, name: &str) -> Fit {
+    let fit = bench.sent.iter().rev().find_map(|command| match command {
+        Command::Fit(fit) if fit.instance == instance(name) => Some((**fit).clone()),
+        _ => None,
+    });
+    fit.unwrap_or_else(|| panic!("{:?}", bench.sent))
+}
+
+fn granted(node: Arc<NodeFacts>, handle: &str) -> FitAnswer {
+    let handle = Handle(handle.into());
+    FitAnswer::Fitted(Grant { node, ports: Vec::new(), handle, until: None })
+}
+
+#[test]
+fn a_node_that_has_other_facts_is_counted_by_them() {
+    let in_rack = |rack: &str| {
+        let mut facts = (*node("n0")).clone();
+        facts.attributes = BTreeMap::from([("rack".parse().unwrap(), rack.into())]);
+        Arc::new(facts)
+    };
+    let mut bench = Bench::bare();
+    bench.room = false;
+    bench.becomes(&KAFKA.replace("count: 3\n", "count: 3\n    placement: 'rack:MAX_PER:5'\n"));
+    let fit = asked(&bench, "kafka-0");
+    bench.fit("kafka-0", fit.launch, granted(in_rack("r1"), "h"));
+    bench.runs("kafka-0", "broker");
+    bench.say("pod restart kafka-0");
+    let fit = asked(&bench, "kafka-0");
+    bench.fit("kafka-0", fit.launch, granted(in_rack("r2"), "h"));
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    // The bench compares the census with the one of an engine that reads the records.
+    let place = bench.engine.pod(&instance("kafka-0")).unwrap().place.clone().unwrap();
+    assert_eq!(place.node, in_rack("r2"));
+    let census = asked(&bench, "kafka-1").census;
+    assert!(format!("{census:?}").contains("r2") && !format!("{census:?}").contains("r1"), "{census:?}");
 }
