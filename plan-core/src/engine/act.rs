@@ -257,7 +257,7 @@ impl Turn<'_> {
 
     /// Asks for room under another number, where the question is another now: what is answered to the old one
     /// is given back.
-    pub(super) fn renumber(&mut self, at: At, old: Number) {
+    pub(super) fn renumber(&mut self, at: At, old: Number) -> Number {
         let launch = self.number();
         let record = self.record_mut(at);
         for slot in record.slots.iter_mut().filter(|slot| slot.act == Some(old)) {
@@ -271,6 +271,7 @@ impl Turn<'_> {
         self.effects.commands.push(Command::Withdraw { instance, launch: old });
         self.ask_for_room(at, launch);
         self.touch(at);
+        launch
     }
 
     fn fit(&self, at: At, launch: Number) -> Option<Fit> {
@@ -284,7 +285,7 @@ impl Turn<'_> {
             let from = record.place.as_ref().map(|place| (place.node.name.clone(), place.handle.clone()));
             let (demand, census) = match from {
                 None => (pod.footprint.clone(), state.census[at.pod as usize].clone()),
-                Some(_) => (state.whole_demand(at, &order.tasks), state.census_without(at)),
+                Some(_) => (state.whole_demand(at, &order.tasks), self.census_elsewhere(at)),
             };
             return Some(Fit {
                 instance,
@@ -502,11 +503,13 @@ impl Turn<'_> {
             }
             return;
         }
-        // What is being ended for it has to be launched again: the question stands open.
+        // What is being ended for it has to be launched again: it asks for other room.
         if let Err(why) = judgement {
+            let why: Arc<str> = why.to_string().into();
+            self.event(Event::NoRoom { instance: self.name(at), why: why.clone() });
+            let launch = self.renumber(at, launch);
             if let Some(fitting) = self.session.fits.get_mut(&launch) {
-                fitting.grant = None;
-                fitting.why = Some(why.to_string().into());
+                fitting.why = Some(why);
             }
             return;
         }
@@ -536,6 +539,37 @@ impl Turn<'_> {
         }
     }
 
+    /// Where the others are, and where those of them will be that are being ended to go elsewhere.
+    fn census_elsewhere(&self, at: At) -> Arc<Census> {
+        let state = &*self.state;
+        let mut census = state.census_without(at);
+        let pod = state.pod_model(at.pod);
+        let Some((pod, rule)) = pod.and_then(|pod| Some((pod, pod.placement.as_ref()?))) else {
+            return census;
+        };
+        let leaves = |launch: Number, whose: At| {
+            let record = state.record(whose).filter(|record| record.permission.is_some());
+            let order = record.and_then(|record| record.order(launch));
+            order.is_some_and(|order| order.stage == Stage::Clearing)
+        };
+        for (&launch, fitting) in &self.session.fits {
+            let Some(grant) = &fitting.grant else { continue };
+            if fitting.at.pod != at.pod || fitting.at == at || !leaves(launch, fitting.at) {
+                continue;
+            }
+            let census = Arc::make_mut(&mut census);
+            for field in rule.fields() {
+                if let Some(value) = grant.node.value(&field) {
+                    census.add(&field, value);
+                }
+            }
+            if rule.pods().contains(&pod.name) {
+                census.add_host(&pod.name, &grant.node.name);
+            }
+        }
+        census
+    }
+
     /// Whether a grant is where the instance may go.
     fn judge(&self, at: At, grant: &Grant) -> Result<(), Reason> {
         let state = &*self.state;
@@ -546,7 +580,7 @@ impl Turn<'_> {
         match (place, rule) {
             _ if self.bug(Bug::NotJudged) => Ok(()),
             (Some(_), Some(rule)) if moves => {
-                let census = state.census_without(at);
+                let census = self.census_elsewhere(at);
                 let judgement = || Reason::Placement(rule.judge(&grant.node, &census).to_string());
                 if rule.allows(&grant.node, &census) { Ok(()) } else { Err(judgement()) }
             }
@@ -593,8 +627,12 @@ impl Turn<'_> {
             let (instance, to) = (self.name(at), grant.node.name.clone());
             self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
         }
-        let first = self.state.record(at).is_none_or(|record| record.place.is_none());
-        if first {
+        // Where it stays, its node may have other facts than when it came.
+        let place = self.state.record(at).and_then(|record| record.place.clone());
+        if place.as_ref().is_none_or(|place| place.node != grant.node) {
+            if let Some(place) = place {
+                self.uncount(at, &place.node);
+            }
             self.state.count_place(at, &grant.node);
         }
         let node = grant.node.clone();

@@ -451,12 +451,28 @@ impl Turn<'_> {
     /// Derives the statuses of the steps of a part of a run anew.
     fn derive_scope(&mut self, number: Number, scope: Scope) {
         let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { return };
-        for step in self.steps_in(number, scope) {
+        let mut steps = self.steps_in(number, scope);
+        if let Scope::Step(step) = scope {
+            steps.extend(self.later_steps(step));
+        }
+        for step in steps {
             if let Some(at) = self.step_at(step) {
                 self.derive_step(nth, at, step);
                 self.consider_steps_of(at);
             }
         }
+    }
+
+    /// The steps of the same instance and phase that come after one, where they may be urgent once it is
+    /// complete.
+    fn later_steps(&self, step: StepRef) -> Vec<StepRef> {
+        let Some(run) = self.state.run(step.run) else { return Vec::new() };
+        if !run.progress.phase(step.phase).asks_urgency() {
+            return Vec::new();
+        }
+        let layout = run.phase(step.phase);
+        let steps = layout.steps_of(layout.steps[step.step as usize].instance);
+        steps.filter(|&other| other > step.step).map(|other| StepRef { step: other, ..step }).collect()
     }
 
     /// Goes through all phases of a run.

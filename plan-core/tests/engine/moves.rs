@@ -3,7 +3,12 @@
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
 
-use crate::bench::{Bench, instance};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plan_core::spec::placement::NodeFacts;
+
+use crate::bench::{Bench, instance, node};
 use crate::deploy::KAFKA;
 
 fn deployed(yaml: &str) -> Bench {
@@ -339,4 +344,86 @@ pods:
     bench.input(Input::Snapshot(snapshot));
     let launched = bench.launched();
     assert_eq!(launched.iter().filter(|order| order.contains("main")).count(), 1, "{launched:?}");
+}
+
+/// The latest question for room of an instance.
+fn asked(bench: &Bench, name: &str) -> Fit {
+    let fit = bench.sent.iter().rev().find_map(|command| match command {
+        Command::Fit(fit) if fit.instance == instance(name) => Some((**fit).clone()),
+        _ => None,
+    });
+    fit.unwrap_or_else(|| panic!("{:?}", bench.sent))
+}
+
+fn granted(node: Arc<NodeFacts>, handle: &str) -> FitAnswer {
+    let handle = Handle(handle.into());
+    FitAnswer::Fitted(Grant { node, ports: Vec::new(), handle, until: None })
+}
+
+#[test]
+fn a_node_that_has_other_facts_is_counted_by_them() {
+    let in_rack = |rack: &str| {
+        let mut facts = (*node("n0")).clone();
+        facts.attributes = BTreeMap::from([("rack".parse().unwrap(), rack.into())]);
+        Arc::new(facts)
+    };
+    let mut bench = Bench::bare();
+    bench.room = false;
+    bench.becomes(&KAFKA.replace("count: 3\n", "count: 3\n    placement: 'rack:MAX_PER:5'\n"));
+    let fit = asked(&bench, "kafka-0");
+    bench.fit("kafka-0", fit.launch, granted(in_rack("r1"), "h"));
+    bench.runs("kafka-0", "broker");
+    bench.say("pod restart kafka-0");
+    let fit = asked(&bench, "kafka-0");
+    bench.fit("kafka-0", fit.launch, granted(in_rack("r2"), "h"));
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    // The bench compares the census with the one of an engine that reads the records.
+    let place = bench.engine.pod(&instance("kafka-0")).unwrap().place.clone().unwrap();
+    assert_eq!(place.node, in_rack("r2"));
+    let census = asked(&bench, "kafka-1").census;
+    assert!(format!("{census:?}").contains("r2") && !format!("{census:?}").contains("r1"), "{census:?}");
+}
+
+#[test]
+fn of_two_that_go_to_one_node_the_second_is_not_ended_for_it() {
+    let unique = KAFKA.replace("count: 3\n", "count: 3\n    placement: 'hostname:UNIQUE'\n");
+    let mut bench = deployed(&unique);
+    bench.room = false;
+    bench.say("pod replace kafka-0");
+    bench.say("pod replace kafka-1");
+    bench.commands();
+    for name in ["kafka-0", "kafka-1"] {
+        let launch = bench.engine.pod(&instance(name)).unwrap().orders.last().unwrap().launch;
+        bench.fit(name, launch, granted(node("spare"), name));
+    }
+    let fit = asked(&bench, "kafka-1");
+    assert_eq!(bench.commands(), ["kill kafka-0-broker", "withdraw kafka-1", "fit kafka-1"]);
+    assert!(format!("{:?}", fit.census).contains("spare"), "it knows who will be there: {:?}", fit.census);
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    assert_eq!(bench.place_of("kafka-0"), "spare");
+    let fit = asked(&bench, "kafka-1");
+    bench.fit("kafka-1", fit.launch, granted(node("other"), "kafka-1"));
+    bench.observe("kafka-1", "broker", Seen::Ended(End::Killed));
+    assert_eq!(bench.place_of("kafka-1"), "other");
+}
+
+#[test]
+fn who_is_being_ended_and_loses_its_room_asks_for_other_room() {
+    let rule = |rule: &str| KAFKA.replace("count: 3\n", &format!("count: 3\n    placement: '{rule}'\n"));
+    let mut bench = deployed(&rule("hostname:UNIQUE"));
+    bench.room = false;
+    bench.say("pod replace kafka-0");
+    let fit = asked(&bench, "kafka-0");
+    bench.fit("kafka-0", fit.launch, granted(node("spare"), "x"));
+    assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"]);
+    assert_eq!(bench.becomes(&rule("hostname:UNLIKE:spare")), Reply::Done);
+    bench.commands();
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    assert_eq!(bench.commands(), ["withdraw kafka-0", "fit kafka-0"], "nobody else would ask");
+    let why = bench.why("kafka-0");
+    assert!(why.iter().any(|why| why.contains("spare")), "{why:?}");
+    bench.room = true;
+    bench.crash();
+    ["kafka-1", "kafka-2"].iter().for_each(|name| bench.runs(name, "broker"));
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
 }

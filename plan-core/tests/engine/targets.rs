@@ -400,3 +400,46 @@ fn an_ended_run_remembers_when_its_steps_were_done() {
     assert_eq!(times, [5, 5, 5]);
     assert_eq!(run.steps[0].step, "kafka-0:[broker]");
 }
+
+/// The steps of a member that is broken come first, also when the one before them was forced.
+#[test]
+fn a_forced_step_makes_the_next_one_of_a_broken_member_urgent() {
+    let steps = "
+name: hello
+pods:
+  hello:
+    count: 2
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      init: { goal: FINISH, cmd: ./init, resource-set: a }
+      server: { goal: RUNNING, cmd: ./server, resource-set: b, readiness-check: { cmd: x, interval: 5, timeout: 10 } }
+plans:
+  deploy: { phases: { hello: { strategy: serial, pod: hello, steps: [ { default: [[init], [server]] } ] } } }
+";
+    let version = |nth: u32| {
+        let init = steps.replace("./init", &format!("./init{nth}"));
+        init.replace("./server", &format!("./server{nth}"))
+    };
+    let mut bench = Bench::new(steps);
+    for hello in ["hello-0", "hello-1"] {
+        bench.finishes(hello, "init");
+        bench.runs(hello, "server");
+    }
+    bench.becomes(&version(2));
+    for hello in ["hello-0", "hello-1"] {
+        bench.finishes(hello, "init");
+        bench.observe(hello, "server", Seen::Ended(End::Killed));
+        match hello {
+            "hello-0" => bench.runs(hello, "server"),
+            _ => bench.observe(hello, "server", Seen::Running { ready: false }),
+        }
+    }
+    bench.room = false;
+    bench.becomes(&version(3));
+    bench.say("interrupt deploy");
+    bench.say("force-complete deploy hello #2");
+    assert_eq!(bench.phase("deploy", "hello").1, [Pending, Pending, Complete, Pending]);
+    bench.commands();
+    bench.say("continue deploy");
+    assert_eq!(bench.commands(), ["fit hello-1"], "its server is broken");
+}

@@ -99,7 +99,7 @@ const PLANS: &str = "
 | holds its second canary              | Running      | done         | done         | done            | so           | done           | done         | done         | done         | done         | done          | done         |
 | is complete                          | done         | so           | so           | so              | so           | so             | so           | so           | so           | done         | done          | done         |
 | is complete, as it was forced        | done         | so           | so           | so              | so           | so             | so           | so           | so           | done         | done          | done         |
-| was overtaken by a target            | done         | so           | so           | so              | done         | done           | done         | done         | done         | done         | done          | done         |
+| was overtaken by a target            | done         | so           | so           | so              | Converging   | Converging     | Converging   | Converging   | Converging   | Converging   | Converging    | Converging   |
 | never ran                            | done         | so           | NeverRun     | NeverRun        | NeverRun     | NeverRun       | NeverRun     | NeverRun     | NeverRun     | NeverRun     | NeverRun      | NeverRun     |
 | runs on the side                     | Running      | done         | done         | done            | so           | so             | done         | done         | done         | done         | done          | done         |
 | runs on the side, interrupted        | Running      | done         | so           | done            | done         | so             | done         | done         | done         | done         | done          | done         |
@@ -143,8 +143,8 @@ const PODS: &str = "
 const SERVICE: &str = "
 | the service                       | same target  | same target by careful | other target | other target by careful | other target by roll | target by no plan | forbidden target | target that changes roll | give-up    | uninstall  |
 | --------------------------------- | ------------ | ---------------------- | ------------ | ----------------------- | -------------------- | ----------------- | ---------------- | ------------------------ | ---------- | ---------- |
-| is none                           | done         | done                   | done         | done                    | done                 | NoPlan            | done             | done                     | NoService  | NoService  |
-| is being deployed                 | so           | so                     | done         | done                    | done                 | NoPlan            | Target           | done                     | NoDebt     | done       |
+| is none                           | done         | DeployFirst            | done         | DeployFirst             | DeployFirst          | NoPlan            | done             | done                     | NoService  | NoService  |
+| is being deployed                 | so           | so                     | done         | DeployFirst             | DeployFirst          | NoPlan            | Target           | done                     | NoDebt     | done       |
 | is deployed                       | so           | so                     | done         | done                    | done                 | NoPlan            | Target           | done                     | NoDebt     | done       |
 | is being updated                  | so           | so                     | done         | done                    | done                 | NoPlan            | Target           | done                     | NoDebt     | done       |
 | is updated, interrupted           | so           | so                     | done         | done                    | done                 | NoPlan            | Target           | done                     | NoDebt     | done       |
@@ -153,7 +153,7 @@ const SERVICE: &str = "
 | is deployed, and roll was stopped | so           | so                     | done         | done                    | done                 | NoPlan            | Target           | done                     | NoDebt     | done       |
 | is being uninstalled              | Uninstalling | Uninstalling           | Uninstalling | Uninstalling            | Uninstalling         | Uninstalling      | Uninstalling     | Uninstalling             | done       | so         |
 | has another scheduler             | Superseded   | Superseded             | Superseded   | Superseded              | Superseded           | Superseded        | Superseded       | Superseded               | Superseded | Superseded |
-| is gone                           | done         | done                   | done         | done                    | done                 | NoPlan            | done             | done                     | NoService  | NoService  |
+| is gone                           | done         | DeployFirst            | done         | DeployFirst             | DeployFirst          | NoPlan            | done             | done                     | NoService  | NoService  |
 ";
 
 const MISSING: &str = "
@@ -345,8 +345,9 @@ fn ask_of_plan(row: &str, column: &str) -> (Bench, Input) {
             say(&mut bench, &["force-complete deploy"]);
         }
         "was overtaken by a target" => {
-            begin(&mut bench);
-            bench.input(with_plan(&other, "careful"));
+            bench = deployed(PLANS_FILE);
+            bench.becomes(&other);
+            bench.input(with_plan(&PLANS_FILE.replace("./broker", "./again"), "careful"));
         }
         "never ran"
         | "runs on the side"
