@@ -23,6 +23,7 @@ pods:
     resource-sets:
       turns: { cpus: 1, memory: 64 }
       own: { cpus: 0.1, memory: 16 }
+      third: { cpus: 0.2, memory: 32 }
     tasks:
       init: { goal: ONCE, cmd: ./init, resource-set: turns }
       main: { goal: RUNNING, cmd: ./main, resource-set: turns }
@@ -58,7 +59,8 @@ plans:
 ";
 
 /// The targets that the service has, one after the other: other commands, fewer and more instances, a pod that
-/// comes and goes, a task that goes and one that takes another's place, another order of pods, an update plan.
+/// comes and goes, a task that goes and one that takes another's place, tasks that change their sets, an update
+/// plan.
 pub fn services() -> Vec<Arc<Model>> {
     let aide = "      aide: { goal: RUNNING, essential: false, cmd: ./aide, resource-set: own }\n";
     let no_aide = SERVICE.replace(aide, "").replace("[main, aide]", "[main]").replace(", [aide]", "");
@@ -78,6 +80,11 @@ pub fn services() -> Vec<Arc<Model>> {
             .replace("[main, aide]", "[chief, aide]")
             .replace("[main]", "[chief]"),
         no_aide,
+        SERVICE.replace("./main, resource-set: turns", "./main, resource-set: third"),
+        SERVICE
+            .replace("./main, resource-set: turns", "./main4, resource-set: own")
+            .replace("./aide, resource-set: own", "./aide, resource-set: turns")
+            .replace("[main, aide]", "[aide, main]"),
         format!("{SERVICE}{update}").replace("./aide", "./aide2"),
         format!("{SERVICE}{update}").replace("./main", "./main3").replace("MAX_PER:2", "MAX_PER:1"),
     ];
