@@ -514,7 +514,20 @@ fn patience_ends(scene: &Scene<'_>) -> Verdict {
     for record in scene.store.records() {
         let Record::Pod(name, record) = record else { continue };
         let pod = model.pod_index(&name.pod).map(|at| &model.pods()[at as usize]);
-        let down = record.tasks.iter().find(|task| !task.paused && task.down.is_some());
+        // What runs is not taken elsewhere for what does not, and a sidecar takes nobody along.
+        let goes = |task: &TaskName| {
+            let models = pod.into_iter().flat_map(|pod| &pod.tasks);
+            models.into_iter().any(|model| {
+                model.name == *task && model.goal == Goal::Running && model.config.spec.essential
+            })
+        };
+        let runs = record.living().any(|living| {
+            let down = record.task(&living.task).is_some_and(|task| task.down.is_some() || task.paused);
+            let running = matches!(living.state, TaskState::Running { .. }) && living.silent.is_none();
+            goes(&living.task) && running && !down
+        });
+        let down = record.tasks.iter().find(|task| !task.paused && task.down.is_some() && goes(&task.name));
+        let down = down.filter(|_| !runs);
         let member = pod.is_some_and(|pod| name.index < pod.count);
         if let Some(task) = down.filter(|_| member && record.place.is_some() && record.permission.is_none()) {
             return scene.violation(

@@ -466,11 +466,34 @@ impl State {
         let record =
             self.record(at).filter(|record| record.permission.is_none() && record.place.is_some())?;
         let record = Some(record).filter(|_| !self.bug(Bug::IgnoreTimeout))?;
-        let down = record.tasks.iter().filter(|task| !task.paused).filter_map(|task| task.down).min()?;
+        let down = self.down_since(at, record)?;
         let due = down.after(seconds(policy.permanent_failure_timeout));
         let replaced = self.service.replaced.filter(|_| !self.bug(Bug::NoDistance));
         let next = replaced.map(|last| last.after(seconds(policy.min_replace_delay)));
         (!self.is_leaver(at)).then(|| next.map_or(due, |next| next.max(due)))
+    }
+
+    /// Since when an instance is down: none of its essential RUNNING tasks runs, and one at least did. What runs
+    /// is not taken elsewhere for what does not, and a sidecar takes nobody along.
+    fn down_since(&self, at: At, record: &PodRecord) -> Option<Time> {
+        let pod = self.pod_model(at.pod)?;
+        let mut since = None;
+        for task in record.tasks.iter().filter(|task| !task.paused && pod.task_index(&task.name).is_some()) {
+            let Some(config) = task.last.and_then(|last| self.confs.get(&last.conf)) else { continue };
+            if config.spec.goal != Goal::Running || !config.spec.essential {
+                continue;
+            }
+            let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+            let runs = occupants.any(|occupant| {
+                let runs = matches!(occupant.state, TaskState::Running { .. });
+                occupant.task == task.name && runs && occupant.silent.is_none()
+            });
+            match task.down {
+                None if runs => return None,
+                down => since = since.max(down),
+            }
+        }
+        since
     }
 
     /// Who brings back the RUNNING task of a slot that is not alive (engine.md §5).

@@ -427,3 +427,39 @@ fn who_is_being_ended_and_loses_its_room_asks_for_other_room() {
     ["kafka-1", "kafka-2"].iter().for_each(|name| bench.runs(name, "broker"));
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
 }
+
+const SIDECAR: &str = "
+name: pair
+replacement-failure-policy: { permanent-failure-timeout-secs: 600, min-replace-delay-secs: 0 }
+pods:
+  pair:
+    count: 1
+    resource-sets:
+      a: { cpus: 1, memory: 64, volume: { path: data, type: ROOT, size: 100 } }
+      b: { cpus: 1, memory: 64 }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a }
+      side: { goal: RUNNING, cmd: ./side, resource-set: b, essential: false }
+";
+
+#[test]
+fn a_sidecar_that_fails_again_and_again_does_not_take_its_instance_elsewhere() {
+    let mut bench = Bench::new(SIDECAR);
+    bench.runs("pair-0", "main");
+    bench.runs("pair-0", "side");
+    let main = bench.launch_of("pair-0", "main");
+    for _ in 0..8 {
+        bench.observe("pair-0", "side", Seen::Ended(End::Failed));
+        bench.pass(200);
+    }
+    bench.pass(700);
+    assert!(!bench.commands().contains(&"kill pair-0-main".to_owned()), "main runs, and has its data there");
+    assert_eq!(bench.launch_of("pair-0", "main"), main);
+    // When its node is lost, both go.
+    bench.runs("pair-0", "side");
+    bench.observe("pair-0", "main", Seen::Unreachable);
+    bench.observe("pair-0", "side", Seen::Unreachable);
+    bench.launched();
+    bench.pass(610);
+    assert_eq!(bench.launched(), ["pair-0:[main, side]"]);
+}
