@@ -427,3 +427,45 @@ fn who_is_being_ended_and_loses_its_room_asks_for_other_room() {
     ["kafka-1", "kafka-2"].iter().for_each(|name| bench.runs(name, "broker"));
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
 }
+
+#[test]
+fn what_a_gone_node_does_not_report_is_asked_for() {
+    let mut bench = deployed(KAFKA);
+    bench.room = false;
+    bench.say("pod restart kafka-0");
+    let fit = asked(&bench, "kafka-0");
+    bench.commands();
+    bench.fit("kafka-0", fit.launch, FitAnswer::NodeGone("removed".into()));
+    assert!(bench.commands().contains(&"reconcile 1".to_owned()));
+    // Nobody answers; and a task that is told to end in vain is asked about.
+    let mut bench = deployed(KAFKA);
+    bench.say("pod restart kafka-0");
+    bench.commands();
+    bench.pass(12);
+    assert_eq!(bench.commands(), ["kill kafka-0-broker"; 2]);
+    bench.pass(5);
+    let Some(Command::Reconcile { number, expected }) = bench.sent.last().cloned() else {
+        panic!("{:?}", bench.sent)
+    };
+    let of = expected[0].of.clone();
+    bench.commands();
+    let found = vec![(of, Found::Absent)];
+    bench.input(Input::Snapshot(Snapshot { of: number, as_of: number, found, last: true }));
+    assert_eq!(bench.commands(), ["launch kafka-0"]);
+    bench.pass(600);
+    assert_eq!(bench.commands(), [""; 0]);
+}
+
+#[test]
+fn who_will_never_fit_elsewhere_is_asked_for_again_when_it_is_said_again() {
+    let mut bench = deployed(KAFKA);
+    bench.room = false;
+    bench.say("pod replace kafka-0");
+    let fit = asked(&bench, "kafka-0");
+    bench.fit("kafka-0", fit.launch, FitAnswer::Never("no such disk".into()));
+    assert_eq!(bench.status("recovery"), Error);
+    bench.commands();
+    assert_eq!(bench.say("pod replace kafka-0"), Reply::Done);
+    assert_eq!(bench.commands(), ["fit kafka-0"]);
+    assert_eq!(bench.say("pod replace kafka-0"), Reply::AlreadySo);
+}

@@ -165,3 +165,18 @@ fn what_is_paused_or_unheard_of_says_so_though_nothing_waits_for_it() {
     assert!(matches!(&why[..], [one] if one.contains("nothing is heard of the node of `broker`")), "{why:?}");
     assert_eq!(bench.why("kafka-0"), [""; 0]);
 }
+
+#[test]
+fn an_instance_without_a_running_task_is_not_kept_running() {
+    let job = "
+name: jobs
+pods:
+  job: { count: 1, tasks: { job: { goal: FINISH, cmd: x, cpus: 1, memory: 64 } } }
+";
+    let mut bench = Bench::new(job);
+    bench.observe("job-0", "job", Seen::Running { ready: true });
+    for verb in ["pod replace job-0", "pod restart job-0", "pod pause job-0"] {
+        let refused = Refusal::NotRunning { instance: instance("job-0"), task: task("job") };
+        assert_eq!(bench.say(verb), Reply::Refused(refused), "{verb}");
+    }
+}
