@@ -438,10 +438,15 @@ impl Turn<'_> {
         self.session.fits.remove(&launch);
         let record = self.record_mut(at);
         record.orders.retain(|order| order.launch != launch);
+        // For who goes elsewhere, all tasks of an instance are ended.
+        let moves = record.permission.is_some();
         let mut spared = Vec::new();
         for slot in &mut record.slots {
-            if slot.act == Some(launch) {
+            let own = slot.act == Some(launch);
+            if own {
                 slot.act = None;
+            }
+            if own || moves {
                 spared.extend(slot.occupant.as_ref().map(|o| (at, o.launch, o.task.clone())));
             }
         }

@@ -469,3 +469,36 @@ fn who_will_never_fit_elsewhere_is_asked_for_again_when_it_is_said_again() {
     assert_eq!(bench.commands(), ["fit kafka-0"]);
     assert_eq!(bench.say("pod replace kafka-0"), Reply::AlreadySo);
 }
+
+#[test]
+fn nothing_is_ended_on_for_a_move_that_will_never_be() {
+    let yaml = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a }
+      job: { goal: FINISH, cmd: ./job, resource-set: b }
+plans:
+  deploy: { phases: { p: { pod: pair, steps: [ { default: [[main]] } ] } } }
+  job: { phases: { p: { pod: pair, steps: [ { default: [[job]] } ] } } }
+";
+    let mut bench = Bench::new(yaml);
+    bench.runs("pair-0", "main");
+    bench.say("start job");
+    bench.observe("pair-0", "job", Seen::Running { ready: true });
+    bench.say("stop job");
+    bench.room = false;
+    bench.say("pod replace pair-0");
+    let fit = asked(&bench, "pair-0");
+    bench.commands();
+    bench.grant(&fit);
+    let mut killed = bench.commands();
+    killed.sort();
+    assert_eq!(killed, ["kill pair-0-job", "kill pair-0-main"]);
+    bench.fit("pair-0", fit.launch, FitAnswer::Never("no".into()));
+    bench.pass(60);
+    assert_eq!(bench.commands(), [""; 0]);
+}
