@@ -26,6 +26,8 @@ use super::zoo::Bug;
 
 /// A kill is commanded again after so long, until the task is seen to have ended.
 const KILL_AGAIN: Duration = Duration::from_secs(5);
+/// A task is asked about when its kill was commanded again so often, and then twice as often.
+const ASK_AFTER: u32 = 3;
 
 impl State {
     /// The resource sets that these tasks run in, one for each.
@@ -437,10 +439,15 @@ impl Turn<'_> {
         self.session.fits.remove(&launch);
         let record = self.record_mut(at);
         record.orders.retain(|order| order.launch != launch);
+        // For who goes elsewhere, all tasks of an instance are ended.
+        let moves = record.permission.is_some();
         let mut spared = Vec::new();
         for slot in &mut record.slots {
-            if slot.act == Some(launch) {
+            let own = slot.act == Some(launch);
+            if own {
                 slot.act = None;
+            }
+            if own || moves {
                 spared.extend(slot.occupant.as_ref().map(|o| (at, o.launch, o.task.clone())));
             }
         }
@@ -601,6 +608,19 @@ impl Turn<'_> {
         let grace = record.map(|record| self.grace(at, record, launch, &task)).unwrap_or_default();
         self.session.kills.set((at, launch, task.clone()), self.now.after(KILL_AGAIN));
         self.effects.commands.push(Command::Kill { instance: self.name(at), launch, task, grace });
+    }
+
+    /// Commands again the kills whose ends were not seen. Who was told often is asked about: it may have ended
+    /// unheard.
+    pub(super) fn kill_due(&mut self) {
+        while let Some(key) = self.session.kills.first_due(self.now) {
+            let (at, launch, task) = key.clone();
+            self.kill(at, launch, task.clone());
+            let again = self.session.kills.again(&key);
+            if again % ASK_AFTER == 0 && (again / ASK_AFTER).is_power_of_two() {
+                self.ask_for_launch(at, launch, task);
+            }
+        }
     }
 
     /// How long a launched task may take to end.

@@ -192,9 +192,7 @@ impl Turn<'_> {
         if self.session.farewell.is_some_and(|again| again <= self.now) {
             self.session.agenda.items.insert(Item::Leave);
         }
-        while let Some((at, launch, task)) = self.session.kills.pop_due(self.now) {
-            self.kill(at, launch, task);
-        }
+        self.kill_due();
         self.ask_again();
         self.go_on_starting();
     }

@@ -123,6 +123,10 @@ impl Turn<'_> {
         self.touch(at);
         self.consider_steps_of(at);
         self.session.agenda.items.insert(Item::Recovery(at));
+        // Nobody may be left there to say that its tasks have ended.
+        if cause == Cause::NodeGone {
+            self.ask_for_instance(at);
+        }
     }
 
     /// An instance that was lost, or down for too long, is there again: it stays, unless an operator replaces

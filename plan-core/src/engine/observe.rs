@@ -46,11 +46,12 @@ impl Turn<'_> {
         let Observation { of, serial, seen } = observation;
         match self.known(&of) {
             Known::Newer => self.superseded(of),
-            Known::Past(at) => {
-                if matches!(seen, Seen::Ended(_)) {
-                    self.session.kills.remove(&(at, of.launch, of.task));
-                }
-            }
+            // What we hold for ended may live; but the observation may be old, so that it is asked about.
+            Known::Past(at) => match seen {
+                Seen::Ended(_) => self.session.kills.remove(&(at, of.launch, of.task)),
+                Seen::Starting | Seen::Running { .. } => self.ask_for_launch(at, of.launch, of.task),
+                Seen::Unreachable => {}
+            },
             Known::Owed(debt) => self.owed_seen(debt, &of, seen),
             Known::Foreign => self.foreigner(of, seen),
             Known::Ours(at, slot) => {
@@ -214,6 +215,9 @@ impl Turn<'_> {
 
     fn ended(&mut self, at: At, launch: Number, name: &TaskName, end: End) {
         self.session.kills.remove(&(at, launch, name.clone()));
+        for open in self.session.asked.values_mut() {
+            open.remove(&(Whose::Instance(at), launch, name.clone()));
+        }
         let Some(record) = self.state.record(at) else { return };
         let clearing = |act| record.order(act).is_some_and(|order| order.stage == Stage::Clearing);
         let mut slots = record.slots.iter();
@@ -327,6 +331,15 @@ impl Turn<'_> {
     /// Asks how an instance's launches are.
     pub(super) fn ask_for_instance(&mut self, at: At) {
         self.ask(&[at]);
+    }
+
+    /// Asks how a launch of an instance is, if that is not asked already.
+    pub(super) fn ask_for_launch(&mut self, at: At, launch: Number, task: TaskName) {
+        let key = (Whose::Instance(at), launch, task);
+        let lives = self.state.record(at).is_some_and(|record| record.place.is_some());
+        if lives && !self.session.asked.values().any(|open| open.contains(&key)) {
+            self.ask_launches([key].into());
+        }
     }
 
     fn ask(&mut self, instances: &[At]) -> Option<Number> {

@@ -36,6 +36,10 @@ impl Turn<'_> {
         if let Some(task) = only.iter().find(|task| goal(task) != Some(Goal::Running)) {
             return Err(Refusal::NotRunning { instance: name.clone(), task: task.clone() });
         }
+        // None of its tasks is one that is kept running.
+        if let Some(task) = pod.tasks.first().filter(|_| pod.tasks.iter().all(|t| t.goal != Goal::Running)) {
+            return Err(Refusal::NotRunning { instance: name.clone(), task: task.name.clone() });
+        }
         let never = || Refusal::NeverLaunched(name.clone());
         let record = self.state.instance(at).record.clone().ok_or_else(never)?;
         let tasks = record.tasks.iter().filter(|task| task.last.is_some()).map(|task| task.name.clone());
@@ -81,10 +85,17 @@ impl Turn<'_> {
         if record.place.is_none() {
             return Err(Refusal::NeverLaunched(name.clone()));
         }
-        if record.permission.is_some_and(|permission| permission.cause == Cause::Replace) {
+        // Where there will never be room elsewhere, it is asked for once more.
+        let moves = record.permission.is_some();
+        let refused = record.tasks.iter().filter(|task| moves && task.never.is_some());
+        let refused: Vec<&TaskName> = refused.map(|task| &task.name).collect();
+        let replaced = record.permission.is_some_and(|permission| permission.cause == Cause::Replace);
+        if replaced && refused.is_empty() {
             return Ok(Reply::AlreadySo);
         }
+        refused.iter().for_each(|task| self.forget_failure(at, task));
         self.permit(at, Cause::Replace);
+        self.wanted_otherwise(at);
         Ok(Reply::Done)
     }
 

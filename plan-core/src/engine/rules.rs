@@ -33,11 +33,21 @@ const RULES: &[Rule] = &[
     backoff,
 ];
 
+/// The rules by which a step waits for somebody else.
+const OF_OTHERS: &[Rule] = &[paused, slot_taken, owed];
+
 /// Whether a step may act: the word of the first rule that does not allow it.
 pub(super) fn may_act(state: &State, run: &Run, at: At, step: StepRef) -> Verdict {
     let question = Question { state, run, at, step };
     let objection = RULES.iter().map(|rule| rule(&question)).find(|verdict| *verdict != Verdict::Allow);
     objection.unwrap_or(Verdict::Allow)
+}
+
+/// Whether only time, room or its turn keeps a step that is allowed from acting: what runs no more in its slots
+/// is then its own to bring back. What somebody else has to do first may take for ever.
+pub(super) fn acts_in_time(state: &State, run: &Run, at: At, step: StepRef) -> bool {
+    let question = Question { state, run, at, step };
+    OF_OTHERS.iter().all(|rule| rule(&question) == Verdict::Allow)
 }
 
 fn plan_interrupted(q: &Question<'_>) -> Verdict {
@@ -112,6 +122,11 @@ fn slots(q: &Question<'_>) -> Verdict {
     {
         return Verdict::Defer(Reason::PlaceAsked);
     }
+    slot_taken(q)
+}
+
+fn slot_taken(q: &Question<'_>) -> Verdict {
+    let Some(record) = q.state.record(q.at) else { return Verdict::Allow };
     for &task in q.run.phase(q.step.phase).tasks(q.step.step).iter() {
         let model = q.state.task_model(q.at.pod, task);
         // Its own, and another where it lives still.

@@ -69,7 +69,8 @@ pub(super) enum Stage {
 /// Times at which something is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Timers<K> {
-    at: BTreeMap<K, Time>,
+    /// When, and how often it was set again since it was not there.
+    at: BTreeMap<K, (Time, u32)>,
     due: BTreeSet<(Time, K)>,
 }
 
@@ -90,14 +91,20 @@ impl<K: Ord + Clone> FromIterator<(K, Time)> for Timers<K> {
 impl<K: Ord + Clone> Timers<K> {
     /// Sets a timer, in place of the one that it had.
     pub(super) fn set(&mut self, key: K, time: Time) {
+        let again = self.at.get(&key).map_or(0, |(_, again)| again.saturating_add(1));
         self.remove(&key);
-        self.at.insert(key.clone(), time);
+        self.at.insert(key.clone(), (time, again));
         self.due.insert((time, key));
+    }
+
+    /// How often a timer was set again, since it was not there.
+    pub(super) fn again(&self, key: &K) -> u32 {
+        self.at.get(key).map_or(0, |(_, again)| *again)
     }
 
     /// Takes a timer out.
     pub(super) fn remove(&mut self, key: &K) {
-        if let Some(time) = self.at.remove(key) {
+        if let Some((time, _)) = self.at.remove(key) {
             self.due.remove(&(time, key.clone()));
         }
     }
@@ -105,7 +112,7 @@ impl<K: Ord + Clone> Timers<K> {
     /// Gives each timer another key, or takes it out.
     pub(super) fn rename(&mut self, name: impl Fn(K) -> Option<K>) {
         let old = std::mem::take(&mut self.at).into_iter();
-        *self = old.filter_map(|(key, time)| Some((name(key)?, time))).collect();
+        *self = old.filter_map(|(key, (time, _))| Some((name(key)?, time))).collect();
     }
 
     /// Keeps the timers that are wanted.
@@ -122,6 +129,11 @@ impl<K: Ord + Clone> Timers<K> {
     /// When the first is due.
     pub(super) fn first(&self) -> Option<Time> {
         self.due.first().map(|(time, _)| *time)
+    }
+
+    /// The first, if it is due.
+    pub(super) fn first_due(&self, now: Time) -> Option<K> {
+        self.due.first().filter(|(time, _)| *time <= now).map(|(_, key)| key.clone())
     }
 
     /// Takes the first out, if it is due.

@@ -21,6 +21,7 @@ use super::record::{
     AuditRecord, DebtCause, DebtRecord, Mark, Number, Occupant, Order, PlanRecord, PodRecord, Purpose,
     RunKind, RunOutcome, RunRecord, ServiceRecord, Slot, Stage, StepRef, TaskRecord, TaskState,
 };
+use super::rules::acts_in_time;
 use super::session::Answered;
 use super::time::Time;
 use super::zoo::{Bug, Switch};
@@ -509,10 +510,10 @@ impl State {
                     if !speaks || status == Status::Complete {
                         continue;
                     }
-                    // What is paused is recovery's, whatever its step wants.
+                    // What is paused, or waits for another run's step, is recovery's, whatever its step wants.
                     let of = StepRef { run: run.number(), phase, step };
-                    let acts = status != Status::Error && self.paused_task(run, at, of).is_none();
-                    if acts && run.progress.allows(&run.layout, phase, step) {
+                    let allowed = status != Status::Error && run.progress.allows(&run.layout, phase, step);
+                    if allowed && acts_in_time(self, run, at, of) {
                         return Owner::Step;
                     }
                     waits = true;

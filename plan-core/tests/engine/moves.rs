@@ -463,3 +463,78 @@ fn a_sidecar_that_fails_again_and_again_does_not_take_its_instance_elsewhere() {
     bench.pass(610);
     assert_eq!(bench.launched(), ["pair-0:[main, side]"]);
 }
+
+#[test]
+fn what_a_gone_node_does_not_report_is_asked_for() {
+    let mut bench = deployed(KAFKA);
+    bench.room = false;
+    bench.say("pod restart kafka-0");
+    let fit = asked(&bench, "kafka-0");
+    bench.commands();
+    bench.fit("kafka-0", fit.launch, FitAnswer::NodeGone("removed".into()));
+    assert!(bench.commands().contains(&"reconcile 1".to_owned()));
+    // Nobody answers; and a task that is told to end in vain is asked about.
+    let mut bench = deployed(KAFKA);
+    bench.say("pod restart kafka-0");
+    bench.commands();
+    bench.pass(12);
+    assert_eq!(bench.commands(), ["kill kafka-0-broker"; 2]);
+    bench.pass(5);
+    let Some(Command::Reconcile { number, expected }) = bench.sent.last().cloned() else {
+        panic!("{:?}", bench.sent)
+    };
+    let of = expected[0].of.clone();
+    bench.commands();
+    let found = vec![(of, Found::Absent)];
+    bench.input(Input::Snapshot(Snapshot { of: number, as_of: number, found, last: true }));
+    assert_eq!(bench.commands(), ["launch kafka-0"]);
+    bench.pass(600);
+    assert_eq!(bench.commands(), [""; 0]);
+}
+
+#[test]
+fn who_will_never_fit_elsewhere_is_asked_for_again_when_it_is_said_again() {
+    let mut bench = deployed(KAFKA);
+    bench.room = false;
+    bench.say("pod replace kafka-0");
+    let fit = asked(&bench, "kafka-0");
+    bench.fit("kafka-0", fit.launch, FitAnswer::Never("no such disk".into()));
+    assert_eq!(bench.status("recovery"), Error);
+    bench.commands();
+    assert_eq!(bench.say("pod replace kafka-0"), Reply::Done);
+    assert_eq!(bench.commands(), ["fit kafka-0"]);
+    assert_eq!(bench.say("pod replace kafka-0"), Reply::AlreadySo);
+}
+
+#[test]
+fn nothing_is_ended_on_for_a_move_that_will_never_be() {
+    let yaml = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a }
+      job: { goal: FINISH, cmd: ./job, resource-set: b }
+plans:
+  deploy: { phases: { p: { pod: pair, steps: [ { default: [[main]] } ] } } }
+  job: { phases: { p: { pod: pair, steps: [ { default: [[job]] } ] } } }
+";
+    let mut bench = Bench::new(yaml);
+    bench.runs("pair-0", "main");
+    bench.say("start job");
+    bench.observe("pair-0", "job", Seen::Running { ready: true });
+    bench.say("stop job");
+    bench.room = false;
+    bench.say("pod replace pair-0");
+    let fit = asked(&bench, "pair-0");
+    bench.commands();
+    bench.grant(&fit);
+    let mut killed = bench.commands();
+    killed.sort();
+    assert_eq!(killed, ["kill pair-0-job", "kill pair-0-main"]);
+    bench.fit("pair-0", fit.launch, FitAnswer::Never("no".into()));
+    bench.pass(60);
+    assert_eq!(bench.commands(), [""; 0]);
+}

@@ -165,3 +165,52 @@ fn what_is_paused_or_unheard_of_says_so_though_nothing_waits_for_it() {
     assert!(matches!(&why[..], [one] if one.contains("nothing is heard of the node of `broker`")), "{why:?}");
     assert_eq!(bench.why("kafka-0"), [""; 0]);
 }
+
+#[test]
+fn an_instance_without_a_running_task_is_not_kept_running() {
+    let job = "
+name: jobs
+pods:
+  job: { count: 1, tasks: { job: { goal: FINISH, cmd: x, cpus: 1, memory: 64 } } }
+";
+    let mut bench = Bench::new(job);
+    bench.observe("job-0", "job", Seen::Running { ready: true });
+    for verb in ["pod replace job-0", "pod restart job-0", "pod pause job-0"] {
+        let refused = Refusal::NotRunning { instance: instance("job-0"), task: task("job") };
+        assert_eq!(bench.say(verb), Reply::Refused(refused), "{verb}");
+    }
+}
+
+#[test]
+fn a_task_that_is_paused_on_its_steps_way_is_launched_to_wait_whatever_the_step_wants() {
+    // It is paused by two commands while its step is allowed, and comes back paused.
+    let mut bench = Bench::new(KAFKA);
+    bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+    bench.say("pod pause kafka-0");
+    bench.commands();
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    let Some(Command::Launch(launch)) = bench.sent.last() else { panic!("{:?}", bench.sent) };
+    assert!(launch.tasks[0].paused);
+    // It never was ready, its plan is interrupted, and it ends: it is brought back as it was.
+    let mut bench = Bench::new(KAFKA);
+    bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+    bench.say("interrupt deploy");
+    bench.say("pod pause kafka-0");
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    bench.runs("kafka-0", "broker");
+    bench.commands();
+    bench.fails("kafka-0", "broker");
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+}
+
+#[test]
+fn what_is_paused_and_waits_for_an_update_goes_elsewhere_when_it_is_replaced() {
+    let mut bench = deployed();
+    bench.say("pod pause kafka-0");
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    bench.runs("kafka-0", "broker");
+    bench.becomes(&KAFKA.replace("./broker", "./broker2"));
+    bench.commands();
+    assert_eq!(bench.say("pod replace kafka-0"), Reply::Done);
+    assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"]);
+}

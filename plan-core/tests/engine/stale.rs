@@ -15,6 +15,20 @@ fn unchanged(bench: &mut Bench, input: Input) {
     assert_eq!(bench.sent, []);
 }
 
+/// That what has ended is said to live changes no record, but it is asked about, once.
+fn only_asked_about(bench: &mut Bench, input: Input) {
+    let records = |bench: &Bench| {
+        let records = bench.store.iter().filter(|(key, _)| **key != Key::Clock);
+        records.map(|(_, record)| record.clone()).collect::<Vec<_>>()
+    };
+    let before = records(bench);
+    bench.sent.clear();
+    bench.input(input.clone());
+    assert_eq!(records(bench), before);
+    assert_eq!(bench.commands(), ["reconcile 1"]);
+    unchanged(bench, input);
+}
+
 #[test]
 fn repeating_an_observation_changes_nothing() {
     let mut bench = Bench::new(KAFKA);
@@ -47,7 +61,7 @@ fn an_end_is_final() {
     let of = bench.incarnation("hello-0", "init", bench.launch_of("hello-0", "init"));
     bench.room = false;
     bench.finishes("hello-0", "init");
-    unchanged(
+    only_asked_about(
         &mut bench,
         Input::Observed(Observation { of, serial: 1000, seen: Seen::Running { ready: true } }),
     );
@@ -65,7 +79,7 @@ fn the_status_of_a_task_that_was_replaced_does_not_complete_its_successor() {
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
     assert!(bench.launch_of("kafka-0", "broker") > old);
     let stale = bench.incarnation("kafka-0", "broker", old);
-    unchanged(
+    only_asked_about(
         &mut bench,
         Input::Observed(Observation { of: stale, serial: 5000, seen: Seen::Running { ready: true } }),
     );
@@ -288,4 +302,28 @@ fn records_that_name_what_is_not_there_are_refused_and_do_not_panic() {
     assert!(without(|key| matches!(key, Key::Spec(_))).contains("is missing, which `service` names"));
     assert!(without(|key| matches!(key, Key::Conf(_))).contains("is missing, which `pod/kafka-0` names"));
     assert!(without(|key| matches!(key, Key::Service)).contains("and no record `service`"));
+}
+
+#[test]
+fn what_was_given_up_and_lives_is_ended_once_it_is_sure() {
+    let mut bench = Bench::new(KAFKA);
+    ["kafka-0", "kafka-1", "kafka-2"].iter().for_each(|name| bench.runs(name, "broker"));
+    bench.pays = false;
+    let old = bench.launch_of("kafka-1", "broker");
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.say("pod replace kafka-1");
+    bench.runs("kafka-1", "broker");
+    let debt = bench.engine.debts().next().unwrap().number;
+    bench.say(&format!("give-up {debt}"));
+    bench.commands();
+    bench.observe_launch("kafka-1", "broker", old, Seen::Running { ready: true });
+    let Some(Command::Reconcile { number, expected }) = bench.sent.pop() else { panic!("{:?}", bench.sent) };
+    assert_eq!(expected[0].of, bench.incarnation("kafka-1", "broker", old));
+    let found = vec![(expected[0].of.clone(), Found::Seen(Seen::Running { ready: true }))];
+    bench.input(Input::Snapshot(Snapshot { of: number, as_of: number, found, last: true }));
+    assert!(matches!(&bench.sent[..], [Command::Kill { launch, .. }] if *launch == old), "{:?}", bench.sent);
+    bench.observe_launch("kafka-1", "broker", old, Seen::Ended(End::Killed));
+    bench.commands();
+    bench.pass(60);
+    assert_eq!(bench.commands(), [""; 0]);
 }
