@@ -376,3 +376,56 @@ fn a_sidecar_that_fails_again_and_again_does_not_take_its_instance_elsewhere() {
     bench.pass(610);
     assert_eq!(bench.launched(), ["pair-0:[main, side]"]);
 }
+
+#[test]
+fn silence_does_not_reset_the_clock_of_a_crash_loop() {
+    let mut bench = with_policy();
+    bench.fails("kafka-0", "broker");
+    bench.observe("kafka-0", "broker", Seen::Starting);
+    let down = |bench: &Bench| bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].down;
+    let since = down(&bench);
+    assert!(since.is_some());
+    bench.pass(10);
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.observe("kafka-0", "broker", Seen::Starting);
+    assert_eq!(down(&bench), since, "it was not up since");
+    bench.runs("kafka-0", "broker");
+    assert_eq!(down(&bench), None);
+    // What only was silent runs again when it is heard of, ready or not.
+    bench.pass(10);
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+    assert_eq!(down(&bench), None);
+}
+
+#[test]
+fn an_end_that_is_heard_of_only_after_the_timeout_is_no_failure() {
+    let mut bench = with_policy();
+    bench.room = false;
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.pass(601);
+    bench.events.clear();
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    let task = &bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0];
+    assert_eq!(task.failures, 0);
+    assert!(task.down.is_some());
+    assert!(!bench.events.iter().any(|event| matches!(event, Event::Stays { .. })), "it has ended");
+}
+
+#[test]
+fn a_restart_whose_room_is_lost_is_down_and_goes_elsewhere_in_time() {
+    let mut bench = with_policy();
+    bench.say("pod restart kafka-0");
+    bench.room = false;
+    // Its grant is taken back while it ends.
+    let clearing = |order: &&Order| order.stage == Stage::Clearing;
+    let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders.iter().find(clearing).unwrap().launch;
+    bench.fit("kafka-0", order, FitAnswer::Retry("taken".into()));
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].failures, 0);
+    bench.pass(590);
+    let moves = |bench: &Bench| bench.events.iter().any(|event| matches!(event, Event::MayMove { .. }));
+    assert!(!moves(&bench));
+    bench.pass(20);
+    assert!(moves(&bench));
+}
