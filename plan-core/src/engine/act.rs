@@ -588,6 +588,7 @@ impl Turn<'_> {
             let (instance, to) = (self.name(at), grant.node.name.clone());
             self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
         }
+        self.keep(at, &grant.handle);
         let first = self.state.record(at).is_none_or(|record| record.place.is_none());
         if first {
             self.state.count_place(at, &grant.node);

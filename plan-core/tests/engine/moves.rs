@@ -429,3 +429,91 @@ fn a_restart_whose_room_is_lost_is_down_and_goes_elsewhere_in_time() {
     bench.pass(20);
     assert!(moves(&bench));
 }
+
+#[test]
+fn nobody_is_given_up_before_a_fresh_session_has_asked_for_it() {
+    let mut bench = with_policy();
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.now += 3_600_000_000;
+    bench.events.clear();
+    bench.crash();
+    let moves =
+        |bench: &Bench| bench.events.iter().filter(|event| matches!(event, Event::MayMove { .. })).count();
+    bench.pass(40);
+    assert_eq!(moves(&bench), 0, "it has not been asked whether it is back");
+    bench.runs("kafka-0", "broker");
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.pass(6);
+    assert_eq!(bench.launched(), ["kafka-1:[broker]"], "who is back takes nobody's turn");
+}
+
+#[test]
+fn a_replacement_that_is_not_needed_any_more_takes_nobodys_turn() {
+    let mut bench = with_policy();
+    bench.room = false;
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.pass(601);
+    let permitted = |bench: &Bench, name: &str| bench.engine.pod(&instance(name)).unwrap().permission;
+    assert!(permitted(&bench, "kafka-0").is_some());
+    bench.pass(4000);
+    assert_eq!(permitted(&bench, "kafka-1"), None, "one at a time");
+    bench.runs("kafka-0", "broker");
+    assert_eq!(permitted(&bench, "kafka-0"), None);
+    assert!(permitted(&bench, "kafka-1").is_some(), "nobody has moved yet");
+}
+
+#[test]
+fn the_loss_of_a_zone_is_worked_off_in_parts() {
+    let many = "
+name: many
+replacement-failure-policy: { permanent-failure-timeout-secs: 600, min-replace-delay-secs: 0 }
+pods:
+  many: { count: 150, tasks: { main: { goal: RUNNING, cmd: x, cpus: 1, memory: 64 } } }
+plans:
+  deploy: { phases: { many: { pod: many, strategy: parallel } } }
+";
+    let mut bench = Bench::new(many);
+    let names: Vec<String> = (0..150).map(|index| format!("many-{index}")).collect();
+    for name in &names {
+        bench.runs(name, "main");
+        bench.observe(name, "main", Seen::Unreachable);
+    }
+    bench.room = false;
+    bench.now += 700_000_000;
+    let moves =
+        |bench: &Bench| bench.events.iter().filter(|event| matches!(event, Event::MayMove { .. })).count();
+    bench.step(Input::Wake);
+    assert_eq!(moves(&bench), 64);
+    bench.input(Input::Wake);
+    assert_eq!(moves(&bench), 150, "and a wake is asked for at once");
+}
+
+#[test]
+fn what_is_granted_again_is_not_released_for_an_old_debt() {
+    let mut bench = deployed(KAFKA);
+    bench.pays = false;
+    bench.room = false;
+    let fitted = |bench: &mut Bench, to: &str, handle: &str| {
+        let Some(Command::Fit(fit)) = bench.sent.last().cloned() else { panic!("{:?}", bench.sent) };
+        let node = crate::bench::node(to);
+        let grant = Grant { node, ports: Vec::new(), handle: Handle(handle.into()), until: None };
+        bench.fit("kafka-1", fit.launch, FitAnswer::Fitted(grant));
+    };
+    // Its node is silent, and it goes elsewhere; then back to where it was, to the same room.
+    let old = bench.launch_of("kafka-1", "broker");
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.say("pod replace kafka-1");
+    fitted(&mut bench, "spare", "other");
+    assert_eq!(bench.owed(), [format!("kafka-1 on node-kafka-1: kill broker#{old}, release")]);
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.say("pod replace kafka-1");
+    fitted(&mut bench, "node-kafka-1", "room-kafka-1");
+    let owed = bench.owed();
+    assert_eq!(owed[0], format!("kafka-1 on node-kafka-1: kill broker#{old}"), "{owed:?}");
+    bench.observe_launch("kafka-1", "broker", old, Seen::Ended(End::Killed));
+    assert_eq!(bench.owed().len(), 1);
+    bench.pass(400);
+    assert!(!bench.commands().contains(&"release kafka-1 on node-kafka-1".to_owned()));
+}
