@@ -23,7 +23,7 @@ pub(crate) struct Watch {
     restarted: BTreeMap<(InstanceName, TaskName), Number>,
     /// Whether operators want tasks paused.
     paused: BTreeMap<(InstanceName, TaskName), bool>,
-    /// When an instance was last let go elsewhere as it was down for too long.
+    /// When an instance last went elsewhere as it was down for too long.
     timeout: Option<u64>,
 }
 
@@ -76,7 +76,10 @@ impl Watch {
         }
         for event in batch.events {
             match event {
-                Event::MayMove { cause: Cause::Timeout, instance } => self.keeps_distance(scene, instance)?,
+                Event::MayMove { cause: Cause::Timeout, instance } => {
+                    self.keeps_distance(scene, batch, instance)?
+                }
+                Event::Moved { instance, .. } => self.moved(scene, batch, instance),
                 Event::Stays { instance } => replaces_for_good(scene, instance)?,
                 Event::Ended { instance, task, end, expected: false } => {
                     nobody_asked(scene, batch, instance, task, *end)?;
@@ -141,19 +144,41 @@ impl Watch {
     }
 
     /// The loss of many does not move all at once.
-    fn keeps_distance(&mut self, scene: &Scene<'_>, instance: &InstanceName) -> Verdict {
-        let last = self.timeout.replace(scene.time);
+    fn keeps_distance(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, instance: &InstanceName) -> Verdict {
         let policy = scene.engine.model().and_then(|model| model.spec().replacement_failure_policy());
-        let (Some(last), Some(policy)) = (last, policy) else { return Ok(()) };
-        let least = u64::from(policy.min_replace_delay.0) * 1_000_000;
-        if scene.time - last >= least {
+        let least = policy.map_or(0, |policy| u64::from(policy.min_replace_delay.0) * 1_000_000);
+        if least == 0 {
             return Ok(());
         }
-        scene.violation(
-            Check::Patience,
-            format!("at least {} s are between two replacements", policy.min_replace_delay.0),
-            format!("{instance} may move {} s after another", (scene.time - last) / 1_000_000),
-        )
+        let expected = || format!("at least {} s are between two replacements", least / 1_000_000);
+        if let Some(last) = self.timeout.filter(|last| scene.time - last < least) {
+            let found = format!("{instance} may move {} s after another", (scene.time - last) / 1_000_000);
+            return scene.violation(Check::Patience, expected(), found);
+        }
+        let waiting = scene.store.records().find_map(|record| match record {
+            Record::Pod(name, record) if name != instance && is_timeout(record) => Some(name),
+            _ => None,
+        });
+        let still = |name: &&InstanceName| {
+            !batch.deletes(&Key::Pod((*name).clone())) && batch.pod(name).is_none_or(is_timeout)
+        };
+        match waiting.filter(still) {
+            None => Ok(()),
+            Some(other) => {
+                let found = format!("{instance} may move before {other} has gone");
+                scene.violation(Check::Patience, expected(), found)
+            }
+        }
+    }
+
+    /// An instance went elsewhere; by a permission that it had, or has got with the same batch.
+    fn moved(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, instance: &InstanceName) {
+        let now = batch.events.iter().any(
+            |event| matches!(event, Event::MayMove { cause: Cause::Timeout, instance: of } if of == instance),
+        );
+        if now || scene.pod(instance).is_some_and(is_timeout) {
+            self.timeout = Some(scene.time);
+        }
     }
 
     /// When nothing more will happen, all that was promised is so, and what is waited for is true.
@@ -198,6 +223,11 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// Whether an instance may go elsewhere as it was down for too long.
+fn is_timeout(record: &PodRecord) -> bool {
+    record.permission.is_some_and(|permission| permission.cause == Cause::Timeout)
 }
 
 /// A request is carried out once.
@@ -509,6 +539,11 @@ fn all_that_lives_is_known(scene: &Scene<'_>, given_up: &GivenUp) -> Verdict {
 fn patience_ends(scene: &Scene<'_>) -> Verdict {
     let Some(model) = scene.engine.model() else { return Ok(()) };
     if scene.engine.is_uninstalling() || model.spec().replacement_failure_policy().is_none() {
+        return Ok(());
+    }
+    // One after the other: the next waits until the one before has gone.
+    let waiting = |record: &Record| matches!(record, Record::Pod(_, record) if is_timeout(record));
+    if scene.store.records().any(waiting) {
         return Ok(());
     }
     for record in scene.store.records() {

@@ -647,6 +647,7 @@ impl Turn<'_> {
             let (instance, to) = (self.name(at), grant.node.name.clone());
             self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
         }
+        self.keep(at, &grant.handle);
         // Where it stays, its node may have other facts than when it came.
         let place = self.state.record(at).and_then(|record| record.place.clone());
         if place.as_ref().is_none_or(|place| place.node != grant.node) {

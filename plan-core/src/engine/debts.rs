@@ -122,8 +122,25 @@ impl Turn<'_> {
         if debt.kill.is_empty() {
             self.session.pursued.remove(&number);
             self.pursue(number);
-            if let Some(at) = self.state.at(&debt.instance) {
-                self.consider_steps_of(at);
+        }
+    }
+
+    /// What an instance is granted is in use: no debt of it releases that any more.
+    pub(super) fn keep(&mut self, at: At, handle: &Handle) {
+        if self.state.debts.is_empty() {
+            return;
+        }
+        let name = self.name(at);
+        let debts = self.state.debts_of(&name).filter(|debt| debt.release.as_ref() == Some(handle));
+        let debts: Vec<Number> = debts.map(|debt| debt.number).collect();
+        for number in debts {
+            let Some(debt) = self.state.debts.get_mut(&number) else { continue };
+            let old = Digest::of(&**debt);
+            Arc::make_mut(debt).release = None;
+            let (debt, new) = (debt.clone(), Digest::of(&**debt));
+            self.put(Some(old), Record::Debt(debt.clone()), new);
+            if debt.kill.is_empty() {
+                self.settle(number, false);
             }
         }
     }
@@ -138,10 +155,7 @@ impl Turn<'_> {
 
     /// A debt is paid, or given up.
     pub(super) fn settle(&mut self, number: Number, given_up: bool) {
-        let Some(debt) = self.state.debts.remove(&number) else { return };
-        for owed in &debt.kill {
-            self.state.owed.remove(&(owed.launch, owed.task.clone()));
-        }
+        let Some(debt) = self.state.remove_debt(number) else { return };
         for open in self.session.asked.values_mut() {
             open.retain(|(whose, _, _)| *whose != Whose::Debt(number));
         }

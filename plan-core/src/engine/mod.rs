@@ -217,6 +217,8 @@ impl State {
             audit: Default::default(),
             debts: Default::default(),
             owed: Default::default(),
+            owing: Default::default(),
+            leaves: 0,
             deadlines: Default::default(),
             delays: Default::default(),
             hurt: Default::default(),

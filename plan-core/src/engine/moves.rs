@@ -4,6 +4,7 @@
 //! in the batch that gives it another (engine.md §3).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::plan::Demand;
 use crate::spec::PlacementRule;
@@ -14,10 +15,14 @@ use super::reason::Reason;
 use super::record::{
     Cause, DebtCause, Key, Number, Occupant, Order, OrderedTask, Permission, PodRecord, Stage,
 };
-use super::session::{Item, Whose};
+use super::session::{Item, Stage as SessionStage, Whose};
 use super::state::{At, State};
-use super::turn::Turn;
+use super::time::Time;
+use super::turn::{MOST_CONSIDERED, Turn};
 use super::zoo::Bug;
+
+/// Who is down for too long, and was not seen in this session, is looked at again after so long.
+const UNSEEN_AGAIN: Duration = Duration::from_secs(5);
 
 impl State {
     /// All that an instance needs elsewhere: its pod's footprint, and of the tasks that are launched first what
@@ -152,18 +157,34 @@ impl Turn<'_> {
 
     /// Lets go elsewhere who was down for too long, one after the other as the policy wants it.
     pub(super) fn end_patience(&mut self) {
-        while let Some(&(due, at)) = self.state.deadlines.first() {
-            if due > self.now {
+        let now = self.now;
+        let waits = |until: Option<Time>| until.is_none_or(|until| until > now);
+        // Who is asked whether it is there again is not given up yet.
+        let early = self.session.stage != SessionStage::Live || self.session.patience > Some(now);
+        if early || waits(self.state.next_replacement()) {
+            return;
+        }
+        let due = self.state.deadlines.due.iter().take_while(|(due, _)| *due <= now).map(|(_, at)| *at);
+        let seen: Vec<At> = due.filter(|&at| self.state.is_seen(at)).take(MOST_CONSIDERED).collect();
+        let all = seen.len() < MOST_CONSIDERED;
+        for at in seen {
+            if waits(self.state.next_replacement()) {
                 return;
             }
-            let now = self.now;
             self.permit(at, Cause::Timeout);
-            // It is out of the deadlines with its permission; the others wait from now on.
-            self.state.index_deadline(at);
-            self.change_service(|service| service.replaced = Some(now));
-            let others: Vec<At> = self.state.deadlines.iter().map(|(_, at)| *at).collect();
-            others.into_iter().for_each(|other| self.state.index_deadline(other));
         }
+        // Those who are left were not seen: they are looked at again.
+        let unseen = all && self.state.deadlines.due.first().is_some_and(|(due, _)| *due <= now);
+        self.session.patience = unseen.then(|| now.after(UNSEEN_AGAIN));
+    }
+
+    /// When the next that is down for too long may go elsewhere.
+    pub(super) fn next_patience(&self) -> Option<Time> {
+        if self.session.stage != SessionStage::Live {
+            return None;
+        }
+        let due = self.state.deadlines.due.first()?.0;
+        Some(due.max(self.state.next_replacement()?).max(self.session.patience.unwrap_or_default()))
     }
 
     /// What an instance has at its place becomes a debt, and the place is given up.
@@ -174,6 +195,11 @@ impl Turn<'_> {
         let release = Some(place.handle.clone()).filter(|handle| Some(handle) != kept);
         self.owe(at, &record, cause, living, release);
         self.uncount(at, &place.node);
+        let timeout = record.permission.is_some_and(|permission| permission.cause == Cause::Timeout);
+        if cause == DebtCause::Moved && timeout {
+            let now = self.now;
+            self.change_service(|service| service.replaced = Some(now));
+        }
         let kept_permission = self.bug(Bug::PermissionKept);
         let record = self.record_mut(at);
         record.place = None;
@@ -219,8 +245,7 @@ impl Turn<'_> {
     pub(super) fn consider_leave(&mut self) {
         let uninstalling = self.state.service.uninstalling;
         let in_turn = !uninstalling && !self.bug(Bug::AllLeaveAtOnce);
-        let waits = |debt: &super::record::DebtRecord| debt.cause == DebtCause::Decommission;
-        if in_turn && self.state.debts.values().any(|debt| waits(debt)) {
+        if in_turn && self.state.leaves > 0 {
             return;
         }
         if let Some(at) = self.state.next_leaver() {
@@ -252,8 +277,9 @@ impl Turn<'_> {
         let record = instance.record.take();
         instance.answered.clear();
         if let Some(old) = instance.deadline.take() {
-            self.state.deadlines.remove(&(old, at));
+            self.state.deadlines.due.remove(&(old, at));
         }
+        self.state.deadlines.over.remove(&at);
         for until in record.iter().flat_map(|record| &record.tasks).filter_map(|task| task.delayed_until) {
             self.state.delays.remove(&(until, at));
         }

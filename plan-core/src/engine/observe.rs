@@ -14,6 +14,7 @@ use super::reason::Reason;
 use super::record::{Cause, End, Number, Occupant, Reached, Stage, TaskState};
 use super::session::{Asked, Item, Stage as SessionStage, Whose};
 use super::state::At;
+use super::time::Time;
 use super::turn::Turn;
 use super::zoo::Bug;
 
@@ -131,7 +132,8 @@ impl Turn<'_> {
         let Some(record) = self.state.record(at) else { return };
         let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
         let Some(occupant) = occupants.find(|o| o.launch == launch && o.task == *name) else { return };
-        let (old, was_silent) = (occupant.state, occupant.silent.is_some());
+        let (old, silent_since) = (occupant.state, occupant.silent);
+        let was_silent = silent_since.is_some();
         if matches!(old, TaskState::Ended(_)) && !self.bug(Bug::EndNotFinal) {
             return;
         }
@@ -154,8 +156,9 @@ impl Turn<'_> {
         let up = new == TaskState::Running { ready: true };
         if silent {
             self.goes_down(at, launch, name);
-        } else if up || was_silent {
-            self.comes_up(at, name);
+        } else if up || was_silent && !matches!(new, TaskState::Ended(_)) {
+            // Who was down before it went silent is down until it is up.
+            self.comes_up(at, name, silent_since.filter(|_| !up));
         }
         if silent != was_silent {
             self.event(Event::Silent { instance: self.name(at), task: name.clone(), silent });
@@ -184,9 +187,11 @@ impl Turn<'_> {
         }
     }
 
-    fn comes_up(&mut self, at: At, name: &TaskName) {
+    /// A task is up, or is heard of again: then it is down no more if only its silence, since then, made it so.
+    fn comes_up(&mut self, at: At, name: &TaskName, silent: Option<Time>) {
         let known = self.state.record(at).and_then(|record| record.task(name));
-        if known.is_some_and(|task| task.down.is_some()) {
+        let down = known.and_then(|task| task.down);
+        if down.is_some() && (silent.is_none() || down == silent) {
             self.record_mut(at).task_mut(name).down = None;
             self.may_stay(at);
         }
@@ -219,12 +224,14 @@ impl Turn<'_> {
             open.remove(&(Whose::Instance(at), launch, name.clone()));
         }
         let Some(record) = self.state.record(at) else { return };
-        let clearing = |act| record.order(act).is_some_and(|order| order.stage == Stage::Clearing);
-        let mut slots = record.slots.iter();
-        let expected = slots.any(|slot| {
-            let here = slot.occupant.as_ref().is_some_and(|o| o.launch == launch && o.task == *name);
-            here && slot.act.is_some_and(clearing)
-        });
+        let here = |o: &Occupant| o.launch == launch && o.task == *name;
+        let slot = record.slots.iter().find(|slot| slot.occupant.as_ref().is_some_and(here));
+        let act = slot.and_then(|slot| slot.act).and_then(|act| record.order(act));
+        let clearing = act.filter(|order| order.stage == Stage::Clearing);
+        let expected = clearing.is_some();
+        // What is to run again is down from now on, whoever ended it.
+        let again = record.permission.is_some()
+            || clearing.is_some_and(|order| order.tasks.iter().any(|of| of.task == *name && !of.paused));
         // Where an instance goes elsewhere, nobody is surprised by its end.
         let expected = (expected || record.permission.is_some()) && !self.bug(Bug::ExpectedEndFails);
         let goal =
@@ -234,7 +241,12 @@ impl Turn<'_> {
             (Some(Goal::Once | Goal::Finish), End::Finished) => {
                 self.may_have_reached(at, launch, name, Goal::Finish);
             }
-            _ if expected => self.lasted(at, name),
+            _ if expected => {
+                self.lasted(at, name);
+                if again {
+                    self.goes_down(at, launch, name);
+                }
+            }
             _ => {
                 self.goes_down(at, launch, name);
                 self.failed(at, name);

@@ -160,7 +160,7 @@ impl Turn<'_> {
         }
         // Who never came is there no more.
         self.left.extend(0..self.state.pods.len() as u32);
-        let due: Vec<At> = self.state.deadlines.iter().map(|(_, at)| *at).collect();
+        let due: Vec<At> = self.state.deadlines.due.iter().map(|(_, at)| *at).collect();
         due.into_iter().for_each(|at| self.state.index_deadline(at));
         self.session.agenda.items.insert(Item::Leave);
         Ok(Reply::Done)

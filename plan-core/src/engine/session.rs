@@ -34,6 +34,8 @@ pub(super) struct Session {
     pub(super) pursuits: Timers<Number>,
     /// How often each debt was pursued.
     pub(super) pursued: BTreeMap<Number, u32>,
+    /// Before this time nobody is looked at who is down for too long: who is was not seen yet.
+    pub(super) patience: Option<Time>,
     /// When the service is taken leave of again.
     pub(super) farewell: Option<Time>,
     /// Launches that no record speaks of, and how they were seen.

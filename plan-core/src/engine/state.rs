@@ -18,7 +18,7 @@ use crate::spec::{
 
 use super::digest::Digest;
 use super::record::{
-    AuditRecord, DebtCause, DebtRecord, Mark, Number, Occupant, Order, PlanRecord, PodRecord, Purpose,
+    AuditRecord, Cause, DebtCause, DebtRecord, Mark, Number, Occupant, Order, PlanRecord, PodRecord, Purpose,
     RunKind, RunOutcome, RunRecord, ServiceRecord, Slot, Stage, StepRef, TaskRecord, TaskState,
 };
 use super::rules::acts_in_time;
@@ -53,8 +53,12 @@ pub(super) struct State {
     pub(super) debts: BTreeMap<Number, Arc<DebtRecord>>,
     /// The launches that are owed, and by which debt.
     pub(super) owed: BTreeMap<(Number, TaskName), Number>,
-    /// When instances that are down may go elsewhere.
-    pub(super) deadlines: BTreeSet<(Time, At)>,
+    /// Who owes, and by which debts.
+    pub(super) owing: BTreeMap<InstanceName, BTreeSet<Number>>,
+    /// How many debts are of those who left the target.
+    pub(super) leaves: usize,
+    /// Who is down, and for how long it may be.
+    pub(super) deadlines: Deadlines,
     /// Tasks that are not launched before a time.
     pub(super) delays: BTreeSet<(Time, At)>,
     /// Instances of which something does not run as it shall, or is being brought back.
@@ -79,6 +83,15 @@ pub(super) struct Instance {
     pub(super) deadline: Option<Time>,
     /// What this session saw of it.
     pub(super) answered: Answered,
+}
+
+/// Who is down, and for how long it may be.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Deadlines {
+    /// Until when each may be down.
+    pub(super) due: BTreeSet<(Time, At)>,
+    /// Who was down for longer, and has not gone elsewhere yet.
+    pub(super) over: BTreeSet<At>,
 }
 
 /// A run that goes on.
@@ -430,36 +443,62 @@ impl State {
     }
 
     /// What an instance still owes of an earlier life, in which it, or a task of it, left the target: nothing of
-    /// it is launched before that has ended.
+    /// it is launched before that is settled.
     pub(super) fn unsettled(&self, at: At) -> Option<&DebtRecord> {
         if self.debts.is_empty() || self.bug(Bug::OwedComesBack) {
             return None;
         }
-        let name = self.name(at);
-        self.debts
-            .values()
-            .map(|debt| &**debt)
-            .find(|debt| debt.instance == name && debt.cause != DebtCause::Moved && !debt.kill.is_empty())
+        self.debts_of(&self.name(at)).find(|debt| debt.cause != DebtCause::Moved).map(|debt| &**debt)
+    }
+
+    /// What an instance owes.
+    pub(super) fn debts_of(&self, name: &InstanceName) -> impl Iterator<Item = &Arc<DebtRecord>> {
+        let numbers = self.owing.get(name).into_iter().flatten();
+        numbers.filter_map(|number| self.debts.get(number))
     }
 
     pub(super) fn index_debt(&mut self, debt: &Arc<DebtRecord>) {
         for owed in &debt.kill {
             self.owed.insert((owed.launch, owed.task.clone()), debt.number);
         }
+        self.owing.entry(debt.instance.clone()).or_default().insert(debt.number);
+        self.leaves += usize::from(debt.cause == DebtCause::Decommission);
         self.debts.insert(debt.number, debt.clone());
+    }
+
+    /// Forgets a debt.
+    pub(super) fn remove_debt(&mut self, number: Number) -> Option<Arc<DebtRecord>> {
+        let debt = self.debts.remove(&number)?;
+        for owed in &debt.kill {
+            self.owed.remove(&(owed.launch, owed.task.clone()));
+        }
+        if let Some(owing) = self.owing.get_mut(&debt.instance) {
+            owing.remove(&number);
+            if owing.is_empty() {
+                self.owing.remove(&debt.instance);
+            }
+        }
+        self.leaves -= usize::from(debt.cause == DebtCause::Decommission);
+        Some(debt)
     }
 
     /// Brings up when an instance that is down may go elsewhere.
     pub(super) fn index_deadline(&mut self, at: At) {
+        let permission = self.record(at).and_then(|record| record.permission);
+        if permission.is_some_and(|permission| permission.cause == Cause::Timeout) {
+            self.deadlines.over.insert(at);
+        } else {
+            self.deadlines.over.remove(&at);
+        }
         let due = self.deadline(at);
         let instance = &mut self.pods[at.pod as usize][at.index as usize];
         if instance.deadline == due {
             return;
         }
         if let Some(old) = std::mem::replace(&mut instance.deadline, due) {
-            self.deadlines.remove(&(old, at));
+            self.deadlines.due.remove(&(old, at));
         }
-        self.deadlines.extend(due.map(|due| (due, at)));
+        self.deadlines.due.extend(due.map(|due| (due, at)));
     }
 
     fn deadline(&self, at: At) -> Option<Time> {
@@ -468,10 +507,18 @@ impl State {
             self.record(at).filter(|record| record.permission.is_none() && record.place.is_some())?;
         let record = Some(record).filter(|_| !self.bug(Bug::IgnoreTimeout))?;
         let down = self.down_since(at, record)?;
-        let due = down.after(seconds(policy.permanent_failure_timeout));
-        let replaced = self.service.replaced.filter(|_| !self.bug(Bug::NoDistance));
-        let next = replaced.map(|last| last.after(seconds(policy.min_replace_delay)));
-        (!self.is_leaver(at)).then(|| next.map_or(due, |next| next.max(due)))
+        (!self.is_leaver(at)).then(|| down.after(seconds(policy.permanent_failure_timeout)))
+    }
+
+    /// From when on the next that is down for too long may go elsewhere; none while another has yet to go. So
+    /// the loss of many does not move all at once.
+    pub(super) fn next_replacement(&self) -> Option<Time> {
+        let policy = self.model.spec().replacement_failure_policy()?;
+        if policy.min_replace_delay.0 == 0 || self.bug(Bug::NoDistance) {
+            return Some(Time::default());
+        }
+        let last = self.service.replaced.map(|last| last.after(seconds(policy.min_replace_delay)));
+        self.deadlines.over.is_empty().then(|| last.unwrap_or_default())
     }
 
     /// Since when an instance is down: none of its essential RUNNING tasks runs, and one at least did. What runs

@@ -21,7 +21,7 @@ use super::time::{Time, Wall};
 use super::zoo::Bug;
 
 /// So many steps and instances are considered with one input; then a wake is asked for at once.
-const MOST_CONSIDERED: usize = 64;
+pub(super) const MOST_CONSIDERED: usize = 64;
 
 /// What one input is worked off with.
 pub(super) struct Turn<'a> {
@@ -437,9 +437,9 @@ impl Turn<'_> {
             return Some(self.wall);
         }
         let delays = self.state.delays.first().filter(|_| !self.bug(Bug::NoWake)).map(|(until, _)| *until);
-        let deadlines = self.state.deadlines.first().map(|(due, _)| *due);
         let Session { kills, reconciles, pursuits, farewell, .. } = &*self.session;
-        let waits = [delays, deadlines, kills.first(), reconciles.first(), pursuits.first(), *farewell];
+        let waits =
+            [delays, self.next_patience(), kills.first(), reconciles.first(), pursuits.first(), *farewell];
         let next = waits.into_iter().flatten().min()?;
         Some(self.wall.after(next.since(self.now)))
     }

@@ -193,3 +193,23 @@ fn who_left_and_owes_still_has_a_reason() {
     );
     assert_eq!(why, [told]);
 }
+
+#[test]
+fn who_comes_back_waits_until_what_it_left_is_released() {
+    let mut bench = deployed(&shrinking(3));
+    bench.pays = false;
+    let old = bench.launch_of("kafka-2", "broker");
+    bench.becomes(&shrinking(2));
+    bench.becomes(&shrinking(3));
+    bench.commands();
+    bench.observe_launch("kafka-2", "broker", old, Seen::Ended(End::Killed));
+    assert_eq!(bench.commands(), ["release kafka-2 on node-kafka-2"], "it may get the same room again");
+    bench.pass(20);
+    assert!(!bench.commands().contains(&"launch kafka-2".to_owned()));
+    let debt = bench.engine.debts().next().unwrap().number;
+    bench.releases(debt);
+    assert_eq!(bench.launched(), ["kafka-2:[broker]"]);
+    bench.runs("kafka-2", "broker");
+    bench.pass(1000);
+    assert_eq!(bench.commands(), [""; 0], "nothing that is in use is released");
+}

@@ -538,3 +538,143 @@ plans:
     bench.pass(60);
     assert_eq!(bench.commands(), [""; 0]);
 }
+
+fn silence_does_not_reset_the_clock_of_a_crash_loop() {
+    let mut bench = with_policy();
+    bench.fails("kafka-0", "broker");
+    bench.observe("kafka-0", "broker", Seen::Starting);
+    let down = |bench: &Bench| bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].down;
+    let since = down(&bench);
+    assert!(since.is_some());
+    bench.pass(10);
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.observe("kafka-0", "broker", Seen::Starting);
+    assert_eq!(down(&bench), since, "it was not up since");
+    bench.runs("kafka-0", "broker");
+    assert_eq!(down(&bench), None);
+    // What only was silent runs again when it is heard of, ready or not.
+    bench.pass(10);
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+    assert_eq!(down(&bench), None);
+}
+
+#[test]
+fn an_end_that_is_heard_of_only_after_the_timeout_is_no_failure() {
+    let mut bench = with_policy();
+    bench.room = false;
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.pass(601);
+    bench.events.clear();
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    let task = &bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0];
+    assert_eq!(task.failures, 0);
+    assert!(task.down.is_some());
+    assert!(!bench.events.iter().any(|event| matches!(event, Event::Stays { .. })), "it has ended");
+}
+
+#[test]
+fn a_restart_whose_room_is_lost_is_down_and_goes_elsewhere_in_time() {
+    let mut bench = with_policy();
+    bench.say("pod restart kafka-0");
+    bench.room = false;
+    // Its grant is taken back while it ends.
+    let clearing = |order: &&Order| order.stage == Stage::Clearing;
+    let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders.iter().find(clearing).unwrap().launch;
+    bench.fit("kafka-0", order, FitAnswer::Retry("taken".into()));
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].failures, 0);
+    bench.pass(590);
+    let moves = |bench: &Bench| bench.events.iter().any(|event| matches!(event, Event::MayMove { .. }));
+    assert!(!moves(&bench));
+    bench.pass(20);
+    assert!(moves(&bench));
+}
+
+#[test]
+fn nobody_is_given_up_before_a_fresh_session_has_asked_for_it() {
+    let mut bench = with_policy();
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.now += 3_600_000_000;
+    bench.events.clear();
+    bench.crash();
+    let moves =
+        |bench: &Bench| bench.events.iter().filter(|event| matches!(event, Event::MayMove { .. })).count();
+    bench.pass(40);
+    assert_eq!(moves(&bench), 0, "it has not been asked whether it is back");
+    bench.runs("kafka-0", "broker");
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.pass(6);
+    assert_eq!(bench.launched(), ["kafka-1:[broker]"], "who is back takes nobody's turn");
+}
+
+#[test]
+fn a_replacement_that_is_not_needed_any_more_takes_nobodys_turn() {
+    let mut bench = with_policy();
+    bench.room = false;
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.pass(601);
+    let permitted = |bench: &Bench, name: &str| bench.engine.pod(&instance(name)).unwrap().permission;
+    assert!(permitted(&bench, "kafka-0").is_some());
+    bench.pass(4000);
+    assert_eq!(permitted(&bench, "kafka-1"), None, "one at a time");
+    bench.runs("kafka-0", "broker");
+    assert_eq!(permitted(&bench, "kafka-0"), None);
+    assert!(permitted(&bench, "kafka-1").is_some(), "nobody has moved yet");
+}
+
+#[test]
+fn the_loss_of_a_zone_is_worked_off_in_parts() {
+    let many = "
+name: many
+replacement-failure-policy: { permanent-failure-timeout-secs: 600, min-replace-delay-secs: 0 }
+pods:
+  many: { count: 150, tasks: { main: { goal: RUNNING, cmd: x, cpus: 1, memory: 64 } } }
+plans:
+  deploy: { phases: { many: { pod: many, strategy: parallel } } }
+";
+    let mut bench = Bench::new(many);
+    let names: Vec<String> = (0..150).map(|index| format!("many-{index}")).collect();
+    for name in &names {
+        bench.runs(name, "main");
+        bench.observe(name, "main", Seen::Unreachable);
+    }
+    bench.room = false;
+    bench.now += 700_000_000;
+    let moves =
+        |bench: &Bench| bench.events.iter().filter(|event| matches!(event, Event::MayMove { .. })).count();
+    bench.step(Input::Wake);
+    assert_eq!(moves(&bench), 64);
+    bench.input(Input::Wake);
+    assert_eq!(moves(&bench), 150, "and a wake is asked for at once");
+}
+
+#[test]
+fn what_is_granted_again_is_not_released_for_an_old_debt() {
+    let mut bench = deployed(KAFKA);
+    bench.pays = false;
+    bench.room = false;
+    let fitted = |bench: &mut Bench, to: &str, handle: &str| {
+        let Some(Command::Fit(fit)) = bench.sent.last().cloned() else { panic!("{:?}", bench.sent) };
+        let node = crate::bench::node(to);
+        let grant = Grant { node, ports: Vec::new(), handle: Handle(handle.into()), until: None };
+        bench.fit("kafka-1", fit.launch, FitAnswer::Fitted(grant));
+    };
+    // Its node is silent, and it goes elsewhere; then back to where it was, to the same room.
+    let old = bench.launch_of("kafka-1", "broker");
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.say("pod replace kafka-1");
+    fitted(&mut bench, "spare", "other");
+    assert_eq!(bench.owed(), [format!("kafka-1 on node-kafka-1: kill broker#{old}, release")]);
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.say("pod replace kafka-1");
+    fitted(&mut bench, "node-kafka-1", "room-kafka-1");
+    let owed = bench.owed();
+    assert_eq!(owed[0], format!("kafka-1 on node-kafka-1: kill broker#{old}"), "{owed:?}");
+    bench.observe_launch("kafka-1", "broker", old, Seen::Ended(End::Killed));
+    assert_eq!(bench.owed().len(), 1);
+    bench.pass(400);
+    assert!(!bench.commands().contains(&"release kafka-1 on node-kafka-1".to_owned()));
+}
