@@ -336,3 +336,27 @@ plans:
     });
     assert!(fit.unwrap().at.is_none(), "what was granted may be gone");
 }
+
+#[test]
+fn each_task_that_is_down_says_what_it_waits_for() {
+    let yaml = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a, essential: false }
+      side: { goal: RUNNING, cmd: ./side, resource-set: b, essential: false }
+";
+    let mut bench = Bench::new(yaml);
+    bench.runs("pair-0", "main");
+    bench.runs("pair-0", "side");
+    bench.fails("pair-0", "main");
+    bench.fails("pair-0", "main");
+    bench.room = false;
+    bench.fails("pair-0", "side");
+    let why = bench.why("pair-0");
+    assert_eq!(why.len(), 2, "{why:?}");
+    assert!(why[0].contains("`main` failed") && why[1].contains("room is asked for"), "{why:?}");
+}
