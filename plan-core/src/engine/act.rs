@@ -52,8 +52,7 @@ impl State {
         if !state.is_seen(at) || state.service.uninstalling || moves && state.is_leaver(at) {
             return None;
         }
-        // One order takes the whole instance elsewhere, and nothing stands beside it.
-        if moves && record.standing().any(|order| !state.gives_way(order, None)) {
+        if state.is_place_asked(record, Purpose::Recovery) {
             return None;
         }
         let free = |slot: &&Slot| {
@@ -116,6 +115,16 @@ impl State {
             }
     }
 
+    /// Whether another order asks for the place that an instance is to have: one takes the whole instance there,
+    /// and nothing stands beside it.
+    pub(super) fn is_place_asked(&self, record: &PodRecord, by: Purpose) -> bool {
+        let in_the_way = |order: &Order| match by {
+            Purpose::Step(_) => order.purpose != by,
+            Purpose::Recovery => !self.gives_way(order, None),
+        };
+        (record.place.is_none() || record.permission.is_some()) && record.standing().any(in_the_way)
+    }
+
     /// Whether a step goes on and is not complete.
     pub(super) fn is_incomplete(&self, step: StepRef) -> bool {
         self.run(step.run)
@@ -156,7 +165,7 @@ impl Turn<'_> {
         for order in self.asking(at, &self.due_tasks(run, at, step)) {
             self.withdraw(at, order, Reason::NotWanted);
         }
-        self.withdraw_moving(at);
+        self.withdraw_others(at);
         let Some(run) = self.state.run(step.run) else { return };
         let tasks = self.due_tasks(run, at, step);
         let parameters = run.record.parameters.clone();
@@ -182,9 +191,10 @@ impl Turn<'_> {
         due.collect()
     }
 
-    /// Of an instance that goes elsewhere, one order asks for a place.
-    fn withdraw_moving(&mut self, at: At) {
-        let Some(record) = self.state.record(at).filter(|record| record.permission.is_some()) else { return };
+    /// Of an instance that has no place, or goes elsewhere, one order asks for one.
+    fn withdraw_others(&mut self, at: At) {
+        let placed = |record: &&PodRecord| record.place.is_some() && record.permission.is_none();
+        let Some(record) = self.state.record(at).filter(|record| !placed(record)) else { return };
         let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
         for launch in standing {
             self.withdraw(at, launch, Reason::NotWanted);
@@ -203,7 +213,7 @@ impl Turn<'_> {
         for order in self.asking(at, &tasks) {
             self.withdraw(at, order, Reason::NotWanted);
         }
-        self.withdraw_moving(at);
+        self.withdraw_others(at);
         // All of them run by the parameters that they had.
         let record = self.state.record(at);
         let parameters = tasks.iter().find_map(|ordered| {
@@ -420,11 +430,15 @@ impl Turn<'_> {
     /// nothing of it is there.
     fn leave_place(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
-        // By the launch that took the place, and no other.
+        // By the launch that took the place, and no other; those that merely ask for room there ask anew.
         let untouched = record.place.as_ref().is_some_and(|place| place.since == launch)
-            && record.orders.iter().all(|order| order.launch == launch)
+            && record.orders.iter().all(|order| order.launch == launch || order.stage == Stage::Wanted)
             && record.tasks.iter().all(|task| task.last.is_none_or(|last| last.launch <= launch));
+        let asking: Vec<Number> = record.standing().map(|order| order.launch).collect();
         if let Some(place) = record.place.clone().filter(|_| untouched) {
+            for order in asking {
+                self.withdraw(at, order, Reason::NotWanted);
+            }
             self.uncount(at, &place.node);
             let record = self.record_mut(at);
             record.place = None;

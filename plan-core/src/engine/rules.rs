@@ -6,7 +6,7 @@
 use crate::plan::Blocked;
 
 use super::reason::{Reason, Verdict};
-use super::record::{Occupant, Purpose, Slot, Stage, StepRef};
+use super::record::{Occupant, Purpose, Slot, StepRef};
 use super::state::{At, Run, State};
 
 /// What a rule is asked about.
@@ -117,9 +117,7 @@ fn seen(q: &Question<'_>) -> Verdict {
 /// waited for while another act of the slot stands.
 fn slots(q: &Question<'_>) -> Verdict {
     let Some(record) = q.state.record(q.at) else { return Verdict::Allow };
-    if (record.place.is_none() || record.permission.is_some())
-        && record.orders.iter().any(|o| o.stage != Stage::Given && o.purpose != Purpose::Step(q.step))
-    {
+    if q.state.is_place_asked(record, Purpose::Step(q.step)) {
         return Verdict::Defer(Reason::PlaceAsked);
     }
     slot_taken(q)

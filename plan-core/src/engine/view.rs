@@ -245,7 +245,7 @@ impl Engine {
         let mut whys = Vec::new();
         if let Some(at) = state.at(instance) {
             self.step_reasons(state, at, &mut whys);
-            whys.extend(self.recovery_reason(state, at));
+            self.recovery_reasons(state, at, &mut whys);
             state.present_reasons(at, &mut whys);
             if state.is_leaver(at) && state.record(at).is_some() {
                 let (what, status) = (state.leaving_name().to_owned(), Status::Pending);
@@ -296,21 +296,27 @@ impl Engine {
         }
     }
 
-    /// What recovery does for an instance, or what it waits for.
-    fn recovery_reason(&self, state: &State, at: At) -> Option<Why> {
-        let record = state.record(at)?;
-        let (slot, status) = state.recovery_slots(at, record).next()?;
-        let task = state.main_task(record, &slot.set).map(|main| main.name.clone());
-        let reason = match task {
-            Some(task) if state.is_waiting_for_step(at, record, &slot.set) => Reason::WaitsForItsStep(task),
-            task => self.slot_reason(state, at, record, task.as_ref()?, status)?,
-        };
-        let main = state.main_task(record, &slot.set);
-        let down = main.and_then(|main| main.down.or(main.last.map(|last| last.at)));
-        let since = record.permission.map(|permission| permission.at).or(down);
+    /// What recovery does for the tasks of an instance, or what it waits for.
+    fn recovery_reasons(&self, state: &State, at: At, whys: &mut Vec<Why>) {
+        let Some(record) = state.record(at) else { return };
         let what = record.permission.map(|permission| format!("{RECOVERY}, elsewhere: {}", permission.cause));
         let what = what.unwrap_or_else(|| RECOVERY.to_owned());
-        Some(Why { instance: state.name(at), what, status, reason, since })
+        for (slot, status) in state.recovery_slots(at, record) {
+            let Some(main) = state.main_task(record, &slot.set) else { continue };
+            let reason = if state.is_waiting_for_step(at, record, &slot.set) {
+                Some(Reason::WaitsForItsStep(main.name.clone()))
+            } else {
+                self.slot_reason(state, at, record, &main.name, status)
+            };
+            let Some(reason) = reason else { continue };
+            // Tasks of one order wait for the same.
+            if whys.iter().any(|why| why.what == what && why.reason == reason) {
+                continue;
+            }
+            let down = main.down.or(main.last.map(|last| last.at));
+            let since = record.permission.map(|permission| permission.at).or(down);
+            whys.push(Why { instance: state.name(at), what: what.clone(), status, reason, since });
+        }
     }
 
     fn step_reason(&self, state: &State, run: &Run, at: At, step: StepRef, status: Status) -> Option<Reason> {

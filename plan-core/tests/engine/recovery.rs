@@ -302,3 +302,61 @@ plans:
     bench.observe("pair-0", "side", Seen::Ended(End::Killed));
     assert_eq!(bench.launched(), ["pair-0:[side]"]);
 }
+
+#[test]
+fn a_step_and_recovery_do_not_both_ask_for_a_place() {
+    let yaml = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a }
+      side: { goal: RUNNING, cmd: ./side, resource-set: b }
+plans:
+  deploy: { strategy: parallel, phases: { p: { strategy: parallel, pod: pair, steps: [ { default: [[main], [side]] } ] } } }
+";
+    // Its first launch is refused, when nobody may go on with its step.
+    let mut bench = Bench::bare();
+    bench.room = false;
+    bench.becomes(yaml);
+    let asks = |bench: &Bench| bench.engine.pod(&instance("pair-0")).unwrap().standing_orders();
+    assert_eq!(asks(&bench), 1);
+    let Some(Command::Fit(fit)) = bench.sent.last().cloned() else { panic!("{:?}", bench.sent) };
+    bench.grant(&fit);
+    bench.say("force-complete deploy p pair-0:[main]");
+    bench.launch_answer("pair-0", fit.launch, LaunchAnswer::Retry("the offer is gone".into()));
+    bench.pass(60);
+    assert!(bench.engine.pod(&instance("pair-0")).unwrap().place.is_none());
+    assert_eq!(asks(&bench), 1, "{:?}", bench.why("pair-0"));
+    let fit = bench.sent.iter().rev().find_map(|command| match command {
+        Command::Fit(fit) => Some(fit.clone()),
+        _ => None,
+    });
+    assert!(fit.unwrap().at.is_none(), "what was granted may be gone");
+}
+
+#[test]
+fn each_task_that_is_down_says_what_it_waits_for() {
+    let yaml = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a, essential: false }
+      side: { goal: RUNNING, cmd: ./side, resource-set: b, essential: false }
+";
+    let mut bench = Bench::new(yaml);
+    bench.runs("pair-0", "main");
+    bench.runs("pair-0", "side");
+    bench.fails("pair-0", "main");
+    bench.fails("pair-0", "main");
+    bench.room = false;
+    bench.fails("pair-0", "side");
+    let why = bench.why("pair-0");
+    assert_eq!(why.len(), 2, "{why:?}");
+    assert!(why[0].contains("`main` failed") && why[1].contains("room is asked for"), "{why:?}");
+}
