@@ -12,10 +12,11 @@ use crate::spec::TaskName;
 use super::digest::Digest;
 use super::effects::{Command, Event, Release, Write};
 use super::input::ReleaseAnswer;
+use super::observe::MOST_ASKED;
 use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, PodRecord, Record};
-use super::session::{Asked, Item, Stage, Whose};
+use super::session::{Asked, Item, Whose};
 use super::state::At;
-use super::turn::Turn;
+use super::turn::{MOST_CONSIDERED, Turn};
 use super::zoo::Bug;
 
 /// A debt is pursued again after so long, each time twice as long.
@@ -65,14 +66,17 @@ impl Turn<'_> {
         self.pursue(debt.number);
     }
 
-    /// Asks for what a debt still needs, and again from time to time.
-    pub(super) fn pursue(&mut self, number: Number) {
-        let Some(debt) = self.state.debts.get(&number).cloned() else { return };
-        if self.session.stage == Stage::Fresh {
-            return;
+    /// Asks for what a debt still needs, and again from time to time; once all were asked how they are: we may be
+    /// the old scheduler. Says whether its launches are to be asked for: what was told to end long ago may have
+    /// ended unheard.
+    pub(super) fn pursue(&mut self, number: Number) -> bool {
+        let Some(debt) = self.state.debts.get(&number).cloned() else { return false };
+        if !self.session.is_live() {
+            return false;
         }
         if debt.kill.is_empty() && (debt.release.is_none() || self.bug(Bug::SettleEarly)) {
-            return self.settle(number, false);
+            self.settle(number, false);
+            return false;
         }
         let tries = self.session.pursued.entry(number).or_default();
         let again = PURSUE_AGAIN.saturating_mul(1 << (*tries).min(10)).min(LONGEST);
@@ -89,22 +93,43 @@ impl Turn<'_> {
             let release = Release { debt: number, instance, node, handle };
             self.effects.commands.push(Command::Release(Box::new(release)));
         }
-        // What was told to end long ago may have ended unheard.
-        if !first && !debt.kill.is_empty() {
-            self.ask_debt(number);
+        !first && !debt.kill.is_empty()
+    }
+
+    /// Asks how all launches are that are owed.
+    pub(super) fn ask_owed(&mut self) {
+        let owed = self.state.owed.iter();
+        let owed = owed.map(|((launch, task), debt)| (Whose::Debt(*debt), *launch, task.clone()));
+        let owed: Vec<Asked> = owed.collect();
+        for part in owed.chunks(MOST_ASKED) {
+            self.ask_launches(part.iter().cloned().collect());
         }
     }
 
-    /// Asks how the launches of a debt are.
-    pub(super) fn ask_debt(&mut self, number: Number) {
-        let Some(debt) = self.state.debts.get(&number) else { return };
-        let of_debt = |open: &BTreeSet<Asked>| open.iter().any(|(whose, _, _)| *whose == Whose::Debt(number));
-        if self.session.asked.values().any(of_debt) {
-            return;
-        }
-        let open = debt.kill.iter().map(|owed| (Whose::Debt(number), owed.launch, owed.task.clone()));
-        let open = open.collect();
+    /// Asks how the launches of these debts are, but of those that are asked for already.
+    fn ask_debts(&mut self, debts: &[Number]) {
+        let debts = debts.iter().filter_map(|number| self.state.debts.get(number));
+        let debts = debts.filter(|debt| {
+            let asked = |open: &BTreeSet<Asked>| asked_of(debt).any(|key| open.contains(&key));
+            !self
+                .session
+                .asking
+                .get(&debt.number)
+                .and_then(|of| self.session.asked.get(of))
+                .is_some_and(asked)
+        });
+        let open = debts.flat_map(|debt| asked_of(debt)).collect();
         self.ask_launches(open);
+    }
+
+    /// An open question asks for these launches of a debt no more.
+    fn close(&mut self, number: Number, keys: impl Iterator<Item = Asked>) {
+        let open = self.session.asking.get(&number).and_then(|of| self.session.asked.get_mut(of));
+        if let Some(open) = open {
+            for key in keys {
+                open.remove(&key);
+            }
+        }
     }
 
     /// A launch that is owed has ended.
@@ -115,9 +140,7 @@ impl Turn<'_> {
         let (debt, new) = (debt.clone(), Digest::of(&**debt));
         let new = if self.bug(Bug::StaleDigest) { old } else { new };
         self.state.owed.remove(&(launch, task.clone()));
-        for open in self.session.asked.values_mut() {
-            open.remove(&(Whose::Debt(number), launch, task.clone()));
-        }
+        self.close(number, std::iter::once((Whose::Debt(number), launch, task.clone())));
         self.put(Some(old), Record::Debt(debt.clone()), new);
         if debt.kill.is_empty() {
             self.session.pursued.remove(&number);
@@ -156,9 +179,8 @@ impl Turn<'_> {
     /// A debt is paid, or given up.
     pub(super) fn settle(&mut self, number: Number, given_up: bool) {
         let Some(debt) = self.state.remove_debt(number) else { return };
-        for open in self.session.asked.values_mut() {
-            open.retain(|(whose, _, _)| *whose != Whose::Debt(number));
-        }
+        self.close(number, asked_of(&debt));
+        self.session.asking.remove(&number);
         self.session.pursuits.remove(&number);
         self.session.pursued.remove(&number);
         self.digest.replace(Digest::of(&*debt), Digest::default());
@@ -170,13 +192,25 @@ impl Turn<'_> {
         if let Some(at) = self.state.at(&debt.instance) {
             self.consider_steps_of(at);
         }
-        self.session.agenda.items.insert(Item::Leave);
-    }
-
-    /// Pursues again what is due.
-    pub(super) fn pursue_due(&mut self) {
-        while let Some(number) = self.session.pursuits.pop_due(self.now) {
-            self.pursue(number);
+        if self.state.service.uninstalling || debt.cause == DebtCause::Decommission {
+            self.session.agenda.items.insert(Item::Leave);
         }
     }
+
+    /// Pursues again what is due: a part of it, if it is much.
+    pub(super) fn pursue_due(&mut self) {
+        let mut unheard = Vec::new();
+        for _ in 0..MOST_CONSIDERED {
+            let Some(number) = self.session.pursuits.pop_due(self.now) else { break };
+            if self.pursue(number) {
+                unheard.push(number);
+            }
+        }
+        self.ask_debts(&unheard);
+    }
+}
+
+/// The launches that a debt asks for.
+fn asked_of(debt: &DebtRecord) -> impl Iterator<Item = Asked> {
+    debt.kill.iter().map(|owed| (Whose::Debt(debt.number), owed.launch, owed.task.clone()))
 }

@@ -181,10 +181,7 @@ impl Turn<'_> {
                 self.session.agenda.sweeps.extend((0..phases).map(|phase| ((number, phase), 0)));
             }
             self.consider_hurt();
-            self.session.agenda.items.insert(Item::Leave);
-            self.session.pursuits = self.state.debts.keys().map(|&debt| (debt, self.now)).collect();
-            let debts: Vec<Number> = self.state.debts.keys().copied().collect();
-            debts.into_iter().for_each(|debt| self.ask_debt(debt));
+            self.ask_owed();
         }
         self.end_waits(self.now);
         self.end_patience();

@@ -15,7 +15,7 @@ use super::reason::Reason;
 use super::record::{
     Cause, DebtCause, Key, Number, Occupant, Order, OrderedTask, Permission, PodRecord, Stage,
 };
-use super::session::{Item, Stage as SessionStage, Whose};
+use super::session::{Asked, Item, Whose};
 use super::state::{At, State};
 use super::time::Time;
 use super::turn::{MOST_CONSIDERED, Turn};
@@ -160,7 +160,7 @@ impl Turn<'_> {
         let now = self.now;
         let waits = |until: Option<Time>| until.is_none_or(|until| until > now);
         // Who is asked whether it is there again is not given up yet.
-        let early = self.session.stage != SessionStage::Live || self.session.patience > Some(now);
+        let early = !self.session.is_live() || self.session.patience > Some(now);
         if early || waits(self.state.next_replacement()) {
             return;
         }
@@ -180,7 +180,7 @@ impl Turn<'_> {
 
     /// When the next that is down for too long may go elsewhere.
     pub(super) fn next_patience(&self) -> Option<Time> {
-        if self.session.stage != SessionStage::Live {
+        if !self.session.is_live() {
             return None;
         }
         let due = self.state.deadlines.due.first()?.0;
@@ -245,10 +245,14 @@ impl Turn<'_> {
     pub(super) fn consider_leave(&mut self) {
         let uninstalling = self.state.service.uninstalling;
         let in_turn = !uninstalling && !self.bug(Bug::AllLeaveAtOnce);
-        if in_turn && self.state.leaves > 0 {
+        if !self.session.is_live() || in_turn && self.state.leaves > 0 {
             return;
         }
         if let Some(at) = self.state.next_leaver() {
+            // Nothing is done to an instance before it has been seen.
+            if !self.state.is_seen(at) {
+                return;
+            }
             self.let_go(at, if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission });
             self.session.agenda.items.insert(Item::Leave);
         } else if uninstalling
@@ -271,6 +275,9 @@ impl Turn<'_> {
         for launch in standing {
             self.withdraw(at, launch, Reason::NotWanted);
         }
+        let slots = self.state.record(at).map(|record| record.slots.as_slice()).unwrap_or_default();
+        let occupants = slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        let asked: Vec<Asked> = occupants.map(|o| (Whose::Instance(at), o.launch, o.task.clone())).collect();
         self.leave_behind(at, cause, None);
         self.record_mut(at);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
@@ -288,7 +295,9 @@ impl Turn<'_> {
         self.session.agenda.items.remove(&Item::Recovery(at));
         self.session.kills.retain(|(whose, _, _)| *whose != at);
         for open in self.session.asked.values_mut() {
-            open.retain(|(whose, _, _)| *whose != Whose::Instance(at));
+            for key in &asked {
+                open.remove(key);
+            }
         }
         self.left.push(at.pod);
     }

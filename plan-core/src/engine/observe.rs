@@ -23,7 +23,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// What an answer left open is asked again after so long.
 const UNSURE_AGAIN: Duration = Duration::from_secs(1);
 /// A `Reconcile` asks for the launches of at most so many instances.
-const MOST_ASKED: usize = 1000;
+pub(super) const MOST_ASKED: usize = 1000;
 /// The start of a session looks at so many instances with one input.
 const MOST_LOOKED_AT: usize = 1000;
 
@@ -296,6 +296,9 @@ impl Turn<'_> {
         }
         self.touch(at);
         self.session.agenda.items.insert(Item::Recovery(at));
+        if self.state.is_leaver(at) {
+            self.session.agenda.items.insert(Item::Leave);
+        }
     }
 
     /// Goes on with the start of a session: asks for launches that may live, and takes up the rest.
@@ -328,6 +331,7 @@ impl Turn<'_> {
         if !ask.is_empty() {
             self.session.start_asked = self.ask(&ask);
         }
+        self.begin_live();
     }
 
     /// The first instance with a record, from `at` on.
@@ -388,6 +392,11 @@ impl Turn<'_> {
                 Some(Expected { of: Incarnation { installation, instance, task, launch: *launch }, node })
             })
             .collect();
+        let debts = open.iter().filter_map(|(whose, _, _)| match whose {
+            Whose::Debt(debt) => Some((*debt, number)),
+            Whose::Instance(_) => None,
+        });
+        self.session.asking.extend(debts);
         self.session.asked.insert(number, open);
         self.session.reconciles.set(number, self.now.after(ASK_AGAIN));
         self.effects.commands.push(Command::Reconcile { number, expected });
@@ -484,10 +493,19 @@ impl Turn<'_> {
         }
     }
 
+    /// Nobody is told to leave, and nothing that is owed to end, before all were asked.
+    fn begin_live(&mut self) {
+        if self.session.is_live() {
+            self.session.agenda.items.insert(Item::Leave);
+            self.session.pursuits = self.state.debts.keys().map(|&debt| (debt, self.now)).collect();
+        }
+    }
+
     /// The start of the session goes on when its question was answered, or was not for long.
     fn answer_start(&mut self, number: Number) {
         if self.session.start_asked == Some(number) {
             self.session.start_asked = None;
+            self.begin_live();
         }
     }
 
@@ -544,8 +562,13 @@ impl Turn<'_> {
         {
             // It never arrived: the record that holds the order is the command. What is asked of it already
             // is about the time before.
+            let order = self.state.record(at).and_then(|record| record.order(launch));
+            let tasks = order.into_iter().flat_map(|order| &order.tasks);
+            let keys: Vec<Asked> = tasks.map(|of| (Whose::Instance(at), launch, of.task.clone())).collect();
             for open in self.session.asked.values_mut() {
-                open.retain(|(_, asked, _)| *asked != launch);
+                for key in &keys {
+                    open.remove(key);
+                }
             }
             self.command_launch(at, launch);
         } else {

@@ -20,6 +20,8 @@ pub(super) struct Session {
     pub(super) stage: Stage,
     /// Of open `Reconcile`s, by number: the launches that no answer spoke of yet.
     pub(super) asked: BTreeMap<Number, BTreeSet<Asked>>,
+    /// In which of them the launches of a debt were asked for last.
+    pub(super) asking: BTreeMap<Number, Number>,
     /// The question that the start of the session waits for.
     pub(super) start_asked: Option<Number>,
     /// When the unanswered rest of a `Reconcile` is asked again.
@@ -183,6 +185,13 @@ pub(super) enum Item {
     Recovery(At),
     /// A step.
     Step(StepRef),
+}
+
+impl Session {
+    /// Whether all were asked for, and have answered or had their time.
+    pub(super) fn is_live(&self) -> bool {
+        self.stage == Stage::Live && self.start_asked.is_none()
+    }
 }
 
 impl Agenda {

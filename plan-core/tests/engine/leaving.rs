@@ -62,6 +62,8 @@ fn a_leaver_whose_turn_has_not_come_is_brought_back() {
     bench.crash();
     bench.runs("kafka-0", "broker");
     bench.runs("kafka-1", "broker");
+    assert!(!bench.commands().contains(&"kill kafka-2-broker".to_owned()), "we may be the old scheduler");
+    bench.pass(31);
     assert!(bench.commands().contains(&"kill kafka-2-broker".to_owned()));
 }
 
@@ -212,4 +214,48 @@ fn who_comes_back_waits_until_what_it_left_is_released() {
     bench.runs("kafka-2", "broker");
     bench.pass(1000);
     assert_eq!(bench.commands(), [""; 0], "nothing that is in use is released");
+}
+
+#[test]
+fn nobody_leaves_in_a_fresh_session_before_it_is_seen() {
+    let mut bench = deployed(&shrinking(3));
+    bench.pays = false;
+    // The session is lost, and the target comes before the wake.
+    bench.step(Input::SessionLost);
+    bench.becomes(&shrinking(2));
+    let leaves = |bench: &mut Bench| bench.commands().contains(&"kill kafka-2-broker".to_owned());
+    assert!(!leaves(&mut bench), "nothing is heard of it");
+    bench.pass(40);
+    assert!(!leaves(&mut bench));
+    bench.runs("kafka-2", "broker");
+    assert!(leaves(&mut bench));
+}
+
+#[test]
+fn what_is_owed_is_asked_for_together_and_pursued_in_parts() {
+    let many = "
+name: many
+pods:
+  many: { count: 150, tasks: { main: { goal: RUNNING, cmd: x, cpus: 1, memory: 64 } } }
+plans:
+  deploy: { phases: { many: { pod: many, strategy: parallel } } }
+";
+    let mut bench = Bench::new(many);
+    for index in 0..150 {
+        bench.runs(&format!("many-{index}"), "main");
+    }
+    bench.pays = false;
+    bench.say("uninstall");
+    bench.commands();
+    bench.step(Input::SessionLost);
+    bench.step(Input::Wake);
+    assert_eq!(bench.commands(), ["reconcile 150"]);
+    bench.step(Input::Wake);
+    assert_eq!(bench.commands().len(), 64);
+    bench.input(Input::Wake);
+    assert_eq!(bench.commands().len(), 86);
+    bench.pass(40);
+    let commands = bench.commands();
+    let asked = commands.iter().filter(|command| command.starts_with("reconcile"));
+    assert!(asked.count() <= 4);
 }

@@ -64,6 +64,8 @@ fn a_replaced_instance_whose_node_is_silent_is_launched_elsewhere_and_the_debt_i
     bench.runs("kafka-1", "broker");
     // A crash does not forget it, and a fresh session asks for it.
     bench.crash();
+    assert_eq!(bench.commands(), ["reconcile 1", "reconcile 3"], "nothing ends before all were asked");
+    bench.pass(31);
     assert!(bench.commands().contains(&"kill kafka-1-broker".to_owned()));
     bench.runs("kafka-1", "broker");
     bench.pass(400);
