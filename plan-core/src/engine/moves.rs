@@ -299,6 +299,10 @@ impl Turn<'_> {
                 open.remove(key);
             }
         }
+        // What was to be launched with this very input is owed now, and is launched no more.
+        let name = self.name(at);
+        let launches = |command: &Command| matches!(command, Command::Launch(of) if of.instance == name);
+        self.effects.commands.retain(|command| !launches(command));
         self.left.push(at.pod);
     }
 
