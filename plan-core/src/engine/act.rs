@@ -631,7 +631,7 @@ impl Turn<'_> {
             let (at, launch, task) = key.clone();
             self.kill(at, launch, task.clone());
             let again = self.session.kills.again(&key);
-            if again % ASK_AFTER == 0 && (again / ASK_AFTER).is_power_of_two() {
+            if again.is_multiple_of(ASK_AFTER) && (again / ASK_AFTER).is_power_of_two() {
                 self.ask_for_launch(at, launch, task);
             }
         }

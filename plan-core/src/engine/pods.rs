@@ -158,6 +158,7 @@ impl Turn<'_> {
         for run in running {
             self.end_run(run, RunOutcome::Stopped);
         }
+        self.state.obsolete.clear();
         // Who never came is there no more.
         self.left.extend(0..self.state.pods.len() as u32);
         let due: Vec<At> = self.state.deadlines.due.iter().map(|(_, at)| *at).collect();
