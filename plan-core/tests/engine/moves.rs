@@ -541,6 +541,7 @@ plans:
     assert_eq!(bench.commands(), [""; 0]);
 }
 
+#[test]
 fn silence_does_not_reset_the_clock_of_a_crash_loop() {
     let mut bench = with_policy();
     bench.fails("kafka-0", "broker");
@@ -660,7 +661,7 @@ fn what_is_granted_again_is_not_released_for_an_old_debt() {
     bench.room = false;
     let fitted = |bench: &mut Bench, to: &str, handle: &str| {
         let Some(Command::Fit(fit)) = bench.sent.last().cloned() else { panic!("{:?}", bench.sent) };
-        let node = crate::bench::node(to);
+        let node = node(to);
         let grant = Grant { node, ports: Vec::new(), handle: Handle(handle.into()), until: None };
         bench.fit("kafka-1", fit.launch, FitAnswer::Fitted(grant));
     };

@@ -146,7 +146,7 @@ fn a_force_that_was_taken_back_is_no_force() {
         bench.runs(broker, "broker");
     }
     assert_eq!(bench.status("deploy"), Complete);
-    assert_eq!(bench.engine.previous().unwrap().hash(), crate::bench::model(&two).hash());
+    assert_eq!(bench.engine.previous().unwrap().hash(), model(&two).hash());
 }
 
 #[test]
