@@ -189,8 +189,9 @@ impl Turn<'_> {
 
     /// A task is up, or is heard of again: then it is down no more if only its silence, since then, made it so.
     fn comes_up(&mut self, at: At, name: &TaskName, silent: Option<Time>) {
-        let known = self.state.record(at).and_then(|record| record.task(name));
-        let down = known.and_then(|task| task.down);
+        let record =
+            self.state.record(at).filter(|record| record.tasks.iter().any(|task| task.down.is_some()));
+        let down = record.and_then(|record| record.task(name)).and_then(|task| task.down);
         if down.is_some() && (silent.is_none() || down == silent) {
             self.record_mut(at).task_mut(name).down = None;
             self.may_stay(at);

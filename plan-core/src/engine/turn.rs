@@ -373,7 +373,9 @@ impl Turn<'_> {
         for at in changed {
             self.write_instance(at);
         }
-        self.trim();
+        if !self.left.is_empty() {
+            self.trim();
+        }
         // A number that was given out is durable before anyone sees it.
         // And where the wall clock was set back, time goes on from there.
         let set_back = self.wall < self.clock.wall && !self.session.superseded;
