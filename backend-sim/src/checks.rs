@@ -683,8 +683,9 @@ impl Scene<'_> {
                     && !task.lives()
                     && pod.is_some_and(|pod| pod.task_index(&task.name).is_some())
                     && self.cluster.tasks_of(id).all(|(_, other)| {
-                        other.config.spec.resource_set != task.config.spec.resource_set
-                            || (!other.lives() && other.launch <= task.launch)
+                        // It may live on in another resource set, or have left its own to another task.
+                        let here = other.config.spec.resource_set == task.config.spec.resource_set;
+                        !(here || other.name == task.name) || (!other.lives() && other.launch <= task.launch)
                     })
             });
             if let (Some((_, task)), true) = (dead, whys.is_empty()) {

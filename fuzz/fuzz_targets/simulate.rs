@@ -70,6 +70,9 @@ fuzz_target!(|bytes: &[u8]| {
     scenario.targets.sort_by_key(|(at, _)| *at);
     let report = run_with(&scenario, &mut Bytes(rest)).expect("a scenario that makes sense");
     if let Outcome::Violation(violation) = report.outcome {
-        panic!("{violation}");
+        scenario.trace = true;
+        let told = run_with(&scenario, &mut Bytes(rest)).expect("a scenario that makes sense").trace;
+        let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+        panic!("{}\n{violation}", told.join("\n"));
     }
 });

@@ -543,6 +543,11 @@ impl Turn<'_> {
             }
             let (purpose, tasks) =
                 if left { self.successor(at, &old.tasks) } else { self.remainder(at, old) };
+            // What was told to end for nothing comes back as it was.
+            let (purpose, tasks) = match tasks.is_empty() {
+                true => (Purpose::Recovery, self.spared(at, &record, old.launch)),
+                false => (purpose, tasks),
+            };
             let tasks = if self.bug(Bug::ClearingDropped) { Vec::new() } else { tasks };
             let sets = self.state.sets(&tasks);
             // Two orders do not take one slot; what the other would have launched is recovery's again.
@@ -572,6 +577,21 @@ impl Turn<'_> {
             }
             self.renumber(at, old.launch);
         }
+    }
+
+    /// The RUNNING tasks that an order was to displace.
+    fn spared(&self, at: At, record: &PodRecord, launch: Number) -> Vec<OrderedTask> {
+        let slots = record.slots.iter().filter(|slot| slot.act == Some(launch));
+        let mains = slots.filter_map(|slot| self.state.main_task(record, &slot.set));
+        let tasks = mains.filter_map(|main| {
+            let conf = main.reached.map(|reached| reached.conf).or(main.last.map(|last| last.conf))?;
+            Some(OrderedTask { task: main.name.clone(), conf, paused: main.paused })
+        });
+        let stays = |ordered: &OrderedTask| {
+            let pod = self.state.pod_model(at.pod).filter(|_| !self.state.is_leaver(at));
+            pod.is_none_or(|pod| pod.task_index(&ordered.task).is_some())
+        };
+        tasks.filter(stays).collect()
     }
 
     /// An order without the tasks that the target does not have.
