@@ -204,7 +204,15 @@ impl Turn<'_> {
     /// The orders that stand in the slots of these tasks.
     fn asking(&self, at: At, tasks: &[OrderedTask]) -> BTreeSet<Number> {
         let Some(record) = self.state.record(at) else { return BTreeSet::new() };
-        self.state.sets(tasks).iter().filter_map(|set| record.slot(set)?.act).collect()
+        let sets = self.state.sets(tasks);
+        let here = sets.iter().filter_map(|set| record.slot(set)?.act);
+        // A task is asked for once, whatever set it was in.
+        let named = |order: &&Order| {
+            let same = |one: &OrderedTask| tasks.iter().any(|task| task.task == one.task);
+            order.stage == Stage::Wanted && order.tasks.iter().any(same)
+        };
+        let elsewhere = record.standing().filter(named).map(|order| order.launch);
+        here.chain(elsewhere).collect()
     }
 
     /// Brings back what runs no more in an instance and belongs to no step (engine.md §5).

@@ -552,8 +552,10 @@ impl State {
                 let layout = run.phase(phase);
                 for step in layout.steps_of(at.index) {
                     let status = run.progress.phase(phase).step(step);
-                    let speaks =
-                        layout.tasks(step).iter().any(|&task| self.task_model(at.pod, task).set == slot.set);
+                    let speaks = layout.tasks(step).iter().any(|&task| {
+                        let model = self.task_model(at.pod, task);
+                        model.set == slot.set || model.name == main.name
+                    });
                     if !speaks || status == Status::Complete {
                         continue;
                     }
