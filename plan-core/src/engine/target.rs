@@ -610,10 +610,9 @@ impl Turn<'_> {
             run.layout.phases_of(at.pod).iter().find_map(|&phase| {
                 let mut steps = run.phase(phase).steps_of(at.index);
                 let step = steps.find(|&step| {
-                    let names = run.phase(phase).tasks(step);
-                    let mut names = names.iter().map(|&task| &state.task_model(at.pod, task).name);
-                    let all = tasks.iter().all(|ordered| names.any(|name| *name == ordered.task));
-                    all && self.may_go_on(run, phase, step)
+                    let of = run.phase(phase).tasks(step);
+                    let has = |name: &TaskName| of.iter().any(|&t| state.task_model(at.pod, t).name == *name);
+                    tasks.iter().all(|ordered| has(&ordered.task)) && self.may_go_on(run, phase, step)
                 })?;
                 Some(StepRef { run: run.number(), phase, step })
             })
