@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::plan::{Blocked, ContentHash, Model, PlanLayout, PodModel, Status, TaskModel};
-use crate::spec::{Change, ChangeVerdict, Goal, InstanceName, PlanName, PodName, TaskName, change, changes};
+use crate::spec::{
+    Change, ChangeVerdict, Goal, InstanceName, PlanName, PodName, ResourceSetName, TaskName, change, changes,
+};
 
 use super::digest::Digest;
 use super::effects::{Command, Effects, Event, Refusal, RefusedItem, Reply, Write};
@@ -544,10 +546,14 @@ impl Turn<'_> {
             let (purpose, tasks) =
                 if left { self.successor(at, &old.tasks) } else { self.remainder(at, old) };
             // What was told to end for nothing comes back as it was.
-            let (purpose, tasks) = match tasks.is_empty() {
-                true => (Purpose::Recovery, self.spared(at, &record, old.launch)),
-                false => (purpose, tasks),
-            };
+            let (mut purpose, mut tasks) = (purpose, tasks);
+            if tasks.len() < old.tasks.len() {
+                let known = |one: &OrderedTask| tasks.iter().any(|task| task.task == one.task);
+                let spared = self.spared(at, &record, old.launch, &self.state.sets(&tasks));
+                let spared: Vec<_> = spared.into_iter().filter(|one| !known(one)).collect();
+                tasks.extend(spared);
+                purpose = if tasks.is_empty() { purpose } else { Purpose::Recovery };
+            }
             let tasks = if self.bug(Bug::ClearingDropped) { Vec::new() } else { tasks };
             let sets = self.state.sets(&tasks);
             // Two orders do not take one slot; what the other would have launched is recovery's again.
@@ -579,9 +585,15 @@ impl Turn<'_> {
         }
     }
 
-    /// The RUNNING tasks that an order was to displace.
-    fn spared(&self, at: At, record: &PodRecord, launch: Number) -> Vec<OrderedTask> {
-        let slots = record.slots.iter().filter(|slot| slot.act == Some(launch));
+    /// The RUNNING tasks that an order was to displace, but for those in sets that are launched in anyway.
+    fn spared(
+        &self,
+        at: At,
+        record: &PodRecord,
+        launch: Number,
+        taken: &[ResourceSetName],
+    ) -> Vec<OrderedTask> {
+        let slots = record.slots.iter().filter(|slot| slot.act == Some(launch) && !taken.contains(&slot.set));
         let mains = slots.filter_map(|slot| self.state.main_task(record, &slot.set));
         let tasks = mains.filter_map(|main| {
             let conf = main.reached.map(|reached| reached.conf).or(main.last.map(|last| last.conf))?;
