@@ -52,7 +52,8 @@ impl State {
         if !state.is_seen(at) || state.service.uninstalling || moves && state.is_leaver(at) {
             return None;
         }
-        if state.is_place_asked(record, Purpose::Recovery) {
+        // Nothing takes the place of what is owed before that has ended.
+        if state.is_place_asked(record, Purpose::Recovery) || state.unsettled(at).is_some() {
             return None;
         }
         let free = |slot: &&Slot| {

@@ -191,6 +191,7 @@ impl Turn<'_> {
         self.event(Event::Settled { debt: number, instance: debt.instance.clone(), given_up });
         if let Some(at) = self.state.at(&debt.instance) {
             self.consider_steps_of(at);
+            self.session.agenda.items.insert(Item::Recovery(at));
         }
         if self.state.service.uninstalling || debt.cause == DebtCause::Decommission {
             self.session.agenda.items.insert(Item::Leave);

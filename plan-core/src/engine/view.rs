@@ -303,7 +303,10 @@ impl Engine {
         let what = what.unwrap_or_else(|| RECOVERY.to_owned());
         for (slot, status) in state.recovery_slots(at, record) {
             let Some(main) = state.main_task(record, &slot.set) else { continue };
-            let reason = if state.is_waiting_for_step(at, record, &slot.set) {
+            let owed = state.unsettled(at).filter(|_| status == Status::Pending);
+            let reason = if let Some(debt) = owed {
+                Some(Reason::Owes { debt: debt.number, node: debt.node.clone() })
+            } else if state.is_waiting_for_step(at, record, &slot.set) {
                 Some(Reason::WaitsForItsStep(main.name.clone()))
             } else {
                 self.slot_reason(state, at, record, &main.name, status)

@@ -232,3 +232,28 @@ fn a_preview_speaks_of_what_its_plan_does_and_of_what_ends() {
     assert_eq!(preview.ends, [(instance("pair-0"), crate::bench::task("side"))]);
     assert_eq!(preview.restarts, []);
 }
+
+#[test]
+fn who_comes_back_to_a_set_waits_until_what_took_its_turn_has_ended() {
+    let web = "
+name: web
+pods:
+  web:
+    count: 1
+    resource-sets: { turns: { cpus: 1, memory: 64 } }
+    tasks: { main: { goal: RUNNING, cmd: ./main, resource-set: turns } }
+";
+    let mut bench = Bench::new(web);
+    bench.runs("web-0", "main");
+    bench.becomes(&web.replace("main: {", "chief: {"));
+    bench.observe("web-0", "main", Seen::Ended(End::Killed));
+    let chief = bench.launch_of("web-0", "chief");
+    // It has not reached its goal when the target is what it was: main's step is complete, and main is not there.
+    bench.commands();
+    bench.becomes(web);
+    assert_eq!(bench.commands(), ["kill web-0-chief"]);
+    let why = bench.why("web-0");
+    assert!(why[0].contains("has not ended"), "{why:?}");
+    bench.observe_launch("web-0", "chief", chief, Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), ["web-0:[main]"]);
+}
