@@ -702,7 +702,11 @@ impl Turn<'_> {
             slot.act = None;
             slot.occupant =
                 Some(Occupant { launch, task: task.clone(), state: TaskState::Launching, silent: None });
-            record.task_mut(&task).last = Some(Launched { launch, conf, at: now });
+            let known = record.task_mut(&task);
+            known.last = Some(Launched { launch, conf, at: now });
+            if known.reached.is_some_and(|reached| reached.conf != conf) {
+                known.other = launch;
+            }
         }
         if let Some(order) = record.order_mut(launch) {
             order.stage = Stage::Given;

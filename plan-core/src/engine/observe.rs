@@ -212,6 +212,7 @@ impl Turn<'_> {
             return;
         }
         task.reached = Some(Reached { launch, conf, at: now });
+        task.other = 0;
         // A task that ends by its goal has begun anew; one that runs has when it goes on running.
         if attained != Goal::Running {
             task.failures = 0;

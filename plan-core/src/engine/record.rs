@@ -473,6 +473,10 @@ pub struct TaskRecord {
     /// Only launches from this one on are what an operator wants to run; 0 is any.
     #[serde(default, skip_serializing_if = "is_never")]
     pub since: Number,
+    /// The last launch with another configuration than `reached` has, ordered after it; 0 is none. What was reached
+    /// before is the last known good, and completes nothing any more.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub other: Number,
     /// Whether an operator wants it paused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
@@ -495,6 +499,7 @@ impl TaskRecord {
             never: None,
             down: None,
             since: 0,
+            other: 0,
             paused: false,
         }
     }

@@ -19,7 +19,7 @@ use crate::spec::{
 use super::digest::Digest;
 use super::record::{
     AuditRecord, Cause, DebtCause, DebtRecord, Mark, Number, Occupant, Order, PlanRecord, PodRecord, Purpose,
-    RunKind, RunOutcome, RunRecord, ServiceRecord, Slot, Stage, StepRef, TaskRecord, TaskState,
+    Reached, RunKind, RunOutcome, RunRecord, ServiceRecord, Slot, Stage, StepRef, TaskRecord, TaskState,
 };
 use super::rules::acts_in_time;
 use super::session::Answered;
@@ -297,7 +297,8 @@ impl State {
         let mut displaced = false;
         if let Some(reached) = task.reached.filter(|reached| satisfies(reached.launch, reached.conf)) {
             let later = task.last.filter(|last| last.launch > reached.launch);
-            let superseded = !any_conf && later.is_some_and(|last| last.conf != conf);
+            let superseded =
+                !any_conf && (task.other > reached.launch || later.is_some_and(|l| l.conf != conf));
             let again = later.and_then(|last| record.order(last.launch));
             let again = again.is_some_and(|order| order.purpose == Purpose::Step(step));
             // What is being ended for the step is not what completes it.
@@ -725,7 +726,8 @@ fn is_broken(record: &PodRecord, model: &TaskModel) -> bool {
             && occupant.state == TaskState::Running { ready: true }
             && occupant.silent.is_none()
     });
-    !up && !task.paused && (task.failures > 1 || task.reached.is_none_or(|reached| reached.conf != last.conf))
+    let stale = |reached: Reached| reached.conf != last.conf || task.other > reached.launch;
+    !up && !task.paused && (task.failures > 1 || task.reached.is_none_or(stale))
 }
 
 /// Whether a living task is not what an operator wants it to be: launched before a restart, paused or not, or

@@ -443,3 +443,22 @@ plans:
     bench.say("continue deploy");
     assert_eq!(bench.commands(), ["fit hello-1"], "its server is broken");
 }
+
+#[test]
+fn what_was_reached_before_another_configuration_completes_nothing() {
+    let mut bench = deployed(KAFKA);
+    bench.becomes(&version("./bad"));
+    ends(&mut bench, "kafka-0");
+    bench.observe("kafka-0", "broker", Seen::Running { ready: false });
+    // Back to what it had; recovery could have launched it as well: either way it is not there yet.
+    bench.becomes(KAFKA);
+    ends(&mut bench, "kafka-0");
+    assert_eq!(bench.phase("deploy", "broker").1[0], Starting);
+    bench.fails("kafka-0", "broker");
+    assert_eq!(bench.status("deploy"), InProgress);
+    bench.crash();
+    for broker in BROKERS {
+        bench.runs(broker, "broker");
+    }
+    assert_eq!(bench.status("deploy"), Complete);
+}
