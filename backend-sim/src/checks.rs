@@ -149,6 +149,8 @@ impl fmt::Display for Violation {
 pub(crate) struct Checker {
     /// Steps that were launched for.
     begun: BTreeSet<StepRef>,
+    /// Of those, the ones of members that were broken when they began.
+    broken: BTreeSet<StepRef>,
     /// How often a phase was told to continue in a run of its plan.
     pub(crate) continued: BTreeMap<(Number, String), usize>,
     /// Whether an operator forced or restarted something, so that an order may be left.
@@ -757,6 +759,9 @@ impl Checker {
         };
         let again = !self.begun.insert(step);
         let Some(run) = scene.run(step.run) else { return Ok(()) };
+        if !again && run.record.afresh && was_broken(scene, &run, step) {
+            self.broken.insert(step);
+        }
         self.canary(scene, &run, step)?;
         if self.meddled || again {
             return Ok(());
@@ -822,28 +827,17 @@ impl Checker {
         self.all_done(scene, run, step, step.phase, before)
     }
 
-    /// No other step of a serial phase is on its way, unless either is of a broken member: what it ran before
-    /// never was up, or ended unasked.
+    /// No other step of a serial phase is on its way, unless either is of a broken member.
     fn one_at_a_time(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> Verdict {
         let of = &run.layout.phases[step.phase as usize];
         let pod = &run.model.pods()[of.pod as usize];
-        // What ran before the last so many launches of a step's tasks.
-        let broken = |step: u32, later: usize| {
-            scene.instance(run, of, step).is_some_and(|instance| {
-                of.tasks(step).iter().any(|&task| {
-                    let launches = scene.cluster.tasks_of(instance).rev();
-                    let mut launches =
-                        launches.filter(|(_, launch)| launch.name == pod.tasks[task as usize].name);
-                    launches.nth(later).is_some_and(|(_, before)| !before.attained || !before.killing)
-                })
-            })
-        };
-        if broken(step.step, 0) {
+        if self.broken.contains(&step) {
             return Ok(());
         }
         for other in 0..of.steps.len() as u32 {
             let other_step = StepRef { step: other, ..step };
-            if other == step.step || !self.begun.contains(&other_step) || broken(other, 1) {
+            let counts = self.begun.contains(&other_step) && !self.broken.contains(&other_step);
+            if other == step.step || !counts {
                 continue;
             }
             let Some(instance) = scene.instance(run, of, other) else { continue };
@@ -903,8 +897,9 @@ impl Checker {
         if !of.is_canary() {
             return Ok(());
         }
-        // The first two steps that there are to do each wait for a word (C§2.4).
-        let waiting = if run.record.afresh {
+        // The first two steps that there are to do each wait for a word (C§2.4). Those of the first run are
+        // known; a later one may find some done.
+        let waiting = if run.record.number > 1 {
             run.record.canaries.get(&step.phase).map_or(0, |canary| canary.steps.len())
         } else {
             2.min(of.steps.len())
@@ -913,7 +908,7 @@ impl Checker {
         let released = self.continued.get(&key).copied().unwrap_or(0);
         let from = StepRef { step: 0, ..step };
         let to = StepRef { step: u32::MAX, ..step };
-        let begun = self.begun.range(from..=to).count();
+        let begun = self.begun.range(from..=to).filter(|step| !self.broken.contains(step)).count();
         if released < waiting && begun > released {
             return scene.violation(
                 Check::Canary,
@@ -923,4 +918,16 @@ impl Checker {
         }
         Ok(())
     }
+}
+
+/// Whether a step is of a broken member: what its tasks ran before never was up, or ended unasked.
+fn was_broken(scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> bool {
+    let of = &run.layout.phases[step.phase as usize];
+    let pod = &run.model.pods()[of.pod as usize];
+    let Some(instance) = scene.instance(run, of, step.step) else { return false };
+    of.tasks(step.step).iter().any(|&task| {
+        let mut launches = scene.cluster.tasks_of(instance).rev();
+        let before = launches.find(|(_, launch)| launch.name == pod.tasks[task as usize].name);
+        before.is_some_and(|(_, before)| !before.attained || !before.killing)
+    })
 }
