@@ -11,8 +11,8 @@ use crate::spec::{InstanceName, PlanName, TaskName};
 use super::input::{Incarnation, Seen};
 use super::reason::{Reason, Verdict, Why};
 use super::record::{
-    AuditRecord, DebtCause, DebtRecord, EndedRun, PodRecord, Purpose, Reached, Slot, Stage, StepRef,
-    TaskState,
+    AuditRecord, DebtCause, DebtRecord, EndedRun, InstallationId, PodRecord, Purpose, Reached, Slot, Stage,
+    StepRef, TaskState,
 };
 use super::rules::may_act;
 use super::state::{At, Owner, Run, State, is_complete, is_stale};
@@ -164,6 +164,11 @@ impl Engine {
     /// Whether another scheduler has taken over, so that this one does nothing any more.
     pub fn is_superseded(&self) -> bool {
         self.session.superseded
+    }
+
+    /// The installation, once there is a service. It stands in the label of each task.
+    pub fn installation(&self) -> Option<&InstallationId> {
+        self.state.as_ref().map(|state| &state.service.installation)
     }
 
     /// The specification that the service shall be.

@@ -1,0 +1,168 @@
+//! What carries out commands, and says what it sees.
+//!
+//! Invariant: an observation is confirmed upstream only after the batch that it caused is durable; a backend that
+//! waits for the [`Receipt`] of an end before it forgets the end loses none.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use plan_core::engine::{Command, InstallationId, Observation, Outcome, Snapshot};
+use plan_core::spec::{ServiceName, ServiceSpec};
+use tokio::sync::{mpsc, oneshot};
+
+/// An orchestrator: processes on this machine, Kubernetes, Mesos.
+///
+/// It keeps nothing that a restart would miss: what it knows is in the orchestrator, or in a record of the engine.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// Its name, as `--backend` has it.
+    fn name(&self) -> &'static str;
+
+    /// What of a specification it cannot keep. Asked before a target is handed to an engine: one that is
+    /// [`Severity::Refused`] keeps the target out.
+    fn unkept(&self, spec: &ServiceSpec) -> Vec<Unkept>;
+
+    /// Opens a session of a service: from now on what is seen of it is told to `reports`, and nothing that is told
+    /// to the reports of an earlier session counts. Tasks that run go on.
+    ///
+    /// # Errors
+    /// The orchestrator cannot be reached now; it is tried again.
+    async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError>;
+}
+
+/// A service's connection to its backend. Dropping it leaves the tasks running.
+#[async_trait]
+pub trait Session: Send {
+    /// Begins to carry a command out; what comes of it is told to the session's [`Reports`]. It does not wait for
+    /// the result: commands of other instances are behind it.
+    ///
+    /// # Errors
+    /// The session is lost: another is opened, and the engine asks what there is.
+    async fn carry_out(&mut self, command: Command) -> Result<(), BackendError>;
+}
+
+/// Whose tasks a session is about. Both names stand in the label of each task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The service.
+    pub service: ServiceName,
+    /// Its installation.
+    pub installation: InstallationId,
+}
+
+/// Something of a specification that a backend cannot keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unkept {
+    /// Where in the specification, as `pods.kafka.rlimits`.
+    pub path: String,
+    /// What it is, why, and what to do.
+    pub why: String,
+    /// What follows.
+    pub severity: Severity,
+}
+
+/// What follows from something that cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The service would not be what is declared: the target is refused.
+    Refused,
+    /// The service does without.
+    Warned,
+}
+
+/// Why a backend did not do something.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct BackendError {
+    /// What it tried, and what to do about it.
+    pub what: String,
+    /// What went wrong.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl BackendError {
+    /// An error in these words.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), source: None }
+    }
+
+    /// An error in these words, and what caused it.
+    pub fn because(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { what: what.into(), source: Some(source.into()) }
+    }
+}
+
+/// Something that a backend says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// How a launched task is.
+    Observed(Observation),
+    /// The answer to a command.
+    Outcome(Outcome),
+    /// A part of the answer to `Reconcile`.
+    Snapshot(Snapshot),
+}
+
+/// Where a session tells what it sees. It may be cloned; all clones end with the session.
+#[derive(Clone)]
+pub struct Reports {
+    queue: mpsc::Sender<Told>,
+}
+
+/// A report on its way to the engine.
+pub(crate) struct Told {
+    pub(crate) report: Report,
+    pub(crate) durable: oneshot::Sender<()>,
+}
+
+impl fmt::Debug for Reports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reports").field("free", &self.queue.capacity()).finish()
+    }
+}
+
+impl Reports {
+    /// A queue of so many places, and its other end.
+    pub(crate) fn channel(places: usize) -> (Self, mpsc::Receiver<Told>) {
+        let (queue, told) = mpsc::channel(places);
+        (Self { queue }, told)
+    }
+
+    /// Tells a report; waits while the queue is full, so that a backend is never faster than the engine.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub async fn tell(&self, report: Report) -> Result<Receipt, SessionOver> {
+        let (durable, receipt) = oneshot::channel();
+        self.queue.send(Told { report, durable }).await.map_err(|_| SessionOver)?;
+        Ok(Receipt(receipt))
+    }
+
+    /// Waits until the session is over.
+    pub async fn over(&self) {
+        self.queue.closed().await;
+    }
+}
+
+/// Says when what a report caused is durable.
+#[derive(Debug)]
+pub struct Receipt(oneshot::Receiver<()>);
+
+impl Receipt {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// The session ended before: nobody knows, and the report is to be told again in the next.
+    pub async fn durable(self) -> Result<(), SessionOver> {
+        self.0.await.map_err(|_| SessionOver)
+    }
+}
+
+/// The session is over: another has begun, or the scheduler ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session is over")]
+pub struct SessionOver;

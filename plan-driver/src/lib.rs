@@ -1,0 +1,3 @@
+//! x
+pub mod backend;
+pub mod store;
