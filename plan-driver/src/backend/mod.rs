@@ -3,6 +3,8 @@
 //! Invariant: an observation is confirmed upstream only after the batch that it caused is durable; a backend that
 //! waits for the [`Receipt`] of an end before it forgets the end loses none.
 
+pub mod prompt;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -34,7 +36,8 @@ pub trait Backend: Send + Sync + 'static {
 #[async_trait]
 pub trait Session: Send {
     /// Begins to carry a command out; what comes of it is told to the session's [`Reports`]. It does not wait for
-    /// the result: commands of other instances are behind it.
+    /// the result, nor for [`Reports::tell`]: commands of other instances are behind it, and who takes the reports
+    /// may be who waits here.
     ///
     /// # Errors
     /// The session is lost: another is opened, and the engine asks what there is.

@@ -1,0 +1,170 @@
+//! A backend whose tasks do at once what they shall: for tests of what is above it.
+//!
+//! Invariant: it keeps no promise of a real one but the answers: there is always room, on one node, and what is
+//! launched runs, is ready, or has finished, as its goal asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use plan_core::engine::{
+    Command, End, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, LaunchAnswer, Number,
+    Observation, Outcome, ReleaseAnswer, Seen, Snapshot,
+};
+use plan_core::spec::placement::NodeFacts;
+use plan_core::spec::{Goal, NodeName, PortChoice, ServiceSpec, TaskName};
+use tokio::sync::mpsc;
+
+use super::{Backend, BackendError, Identity, Report, Reports, Session, Unkept};
+
+/// Runs everything, at once, nowhere. Its clones are one cluster.
+#[derive(Debug, Clone, Default)]
+pub struct PromptBackend {
+    tasks: Arc<Mutex<BTreeMap<InstallationId, Tasks>>>,
+}
+
+type Tasks = BTreeMap<(Number, TaskName), (Incarnation, Seen, u64)>;
+
+impl PromptBackend {
+    /// A cluster in which nothing runs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+struct Prompt {
+    identity: Identity,
+    backend: PromptBackend,
+    /// Told in order by a task of its own, so that the loop is never waited for.
+    said: mpsc::UnboundedSender<Report>,
+}
+
+#[async_trait]
+impl Backend for PromptBackend {
+    fn name(&self) -> &'static str {
+        "prompt"
+    }
+
+    fn unkept(&self, _: &ServiceSpec) -> Vec<Unkept> {
+        Vec::new()
+    }
+
+    async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
+        let (said, mut says) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(report) = says.recv().await {
+                if reports.tell(report).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Box::new(Prompt { identity, backend: self.clone(), said }))
+    }
+}
+
+#[async_trait]
+impl Session for Prompt {
+    async fn carry_out(&mut self, command: Command) -> Result<(), BackendError> {
+        for report in self.reports_of(command)? {
+            self.said.send(report).map_err(|_| BackendError::new("the session is over"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Prompt {
+    fn reports_of(&self, command: Command) -> Result<Vec<Report>, BackendError> {
+        // A panic elsewhere leaves the map whole: each change of it is one that cannot panic half-way.
+        let mut all = self.backend.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let tasks = all.entry(self.identity.installation.clone()).or_default();
+        let of = |instance, task, launch| Incarnation {
+            installation: self.identity.installation.clone(),
+            instance,
+            task,
+            launch,
+        };
+        Ok(match command {
+            Command::Fit(fit) => {
+                let name = NodeName::new("node-0").map_err(|e| BackendError::because("a node's name", e))?;
+                let node = NodeFacts { name, region: None, zone: None, attributes: BTreeMap::new() };
+                let handle = match &fit.at {
+                    Some((_, handle)) => handle.clone(),
+                    None => Handle(format!("room-{}", fit.launch).into()),
+                };
+                let ports = fit
+                    .demand
+                    .iter()
+                    .flat_map(|demand| demand.resources.ports.iter())
+                    .map(|(name, port)| (name.clone(), number(&port.number)))
+                    .collect();
+                let grant = Grant { node: Arc::new(node), ports, handle, until: None };
+                let answer = FitAnswer::Fitted(grant);
+                vec![Report::Outcome(Outcome::Fit { instance: fit.instance, launch: fit.launch, answer })]
+            }
+            Command::Launch(launch) => {
+                let answer = LaunchAnswer::Done;
+                let (instance, number) = (launch.instance.clone(), launch.launch);
+                let mut reports = vec![Report::Outcome(Outcome::Launch { instance, launch: number, answer })];
+                for task in launch.tasks {
+                    let seen = match task.config.spec.goal {
+                        _ if task.paused => Seen::Running { ready: false },
+                        Goal::Running => Seen::Running { ready: true },
+                        Goal::Once | Goal::Finish => Seen::Ended(End::Finished),
+                    };
+                    let of = of(launch.instance.clone(), task.config.task.clone(), number);
+                    let key = (number, of.task.clone());
+                    let (of, seen, serial) = tasks.entry(key).or_insert((of, seen, 1));
+                    reports.push(observed(of, *seen, *serial));
+                }
+                reports
+            }
+            Command::Kill { instance, launch, task, .. } => {
+                let gone = (of(instance, task.clone(), launch), Seen::Ended(End::Lost), 1);
+                let (of, seen, serial) = tasks.entry((launch, task)).or_insert(gone);
+                if !matches!(seen, Seen::Ended(_)) {
+                    (*seen, *serial) = (Seen::Ended(End::Killed), *serial + 1);
+                }
+                vec![observed(of, *seen, *serial)]
+            }
+            Command::Reconcile { number, expected } => {
+                let mut asked = BTreeSet::new();
+                let mut found = Vec::new();
+                for one in expected {
+                    let key = (one.of.launch, one.of.task.clone());
+                    found.push((
+                        one.of,
+                        tasks.get(&key).map_or(Found::Absent, |(_, seen, _)| Found::Seen(*seen)),
+                    ));
+                    asked.insert(key);
+                }
+                let alive = tasks
+                    .iter()
+                    .filter(|(key, (_, seen, _))| !asked.contains(key) && !matches!(seen, Seen::Ended(_)));
+                found.extend(alive.map(|(_, (of, seen, _))| (of.clone(), Found::Seen(*seen))));
+                vec![Report::Snapshot(Snapshot { of: number, as_of: number, found, last: true })]
+            }
+            Command::Release(release) => {
+                let answer = ReleaseAnswer::Done;
+                vec![Report::Outcome(Outcome::Release { debt: release.debt, answer })]
+            }
+            Command::Deregister => {
+                tasks.clear();
+                vec![Report::Outcome(Outcome::Deregistered)]
+            }
+            // There is no room to give back.
+            _ => Vec::new(),
+        })
+    }
+}
+
+/// Any port will do: nothing listens.
+fn number(choice: &PortChoice) -> u16 {
+    match choice {
+        PortChoice::Static(port) => port.get(),
+        PortChoice::Dynamic(ranges) => ranges.first().map_or(20_000, |range| range.begin),
+    }
+}
+
+fn observed(of: &Incarnation, seen: Seen, serial: u64) -> Report {
+    Report::Observed(Observation { of: of.clone(), serial, seen })
+}

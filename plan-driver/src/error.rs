@@ -1,0 +1,32 @@
+//! Why something that was asked of a service was not answered.
+
+use crate::backend::Unkept;
+use crate::condition::Condition;
+
+/// Why something that was asked of a service was not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriverError {
+    /// So many others wait already. Nothing was done; ask again a little later.
+    #[error("too many requests wait already: nothing was done, ask again a little later")]
+    Busy,
+    /// The scheduler does not act now. Nothing was done.
+    #[error("nothing was done: {0}")]
+    Away(Condition),
+    /// The store did not say whether it was done.
+    #[error("nobody knows whether it was done, as the store failed: ask again with the same request id")]
+    Unknown,
+    /// The backend cannot keep what the specification declares. Nothing was done.
+    #[error("the backend `{backend}` cannot keep what the specification declares:\n{}", lines(.unkept))]
+    Unkept {
+        /// The backend.
+        backend: &'static str,
+        /// What it cannot keep.
+        unkept: Vec<Unkept>,
+    },
+}
+
+fn lines(unkept: &[Unkept]) -> String {
+    let lines: Vec<_> = unkept.iter().map(|item| format!("  {}: {}", item.path, item.why)).collect();
+    lines.join("\n")
+}

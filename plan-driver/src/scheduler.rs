@@ -1,0 +1,87 @@
+//! Several services in one process.
+//!
+//! Invariant: a service has one loop, and its store one scheduler: who opens the store later fences this one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plan_core::spec::ServiceName;
+use tokio::sync::Mutex;
+
+use crate::backend::Backend;
+use crate::error::DriverError;
+use crate::options::Options;
+use crate::service::{Service, spawn};
+use crate::store::{Store, StoreError};
+
+/// The services of one store, on one backend.
+pub struct Scheduler {
+    store: Arc<dyn Store>,
+    backend: Arc<dyn Backend>,
+    options: Options,
+    services: Mutex<BTreeMap<ServiceName, Service>>,
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheduler").field("backend", &self.backend.name()).finish_non_exhaustive()
+    }
+}
+
+impl Scheduler {
+    /// Goes on with every service that the store has records of.
+    ///
+    /// # Errors
+    /// The store cannot say which there are.
+    pub async fn start(
+        store: Arc<dyn Store>,
+        backend: Arc<dyn Backend>,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        let names = store.services().await?;
+        let scheduler = Self { store, backend, options, services: Mutex::default() };
+        let mut services = scheduler.services.lock().await;
+        for name in names {
+            let service = scheduler.spawn(name.clone());
+            services.insert(name, service);
+        }
+        drop(services);
+        Ok(scheduler)
+    }
+
+    /// The service of this name; one that there is nothing of yet waits for its first target.
+    ///
+    /// # Errors
+    /// None yet; a bound on the number of services will be one.
+    pub async fn service(&self, name: &ServiceName) -> Result<Service, DriverError> {
+        let mut services = self.services.lock().await;
+        if let Some(service) = services.get(name).filter(|service| !service.is_over()) {
+            return Ok(service.clone());
+        }
+        let service = self.spawn(name.clone());
+        services.insert(name.clone(), service.clone());
+        Ok(service)
+    }
+
+    /// The service of this name, if there is one.
+    pub async fn find(&self, name: &ServiceName) -> Option<Service> {
+        self.services.lock().await.get(name).cloned()
+    }
+
+    /// The names of the services.
+    pub async fn names(&self) -> Vec<ServiceName> {
+        self.services.lock().await.keys().cloned().collect()
+    }
+
+    /// Ends all loops, each after what it is at; tasks go on running.
+    pub async fn stop(&self) {
+        let services: Vec<Service> = self.services.lock().await.values().cloned().collect();
+        for service in &services {
+            service.stop().await;
+        }
+    }
+
+    fn spawn(&self, name: ServiceName) -> Service {
+        spawn(name, self.store.clone(), self.backend.clone(), self.options.clone())
+    }
+}

@@ -1,0 +1,114 @@
+//! Inputs that are made durable together, and what leaves then.
+//!
+//! Invariant: nothing that a batch holds leaves before the batch is durable; if it fails, its questions are
+//! answered "unknown" and the rest is dropped.
+
+use std::sync::Arc;
+
+use plan_core::engine::{CodecError, Command, Effects, Engine, Event, Input, Reply, Wall, Write, encode};
+use tokio::sync::{broadcast, oneshot, watch};
+
+use super::{Answer, Happened};
+use crate::condition::Condition;
+use crate::error::DriverError;
+use crate::store::{Batch, Change};
+
+/// Tells whoever listens.
+pub(super) struct Teller {
+    pub(super) conditions: Arc<watch::Sender<Condition>>,
+    pub(super) changed: watch::Sender<u64>,
+    pub(super) happened: broadcast::Sender<Arc<Happened>>,
+    pub(super) number: u64,
+}
+
+impl Teller {
+    pub(super) fn condition(&self, condition: Condition) {
+        self.conditions.send_if_modified(|now| {
+            let differs = *now != condition;
+            *now = condition;
+            differs
+        });
+    }
+
+    fn happened(&mut self, at: Wall, event: Event) {
+        self.number += 1;
+        // Nobody may listen.
+        let _ = self.happened.send(Arc::new(Happened { number: self.number, at, event }));
+    }
+}
+
+/// What waits for its batch to be durable.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub(super) batch: Batch,
+    pub(super) commands: Vec<Command>,
+    events: Vec<(Wall, Event)>,
+    replies: Vec<(Answer<Reply>, Reply)>,
+    receipts: Vec<oneshot::Sender<()>>,
+    /// So many inputs are in it.
+    pub(super) inputs: usize,
+}
+
+/// Who waits for an input's effects.
+pub(super) enum Asker {
+    Nobody,
+    Operator(Answer<Reply>),
+    Backend(oneshot::Sender<()>),
+}
+
+impl Turn {
+    /// Hands one input to the engine. Gives back when the engine wants to be woken.
+    pub(super) fn take(
+        &mut self,
+        engine: &mut Engine,
+        wall: Wall,
+        input: Input,
+        asker: Asker,
+    ) -> Result<Option<Wall>, CodecError> {
+        let Effects { writes, commands, events, reply, wake_at } = engine.handle(wall, input);
+        for write in writes {
+            self.batch.changes.push(match write {
+                Write::Put(record) => {
+                    let (key, bytes) = encode(&record)?;
+                    Change::Put(key, bytes)
+                }
+                Write::Delete(key) => Change::Delete(key.to_string()),
+            });
+        }
+        self.commands.extend(commands);
+        self.events.extend(events.into_iter().map(|event| (wall, event)));
+        match asker {
+            Asker::Nobody => {}
+            // The engine answers every verb and every target.
+            Asker::Operator(answer) => self.replies.push((answer, reply.unwrap_or(Reply::AlreadySo))),
+            Asker::Backend(durable) => self.receipts.push(durable),
+        }
+        self.inputs += 1;
+        Ok(wake_at)
+    }
+
+    /// The batch is durable: everything but the commands leaves.
+    pub(super) fn durable(&mut self, teller: &mut Teller) {
+        for (answer, reply) in self.replies.drain(..) {
+            // Whoever asked may have gone.
+            let _ = answer.send(Ok(reply));
+        }
+        for receipt in self.receipts.drain(..) {
+            let _ = receipt.send(());
+        }
+        for (at, event) in self.events.drain(..) {
+            teller.happened(at, event);
+        }
+        if self.inputs > 0 {
+            teller.changed.send_modify(|count| *count += 1);
+        }
+        self.inputs = 0;
+    }
+
+    /// The batch is not, or nobody knows: who asked is told so.
+    pub(super) fn failed(self, error: &DriverError) {
+        for (answer, _) in self.replies {
+            let _ = answer.send(Err(error.clone()));
+        }
+    }
+}
