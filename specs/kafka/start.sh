@@ -4,7 +4,7 @@ if [ ! -x "$home/bin/kafka-server-start.sh" ]; then
   echo "no Kafka in KAFKA_HOME ($home): it must have bin/kafka-server-start.sh; set KAFKA_HOME, or KAFKA_URI to fetch it" >&2
   exit 1
 fi
-if ! "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version >/dev/null 2>&1; then
+if ! command -v "${JAVA_HOME:+$JAVA_HOME/bin/}java" >/dev/null; then
   echo "no Java in JAVA_HOME (${JAVA_HOME:-not set}) or on the PATH ($PATH)" >&2
   exit 1
 fi

@@ -6,13 +6,18 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.Callback;
@@ -30,12 +35,14 @@ import org.apache.kafka.common.serialization.StringSerializer;
  *   Load produce SERVERS TOPIC JOURNAL RATE [producer.property=value ...]
  *   Load verify  SERVERS TOPIC JOURNAL
  *
- * `produce` sends RATE records a second until SIGTERM. It waits for what it has sent, and ends.
+ * `produce` sends RATE records a second until SIGTERM. It waits for what it has sent, and ends. Meanwhile it looks five
+ * times a second how many replicas of each partition are in sync.
  * `verify` ends with 0 where nothing is lost, 1 where something is, 2 where it could not read, or where nothing was
  * acknowledged, so that there is nothing to look for.
  *
  * The journal has a line for each event: `R run`, `S number` (given to the producer), `A ms number partition offset`
- * (acknowledged), `F ms number error` (the producer gave it up).
+ * (acknowledged), `F ms number error` (the producer gave it up), `I ms count` (of the partition that has the fewest replicas
+ * in sync: how many, when that has changed).
  */
 public class Load {
     static final int OK = 0, LOST = 1, UNKNOWN = 2;
@@ -76,9 +83,13 @@ public class Load {
         }));
         String padding = "x".repeat(100);
         try (PrintWriter journal = new PrintWriter(new BufferedWriter(Files.newBufferedWriter(Path.of(a[3]))));
-                KafkaProducer<String, String> producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
+                KafkaProducer<String, String> producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer());
+                Admin admin = Admin.create(Map.of("bootstrap.servers", a[1]))) {
             journal.println("R " + run);
             int partitions = producer.partitionsFor(topic).size();
+            Thread watch = new Thread(() -> watch(admin, topic, journal));
+            watch.setDaemon(true);
+            watch.start();
             System.out.println("producing to " + partitions + " partitions");
             long start = System.nanoTime();
             for (long sent = 0; !stop.get(); sent++) {
@@ -101,14 +112,35 @@ public class Load {
                     done.onCompletion(null, error);
                 }
             }
+            watch.interrupt();
+            watch.join();
         }
         return OK;
+    }
+
+    static void watch(Admin admin, String topic, PrintWriter journal) {
+        int last = -1;
+        while (true) {
+            try {
+                int least = admin.describeTopics(List.of(topic)).allTopicNames().get(5, TimeUnit.SECONDS).get(topic)
+                    .partitions().stream().mapToInt(partition -> partition.isr().size()).min().orElse(0);
+                if (least != last) {
+                    synchronized (journal) { journal.println("I " + System.currentTimeMillis() + " " + least); }
+                    last = least;
+                }
+                Thread.sleep(200);
+            } catch (ExecutionException | TimeoutException unanswered) {
+                // A broker that goes away in mid-question answers nothing. The next question goes to another.
+            } catch (InterruptedException over) {
+                return;
+            }
+        }
     }
 
     /** What the journal says. */
     static class Journal {
         String run = "";
-        long sent, failed, gap, gapFrom, partitionGap;
+        long sent, failed, gap, gapFrom, partitionGap, leastInSync = Integer.MAX_VALUE;
         final Map<Integer, String> acknowledged = new HashMap<>();
         final Map<String, Integer> errors = new TreeMap<>();
 
@@ -121,6 +153,7 @@ public class Load {
                     switch (field[0]) {
                         case "R" -> run = field[1];
                         case "S" -> sent++;
+                        case "I" -> leastInSync = Math.min(leastInSync, Long.parseLong(field[2]));
                         case "F" -> {
                             failed++;
                             errors.merge(field[3].replaceAll(".*\\.|:$", ""), 1, Integer::sum);
@@ -183,6 +216,7 @@ public class Load {
         say("out of order", disorder);
         say("failed sends", journal.failed);
         say("read but not acknowledged", unacknowledged);
+        say("least in sync", journal.leastInSync);
         say("longest gap, ms", journal.gap);
         say("longest gap of a partition, ms", journal.partitionGap);
         if (journal.gap > 0) System.out.println("longest gap after: " + java.time.Instant.ofEpochMilli(journal.gapFrom));
