@@ -2,7 +2,7 @@
 //! load, and no acknowledged record is lost.
 //!
 //! It takes minutes, a JDK and Maven, and three gigabytes of memory, so that it runs when it is asked for:
-//! `cargo test --release -p planwright --test kafka -- --ignored --nocapture`, as `.ci/run` does. `tests/rigs/kafka` has
+//! `cargo test -p planwright --test kafka -- --ignored --nocapture`, as `.ci/run` does. `tests/rigs/kafka` has
 //! what it is built from. `KAFKA_VERSION` is the version, if not the rig's own choice.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::print_stdout, reason = "what it measured is worth reading, also when it passes")]
