@@ -1,6 +1,7 @@
 //! The commands. Invariant: each makes its whole result, in both forms, of a service that was read without
 //! an error.
 
+mod completions;
 mod crashes;
 mod diff;
 mod explain;
@@ -23,6 +24,7 @@ use crate::input::{self, Input, Values};
 use crate::problem::Problem;
 use crate::ui::Ui;
 
+pub(crate) use completions::completions;
 pub(crate) use diff::diff;
 pub(crate) use explain::explain;
 pub(crate) use graph::graph;
