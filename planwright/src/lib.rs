@@ -16,6 +16,7 @@ pub mod problem;
 mod run;
 mod running;
 mod screen;
+mod table;
 mod tree;
 pub mod ui;
 

@@ -57,6 +57,15 @@ impl Ui {
         unless_gone(self.out.write_all(result.as_bytes()))
     }
 
+    /// Writes what others have written, byte by byte, at once.
+    ///
+    /// # Errors
+    /// As for [`Ui::say`].
+    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        unless_gone(self.out.write_all(bytes))?;
+        self.finish()
+    }
+
     /// Writes a result for programs.
     ///
     /// # Errors

@@ -185,9 +185,9 @@ fn on_plan<T: Serialize>(
 }
 
 /// A service that can be used, with the warnings, or all that is wrong; and the name of its file.
-type Loaded = Result<(Arc<Model>, Vec<Problem>), Vec<Problem>>;
+pub(crate) type Loaded = Result<(Arc<Model>, Vec<Problem>), Vec<Problem>>;
 
-fn load(file: &Path, reading: &Reading) -> (String, Loaded) {
+pub(crate) fn load(file: &Path, reading: &Reading) -> (String, Loaded) {
     let (name, loaded) = load_with(file, reading, &[]);
     let loaded = loaded.map(|(mut models, problems)| (models.swap_remove(0), problems));
     (name, loaded)
