@@ -421,6 +421,8 @@ impl Engine {
         Some(match status {
             Status::Started => Reason::NotThereYet(task.clone()),
             Status::Pending if !state.is_seen(at) => Reason::NotSeen,
+            // One order takes the whole instance to its place; who came up later is launched beside it there.
+            Status::Pending if state.is_place_asked(record, Purpose::Recovery) => Reason::PlaceAsked,
             _ => Reason::Launching(task.clone()),
         })
     }
