@@ -6,6 +6,7 @@
 //! gives a [`plan_core::plan::Model`]; a command makes a result of it; [`ui`] is the one place that writes.
 //! Whatever is wrong on the way is a [`problem::Problem`]. The engine decides; nothing here does.
 
+pub mod api;
 pub mod arguments;
 mod client;
 mod commands;
