@@ -5,10 +5,12 @@
 
 pub mod conformance;
 pub mod lines;
+mod lock;
 mod memory;
 mod redb;
 
 pub use self::redb::{Medium, RedbStore};
+pub use lock::{FileLock, Holder, LockError};
 pub use memory::MemoryStore;
 
 use std::fmt;

@@ -23,7 +23,8 @@ pub trait Medium: Send + 'static {
     /// How people know it.
     fn name(&self) -> String;
 
-    /// Opens it. One without a byte in it is a new store.
+    /// Opens it. One without a byte in it is founded; one whose founding was cut short is refused, so that a file is
+    /// founded under another name.
     ///
     /// # Errors
     /// It cannot be reached now.
