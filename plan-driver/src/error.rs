@@ -30,3 +30,15 @@ fn lines(unkept: &[Unkept]) -> String {
     let lines: Vec<_> = unkept.iter().map(|item| format!("  {}: {}", item.path, item.why)).collect();
     lines.join("\n")
 }
+
+/// An error with its causes.
+pub(crate) fn words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    words
+}

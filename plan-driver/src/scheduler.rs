@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plan_core::plan::Model;
 use plan_core::spec::ServiceName;
 use tokio::sync::Mutex;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Unkept};
 use crate::error::DriverError;
 use crate::options::Options;
-use crate::service::{Service, spawn};
+use crate::service::{Service, check, spawn};
 use crate::store::{Store, StoreError};
 
 /// The services of one store, on one backend.
@@ -61,6 +62,19 @@ impl Scheduler {
         let service = self.spawn(name.clone());
         services.insert(name.clone(), service.clone());
         Ok(service)
+    }
+
+    /// What of a specification the backend cannot keep.
+    pub fn unkept(&self, model: &Model) -> Vec<Unkept> {
+        self.backend.unkept(model.spec())
+    }
+
+    /// Whether the backend can keep a specification, but for what a service does without.
+    ///
+    /// # Errors
+    /// [`DriverError::Unkept`]: it cannot.
+    pub fn check(&self, model: &Model) -> Result<(), DriverError> {
+        check(&*self.backend, model)
     }
 
     /// The service of this name, if there is one.

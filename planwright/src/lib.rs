@@ -1,4 +1,4 @@
-//! The program `planwright`: checks, shows and simulates plans of services.
+//! The program `planwright`: runs services by their plans; checks, shows and simulates them.
 //!
 //! It is a library so that tests can call its parts; the binary is one call of [`run`].
 //!
@@ -6,12 +6,19 @@
 //! gives a [`plan_core::plan::Model`]; a command makes a result of it; [`ui`] is the one place that writes.
 //! Whatever is wrong on the way is a [`problem::Problem`]. The engine decides; nothing here does.
 
+pub mod api;
 pub mod arguments;
+mod client;
 mod commands;
 pub mod explanation;
 pub mod input;
 pub mod operator;
 pub mod problem;
+mod run;
+mod running;
+mod screen;
+mod table;
+mod tree;
 pub mod ui;
 
 use std::ffi::OsString;
@@ -27,10 +34,16 @@ use ui::Ui;
 pub enum Verdict {
     /// All is well.
     Good,
-    /// A file is refused, or a plan did not complete.
+    /// A file is refused, a plan did not complete, or what was to be done failed.
     Refused,
     /// What was asked makes no sense.
     Misused,
+    /// There is no scheduler that can be reached.
+    Unreachable,
+    /// The scheduler refused.
+    Denied,
+    /// What was waited for has not come, and will not, or did not in time.
+    InVain,
 }
 
 impl From<Verdict> for ExitCode {
@@ -39,6 +52,9 @@ impl From<Verdict> for ExitCode {
             Verdict::Good => Self::SUCCESS,
             Verdict::Refused => Self::from(1),
             Verdict::Misused => Self::from(2),
+            Verdict::Unreachable => Self::from(3),
+            Verdict::Denied => Self::from(4),
+            Verdict::InVain => Self::from(5),
         }
     }
 }
@@ -60,6 +76,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Show(one) => commands::show(&mut ui, one),
         Verb::Graph(graph) => commands::graph(&mut ui, graph),
         Verb::Render(render) => commands::render(&mut ui, render),
+        Verb::Run(run) => run::run(&mut ui, run),
+        Verb::Plan(plan) => client::plan(&mut ui, plan),
+        Verb::Pod(pod) => client::pod(&mut ui, pod),
+        Verb::Endpoints(endpoints) => client::endpoints(&mut ui, endpoints),
+        Verb::Update(update) => client::update(&mut ui, update),
+        Verb::Debug(debug) => client::debug(&mut ui, debug),
+        Verb::Uninstall(uninstall) => client::uninstall(&mut ui, uninstall),
+        Verb::Completions(completions) => commands::completions(&mut ui, completions),
         Verb::Schema => commands::schema(&mut ui),
         Verb::Explain(explain) => commands::explain(&mut ui, explain),
         Verb::Simulate(simulate) => commands::simulate(&mut ui, simulate),
@@ -71,6 +95,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Verdict::Refused.into()
         }
     }
+}
+
+/// Who asks, for the audit: the user's name, as the system's environment has it.
+fn who() -> String {
+    let name = |key: &str| std::env::var(key).ok().filter(|name| !name.trim().is_empty());
+    name("USER").or_else(|| name("LOGNAME")).unwrap_or_else(|| format!("uid {}", rustix::process::getuid()))
 }
 
 /// The book's Rust is compiled and run as this type's examples.

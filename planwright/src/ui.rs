@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::arguments::{Color, Output};
 use crate::problem::Problem;
+use crate::screen::Colours;
+use crate::tree::Tree;
 
 /// The user's terminal, files or pipes.
 #[derive(Debug)]
@@ -55,6 +57,15 @@ impl Ui {
         unless_gone(self.out.write_all(result.as_bytes()))
     }
 
+    /// Writes what others have written, byte by byte, at once.
+    ///
+    /// # Errors
+    /// As for [`Ui::say`].
+    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        unless_gone(self.out.write_all(bytes))?;
+        self.finish()
+    }
+
     /// Writes a result for programs.
     ///
     /// # Errors
@@ -70,6 +81,66 @@ impl Ui {
             // Nothing can be done about a standard error that is gone.
             let _ = writeln!(self.err, "{}\n", problem.render(&Renderer::styled()));
         }
+    }
+
+    /// Writes a result of several for programs, in one line.
+    ///
+    /// # Errors
+    /// As for [`Ui::say`].
+    pub fn json_line(&mut self, result: &impl Serialize) -> io::Result<()> {
+        let text = serde_json::to_string(result)?;
+        self.say(text)?;
+        self.finish()
+    }
+
+    /// Writes a tree; its statuses are coloured.
+    ///
+    /// # Errors
+    /// As for [`Ui::say`].
+    pub(crate) fn tree(&mut self, tree: &Tree) -> io::Result<()> {
+        for line in tree.lines() {
+            let Some(status) = &line.status else {
+                self.say(&line)?;
+                continue;
+            };
+            let colour = match status.split(',').next() {
+                Some("COMPLETE" | "RUNNING" | "FINISHED") => anstyle::AnsiColor::Green,
+                Some("ERROR" | "FAILED" | "LOST") => anstyle::AnsiColor::Red,
+                Some("WAITING" | "DELAYED" | "PAUSED" | "PAUSING") => anstyle::AnsiColor::Yellow,
+                Some("PENDING") => anstyle::AnsiColor::White,
+                _ => anstyle::AnsiColor::Cyan,
+            };
+            let colour = colour.on_default();
+            self.say(format_args!("{}{} {colour}({status}){colour:#}", line.stem, line.label))?;
+        }
+        Ok(())
+    }
+
+    /// Says on standard error what is under way.
+    pub fn progress(&mut self, what: impl Display) {
+        // Nothing can be done about a standard error that is gone.
+        let _ = writeln!(self.err, "{what}");
+    }
+
+    /// Says on standard error what is good to know. For programs it is a part of the result.
+    pub fn note(&mut self, what: impl Display) {
+        if self.output == Output::Text {
+            let blue = anstyle::AnsiColor::BrightBlue.on_default().bold();
+            let _ = writeln!(self.err, "{blue}note{blue:#}: {what}");
+        }
+    }
+
+    /// Says on standard error what can be done.
+    pub fn hint(&mut self, what: impl Display) {
+        if self.output == Output::Text {
+            let cyan = anstyle::AnsiColor::BrightCyan.on_default().bold();
+            let _ = writeln!(self.err, "{cyan}hint{cyan:#}: {what}");
+        }
+    }
+
+    /// Whether a screen of its own has colours.
+    pub(crate) fn colours(&self) -> Colours {
+        if self.out.current_choice() == anstream::ColorChoice::Never { Colours::Off } else { Colours::On }
     }
 
     /// Says on standard error, in one line, what went wrong in all.

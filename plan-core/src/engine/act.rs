@@ -427,7 +427,7 @@ impl Turn<'_> {
             }
             self.goes_down(at, launch, task);
         }
-        self.leave_place(at, launch);
+        self.forget_place(at, launch);
         self.touch(at);
         for OrderedTask { task, .. } in &tasks {
             self.session.kills.remove(&(at, launch, task.clone()));
@@ -437,7 +437,7 @@ impl Turn<'_> {
 
     /// An instance whose first launch was surely not done lives nowhere: what it was granted may be gone, and
     /// nothing of it is there.
-    fn leave_place(&mut self, at: At, launch: Number) {
+    fn forget_place(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
         // By the launch that took the place, and no other; those that merely ask for room there ask anew.
         let untouched = record.place.as_ref().is_some_and(|place| place.since == launch)
@@ -666,7 +666,7 @@ impl Turn<'_> {
         let tasks = order.tasks.clone();
         if let Some(from) = self.state.record(at).filter(|record| record.permission.is_some()) {
             let from = from.place.as_ref().map(|place| place.node.name.clone());
-            self.leave_behind(at, DebtCause::Moved, Some(&grant.handle));
+            self.abandon_place(at, DebtCause::Moved, Some(&grant.handle));
             let (instance, to) = (self.name(at), grant.node.name.clone());
             self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
         }

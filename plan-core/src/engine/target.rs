@@ -12,7 +12,7 @@ use crate::spec::{
 };
 
 use super::digest::Digest;
-use super::effects::{Command, Effects, Event, Refusal, RefusedItem, Reply, Write};
+use super::effects::{Command, Effects, Event, Refusal, RefusedItem, Reply};
 use super::input::{Input, Target};
 use super::reason::Reason;
 use super::record::{
@@ -327,7 +327,7 @@ impl Turn<'_> {
     /// The target takes the place of the present one.
     fn take_on(&mut self, model: Arc<Model>, layout: &Arc<PlanLayout>) {
         let before = self.state.model.clone();
-        let (left_runs, interrupted) = self.leave_runs(layout);
+        let (left_runs, interrupted) = self.overtake_runs(layout);
         self.lay_out(&model);
         self.carry_runs(&before);
         let previous = self.state.previous.as_ref().map(|previous| previous.hash());
@@ -371,7 +371,7 @@ impl Turn<'_> {
     }
 
     /// Ends the runs that made the present target so; what an operator interrupted stays so.
-    fn leave_runs(&mut self, next: &PlanLayout) -> (BTreeSet<Number>, Interrupted) {
+    fn overtake_runs(&mut self, next: &PlanLayout) -> (BTreeSet<Number>, Interrupted) {
         let interrupted = self.state.run(self.state.service.converging);
         let interrupted = interrupted.map(|run| carried_over(run, next)).unwrap_or_default();
         let converging = self.state.active.iter().filter(|run| run.record.kind == RunKind::Converging);
@@ -476,10 +476,8 @@ impl Turn<'_> {
             if !model.plans().contains_key(&plan)
                 && let Some(record) = self.state.plans.remove(&plan)
             {
-                self.digest.replace(Digest::of(&(&plan, &*record)), Digest::default());
-                let put = |write: &Write| matches!(write, Write::Put(Record::Plan(name, _)) if *name == plan);
-                self.effects.writes.retain(|write| !put(write));
-                self.effects.writes.push(Write::Delete(Key::Plan(plan)));
+                let old = Digest::of(&(&plan, &*record));
+                self.delete(Key::Plan(plan), old);
             }
         }
         let running: Vec<Number> = self.state.active.iter().map(Run::number).collect();
@@ -751,8 +749,7 @@ impl Turn<'_> {
     }
 
     fn forget_spec(&mut self, spec: ContentHash) {
-        self.digest.replace(Digest::of(&spec), Digest::default());
-        self.effects.writes.push(Write::Delete(Key::Spec(spec)));
+        self.delete(Key::Spec(spec), Digest::of(&spec));
     }
 
     /// Configurations and specifications that no record names are not kept.
@@ -771,8 +768,7 @@ impl Turn<'_> {
             self.state.confs.keys().filter(|conf| !named.contains(conf)).copied().collect();
         for conf in unnamed {
             self.state.confs.remove(&conf);
-            self.digest.replace(Digest::of(&conf), Digest::default());
-            self.effects.writes.push(Write::Delete(Key::Conf(conf)));
+            self.delete(Key::Conf(conf), Digest::of(&conf));
         }
     }
 }

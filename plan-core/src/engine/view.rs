@@ -5,18 +5,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::plan::{PlanLayout, Status};
+use crate::plan::{ContentHash, PlanLayout, Status, TaskConfig};
 use crate::spec::{InstanceName, PlanName, TaskName};
 
 use super::input::{Incarnation, Seen};
 use super::reason::{Reason, Verdict, Why};
 use super::record::{
-    AuditRecord, DebtCause, DebtRecord, EndedRun, InstallationId, PodRecord, Purpose, Reached, Slot, Stage,
-    StepRef, TaskState,
+    AuditRecord, DebtCause, DebtRecord, EndedRun, InstallationId, Number, PodRecord, Purpose, Reached,
+    RunRecord, Slot, Stage, StepRef, TaskState,
 };
 use super::rules::may_act;
 use super::state::{At, Owner, Run, State, is_complete, is_stale};
-use super::time::Time;
+use super::time::{Time, Wall};
 use super::{DECOMMISSION, Engine, RECOVERY, UNINSTALL};
 
 /// A plan, as it is shown. Its `Display` is the tree of C§6.9.
@@ -55,6 +55,12 @@ pub struct StepView {
     /// Whether an operator's word made it complete.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub forced: bool,
+    /// The instance that it is about; none if it is about the service.
+    #[serde(skip)]
+    pub instance: Option<InstanceName>,
+    /// The tasks that it is about.
+    #[serde(skip)]
+    pub tasks: Vec<TaskName>,
 }
 
 /// A task of an instance, as it is shown.
@@ -92,6 +98,10 @@ impl PlanView {
                             name: declared_step_name(model, phase, step),
                             status: Status::Pending,
                             forced: false,
+                            instance: Some(
+                                model.instance_name(phase.pod, phase.steps[step as usize].instance),
+                            ),
+                            tasks: declared_tasks(model, phase, step).cloned().collect(),
                         })
                         .collect(),
                 })
@@ -107,9 +117,17 @@ impl PlanView {
 
 fn declared_step_name(model: &crate::plan::Model, phase: &crate::plan::PhaseLayout, step: u32) -> String {
     let pod = &model.pods()[phase.pod as usize];
-    let tasks: Vec<&str> =
-        phase.tasks(step).iter().map(|&task| pod.tasks[task as usize].name.as_str()).collect();
+    let tasks: Vec<&str> = declared_tasks(model, phase, step).map(TaskName::as_str).collect();
     format!("{}-{}:[{}]", pod.name, phase.steps[step as usize].instance, tasks.join(", "))
+}
+
+fn declared_tasks<'a>(
+    model: &'a crate::plan::Model,
+    phase: &'a crate::plan::PhaseLayout,
+    step: u32,
+) -> impl Iterator<Item = &'a TaskName> {
+    let pod = &model.pods()[phase.pod as usize];
+    phase.tasks(step).iter().map(|&task| &pod.tasks[task as usize].name)
 }
 
 impl Engine {
@@ -196,6 +214,27 @@ impl Engine {
     /// What was left behind, and is to be ended and released.
     pub fn debts(&self) -> impl Iterator<Item = &DebtRecord> {
         self.state.iter().flat_map(|state| state.debts.values().map(|debt| &**debt))
+    }
+
+    /// The run of a plan that goes on, if one does.
+    pub fn run(&self, plan: &PlanName) -> Option<&RunRecord> {
+        Some(&self.state.as_ref()?.run_of(plan)?.record)
+    }
+
+    /// The run that makes the service what it shall be, or made it so.
+    pub fn converging_run(&self) -> Option<Number> {
+        self.state.as_ref().map(|state| state.service.converging)
+    }
+
+    /// A configuration that some record names.
+    pub fn task_config(&self, conf: ContentHash) -> Option<&Arc<TaskConfig>> {
+        self.state.as_ref()?.confs.get(&conf)
+    }
+
+    /// What the machine's clock showed at an engine time, if it shows `now` now and was not set meanwhile.
+    pub fn wall(&self, time: Time, now: Wall) -> Wall {
+        let ago = self.time(now).since(time);
+        Wall(now.0.saturating_sub(u64::try_from(ago.as_micros()).unwrap_or(u64::MAX)))
     }
 
     /// The runs of a plan that ended and are remembered, oldest first.
@@ -382,6 +421,8 @@ impl Engine {
         Some(match status {
             Status::Started => Reason::NotThereYet(task.clone()),
             Status::Pending if !state.is_seen(at) => Reason::NotSeen,
+            // One order takes the whole instance to its place; who came up later is launched beside it there.
+            Status::Pending if state.is_place_asked(record, Purpose::Recovery) => Reason::PlaceAsked,
             _ => Reason::Launching(task.clone()),
         })
     }
@@ -434,6 +475,8 @@ impl State {
                     name: self.step_name(phase, step),
                     status,
                     forced: run.record.wanted(self.record(of), reference).forced,
+                    instance: Some(self.name(of)),
+                    tasks: declared_tasks(&self.model, phase, step).cloned().collect(),
                 }
             });
             PhaseView {
@@ -462,7 +505,13 @@ impl State {
                 let forced = ended.filter(|_| complete).is_some_and(|run| {
                     run.wanted(record, StepRef { run: run.number, phase: at, step }).forced
                 });
-                StepView { name: self.step_name(phase, step), status: below, forced }
+                StepView {
+                    name: self.step_name(phase, step),
+                    status: below,
+                    forced,
+                    instance: Some(self.model.instance_name(phase.pod, of.instance)),
+                    tasks: declared_tasks(&self.model, phase, step).cloned().collect(),
+                }
             });
             PhaseView {
                 name: phase.name.to_string(),
@@ -496,14 +545,16 @@ impl State {
         let mut tasks = Vec::new();
         let mut status = Status::Complete;
         for (slot, of) in self.recovery_slots(at, record) {
-            tasks.push(self.main_task(record, &slot.set)?.name.to_string());
+            tasks.push(self.main_task(record, &slot.set)?.name.clone());
             status = status.least(of);
         }
         if tasks.is_empty() {
             return None;
         }
-        let name = format!("{}:[{}]", self.name(at), tasks.join(", "));
-        let step = StepView { name: name.clone(), status, forced: false };
+        let words: Vec<&str> = tasks.iter().map(TaskName::as_str).collect();
+        let name = format!("{}:[{}]", self.name(at), words.join(", "));
+        let instance = Some(self.name(at));
+        let step = StepView { name: name.clone(), status, forced: false, instance, tasks };
         let of: crate::plan::Counts = [status].into_iter().collect();
         let status = crate::plan::aggregate(&of, &of, false);
         Some(PhaseView { name, strategy: "serial", status, steps: vec![step] })
@@ -551,7 +602,10 @@ impl State {
     fn leaving_view(&self) -> Option<PlanView> {
         let uninstalling = self.service.uninstalling;
         let cause = if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission };
-        let step = |name: String, status| StepView { name, status, forced: false };
+        let about = |name: String, status, instance: Option<&InstanceName>, tasks| {
+            let instance = instance.cloned();
+            StepView { name, status, forced: false, instance, tasks }
+        };
         let phase = |name: String, steps: Vec<StepView>| {
             let all: crate::plan::Counts = steps.iter().map(|step| step.status).collect();
             let first = steps.first().map(|step| step.status).into_iter().collect();
@@ -561,22 +615,31 @@ impl State {
         let mut phases = Vec::new();
         let of_cause = |debt: &&DebtRecord| uninstalling || debt.cause == cause;
         for debt in self.debts.values().map(|debt| &**debt).filter(of_cause) {
-            let kills = debt.kill.iter().map(|owed| step(format!("kill-{}", owed.task), Status::Started));
+            let of = Some(&debt.instance);
+            let kills = debt.kill.iter().map(|owed| {
+                about(format!("kill-{}", owed.task), Status::Started, of, vec![owed.task.clone()])
+            });
             let mut steps: Vec<_> = kills.collect();
             let status = if steps.is_empty() { Status::Started } else { Status::Pending };
-            steps.extend(debt.release.as_ref().map(|_| step("release".to_owned(), status)));
+            let release = debt.release.as_ref();
+            steps.extend(release.map(|_| about("release".to_owned(), status, of, Vec::new())));
             phases.push(phase(debt.instance.to_string(), steps));
         }
         for name in self.leavers() {
             let record = self.at(&name).and_then(|at| self.record(at));
             let living = record.into_iter().flat_map(PodRecord::living);
-            let kills = living.map(|occupant| step(format!("kill-{}", occupant.task), Status::Pending));
-            let steps = kills.chain([step("release".to_owned(), Status::Pending)]).collect();
+            let of = Some(&name);
+            let kills = living.map(|occupant| {
+                about(format!("kill-{}", occupant.task), Status::Pending, of, vec![occupant.task.clone()])
+            });
+            let release = about("release".to_owned(), Status::Pending, of, Vec::new());
+            let steps = kills.chain([release]).collect();
             phases.push(phase(name.to_string(), steps));
         }
         if uninstalling {
             let status = if phases.is_empty() { Status::Started } else { Status::Pending };
-            phases.push(phase("deregister-service".to_owned(), vec![step("deregister".to_owned(), status)]));
+            let step = about("deregister".to_owned(), status, None, Vec::new());
+            phases.push(phase("deregister-service".to_owned(), vec![step]));
         }
         if phases.is_empty() {
             return None;

@@ -3,9 +3,12 @@
 //! Invariant: an observation is confirmed upstream only after the batch that it caused is durable; a backend that
 //! waits for the [`Receipt`] of an end before it forgets the end loses none.
 
+mod inspect;
 pub mod prompt;
 
 use std::fmt;
+
+pub use inspect::{Log, LogEnd, LogError, LogQuery, LogStream, OpenPort, Reach};
 
 use async_trait::async_trait;
 use plan_core::engine::{Command, InstallationId, Observation, Outcome, Snapshot};
@@ -30,6 +33,21 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// The orchestrator cannot be reached now; it is tried again.
     async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError>;
+
+    /// What a task printed. A backend that keeps no output need not have it.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    async fn log(&self, of: &Identity, query: LogQuery) -> Result<Log, LogError> {
+        // What a backend has nothing of, it has whoever asks.
+        let _ = (of, query);
+        Err(LogError::NotKept { backend: self.name() })
+    }
+
+    /// How a port is reached: by default at its node's name, and in no other way.
+    fn reach(&self, port: &OpenPort<'_>) -> Reach {
+        Reach { address: format!("{}:{}", port.node.name, port.number), dns: None, vip: None }
+    }
 }
 
 /// A service's connection to its backend. Dropping it leaves the tasks running.

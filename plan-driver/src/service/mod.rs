@@ -12,7 +12,9 @@ use plan_core::plan::Model;
 use plan_core::spec::{PlanName, ServiceName};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::backend::{Backend, Severity, Unkept};
+use crate::backend::{
+    Backend, BackendError, Identity, Log, LogError, LogQuery, OpenPort, Reach, Severity, Unkept,
+};
 use crate::condition::Condition;
 use crate::error::DriverError;
 use crate::options::Options;
@@ -83,10 +85,7 @@ impl Service {
         plan: Option<PlanName>,
         by: Option<Author>,
     ) -> Result<Reply, DriverError> {
-        let unkept = self.unkept(&model);
-        if unkept.iter().any(|item| item.severity == Severity::Refused) {
-            return Err(DriverError::Unkept { backend: self.backend.name(), unkept });
-        }
+        check(&*self.backend, &model)?;
         let installation = (self.options.installation)();
         let target = Target { model, installation, plan, by };
         self.ask(|answer| Ask::Target(Box::new(target), answer)).await
@@ -141,6 +140,37 @@ impl Service {
         }
     }
 
+    /// What a task printed.
+    ///
+    /// # Errors
+    /// There is no such log, or it cannot be read.
+    pub async fn log(&self, query: LogQuery) -> Result<Log, LogError> {
+        let installation = self.read(|engine| engine.installation().cloned()).await;
+        let installation = installation.map_err(|error| BackendError::because("no log is read", error))?;
+        let Some(installation) = installation else {
+            return Err(LogError::NoSuchLog(
+                "there is no service yet: submit a specification first".to_owned(),
+            ));
+        };
+        let of = Identity { service: self.name.clone(), installation };
+        self.backend.log(&of, query).await
+    }
+
+    /// How a port is reached.
+    pub fn reach(&self, port: &OpenPort<'_>) -> Reach {
+        self.backend.reach(port)
+    }
+
+    /// The name of the backend.
+    pub fn backend_name(&self) -> &'static str {
+        self.backend.name()
+    }
+
+    /// The time by the scheduler's clock.
+    pub fn now(&self) -> Wall {
+        self.options.clock.now()
+    }
+
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<Arc<Happened>> {
         self.happened.subscribe()
@@ -178,6 +208,15 @@ impl Service {
         // The loop was dropped with the question: nobody knows what came of it.
         answered.await.unwrap_or(Err(DriverError::Unknown))
     }
+}
+
+/// Whether a backend can keep a specification, but for what a service does without.
+pub(crate) fn check(backend: &dyn Backend, model: &Model) -> Result<(), DriverError> {
+    let unkept = backend.unkept(model.spec());
+    if unkept.iter().any(|item| item.severity == Severity::Refused) {
+        return Err(DriverError::Unkept { backend: backend.name(), unkept });
+    }
+    Ok(())
 }
 
 /// Begins a service's loop.

@@ -18,7 +18,7 @@ use super::Ask;
 use super::turn::{Asker, Teller, Turn};
 use crate::backend::{Backend, BackendError, Identity, Report, Reports, Session, Told};
 use crate::condition::Condition;
-use crate::error::DriverError;
+use crate::error::{DriverError, words};
 use crate::options::Options;
 use crate::store::{Epoch, Store, StoreError};
 
@@ -415,16 +415,4 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> BackendError {
     let said = panic.downcast_ref::<&str>().map(ToString::to_string);
     let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     BackendError::new(format!("the backend has a fault of its own (it panicked: {said})"))
-}
-
-/// An error with its causes.
-fn words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    words
 }

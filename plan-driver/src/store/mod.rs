@@ -3,8 +3,14 @@
 //! Invariant: a batch is there whole or not at all, and only under the latest epoch of its service: a scheduler that
 //! was replaced cannot write. What [`Store::commit`] answered `Ok` to is there after any crash.
 
+pub mod conformance;
+pub mod lines;
+mod lock;
 mod memory;
+mod redb;
 
+pub use self::redb::{Medium, RedbStore};
+pub use lock::{FileLock, Holder, LockError};
 pub use memory::MemoryStore;
 
 use std::fmt;
@@ -13,6 +19,9 @@ use async_trait::async_trait;
 use plan_core::spec::ServiceName;
 
 /// Keeps the records of services.
+///
+/// Whoever waits may give up. What was begun is then done before anything that is asked of the service later, or not
+/// at all: a commit never comes behind an [`Store::open`] that was asked after it.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The services that there are records of.

@@ -1,6 +1,7 @@
 //! The commands. Invariant: each makes its whole result, in both forms, of a service that was read without
 //! an error.
 
+mod completions;
 mod crashes;
 mod diff;
 mod explain;
@@ -23,6 +24,7 @@ use crate::input::{self, Input, Values};
 use crate::problem::Problem;
 use crate::ui::Ui;
 
+pub(crate) use completions::completions;
 pub(crate) use diff::diff;
 pub(crate) use explain::explain;
 pub(crate) use graph::graph;
@@ -183,9 +185,9 @@ fn on_plan<T: Serialize>(
 }
 
 /// A service that can be used, with the warnings, or all that is wrong; and the name of its file.
-type Loaded = Result<(Arc<Model>, Vec<Problem>), Vec<Problem>>;
+pub(crate) type Loaded = Result<(Arc<Model>, Vec<Problem>), Vec<Problem>>;
 
-fn load(file: &Path, reading: &Reading) -> (String, Loaded) {
+pub(crate) fn load(file: &Path, reading: &Reading) -> (String, Loaded) {
     let (name, loaded) = load_with(file, reading, &[]);
     let loaded = loaded.map(|(mut models, problems)| (models.swap_remove(0), problems));
     (name, loaded)

@@ -1,6 +1,9 @@
 //! What can be typed. Invariant: a command's flags, their help and their forms are all here; what a value
 //! means is judged while the command line is read, so that wrong usage is known before a file is opened.
 
+mod client;
+mod run;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,13 +13,21 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::operator::Act;
 
-/// Checks, shows and simulates plans of services.
+pub use client::{
+    Completions, ConfigVerb, DebugConfig, DebugDebts, DebugGroup, DebugState, DebugVerb, Endpoints, Instance,
+    Of, OfPlan, PlanGroup, PlanPart, PlanPhase, PlanStart, PlanStatus, PlanVerb, PodAct, PodGroup, PodLogs,
+    PodStatus, PodTasks, PodVerb, StateVerb, Stream, Uninstall, Update, Waiting, WholePlan,
+};
+pub use run::{BackendKind, Listen, Loss, Nodes, Run, StoreKind};
+
+/// Runs services by their plans; checks, shows and simulates them.
 #[derive(Debug, Parser)]
 #[command(
     name = "planwright",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 is good, 1 is refused or not completed, 2 is wrong usage."
+    after_help = "Exit codes: 0 is good; 1: a file is refused, or what was to be done failed; 2 is wrong usage; \
+                  3: there is no scheduler to be reached; 4: the scheduler refused; 5: waited in vain."
 )]
 pub struct Arguments {
     /// What to do.
@@ -42,10 +53,29 @@ pub enum Verb {
     Render(Render),
     /// Run a plan in a simulated cluster
     Simulate(Simulate),
+    /// Run a service, and keep it running: a scheduler, until Ctrl-C
+    Run(Box<Run>),
+    /// Look at the plans of a service that runs, and act on them
+    #[command(visible_alias = "plans")]
+    Plan(PlanGroup),
+    /// Look at the pod instances of a service that runs, and act on them
+    #[command(visible_alias = "pods")]
+    Pod(PodGroup),
+    /// Say where a service that runs can be reached
+    #[command(visible_alias = "endpoint")]
+    Endpoints(Endpoints),
+    /// Let a service that runs become another one, without a gap
+    Update(Update),
+    /// Look into a scheduler
+    Debug(DebugGroup),
+    /// End all of a service that runs, and release all that it has
+    Uninstall(Uninstall),
     /// Write the form of a file as a JSON Schema, for editors
     Schema,
     /// Say what a code of a problem means, with an example
     Explain(Explain),
+    /// Write the completions of a shell
+    Completions(Completions),
 }
 
 /// What all commands take.

@@ -1,0 +1,100 @@
+//! Answers, as bytes.
+//!
+//! Invariant: a body is JSON with two blanks of indentation, as C§6 has it, but where C§6 has plain text.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use plan_core::engine::{Refusal, RefusedItem, Reply};
+use serde::Serialize;
+
+use super::problem::{Problem, refusal_status};
+
+/// What a handler gives.
+pub(crate) type Answer = Result<Response, Problem>;
+
+/// A value as indented JSON.
+pub(crate) fn pretty(value: &impl Serialize) -> String {
+    // Serialisation fails only for maps whose keys are no strings; there are none.
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// A value with a status.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let mut response = (status, pretty(value)).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A value.
+pub(crate) fn ok(value: &impl Serialize) -> Answer {
+    Ok(json(StatusCode::OK, value))
+}
+
+/// A plain text.
+pub(crate) fn text(text: impl Into<String>) -> Answer {
+    Ok(text.into().into_response())
+}
+
+/// A message, as the answer to a command of C§6.
+pub(crate) fn message(status: StatusCode, message: impl Into<String>) -> Response {
+    #[derive(Serialize)]
+    struct Message {
+        message: String,
+    }
+    json(status, &Message { message: message.into() })
+}
+
+/// What came of a verb or a target: the answer of `/v2`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ReplyBody {
+    /// `done`, `already-so` or `refused`.
+    pub(crate) reply: &'static str,
+    /// The same in words, with the reason.
+    pub(crate) message: String,
+    /// What of a target is refused, item by item.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) items: Vec<RefusedItem>,
+}
+
+impl From<&Reply> for ReplyBody {
+    fn from(reply: &Reply) -> Self {
+        let (word, message, items) = match reply {
+            Reply::Done => ("done", "done".to_owned(), Vec::new()),
+            Reply::AlreadySo => ("already-so", "it was so already: nothing changed".to_owned(), Vec::new()),
+            Reply::Refused(refusal) => {
+                let items = match refusal {
+                    Refusal::Target(items) => items.clone(),
+                    _ => Vec::new(),
+                };
+                ("refused", refusal.to_string(), items)
+            }
+        };
+        Self { reply: word, message, items }
+    }
+}
+
+/// The answer of `/v2` to a verb or a target.
+pub(crate) fn replied(reply: &Reply) -> Answer {
+    let status = match reply {
+        Reply::Done | Reply::AlreadySo => StatusCode::OK,
+        Reply::Refused(refusal) => refusal_status(refusal),
+    };
+    Ok(json(status, &ReplyBody::from(reply)))
+}
+
+/// An error with its causes.
+pub(crate) fn words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_words = cause.to_string();
+        // A transparent error says what its cause says.
+        if !words.ends_with(&cause_words) {
+            words.push_str(": ");
+            words.push_str(&cause_words);
+        }
+        source = cause.source();
+    }
+    words
+}

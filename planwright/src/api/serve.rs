@@ -1,0 +1,273 @@
+//! Listening, and the bounds on connections.
+//!
+//! Invariant: at any time there are at most [`Limits::connections`](super::Limits) connections. One that waits, for it
+//! has no request that was let in, makes room for a newer one, those first that never had one: so whoever opens
+//! connections and says nothing keeps nobody out.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::{Api, FilesHandle, Limits, Shared, routes};
+
+/// Why nobody listens.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// Others than this machine could reach it.
+    #[error(
+        "{0} can be reached from other machines, and there is no TLS and there are no roles yet: listen on 127.0.0.1 \
+         or [::1], and reach it from elsewhere through a tunnel (ssh -L)"
+    )]
+    NotLoopback(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("{0} cannot be listened on: choose another port, or 0 for any that is free")]
+    Bind(SocketAddr, #[source] io::Error),
+}
+
+/// An API that is listening.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    limits: Limits,
+}
+
+impl Server {
+    pub(super) async fn bind(api: Api) -> Result<Self, ListenError> {
+        let Api { scheduler, token, listen, main, files, limits } = api;
+        if !listen.ip().is_loopback() {
+            return Err(ListenError::NotLoopback(listen));
+        }
+        let failed = |error| ListenError::Bind(listen, error);
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let shared = Shared {
+            scheduler,
+            token,
+            port: address.port(),
+            main,
+            files: FilesHandle(files),
+            limits,
+            streams: Arc::new(Semaphore::new(limits.streams)),
+        };
+        Ok(Self { listener, address, router: routes::router(Arc::new(shared)), limits })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until it is told to end; answers that are under way then have [`Limits::grace`](super::Limits).
+    pub async fn serve(self, until: impl Future<Output = ()> + Send) {
+        let Self { listener, router, limits, .. } = self;
+        let table = Arc::new(Table::default());
+        let (stop, stopping) = watch::channel(());
+        let mut tasks = JoinSet::new();
+        let mut until = pin!(until);
+        loop {
+            let stream = tokio::select! {
+                () = &mut until => break,
+                Some(_) = tasks.join_next() => continue,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        // As when this process has no files left: others must end first.
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                },
+            };
+            let Some((number, connection)) = table.admit(limits.connections) else {
+                send_away(&stream);
+                continue;
+            };
+            let (table, router, stopping) = (table.clone(), router.clone(), stopping.clone());
+            tasks.spawn(async move {
+                converse(stream, router, &connection, limits, stopping).await;
+                table.forget(number);
+            });
+        }
+        drop(listener);
+        // Every connection has a receiver, and ends.
+        stop.send_replace(());
+        let ended = async { while tasks.join_next().await.is_some() {} };
+        // What has not ended then is dropped.
+        let _ = timeout(limits.grace, ended).await;
+    }
+}
+
+/// There is no room: said in a word, so that nobody waits for the end of a conversation.
+fn send_away(stream: &TcpStream) {
+    const BODY: &str = "{\n  \"title\": \"Service Unavailable\",\n  \"status\": 503,\n  \"detail\": \"too many \
+                        connections are at work: ask again a little later\"\n}";
+    let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: \
+                1\r\nconnection: close\r\n";
+    let answer = format!("{head}content-length: {}\r\n\r\n{BODY}", BODY.len());
+    // A new connection has room for it; whoever is gone is gone.
+    let _ = stream.try_write(answer.as_bytes());
+}
+
+async fn converse(
+    stream: TcpStream,
+    router: Router,
+    connection: &Arc<Connection>,
+    limits: Limits,
+    mut stopping: watch::Receiver<()>,
+) {
+    // An answer is one write; without this it may wait for more.
+    let _ = stream.set_nodelay(true);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        .max_headers(limits.headers)
+        .max_buf_size(limits.header_bytes.max(8192));
+    let router = router.layer(axum::Extension(connection.clone()));
+    let mut talk = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    loop {
+        tokio::select! {
+            // How a client goes away is its own matter.
+            _ = talk.as_mut() => return,
+            () = connection.evicted.notified() => return,
+            () = tokio::time::sleep(limits.header_time) => {
+                if connection.is_quiet_for(limits.header_time) {
+                    return;
+                }
+            }
+            _ = stopping.changed() => {
+                talk.as_mut().graceful_shutdown();
+                let _ = talk.await;
+                return;
+            }
+        }
+    }
+}
+
+/// The connections that there are.
+#[derive(Debug, Default)]
+struct Table {
+    connections: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    next: u64,
+    of: BTreeMap<u64, Arc<Connection>>,
+}
+
+impl Table {
+    /// A place for a new connection, if there is one or can be made.
+    fn admit(&self, places: usize) -> Option<(u64, Arc<Connection>)> {
+        let mut entries = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.of.len() >= places {
+            let idle = entries.of.iter().filter(|(_, connection)| !connection.is_busy());
+            let (&number, _) = idle.min_by_key(|(number, connection)| connection.worth(**number))?;
+            entries.of.remove(&number)?.evicted.notify_one();
+        }
+        entries.next += 1;
+        let (number, connection) = (entries.next, Arc::new(Connection::new()));
+        entries.of.insert(number, connection.clone());
+        Some((number, connection))
+    }
+
+    fn forget(&self, number: u64) {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).of.remove(&number);
+    }
+}
+
+/// What is known of a connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// Requests that were let in and are not answered to the end.
+    at_work: AtomicUsize,
+    /// Whether one ever was.
+    trusted: AtomicBool,
+    /// Since when it is quiet.
+    quiet: Mutex<Instant>,
+    evicted: Notify,
+}
+
+impl Connection {
+    fn new() -> Self {
+        Self {
+            at_work: AtomicUsize::new(0),
+            trusted: AtomicBool::new(false),
+            quiet: Mutex::new(Instant::now()),
+            evicted: Notify::new(),
+        }
+    }
+
+    /// A request is let in; it is at work until what this gives is dropped.
+    pub(crate) fn work(self: &Arc<Self>) -> AtWork {
+        self.trusted.store(true, Ordering::Relaxed);
+        self.at_work.fetch_add(1, Ordering::Relaxed);
+        AtWork(self.clone())
+    }
+
+    fn is_busy(&self) -> bool {
+        self.at_work.load(Ordering::Relaxed) > 0
+    }
+
+    fn quiet_since(&self) -> Instant {
+        *self.quiet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_quiet_for(&self, time: Duration) -> bool {
+        !self.is_busy() && self.quiet_since().elapsed() >= time
+    }
+
+    /// What is worth least makes room first.
+    fn worth(&self, number: u64) -> (bool, Instant, u64) {
+        (self.trusted.load(Ordering::Relaxed), self.quiet_since(), number)
+    }
+}
+
+/// A request is at work.
+#[derive(Debug)]
+pub(crate) struct AtWork(Arc<Connection>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        *self.0.quiet.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.at_work.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_makes_room_and_who_works_does_not() {
+        let table = Table::default();
+        let (first, busy) = table.admit(2).unwrap();
+        let work = busy.work();
+        let (second, _) = table.admit(2).unwrap();
+        let (third, _) = table.admit(2).unwrap();
+        let left = |table: &Table| table.connections.lock().unwrap().of.keys().copied().collect::<Vec<_>>();
+        assert_eq!(left(&table), [first, third], "{second} waited, and went");
+        let (_, other) = table.admit(2).unwrap();
+        let other = other.work();
+        assert!(table.admit(2).is_none(), "both work");
+        drop((work, other));
+        let (last, _) = table.admit(2).unwrap();
+        assert_eq!(left(&table).len(), 2);
+        assert!(left(&table).contains(&last));
+    }
+}

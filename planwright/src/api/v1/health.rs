@@ -1,0 +1,171 @@
+//! How the scheduler is (C§6.7).
+//!
+//! Invariant: the status says whether the scheduler does its work: 200 or 503. What it is at is in the body, by its
+//! name and by the number that C§6.7 has for it; `?legacy=true` answers with that number as the status.
+
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use plan_core::engine::{Engine, RECOVERY};
+use plan_core::plan::Status;
+use plan_driver::{Condition, Service};
+use serde::Serialize;
+
+use crate::api::call::Call;
+use crate::api::problem::Problem;
+use crate::api::reply::{Answer, json};
+
+/// What a scheduler is at, the most urgent first (C§6.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Error,
+    Unavailable,
+    Initializing,
+    Waiting,
+    Delayed,
+    DeployingPending,
+    Deploying,
+    RecoveringPending,
+    Recovering,
+    Restoring,
+    BackingUp,
+    Running,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Unavailable => "unavailable",
+            Self::Initializing => "initializing",
+            Self::Waiting => "waiting-user",
+            Self::Delayed => "delayed",
+            Self::DeployingPending => "deploying-pending",
+            Self::Deploying => "deploying",
+            Self::RecoveringPending => "recovering-pending",
+            Self::Recovering => "recovering",
+            Self::Restoring => "restoring",
+            Self::BackingUp => "backing-up",
+            Self::Running => "running",
+        }
+    }
+
+    /// The number of C§6.7.
+    fn number(self) -> u16 {
+        match self {
+            Self::Error => 500,
+            Self::Unavailable => 503,
+            Self::Initializing => 318,
+            Self::Waiting => 207,
+            Self::Delayed => 208,
+            Self::DeployingPending => 204,
+            Self::Deploying => 202,
+            Self::RecoveringPending => 203,
+            Self::Recovering => 205,
+            Self::Restoring => 321,
+            Self::BackingUp => 320,
+            Self::Running => 200,
+        }
+    }
+
+    fn is_well(self) -> bool {
+        !matches!(self, Self::Error | Self::Unavailable | Self::Initializing)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Body {
+    value: u16,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
+}
+
+/// `GET /v1/health`: of the service that the path names, or of all, the most urgent.
+pub(in crate::api) async fn show(call: Call) -> Answer {
+    let (verbose, legacy) = (call.switch("verbose")?, call.switch("legacy")?);
+    let mut states = Vec::new();
+    if call.param("service").is_empty() {
+        for name in call.api.scheduler.names().await {
+            if let Some(service) = call.api.scheduler.find(&name).await {
+                states.extend(of(&service).await);
+            }
+        }
+    } else {
+        states = of(&call.service().await?).await;
+    }
+    let none = (State::Initializing, "there is no service yet".to_owned());
+    states.sort_by_key(|(state, _)| *state);
+    let state = states.first().unwrap_or(&none).0;
+    let reasons = if verbose { states.into_iter().map(|(_, why)| why).collect() } else { Vec::new() };
+    let body = Body { value: state.number(), state: state.name(), reasons };
+    if legacy {
+        return legacy_answer(state, &body);
+    }
+    Ok(json(if state.is_well() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body))
+}
+
+/// The number as the status. Two of them have no body, by the rules of HTTP.
+fn legacy_answer(state: State, body: &Body) -> Answer {
+    let status = StatusCode::from_u16(state.number());
+    let status = status.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no such status"))?;
+    let bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
+    Ok(if bare { status.into_response() } else { json(status, body) })
+}
+
+/// All that a service is at, each with a sentence.
+async fn of(service: &Service) -> Vec<(State, String)> {
+    let name = service.name().clone();
+    let condition = service.condition();
+    let states = match condition {
+        Condition::Running => {
+            service.read(states).await.unwrap_or_else(|error| vec![(State::Unavailable, error.to_string())])
+        }
+        Condition::Starting => vec![(State::Initializing, "the scheduler reads its records".to_owned())],
+        other => vec![(State::Unavailable, other.to_string())],
+    };
+    states.into_iter().map(|(state, why)| (state, format!("{name}: {why}"))).collect()
+}
+
+fn states(engine: &Engine) -> Vec<(State, String)> {
+    if engine.installation().is_none() {
+        return vec![(State::Initializing, "it waits for its first specification".to_owned())];
+    }
+    if engine.is_superseded() {
+        return vec![(State::Unavailable, "another scheduler has taken over".to_owned())];
+    }
+    let mut states = Vec::new();
+    for name in engine.plan_names() {
+        let Some(status) = engine.plan_status(&name) else { continue };
+        let why = format!("the plan `{name}` is {status}");
+        let converges = converges(engine, &name);
+        let state = match status {
+            Status::Error => Some(State::Error),
+            Status::Waiting if converges => Some(State::Waiting),
+            Status::Delayed if converges => Some(State::Delayed),
+            Status::Pending if converges => Some(State::DeployingPending),
+            Status::Prepared | Status::Starting | Status::Started | Status::InProgress if converges => {
+                Some(State::Deploying)
+            }
+            Status::Pending | Status::Delayed if name == RECOVERY => Some(State::RecoveringPending),
+            Status::Prepared | Status::Starting | Status::Started | Status::InProgress
+                if name == RECOVERY =>
+            {
+                Some(State::Recovering)
+            }
+            status if status.is_running() && name.contains("restor") => Some(State::Restoring),
+            status if status.is_running() && name.contains("back") => Some(State::BackingUp),
+            _ => None,
+        };
+        states.extend(state.map(|state| (state, why)));
+    }
+    if states.is_empty() {
+        states.push((State::Running, "all that shall be so is so".to_owned()));
+    }
+    states
+}
+
+/// Whether a plan makes the service what it shall be.
+fn converges(engine: &Engine, name: &str) -> bool {
+    let run = name.parse().ok().and_then(|plan| engine.run(&plan));
+    run.is_some_and(|run| Some(run.number) == engine.converging_run())
+}

@@ -1,0 +1,23 @@
+//! What clients of DC/OS Commons ask for (C§6).
+//!
+//! Invariant: a client that was written for C§6 gets the paths, the bodies and the codes of C§6, but where those were
+//! faults: errors are JSON, what is not there is 404, and health answers with codes that mean what they say.
+
+pub(super) mod artifacts;
+pub(super) mod configurations;
+pub(super) mod debug;
+pub(super) mod endpoints;
+pub(super) mod health;
+pub(super) mod plans;
+pub(super) mod pods;
+pub(super) mod state;
+pub(super) mod tasks;
+
+use super::call::{Call, sanitized};
+use super::reply::{Answer, ok};
+
+/// `GET /v1/multi`.
+pub(super) async fn multi(call: Call) -> Answer {
+    let names = call.api.scheduler.names().await;
+    ok(&names.iter().map(sanitized).collect::<Vec<_>>())
+}

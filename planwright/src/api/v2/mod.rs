@@ -1,0 +1,78 @@
+//! What `/v1` has no words for: targets and previews, reasons, runs, debts, the audit, logs, and what happens.
+//!
+//! Invariant: a command is answered with [`super::reply::ReplyBody`], whatever the engine says of it; times are
+//! milliseconds since 1970, by the scheduler's clock.
+
+pub(super) mod events;
+pub(super) mod logs;
+pub(super) mod plans;
+pub(super) mod pods;
+pub(super) mod records;
+pub(super) mod services;
+pub(super) mod target;
+
+use plan_core::engine::{Engine, Reason, Time, Wall, Why};
+use serde::Serialize;
+
+/// Milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub(super) struct Millis(u64);
+
+impl From<Wall> for Millis {
+    fn from(wall: Wall) -> Self {
+        Self(wall.0 / 1000)
+    }
+}
+
+/// An engine, and the time at which it is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) now: Wall,
+}
+
+impl Seen<'_> {
+    /// When an engine time was, or will be.
+    pub(super) fn at(self, time: Time) -> Millis {
+        let now = self.engine.time(self.now);
+        if time > now {
+            self.now.after(time.since(now)).into()
+        } else {
+            self.engine.wall(time, self.now).into()
+        }
+    }
+}
+
+/// Why something is as it is.
+#[derive(Debug, Serialize)]
+pub(super) struct WhyBody {
+    /// What of the instance: a step, as `deploy / broker / kafka-0:[broker]`, or `recovery`.
+    what: String,
+    status: plan_core::plan::Status,
+    reason: String,
+    /// What would clear it.
+    clears: String,
+    /// Since when, as far as it is known.
+    since: Option<Millis>,
+    /// When it is over by itself, if time clears it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Millis>,
+}
+
+impl WhyBody {
+    pub(super) fn of(seen: Seen<'_>, why: Why) -> Self {
+        let until = match &why.reason {
+            Reason::Backoff { until, .. } => Some(seen.at(*until)),
+            _ => None,
+        };
+        Self {
+            reason: why.reason.to_string(),
+            clears: why.reason.clears(),
+            what: why.what,
+            status: why.status,
+            since: why.since.map(|since| seen.at(since)),
+            until,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Plans, with what their steps wait for, and their runs.
+
+use plan_core::engine::{Number, Parameters, Part, PlanView, RunKind, Verb};
+use plan_core::plan::Status;
+use plan_core::spec::{InstanceName, PhaseName, PlanName, TaskName};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+use super::{Millis, Seen, WhyBody};
+use crate::api::call::{Call, read};
+use crate::api::ids::Ids;
+use crate::api::problem::Problem;
+use crate::api::reply::{Answer, ok, replied};
+use crate::api::v1::plans::{missing, part};
+
+#[derive(Debug, Serialize)]
+struct PlanLine {
+    name: String,
+    status: Status,
+    /// The run that goes on.
+    run: Option<Number>,
+    /// Whether it makes the service what it shall be.
+    converges: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct PlanBody {
+    name: String,
+    strategy: &'static str,
+    status: Status,
+    run: Option<RunBody>,
+    phases: Vec<PhaseBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct PhaseBody {
+    id: Uuid,
+    name: String,
+    strategy: &'static str,
+    status: Status,
+    steps: Vec<StepBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepBody {
+    id: Uuid,
+    name: String,
+    status: Status,
+    forced: bool,
+    instance: Option<InstanceName>,
+    tasks: Vec<TaskName>,
+    reasons: Vec<WhyBody>,
+}
+
+/// A run.
+#[derive(Debug, Serialize)]
+struct RunBody {
+    run: Number,
+    begun: Millis,
+    ended: Option<Millis>,
+    /// `complete`, `stopped`, `overtaken`; none while it goes on.
+    outcome: Option<&'static str>,
+    /// `converging` or `side`, of a run that goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Parameters>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<StepTimeBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepTimeBody {
+    step: String,
+    launched: Option<Millis>,
+    reached: Option<Millis>,
+}
+
+/// The run of a plan that goes on.
+fn running(seen: Seen<'_>, plan: &str) -> Option<RunBody> {
+    let run = seen.engine.run(&plan.parse().ok()?)?;
+    Some(RunBody {
+        run: run.number,
+        begun: seen.at(run.begun),
+        ended: None,
+        outcome: None,
+        kind: Some(match run.kind {
+            RunKind::Converging => "converging",
+            RunKind::Side => "side",
+        }),
+        interrupted: Some(run.mark.interrupted),
+        parameters: run.parameters.as_deref().cloned(),
+        steps: Vec::new(),
+    })
+}
+
+fn body(seen: Seen<'_>, view: PlanView) -> PlanBody {
+    let ids = Ids::of(seen.engine.installation());
+    // Each instance is asked once, whatever steps it has.
+    let mut whys = BTreeMap::new();
+    let phases = view.phases.iter().map(|phase| {
+        let id = ids.phase(&view, phase);
+        let steps = phase.steps.iter().enumerate().map(|(position, step)| {
+            let what = format!("{} / {} / {}", view.name, phase.name, step.name);
+            let mut reasons = Vec::new();
+            if let Some(instance) = step.instance.as_ref().filter(|_| step.status != Status::Complete) {
+                let all = whys.entry(instance.clone()).or_insert_with(|| seen.engine.why(instance));
+                // What the engine does by itself is named by the plan alone, and how.
+                let mine = |why: &&plan_core::engine::Why| {
+                    why.what == what
+                        || why.what == view.name
+                        || why.what.starts_with(&format!("{},", view.name))
+                };
+                reasons.extend(all.iter().filter(mine).cloned().map(|why| WhyBody::of(seen, why)));
+            }
+            StepBody {
+                id: Ids::step(id, position, step),
+                name: step.name.clone(),
+                status: step.status,
+                forced: step.forced,
+                instance: step.instance.clone(),
+                tasks: step.tasks.clone(),
+                reasons,
+            }
+        });
+        let steps = steps.collect();
+        PhaseBody { id, name: phase.name.clone(), strategy: phase.strategy, status: phase.status, steps }
+    });
+    let phases = phases.collect();
+    let run = running(seen, &view.name);
+    PlanBody { name: view.name, strategy: view.strategy, status: view.status, run, phases }
+}
+
+/// `GET /v2/plans`.
+pub(in crate::api) async fn list(call: Call) -> Answer {
+    let service = call.service().await?;
+    let lines = read(&service, |engine| {
+        let line = |name: String| {
+            let status = engine.plan_status(&name)?;
+            let run = name.parse().ok().and_then(|plan| engine.run(&plan)).map(|run| run.number);
+            let converges = run.is_some() && run == engine.converging_run();
+            Some(PlanLine { name, status, run, converges })
+        };
+        engine.plan_names().into_iter().filter_map(line).collect::<Vec<_>>()
+    });
+    ok(&lines.await?)
+}
+
+/// `GET /v2/plans/{plan}`.
+pub(in crate::api) async fn show(call: Call) -> Answer {
+    let service = call.service().await?;
+    let (name, now) = (call.param("plan").to_owned(), service.now());
+    let asked = name.clone();
+    let found = read(&service, move |engine| match engine.plan(&asked) {
+        Some(view) => Ok(body(Seen { engine, now }, view)),
+        None => Err(engine.plan_names()),
+    });
+    ok(&found.await?.map_err(|known| missing(&name, &known))?)
+}
+
+/// `GET /v2/plans/{plan}/runs`: oldest first.
+pub(in crate::api) async fn runs(call: Call) -> Answer {
+    let service = call.service().await?;
+    let (name, now) = (call.param("plan").to_owned(), service.now());
+    let asked = name.clone();
+    let found = read(&service, move |engine| {
+        let known = engine.plan_names();
+        if !known.contains(&asked) {
+            return Err(known);
+        }
+        let seen = Seen { engine, now };
+        let mut runs: Vec<RunBody> = engine.runs(&asked).iter().map(|run| ended(seen, run)).collect();
+        if let Some(now) = running(seen, &asked) {
+            // A run that was taken up again goes on.
+            runs.retain(|run| run.run != now.run);
+            runs.push(now);
+        }
+        Ok(runs)
+    });
+    ok(&found.await?.map_err(|known| missing(&name, &known))?)
+}
+
+fn ended(seen: Seen<'_>, run: &plan_core::engine::EndedRun) -> RunBody {
+    use plan_core::engine::RunOutcome;
+    let steps = run.steps.iter().map(|step| StepTimeBody {
+        step: step.step.to_string(),
+        launched: step.launched.map(|time| seen.at(time)),
+        reached: step.reached.map(|time| seen.at(time)),
+    });
+    RunBody {
+        run: run.run,
+        begun: seen.at(run.begun),
+        ended: Some(seen.at(run.ended)),
+        outcome: Some(match run.outcome {
+            RunOutcome::Complete => "complete",
+            RunOutcome::Stopped => "stopped",
+            RunOutcome::Overtaken => "overtaken",
+        }),
+        kind: None,
+        interrupted: None,
+        parameters: None,
+        steps: steps.collect(),
+    }
+}
+
+async fn command(call: &Call, verb: impl FnOnce(PlanName) -> Verb) -> Answer {
+    let service = call.service().await?;
+    let plan = call.plan()?;
+    replied(&call.say(&service, verb(plan)).await?)
+}
+
+async fn phase(call: &Call) -> Result<Option<PhaseName>, Problem> {
+    Ok(match part(call, call.param("plan")).await? {
+        Part::Plan => None,
+        Part::Phase(phase) | Part::Step(phase, _) => Some(phase),
+    })
+}
+
+/// `POST /v2/plans/{plan}/start`.
+pub(in crate::api) async fn start(call: Call) -> Answer {
+    let parameters: Parameters = call.json_or_default("an object of texts, as {\"NAME\": \"value\"}")?;
+    command(&call, |plan| Verb::Start { plan, parameters }).await
+}
+
+/// `POST /v2/plans/{plan}/stop`.
+pub(in crate::api) async fn stop(call: Call) -> Answer {
+    command(&call, |plan| Verb::Stop { plan }).await
+}
+
+/// `POST /v2/plans/{plan}/pause`.
+pub(in crate::api) async fn pause(call: Call) -> Answer {
+    let phase = phase(&call).await?;
+    command(&call, |plan| Verb::Interrupt { plan, phase }).await
+}
+
+/// `POST /v2/plans/{plan}/resume`.
+pub(in crate::api) async fn resume(call: Call) -> Answer {
+    let phase = phase(&call).await?;
+    command(&call, |plan| Verb::Continue { plan, phase }).await
+}
+
+/// `POST /v2/plans/{plan}/force-complete`.
+pub(in crate::api) async fn force_complete(call: Call) -> Answer {
+    let part = part(&call, call.param("plan")).await?;
+    command(&call, |plan| Verb::ForceComplete { plan, part }).await
+}
+
+/// `POST /v2/plans/{plan}/force-restart`.
+pub(in crate::api) async fn force_restart(call: Call) -> Answer {
+    let part = part(&call, call.param("plan")).await?;
+    command(&call, |plan| Verb::Restart { plan, part }).await
+}

@@ -1,0 +1,163 @@
+//! What a service shall be, and what that would lead to.
+//!
+//! Invariant: a specification comes as records hold it, and is checked as one from a file is; what the backend cannot
+//! keep is said before anything is done.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use plan_core::engine::{Author, Engine, InstallationId, PlanView, Preview, Target};
+use plan_core::plan::Model;
+use plan_core::spec::{Change, InstanceName, PlanName, ServiceSpec, TaskName};
+use plan_driver::backend::{Severity, Unkept};
+use serde::{Deserialize, Serialize};
+
+use crate::api::call::{Call, author_word, read};
+use crate::api::problem::Problem;
+use crate::api::reply::{Answer, ReplyBody, ok, replied};
+
+/// What is asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// The specification.
+    spec: ServiceSpec,
+    /// The plan that makes it so; by default the one that the engine chooses.
+    #[serde(default)]
+    plan: Option<PlanName>,
+    /// As the header `Planwright-Request`.
+    #[serde(default)]
+    request: Option<String>,
+    /// As the header `Planwright-Who`.
+    #[serde(default)]
+    who: Option<String>,
+}
+
+/// The target that a request asks for.
+struct Wanted {
+    model: Arc<Model>,
+    plan: Option<PlanName>,
+    by: Author,
+}
+
+impl Wanted {
+    fn of(call: &Call) -> Result<Self, Problem> {
+        let asked: Asked =
+            call.json("a target, as {\"spec\": {...}, \"plan\": \"deploy\"}").map_err(|problem| {
+                problem.hint("`planwright validate FILE` says more of a specification, with lines")
+            })?;
+        let mut by = call.author()?;
+        if let Some(id) = &asked.request {
+            by.id = author_word("request", id)?;
+        }
+        if let Some(who) = &asked.who {
+            by.who = author_word("who", who)?;
+        }
+        let model = Model::new(asked.spec).map_err(|error| {
+            let words = crate::api::reply::words(&error);
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                format!("the specification cannot be used: {words}"),
+            )
+        })?;
+        let named = call.param("service");
+        let name = model.spec().name();
+        if !named.is_empty() && named != name.as_str() && named != crate::api::call::sanitized(name) {
+            let words = format!("the specification is of the service `{name}`, and the path names `{named}`");
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, words));
+        }
+        Ok(Self { model: Arc::new(model), plan: asked.plan, by })
+    }
+}
+
+/// `POST /v2/target`.
+pub(in crate::api) async fn submit(call: Call) -> Answer {
+    let Wanted { model, plan, by } = Wanted::of(&call)?;
+    let scheduler = &call.api.scheduler;
+    // What cannot be kept makes no service.
+    scheduler.check(&model)?;
+    let service = scheduler.service(model.spec().name()).await?;
+    replied(&service.target(model, plan, Some(by)).await?)
+}
+
+/// What a target would lead to.
+#[derive(Debug, Serialize)]
+struct PreviewBody {
+    /// The answer that it would have.
+    #[serde(flatten)]
+    reply: ReplyBody,
+    /// What differs from the present target.
+    changes: Vec<Change>,
+    /// The plan that would run.
+    plan: Option<PlanView>,
+    restarts: Vec<RestartBody>,
+    joins: Vec<InstanceName>,
+    ends: Vec<TaskOf>,
+    leaves: Vec<InstanceName>,
+    /// What the backend cannot keep.
+    unkept: Vec<UnkeptBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct RestartBody {
+    instance: InstanceName,
+    task: TaskName,
+    fields: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct TaskOf {
+    instance: InstanceName,
+    task: TaskName,
+}
+
+#[derive(Debug, Serialize)]
+struct UnkeptBody {
+    path: String,
+    why: String,
+    severity: &'static str,
+}
+
+impl From<Unkept> for UnkeptBody {
+    fn from(unkept: Unkept) -> Self {
+        let severity = match unkept.severity {
+            Severity::Refused => "refused",
+            Severity::Warned => "warned",
+        };
+        Self { path: unkept.path, why: unkept.why, severity }
+    }
+}
+
+impl PreviewBody {
+    fn of(preview: Preview, unkept: Vec<Unkept>) -> Self {
+        let Preview { changes, reply, plan, restarts, joins, ends, leaves } = preview;
+        let restarts = restarts.into_iter().map(|one| RestartBody {
+            instance: one.instance,
+            task: one.task,
+            fields: one.fields,
+        });
+        Self {
+            reply: ReplyBody::from(&reply),
+            changes,
+            plan,
+            restarts: restarts.collect(),
+            joins,
+            ends: ends.into_iter().map(|(instance, task)| TaskOf { instance, task }).collect(),
+            leaves,
+            unkept: unkept.into_iter().map(UnkeptBody::from).collect(),
+        }
+    }
+}
+
+/// `POST /v2/preview`. It is 200 whatever the answer to the target would be.
+pub(in crate::api) async fn preview(call: Call) -> Answer {
+    let Wanted { model, plan, .. } = Wanted::of(&call)?;
+    let unkept = call.api.scheduler.unkept(&model);
+    let service = call.api.scheduler.find(model.spec().name()).await;
+    let target = Target { model, installation: InstallationId("preview".into()), plan, by: None };
+    let preview = match service {
+        Some(service) => read(&service, move |engine| engine.preview(&target)).await?,
+        None => Engine::new().preview(&target),
+    };
+    ok(&PreviewBody::of(preview, unkept))
+}

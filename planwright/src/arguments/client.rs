@@ -1,0 +1,415 @@
+//! What the commands that ask a scheduler take. The names and aliases are those of C§6.9.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use backend_sim::moment;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{Reading, assignment};
+
+/// Which scheduler is asked. Without any of it, the one that runs on this machine.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Scheduler options")]
+pub struct Of {
+    /// Ask the scheduler at this address; by default the one that runs on this machine
+    #[arg(long, value_name = "URL", env = "PLANWRIGHT_URL", hide_env_values = true, global = true)]
+    pub url: Option<String>,
+    /// Ask the scheduler of this service, if several run on this machine
+    #[arg(
+        long,
+        alias = "service",
+        value_name = "SERVICE",
+        env = "PLANWRIGHT_NAME",
+        hide_env_values = true,
+        global = true
+    )]
+    pub name: Option<String>,
+    /// Take the token from this file; by default from the scheduler's data folder on this machine
+    #[arg(long, value_name = "FILE", env = "PLANWRIGHT_TOKEN_FILE", hide_env_values = true, global = true)]
+    pub token_file: Option<PathBuf>,
+}
+
+/// Whether a command waits for what it began.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Waiting {
+    /// Wait until it has ended, and say how
+    #[arg(long)]
+    pub wait: bool,
+    /// Wait so long at most
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, requires = "wait")]
+    pub timeout: Option<Duration>,
+}
+
+/// The arguments of `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanGroup {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: PlanVerb,
+    /// Which scheduler.
+    #[command(flatten)]
+    pub of: Of,
+}
+
+/// What can be asked of plans.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PlanVerb {
+    /// List the plans
+    List,
+    /// Show a plan with its statuses, as a tree
+    #[command(visible_alias = "show")]
+    Status(PlanStatus),
+    /// Begin a run of a plan that is not running
+    Start(PlanStart),
+    /// End a run; of the plan that makes the service so, interrupt it and begin anew
+    Stop(WholePlan),
+    /// Let nothing new begin, in a plan or one of its phases
+    #[command(visible_alias = "interrupt")]
+    Pause(PlanPhase),
+    /// Take a pause back, or release the next canary
+    #[command(visible_alias = "continue")]
+    Resume(PlanPhase),
+    /// Do a plan, a phase or a step again
+    #[command(visible_alias = "restart")]
+    ForceRestart(PlanPart),
+    /// Let a step count as complete, without its being done
+    #[command(visible_alias = "force")]
+    ForceComplete(PlanPart),
+    /// List the runs of a plan, with their times and outcomes
+    Runs(OfPlan),
+}
+
+/// The arguments of `plan runs`.
+#[derive(Debug, Clone, Args)]
+pub struct OfPlan {
+    /// The plan
+    #[arg(value_name = "PLAN", default_value = "deploy")]
+    pub plan: String,
+}
+
+/// The arguments of `plan status`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanStatus {
+    /// The plan
+    #[arg(value_name = "PLAN", default_value = "deploy")]
+    pub plan: String,
+    /// Show it again whenever it changes, until Ctrl-C
+    #[arg(long, conflicts_with = "wait")]
+    pub watch: bool,
+    /// Whether to wait for its end.
+    #[command(flatten)]
+    pub waiting: Waiting,
+    /// As `--output json`
+    #[arg(long, hide = true)]
+    pub json: bool,
+}
+
+/// The arguments of `plan start`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanStart {
+    /// The plan
+    #[arg(value_name = "PLAN")]
+    pub plan: String,
+    /// Give what the run launches a value in its environment; may be repeated
+    #[arg(short = 'p', long = "parameter", value_name = "K=V", value_parser = assignment)]
+    pub parameter: Vec<(String, String)>,
+    /// Whether to wait for its end.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// The arguments of verbs on plans.
+#[derive(Debug, Clone, Args)]
+pub struct WholePlan {
+    /// The plan
+    #[arg(value_name = "PLAN")]
+    pub plan: String,
+}
+
+/// The arguments of verbs on plans or phases.
+#[derive(Debug, Clone, Args)]
+pub struct PlanPhase {
+    /// The plan
+    #[arg(value_name = "PLAN")]
+    pub plan: String,
+    /// Only this phase
+    #[arg(value_name = "PHASE")]
+    pub phase: Option<String>,
+}
+
+/// The arguments of verbs on plans, phases or steps.
+#[derive(Debug, Clone, Args)]
+pub struct PlanPart {
+    /// The plan
+    #[arg(value_name = "PLAN")]
+    pub plan: String,
+    /// Only this phase
+    #[arg(value_name = "PHASE")]
+    pub phase: Option<String>,
+    /// Only this step of it, as `hello-0:[server]`, or `#` and its position, counted from 0
+    #[arg(value_name = "STEP")]
+    pub step: Option<String>,
+    /// Whether to wait for the plan's end.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// The arguments of `pod`.
+#[derive(Debug, Clone, Args)]
+pub struct PodGroup {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: PodVerb,
+    /// Which scheduler.
+    #[command(flatten)]
+    pub of: Of,
+}
+
+/// What can be asked of pod instances.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PodVerb {
+    /// List the instances
+    List,
+    /// Show the tasks of all instances, or of one, with their states
+    Status(PodStatus),
+    /// Say all that is known of an instance's tasks
+    Info(Instance),
+    /// Launch an instance's running tasks again, where it lives
+    Restart(PodTasks),
+    /// Give an instance a new place; what it leaves behind is ended and released
+    Replace(PodAct),
+    /// Launch an instance's tasks again so that they wait in place of their commands
+    Pause(PodTasks),
+    /// Take a pause back
+    Resume(PodTasks),
+    /// Show what an instance's task writes
+    Logs(PodLogs),
+    /// Say what an instance does, or waits for, and what would clear it
+    Why(Instance),
+}
+
+/// An instance.
+#[derive(Debug, Clone, Args)]
+pub struct Instance {
+    /// The instance, as `hello-0`
+    #[arg(value_name = "POD")]
+    pub pod: String,
+}
+
+/// The arguments of `pod status`.
+#[derive(Debug, Clone, Args)]
+pub struct PodStatus {
+    /// Only this instance, as `hello-0`
+    #[arg(value_name = "POD")]
+    pub pod: Option<String>,
+    /// Show it again whenever it changes, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+    /// As `--output json`
+    #[arg(long, hide = true)]
+    pub json: bool,
+}
+
+/// The arguments of `pod replace`.
+#[derive(Debug, Clone, Args)]
+pub struct PodAct {
+    /// The instance, as `hello-0`
+    #[arg(value_name = "POD")]
+    pub pod: String,
+    /// Whether to wait until it is there.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// The arguments of verbs on the tasks of an instance.
+#[derive(Debug, Clone, Args)]
+pub struct PodTasks {
+    /// The instance, as `hello-0`
+    #[arg(value_name = "POD")]
+    pub pod: String,
+    /// Only this task; may be repeated
+    #[arg(short, long = "task", value_name = "TASK")]
+    pub task: Vec<String>,
+    /// Whether to wait until it is so.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// The arguments of `pod logs`.
+#[derive(Debug, Clone, Args)]
+pub struct PodLogs {
+    /// The instance, as `hello-0`
+    #[arg(value_name = "POD")]
+    pub pod: String,
+    /// The task; by default the only one that has written something
+    #[arg(value_name = "TASK")]
+    pub task: Option<String>,
+    /// Go on with what is written from now on, until Ctrl-C
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Show so many lines of the end; all, without it
+    #[arg(short = 'n', long, value_name = "LINES")]
+    pub tail: Option<u32>,
+    /// What the task writes where
+    #[arg(long, value_enum, default_value_t = Stream::Stdout, value_name = "stdout|stderr", hide_possible_values = true)]
+    pub stream: Stream,
+}
+
+/// A stream that a task writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stream {
+    /// Its standard output.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+}
+
+impl Stream {
+    /// Its name, as the API has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// The arguments of `endpoints`.
+#[derive(Debug, Clone, Args)]
+pub struct Endpoints {
+    /// The endpoint; without it, their names are listed
+    #[arg(value_name = "NAME")]
+    pub endpoint: Option<String>,
+    /// Which scheduler.
+    #[command(flatten)]
+    pub of: Of,
+}
+
+/// The arguments of `update`.
+#[derive(Debug, Clone, Args)]
+pub struct Update {
+    /// What the service shall be: a file, a folder with a `svc.yml`, or `-` for standard input
+    #[arg(value_name = "PACKAGE|FILE")]
+    pub file: PathBuf,
+    /// Say what it would do, and do nothing
+    #[arg(long, conflicts_with = "wait")]
+    pub preview: bool,
+    /// The plan that makes the service so; by default the one that the engine chooses
+    #[arg(long, value_name = "P")]
+    pub plan: Option<String>,
+    /// Whether to wait until it is so.
+    #[command(flatten)]
+    pub waiting: Waiting,
+    /// Which scheduler.
+    #[command(flatten)]
+    pub of: Of,
+    /// How the file is read.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// The arguments of `debug`.
+#[derive(Debug, Clone, Args)]
+pub struct DebugGroup {
+    /// What to show.
+    #[command(subcommand)]
+    pub verb: DebugVerb,
+    /// Which scheduler.
+    #[command(flatten)]
+    pub of: Of,
+}
+
+/// What of a scheduler's inside can be seen.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DebugVerb {
+    /// Show the specifications that are kept
+    Config(DebugConfig),
+    /// Show what is kept of the service as a whole
+    State(DebugState),
+    /// Show what moves and removals left behind, or give one of it up
+    Debts(DebugDebts),
+    /// Show who asked for what, when, and what came of it
+    Audit,
+    /// Show the tasks with the service's label that no record speaks of
+    Foreigners,
+    /// Say how the scheduler is
+    Condition,
+}
+
+/// The arguments of `debug config`.
+#[derive(Debug, Clone, Args)]
+pub struct DebugConfig {
+    /// What of them; by default `target`
+    #[command(subcommand)]
+    pub verb: Option<ConfigVerb>,
+}
+
+/// What of specifications can be seen.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigVerb {
+    /// List the ids of those that are kept
+    List,
+    /// Show one
+    Show {
+        /// Its id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Show the one that the service shall be
+    Target,
+    /// Show its id
+    #[command(name = "target_id", alias = "target-id")]
+    TargetId,
+}
+
+/// The arguments of `debug state`.
+#[derive(Debug, Clone, Args)]
+pub struct DebugState {
+    /// What of it; by default `framework_id`
+    #[command(subcommand)]
+    pub verb: Option<StateVerb>,
+}
+
+/// What of a service as a whole can be seen.
+#[derive(Debug, Clone, Subcommand)]
+pub enum StateVerb {
+    /// Show the installation's id
+    #[command(name = "framework_id", alias = "framework-id")]
+    FrameworkId,
+    /// List the properties
+    Properties,
+    /// Show a property
+    Property {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        key: String,
+    },
+}
+
+/// The arguments of `debug debts`.
+#[derive(Debug, Clone, Args)]
+pub struct DebugDebts {
+    /// Wait for this debt no more
+    #[arg(long, value_name = "NUMBER")]
+    pub give_up: Option<u64>,
+}
+
+/// The arguments of `uninstall`.
+#[derive(Debug, Clone, Args)]
+pub struct Uninstall {
+    /// Whether to wait until nothing is left.
+    #[command(flatten)]
+    pub waiting: Waiting,
+    /// Which scheduler.
+    #[command(flatten)]
+    pub of: Of,
+}
+
+/// The arguments of `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}

@@ -1,0 +1,86 @@
+//! Which scheduler is asked.
+//!
+//! Invariant: a token goes only to the address that it was made for, or to the one that was typed with it.
+
+use std::path::Path;
+
+use reqwest::Url;
+
+use super::trouble::Trouble;
+use crate::arguments::Of;
+use crate::problem::Problem;
+use crate::running::{Running, folder_name};
+
+/// A scheduler, and what it wants of who asks.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Where it listens.
+    pub(super) url: Url,
+    /// What it is to be shown.
+    pub(super) token: Option<String>,
+    /// The service that is meant, of several in one scheduler.
+    pub(super) service: Option<String>,
+    /// What is known of it, if it runs on this machine.
+    pub(super) running: Option<Running>,
+}
+
+/// The one that the command line means.
+pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
+    let all = Running::all();
+    if let Some(text) = &of.url {
+        let url = parse(text)?;
+        let running = all.into_iter().find(|running| Url::parse(&running.url).is_ok_and(|known| known == url));
+        let file = of.token_file.as_deref().or(running.as_ref().map(|running| running.token_file.as_path()));
+        let token = file.map(token).transpose()?;
+        return Ok(Found { url, token, service: of.name.clone(), running });
+    }
+    let is_meant = |running: &Running| match &of.name {
+        Some(name) => running.service == *name || folder_name(&running.service) == folder_name(name),
+        None => true,
+    };
+    let (mut meant, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_meant);
+    match (meant.pop(), meant.is_empty()) {
+        (Some(running), true) => {
+            let url = parse(&running.url)?;
+            let token = Some(token(of.token_file.as_deref().unwrap_or(&running.token_file))?);
+            Ok(Found { url, token, service: None, running: Some(running) })
+        }
+        (Some(last), false) => {
+            meant.push(last);
+            let problem = Problem::error(format!("several schedulers run on this machine:\n{}", list(&meant)));
+            Err(Trouble::Misused(problem.help("choose one with `--name SERVICE`, or with `--url URL`")))
+        }
+        (None, _) => Err(Trouble::Unreachable(match &of.name {
+            Some(name) if !others.is_empty() => {
+                let problem = Problem::error(format!("no scheduler of `{name}` runs on this machine"));
+                problem.help(format!("these do:\n{}", list(&others)))
+            }
+            _ => {
+                let problem = Problem::error("no scheduler runs on this machine that you have started");
+                problem.help("start one with `planwright run PACKAGE`, or name one elsewhere with `--url URL`")
+            }
+        })),
+    }
+}
+
+fn parse(text: &str) -> Result<Url, Trouble> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| {
+        let problem = Problem::error(format!("`{text}` is no address of a scheduler"));
+        Trouble::Misused(problem.help("write it as `http://127.0.0.1:8080`"))
+    })
+}
+
+fn token(file: &Path) -> Result<String, Trouble> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let problem = Problem::error(format!("cannot read the token `{}`: {error}", file.display()));
+        Trouble::Denied(problem.help("name the file `token` of the scheduler's data folder with `--token-file`"))
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+fn list(all: &[Running]) -> String {
+    let lines: Vec<_> =
+        all.iter().map(|one| format!("  {}  {}  process {}", one.service, one.url, one.pid)).collect();
+    lines.join("\n")
+}

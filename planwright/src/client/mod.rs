@@ -1,0 +1,100 @@
+//! The commands that ask a scheduler: names, aliases, trees and messages are those of C§6.9.
+//!
+//! ```text
+//!   find: which scheduler, with which token ──▶ http: asked, again if the answer was lost ──▶ plan, pod, ...: shown
+//! ```
+//!
+//! Invariant: nothing is decided here: what is shown is what the API says, and with `--output json` it is the API's own
+//! JSON.
+
+mod debug;
+mod endpoints;
+mod find;
+mod follow;
+mod http;
+mod plan;
+mod pod;
+mod trouble;
+mod uninstall;
+mod update;
+mod when;
+
+use std::io;
+
+use serde_json::{Value, json};
+
+use crate::Verdict;
+use crate::arguments::Of;
+use crate::ui::Ui;
+use http::{Answered, Scheduler};
+use trouble::Trouble;
+
+pub(crate) use debug::debug;
+pub(crate) use endpoints::endpoints;
+pub(crate) use plan::plan;
+pub(crate) use pod::pod;
+pub(crate) use uninstall::uninstall;
+pub(crate) use update::update;
+
+/// What a command came to, or why it did not.
+type Came = Result<Verdict, Stop>;
+
+/// Why a command ends early.
+#[derive(Debug)]
+enum Stop {
+    /// The scheduler, or the way there.
+    Trouble(Trouble),
+    /// The result cannot be written.
+    Io(io::Error),
+}
+
+impl From<Trouble> for Stop {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Finds the scheduler, and asks it.
+fn ask(ui: &mut Ui, of: &Of, command: impl AsyncFnOnce(&mut Ui, &Scheduler) -> Came) -> io::Result<Verdict> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let came = runtime.block_on(async {
+        let scheduler = Scheduler::new(find::find(of)?)?;
+        command(ui, &scheduler).await
+    });
+    // A terminal's keys may still be waited for.
+    runtime.shutdown_background();
+    match came {
+        Ok(verdict) => Ok(verdict),
+        Err(Stop::Io(error)) => Err(error),
+        Err(Stop::Trouble(trouble)) => {
+            let (problem, verdict) = trouble.apart();
+            if ui.is_json() {
+                ui.json(&json!({ "good": false, "diagnostics": [problem] }))?;
+            }
+            ui.problem(&problem);
+            Ok(verdict)
+        }
+    }
+}
+
+/// Shows what came of a command: the API's answer, or these words.
+fn tell(ui: &mut Ui, answered: &Answered, done: &str) -> io::Result<()> {
+    if ui.is_json() {
+        ui.json(&answered.whole)
+    } else if answered.was_so() {
+        ui.say("Cannot execute command. Command has already been issued or the plan has completed")
+    } else {
+        ui.say(done)
+    }
+}
+
+/// Shows a value as it is, where there is no better form for people.
+fn show(ui: &mut Ui, value: &Value) -> io::Result<()> {
+    ui.json(value)
+}

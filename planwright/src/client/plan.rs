@@ -1,0 +1,296 @@
+//! `plan`: plans are looked at, and acted on.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::follow::{Ended, PlanEnd, Run, Seen, Show, show_once, wait, watch};
+use super::http::{Answered, Scheduler};
+use super::trouble::Trouble;
+use super::when::{long, when};
+use super::{Came, Stop, ask, tell};
+use crate::Verdict;
+use crate::arguments::{PlanGroup, PlanPart, PlanPhase, PlanStart, PlanStatus, PlanVerb, Waiting};
+use crate::table::Table;
+use crate::tree::Tree;
+use crate::ui::Ui;
+
+/// A plan of the list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Line {
+    pub(super) name: String,
+    status: String,
+    run: Option<u64>,
+    converges: bool,
+}
+
+/// A plan, as it is shown.
+#[derive(Debug, Deserialize)]
+pub(super) struct Plan {
+    name: String,
+    strategy: String,
+    pub(super) status: String,
+    phases: Vec<Phase>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Phase {
+    name: String,
+    strategy: String,
+    status: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Step {
+    name: String,
+    status: String,
+    #[serde(default)]
+    forced: bool,
+    #[serde(default)]
+    reasons: Vec<Why>,
+}
+
+/// Why something is as it is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Why {
+    pub(super) what: String,
+    pub(super) status: String,
+    pub(super) reason: String,
+    pub(super) clears: String,
+    pub(super) since: Option<u64>,
+}
+
+impl Plan {
+    /// The errors, as C§6.9 lists them.
+    pub(super) fn errors(&self) -> Vec<String> {
+        self.told(|step| step.status == "ERROR")
+    }
+
+    /// What the steps that can go on wait for.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        let mut all = self.told(|step| matches!(step.status.as_str(), "WAITING" | "ERROR" | "DELAYED"));
+        all.truncate(5);
+        all
+    }
+
+    fn told(&self, which: impl Fn(&Step) -> bool) -> Vec<String> {
+        let mut all = Vec::new();
+        for phase in &self.phases {
+            for step in phase.steps.iter().filter(|step| which(step)) {
+                let what = format!("{} / {} / {}", self.name, phase.name, step.name);
+                if step.reasons.is_empty() {
+                    all.push(what);
+                } else {
+                    all.extend(step.reasons.iter().map(|why| format!("{what}: {}", why.reason)));
+                }
+            }
+        }
+        all
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let errors = self.errors();
+        let head = (!errors.is_empty()).then(|| "Errors:".to_owned());
+        head.into_iter().chain(errors.into_iter().map(|error| format!("- {error}"))).collect()
+    }
+}
+
+impl From<&Plan> for Tree {
+    fn from(plan: &Plan) -> Self {
+        let phases = plan.phases.iter().map(|phase| {
+            let steps = phase.steps.iter().map(|step| {
+                let forced = if step.forced { ", forced" } else { "" };
+                Self::leaf(step.name.clone(), Some(format!("{}{forced}", step.status)))
+            });
+            Self {
+                label: format!("{} ({} strategy)", phase.name, phase.strategy),
+                status: Some(phase.status.clone()),
+                below: steps.collect(),
+            }
+        });
+        Self {
+            label: format!("{} ({} strategy)", plan.name, plan.strategy),
+            status: Some(plan.status.clone()),
+            below: phases.collect(),
+        }
+    }
+}
+
+pub(crate) fn plan(ui: &mut Ui, group: &PlanGroup) -> std::io::Result<Verdict> {
+    ask(ui, &group.of, async |ui, scheduler| match &group.verb {
+        PlanVerb::List => list(ui, scheduler).await,
+        PlanVerb::Status(status) => show(ui, scheduler, status).await,
+        PlanVerb::Start(start) => begin(ui, scheduler, start).await,
+        PlanVerb::Stop(of) => {
+            let answered = say(scheduler, &of.plan, "stop", (None, None)).await?;
+            tell(ui, &answered, &format!("\"{}\" plan has been stopped.", of.plan))?;
+            Ok(Verdict::Good)
+        }
+        PlanVerb::Pause(of) => phase(ui, scheduler, of, "pause", "paused").await,
+        PlanVerb::Resume(of) => phase(ui, scheduler, of, "resume", "resumed").await,
+        PlanVerb::ForceRestart(of) => part(ui, scheduler, of, "force-restart", "restarted").await,
+        PlanVerb::ForceComplete(of) => {
+            part(ui, scheduler, of, "force-complete", "forced to complete").await
+        }
+        PlanVerb::Runs(of) => runs(ui, scheduler, &of.plan).await,
+    })
+}
+
+async fn list(ui: &mut Ui, scheduler: &Scheduler) -> Came {
+    let value: Value = scheduler.get(&["v2", "plans"]).await?;
+    if ui.is_json() {
+        ui.json(&value)?;
+        return Ok(Verdict::Good);
+    }
+    for line in Vec::<Line>::deserialize(&value).map_err(Trouble::strange)? {
+        ui.tree(&Tree::leaf(line.name, Some(line.status)))?;
+    }
+    Ok(Verdict::Good)
+}
+
+/// A plan that is watched.
+struct Watched<'a>(&'a str);
+
+impl Show for Watched<'_> {
+    async fn show(&self, scheduler: &Scheduler) -> Result<Seen, Trouble> {
+        let value: Value = scheduler.get(&["v2", "plans", self.0]).await?;
+        let plan = Plan::deserialize(&value).map_err(Trouble::strange)?;
+        Ok(Seen { value, trees: vec![Tree::from(&plan)], notes: plan.notes() })
+    }
+}
+
+async fn show(ui: &mut Ui, scheduler: &Scheduler, status: &PlanStatus) -> Came {
+    let plan = status.plan.as_str();
+    if status.watch {
+        return watch(ui, scheduler, &Watched(plan)).await;
+    }
+    let ended = if status.waiting.wait { Some(end(ui, scheduler, plan, &status.waiting).await?) } else { None };
+    show_plan(ui, scheduler, plan, status.json).await?;
+    Ok(ended.map_or(Verdict::Good, |ended| ended.tell(ui, &format!("\"{plan}\" plan"))))
+}
+
+async fn show_plan(ui: &mut Ui, scheduler: &Scheduler, plan: &str, json: bool) -> Result<(), Stop> {
+    let seen = Watched(plan).show(scheduler).await?;
+    Ok(if json || ui.is_json() { ui.json(&seen.value)? } else { show_once(ui, &seen)? })
+}
+
+/// Waits for the end of the run that goes on.
+async fn end(
+    ui: &mut Ui,
+    scheduler: &Scheduler,
+    plan: &str,
+    waiting: &Waiting,
+) -> Result<Ended, Stop> {
+    let mut end = PlanEnd::of(scheduler, plan).await?;
+    wait(ui, scheduler, waiting, &mut end).await
+}
+
+async fn end_and_tell(ui: &mut Ui, scheduler: &Scheduler, plan: &str, waiting: &Waiting) -> Came {
+    if !waiting.wait {
+        return Ok(Verdict::Good);
+    }
+    let ended = end(ui, scheduler, plan, waiting).await?;
+    Ok(ended.tell(ui, &format!("\"{plan}\" plan")))
+}
+
+async fn begin(ui: &mut Ui, scheduler: &Scheduler, start: &PlanStart) -> Came {
+    let plan = start.plan.as_str();
+    let parameters: std::collections::BTreeMap<_, _> = start.parameter.iter().cloned().collect();
+    let answered = scheduler.post(&["v2", "plans", plan, "start"], &[], Some(&parameters)).await?;
+    tell(ui, &answered, &format!("\"{plan}\" plan has been started."))?;
+    end_and_tell(ui, scheduler, plan, &start.waiting).await
+}
+
+type PartOf<'a> = (Option<&'a str>, Option<&'a str>);
+
+async fn say(scheduler: &Scheduler, plan: &str, verb: &str, (phase, step): PartOf<'_>) -> Result<Answered, Trouble> {
+    let phase = phase.map(|phase| ("phase", phase));
+    let query: Vec<_> = phase.into_iter().chain(step.map(|step| ("step", step))).collect();
+    scheduler.post(&["v2", "plans", plan, verb], &query, None::<&()>).await
+}
+
+async fn phase(ui: &mut Ui, scheduler: &Scheduler, of: &PlanPhase, verb: &str, done: &str) -> Came {
+    let answered = say(scheduler, &of.plan, verb, (of.phase.as_deref(), None)).await?;
+    tell(ui, &answered, &words(&of.plan, (of.phase.as_deref(), None), done))?;
+    Ok(Verdict::Good)
+}
+
+async fn part(ui: &mut Ui, scheduler: &Scheduler, of: &PlanPart, verb: &str, done: &str) -> Came {
+    let part = (of.phase.as_deref(), of.step.as_deref());
+    let answered = say(scheduler, &of.plan, verb, part).await?;
+    tell(ui, &answered, &words(&of.plan, part, done))?;
+    end_and_tell(ui, scheduler, &of.plan, &of.waiting).await
+}
+
+/// The messages of C§6.9.
+fn words(plan: &str, part: PartOf<'_>, done: &str) -> String {
+    match part {
+        (Some(phase), Some(step)) => {
+            format!("\"{plan}\" plan: step \"{step}\" in phase \"{phase}\" has been {done}.")
+        }
+        (Some(phase), None) => format!("\"{plan}\" plan: phase \"{phase}\" has been {done}."),
+        (None, _) => format!("\"{plan}\" plan has been {done}."),
+    }
+}
+
+async fn runs(ui: &mut Ui, scheduler: &Scheduler, plan: &str) -> Came {
+    let value: Value = scheduler.get(&["v2", "plans", plan, "runs"]).await?;
+    if ui.is_json() {
+        ui.json(&value)?;
+        return Ok(Verdict::Good);
+    }
+    let runs = Vec::<Run>::deserialize(&value).map_err(Trouble::strange)?;
+    if runs.is_empty() {
+        ui.say(format_args!("\"{plan}\" plan has never run."))?;
+        return Ok(Verdict::Good);
+    }
+    let mut table = Table::new(&["run", "begun (UTC)", "took", "outcome"]);
+    for run in runs {
+        let took = run.ended.map(|ended| std::time::Duration::from_millis(ended.saturating_sub(run.begun)));
+        table.row([
+            run.run.to_string(),
+            when(run.begun),
+            took.map(long).unwrap_or_default(),
+            run.outcome.unwrap_or_else(|| "goes on".to_owned()),
+        ]);
+    }
+    ui.say(table)?;
+    Ok(Verdict::Good)
+}
+
+/// The plan that makes the service what it shall be, or made it so.
+pub(super) async fn converging(scheduler: &Scheduler) -> Result<Option<String>, Trouble> {
+    let plans: Vec<Line> = scheduler.get(&["v2", "plans"]).await?;
+    if let Some(plan) = plans.iter().find(|plan| plan.converges) {
+        return Ok(Some(plan.name.clone()));
+    }
+    // It has ended: the one that ran last.
+    let mut latest = None;
+    for plan in plans {
+        let runs: Vec<Run> = scheduler.get(&["v2", "plans", &plan.name, "runs"]).await?;
+        let run = plan.run.or(runs.last().map(|run| run.run));
+        latest = latest.max(run.map(|run| (run, plan.name)));
+    }
+    Ok(latest.map(|(_, plan)| plan))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_drawn_and_its_errors_are_listed() {
+        let plan: Plan = serde_json::from_str(
+            r#"{"name": "deploy", "strategy": "serial", "status": "ERROR", "run": null, "phases": [
+                {"id": "1", "name": "hello", "strategy": "serial", "status": "COMPLETE", "steps": [
+                    {"name": "hello-0:[server]", "status": "COMPLETE", "forced": true}]},
+                {"name": "world", "strategy": "serial", "status": "ERROR", "steps": [
+                    {"name": "world-0:[server]", "status": "ERROR", "reasons": [
+                        {"what": "x", "status": "ERROR", "reason": "no such file", "clears": "restart", "since": 1}]},
+                    {"name": "world-1:[server]", "status": "PENDING"}]}]}"#,
+        )
+        .unwrap();
+        let told = format!("{}\n\n{}", Tree::from(&plan), plan.notes().join("\n"));
+        insta::assert_snapshot!(told);
+    }
+}

@@ -1,0 +1,248 @@
+//! `pod`: instances are looked at, and acted on.
+
+use futures::StreamExt;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::follow::{Ended, Look, Seen, Show, show_once, wait, watch};
+use super::http::Scheduler;
+use super::plan::Why;
+use super::trouble::Trouble;
+use super::when::when;
+use super::{Came, ask, show, tell};
+use crate::Verdict;
+use crate::arguments::{PodGroup, PodLogs, PodTasks, PodVerb, Waiting};
+use crate::problem::Problem;
+use crate::tree::Tree;
+use crate::ui::Ui;
+
+#[derive(Debug, Deserialize)]
+struct Service {
+    service: String,
+    pods: Vec<Pod>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Pod {
+    name: String,
+    instances: Vec<Instance>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Instance {
+    name: String,
+    tasks: Vec<Task>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Task {
+    name: String,
+    status: Option<String>,
+}
+
+impl From<Service> for Tree {
+    fn from(service: Service) -> Self {
+        let pods = service.pods.into_iter().map(|pod| Self {
+            label: pod.name,
+            status: None,
+            below: pod.instances.into_iter().map(Self::from).collect(),
+        });
+        Self { label: service.service, status: None, below: pods.collect() }
+    }
+}
+
+impl From<Instance> for Tree {
+    fn from(instance: Instance) -> Self {
+        let tasks = instance.tasks.into_iter().map(|task| Self::leaf(task.name, task.status));
+        Self { label: instance.name, status: None, below: tasks.collect() }
+    }
+}
+
+pub(crate) fn pod(ui: &mut Ui, group: &PodGroup) -> std::io::Result<Verdict> {
+    ask(ui, &group.of, async |ui, scheduler| match &group.verb {
+        PodVerb::List => {
+            let names: Vec<String> = scheduler.get(&["v1", "pod"]).await?;
+            if ui.is_json() {
+                ui.json(&names)?;
+            } else {
+                names.iter().try_for_each(|name| ui.say(name))?;
+            }
+            Ok(Verdict::Good)
+        }
+        PodVerb::Status(of) => {
+            let watched = Watched(of.pod.as_deref());
+            if of.watch {
+                return watch(ui, scheduler, &watched).await;
+            }
+            let seen = watched.show(scheduler).await?;
+            if of.json || ui.is_json() {
+                ui.json(&seen.value)?;
+            } else {
+                show_once(ui, &seen)?;
+            }
+            Ok(Verdict::Good)
+        }
+        PodVerb::Info(of) => {
+            let value: Value = scheduler.get(&["v1", "pod", &of.pod, "info"]).await?;
+            show(ui, &value)?;
+            Ok(Verdict::Good)
+        }
+        PodVerb::Restart(of) => act(ui, scheduler, of, Act::Restart).await,
+        PodVerb::Pause(of) => act(ui, scheduler, of, Act::Pause).await,
+        PodVerb::Resume(of) => act(ui, scheduler, of, Act::Resume).await,
+        PodVerb::Replace(of) => {
+            let of = PodTasks { pod: of.pod.clone(), task: Vec::new(), waiting: of.waiting.clone() };
+            act(ui, scheduler, &of, Act::Replace).await
+        }
+        PodVerb::Logs(of) => logs(ui, scheduler, of).await,
+        PodVerb::Why(of) => why(ui, scheduler, &of.pod).await,
+    })
+}
+
+/// The tasks of all instances, or of one.
+struct Watched<'a>(Option<&'a str>);
+
+impl Show for Watched<'_> {
+    async fn show(&self, scheduler: &Scheduler) -> Result<Seen, Trouble> {
+        let (value, tree) = match self.0 {
+            Some(pod) => {
+                let value: Value = scheduler.get(&["v1", "pod", pod, "status"]).await?;
+                let tree = Instance::deserialize(&value).map(Tree::from);
+                (value, tree)
+            }
+            None => {
+                let value: Value = scheduler.get(&["v1", "pod", "status"]).await?;
+                let tree = Service::deserialize(&value).map(Tree::from);
+                (value, tree)
+            }
+        };
+        Ok(Seen { value, trees: vec![tree.map_err(Trouble::strange)?], notes: Vec::new() })
+    }
+}
+
+/// What is done to an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Restart,
+    Replace,
+    Pause,
+    Resume,
+}
+
+impl Act {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Replace => "replace",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Self::Restart => "is being restarted",
+            Self::Replace => "is being replaced",
+            Self::Pause => "is being paused",
+            Self::Resume => "is being resumed",
+        }
+    }
+}
+
+async fn act(ui: &mut Ui, scheduler: &Scheduler, of: &PodTasks, act: Act) -> Came {
+    let body = (!of.task.is_empty()).then_some(&of.task);
+    let answered = scheduler.post(&["v2", "pods", &of.pod, act.verb()], &[], body).await?;
+    let tasks = match of.task.as_slice() {
+        [] => String::new(),
+        [task] => format!(" task \"{task}\""),
+        tasks => format!(" tasks \"{}\"", tasks.join("\", \"")),
+    };
+    if answered.was_so() && !ui.is_json() {
+        ui.say(format_args!("\"{}\" pod:{tasks} {} already", of.pod, act.done()))?;
+    } else {
+        let colon = if tasks.is_empty() { "" } else { ":" };
+        tell(ui, &answered, &format!("\"{}\" pod{colon}{tasks} {}.", of.pod, act.done()))?;
+    }
+    if !of.waiting.wait {
+        return Ok(Verdict::Good);
+    }
+    settled(ui, scheduler, &of.pod, &of.waiting).await
+}
+
+async fn settled(ui: &mut Ui, scheduler: &Scheduler, pod: &str, waiting: &Waiting) -> Came {
+    let ended = wait(ui, scheduler, waiting, &mut Settled(pod)).await?;
+    if ended == Ended::Complete {
+        ui.progress(format_args!("\"{pod}\" pod is as it shall be"));
+        return Ok(Verdict::Good);
+    }
+    Ok(ended.tell(ui, &format!("what was asked of \"{pod}\" pod")))
+}
+
+/// An instance, until it is as it shall be: nothing is done to it, and nothing but an operator's pause holds it.
+struct Settled<'a>(&'a str);
+
+impl Look for Settled<'_> {
+    async fn look(&mut self, _: &mut Ui, scheduler: &Scheduler) -> Result<Option<Ended>, Trouble> {
+        let whys: Vec<Why> = scheduler.get(&["v2", "pods", self.0, "why"]).await?;
+        let refused: Vec<_> = whys.iter().filter(|why| why.status == "ERROR").map(words).collect();
+        if !refused.is_empty() {
+            return Ok(Some(Ended::Error(refused)));
+        }
+        if whys.iter().any(|why| why.what != "pause") {
+            return Ok(None);
+        }
+        let instance: Instance = scheduler.get(&["v1", "pod", self.0, "status"]).await?;
+        let moving = |status: &str| matches!(status, "PAUSING" | "STARTING" | "STAGING" | "LAUNCHING");
+        let settled = !instance.tasks.iter().any(|task| task.status.as_deref().is_some_and(moving));
+        Ok(settled.then_some(Ended::Complete))
+    }
+}
+
+fn words(why: &Why) -> String {
+    format!("{} ({}): {}", why.what, why.status, why.reason)
+}
+
+async fn why(ui: &mut Ui, scheduler: &Scheduler, pod: &str) -> Came {
+    let value: Value = scheduler.get(&["v2", "pods", pod, "why"]).await?;
+    if ui.is_json() {
+        ui.json(&value)?;
+        return Ok(Verdict::Good);
+    }
+    let whys = Vec::<Why>::deserialize(&value).map_err(Trouble::strange)?;
+    if whys.is_empty() {
+        ui.say(format_args!("\"{pod}\" pod is as it shall be: it waits for nothing"))?;
+    }
+    for why in whys {
+        ui.say(words(&why))?;
+        ui.say(format_args!("  cleared by {}", why.clears))?;
+        if let Some(since) = why.since {
+            ui.say(format_args!("  since {} UTC", when(since)))?;
+        }
+    }
+    Ok(Verdict::Good)
+}
+
+async fn logs(ui: &mut Ui, scheduler: &Scheduler, of: &PodLogs) -> Came {
+    let tail = of.tail.map(|lines| lines.to_string());
+    let task = of.task.as_deref().map(|task| ("task", task));
+    let tail = tail.as_deref().map(|lines| ("tail", lines));
+    let follow = of.follow.then_some(("follow", "true"));
+    let stream = ("stream", of.stream.as_str());
+    let query: Vec<_> = task.into_iter().chain(tail).chain(follow).chain([stream]).collect();
+    let response = scheduler.stream(&["v2", "pods", &of.pod, "logs"], &query).await?;
+    let mut pieces = response.bytes_stream();
+    loop {
+        let piece = tokio::select! {
+            piece = pieces.next() => piece,
+            _ = tokio::signal::ctrl_c() => return Ok(Verdict::Good),
+        };
+        match piece {
+            None => return Ok(Verdict::Good),
+            Some(Ok(piece)) => ui.bytes(&piece)?,
+            Some(Err(error)) => {
+                let problem = Problem::error(format!("the log broke off: {error}"));
+                return Err(Trouble::Unreachable(problem.help("ask for it again: `--tail` shows its end")).into());
+            }
+        }
+    }
+}

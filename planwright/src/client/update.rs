@@ -1,0 +1,174 @@
+//! `update`: a service shall be something else.
+//!
+//! Invariant: the file is read and judged here, as `validate` does it, and the service is sent as it was read: what a
+//! scheduler on another machine finds beside its own files is not looked at.
+
+use std::io;
+use std::path::Path;
+
+use plan_core::plan::Model;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::follow::{Ended, PlanEnd, Seen, show_once, wait};
+use super::http::Scheduler;
+use super::plan::converging;
+use super::trouble::Trouble;
+use super::{Came, ask, tell};
+use crate::Verdict;
+use crate::arguments::Update;
+use crate::commands;
+use crate::tree::Tree;
+use crate::ui::Ui;
+
+/// What a target would lead to.
+#[derive(Debug, Deserialize)]
+struct Preview {
+    reply: String,
+    message: String,
+    changes: Vec<Change>,
+    plan: Option<super::plan::Plan>,
+    restarts: Vec<Restart>,
+    joins: Vec<String>,
+    ends: Vec<TaskOf>,
+    leaves: Vec<String>,
+    unkept: Vec<Unkept>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Change {
+    verdict: String,
+    path: String,
+    old: Option<String>,
+    new: Option<String>,
+    why: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Restart {
+    instance: String,
+    task: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct TaskOf {
+    instance: String,
+    task: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Unkept {
+    path: String,
+    why: String,
+    severity: String,
+}
+
+pub(crate) fn update(ui: &mut Ui, arguments: &Update) -> io::Result<Verdict> {
+    let (file, loaded) = commands::load(&arguments.file, &arguments.reading);
+    let plan = |model: &Model| match &arguments.plan {
+        Some(plan) => crate::input::plan(model, plan, &file).map(|_| ()),
+        None => Ok(()),
+    };
+    let (model, warnings) = match loaded.and_then(|(model, warnings)| plan(&model).map(|()| (model, warnings))) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            if ui.is_json() {
+                ui.json(&json!({ "good": false, "diagnostics": problems }))?;
+            }
+            problems.iter().for_each(|problem| ui.problem(problem));
+            return Ok(Verdict::Refused);
+        }
+    };
+    warnings.iter().for_each(|problem| ui.problem(problem));
+    ask(ui, &arguments.of, async |ui, scheduler| {
+        let body = json!({
+            "spec": model.spec(), "plan": arguments.plan,
+            "request": scheduler.request(), "who": crate::who(),
+        });
+        if arguments.preview {
+            return preview(ui, scheduler, &body, &arguments.file).await;
+        }
+        let answered = scheduler.post(&["v2", "target"], &[], Some(&body)).await?;
+        if answered.was_so() {
+            if ui.is_json() {
+                ui.json(&answered.whole)?;
+            } else {
+                ui.say("nothing changes: the service shall be that already")?;
+            }
+            if !arguments.waiting.wait {
+                return Ok(Verdict::Good);
+            }
+        }
+        let plan = converging(scheduler).await?;
+        if !answered.was_so() {
+            let by = plan.as_ref().map(|plan| format!(", by the plan \"{plan}\"")).unwrap_or_default();
+            tell(ui, &answered, &format!("the service \"{}\" is being updated{by}.", model.spec().name()))?;
+        }
+        let Some(plan) = plan else { return Ok(Verdict::Good) };
+        if !arguments.waiting.wait {
+            ui.hint(format_args!("`planwright plan status {plan} --watch` shows how far that is"));
+            return Ok(Verdict::Good);
+        }
+        let mut end = PlanEnd::of(scheduler, &plan).await?;
+        let ended = wait(ui, scheduler, &arguments.waiting, &mut end).await?;
+        Ok(Ended::tell(&ended, ui, &format!("\"{plan}\" plan")))
+    })
+}
+
+async fn preview(ui: &mut Ui, scheduler: &Scheduler, body: &Value, file: &Path) -> Came {
+    let answered = scheduler.post(&["v2", "preview"], &[], Some(body)).await?;
+    let preview = Preview::deserialize(&answered.whole).map_err(Trouble::strange)?;
+    let refused = preview.reply == "refused" || preview.unkept.iter().any(|one| one.severity == "refused");
+    if ui.is_json() {
+        ui.json(&answered.whole)?;
+    } else {
+        tell_preview(ui, &preview)?;
+        if refused {
+            ui.complain(&format!("{} would be refused", file.display()));
+        }
+    }
+    Ok(if refused { Verdict::Denied } else { Verdict::Good })
+}
+
+fn tell_preview(ui: &mut Ui, preview: &Preview) -> io::Result<()> {
+    if preview.reply == "already-so" {
+        return ui.say("nothing would change: the service shall be that already");
+    }
+    for change in &preview.changes {
+        let value = |value: &Option<String>| match value.as_deref() {
+            None => "none".to_owned(),
+            Some("") => "''".to_owned(),
+            Some(text) => text.to_owned(),
+        };
+        let (old, new) = (value(&change.old), value(&change.new));
+        ui.say(format_args!("{:<8}  {}: {old} → {new}", change.verdict, change.path))?;
+        if let Some(why) = &change.why {
+            ui.say(format_args!("          {why}"))?;
+        }
+    }
+    for Unkept { path, why, .. } in &preview.unkept {
+        ui.say(format_args!("unkept    {path}: {why}"))?;
+    }
+    if preview.reply == "refused" {
+        return ui.say(format_args!("\n{}", preview.message));
+    }
+    let mut lines = Vec::new();
+    let tasks: Vec<_> = preview.restarts.iter().map(|one| format!("{}-{}", one.instance, one.task)).collect();
+    let ends: Vec<_> = preview.ends.iter().map(|one| format!("{}-{}", one.instance, one.task)).collect();
+    for (what, list) in
+        [("restart", &tasks), ("come", &preview.joins), ("end", &ends), ("leave", &preview.leaves)]
+    {
+        if !list.is_empty() {
+            lines.push(format!("would {what}: {}", list.join(", ")));
+        }
+    }
+    if !lines.is_empty() {
+        ui.say("")?;
+    }
+    lines.iter().try_for_each(|line| ui.say(line))?;
+    if let Some(plan) = &preview.plan {
+        ui.say("")?;
+        show_once(ui, &Seen { trees: vec![Tree::from(plan)], ..Seen::default() })?;
+    }
+    Ok(())
+}

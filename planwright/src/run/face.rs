@@ -1,0 +1,113 @@
+//! How a service that runs is shown: as a screen that lives, as a line per change, or as lines of JSON.
+//!
+//! Invariant: each form says the same; none of them decides anything.
+
+use std::io::{self, IsTerminal};
+
+use plan_driver::Condition;
+use serde_json::json;
+
+use super::picture::Picture;
+use crate::arguments::Run;
+use crate::running::Running;
+use crate::screen::{Page, Screen, Wish};
+use crate::ui::Ui;
+
+/// A form, with what it needs.
+pub(super) enum Face {
+    /// A whole screen.
+    Screen(Box<Screen>, Page),
+    /// A line per change.
+    Lines(Condition),
+}
+
+impl Face {
+    /// The form that fits: a screen, if there is one and nobody wants lines.
+    pub(super) fn new(ui: &Ui, arguments: &Run, running: &Running) -> io::Result<Self> {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+        let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+        if ui.is_json() || arguments.no_progress || arguments.verbose > 0 || dumb || !terminal {
+            return Ok(Self::Lines(Condition::Running));
+        }
+        let page = Page {
+            head: vec![
+                format!("{} at {}", running.service, running.url),
+                format!("data folder: {}", running.data_dir.display()),
+            ],
+            foot: "Ctrl-C ends the scheduler; tasks go on running".to_owned(),
+            ..Page::default()
+        };
+        Ok(Self::Screen(Box::new(Screen::open(ui.colours())?), page))
+    }
+
+    /// Shows how it is now, and how it was before.
+    pub(super) fn show(
+        &mut self,
+        ui: &mut Ui,
+        before: &Picture,
+        now: &Picture,
+        condition: &Condition,
+    ) -> io::Result<()> {
+        match self {
+            Self::Screen(screen, page) => {
+                page.trees = now.trees();
+                page.head.truncate(2);
+                if *condition != Condition::Running {
+                    page.head.push(condition.to_string());
+                }
+                let proposed = page.notes.iter().position(|note| note.is_empty()).unwrap_or(page.notes.len());
+                page.notes.splice(..proposed, now.whys.iter().cloned());
+                screen.draw(page)
+            }
+            Self::Lines(last) => {
+                for change in now.changes(before) {
+                    if ui.is_json() {
+                        ui.json_line(
+                            &json!({ "event": "status", "what": change.what, "status": change.status }),
+                        )?;
+                    } else {
+                        ui.progress(format_args!("{}: {}", change.what, change.status));
+                    }
+                }
+                if last != condition {
+                    last.clone_from(condition);
+                    if ui.is_json() {
+                        ui.json_line(&json!({ "event": "condition", "condition": condition.to_string() }))?;
+                    } else {
+                        ui.progress(condition);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Proposes what to try, once the service is what it shall be.
+    pub(super) fn propose(&mut self, ui: &mut Ui, ideas: Vec<String>) -> io::Result<()> {
+        let lines = ["try, from another terminal:".to_owned()];
+        let lines = lines.into_iter().chain(ideas.into_iter().map(|idea| format!("  {idea}")));
+        match self {
+            Self::Screen(screen, page) => {
+                page.notes.push(String::new());
+                page.notes.extend(lines);
+                screen.draw(page)
+            }
+            Self::Lines(_) if ui.is_json() => Ok(()),
+            Self::Lines(_) => {
+                lines.for_each(|line| ui.progress(line));
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until someone at the terminal wants to leave; draws the page again until then, as it moves.
+    pub(super) async fn leave(&mut self) {
+        match self {
+            Self::Lines(_) => std::future::pending().await,
+            Self::Screen(screen, page) => {
+                // A terminal that cannot be drawn on is gone.
+                while screen.wish().await == Wish::Again && screen.draw(page).is_ok() {}
+            }
+        }
+    }
+}

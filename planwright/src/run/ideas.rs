@@ -1,0 +1,47 @@
+//! Three things to try with a service that has just become what it shall be.
+//!
+//! Invariant: what is proposed works: the instance is one of the service's, and the new value was read and compared.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use plan_core::plan::{Model, PodModel};
+use plan_core::spec::{ChangeVerdict, Goal, changes};
+
+use crate::input::Input;
+
+/// So many variables are tried at most.
+const MOST: usize = 24;
+
+/// The commands.
+pub(super) fn ideas(model: &Model, input: &Input, file: &Path) -> Vec<String> {
+    let kept = |pod: &&PodModel| pod.count > 0 && pod.tasks.iter().any(|task| task.goal == Goal::Running);
+    let pod = model.pods().iter().find(kept);
+    let restart = pod.map(|pod| format!("planwright pod restart {}-0", pod.name));
+    let update = another(model, input)
+        .map(|(key, value)| format!("planwright update {} --env {key}={value}", file.display()));
+    let status = "planwright plan status deploy --watch".to_owned();
+    restart.into_iter().chain(update).chain([status]).collect()
+}
+
+/// A variable with another value that the service can be given: one that restarts tasks, or else changes something.
+fn another(model: &Model, input: &Input) -> Option<(String, String)> {
+    let numbers = input.env.iter().filter_map(|(key, value)| Some((key, value.parse::<u32>().ok()?)));
+    let mut second = None;
+    for (key, number) in numbers.take(MOST) {
+        let value = (number.saturating_add(1)).to_string();
+        let mut input = input.clone();
+        input.env = BTreeMap::from_iter(input.env.into_iter().chain([(key.clone(), value.clone())]));
+        let Some(later) = input.check().model else { continue };
+        let found = changes(model.spec(), later.spec());
+        let has = |verdict| found.iter().any(|change| change.verdict == verdict);
+        if found.is_empty() || has(ChangeVerdict::Refused) || has(ChangeVerdict::Resizes) {
+            continue;
+        }
+        if has(ChangeVerdict::Restarts) {
+            return Some((key.clone(), value));
+        }
+        second = second.or_else(|| Some((key.clone(), value)));
+    }
+    second
+}

@@ -1,0 +1,78 @@
+//! Where the scheduler is asked.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plan_core::spec::ServiceName;
+use plan_driver::Scheduler;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::problem::Problem;
+use crate::running::Running;
+
+/// Requests under way have so long to end.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Opens the port.
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Problem> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let taken = error.kind() == std::io::ErrorKind::AddrInUse;
+        if !taken {
+            let problem = Problem::error(format!("cannot listen on {address}: {error}"));
+            return problem.help("name another address of the loopback with `--listen`");
+        }
+        let url = format!("http://{address}");
+        let whose = Running::all().into_iter().find(|running| running.url == url);
+        let who = whose.map_or_else(
+            || "another program".to_owned(),
+            |running| format!("the scheduler of `{}`, process {}", running.service, running.pid),
+        );
+        Problem::error(format!("cannot listen on {address}: {who} does already")).help(format!(
+            "name another port with `--listen`; `--listen {}:0` takes any that is free",
+            address.ip()
+        ))
+    })
+}
+
+/// A server that answers.
+pub(super) struct Server {
+    /// Where.
+    pub(super) address: SocketAddr,
+    until: oneshot::Sender<()>,
+    ends: JoinHandle<()>,
+}
+
+/// Begins to answer.
+pub(super) fn serve(
+    listener: TcpListener,
+    scheduler: &Arc<Scheduler>,
+    service: &ServiceName,
+    token: &str,
+) -> Result<Server, Problem> {
+    let address = listener.local_addr().map_err(|error| Problem::error(error.to_string()))?;
+    let (until, over) = oneshot::channel::<()>();
+    let _ = (scheduler, service, token);
+    let app = axum::Router::new().route("/v1/health", axum::routing::get(|| async { "{}" }));
+    let ends = tokio::spawn(async move {
+        let served = axum::serve(listener, app).with_graceful_shutdown(async {
+            let _ = over.await;
+        });
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the server ended");
+        }
+    });
+    Ok(Server { address, until, ends })
+}
+
+impl Server {
+    /// Ends it, after the requests under way.
+    pub(super) async fn stop(self) {
+        let _ = self.until.send(());
+        // What does not end is left to the end of the process.
+        let _ = timeout(PATIENCE, self.ends).await;
+    }
+}

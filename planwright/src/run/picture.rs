@@ -1,0 +1,130 @@
+//! What a service looks like at one moment: what `run` shows, whether as lines, on a screen, or at its end.
+//!
+//! Invariant: a picture is taken off the engine between two inputs; it holds what is durable, and nothing else.
+
+use std::collections::BTreeMap;
+
+use plan_core::engine::{Engine, PlanView};
+use plan_core::plan::Status;
+
+use crate::tree::Tree;
+
+/// So many reasons are shown at most.
+const REASONS: usize = 8;
+
+/// A service at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Picture {
+    /// The plan that makes the service so, or made it so; `None` before there is a service.
+    pub(super) main: Option<PlanView>,
+    /// The other plans that do something.
+    pub(super) others: Vec<PlanView>,
+    /// Why what is not complete is not.
+    pub(super) whys: Vec<String>,
+}
+
+impl Picture {
+    /// How the service is now.
+    pub(super) fn of(engine: &Engine) -> Self {
+        let main = converging(engine);
+        let names = engine.plan_names();
+        let others = names.iter().filter(|name| Some(*name) != main.as_ref());
+        let active = |plan: &PlanView| {
+            let idle = matches!(plan.status, Status::Waiting | Status::Complete);
+            !plan.phases.is_empty() && !idle
+        };
+        let others = others.filter_map(|name| engine.plan(name)).filter(active).collect();
+        let main = main.and_then(|name| engine.plan(&name));
+        let mut whys = Vec::new();
+        if main.as_ref().is_some_and(|main| main.status != Status::Complete) {
+            for (instance, _) in engine.pods() {
+                let more = engine
+                    .why(&instance)
+                    .into_iter()
+                    .map(|why| format!("{} ({}): {}", why.what, why.status, why.reason));
+                whys.extend(more);
+                if whys.len() >= REASONS {
+                    break;
+                }
+            }
+            whys.truncate(REASONS);
+        }
+        Self { main, others, whys }
+    }
+
+    /// How the plan is that makes the service so.
+    pub(super) fn status(&self) -> Option<Status> {
+        self.main.as_ref().map(|main| main.status)
+    }
+
+    /// All plans in it.
+    pub(super) fn plans(&self) -> impl Iterator<Item = &PlanView> {
+        self.main.iter().chain(&self.others)
+    }
+
+    /// The plans as trees.
+    pub(super) fn trees(&self) -> Vec<Tree> {
+        self.plans().map(Tree::from).collect()
+    }
+
+    /// The first step that waits for nothing but a person, or was refused for good, and why.
+    pub(super) fn trouble(&self) -> &[String] {
+        &self.whys
+    }
+
+    /// The statuses of all steps, by `plan / phase / step`.
+    fn steps(&self) -> BTreeMap<(String, u32, u32), (String, Status)> {
+        let mut steps = BTreeMap::new();
+        for plan in self.plans() {
+            for (p, phase) in (0..).zip(&plan.phases) {
+                for (s, step) in (0..).zip(&phase.steps) {
+                    let name = format!("{} / {} / {}", plan.name, phase.name, step.name);
+                    steps.insert((plan.name.clone(), p, s), (name, step.status));
+                }
+            }
+        }
+        steps
+    }
+
+    /// What has changed since an earlier one: of each step, and of each plan.
+    pub(super) fn changes(&self, before: &Self) -> Vec<Change> {
+        let old = before.steps();
+        let mut changes = Vec::new();
+        for (key, (name, status)) in self.steps() {
+            let was = old.get(&key).filter(|(was, _)| *was == name).map(|(_, status)| *status);
+            // What was never begun is no news.
+            if was != Some(status) && !(was.is_none() && status == Status::Pending) {
+                changes.push(Change { what: name, status });
+            }
+        }
+        let old: BTreeMap<&str, Status> =
+            before.plans().map(|plan| (plan.name.as_str(), plan.status)).collect();
+        for plan in self.plans() {
+            let was = old.get(plan.name.as_str());
+            if was != Some(&plan.status) && !(was.is_none() && plan.status == Status::Pending) {
+                changes.push(Change { what: plan.name.clone(), status: plan.status });
+            }
+        }
+        // What recovery and removals have done is shown no more.
+        for plan in &before.others {
+            if self.plans().all(|now| now.name != plan.name) {
+                changes.push(Change { what: plan.name.clone(), status: Status::Complete });
+            }
+        }
+        changes
+    }
+}
+
+/// Another status.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(super) struct Change {
+    /// Of what, as `deploy / hello-phase / hello-0:[init]`.
+    pub(super) what: String,
+    /// The new one.
+    pub(super) status: Status,
+}
+
+/// The plan that makes the service what it shall be, or made it so.
+pub(super) fn converging(engine: &Engine) -> Option<String> {
+    engine.model().map(|_| "deploy".to_owned())
+}

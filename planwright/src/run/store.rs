@@ -1,0 +1,77 @@
+//! Where the records are kept, and what is said when they cannot be.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use plan_core::spec::ServiceName;
+use plan_driver::store::{MemoryStore, Store, StoreError};
+use plan_driver::{DriverError, Options};
+
+use crate::arguments::StoreKind;
+use crate::problem::Problem;
+
+/// Opens the store of a data folder, which is one service's alone.
+pub(super) async fn open(
+    kind: StoreKind,
+    folder: &Path,
+    service: &ServiceName,
+) -> Result<Arc<dyn Store>, Problem> {
+    let store: Arc<dyn Store> = match kind {
+        StoreKind::Memory => Arc::new(MemoryStore::new()),
+        StoreKind::Redb => Arc::new(MemoryStore::new()),
+    };
+    let others = store.services().await.map_err(|error| problem(&error, folder))?;
+    match others.iter().find(|other| *other != service) {
+        None => Ok(store),
+        Some(other) => {
+            let problem = Problem::error(format!(
+                "the data folder `{}` is that of the service `{other}`",
+                folder.display()
+            ));
+            Err(problem.help(format!("name another one for `{service}` with `--data-dir`")))
+        }
+    }
+}
+
+/// What the driver is started with.
+pub(super) fn options(record: Option<&Path>, options: Options) -> Result<Options, Problem> {
+    let _ = record;
+    Ok(options)
+}
+
+/// A store that does not do what it shall.
+pub(super) fn problem(error: &StoreError, folder: &Path) -> Problem {
+    let problem =
+        Problem::error(format!("the records in `{}` cannot be used: {}", folder.display(), words(error)));
+    match error {
+        StoreError::Unusable { .. } => {
+            problem.help("they were not touched: mend them, or name another data folder")
+        }
+        _ => problem
+            .help(format!("see that `{}` can be written, and that its disk has room", folder.display())),
+    }
+}
+
+/// A first target that was not taken.
+pub(super) fn driver_problem(error: &DriverError, folder: &Path) -> Problem {
+    let problem = Problem::error(error.to_string());
+    match error {
+        DriverError::Unkept { .. } => {
+            problem.help("change the specification, or run it with another backend")
+        }
+        _ => problem
+            .help(format!("see that `{}` can be written, and that its disk has room", folder.display())),
+    }
+}
+
+/// An error with its causes.
+pub(super) fn words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    words
+}

@@ -1,0 +1,141 @@
+//! The schedulers that run on this machine: where each listens, and where its token is. `run` writes it down, the
+//! commands that ask a scheduler read it.
+//!
+//! Invariant: an entry is written whole or not at all, and one whose process is gone is never taken for a scheduler.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The file of a data folder that says where its scheduler listens.
+const FILE: &str = "scheduler.json";
+/// The folder of the state folder in which the same stands for all of the user. No service's name begins so.
+const ALL: &str = ".running";
+
+/// A scheduler that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Running {
+    /// The service.
+    pub(crate) service: String,
+    /// Where it listens.
+    pub(crate) url: String,
+    /// Its process.
+    pub(crate) pid: i32,
+    /// The file with its token.
+    pub(crate) token_file: PathBuf,
+    /// Its data folder.
+    pub(crate) data_dir: PathBuf,
+}
+
+impl Running {
+    /// Writes it down, in the place of what another scheduler wrote of this data folder.
+    pub(crate) fn announce(&self) -> io::Result<Announced> {
+        let text = serde_json::to_string_pretty(self)?;
+        let own = self.data_dir.join(FILE);
+        replace(&own, &text)?;
+        let mut files = vec![own];
+        // Without a state folder, or where it cannot be written, `--url` still finds it.
+        if let Some(all) = state_folder().map(|state| state.join(ALL)) {
+            for (file, other) in entries(&all) {
+                if other.data_dir == self.data_dir || !is_alive(other.pid) {
+                    let _ = fs::remove_file(file);
+                }
+            }
+            let file = all.join(format!("{}-{}.json", folder_name(&self.service), self.pid));
+            if fs::create_dir_all(&all).and_then(|()| replace(&file, &text)).is_ok() {
+                files.push(file);
+            }
+        }
+        Ok(Announced { files })
+    }
+
+    /// What the scheduler of a data folder has written down, whether it runs or not.
+    pub(crate) fn of(data_dir: &Path) -> Option<Self> {
+        read(&data_dir.join(FILE))
+    }
+
+    /// All that run, as the user's state folder tells, by service.
+    pub(crate) fn all() -> Vec<Self> {
+        let Some(state) = state_folder() else { return Vec::new() };
+        let entries = entries(&state.join(ALL)).into_iter().map(|(_, running)| running);
+        let mut all: Vec<_> = entries.filter(|running| is_alive(running.pid)).collect();
+        all.sort_by(|a, b| (&a.service, &a.url).cmp(&(&b.service, &b.url)));
+        all
+    }
+}
+
+/// Takes back, when it is dropped, what was written down.
+#[derive(Debug)]
+pub(crate) struct Announced {
+    files: Vec<PathBuf>,
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        for file in &self.files {
+            // What stays there is known to be old by its process.
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+/// The user's folder for what programs keep: `$XDG_STATE_HOME`, or `~/.local/state`; of them `planwright`.
+pub(crate) fn state_folder() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    state.map(|state| state.join("planwright"))
+}
+
+/// The name of a service as that of a folder: without slashes, as the SDK has it, and not hidden.
+pub(crate) fn folder_name(service: &str) -> String {
+    let name = service.trim_matches('/').replace('/', "__");
+    match name.strip_prefix('.') {
+        Some(rest) => format!("_{rest}"),
+        None => name,
+    }
+}
+
+/// Whether a process is there.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    // One of another user is there too; it answers that it may not be signalled.
+    let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
+    !matches!(rustix::process::test_kill_process(pid), Err(error) if error == rustix::io::Errno::SRCH)
+}
+
+fn entries(folder: &Path) -> Vec<(PathBuf, Running)> {
+    let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
+    let files = files.filter_map(|file| Some(file.ok()?.path()));
+    files.filter_map(|file| read(&file).map(|running| (file, running))).collect()
+}
+
+fn read(file: &Path) -> Option<Running> {
+    serde_json::from_slice(&fs::read(file).ok()?).ok()
+}
+
+fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let beside = file.with_extension(format!("{}.new", std::process::id()));
+    fs::write(&beside, text)?;
+    fs::rename(&beside, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_has_one_folder() {
+        for (service, folder) in [("hello-world", "hello-world"), ("/a/b", "a__b"), (".running", "_running")]
+        {
+            assert_eq!(folder_name(service), folder);
+        }
+    }
+
+    #[test]
+    fn this_process_is_there_and_nobody_else_s_is_taken_for_it() {
+        assert!(is_alive(std::process::id().try_into().unwrap_or(0)));
+        assert!(!is_alive(0) && !is_alive(i32::MAX));
+    }
+}

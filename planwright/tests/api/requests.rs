@@ -1,0 +1,71 @@
+//! Every request of C§6 that is kept, and those of `/v2`, each with its reply: `requests/*.txt` has the requests, one
+//! to a line, and the snapshot beside each file what they get. `UNTIL settled` waits until the service `hello` has done
+//! what it was told; a line that begins with `#` says what follows.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::rig::{Rig, model};
+
+async fn told(rig: &Rig, file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/requests").join(file);
+    let mut told = String::new();
+    for line in std::fs::read_to_string(path).unwrap().lines().filter(|line| !line.is_empty()) {
+        writeln!(told, "{line}").unwrap();
+        let mut words = line.splitn(3, ' ');
+        let (method, path, body) =
+            (words.next().unwrap(), words.next().unwrap_or(""), words.next().unwrap_or(""));
+        match method {
+            "#" => continue,
+            "UNTIL" => {
+                rig.settle("hello").await;
+                continue;
+            }
+            _ => {}
+        }
+        let reply = rig.ask(method, path, &filled_in(body)).await;
+        write!(told, "{}", reply.status.as_u16()).unwrap();
+        for name in ["content-type", "retry-after", "allow"] {
+            if !matches!(reply.header(name), "" | "application/json") {
+                write!(told, " {name}: {}", reply.header(name)).unwrap();
+            }
+        }
+        writeln!(told, "\n{}", reply.body).unwrap();
+    }
+    told
+}
+
+/// A body with specifications in place of their names: `<hello: greeting>`.
+fn filled_in(body: &str) -> String {
+    let Some((before, rest)) = body.split_once('<') else { return body.to_owned() };
+    let (named, after) = rest.split_once('>').unwrap();
+    let (name, greeting) = named.split_once(": ").unwrap();
+    let spec = serde_json::to_string(model(name, greeting).spec()).unwrap();
+    format!("{before}{spec}{}", filled_in(after))
+}
+
+macro_rules! tables {
+    ($($name:ident)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            let rig = Rig::new().await;
+            for other in ["full", "refused"] {
+                rig.submit(other).await;
+                let service = rig.service(other).await;
+                let asked = service.wait(|engine| {
+                    let world = "world-0".parse().unwrap();
+                    let words = engine.why(&world).iter().map(ToString::to_string).collect::<String>();
+                    words.contains("no room") || words.contains("refused")
+                });
+                tokio::time::timeout(std::time::Duration::from_secs(10), asked).await.unwrap().unwrap();
+            }
+            let told = told(&rig, concat!(stringify!($name), ".txt")).await;
+            insta::with_settings!({ snapshot_path => "requests", prepend_module_to_snapshot => false, omit_expression => true }, {
+                insta::assert_snapshot!(stringify!($name), told);
+            });
+            rig.end().await;
+        })*
+    };
+}
+
+tables! { plans pods others v2_reads v2_commands wrong }
