@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use plan_core::engine::{
     Author, Command, DECOMMISSION, Digest, Effects, End as TaskEnd, Engine, Event, Found, Input,
-    InstallationId, Key, Observation, Order, Purpose, RECOVERY, Reason, Record, Refusal, Reply, Request,
-    RunOutcome, Seen, StepRef, Target, UNINSTALL, Verb, Wall, Why, Write,
+    InstallationId, Key, Observation, Order, RECOVERY, Reason, Record, Refusal, Reply, Request, RunOutcome,
+    Seen, Target, UNINSTALL, Verb, Wall, Why, Write,
 };
 use plan_core::plan::{Model, Status};
-use plan_core::spec::{InstanceName, PhaseName, PlanName};
+use plan_core::spec::{PhaseName, PlanName};
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::backend::{Backend, go_on};
@@ -1247,75 +1247,14 @@ impl<'a> Sim<'a> {
         if !self.world.trace.is_kept() {
             return;
         }
-        let what = match event {
-            Event::Step { step, change: (from, to) } => What::Step { step: self.step_name(step), from, to },
-            Event::RunBegan { run, plan } => What::RunBegan { run, plan },
-            Event::RunEnded { run, plan, outcome } => {
-                What::RunEnded { run, plan, complete: outcome == RunOutcome::Complete }
-            }
-            Event::Asked { instance, launch, tasks, what } => {
-                let cause = match what {
-                    plan_core::engine::Serves::Step(step) => format!("step {}", self.step_name(step)),
-                    plan_core::engine::Serves::Recovery => "recovery".to_owned(),
-                };
-                What::Asked { instance, launch, tasks, cause }
-            }
-            Event::NoRoom { instance, why } => What::NoRoom { instance, why: why.to_string() },
-            Event::Launched { instance, launch, node } => {
-                let cause = self.cause(&instance, launch);
-                What::Launched { instance, launch, node, cause }
-            }
-            Event::Displaced { instance, launch, task } => What::Displaced { instance, task, launch },
-            Event::Reached { instance, task } => What::Reached { instance, task },
-            Event::Ended { instance, task, end, expected } => What::EndSeen { instance, task, end, expected },
-            Event::Silent { instance, task, silent } => What::SilenceSeen { instance, task, silent },
-            Event::Refused { instance, launch, why, for_good } => {
-                What::Refused { instance, launch, why: why.to_string(), for_good }
-            }
-            Event::Withdrawn { instance, launch, why } => {
-                What::Withdrawn { instance, launch, why: why.to_string() }
-            }
-            Event::Target { spec, plan } => What::Target { spec: spec.to_string()[..8].to_owned(), plan },
-            Event::MayMove { instance, cause } => What::MayMove { instance, why: cause.to_string() },
-            Event::Stays { instance } => What::Stays { instance },
-            Event::Moved { instance, from, to } => What::Moved { instance, from, to },
-            Event::Owes { debt, instance, node, cause } => {
-                What::Owes { instance, debt, node, why: cause.to_string() }
-            }
-            Event::Settled { debt, instance, given_up } => What::Settled { instance, debt, given_up },
-            Event::Uninstalled => What::Uninstalled,
-            Event::Foreigner(of) => {
-                What::Foreign { instance: of.instance, task: of.task, launch: of.launch, superseded: false }
-            }
-            Event::Superseded(of) => {
-                What::Foreign { instance: of.instance, task: of.task, launch: of.launch, superseded: true }
-            }
-            // A phase's and a plan's status follow from their steps'.
-            _ => return,
-        };
-        self.world.tell(|| what);
-    }
-
-    fn step_name(&self, step: StepRef) -> String {
-        let named = match self.store.get(&Key::Run(step.run)) {
-            Some(Record::Run(run)) => match self.store.get(&Key::Spec(run.spec)) {
-                Some(Record::Spec(model)) => step_name(model, &run.plan, step),
-                _ => None,
-            },
-            _ => None,
-        };
-        named.unwrap_or_else(|| format!("run {} / {} / {}", step.run, step.phase, step.step))
-    }
-
-    fn cause(&self, instance: &InstanceName, launch: u64) -> String {
-        let Some(Record::Pod(_, record)) = self.store.get(&Key::Pod(instance.clone())) else {
-            return "nothing".to_owned();
-        };
-        match record.order(launch).map(|order| order.purpose) {
-            Some(Purpose::Step(step)) => format!("step {}", self.step_name(step)),
-            Some(Purpose::Recovery) => "recovery".to_owned(),
-            None => "nothing".to_owned(),
+        // A phase's and a plan's status follow from their steps'.
+        if matches!(event, Event::Phase { .. } | Event::Plan { .. }) {
+            return;
         }
+        // It was there a moment ago, when this came of an input.
+        let Some(engine) = &self.engine else { return };
+        let story = engine.tell(&event);
+        self.world.tell(|| What::Engine(story));
     }
 
     // ---- the end
@@ -1432,16 +1371,6 @@ fn deploy() -> PlanName {
 }
 
 /// A step's name, with those of its phase and plan.
-fn step_name(model: &Model, plan: &PlanName, step: StepRef) -> Option<String> {
-    let layout = model.plans().get(plan)?;
-    let phase = layout.phases.get(step.phase as usize)?;
-    let at = phase.steps.get(step.step as usize)?;
-    let pod = &model.pods()[phase.pod as usize];
-    let tasks: Vec<&str> =
-        phase.tasks(step.step).iter().map(|&task| pod.tasks[task as usize].name.as_str()).collect();
-    Some(format!("{plan} / {} / {}-{}:[{}]", phase.name, pod.name, at.instance, tasks.join(", ")))
-}
-
 /// In microseconds.
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)

@@ -4,9 +4,8 @@
 
 use std::fmt;
 
-use plan_core::engine::{End, Number, Time};
-use plan_core::plan::Status;
-use plan_core::spec::{InstanceName, NodeName, PlanName, TaskName};
+use plan_core::engine::{End, Number, Story, Time};
+use plan_core::spec::{InstanceName, NodeName, TaskName};
 use serde::Serialize;
 use smol_str::SmolStr;
 
@@ -30,32 +29,6 @@ pub enum What {
     Submitted { service: String },
     /// An operator acted.
     Verb { verb: String, reply: String },
-    /// A run began.
-    RunBegan { run: Number, plan: PlanName },
-    /// A run ended.
-    RunEnded { run: Number, plan: PlanName, complete: bool },
-    /// A step's status changed.
-    Step { step: String, from: Status, to: Status },
-    /// The engine asked for room.
-    Asked { instance: InstanceName, launch: Number, tasks: Vec<TaskName>, cause: String },
-    /// There was no room.
-    NoRoom { instance: InstanceName, why: String },
-    /// The engine launched.
-    Launched { instance: InstanceName, launch: Number, node: NodeName, cause: String },
-    /// The engine told a task to end, to make room.
-    Displaced { instance: InstanceName, task: TaskName, launch: Number },
-    /// A task attained its goal.
-    Reached { instance: InstanceName, task: TaskName },
-    /// The engine saw a task's end.
-    EndSeen { instance: InstanceName, task: TaskName, end: End, expected: bool },
-    /// The engine saw that nothing is heard of a task, or is again.
-    SilenceSeen { instance: InstanceName, task: TaskName, silent: bool },
-    /// A launch was refused.
-    Refused { instance: InstanceName, launch: Number, why: String, for_good: bool },
-    /// The engine gave room back.
-    Withdrawn { instance: InstanceName, launch: Number, why: String },
-    /// The engine saw a launch that it knows nothing of.
-    Foreign { instance: InstanceName, task: TaskName, launch: Number, superseded: bool },
     /// A task's command runs.
     Runs { instance: InstanceName, task: TaskName, launch: Number, ready: bool },
     /// A task's readiness check passes.
@@ -74,22 +47,8 @@ pub enum What {
     Back { node: NodeName },
     /// A node is gone for good.
     Gone { node: NodeName },
-    /// The service shall be this specification, by this plan.
-    Target { spec: String, plan: PlanName },
-    /// An instance may go elsewhere, and why.
-    MayMove { instance: InstanceName, why: String },
-    /// An instance stays, as it is back.
-    Stays { instance: InstanceName },
-    /// An instance goes elsewhere.
-    Moved { instance: InstanceName, from: NodeName, to: NodeName },
-    /// Something is left behind, to be ended and released.
-    Owes { instance: InstanceName, debt: Number, node: NodeName, why: String },
-    /// What was left behind is ended and released, or was given up.
-    Settled { instance: InstanceName, debt: Number, given_up: bool },
     /// Resources are released.
     Released { instance: InstanceName, debt: Number, node: NodeName },
-    /// Nothing of the service is left.
-    Uninstalled,
     /// Another scheduler takes over, and the old one goes on.
     Second { epoch: u64 },
     /// The store refuses the old scheduler's commit: it stops.
@@ -100,35 +59,21 @@ pub enum What {
     Crashed { point: SmolStr, nth: u64 },
     /// The engine was recovered.
     Recovered { epoch: u64 },
+    /// The engine tells what happened.
+    #[serde(untagged)]
+    Engine(Story),
 }
 
 impl What {
     /// What it is about.
     fn subject(&self) -> String {
         match self {
+            Self::Engine(story) => story.subject(),
             Self::Submitted { .. } | Self::Verb { .. } => "operator".to_owned(),
-            Self::Target { .. } | Self::Uninstalled => "service".to_owned(),
-            Self::MayMove { instance, .. }
-            | Self::Stays { instance }
-            | Self::Moved { instance, .. }
-            | Self::Owes { instance, .. }
-            | Self::Settled { instance, .. }
-            | Self::Released { instance, .. } => instance.to_string(),
-            Self::RunBegan { plan, .. } | Self::RunEnded { plan, .. } => plan.to_string(),
-            Self::Step { .. } => "plan".to_owned(),
-            Self::Asked { instance, .. }
-            | Self::NoRoom { instance, .. }
-            | Self::Launched { instance, .. }
-            | Self::Displaced { instance, .. }
-            | Self::Reached { instance, .. }
-            | Self::EndSeen { instance, .. }
-            | Self::SilenceSeen { instance, .. }
-            | Self::Refused { instance, .. }
-            | Self::Withdrawn { instance, .. }
-            | Self::Foreign { instance, .. }
-            | Self::Runs { instance, .. }
+            Self::Runs { instance, .. }
             | Self::Ready { instance, .. }
             | Self::Ended { instance, .. }
+            | Self::Released { instance, .. }
             | Self::Again { instance, .. } => instance.to_string(),
             Self::Idle { .. } | Self::Fault { .. } | Self::Healed => "fault".to_owned(),
             Self::Silent { node } | Self::Back { node } | Self::Gone { node } => node.to_string(),
@@ -142,41 +87,9 @@ impl What {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Engine(story) => story.fmt(f),
             Self::Submitted { service } => write!(f, "submits the service {service}"),
             Self::Verb { verb, reply } => write!(f, "{verb}: {reply}"),
-            Self::RunBegan { run, .. } => write!(f, "begins (run {run})"),
-            Self::RunEnded { complete: true, .. } => f.write_str("is complete"),
-            Self::RunEnded { complete: false, .. } => f.write_str("is stopped"),
-            Self::Step { step, from, to } => write!(f, "{step}: {from} -> {to}"),
-            Self::Asked { launch, tasks, cause, .. } => {
-                let tasks: Vec<&str> = tasks.iter().map(TaskName::as_str).collect();
-                write!(f, "room is asked for [{}] (launch {launch}) for {cause}", tasks.join(", "))
-            }
-            Self::NoRoom { why, .. } => write!(f, "there is no room: {why}"),
-            Self::Launched { launch, node, cause, .. } => {
-                write!(f, "launched on {node} (launch {launch}) for {cause}")
-            }
-            Self::Displaced { task, launch, .. } => {
-                write!(f, "{task} (launch {launch}) is told to end, to make room")
-            }
-            Self::Reached { task, .. } => write!(f, "{task} has reached its goal"),
-            Self::EndSeen { task, end, expected: true, .. } => write!(f, "{task} {end}, as it was to"),
-            Self::EndSeen { task, end, expected: false, .. } => write!(f, "{task} {end}, seen by the engine"),
-            Self::SilenceSeen { task, silent: true, .. } => write!(f, "nothing is heard of {task}"),
-            Self::SilenceSeen { task, silent: false, .. } => write!(f, "{task} is heard again"),
-            Self::Refused { launch, why, for_good: false, .. } => {
-                write!(f, "launch {launch} is refused: {why}")
-            }
-            Self::Refused { launch, why, for_good: true, .. } => {
-                write!(f, "launch {launch} is refused for good: {why}")
-            }
-            Self::Withdrawn { launch, why, .. } => write!(f, "room of launch {launch} is given back: {why}"),
-            Self::Foreign { task, launch, superseded: false, .. } => {
-                write!(f, "{task} (launch {launch}) is known to no record: not touched")
-            }
-            Self::Foreign { task, launch, superseded: true, .. } => {
-                write!(f, "{task} (launch {launch}) is newer than this engine: it stops")
-            }
             Self::Runs { task, launch, ready: true, .. } => write!(f, "{task} runs (launch {launch})"),
             Self::Runs { task, launch, ready: false, .. } => {
                 write!(f, "{task} runs, and is not ready (launch {launch})")
@@ -187,19 +100,9 @@ impl fmt::Display for What {
             Self::Idle { fault } => write!(f, "{fault}: nothing to do"),
             Self::Fault { fault } => f.write_str(fault),
             Self::Gone { .. } => f.write_str("is gone for good"),
-            Self::Target { spec, plan } => write!(f, "shall be {spec}: by the plan {plan}"),
-            Self::MayMove { why, .. } => write!(f, "may go elsewhere: {why}"),
-            Self::Stays { .. } => f.write_str("is back, and stays"),
-            Self::Moved { from, to, .. } => write!(f, "goes from {from} to {to}"),
-            Self::Owes { debt, node, why, .. } => {
-                write!(f, "leaves what it has on {node} to be ended and released (debt {debt}): {why}")
-            }
-            Self::Settled { debt, given_up: false, .. } => write!(f, "debt {debt} is paid"),
-            Self::Settled { debt, given_up: true, .. } => write!(f, "debt {debt} is given up"),
             Self::Released { debt, node, .. } => {
                 write!(f, "what it had on {node} is to be released (debt {debt})")
             }
-            Self::Uninstalled => f.write_str("nothing of it is left"),
             Self::Second { epoch } => {
                 write!(f, "is recovered elsewhere too (epoch {epoch}), and the old one goes on")
             }

@@ -72,4 +72,4 @@ pub use error::DriverError;
 pub use options::{Limits, Options};
 pub use retry::{Jitter, Retries};
 pub use scheduler::Scheduler;
-pub use service::{Happened, Service};
+pub use service::{EventId, EventIdError, Followed, Happened, Service};

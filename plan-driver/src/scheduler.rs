@@ -64,6 +64,11 @@ impl Scheduler {
         Ok(service)
     }
 
+    /// The name of the backend.
+    pub fn backend_name(&self) -> &'static str {
+        self.backend.name()
+    }
+
     /// What of a specification the backend cannot keep.
     pub fn unkept(&self, model: &Model) -> Vec<Unkept> {
         self.backend.unkept(model.spec())

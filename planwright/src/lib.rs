@@ -100,7 +100,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Who asks, for the audit: the user's name, as the system's environment has it.
 fn who() -> String {
     let name = |key: &str| std::env::var(key).ok().filter(|name| !name.trim().is_empty());
-    name("USER").or_else(|| name("LOGNAME")).unwrap_or_else(|| format!("uid {}", rustix::process::getuid()))
+    name("USER").or_else(|| name("LOGNAME")).unwrap_or_else(|| format!("uid-{}", rustix::process::getuid()))
 }
 
 /// The book's Rust is compiled and run as this type's examples.

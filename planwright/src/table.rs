@@ -11,7 +11,7 @@ impl Table {
     /// One with these columns.
     pub(crate) fn new(heads: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(heads);
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));

@@ -219,10 +219,44 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn shells_complete_what_can_be_typed() {
+    for (shell, word) in [("bash", "_planwright"), ("zsh", "#compdef planwright"), ("fish", "complete -c planwright")] {
+        let ran = planwright(&["completions", shell]);
+        assert_eq!(ran.code, 0, "{ran}");
+        assert!(ran.out.contains(word) && ran.out.contains("force-complete"), "{shell}");
+    }
+    assert_eq!(planwright(&["completions", "ed"]).code, 2);
+}
+
+#[test]
 fn help_says_all() {
-    for verb in ["", "validate", "diff", "show", "graph", "render", "simulate", "schema", "explain"] {
-        let arguments: Vec<&str> = [verb, "--help"].into_iter().filter(|one| !one.is_empty()).collect();
-        insta::assert_snapshot!(format!("help_{verb}"), planwright(&arguments));
+    for verb in [
+        "",
+        "validate",
+        "diff",
+        "show",
+        "graph",
+        "render",
+        "simulate",
+        "schema",
+        "explain",
+        "run",
+        "plan",
+        "plan status",
+        "plan start",
+        "plan force-complete",
+        "pod",
+        "pod restart",
+        "pod logs",
+        "endpoints",
+        "update",
+        "debug",
+        "debug config",
+        "uninstall",
+        "completions",
+    ] {
+        let arguments: Vec<&str> = verb.split_whitespace().chain(["--help"]).collect();
+        insta::assert_snapshot!(format!("help_{}", verb.replace(' ', "_")), planwright(&arguments));
     }
 }
 

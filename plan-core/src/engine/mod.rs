@@ -28,6 +28,7 @@ mod rules;
 mod runs;
 mod session;
 mod state;
+mod story;
 mod target;
 mod time;
 mod turn;
@@ -48,6 +49,7 @@ pub use input::{
 pub use reason::{Reason, Verdict, Why};
 pub use record::*;
 pub use recover::RecoverError;
+pub use story::Story;
 pub use target::{Preview, Restart};
 pub use time::{Time, Wall};
 pub use view::{PhaseView, PlanView, StepView, TaskView};

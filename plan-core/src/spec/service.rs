@@ -72,7 +72,7 @@ impl Default for ReplacementFailurePolicy {
 
 /// What a service is made of, before it is checked.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a specification, which is an object")]
 pub(super) struct Parts {
     pub(super) name: ServiceName,
     #[serde(default)]

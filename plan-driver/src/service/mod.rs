@@ -2,12 +2,16 @@
 //!
 //! Invariant: what is asked is answered once, in the order in which it was asked, and after it is durable.
 
+mod history;
 mod run;
 mod turn;
 
 use std::sync::Arc;
 
-use plan_core::engine::{Author, Engine, Event, Reply, Request, Target, Wall};
+pub use history::{EventId, EventIdError, Followed, Happened};
+
+use history::History;
+use plan_core::engine::{Author, Engine, Reply, Request, Target, Wall};
 use plan_core::plan::Model;
 use plan_core::spec::{PlanName, ServiceName};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -27,20 +31,9 @@ pub struct Service {
     asks: mpsc::Sender<Ask>,
     condition: watch::Receiver<Condition>,
     changes: watch::Receiver<u64>,
-    happened: broadcast::Sender<Arc<Happened>>,
+    history: Arc<History>,
     backend: Arc<dyn Backend>,
     options: Options,
-}
-
-/// Something that happened to a service.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Happened {
-    /// Grows by one with each event of a loop.
-    pub number: u64,
-    /// When.
-    pub at: Wall,
-    /// What.
-    pub event: Event,
 }
 
 type Answer<T> = oneshot::Sender<Result<T, DriverError>>;
@@ -173,7 +166,17 @@ impl Service {
 
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<Arc<Happened>> {
-        self.happened.subscribe()
+        self.history.listen()
+    }
+
+    /// What happened since an event, and what happens from then on.
+    pub fn follow(&self, after: EventId) -> Followed {
+        self.history.follow(after)
+    }
+
+    /// An event's name.
+    pub fn event_id(&self, happened: &Happened) -> EventId {
+        EventId { era: self.history.era, number: happened.number }
     }
 
     /// How its scheduler is.
@@ -229,17 +232,17 @@ pub(crate) fn spawn(
     let (asks, asked) = mpsc::channel(options.limits.requests);
     let (conditions, condition) = watch::channel(Condition::Starting);
     let (changed, changes) = watch::channel(0);
-    let (happened, _) = broadcast::channel(options.limits.events);
+    let history = Arc::new(History::new(options.limits.events));
     let service = Service {
         name: name.clone(),
         asks,
         condition,
         changes,
-        happened: happened.clone(),
+        history: history.clone(),
         backend: backend.clone(),
         options: options.clone(),
     };
-    let teller = turn::Teller { conditions: Arc::new(conditions), changed, happened, number: 0 };
+    let teller = turn::Teller { conditions: Arc::new(conditions), changed, history };
     let conditions = teller.conditions.clone();
     let ends =
         tokio::spawn(run::run(run::Loop { name: name.clone(), store, backend, options, asked, teller }));

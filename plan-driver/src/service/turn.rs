@@ -5,10 +5,13 @@
 
 use std::sync::Arc;
 
-use plan_core::engine::{CodecError, Command, Effects, Engine, Event, Input, Reply, Wall, Write, encode};
-use tokio::sync::{broadcast, oneshot, watch};
+use plan_core::engine::{
+    CodecError, Command, Effects, Engine, Event, Input, Reply, Story, Wall, Write, encode,
+};
+use tokio::sync::{oneshot, watch};
 
-use super::{Answer, Happened};
+use super::Answer;
+use super::history::History;
 use crate::condition::Condition;
 use crate::error::DriverError;
 use crate::store::{Batch, Change};
@@ -17,8 +20,7 @@ use crate::store::{Batch, Change};
 pub(super) struct Teller {
     pub(super) conditions: Arc<watch::Sender<Condition>>,
     pub(super) changed: watch::Sender<u64>,
-    pub(super) happened: broadcast::Sender<Arc<Happened>>,
-    pub(super) number: u64,
+    pub(super) history: Arc<History>,
 }
 
 impl Teller {
@@ -29,12 +31,6 @@ impl Teller {
             differs
         });
     }
-
-    fn happened(&mut self, at: Wall, event: Event) {
-        self.number += 1;
-        // Nobody may listen.
-        let _ = self.happened.send(Arc::new(Happened { number: self.number, at, event }));
-    }
 }
 
 /// What waits for its batch to be durable.
@@ -42,7 +38,7 @@ impl Teller {
 pub(super) struct Turn {
     pub(super) batch: Batch,
     pub(super) commands: Vec<Command>,
-    events: Vec<(Wall, Event)>,
+    events: Vec<(Wall, Event, Story)>,
     replies: Vec<(Answer<Reply>, Reply)>,
     receipts: Vec<oneshot::Sender<()>>,
     /// So many inputs are in it.
@@ -76,7 +72,10 @@ impl Turn {
             });
         }
         self.commands.extend(commands);
-        self.events.extend(events.into_iter().map(|event| (wall, event)));
+        self.events.extend(events.into_iter().map(|event| {
+            let story = engine.tell(&event);
+            (wall, event, story)
+        }));
         match asker {
             Asker::Nobody => {}
             // The engine answers every verb and every target.
@@ -96,8 +95,8 @@ impl Turn {
         for receipt in self.receipts.drain(..) {
             let _ = receipt.send(());
         }
-        for (at, event) in self.events.drain(..) {
-            teller.happened(at, event);
+        for (at, event, story) in self.events.drain(..) {
+            teller.history.add(at, event, story);
         }
         if self.inputs > 0 {
             teller.changed.send_modify(|count| *count += 1);

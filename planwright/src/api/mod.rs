@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use plan_core::spec::ServiceName;
 use plan_driver::Scheduler;
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 pub use call::{REQUEST, WHO};
@@ -68,6 +69,14 @@ impl Api {
     /// The address is not the loopback's, or cannot be listened on.
     pub async fn bind(self) -> Result<Server, ListenError> {
         Server::bind(self).await
+    }
+
+    /// Listens on a port that is open already: [`Api::listen`] is not looked at.
+    ///
+    /// # Errors
+    /// The port is not the loopback's.
+    pub fn on(self, listener: TcpListener) -> Result<Server, ListenError> {
+        Server::on(self, listener)
     }
 }
 

@@ -49,13 +49,20 @@ pub struct Server {
 
 impl Server {
     pub(super) async fn bind(api: Api) -> Result<Self, ListenError> {
-        let Api { scheduler, token, listen, main, files, limits } = api;
+        let listen = api.listen;
         if !listen.ip().is_loopback() {
             return Err(ListenError::NotLoopback(listen));
         }
-        let failed = |error| ListenError::Bind(listen, error);
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let listener = TcpListener::bind(listen).await.map_err(|error| ListenError::Bind(listen, error))?;
+        Self::on(api, listener)
+    }
+
+    pub(super) fn on(api: Api, listener: TcpListener) -> Result<Self, ListenError> {
+        let Api { scheduler, token, listen, main, files, limits } = api;
+        let address = listener.local_addr().map_err(|error| ListenError::Bind(listen, error))?;
+        if !address.ip().is_loopback() {
+            return Err(ListenError::NotLoopback(address));
+        }
         let shared = Shared {
             scheduler,
             token,

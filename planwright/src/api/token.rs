@@ -163,9 +163,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(FILE);
         load_or_make(dir.path()).unwrap();
-        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(load_or_make(dir.path()), Err(TokenError::Open { mode: 0o644, .. })));
-        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         for text in ["", "secret", &"g".repeat(64), &"a".repeat(65)] {
             std::fs::write(&file, text).unwrap();
             assert!(matches!(load_or_make(dir.path()), Err(TokenError::Damaged { .. })), "{text}");

@@ -147,7 +147,8 @@ async fn owed(ui: &mut Ui, scheduler: &Scheduler) -> Came {
 async fn audit(ui: &mut Ui, scheduler: &Scheduler) -> Came {
     let none = "nobody has asked for anything";
     table(ui, scheduler, ("audit", none, &["at (UTC)", "who", "what", "answer"]), |table, audit: Audit| {
-        let answer = if audit.reply == "refused" { format!("refused: {}", audit.message) } else { audit.reply };
+        let answer =
+            if audit.reply == "refused" { format!("refused: {}", audit.message) } else { audit.reply };
         let answer = answer.lines().next().unwrap_or_default().to_owned();
         table.row([when(audit.at), audit.who, audit.verb, answer]);
     })

@@ -29,7 +29,8 @@ pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
     let all = Running::all();
     if let Some(text) = &of.url {
         let url = parse(text)?;
-        let running = all.into_iter().find(|running| Url::parse(&running.url).is_ok_and(|known| known == url));
+        let running =
+            all.into_iter().find(|running| Url::parse(&running.url).is_ok_and(|known| known == url));
         let file = of.token_file.as_deref().or(running.as_ref().map(|running| running.token_file.as_path()));
         let token = file.map(token).transpose()?;
         return Ok(Found { url, token, service: of.name.clone(), running });
@@ -47,7 +48,8 @@ pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
         }
         (Some(last), false) => {
             meant.push(last);
-            let problem = Problem::error(format!("several schedulers run on this machine:\n{}", list(&meant)));
+            let problem =
+                Problem::error(format!("several schedulers run on this machine:\n{}", list(&meant)));
             Err(Trouble::Misused(problem.help("choose one with `--name SERVICE`, or with `--url URL`")))
         }
         (None, _) => Err(Trouble::Unreachable(match &of.name {
@@ -57,7 +59,8 @@ pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
             }
             _ => {
                 let problem = Problem::error("no scheduler runs on this machine that you have started");
-                problem.help("start one with `planwright run PACKAGE`, or name one elsewhere with `--url URL`")
+                problem
+                    .help("start one with `planwright run PACKAGE`, or name one elsewhere with `--url URL`")
             }
         })),
     }
@@ -74,7 +77,9 @@ fn parse(text: &str) -> Result<Url, Trouble> {
 fn token(file: &Path) -> Result<String, Trouble> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         let problem = Problem::error(format!("cannot read the token `{}`: {error}", file.display()));
-        Trouble::Denied(problem.help("name the file `token` of the scheduler's data folder with `--token-file`"))
+        Trouble::Denied(
+            problem.help("name the file `token` of the scheduler's data folder with `--token-file`"),
+        )
     })?;
     Ok(text.trim().to_owned())
 }

@@ -127,8 +127,9 @@ pub(super) async fn wait(
             Err(Trouble::Unreachable(problem)) => {
                 let since = *away.get_or_insert_with(Instant::now);
                 if since.elapsed() >= BACK {
-                    let message = format!("the scheduler is gone: {}", problem.message);
-                    return Err(Trouble::Unreachable(Problem { message, ..problem }).into());
+                    let gone = Problem::error(format!("the scheduler is gone: {}", problem.message));
+                    let help = problem.help.unwrap_or_default();
+                    return Err(Trouble::Unreachable(gone.help(help)).into());
                 }
             }
             Err(trouble) => return Err(trouble.into()),

@@ -36,8 +36,6 @@ pub(super) struct Scheduler {
 pub(super) struct Answered {
     /// `done`, `already-so` or `refused`.
     pub(super) reply: String,
-    /// In words.
-    pub(super) message: String,
     /// All of it.
     #[serde(skip)]
     pub(super) whole: Value,
@@ -221,7 +219,9 @@ impl Scheduler {
                 running.pid,
                 running.data_dir.join("scheduler.log").display()
             )),
-            None => problem.help("is it running? `planwright run PACKAGE` starts one, and says where it listens"),
+            None => {
+                problem.help("is it running? `planwright run PACKAGE` starts one, and says where it listens")
+            }
         })
     }
 }

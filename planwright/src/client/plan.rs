@@ -129,9 +129,7 @@ pub(crate) fn plan(ui: &mut Ui, group: &PlanGroup) -> std::io::Result<Verdict> {
         PlanVerb::Pause(of) => phase(ui, scheduler, of, "pause", "paused").await,
         PlanVerb::Resume(of) => phase(ui, scheduler, of, "resume", "resumed").await,
         PlanVerb::ForceRestart(of) => part(ui, scheduler, of, "force-restart", "restarted").await,
-        PlanVerb::ForceComplete(of) => {
-            part(ui, scheduler, of, "force-complete", "forced to complete").await
-        }
+        PlanVerb::ForceComplete(of) => part(ui, scheduler, of, "force-complete", "forced to complete").await,
         PlanVerb::Runs(of) => runs(ui, scheduler, &of.plan).await,
     })
 }
@@ -164,7 +162,8 @@ async fn show(ui: &mut Ui, scheduler: &Scheduler, status: &PlanStatus) -> Came {
     if status.watch {
         return watch(ui, scheduler, &Watched(plan)).await;
     }
-    let ended = if status.waiting.wait { Some(end(ui, scheduler, plan, &status.waiting).await?) } else { None };
+    let ended =
+        if status.waiting.wait { Some(end(ui, scheduler, plan, &status.waiting).await?) } else { None };
     show_plan(ui, scheduler, plan, status.json).await?;
     Ok(ended.map_or(Verdict::Good, |ended| ended.tell(ui, &format!("\"{plan}\" plan"))))
 }
@@ -175,12 +174,7 @@ async fn show_plan(ui: &mut Ui, scheduler: &Scheduler, plan: &str, json: bool) -
 }
 
 /// Waits for the end of the run that goes on.
-async fn end(
-    ui: &mut Ui,
-    scheduler: &Scheduler,
-    plan: &str,
-    waiting: &Waiting,
-) -> Result<Ended, Stop> {
+async fn end(ui: &mut Ui, scheduler: &Scheduler, plan: &str, waiting: &Waiting) -> Result<Ended, Stop> {
     let mut end = PlanEnd::of(scheduler, plan).await?;
     wait(ui, scheduler, waiting, &mut end).await
 }
@@ -203,7 +197,12 @@ async fn begin(ui: &mut Ui, scheduler: &Scheduler, start: &PlanStart) -> Came {
 
 type PartOf<'a> = (Option<&'a str>, Option<&'a str>);
 
-async fn say(scheduler: &Scheduler, plan: &str, verb: &str, (phase, step): PartOf<'_>) -> Result<Answered, Trouble> {
+async fn say(
+    scheduler: &Scheduler,
+    plan: &str,
+    verb: &str,
+    (phase, step): PartOf<'_>,
+) -> Result<Answered, Trouble> {
     let phase = phase.map(|phase| ("phase", phase));
     let query: Vec<_> = phase.into_iter().chain(step.map(|step| ("step", step))).collect();
     scheduler.post(&["v2", "plans", plan, verb], &query, None::<&()>).await

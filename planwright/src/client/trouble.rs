@@ -92,7 +92,10 @@ mod tests {
     #[test]
     fn whatever_is_said_is_told() {
         let said = |text: &str| Said::read(text).problem();
-        assert_eq!(said(r#"{"detail": "Plan x not found", "hint": "the plans are: y"}"#).help.as_deref(), Some("the plans are: y"));
+        assert_eq!(
+            said(r#"{"detail": "Plan x not found", "hint": "the plans are: y"}"#).help.as_deref(),
+            Some("the plans are: y")
+        );
         let refused = r#"{"reply":"refused","message":"no","items":[{"path":"name","why":"it stays"}]}"#;
         assert_eq!(said(refused).message, "no\n  name: it stays");
         for other in ["<html>", "", "[1]", "{}"] {

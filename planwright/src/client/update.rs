@@ -18,6 +18,7 @@ use super::{Came, ask, tell};
 use crate::Verdict;
 use crate::arguments::Update;
 use crate::commands;
+use crate::problem::Problem;
 use crate::tree::Tree;
 use crate::ui::Ui;
 
@@ -69,18 +70,20 @@ pub(crate) fn update(ui: &mut Ui, arguments: &Update) -> io::Result<Verdict> {
         Some(plan) => crate::input::plan(model, plan, &file).map(|_| ()),
         None => Ok(()),
     };
-    let (model, warnings) = match loaded.and_then(|(model, warnings)| plan(&model).map(|()| (model, warnings))) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            if ui.is_json() {
-                ui.json(&json!({ "good": false, "diagnostics": problems }))?;
+    let (model, warnings) =
+        match loaded.and_then(|(model, warnings)| plan(&model).map(|()| (model, warnings))) {
+            Ok(loaded) => loaded,
+            Err(problems) => {
+                if ui.is_json() {
+                    ui.json(&json!({ "good": false, "diagnostics": problems }))?;
+                }
+                problems.iter().for_each(|problem| ui.problem(problem));
+                return Ok(Verdict::Refused);
             }
-            problems.iter().for_each(|problem| ui.problem(problem));
-            return Ok(Verdict::Refused);
-        }
-    };
+        };
     warnings.iter().for_each(|problem| ui.problem(problem));
     ask(ui, &arguments.of, async |ui, scheduler| {
+        same_service(scheduler, model.spec().name().as_str(), &file).await?;
         let body = json!({
             "spec": model.spec(), "plan": arguments.plan,
             "request": scheduler.request(), "who": crate::who(),
@@ -113,6 +116,23 @@ pub(crate) fn update(ui: &mut Ui, arguments: &Update) -> io::Result<Verdict> {
         let ended = wait(ui, scheduler, &arguments.waiting, &mut end).await?;
         Ok(Ended::tell(&ended, ui, &format!("\"{plan}\" plan")))
     })
+}
+
+/// Another service is not what a service becomes, but one more: that is nothing to be begun by a slip.
+async fn same_service(scheduler: &Scheduler, wanted: &str, file: &str) -> Result<(), Trouble> {
+    #[derive(Deserialize)]
+    struct Condition {
+        service: String,
+    }
+    let Condition { service } = scheduler.get(&["v2", "condition"]).await?;
+    if service == wanted {
+        return Ok(());
+    }
+    let problem =
+        Problem::error(format!("`{file}` is of the service `{wanted}`, and this scheduler's is `{service}`"));
+    let help =
+        "a service keeps its name; `planwright run` starts another one, and `--name` chooses one that runs";
+    Err(Trouble::Denied(problem.help(help)))
 }
 
 async fn preview(ui: &mut Ui, scheduler: &Scheduler, body: &Value, file: &Path) -> Came {

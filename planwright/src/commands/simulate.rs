@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backend_sim::{Choices, Outcome, Report, Scenario, Shape, TraceEvent, Violation, What};
-use plan_core::engine::{End, PlanView, Reason, Time};
+use plan_core::engine::{End, PlanView, Reason, Story, Time};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::InstanceName;
 use serde::Serialize;
@@ -210,7 +210,7 @@ fn instances<'a>(models: &[Arc<Model>], report: &'a Report) -> Vec<InstanceStory
             if let Reason::NoRoom(why) = &why.reason {
                 // It is what the instance waits for still, and is said there.
                 one.history.retain(
-                    |event| !matches!(&event.what, What::NoRoom { why: then, .. } if **then == **why),
+                    |event| !matches!(&event.what, What::Engine(Story::NoRoom { why: then, .. }) if **then == **why),
                 );
             }
             one.waits.push(why.to_string());
@@ -222,24 +222,26 @@ fn instances<'a>(models: &[Arc<Model>], report: &'a Report) -> Vec<InstanceStory
 /// The instance that something happened to, if it is a part of the instance's short history.
 fn instance(what: &What) -> Option<&InstanceName> {
     match what {
-        What::NoRoom { instance, .. }
-        | What::Launched { instance, .. }
-        | What::Displaced { instance, .. }
-        | What::Reached { instance, .. }
-        | What::EndSeen {
-            instance,
-            expected: false,
-            end: End::Failed | End::Killed | End::Unhealthy | End::Lost | End::Gone,
-            ..
-        }
-        | What::SilenceSeen { instance, .. }
-        | What::Refused { instance, .. }
-        | What::Foreign { instance, .. }
-        | What::MayMove { instance, .. }
-        | What::Stays { instance }
-        | What::Moved { instance, .. }
-        | What::Owes { instance, .. }
-        | What::Settled { instance, .. }
+        What::Engine(
+            Story::NoRoom { instance, .. }
+            | Story::Launched { instance, .. }
+            | Story::Displaced { instance, .. }
+            | Story::Reached { instance, .. }
+            | Story::EndSeen {
+                instance,
+                expected: false,
+                end: End::Failed | End::Killed | End::Unhealthy | End::Lost | End::Gone,
+                ..
+            }
+            | Story::SilenceSeen { instance, .. }
+            | Story::Refused { instance, .. }
+            | Story::Foreign { instance, .. }
+            | Story::MayMove { instance, .. }
+            | Story::Stays { instance }
+            | Story::Moved { instance, .. }
+            | Story::Owes { instance, .. }
+            | Story::Settled { instance, .. },
+        )
         | What::Again { instance, .. } => Some(instance),
         _ => None,
     }
@@ -247,7 +249,7 @@ fn instance(what: &What) -> Option<&InstanceName> {
 
 /// Whether it is a part of every instance's history.
 fn is_smooth(what: &What) -> bool {
-    matches!(what, What::Launched { .. } | What::Reached { .. } | What::Displaced { .. })
+    matches!(what, What::Engine(Story::Launched { .. } | Story::Reached { .. } | Story::Displaced { .. }))
 }
 
 /// What is told besides the instances' histories.
@@ -257,14 +259,14 @@ fn general(report: &Report) -> Vec<&TraceEvent> {
 
 fn is_general(what: &What) -> bool {
     match what {
-        What::RunBegan { plan, .. } | What::RunEnded { plan, .. } => plan.as_str() != DEPLOY,
+        What::Engine(Story::RunBegan { plan, .. } | Story::RunEnded { plan, .. }) => plan.as_str() != DEPLOY,
         What::Verb { .. }
         | What::Idle { .. }
         | What::Fault { .. }
         | What::Silent { .. }
         | What::Back { .. }
         | What::Gone { .. }
-        | What::Uninstalled
+        | What::Engine(Story::Uninstalled)
         | What::Second { .. }
         | What::Fenced { .. }
         | What::Healed

@@ -1,23 +1,34 @@
 //! The data folder: the records, the token, the log, and what the tasks have.
 //!
-//! Invariant: one scheduler has it at a time. Whoever holds the lock on `lock` has it, and the system takes the lock
-//! back when that process is gone, however it went.
+//! Invariant: one scheduler has it at a time. The system takes the lock from a process that is gone, however it
+//! went; what is in the folder is its owner's alone.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use plan_driver::clock::{Clock, SystemClock};
+use plan_driver::store::{FileLock, Holder, LockError};
 
+use crate::api::token::{self, Token, TokenError};
 use crate::problem::Problem;
 use crate::running::{Running, folder_name, state_folder};
+
+/// Whoever has the lock on it has the folder.
+const LOCK: &str = "lock";
+/// The records.
+pub(super) const RECORDS: &str = "records.redb";
+/// The small files that operators keep with the service.
+pub(super) const FILES: &str = "files";
+/// The scheduler's log.
+pub(super) const LOG: &str = "scheduler.log";
 
 /// A data folder that is ours as long as this lives.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    _lock: File,
+    lock: FileLock,
 }
 
 impl Folder {
@@ -38,27 +49,13 @@ impl Folder {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
         let failed = |error| unusable(&path, &error);
-        let mut lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path.join("lock"))
-            .map_err(failed)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(held(&path, &mut lock)),
-            Err(error) => return Err(failed(error.into())),
-        }
-        let write = |lock: &mut File| {
-            lock.set_len(0)?;
-            lock.rewind()?;
-            writeln!(lock, "{}", std::process::id())?;
-            lock.sync_all()
-        };
-        write(&mut lock).map_err(failed)?;
-        Ok(Self { path, _lock: lock })
+        let lock = FileLock::take(path.join(LOCK), SystemClock.now()).map_err(|error| match error {
+            LockError::Held { holder, .. } => held(&path, holder.as_ref()),
+            LockError::Io { source, .. } => failed(source),
+            // A later kind: its words are all that is known of it here.
+            other => Problem::error(other.to_string()),
+        })?;
+        Ok(Self { path, lock })
     }
 
     /// Where it is.
@@ -66,54 +63,43 @@ impl Folder {
         &self.path
     }
 
-    /// The token that requests are to have: made at the first start, and readable by its owner alone.
+    /// The token that requests are to have, and its file.
     ///
     /// # Errors
-    /// It cannot be read or written, or others can read it.
-    pub(super) fn token(&self) -> Result<(PathBuf, String), Problem> {
-        let file = self.path.join("token");
-        let failed = |error| unusable(&file, &error);
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file) {
-            Ok(mut new) => {
-                let token = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-                writeln!(new, "{token}").and_then(|()| new.sync_all()).map_err(failed)?;
-                return Ok((file, token));
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(error)),
-        }
-        let mode = fs::metadata(&file).map_err(failed)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            let problem = Problem::error(format!("others can read the token `{}`", file.display()));
-            let help = format!("take it away, and a new one is made: `rm {}`", file.display());
-            return Err(problem.help(help));
-        }
-        let token = fs::read_to_string(&file).map_err(failed)?.trim().to_owned();
-        if token.len() < 32 {
-            let problem = Problem::error(format!("the token `{}` is not whole", file.display()));
-            let help = format!("take it away, and a new one is made: `rm {}`", file.display());
-            return Err(problem.help(help));
-        }
+    /// It cannot be read or made, or others can read it.
+    pub(super) fn token(&self) -> Result<(PathBuf, Token), Problem> {
+        let file = self.path.join(token::FILE);
+        let token = token::load_or_make(&self.path).map_err(|error| match error {
+            TokenError::File { source, .. } => unusable(&file, &source),
+            other => Problem::error(other.to_string()),
+        })?;
         Ok((file, token))
+    }
+
+    /// Takes away what was kept of a service that is no more; the token stays, for the next one.
+    pub(super) fn forget(self) {
+        for file in [LOG, "scheduler.log.1", RECORDS, LOCK] {
+            // What is not there need not be taken away; what cannot be is in nobody's way.
+            let _ = fs::remove_file(self.path.join(file));
+        }
+        let _ = fs::remove_dir_all(self.path.join(FILES));
+        drop(self.lock);
     }
 }
 
-fn held(path: &Path, lock: &mut File) -> Problem {
-    let mut pid = String::new();
-    let _ = lock.read_to_string(&mut pid);
-    let (pid, running) = (pid.trim(), Running::of(path));
-    let who = match &running {
-        Some(running) if running.pid.to_string() == pid => {
-            format!("process {pid}, which listens on {}", running.url)
-        }
-        _ if pid.is_empty() => "another process".to_owned(),
-        _ => format!("process {pid}"),
+fn held(path: &Path, holder: Option<&Holder>) -> Problem {
+    let running = Running::of(path)
+        .filter(|running| holder.is_some_and(|by| i64::from(by.pid) == i64::from(running.pid)));
+    let who = match (holder, &running) {
+        (Some(by), Some(running)) => format!("{by} listening on {}", running.url),
+        (Some(by), None) => by.to_string().trim_end_matches(',').to_owned(),
+        (None, _) => "another process".to_owned(),
     };
     let problem =
         Problem::error(format!("another scheduler has the data folder `{}`: {who}", path.display()));
+    let end = holder.map(|by| format!(", end it (`kill {}`)", by.pid)).unwrap_or_default();
     problem.help(format!(
-        "ask that one (`planwright plan status`, `planwright update`), end it (`kill {pid}`), or name another folder \
-         with `--data-dir`"
+        "ask that one (`planwright plan status`, `planwright update`){end}, or name another folder with `--data-dir`"
     ))
 }
 

@@ -1,6 +1,7 @@
 //! Where the scheduler is asked.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::api::{Api, FolderFiles, Token};
 use crate::problem::Problem;
 use crate::running::Running;
 
@@ -51,20 +53,18 @@ pub(super) fn serve(
     listener: TcpListener,
     scheduler: &Arc<Scheduler>,
     service: &ServiceName,
-    token: &str,
+    token: Token,
+    files: PathBuf,
 ) -> Result<Server, Problem> {
-    let address = listener.local_addr().map_err(|error| Problem::error(error.to_string()))?;
+    let failed = |error: &dyn std::error::Error| Problem::error(super::store::words(error));
+    let address = listener.local_addr().map_err(|error| failed(&error))?;
+    let mut api = Api::new(scheduler.clone(), token, address);
+    api.main = Some(service.clone());
+    api.files = Arc::new(FolderFiles::new(files));
+    let server = api.on(listener).map_err(|error| failed(&error))?;
     let (until, over) = oneshot::channel::<()>();
-    let _ = (scheduler, service, token);
-    let app = axum::Router::new().route("/v1/health", axum::routing::get(|| async { "{}" }));
-    let ends = tokio::spawn(async move {
-        let served = axum::serve(listener, app).with_graceful_shutdown(async {
-            let _ = over.await;
-        });
-        if let Err(error) = served.await {
-            tracing::error!(%error, "the server ended");
-        }
-    });
+    // The other end is dropped with the scheduler's own.
+    let ends = tokio::spawn(server.serve(async { drop(over.await) }));
     Ok(Server { address, until, ends })
 }
 

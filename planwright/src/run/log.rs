@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::folder::unusable;
+use super::folder::{LOG, unusable};
 use crate::problem::Problem;
 
 /// A log that is larger begins anew; the one before it is kept.
@@ -21,7 +21,7 @@ const LARGEST: u64 = 16 << 20;
 /// # Errors
 /// The file cannot be written.
 pub(super) fn begin(folder: &Path, verbose: u8) -> Result<PathBuf, Problem> {
-    let path = folder.join("scheduler.log");
+    let path = folder.join(LOG);
     let file = LogFile::open(path.clone()).map_err(|error| unusable(&path, &error))?;
     let level = match verbose {
         0 | 1 => "info",

@@ -127,7 +127,8 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     let scheduler = Scheduler::start(store, backend.backend.clone(), options).await;
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;
-    let server = listen::serve(listener, &scheduler, name, &token).map_err(failed)?;
+    let server = listen::serve(listener, &scheduler, name, token, folder.path().join(folder::FILES));
+    let server = server.map_err(failed)?;
     let running = Running {
         service: name.to_string(),
         url: format!("http://{}", server.address),
@@ -149,6 +150,12 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     scheduling.stop(ui).await;
     drop(announced);
     server.stop().await;
+    let Scheduling { folder, scheduler, service, .. } = scheduling;
+    // The store is closed with the last of them.
+    drop((scheduler, service));
+    if matches!(&ended, Ok(Ok((End::Uninstalled, _)))) {
+        folder.forget();
+    }
     match ended? {
         Ok((end, picture)) => Ok(end::tell(ui, arguments, wanted, &running, &end, &picture)),
         Err(error) => Ok(Err(error)),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use plan_core::engine::{Engine, PlanView};
 use plan_core::plan::Status;
+use plan_core::spec::PlanName;
 
 use crate::tree::Tree;
 
@@ -67,11 +68,6 @@ impl Picture {
         self.plans().map(Tree::from).collect()
     }
 
-    /// The first step that waits for nothing but a person, or was refused for good, and why.
-    pub(super) fn trouble(&self) -> &[String] {
-        &self.whys
-    }
-
     /// The statuses of all steps, by `plan / phase / step`.
     fn steps(&self) -> BTreeMap<(String, u32, u32), (String, Status)> {
         let mut steps = BTreeMap::new();
@@ -126,5 +122,11 @@ pub(super) struct Change {
 
 /// The plan that makes the service what it shall be, or made it so.
 pub(super) fn converging(engine: &Engine) -> Option<String> {
-    engine.model().map(|_| "deploy".to_owned())
+    let run = engine.converging_run()?;
+    let made = |plan: &PlanName| {
+        let goes_on = engine.run(plan).is_some_and(|of| of.number == run);
+        goes_on || engine.runs(plan.as_str()).iter().any(|ended| ended.run == run)
+    };
+    let plans = engine.model()?.plans().keys();
+    plans.into_iter().find(|plan| made(plan)).map(ToString::to_string)
 }

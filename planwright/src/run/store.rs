@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use plan_core::spec::ServiceName;
-use plan_driver::store::{MemoryStore, Store, StoreError};
+use plan_driver::store::{MemoryStore, RedbStore, Store, StoreError};
 use plan_driver::{DriverError, Options};
 
+use super::folder::RECORDS;
 use crate::arguments::StoreKind;
 use crate::problem::Problem;
 
-/// Opens the store of a data folder, which is one service's alone.
+/// Opens the store of a data folder. One that is another service's is not made this one's too.
 pub(super) async fn open(
     kind: StoreKind,
     folder: &Path,
@@ -18,18 +19,18 @@ pub(super) async fn open(
 ) -> Result<Arc<dyn Store>, Problem> {
     let store: Arc<dyn Store> = match kind {
         StoreKind::Memory => Arc::new(MemoryStore::new()),
-        StoreKind::Redb => Arc::new(MemoryStore::new()),
-    };
-    let others = store.services().await.map_err(|error| problem(&error, folder))?;
-    match others.iter().find(|other| *other != service) {
-        None => Ok(store),
-        Some(other) => {
-            let problem = Problem::error(format!(
-                "the data folder `{}` is that of the service `{other}`",
-                folder.display()
-            ));
-            Err(problem.help(format!("name another one for `{service}` with `--data-dir`")))
+        StoreKind::Redb => {
+            let opened = RedbStore::open(folder.join(RECORDS)).await;
+            Arc::new(opened.map_err(|error| problem(&error, folder))?)
         }
+    };
+    let kept = store.services().await.map_err(|error| problem(&error, folder))?;
+    match kept.iter().find(|other| *other != service) {
+        Some(other) if !kept.contains(service) => {
+            let whose = format!("the data folder `{}` is that of the service `{other}`", folder.display());
+            Err(Problem::error(whose).help(format!("name another one for `{service}` with `--data-dir`")))
+        }
+        _ => Ok(store),
     }
 }
 

@@ -10,7 +10,8 @@ use crate::rig::{Rig, model};
 async fn told(rig: &Rig, file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/requests").join(file);
     let mut told = String::new();
-    for line in std::fs::read_to_string(path).unwrap().lines().filter(|line| !line.is_empty()) {
+    let lines = std::fs::read_to_string(path).unwrap();
+    for (number, line) in lines.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
         writeln!(told, "{line}").unwrap();
         let mut words = line.splitn(3, ' ');
         let (method, path, body) =
@@ -23,7 +24,10 @@ async fn told(rig: &Rig, file: &str) -> String {
             }
             _ => {}
         }
-        let reply = rig.ask(method, path, &filled_in(body)).await;
+        // A name of its own for each request, and the same at each run.
+        let request = format!("line {}", number + 1);
+        let headers = [("planwright-request", request.as_str()), ("planwright-who", "table")];
+        let reply = rig.ask_with(method, path, &headers, &filled_in(body)).await;
         write!(told, "{}", reply.status.as_u16()).unwrap();
         for name in ["content-type", "retry-after", "allow"] {
             if !matches!(reply.header(name), "" | "application/json") {

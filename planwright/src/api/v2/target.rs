@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use plan_core::engine::{Author, Engine, InstallationId, PlanView, Preview, Target};
+use plan_core::engine::{Author, Engine, InstallationId, PlanView, Preview, RefusedItem, Target};
 use plan_core::plan::Model;
 use plan_core::spec::{Change, InstanceName, PlanName, ServiceSpec, TaskName};
 use plan_driver::backend::{Severity, Unkept};
@@ -18,7 +18,7 @@ use crate::api::reply::{Answer, ReplyBody, ok, replied};
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Asked {
     /// The specification.
     spec: ServiceSpec,
@@ -129,15 +129,23 @@ impl From<Unkept> for UnkeptBody {
 }
 
 impl PreviewBody {
-    fn of(preview: Preview, unkept: Vec<Unkept>) -> Self {
+    fn of(preview: Preview, unkept: Vec<Unkept>, backend: &str) -> Self {
         let Preview { changes, reply, plan, restarts, joins, ends, leaves } = preview;
         let restarts = restarts.into_iter().map(|one| RestartBody {
             instance: one.instance,
             task: one.task,
             fields: one.fields,
         });
+        let mut reply = ReplyBody::from(&reply);
+        let refused = unkept.iter().filter(|item| item.severity == Severity::Refused);
+        let items: Vec<RefusedItem> =
+            refused.map(|item| RefusedItem { path: item.path.clone(), why: item.why.clone() }).collect();
+        if !items.is_empty() {
+            let message = format!("the backend `{backend}` cannot keep what the specification declares");
+            reply = ReplyBody { reply: "refused", message, items };
+        }
         Self {
-            reply: ReplyBody::from(&reply),
+            reply,
             changes,
             plan,
             restarts: restarts.collect(),
@@ -159,5 +167,5 @@ pub(in crate::api) async fn preview(call: Call) -> Answer {
         Some(service) => read(&service, move |engine| engine.preview(&target)).await?,
         None => Engine::new().preview(&target),
     };
-    ok(&PreviewBody::of(preview, unkept))
+    ok(&PreviewBody::of(preview, unkept, call.api.scheduler.backend_name()))
 }
