@@ -52,8 +52,7 @@ impl Brokers {
     /// All that run now, by task.
     pub(crate) fn alive(&self) -> Vec<Broker> {
         let processes = std::fs::read_dir("/proc").unwrap();
-        let mut all: Vec<Broker> =
-            processes.filter_map(|entry| self.broker(&entry.ok()?.path())).collect();
+        let mut all: Vec<Broker> = processes.filter_map(|entry| self.broker(&entry.ok()?.path())).collect();
         all.sort_by(|a, b| a.task.cmp(&b.task));
         all
     }
@@ -63,7 +62,11 @@ impl Brokers {
         let number = process.file_name()?.to_str()?.parse().ok()?;
         let list = |name: &str| -> Option<Vec<String>> {
             let text = std::fs::read(process.join(name)).ok()?;
-            Some(text.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect())
+            Some(
+                text.split(|byte| *byte == 0)
+                    .map(|part| String::from_utf8_lossy(part).into_owned())
+                    .collect(),
+            )
         };
         let arguments = list("cmdline")?;
         let sandbox = std::fs::read_link(process.join("cwd")).ok()?;
@@ -132,7 +135,8 @@ impl Witness {
                 let alive = brokers.alive();
                 let same = alive.chunk_by(|a, b| a.task == b.task);
                 seen.most_of_one = seen.most_of_one.max(same.map(<[Broker]>::len).max().unwrap_or(0));
-                seen.least_alive = seen.least_alive.min(alive.iter().filter(|one| one.port.is_some()).count());
+                seen.least_alive =
+                    seen.least_alive.min(alive.iter().filter(|one| one.port.is_some()).count());
                 std::thread::sleep(Duration::from_millis(50));
             }
             seen

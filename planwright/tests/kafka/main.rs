@@ -84,7 +84,10 @@ fn real_brokers_lose_no_acknowledged_record() {
     scheduler.replace("kafka-2", LONG);
     load.acknowledged(200);
     let report = load.end();
-    println!("replaced; of records with no second replica {} of {} are lost", report.lost, report.acknowledged);
+    println!(
+        "replaced; of records with no second replica {} of {} are lost",
+        report.lost, report.acknowledged
+    );
     assert!(report.lost > 0 && report.exit == 1, "{}", report.text);
     let report = kafka.verify(&ORDERS);
     assert_eq!((report.lost, report.exit), (0, 0), "{}", report.text);

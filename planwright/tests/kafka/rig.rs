@@ -92,7 +92,9 @@ impl Cluster<'_> {
         let partitions: Vec<&str> = text.lines().filter(|line| line.contains("Partition: ")).collect();
         println!("{text}");
         partitions.len() == topic.partitions as usize
-            && partitions.iter().all(|line| count(line, "Isr:") == topic.replicas && count(line, "Leader:") == 1)
+            && partitions
+                .iter()
+                .all(|line| count(line, "Isr:") == topic.replicas && count(line, "Leader:") == 1)
     }
 
     /// Begins to send 200 records a second.
@@ -114,7 +116,8 @@ impl Cluster<'_> {
         let text = String::from_utf8(ran.stdout).unwrap();
         let number = |what: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(": "));
-            let line = line.unwrap_or_else(|| panic!("no `{what}` in {text}{}", String::from_utf8_lossy(&ran.stderr)));
+            let line = line
+                .unwrap_or_else(|| panic!("no `{what}` in {text}{}", String::from_utf8_lossy(&ran.stderr)));
             line.parse().unwrap()
         };
         Report {
@@ -145,7 +148,11 @@ impl Load<'_> {
         let (begin, until) = (self.count(), Instant::now() + Duration::from_secs(120));
         while self.count() < begin + count {
             let log = || std::fs::read_to_string(format!("{}.log", self.journal));
-            assert!(Instant::now() < until, "{count} records were not acknowledged in two minutes: {:?}", log());
+            assert!(
+                Instant::now() < until,
+                "{count} records were not acknowledged in two minutes: {:?}",
+                log()
+            );
             std::thread::sleep(Duration::from_millis(200));
         }
     }
@@ -154,9 +161,8 @@ impl Load<'_> {
         let mut text = String::new();
         let file = std::fs::File::open(&self.journal);
         // Not there before it has begun.
-        file.and_then(|mut file| file.read_to_string(&mut text)).map_or(0, |_| {
-            text.lines().filter(|line| line.starts_with("A ")).count()
-        })
+        file.and_then(|mut file| file.read_to_string(&mut text))
+            .map_or(0, |_| text.lines().filter(|line| line.starts_with("A ")).count())
     }
 
     /// Ends it, and reads all back.

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,43 +16,43 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// A scheduler of `specs/kafka`, with a data folder of its own. It and all that it started end with the test.
+/// A scheduler of `specs/kafka`, with a state folder of its own, in which the commands find it. It and all that it started
+/// end with the test.
 pub(crate) struct Scheduler {
     process: Child,
     folder: TempDir,
-    url: String,
 }
 
-fn program() -> Command {
+/// The program, at home in this folder.
+fn program(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_planwright"));
-    command.current_dir(root()).stdin(Stdio::null());
+    command.args(arguments).current_dir(root()).stdin(Stdio::null());
+    command.env("XDG_STATE_HOME", home).env_remove("PLANWRIGHT_URL").env_remove("PLANWRIGHT_NAME");
     command
 }
 
 /// How the specification is read: for one machine, with the Kafka that is installed.
-fn reading(command: &mut Command, rig: &Rig) {
-    command.args(["--env-file", "specs/kafka/laptop.env", "--env"]);
-    command.arg(format!("KAFKA_HOME={}", rig.home.display()));
+fn reading<'a>(command: &'a mut Command, rig: &Rig) -> &'a mut Command {
+    let home = format!("KAFKA_HOME={}", rig.home.display());
+    command.args(["--env-file", "specs/kafka/laptop.env", "--env", &home])
 }
 
 impl Scheduler {
     pub(crate) fn start(rig: &Rig) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = program();
-        command.args(["run", "specs/kafka", "--backend", "local", "--listen", "127.0.0.1:0", "--no-progress", "--data-dir"]);
-        command.arg(folder.path().join("data"));
-        reading(&mut command, rig);
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut command =
+            program(folder.path(), &["run", "specs/kafka", "--listen", "127.0.0.1:0", "--no-progress"]);
+        let mut process = reading(&mut command, rig).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let url = loop {
+        loop {
             let line = lines.next().expect("the scheduler ended before it said where it listens").unwrap();
             println!("{line}");
-            if let Some(at) = line.find("http://") {
-                break line[at..].split_whitespace().next().unwrap().to_owned();
+            if line.contains("http://") {
+                break;
             }
-        };
+        }
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| println!("{line}")));
-        Self { process, folder, url }
+        Self { process, folder }
     }
 
     /// Below it is all that the scheduler has and starts.
@@ -61,22 +61,7 @@ impl Scheduler {
     }
 
     fn asked(&self, arguments: &[&str]) -> Output {
-        let mut command = program();
-        command.args(arguments).args(["--url", &self.url]);
-        self.ran(command)
-    }
-
-    fn ran(&self, mut command: Command) -> Output {
-        let token = self.folder.path().join("data/token");
-        let ran = command.arg("--token-file").arg(token).output().unwrap();
-        assert!(
-            ran.status.success(),
-            "{command:?}: {}\n{}{}",
-            ran.status,
-            String::from_utf8_lossy(&ran.stdout),
-            String::from_utf8_lossy(&ran.stderr)
-        );
-        ran
+        ran(&mut program(self.folder.path(), arguments))
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
@@ -97,18 +82,26 @@ impl Scheduler {
         all.iter().map(|address| address.as_str().unwrap().to_owned()).collect()
     }
 
-    /// Waits until all of an instance is as it should be.
-    pub(crate) fn is_up(&self, _instance: &str, patience: Duration) {
-        self.complete("recovery", patience);
+    /// Waits until nothing is to be done to an instance any more.
+    pub(crate) fn is_up(&self, instance: &str, patience: Duration) {
+        let until = Instant::now() + patience;
+        loop {
+            let whys = self.json(&["pod", "why", instance]);
+            if whys.as_array().unwrap().is_empty() {
+                return;
+            }
+            assert!(Instant::now() < until, "{instance} is not up: {whys}");
+            std::thread::sleep(Duration::from_millis(300));
+        }
     }
 
     /// Gives some values others, and waits until the service is so.
     pub(crate) fn update(&self, rig: &Rig, values: &[&str], patience: Duration) {
-        let mut command = program();
-        command.args(["update", "specs/kafka", "--wait", "--timeout", &seconds(patience), "--url", &self.url]);
+        let update = ["update", "specs/kafka", "--wait", "--timeout", &seconds(patience)];
+        let mut command = program(self.folder.path(), &update);
         reading(&mut command, rig);
-        values.iter().for_each(|value| drop(command.args(["--env", value])));
-        self.ran(command);
+        values.iter().for_each(|value| _ = command.args(["--env", value]));
+        ran(&mut command);
     }
 
     /// Gives an instance a new place, without what it had.
@@ -129,6 +122,14 @@ impl Drop for Scheduler {
         // After a failure the brokers are still there: a scheduler's tasks outlive it.
         Brokers::below(self.folder.path()).alive().iter().for_each(|broker| broker.kill());
     }
+}
+
+/// What a command came to that has to go well.
+fn ran(command: &mut Command) -> Output {
+    let ran = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(ran.status.success(), "{command:?}: {}\n{}{}", ran.status, text(&ran.stdout), text(&ran.stderr));
+    ran
 }
 
 fn seconds(time: Duration) -> String {
