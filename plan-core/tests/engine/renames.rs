@@ -179,6 +179,26 @@ fn a_task_that_is_on_its_way_into_another_set_is_not_brought_back_in_its_old_one
     // Its old set is free before its new one is.
     bench.finishes("pair-0", "init");
     assert_eq!(bench.commands(), [""; 0]);
+    let why = bench.why("pair-0");
+    assert!(why.contains(&"recovery (PENDING): `aide` is being ended to make room".to_owned()), "{why:#?}");
+}
+
+#[test]
+fn who_waits_for_room_elsewhere_says_so_though_its_task_goes_to_another_set() {
+    let mut bench = turns();
+    bench.observe("pair-0", "aide", Seen::Ended(End::Killed));
+    bench.finishes("pair-0", "job");
+    bench.runs("pair-0", "aide");
+    bench.room = false;
+    bench.say("pod replace pair-0");
+    bench.becomes(&TURNS.replace("./main, resource-set: turns", "./main, resource-set: own"));
+    let why = bench.why("pair-0");
+    let recovery: Vec<_> = why.iter().filter(|why| why.starts_with("recovery")).collect();
+    assert_eq!(
+        recovery,
+        ["recovery, elsewhere: an operator replaces it (PREPARED): room is asked for"],
+        "{why:#?}"
+    );
 }
 
 #[test]
