@@ -86,6 +86,45 @@ fn a_replaced_instance_whose_node_is_silent_is_launched_elsewhere_and_the_debt_i
 }
 
 #[test]
+fn a_task_that_comes_up_while_its_instance_waits_for_room_elsewhere_waits_with_it() {
+    let mut bench = Bench::new(
+        "name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a }
+      aide: { goal: RUNNING, cmd: ./aide, resource-set: b, essential: false }
+plans:
+  deploy: { phases: { p: { pod: pair, steps: [ { default: [[main], [aide]] } ] } } }
+",
+    );
+    bench.runs("pair-0", "main");
+    bench.room = false;
+    bench.say("pod replace pair-0");
+    // Its launch was its step's until now.
+    bench.runs("pair-0", "aide");
+    let why = bench.why("pair-0");
+    assert_eq!(
+        why,
+        [
+            "recovery, elsewhere: an operator replaces it (PREPARED): room is asked for",
+            "recovery, elsewhere: an operator replaces it (PENDING): another order of this instance asks for its place",
+        ]
+    );
+    let Some(Command::Fit(fit)) = bench.sent.last().cloned() else { panic!("{:?}", bench.sent) };
+    bench.room = true;
+    bench.grant(&fit);
+    bench.observe("pair-0", "main", Seen::Ended(End::Killed));
+    bench.observe("pair-0", "aide", Seen::Ended(End::Killed));
+    bench.runs("pair-0", "main");
+    bench.runs("pair-0", "aide");
+    assert_eq!(bench.why("pair-0"), [""; 0]);
+    assert!(bench.place_of("pair-0").starts_with("node-pair-0-"));
+}
+
+#[test]
 fn what_is_owed_can_be_given_up() {
     let mut bench = deployed(KAFKA);
     bench.observe("kafka-1", "broker", Seen::Unreachable);
