@@ -220,7 +220,9 @@ fn wrong_usage_is_2() {
 
 #[test]
 fn shells_complete_what_can_be_typed() {
-    for (shell, word) in [("bash", "_planwright"), ("zsh", "#compdef planwright"), ("fish", "complete -c planwright")] {
+    for (shell, word) in
+        [("bash", "_planwright"), ("zsh", "#compdef planwright"), ("fish", "complete -c planwright")]
+    {
         let ran = planwright(&["completions", shell]);
         assert_eq!(ran.code, 0, "{ran}");
         assert!(ran.out.contains(word) && ran.out.contains("force-complete"), "{shell}");

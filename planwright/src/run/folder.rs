@@ -13,12 +13,10 @@ use plan_driver::store::{FileLock, Holder, LockError};
 
 use crate::api::token::{self, Token, TokenError};
 use crate::problem::Problem;
-use crate::running::{Running, folder_name, state_folder};
+use crate::running::{RECORDS, Running, folder_name, state_folder};
 
 /// Whoever has the lock on it has the folder.
 const LOCK: &str = "lock";
-/// The records.
-pub(super) const RECORDS: &str = "records.redb";
 /// The small files that operators keep with the service.
 pub(super) const FILES: &str = "files";
 /// The scheduler's log.

@@ -1,14 +1,9 @@
 //! The commands that ask a scheduler, against a real one with real tasks.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod folder;
-mod program;
-mod scheduler;
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use scheduler::{Place, ask_raw};
+use crate::place::{Place, QUICK, ask_raw};
 
 /// The values that an instance's starts had, in their order.
 fn values(place: &Place) -> Vec<Vec<String>> {
@@ -18,7 +13,7 @@ fn values(place: &Place) -> Vec<Vec<String>> {
 
 #[test]
 fn plans_are_looked_at_and_acted_on() {
-    let place = Place::new("client_plans");
+    let place = Place::new();
     let _scheduler = place.run_quick(&[]);
     assert_eq!(place.good(&["plan", "list"]), "deploy (COMPLETE)\nrecovery (COMPLETE)\n");
     let tree = "deploy (serial strategy) (COMPLETE)\n└─ web (parallel strategy) (COMPLETE)\n   ├─ web-0:[server] \
@@ -27,7 +22,10 @@ fn plans_are_looked_at_and_acted_on() {
         assert_eq!(place.good(form), tree, "{form:?}");
     }
     let json = place.json(&["plan", "status", "deploy"]);
-    assert_eq!((&json["name"], &json["phases"][0]["steps"][1]["status"]), (&"deploy".into(), &"COMPLETE".into()));
+    assert_eq!(
+        (&json["name"], &json["phases"][0]["steps"][1]["status"]),
+        (&"deploy".into(), &"COMPLETE".into())
+    );
     assert!(place.good(&["plan", "runs"]).contains("complete"));
     assert_eq!(place.json(&["plan", "runs"]).as_array().unwrap().len(), 1);
     assert_eq!(
@@ -50,7 +48,7 @@ fn plans_are_looked_at_and_acted_on() {
 
 #[test]
 fn pods_are_looked_at_and_acted_on() {
-    let place = Place::new("client_pods");
+    let place = Place::new();
     let _scheduler = place.run_quick(&[]);
     assert_eq!(place.good(&["pod", "list"]), "web-0\nweb-1\n");
     assert_eq!(
@@ -76,12 +74,15 @@ fn pods_are_looked_at_and_acted_on() {
     assert_eq!(ran.code, 4, "{ran}");
     assert!(ran.err.contains("no instance `web-9`"), "{ran}");
     let audit = place.good(&["debug", "audit"]);
-    assert!(audit.contains("you   pod replace web-0") && audit.contains("refused: there is no instance"), "{audit}");
+    assert!(
+        audit.contains("you   pod replace web-0") && audit.contains("refused: there is no instance"),
+        "{audit}"
+    );
 }
 
 #[test]
 fn a_service_is_updated_and_previewed() {
-    let place = Place::new("client_update");
+    let place = Place::new();
     let _scheduler = place.run_quick(&[]);
     let quick = place.quick();
     let preview = place.good(&["update", &quick, "--env", "VALUE=2", "--preview"]);
@@ -111,7 +112,7 @@ fn a_service_is_updated_and_previewed() {
 
 #[test]
 fn an_uninstalled_service_leaves_nothing() {
-    let place = Place::new("client_uninstall");
+    let place = Place::new();
     let scheduler = place.run_quick(&[]);
     let ran = place.planwright(&["uninstall", "--wait"]);
     assert_eq!(ran.code, 0, "{ran}");
@@ -129,7 +130,7 @@ fn an_uninstalled_service_leaves_nothing() {
 
 #[test]
 fn who_has_no_scheduler_or_no_token_is_told_what_to_do() {
-    let place = Place::new("client_nobody");
+    let place = Place::new();
     let ran = place.planwright(&["plan", "list"]);
     assert_eq!(ran.code, 3, "{ran}");
     assert!(ran.err.contains("`planwright run PACKAGE`") && ran.err.contains("--url"), "{ran}");
@@ -140,7 +141,7 @@ fn who_has_no_scheduler_or_no_token_is_told_what_to_do() {
         assert_eq!(place.planwright(&["plan", "list", "--url", wrong]).code, 2, "{wrong}");
     }
     let scheduler = place.run_quick(&[]);
-    let (url, token) = (scheduler.url(), place.folder.path("token"));
+    let (url, token) = (scheduler.url(), place.path("token"));
     let elsewhere = [("XDG_STATE_HOME", "/nonexistent")];
     let ran = place.planwright_in(&["plan", "list", "--url", &url], &elsewhere);
     assert_eq!(ran.code, 4, "{ran}");
@@ -163,10 +164,10 @@ fn who_has_no_scheduler_or_no_token_is_told_what_to_do() {
 
 #[test]
 fn of_several_schedulers_one_is_chosen() {
-    let place = Place::new("client_several");
+    let place = Place::new();
     let _quick = place.run_quick(&[]);
-    let other = scheduler::QUICK.replace("name: quick", "name: other");
-    let folder = place.folder.path("other");
+    let other = QUICK.replace("name: quick", "name: other");
+    let folder = place.path("other");
     fs::create_dir_all(&folder).unwrap();
     fs::write(format!("{folder}/svc.yml"), other).unwrap();
     fs::write(format!("{folder}/env"), "COUNT=1\nVALUE=1\n").unwrap();

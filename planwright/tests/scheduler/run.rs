@@ -1,9 +1,4 @@
 //! `planwright run`, as a real process, with real tasks and records on disk.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod folder;
-mod program;
-mod scheduler;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,11 +6,11 @@ use std::net::TcpListener;
 
 use rustix::process::Signal;
 
-use scheduler::{Place, until};
+use crate::place::{Place, QUICK, until};
 
 #[test]
 fn hello_world_runs_until_complete_and_its_tasks_go_on() {
-    let place = Place::new("run_hello");
+    let place = Place::new();
     let ran = place.planwright(&["run", "specs/hello-world", "--until-complete"]);
     assert_eq!(ran.code, 0, "{ran}");
     assert!(ran.out.starts_with("listening on http://127.0.0.1:"), "{ran}");
@@ -34,7 +29,7 @@ fn hello_world_runs_until_complete_and_its_tasks_go_on() {
 
 #[test]
 fn a_scheduler_that_was_killed_goes_on_with_the_same_processes() {
-    let place = Place::new("run_killed");
+    let place = Place::new();
     let scheduler = place.run_quick(&[]);
     let (starts, processes) = (place.starts("quick"), place.processes());
     assert_eq!(starts.len(), 2, "{starts:?}");
@@ -51,7 +46,7 @@ fn a_scheduler_that_was_killed_goes_on_with_the_same_processes() {
 
 #[test]
 fn ctrl_c_leaves_the_tasks_and_says_how_to_go_on() {
-    let place = Place::new("run_ctrl_c");
+    let place = Place::new();
     for signal in [Signal::INT, Signal::TERM] {
         let scheduler = place.run_quick(&[]);
         let ran = scheduler.end(signal);
@@ -63,7 +58,10 @@ fn ctrl_c_leaves_the_tasks_and_says_how_to_go_on() {
     }
     let starts = place.starts("quick");
     assert!(starts.len() == 2 && starts.iter().all(|starts| starts.len() == 1), "{starts:?}");
-    assert!(!place.data("quick").join("scheduler.json").exists(), "nobody is told of a scheduler that has ended");
+    assert!(
+        !place.data("quick").join("scheduler.json").exists(),
+        "nobody is told of a scheduler that has ended"
+    );
     let ran = place.planwright(&["plan", "list"]);
     assert_eq!(ran.code, 3, "{ran}");
     assert!(ran.err.contains("no scheduler runs on this machine"), "{ran}");
@@ -71,7 +69,7 @@ fn ctrl_c_leaves_the_tasks_and_says_how_to_go_on() {
 
 #[test]
 fn another_file_is_an_update() {
-    let place = Place::new("run_update");
+    let place = Place::new();
     drop(place.run_quick(&[]).end(Signal::TERM));
     let quick = place.quick();
     let ran = place.planwright(&["run", &quick, "--env", "VALUE=2", "--until-complete"]);
@@ -82,7 +80,8 @@ fn another_file_is_an_update() {
     }
     let ran = place.planwright(&["run", &quick, "--until-complete", "--output", "json"]);
     assert_eq!(ran.code, 0, "{ran}");
-    let events: Vec<serde_json::Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<serde_json::Value> =
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events.first().unwrap()["event"], "listening");
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["how"]), (&"ended".into(), &"complete".into()), "{last}");
@@ -91,7 +90,7 @@ fn another_file_is_an_update() {
 
 #[test]
 fn a_folder_has_one_scheduler() {
-    let place = Place::new("run_two");
+    let place = Place::new();
     let scheduler = place.run_quick(&[]);
     let ran = place.planwright(&["run", &place.quick()]);
     assert_eq!(ran.code, 1, "{ran}");
@@ -104,7 +103,7 @@ fn a_folder_has_one_scheduler() {
 
 #[test]
 fn a_port_that_is_taken_is_said_before_anything_is_done() {
-    let place = Place::new("run_port");
+    let place = Place::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ran = place.planwright(&["run", &place.quick(), "--listen", &address]);
@@ -119,16 +118,19 @@ fn a_port_that_is_taken_is_said_before_anything_is_done() {
 
 #[test]
 fn a_folder_that_cannot_be_used_is_named() {
-    let place = Place::new("run_folder");
-    let file = place.folder.path("file");
+    let place = Place::new();
+    let file = place.path("file");
     fs::write(&file, "x").unwrap();
     for folder in [format!("{file}/data"), "/proc/planwright".to_owned()] {
         let ran = place.planwright(&["run", &place.quick(), "--data-dir", &folder]);
         assert_eq!(ran.code, 1, "{ran}");
-        assert!(ran.err.contains(&format!("cannot use `{folder}`")) && ran.err.contains("--data-dir"), "{ran}");
+        assert!(
+            ran.err.contains(&format!("cannot use `{folder}`")) && ran.err.contains("--data-dir"),
+            "{ran}"
+        );
     }
     // Damaged records are refused, and left as they are.
-    let data = place.folder.path("damaged");
+    let data = place.path("damaged");
     fs::create_dir_all(&data).unwrap();
     fs::write(format!("{data}/records.redb"), "this is no database").unwrap();
     let ran = place.planwright(&["run", &place.quick(), "--data-dir", &data]);
@@ -136,7 +138,7 @@ fn a_folder_that_cannot_be_used_is_named() {
     assert!(ran.err.contains("records.redb"), "{ran}");
     assert_eq!(fs::read_to_string(format!("{data}/records.redb")).unwrap(), "this is no database");
     // Another service's folder does not become this one's.
-    let data = place.folder.path("data");
+    let data = place.path("data");
     let ran = place.planwright(&["run", &place.quick(), "--data-dir", &data, "--until-complete"]);
     assert_eq!(ran.code, 0, "{ran}");
     let ran = place.planwright(&["run", "specs/hello-world", "--data-dir", &data]);
@@ -150,16 +152,16 @@ fn a_folder_that_cannot_be_used_is_named() {
 
 #[test]
 fn a_bad_file_is_refused_before_anything_starts() {
-    let place = Place::new("run_bad");
+    let place = Place::new();
     let quick = place.quick();
     let service = |change: &dyn Fn(String) -> String| {
-        let text = change(scheduler::QUICK.to_owned());
-        fs::write(place.folder.path("quick/svc.yml"), text).unwrap();
+        let text = change(QUICK.to_owned());
+        fs::write(place.path("quick/svc.yml"), text).unwrap();
     };
     service(&|text| text.replace("goal: RUNNING", "goal: RUNING"));
     let ran = place.planwright(&["run", &quick]);
     assert_eq!(ran.code, 1, "{ran}");
-    assert!(ran.err.contains("RUNING") && ran.err.contains("svc.yml:11"), "as `validate` says it: {ran}");
+    assert!(ran.err.contains("RUNING") && ran.err.contains("svc.yml:10"), "as `validate` says it: {ran}");
     service(&|text| text.replace("path: data", "path: ../../data"));
     let ran = place.planwright(&["run", &quick]);
     assert_eq!(ran.code, 1, "a volume that escapes: {ran}");
@@ -175,9 +177,9 @@ fn a_bad_file_is_refused_before_anything_starts() {
 
 #[test]
 fn a_command_that_does_not_exist_is_told_and_not_complete() {
-    let place = Place::new("run_unknown");
-    let text = scheduler::QUICK.replace("exec sleep 1000", "exec ./no-such-command");
-    fs::write(place.folder.path("quick/svc.yml"), text).unwrap();
+    let place = Place::new();
+    let text = QUICK.replace("exec sleep 1000", "exec ./no-such-command");
+    fs::write(place.path("quick/svc.yml"), text).unwrap();
     let scheduler = place.run(&[&place.quick()]);
     let why = || place.planwright(&["pod", "why", "web-0"]).out;
     until("it waits to be tried again", || why().contains("DELAYED"), why);
@@ -189,7 +191,7 @@ fn a_command_that_does_not_exist_is_told_and_not_complete() {
 
 #[test]
 fn in_memory_the_tasks_end_with_the_scheduler() {
-    let place = Place::new("run_memory");
+    let place = Place::new();
     let ran = place.planwright(&["run", &place.quick(), "--store", "memory", "--until-complete"]);
     assert_eq!(ran.code, 0, "{ran}");
     assert!(ran.err.contains("the records are in memory"), "{ran}");
@@ -198,7 +200,7 @@ fn in_memory_the_tasks_end_with_the_scheduler() {
 
 #[test]
 fn a_lost_node_is_said_and_what_was_there_is_replaced_elsewhere() {
-    let place = Place::new("run_lost");
+    let place = Place::new();
     let scheduler = place.run_quick(&["--nodes", "3", "--lose-node", "node-9"]);
     scheduler.until_err("node-9");
     drop(scheduler);

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing that a test has started outlives it: whatever has its working folder in the test's is ended.
 
+use std::cell::Cell;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,9 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::folder::Folder;
-use crate::program::{Ran, root};
+use tempfile::TempDir;
 
 /// What takes longer has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -36,34 +36,68 @@ plans:
       web: { pod: web, strategy: parallel }
 "#;
 
+/// What a run of the program came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// Its exit code.
+    pub(crate) code: i32,
+    /// Its standard output.
+    pub(crate) out: String,
+    /// Its standard error.
+    pub(crate) err: String,
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit {}\n--- out\n{}--- err\n{}", self.code, self.out, self.err)
+    }
+}
+
 /// A test's own place, with the files and the state folder of its schedulers.
 pub(crate) struct Place {
-    pub(crate) folder: Folder,
+    folder: TempDir,
+    runs: Cell<u32>,
 }
 
 impl Place {
-    /// One with the service [`QUICK`] in it; the name must be of one test alone.
-    pub(crate) fn new(name: &str) -> Self {
-        Self { folder: Folder::new(name).file("quick/svc.yml", QUICK).file("quick/env", "COUNT=2\nVALUE=1\n") }
+    /// One with the service [`QUICK`] in it.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let place = Self { folder, runs: Cell::new(0) };
+        place.file("quick/svc.yml", QUICK);
+        place.file("quick/env", "COUNT=2\nVALUE=1\n");
+        place
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Writes a file in it.
+    pub(crate) fn file(&self, name: &str, text: &str) {
+        let file = self.folder.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
     }
 
     /// The file of the service.
     pub(crate) fn quick(&self) -> String {
-        self.folder.path("quick")
+        self.path("quick")
     }
 
     /// The data folder of a service.
     pub(crate) fn data(&self, service: &str) -> PathBuf {
-        PathBuf::from(self.folder.path("state/planwright")).join(service)
+        PathBuf::from(self.path("state/planwright")).join(service)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_planwright"));
         command
             .args(arguments)
-            .current_dir(root())
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
             .env_clear()
-            .env("XDG_STATE_HOME", self.folder.path("state"))
+            .env("XDG_STATE_HOME", self.path("state"))
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("PLANWRIGHT_LISTEN", "127.0.0.1:0")
             .env("USER", "you")
@@ -78,10 +112,11 @@ impl Place {
 
     /// Runs it to its end, with these variables too.
     pub(crate) fn planwright_in(&self, arguments: &[&str], env: &[(&str, &str)]) -> Ran {
-        let (out, err) = (self.folder.path("out"), self.folder.path("err"));
+        let (out, err) = (self.path("out"), self.path("err"));
         let mut command = self.command(arguments);
         command.envs(env.iter().copied());
-        let mut child = command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
+        let mut child =
+            command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
         let status = ends(&mut child).unwrap_or_else(|| {
             let _ = child.kill();
             panic!("planwright {arguments:?} does not end: {}{}", read(&out), read(&err));
@@ -111,10 +146,11 @@ impl Place {
 
     /// Starts a scheduler.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Scheduler {
-        let nth = (0..).find(|nth| !Path::new(&self.folder.path(&format!("run-{nth}.out"))).exists()).unwrap();
-        let (out, err) = (self.folder.path(&format!("run-{nth}.out")), self.folder.path(&format!("run-{nth}.err")));
+        let nth = self.runs.replace(self.runs.get() + 1);
+        let (out, err) = (self.path(&format!("run-{nth}.out")), self.path(&format!("run-{nth}.err")));
         let mut command = self.command(&[&["run"], arguments].concat());
-        let child = command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
+        let child =
+            command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
         Scheduler { child, out, err }
     }
 
@@ -137,8 +173,9 @@ impl Place {
 
     /// The processes whose working folder is in this place.
     pub(crate) fn processes(&self) -> Vec<i32> {
-        let folder = fs::canonicalize(self.folder.path("")).unwrap();
-        let entries = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let folder = fs::canonicalize(self.folder.path()).unwrap();
+        let entries =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let pids = entries.filter_map(|name| name.parse::<i32>().ok());
         pids.filter(|pid| {
             let cwd = fs::read_link(format!("/proc/{pid}/cwd"));
