@@ -146,7 +146,8 @@ fn renewed(page: &str) -> String {
     let mut lines = page.split_inclusive('\n').peekable();
     while let Some(line) = lines.next() {
         text.push_str(line);
-        let mark = |name: &str| line.strip_prefix("<!-- ")?.strip_prefix(name)?.trim_end().strip_suffix(" -->");
+        let mark =
+            |name: &str| line.strip_prefix("<!-- ")?.strip_prefix(name)?.trim_end().strip_suffix(" -->");
         if let Some(command) = mark("scheduler: ") {
             begun.begin(command);
             continue;

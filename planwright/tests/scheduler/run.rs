@@ -178,8 +178,11 @@ fn a_bad_file_is_refused_before_anything_starts() {
 #[test]
 fn a_command_that_does_not_exist_is_told_and_not_complete() {
     let place = Place::new();
-    let text = QUICK.replace("exec sleep 1000", "exec ./no-such-command");
-    fs::write(place.path("quick/svc.yml"), text).unwrap();
+    let text = QUICK.replace("exec sleep 1000", "exec ./no-such-command").replace(
+        "resource-set: set\n",
+        "resource-set: set\n        readiness-check: { cmd: \"test -e up\", interval: 1, delay: 0, timeout: 1 }\n",
+    );
+    place.file("quick/svc.yml", &text);
     let scheduler = place.run(&[&place.quick()]);
     let why = || place.planwright(&["pod", "why", "web-0"]).out;
     until("it waits to be tried again", || why().contains("DELAYED"), why);
@@ -199,9 +202,15 @@ fn in_memory_the_tasks_end_with_the_scheduler() {
 }
 
 #[test]
-fn a_lost_node_is_said_and_what_was_there_is_replaced_elsewhere() {
+fn what_was_on_a_lost_node_comes_back_on_another() {
     let place = Place::new();
-    let scheduler = place.run_quick(&["--nodes", "3", "--lose-node", "node-9"]);
-    scheduler.until_err("node-9");
-    drop(scheduler);
+    let scheduler = place.run_quick(&["--env", "COUNT=1", "--nodes", "2", "--lose-node", "node-0@2s"]);
+    assert_eq!(place.starts("quick").len(), 1);
+    scheduler.until_err("node-0 is lost, with all that ran on it");
+    scheduler.until_err("recovery: COMPLETE");
+    assert!(place.good(&["pod", "info", "web-0"]).contains("node-1"));
+    assert_eq!(place.good(&["pod", "status", "web-0"]), "web-0\n└─ web-0-server (RUNNING)\n");
+    let ran = place.planwright(&["run", "specs/hello-world", "--lose-node", "node-9"]);
+    assert_eq!(ran.code, 1, "{ran}");
+    assert!(ran.err.contains("no node `node-9`") && ran.err.contains("node-0"), "{ran}");
 }
