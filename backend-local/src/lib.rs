@@ -63,6 +63,7 @@ mod compose;
 mod disk;
 pub mod endpoints;
 mod fetch;
+mod inspect;
 mod launch;
 mod layout;
 mod load;

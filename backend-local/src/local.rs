@@ -10,12 +10,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use plan_core::engine::Number;
 use plan_core::spec::{InstanceName, NodeName, ServiceSpec, TaskName};
-use plan_driver::backend::{Backend, BackendError, Identity, Reports, Session, Unkept};
+use plan_driver::backend::{
+    Backend, BackendError, Identity, Log, LogError, LogQuery, OpenPort, Reach, Reports, Session, Unkept,
+};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::disk::{self, DiskError};
 use crate::fetch::Fetcher;
+use crate::inspect;
 use crate::layout::Layout;
 use crate::lost;
 use crate::memory::MemoryControl;
@@ -81,6 +84,22 @@ impl Inner {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // Each change is complete in itself: after a panic the state is what it was before the next.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sandbox of a launch of a task; the latest, if no launch is named.
+    pub(crate) fn sandbox(
+        &self,
+        of: &Identity,
+        instance: &InstanceName,
+        task: &TaskName,
+        launch: Option<Number>,
+    ) -> Result<PathBuf, LocalError> {
+        let state = self.state();
+        let key = (of.service.clone(), of.installation.clone());
+        let mut runs = state.runs_of_instance(&key, instance).filter(|(key, _)| key.task == *task).rev();
+        let run = runs.find(|(key, _)| launch.is_none_or(|launch| key.launch == launch));
+        let unknown = || LocalError::NoRun(format!("{instance}-{task}"));
+        run.map(|(_, run)| run.folder.sandbox()).ok_or_else(unknown)
     }
 
     /// Does something in the background, for as long as the backend is there.
@@ -189,12 +208,7 @@ impl Local {
         task: &TaskName,
         launch: Option<Number>,
     ) -> Result<PathBuf, LocalError> {
-        let state = self.inner.state();
-        let key = (of.service.clone(), of.installation.clone());
-        let mut runs = state.runs_of_instance(&key, instance).filter(|(key, _)| key.task == *task).rev();
-        let run = runs.find(|(key, _)| launch.is_none_or(|launch| key.launch == launch));
-        let unknown = || LocalError::NoRun(format!("{instance}-{task}"));
-        run.map(|(_, run)| run.folder.sandbox()).ok_or_else(unknown)
+        self.inner.sandbox(of, instance, task, launch)
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
@@ -227,5 +241,13 @@ impl Backend for Local {
         let number = self.inner.state().begin_session(&key, say);
         self.inner.spawn(tell::tell(self.inner.clone(), key.clone(), number, reports, said));
         Ok(Box::new(LocalSession::new(self.inner.clone(), identity, key, number)))
+    }
+
+    async fn log(&self, of: &Identity, query: LogQuery) -> Result<Log, LogError> {
+        inspect::log(&self.inner, of, query).await
+    }
+
+    fn reach(&self, port: &OpenPort<'_>) -> Reach {
+        inspect::reach(&self.inner, port)
     }
 }
