@@ -1,1 +1,92 @@
-//! x
+//! Runs the tasks of a service as processes on this machine: the smallest real backend, and the way to try a
+//! specification before a cluster sees it.
+//!
+//! ```text
+//! scheduler ── Local ──▶ shim ──▶ /bin/sh -c CMD          one shim for each task
+//!    (dies)                │ output, end, exit status
+//!                          ▼
+//!                    the data folder ◀── Local of the next scheduler
+//! ```
+//!
+//! A task outlives its scheduler. Its *shim* ([`shim`]), a small process that the scheduler starts and lets go of,
+//! holds it: it keeps the output, ends the task when told to, and writes down how it ended. So no end is lost while no
+//! scheduler is there. A task does not outlive its shim. The next scheduler finds shims by number and start time of
+//! their processes and by the start of the machine: a number that was given again is never taken for one.
+//!
+//! Invariant: one launch is carried out at most once, and of one task at most one launch lives. The folder of a launch
+//! is its lock: it is created once, and in it whoever creates `claim` decides whether anything runs.
+//!
+//! # The data folder
+//!
+//! | path | what |
+//! | --- | --- |
+//! | `services/S/I/service.json` | service S, installation I |
+//! | `services/S/I/places/H/place.json` | what is held under a handle: node, resources, ports |
+//! | `services/S/I/places/H/volumes/` | the volumes; they live as long as the place |
+//! | `services/S/I/instances/N/T.L/` | launch L of task T of instance N |
+//! | … `order.json`, `claim`, `launch.json` | what is to run, who runs it, which processes it became |
+//! | … `kill.json`, `exit.json`, `told` | that it is to end, how it ended, that the engine's records hold it |
+//! | … `ready`, `bell`, `shim.log` | that it is ready; how the shim is woken, and what it has to say |
+//! | … `sandbox/` | the task's folder, with `stdout`, `stderr` and those put aside (`stdout.1`) |
+//! | `lost/N.json` | a node that was lost |
+//! | `cache/` | what was fetched, by URL |
+//! | `trash/` | what is being removed |
+//!
+//! Names are encoded so that none leads elsewhere. Files of ours are written whole or not at all.
+//!
+//! # What it keeps, and what not
+//!
+//! - A task has the environment of C§1.12, `MESOS_SANDBOX`, `MESOS_CONTAINER_IP` and [`options::INHERITED`], and nothing
+//!   else of the scheduler's.
+//! - Volumes are links in the sandbox, and so are host volumes; sizes are counted and not enforced.
+//! - Config templates are rendered into the sandbox before the command runs, and again by `./bootstrap`, if the command
+//!   calls it. A template whose variables the command sets itself is left to `./bootstrap`.
+//! - `cpus` are counted and not enforced. Memory is bounded by a control group where this machine lets us make one, by
+//!   the limit or, without one, by what is asked for (C§1.5). Where it does not, a declared limit is refused and a mere
+//!   request warned about.
+//! - Ports are this machine's, on whichever node: no two places have the same.
+//! - A VIP is a proxy on the loopback that follows readiness ([`Local::endpoints`] says where, and what is wrong).
+//! - Nodes are made up ([`options::nodes`]): for placement, and for losing one ([`Local::lose_node`]).
+//! - What cannot be kept is refused or warned about before anything runs (`Backend::unkept`).
+//!
+//! What a process leaves behind is ended with it, also in a session of its own. Only one that was started with an empty
+//! environment, survives its shim and has no session of the task's is not found.
+//!
+//! It runs on Linux alone: it needs `/proc`, process descriptors and parent-death signals.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("backend-local needs Linux: `/proc`, process descriptors and parent-death signals");
+
+mod bootstrap;
+mod checks;
+mod compose;
+mod disk;
+pub mod endpoints;
+mod fetch;
+mod inspect;
+mod launch;
+mod layout;
+mod load;
+mod local;
+pub mod logs;
+mod lost;
+mod memory;
+pub mod options;
+mod ports;
+mod process;
+mod prune;
+mod reap;
+mod room;
+mod run;
+mod sandbox;
+mod session;
+pub mod shim;
+mod state;
+mod tell;
+mod unkept;
+mod vip;
+mod watch;
+
+pub use disk::DiskError;
+pub use local::{Local, LocalError};
+pub use options::{LocalOptions, NodeSpec};

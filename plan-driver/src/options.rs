@@ -32,7 +32,8 @@ pub struct Limits {
     pub batch: usize,
     /// So many events are kept for listeners that are slower than the service.
     pub events: usize,
-    /// A backend that takes longer to take a command, or to open a session, has lost it.
+    /// A backend that takes longer to take a command, or to open a session, has lost it. A store that takes longer
+    /// is away, and nobody knows what it did.
     pub patience: Duration,
 }
 

@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::join_all;
 use plan_core::plan::Model;
 use plan_core::spec::ServiceName;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::backend::{Backend, Unkept};
 use crate::error::DriverError;
@@ -39,7 +41,10 @@ impl Scheduler {
         backend: Arc<dyn Backend>,
         options: Options,
     ) -> Result<Self, StoreError> {
-        let names = store.services().await?;
+        let names = timeout(options.limits.patience, store.services()).await.unwrap_or_else(|_| {
+            let source = format!("no answer for {:?}", options.limits.patience).into();
+            Err(StoreError::Failed { what: "list its services".to_owned(), source })
+        })?;
         let scheduler = Self { store, backend, options, services: Mutex::default() };
         let mut services = scheduler.services.lock().await;
         for name in names {
@@ -95,9 +100,7 @@ impl Scheduler {
     /// Ends all loops, each after what it is at; tasks go on running.
     pub async fn stop(&self) {
         let services: Vec<Service> = self.services.lock().await.values().cloned().collect();
-        for service in &services {
-            service.stop().await;
-        }
+        join_all(services.iter().map(Service::stop)).await;
     }
 
     fn spawn(&self, name: ServiceName) -> Service {

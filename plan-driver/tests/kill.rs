@@ -2,6 +2,7 @@
 //! is not a test that asserts nothing.
 #![expect(
     clippy::print_stdout,
+    clippy::unwrap_used,
     reason = "the child acknowledges on its standard output, and there is no libtest"
 )]
 

@@ -1,4 +1,5 @@
 //! The store on disk, when the disk does not do what it should.
+#![expect(clippy::unwrap_used, reason = "what is shared by tests is test code")]
 
 mod disk;
 mod lot;
@@ -50,7 +51,7 @@ fn applied(records: &Records, changes: &[Change]) -> Records {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_loss_of_power_every_acknowledged_batch_is_there_whole() {
     let mut batches = 0;
-    for seed in 0..40 {
+    for seed in 0..25 {
         let mut lot = Lot(seed);
         let disk = Disk::new();
         // A file is founded under another name, and takes its own when it is whole.
@@ -98,7 +99,7 @@ async fn after_a_loss_of_power_every_acknowledged_batch_is_there_whole() {
         assert!(begun, "seed {seed}: it was never opened");
         batches += number;
     }
-    assert!(batches > 1000, "{batches} batches");
+    assert!(batches > 500, "{batches} batches");
 }
 
 /// Wherever a byte of a store is not what it was, it is refused and not touched, or all records are there.

@@ -20,8 +20,6 @@ async fn redb_keeps_what_a_store_must() {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> =
             Arc::new(RedbStore::open(folder.path().join("store.redb")).await.unwrap());
-        let begun = std::time::Instant::now();
         scenario(store).await.unwrap_or_else(|violation| panic!("{name}: {violation}"));
-        eprintln!("{name}: {:?}", begun.elapsed());
     }
 }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// The file of a data folder that says where its scheduler listens.
 const FILE: &str = "scheduler.json";
+/// The records in a data folder.
+pub(crate) const RECORDS: &str = "records.redb";
 /// The folder of the state folder in which the same stands for all of the user. No service's name begins so.
 const ALL: &str = ".running";
 
@@ -57,6 +59,11 @@ impl Running {
         read(&data_dir.join(FILE))
     }
 
+    /// Whether it has ended, and nothing is kept of its service.
+    pub(crate) fn has_nothing(&self) -> bool {
+        !is_alive(self.pid) && !self.data_dir.join(RECORDS).exists()
+    }
+
     /// All that run, as the user's state folder tells, by service.
     pub(crate) fn all() -> Vec<Self> {
         let Some(state) = state_folder() else { return Vec::new() };
@@ -98,8 +105,12 @@ pub(crate) fn folder_name(service: &str) -> String {
     }
 }
 
-/// Whether a process is there.
+/// Whether a process is there, and has not ended.
 pub(crate) fn is_alive(pid: i32) -> bool {
+    // One that has ended is there until its parent has looked. The state stands behind the name, which may hold anything.
+    if let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) {
+        return !stat.rsplit(") ").next().is_some_and(|state| state.starts_with(['Z', 'X']));
+    }
     // One of another user is there too; it answers that it may not be signalled.
     let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
     !matches!(rustix::process::test_kill_process(pid), Err(error) if error == rustix::io::Errno::SRCH)

@@ -102,7 +102,13 @@ mod tests {
 
     #[test]
     fn a_plan_is_drawn_as_the_engine_draws_it() {
-        let step = |name: &str, forced| StepView { name: name.to_owned(), status: Status::Complete, forced };
+        let step = |name: &str, forced| StepView {
+            name: name.to_owned(),
+            status: Status::Complete,
+            forced,
+            instance: None,
+            tasks: Vec::new(),
+        };
         let phase = |name: &str, steps| PhaseView {
             name: name.to_owned(),
             strategy: "parallel",

@@ -4,16 +4,30 @@
 //! `<!-- shows: planwright … -->` is the output of that command, and one after `<!-- file: F -->` is that file
 //! of the book. `<!-- draws: F planwright … -->` says that the file F of the book is the output of a command.
 //!
+//! `run`, and the commands that ask a scheduler, have a state folder that is the page's own. From the line
+//! `<!-- scheduler: planwright run … -->` on a scheduler runs; at `<!-- scheduler ends -->` it is ended as by Ctrl-C, and
+//! the block after that is what it has said. Of what is another each time (ports, processes, times, ids) the page shows
+//! one example, and of what `run` says on the way only the end.
+//!
 //! `UPDATE_BOOK=1 cargo test -p planwright --test book` writes the blocks anew; the diff is read.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[allow(dead_code, reason = "of what tests of schedulers share, a part is enough")]
+#[path = "scheduler/place.rs"]
+mod place;
 mod program;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use place::{Place, Ran, Scheduler};
 use program::{planwright, root};
+use regex::Regex;
+use rustix::process::Signal;
+
+/// The commands that run a service, or ask who runs it.
+const SCHEDULED: [&str; 7] = ["run", "plan", "pod", "endpoints", "update", "debug", "uninstall"];
 
 /// The files whose blocks are run.
 fn pages() -> Vec<PathBuf> {
@@ -51,13 +65,52 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// What a block shows under a command.
-fn answer(command: &str) -> String {
-    let words = words(command);
-    assert_eq!(words[0], "planwright", "only the program itself is run: `{command}`");
-    let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
-    let ran = planwright(&arguments);
-    let mut text = ran.out;
+/// What a page has begun, besides its blocks.
+#[derive(Default)]
+struct Page {
+    place: Option<Place>,
+    scheduler: Option<Scheduler>,
+}
+
+impl Page {
+    fn place(&mut self) -> &Place {
+        self.place.get_or_insert_with(Place::new)
+    }
+
+    /// What a block shows under a command.
+    fn answer(&mut self, command: &str) -> String {
+        let words = words(command);
+        assert_eq!(words[0], "planwright", "only the program itself is run: `{command}`");
+        let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+        if !SCHEDULED.contains(&arguments[0]) || arguments.contains(&"--help") {
+            let program::Ran { code, out, err } = planwright(&arguments);
+            return shown(&Ran { code, out, err });
+        }
+        let place = self.place();
+        let ran = place.planwright(&arguments);
+        redacted(&shown(&ran), place)
+    }
+
+    /// Starts a scheduler, which then runs beside the page's commands.
+    fn begin(&mut self, command: &str) {
+        let words = words(command);
+        assert_eq!(words[..2], ["planwright", "run"], "a scheduler is `run`: `{command}`");
+        let arguments: Vec<&str> = words[2..].iter().map(String::as_str).collect();
+        let scheduler = self.place().run(&arguments);
+        scheduler.until_err("deploy: COMPLETE");
+        self.scheduler = Some(scheduler);
+    }
+
+    /// Ends it; gives what it has said.
+    fn end(&mut self) -> String {
+        let ran = self.scheduler.take().expect("a scheduler runs").end(Signal::INT);
+        redacted(&shown(&ran), self.place())
+    }
+}
+
+/// What came of a command, as a block shows it.
+fn shown(ran: &Ran) -> String {
+    let mut text = ran.out.clone();
     text.push_str(ran.err.trim_end_matches('\n'));
     let mut text = text.trim_end_matches('\n').to_owned();
     if !text.is_empty() {
@@ -69,25 +122,52 @@ fn answer(command: &str) -> String {
     text
 }
 
+/// What is another each time, as one example.
+fn redacted(text: &str, place: &Place) -> String {
+    let mut text = text.replace(&place.path("state"), "~/.local/state");
+    for (found, instead) in [
+        (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:8080"),
+        (r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}", "2026-11-23 09:30:00"),
+        (r"[0-9]+\.[0-9] s\b", "1.2 s"),
+        (r"process [0-9]+", "process 4711"),
+        (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "5e1f0a52-93cf-4b7e-8d3c-2f6a1b0c9d84"),
+        // What a scheduler says on the way: how much of it is seen depends on the machine.
+        (r"(?m)^(deploy|recovery|uninstall|decommission)( / .*)?: [A-Z_]+\n", ""),
+    ] {
+        text = Regex::new(found).unwrap().replace_all(&text, instead).into_owned();
+    }
+    text
+}
+
 /// A page with its blocks written anew.
 fn renewed(page: &str) -> String {
     let mut text = String::new();
+    let mut begun = Page::default();
     let mut lines = page.split_inclusive('\n').peekable();
     while let Some(line) = lines.next() {
         text.push_str(line);
-        if let Some(command) =
-            line.strip_prefix("<!-- shows: ").and_then(|rest| rest.trim_end().strip_suffix(" -->"))
-        {
-            text.extend(lines.by_ref().find(|line| line.starts_with("```")));
-            text.push_str(&answer(command));
-            text.extend(lines.by_ref().find(|line| line.trim_end() == "```"));
+        let mark =
+            |name: &str| line.strip_prefix("<!-- ")?.strip_prefix(name)?.trim_end().strip_suffix(" -->");
+        if let Some(command) = mark("scheduler: ") {
+            begun.begin(command);
             continue;
         }
-        if let Some(file) =
-            line.strip_prefix("<!-- file: ").and_then(|rest| rest.trim_end().strip_suffix(" -->"))
-        {
-            text.extend(lines.by_ref().find(|line| line.starts_with("```")));
-            text.push_str(&std::fs::read_to_string(root().join("docs/src").join(file)).unwrap());
+        let block = if let Some(command) = mark("shows: ") {
+            Some(begun.answer(command))
+        } else if let Some(file) = mark("file: ") {
+            Some(std::fs::read_to_string(root().join("docs/src").join(file)).unwrap())
+        } else {
+            mark("scheduler ends").map(|_| begun.end())
+        };
+        if let Some(block) = block {
+            // What stands before the block stays.
+            for line in lines.by_ref() {
+                text.push_str(line);
+                if line.starts_with("```") {
+                    break;
+                }
+            }
+            text.push_str(&block);
             text.extend(lines.by_ref().find(|line| line.trim_end() == "```"));
             continue;
         }
@@ -104,7 +184,7 @@ fn renewed(page: &str) -> String {
                 Some(command) if command.starts_with("planwright ") => {
                     known = true;
                     text.push_str(line);
-                    text.push_str(&answer(command.trim_end()));
+                    text.push_str(&begun.answer(command.trim_end()));
                 }
                 Some(_) => {
                     known = false;
@@ -195,7 +275,7 @@ fn the_pictures_are_what_the_program_draws() {
                 continue;
             };
             let (file, command) = rest.split_once(' ').unwrap();
-            let (file, drawn) = (root().join("docs/src").join(file), answer(command));
+            let (file, drawn) = (root().join("docs/src").join(file), Page::default().answer(command));
             if std::env::var_os("UPDATE_BOOK").is_some() {
                 std::fs::write(&file, &drawn).unwrap();
             }

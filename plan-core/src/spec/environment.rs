@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use super::names::{PodName, PortName, TaskName};
+use super::names::{PodName, PortName, ServiceName, TaskName};
 use super::placement::{Field, NodeFacts};
-use super::resources::PortChoice;
+use super::resources::{PortChoice, ResourceSet};
 use super::service::ServiceSpec;
-use super::task::ConfigFile;
+use super::task::{ConfigFile, TaskSpec};
 use super::template::{Missing, Rendered, render};
 
 const PREFIX: &str = "TASKCFG_";
@@ -179,9 +179,58 @@ impl Default for Addresses {
 ///
 /// What stands lower in the table wins over what stands higher. It is empty if the service has no such task.
 pub fn task_environment(place: &TaskPlace<'_>) -> BTreeMap<String, String> {
+    let Some(pod) = place.service.pods().get(place.pod) else { return BTreeMap::new() };
+    let Some(task) = pod.tasks.get(place.task) else { return BTreeMap::new() };
+    let mentions = |field| pod.placement.as_ref().is_some_and(|rule| rule.mentions(&field));
+    launch_environment(&LaunchPlace {
+        service: place.service.name(),
+        pod: place.pod,
+        index: place.index,
+        task: place.task,
+        spec: task,
+        resources: pod.resource_sets.get(&task.resource_set),
+        region_referenced: mentions(Field::Region),
+        zone_referenced: mentions(Field::Zone),
+        node: place.node,
+        ports: place.ports,
+        parameters: place.parameters,
+        addresses: place.addresses,
+    })
+}
+
+/// Where a task is launched, for whoever has its configuration and not the whole specification: a backend.
+#[derive(Debug, Clone, Copy)]
+pub struct LaunchPlace<'a> {
+    /// The service.
+    pub service: &'a ServiceName,
+    /// The pod.
+    pub pod: &'a PodName,
+    /// The index of the pod's instance.
+    pub index: u32,
+    /// The task.
+    pub task: &'a TaskName,
+    /// What is declared of it.
+    pub spec: &'a TaskSpec,
+    /// Its resource set.
+    pub resources: Option<&'a ResourceSet>,
+    /// Whether the placement rule speaks of the region.
+    pub region_referenced: bool,
+    /// Whether the placement rule speaks of the zone.
+    pub zone_referenced: bool,
+    /// The node, once it is known.
+    pub node: Option<&'a NodeFacts>,
+    /// The numbers of the dynamic ports, once they were picked.
+    pub ports: &'a BTreeMap<PortName, u16>,
+    /// The parameters of the plan that launches the task.
+    pub parameters: &'a BTreeMap<String, String>,
+    /// How things are called from outside.
+    pub addresses: &'a Addresses,
+}
+
+/// The environment of a task, as [`task_environment`] has it.
+pub fn launch_environment(place: &LaunchPlace<'_>) -> BTreeMap<String, String> {
+    let task = place.spec;
     let mut env = BTreeMap::new();
-    let Some(pod) = place.service.pods().get(place.pod) else { return env };
-    let Some(task) = pod.tasks.get(place.task) else { return env };
     let mut put = |name: &str, value: &dyn std::fmt::Display| env.insert(name.to_owned(), value.to_string());
     for (name, value) in task.env.iter().chain(place.parameters) {
         put(name, value);
@@ -190,10 +239,10 @@ pub fn task_environment(place: &TaskPlace<'_>) -> BTreeMap<String, String> {
     put("TASK_NAME", &name);
     put(&name, &true);
     put("POD_INSTANCE_INDEX", &place.index);
-    let service = place.service.name().as_str();
+    let service = place.service.as_str();
     put("FRAMEWORK_NAME", &service);
     let addresses = place.addresses;
-    let host = service.replace('/', "").replace('.', "-");
+    let host = host_name(place.service);
     put("FRAMEWORK_HOST", &format_args!("{host}.{}", addresses.service_domain));
     put("FRAMEWORK_VIP_HOST", &format_args!("{host}.{}", addresses.vip_domain));
     if let Some(host) = &addresses.api_host {
@@ -202,17 +251,15 @@ pub fn task_environment(place: &TaskPlace<'_>) -> BTreeMap<String, String> {
     if let Some(port) = &addresses.api_port {
         put("SCHEDULER_API_PORT", port);
     }
-    let mentions = |field| pod.placement.as_ref().is_some_and(|rule| rule.mentions(&field));
-    put("PLACEMENT_REFERENCED_REGION", &mentions(Field::Region));
-    put("PLACEMENT_REFERENCED_ZONE", &mentions(Field::Zone));
+    put("PLACEMENT_REFERENCED_REGION", &place.region_referenced);
+    put("PLACEMENT_REFERENCED_ZONE", &place.zone_referenced);
     if let Some(region) = place.node.and_then(|node| node.region.as_ref()) {
         put("REGION", region);
     }
     if let Some(zone) = place.node.and_then(|node| node.zone.as_ref()) {
         put("ZONE", zone);
     }
-    let set = pod.resource_sets.get(&task.resource_set);
-    for (name, port) in set.iter().flat_map(|set| set.ports.iter()) {
+    for (name, port) in place.resources.iter().flat_map(|set| set.ports.iter()) {
         let number = match port.number {
             PortChoice::Static(number) => Some(number.get()),
             PortChoice::Dynamic(_) => place.ports.get(name).copied(),
@@ -226,6 +273,11 @@ pub fn task_environment(place: &TaskPlace<'_>) -> BTreeMap<String, String> {
         put(&key, &format_args!("config-templates/{name},{}", config.dest));
     }
     env
+}
+
+/// A service's name as a part of host names: without slashes, with dashes for dots (C§1.12).
+pub fn host_name(service: &ServiceName) -> String {
+    service.as_str().replace('/', "").replace('.', "-")
 }
 
 /// A config file as its task finds it: the template rendered with the task's environment, by the renderer

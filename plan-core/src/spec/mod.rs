@@ -26,7 +26,10 @@ mod write;
 pub use change::{Change, ChangeRule, ChangeVerdict, RuleGroup, changes, converging_plan, matches};
 pub use code::{Example, UnknownCode};
 pub use diagnostic::{Code, Diagnostic, Files, Lines, Position, Severity, Span};
-pub use environment::{Addresses, Ambiguous, Routing, TaskPlace, render_config, task_environment};
+pub use environment::{
+    Addresses, Ambiguous, LaunchPlace, Routing, TaskPlace, host_name, launch_environment, render_config,
+    task_environment,
+};
 pub use names::*;
 pub use placement::{Census, Field, Judgement, NodeFacts, Pattern, PlacementError, PlacementRule, Why};
 pub use plan::*;

@@ -135,9 +135,12 @@ pub struct Reports {
 }
 
 /// A report on its way to the engine.
-pub(crate) struct Told {
-    pub(crate) report: Report,
-    pub(crate) durable: oneshot::Sender<()>,
+#[derive(Debug)]
+pub struct Told {
+    /// What is told.
+    pub report: Report,
+    /// Is answered when what the report caused is durable; dropped, nobody knows.
+    pub durable: oneshot::Sender<()>,
 }
 
 impl fmt::Debug for Reports {
@@ -147,8 +150,8 @@ impl fmt::Debug for Reports {
 }
 
 impl Reports {
-    /// A queue of so many places, and its other end.
-    pub(crate) fn channel(places: usize) -> (Self, mpsc::Receiver<Told>) {
+    /// A queue of so many places, and its other end: for the loop, and for tests of a backend by hand.
+    pub fn channel(places: usize) -> (Self, mpsc::Receiver<Told>) {
         let (queue, told) = mpsc::channel(places);
         (Self { queue }, told)
     }

@@ -6,6 +6,7 @@ mod history;
 mod run;
 mod turn;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub use history::{EventId, EventIdError, Followed, Happened};
@@ -86,7 +87,10 @@ impl Service {
 
     /// What of a specification the backend cannot keep.
     pub fn unkept(&self, model: &Model) -> Vec<Unkept> {
-        self.backend.unkept(model.spec())
+        catch_unwind(AssertUnwindSafe(|| self.backend.unkept(model.spec()))).unwrap_or_else(|_| {
+            let why = "the backend has a fault of its own (it panicked): report what the log says".to_owned();
+            vec![Unkept { path: String::new(), why, severity: Severity::Refused }]
+        })
     }
 
     /// Reads something off the engine, between two inputs, when all before it is durable.
@@ -119,7 +123,16 @@ impl Service {
         loop {
             changes.borrow_and_update();
             let until = until.clone();
-            match self.read(move |engine| until(engine)).await {
+            let (answer, answered) = oneshot::channel();
+            let read = Ask::Read(Box::new(move |engine: Result<&Engine, DriverError>| {
+                // Whoever waited may have gone.
+                let _ = answer.send(engine.map(until));
+            }));
+            // Unlike who asks, who waits has time for a queue that is full.
+            if self.asks.send(read).await.is_err() {
+                return Err(DriverError::Away(self.condition()));
+            }
+            match answered.await.unwrap_or(Err(DriverError::Unknown)) {
                 Ok(true) => return Ok(()),
                 Err(error) if self.condition().is_final() => return Err(error),
                 Ok(false) | Err(_) => {}
@@ -244,8 +257,15 @@ pub(crate) fn spawn(
     };
     let teller = turn::Teller { conditions: Arc::new(conditions), changed, history };
     let conditions = teller.conditions.clone();
-    let ends =
-        tokio::spawn(run::run(run::Loop { name: name.clone(), store, backend, options, asked, teller }));
+    let ends = tokio::spawn(run::run(run::Loop {
+        name: name.clone(),
+        store,
+        backend,
+        options,
+        asked,
+        teller,
+        failures: 0,
+    }));
     tokio::spawn(async move {
         if let Err(error) = ends.await {
             tracing::error!(service = %name, %error, "the loop panicked; its records are whole");

@@ -3,13 +3,17 @@
 //! Invariant: there is one engine, and it is what the store holds under our epoch. Whatever leaves that in doubt
 //! drops it.
 
-use std::panic::AssertUnwindSafe;
+use std::any::Any;
+use std::future::{Future as _, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use plan_core::engine::{CodecError, Engine, Input, RecoverError, Wall, decode};
+use plan_core::engine::{CodecError, Engine, Input, InstallationId, Record, RecoverError, Wall, decode};
 use plan_core::spec::ServiceName;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -20,7 +24,7 @@ use crate::backend::{Backend, BackendError, Identity, Report, Reports, Session, 
 use crate::condition::Condition;
 use crate::error::{DriverError, words};
 use crate::options::Options;
-use crate::store::{Epoch, Store, StoreError};
+use crate::store::{Batch, Epoch, Opened, Store, StoreError};
 
 /// What a loop is made of.
 pub(super) struct Loop {
@@ -30,6 +34,8 @@ pub(super) struct Loop {
     pub(super) options: Options,
     pub(super) asked: mpsc::Receiver<Ask>,
     pub(super) teller: Teller,
+    /// How often the store failed in a row, up to the last commit.
+    pub(super) failures: u32,
 }
 
 /// Why the engine was dropped.
@@ -38,6 +44,8 @@ enum Dropped {
     Store(StoreError),
     /// What is to be stored cannot be.
     Codec(CodecError),
+    /// Something runs that another scheduler launched later than all that this one knows.
+    Superseded(String),
     /// It was told to end.
     Stopped(oneshot::Sender<()>),
     /// Nobody can ask anything any more.
@@ -51,29 +59,26 @@ enum Unusable {
     Codec(#[from] CodecError),
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    #[error("planwright has a fault of its own, report it: {0}")]
+    Fault(String),
 }
 
 pub(super) async fn run(mut of: Loop) {
-    let mut failures = 0;
     loop {
         let dropped = match of.recover().await {
-            Ok((engine, epoch)) => {
-                failures = 0;
-                Running::new(&mut of, engine, epoch).go_on().await
-            }
-            Err(error) => Dropped::Store(error),
+            Ok((engine, epoch)) => Running::new(&mut of, engine, epoch).go_on().await,
+            Err(dropped) => dropped,
         };
         let error = match dropped {
-            Dropped::Stopped(done) => {
-                of.teller.condition(Condition::Stopped { why: "it was told to".to_owned() });
-                of.asked.close();
-                let _ = done.send(());
-                return;
+            Dropped::Stopped(done) => return of.end(done),
+            Dropped::Forgotten => {
+                let why = "nobody can ask it anything any more".to_owned();
+                return of.teller.condition(Condition::Stopped { why });
             }
-            Dropped::Forgotten => return,
             Dropped::Codec(error) => {
                 return of.refuse_for_good(Condition::Unusable { why: words(&error) }).await;
             }
+            Dropped::Superseded(why) => return of.refuse_for_good(Condition::Superseded { why }).await,
             Dropped::Store(error @ StoreError::Fenced { .. }) => {
                 return of.refuse_for_good(Condition::Superseded { why: words(&error) }).await;
             }
@@ -82,39 +87,99 @@ pub(super) async fn run(mut of: Loop) {
             }
             Dropped::Store(error) => error,
         };
-        failures += 1;
+        of.failures = of.failures.saturating_add(1);
+        let failures = of.failures;
         tracing::warn!(service = %of.name, error = words(&error), failures, "the store failed");
-        if let Some(done) = of.wait(failures, words(&error)).await {
-            of.teller.condition(Condition::Stopped { why: "it was told to".to_owned() });
-            of.asked.close();
-            let _ = done.send(());
-            return;
+        if let Some(done) = of.wait(words(&error)).await {
+            return of.end(done);
         }
     }
 }
 
+/// So many records are made an engine in between; more keep a thread busy that others need.
+const FEW: usize = 1000;
+
+/// An engine of what a store holds.
+fn engine(records: Vec<(String, Vec<u8>)>) -> Result<Engine, Unusable> {
+    if records.is_empty() {
+        return Ok(Engine::new());
+    }
+    let records: Result<Vec<Record>, _> = records.iter().map(|(key, bytes)| decode(key, bytes)).collect();
+    Ok(Engine::recover(records?)?)
+}
+
 impl Loop {
-    async fn recover(&self) -> Result<(Engine, Epoch), StoreError> {
-        let opened = self.store.open(&self.name).await?;
-        let records = opened.records.iter().map(|(key, bytes)| decode(key, bytes));
-        let engine = records
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(Unusable::from)
-            .and_then(
-                |records| if records.is_empty() { Ok(Engine::new()) } else { Ok(Engine::recover(records)?) },
-            )
-            .map_err(|error| StoreError::Unusable { what: words(&error) })?;
-        Ok((engine, opened.epoch))
+    async fn recover(&mut self) -> Result<(Engine, Epoch), Dropped> {
+        let (store, name, patience) = (self.store.clone(), self.name.clone(), self.options.limits.patience);
+        let opening = async move {
+            let opened = AssertUnwindSafe(timeout(patience, store.open(&name))).catch_unwind().await;
+            let failed =
+                |source| StoreError::Failed { what: format!("open the records of `{name}`"), source };
+            match opened {
+                Ok(Ok(opened)) => opened,
+                Ok(Err(_)) => Err(failed(format!("no answer for {patience:?}").into())),
+                Err(panic) => Err(failed(panicked(&*panic).into())),
+            }
+        };
+        let mut opening = pin!(opening);
+        let Opened { epoch, records } = loop {
+            // What is asked before the first answer of the store waits for it; later nobody knows when it comes.
+            let is_away = matches!(*self.teller.conditions.borrow(), Condition::StoreAway { .. });
+            tokio::select! {
+                opened = &mut opening => break opened.map_err(Dropped::Store)?,
+                ask = self.asked.recv(), if is_away => match ask.map(|ask| self.refuse(ask)) {
+                    None => return Err(Dropped::Forgotten),
+                    Some(Some(done)) => return Err(Dropped::Stopped(done)),
+                    Some(None) => {}
+                },
+            }
+        };
+        let engine = if records.len() > FEW {
+            tokio::task::spawn_blocking(move || engine(records))
+                .await
+                .unwrap_or_else(|error| Err(Unusable::Fault(error.to_string())))
+        } else {
+            engine(records)
+        };
+        let engine = engine.map_err(|error| Dropped::Store(StoreError::Unusable { what: words(&error) }))?;
+        Ok((engine, epoch))
+    }
+
+    /// A store that does not answer may have kept the batch or not.
+    async fn keep(&mut self, epoch: Epoch, batch: Batch) -> Result<(), StoreError> {
+        let patience = self.options.limits.patience;
+        let keeping = timeout(patience, self.store.commit(&self.name, epoch, batch));
+        let unknown =
+            |source| StoreError::Unknown { what: format!("keep the records of `{}`", self.name), source };
+        match AssertUnwindSafe(keeping).catch_unwind().await {
+            Ok(Ok(kept)) => kept,
+            Ok(Err(_)) => Err(unknown(format!("no answer for {patience:?}").into())),
+            Err(panic) => Err(unknown(panicked(&*panic).into())),
+        }
+    }
+
+    /// Ends, when it is told to: whoever asked behind that is told that nothing was done.
+    fn end(mut self, done: oneshot::Sender<()>) {
+        if !self.teller.conditions.borrow().is_final() {
+            self.teller.condition(Condition::Stopped { why: "it was told to".to_owned() });
+        }
+        self.asked.close();
+        while let Ok(ask) = self.asked.try_recv() {
+            if let Some(done) = self.refuse(ask) {
+                let _ = done.send(());
+            }
+        }
+        let _ = done.send(());
     }
 
     /// Waits for the store, and answers meanwhile that nothing is done. Gives back who wants the loop to end.
-    async fn wait(&mut self, failures: u32, why: String) -> Option<oneshot::Sender<()>> {
+    async fn wait(&mut self, why: String) -> Option<oneshot::Sender<()>> {
         let since = match self.teller.conditions.borrow().clone() {
             Condition::StoreAway { since, .. } => since,
             _ => self.options.clock.now(),
         };
         self.teller.condition(Condition::StoreAway { since, why });
-        let until = Instant::now() + self.options.retries.after(failures);
+        let until = Instant::now() + self.options.retries.after(self.failures);
         loop {
             tokio::select! {
                 ask = self.asked.recv() => {
@@ -133,9 +198,7 @@ impl Loop {
         self.teller.condition(condition);
         while let Some(ask) = self.asked.recv().await {
             if let Some(done) = self.refuse(ask) {
-                self.asked.close();
-                let _ = done.send(());
-                return;
+                return self.end(done);
             }
         }
     }
@@ -156,19 +219,16 @@ enum Connection {
     /// There is nothing to connect for.
     None,
     /// It is tried again then.
-    Waiting {
-        until: Instant,
-        failures: u32,
-    },
+    Waiting { until: Instant, failures: u32 },
+    /// Whether it can be reached is not known yet.
     Opening {
+        of: InstallationId,
         opened: BoxFuture<'static, Result<Box<dyn Session>, BackendError>>,
         told: mpsc::Receiver<Told>,
         failures: u32,
     },
-    Open {
-        session: Box<dyn Session>,
-        told: mpsc::Receiver<Told>,
-    },
+    /// It is there. The failures before it count until it has told something.
+    Open { of: InstallationId, session: Box<dyn Session>, told: mpsc::Receiver<Told>, failures: u32 },
 }
 
 /// A loop with its engine.
@@ -180,6 +240,8 @@ struct Running<'a> {
     /// When the engine wants to be woken.
     wake_at: Option<Wall>,
     turn: Turn,
+    /// Which source is looked at first: another one each time, so that none keeps the others out.
+    first: u8,
 }
 
 /// What the loop waits for.
@@ -193,10 +255,13 @@ enum Next {
 
 /// A clock that is set forward is noticed after so long.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(60);
+/// Asks, the backend, the time.
+const SOURCES: u8 = 3;
 
 impl<'a> Running<'a> {
     fn new(of: &'a mut Loop, engine: Engine, epoch: Epoch) -> Self {
-        Self { of, engine, epoch, connection: Connection::None, wake_at: None, turn: Turn::default() }
+        let (connection, turn) = (Connection::None, Turn::default());
+        Self { of, engine, epoch, connection, wake_at: None, turn, first: 0 }
     }
 
     async fn go_on(mut self) -> Dropped {
@@ -230,20 +295,24 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Opens a session when there is a service to open it for.
+    /// Has a session for the installation that there is, and none for one that there is no more.
     fn connect(&mut self) {
-        match (&self.connection, self.engine.installation()) {
-            (Connection::None, Some(_)) => self.open(0),
-            (Connection::Open { .. } | Connection::Opening { .. } | Connection::Waiting { .. }, None) => {
-                self.connection = Connection::None;
-            }
-            _ => {}
+        let wanted = self.engine.installation();
+        let fits = match &self.connection {
+            Connection::None => wanted.is_none(),
+            Connection::Waiting { .. } => wanted.is_some(),
+            Connection::Opening { of, .. } | Connection::Open { of, .. } => wanted == Some(of),
+        };
+        if !fits {
+            self.connection = Connection::None;
+            self.wake_at = None;
+            self.open(0);
         }
     }
 
     fn open(&mut self, failures: u32) {
         let Some(installation) = self.engine.installation().cloned() else { return };
-        let identity = Identity { service: self.of.name.clone(), installation };
+        let identity = Identity { service: self.of.name.clone(), installation: installation.clone() };
         let limits = self.of.options.limits;
         let (reports, told) = Reports::channel(limits.reports);
         let backend = self.of.backend.clone();
@@ -253,24 +322,26 @@ impl<'a> Running<'a> {
             match opening.catch_unwind().await {
                 Ok(Ok(opened)) => opened,
                 Ok(Err(_)) => Err(BackendError::new("the backend does not answer")),
-                Err(panic) => Err(panicked(&*panic)),
+                Err(panic) => Err(BackendError::new(panicked(&*panic))),
             }
         };
-        self.connection = Connection::Opening { opened: opened.boxed(), told, failures };
+        self.connection = Connection::Opening { of: installation, opened: opened.boxed(), told, failures };
     }
 
+    /// Waits for what comes next. Whatever it waits for is still there when it is dropped.
     async fn next(&mut self) -> Next {
         let wake = self.wake_at.map(|at| {
             let wait = Duration::from_micros(at.0.saturating_sub(self.of.options.clock.now().0));
             Instant::now() + wait.min(LOOK_AT_CLOCK)
         });
-        let wake = async {
+        let mut wake = pin!(async {
             match wake {
                 Some(at) => sleep_until(at).await,
                 None => std::future::pending().await,
             }
-        };
-        let backend = async {
+        });
+        let first = self.turns();
+        let mut backend = pin!(async {
             match &mut self.connection {
                 Connection::None => std::future::pending().await,
                 Connection::Waiting { until, .. } => {
@@ -280,23 +351,37 @@ impl<'a> Running<'a> {
                 Connection::Opening { opened, .. } => Next::Opened(opened.await),
                 Connection::Open { told, .. } => Next::Told(told.recv().await),
             }
-        };
-        tokio::select! {
-            ask = self.of.asked.recv() => Next::Ask(ask),
-            next = backend => next,
-            () = wake => Next::Wake,
-        }
+        });
+        let mut ask = pin!(self.of.asked.recv());
+        poll_fn(|context| {
+            let polled = (first..first + SOURCES).map(|source| match source % SOURCES {
+                0 => ask.as_mut().poll(context).map(Next::Ask),
+                1 => backend.as_mut().poll(context),
+                _ => wake.as_mut().poll(context).map(|()| Next::Wake),
+            });
+            polled.into_iter().find(Poll::is_ready).unwrap_or(Poll::Pending)
+        })
+        .await
     }
 
     /// What can be taken without waiting.
     fn ready(&mut self) -> Option<Next> {
-        if let Ok(ask) = self.of.asked.try_recv() {
-            return Some(Next::Ask(Some(ask)));
-        }
-        match &mut self.connection {
-            Connection::Open { told, .. } => told.try_recv().ok().map(|told| Next::Told(Some(told))),
-            _ => None,
-        }
+        let first = self.turns();
+        let mut ready =
+            (first..first + SOURCES).map(|source| match (source % SOURCES, &mut self.connection) {
+                (0, _) => self.of.asked.try_recv().ok().map(|ask| Next::Ask(Some(ask))),
+                (1, Connection::Open { told, .. }) => told.try_recv().ok().map(|told| Next::Told(Some(told))),
+                (1, _) => None,
+                _ => self.wake_at.filter(|at| *at <= self.of.options.clock.now()).map(|_| Next::Wake),
+            });
+        ready.find_map(|next| next)
+    }
+
+    /// Which source is looked at first this time.
+    fn turns(&mut self) -> u8 {
+        let first = self.first;
+        self.first = (first + 1) % SOURCES;
+        first
     }
 
     async fn take(&mut self, next: Next) -> Option<Dropped> {
@@ -309,7 +394,10 @@ impl<'a> Running<'a> {
                     read(Err(DriverError::Unknown));
                     return Some(dropped);
                 }
-                read(Ok(&self.engine));
+                // It can look, and break nothing: what it was to answer goes with it.
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| read(Ok(&self.engine)))) {
+                    tracing::error!(service = %self.of.name, panic = said(&*panic), "who reads panicked");
+                }
                 return None;
             }
             Next::Ask(Some(Ask::Verb(request, answer))) => {
@@ -319,6 +407,9 @@ impl<'a> Running<'a> {
                 return self.handle(Input::Target(*target), Asker::Operator(answer));
             }
             Next::Told(Some(Told { report, durable })) => {
+                if let Connection::Open { failures, .. } = &mut self.connection {
+                    *failures = 0;
+                }
                 let input = match report {
                     Report::Observed(observation) => Input::Observed(observation),
                     Report::Outcome(outcome) => Input::Outcome(outcome),
@@ -328,10 +419,10 @@ impl<'a> Running<'a> {
             }
             Next::Told(None) => self.lost(&BackendError::new("the backend ended the session")),
             Next::Opened(Ok(session)) => {
-                if let Connection::Opening { told, .. } =
+                if let Connection::Opening { of, told, failures, .. } =
                     std::mem::replace(&mut self.connection, Connection::None)
                 {
-                    self.connection = Connection::Open { session, told };
+                    self.connection = Connection::Open { of, session, told, failures };
                 }
                 self.of.teller.condition(Condition::Running);
                 return self.handle(Input::SessionLost, Asker::Nobody);
@@ -368,13 +459,18 @@ impl<'a> Running<'a> {
     async fn commit(&mut self) -> Result<(), Dropped> {
         let batch = std::mem::take(&mut self.turn.batch);
         if !batch.changes.is_empty() {
-            let commit = self.of.store.commit(&self.of.name, self.epoch, batch).await;
-            if let Err(error) = commit {
+            if let Err(error) = self.of.keep(self.epoch, batch).await {
                 std::mem::take(&mut self.turn).failed(&DriverError::Unknown);
                 return Err(Dropped::Store(error));
             }
+            self.of.failures = 0;
         }
         self.turn.durable(&mut self.of.teller);
+        if let Some(launch) = self.turn.superseded.take() {
+            return Err(Dropped::Superseded(launch));
+        }
+        // What the batch gave up may be the installation that the session is of.
+        self.connect();
         for command in std::mem::take(&mut self.turn.commands) {
             // Without a session commands are dropped: the next one begins with asking what there is.
             let Connection::Open { session, .. } = &mut self.connection else { break };
@@ -385,7 +481,7 @@ impl<'a> Running<'a> {
                 Ok(Ok(Ok(()))) => continue,
                 Ok(Ok(Err(error))) => error,
                 Ok(Err(_)) => BackendError::new("the backend does not take commands"),
-                Err(panic) => panicked(&*panic),
+                Err(panic) => BackendError::new(panicked(&*panic)),
             };
             self.lost(&error);
         }
@@ -395,8 +491,10 @@ impl<'a> Running<'a> {
     /// The session is over, or was never there: another is opened a little later.
     fn lost(&mut self, error: &BackendError) {
         let failures = match self.connection {
-            Connection::Opening { failures, .. } => failures + 1,
-            _ => 1,
+            Connection::Opening { failures, .. } | Connection::Open { failures, .. } => {
+                failures.saturating_add(1)
+            }
+            Connection::None | Connection::Waiting { .. } => 1,
         };
         let why = words(error);
         tracing::warn!(service = %self.of.name, why, failures, "no session with the backend");
@@ -411,8 +509,11 @@ impl<'a> Running<'a> {
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> BackendError {
-    let said = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    BackendError::new(format!("the backend has a fault of its own (it panicked: {said})"))
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    format!("it has a fault of its own (it panicked: {})", said(panic))
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default()
 }

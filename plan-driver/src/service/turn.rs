@@ -43,6 +43,8 @@ pub(super) struct Turn {
     receipts: Vec<oneshot::Sender<()>>,
     /// So many inputs are in it.
     pub(super) inputs: usize,
+    /// The engine has seen what another scheduler launched: it does nothing any more.
+    pub(super) superseded: Option<String>,
 }
 
 /// Who waits for an input's effects.
@@ -72,6 +74,14 @@ impl Turn {
             });
         }
         self.commands.extend(commands);
+        for event in &events {
+            if let Event::Superseded(of) = event {
+                let (instance, task, launch) = (&of.instance, &of.task, of.launch);
+                self.superseded = Some(format!(
+                    "it launched `{task}` of `{instance}` as {launch}, which is not known here"
+                ));
+            }
+        }
         self.events.extend(events.into_iter().map(|event| {
             let story = engine.tell(&event);
             (wall, event, story)

@@ -82,10 +82,13 @@ async fn empty(store: Arc<dyn Store>) -> Result<(), Violation> {
     Ok(())
 }
 
+/// Changes, and the records after them.
+type Step<'a> = (&'a [Change], &'a [(&'a str, &'a str)]);
+
 async fn changes(store: Arc<dyn Store>) -> Result<(), Violation> {
     let kafka = service("kafka")?;
     let epoch = store.open(&kafka).await?.epoch;
-    let steps: [(&[Change], &[(&str, &str)]); 4] = [
+    let steps: [Step<'_>; 4] = [
         (&[put("b", "1"), put("a", "2"), put("c", "3")], &[("a", "2"), ("b", "1"), ("c", "3")]),
         (&[put("a", "4"), delete("b")], &[("a", "4"), ("c", "3")]),
         (&[put("d", "5"), delete("d"), delete("c"), put("c", "6")], &[("a", "4"), ("c", "6")]),

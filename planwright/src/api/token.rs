@@ -140,6 +140,8 @@ fn write(draft: &Path, token: &Token) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

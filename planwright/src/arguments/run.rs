@@ -32,7 +32,14 @@ pub struct Run {
     #[arg(long, value_name = "D")]
     pub data_dir: Option<PathBuf>,
     /// Listen here; port 0 is any that is free
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = Listen::from_str)]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "PLANWRIGHT_LISTEN",
+        hide_env_values = true,
+        default_value = "127.0.0.1:8080",
+        value_parser = Listen::from_str
+    )]
     pub listen: Listen,
     /// The plan that makes the service so; by default the one that the engine chooses
     #[arg(long, value_name = "P")]
@@ -70,7 +77,7 @@ pub struct Nodes {
     /// The memory of each node, in MB; by default that of this machine
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
     pub memory: Option<u64>,
-    /// The disk of each node, in MB; by default what is free in the data folder
+    /// The disk of each node, in MB; by default that of the disk with the data folder
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
     pub disk: Option<u64>,
     /// Let a node vanish with all that runs on it, at once or after a time; may be repeated

@@ -7,7 +7,6 @@ use super::trouble::Trouble;
 use super::{ask, tell};
 use crate::Verdict;
 use crate::arguments::Uninstall;
-use crate::running::{Running, is_alive};
 use crate::ui::Ui;
 
 pub(crate) fn uninstall(ui: &mut Ui, arguments: &Uninstall) -> std::io::Result<Verdict> {
@@ -42,11 +41,9 @@ impl Look for Gone {
         match scheduler.get::<Vec<Line>>(&["v2", "plans"]).await {
             Ok(plans) if plans.is_empty() => Ok(Some(Ended::Complete)),
             Ok(_) => Ok(None),
-            // A scheduler ends when nothing is left, and takes its name back; one that was killed leaves it.
+            // A scheduler ends when nothing is left, and takes the records with it.
             Err(Trouble::Unreachable(problem)) => match &scheduler.found().running {
-                Some(running) if Running::of(&running.data_dir).is_none() && !is_alive(running.pid) => {
-                    Ok(Some(Ended::Complete))
-                }
+                Some(running) if running.has_nothing() => Ok(Some(Ended::Complete)),
                 _ => Err(Trouble::Unreachable(problem)),
             },
             Err(trouble) => Err(trouble),

@@ -13,12 +13,12 @@ use plan_driver::store::{FileLock, Holder, LockError};
 
 use crate::api::token::{self, Token, TokenError};
 use crate::problem::Problem;
-use crate::running::{Running, folder_name, state_folder};
+use crate::running::{RECORDS, Running, folder_name, state_folder};
 
 /// Whoever has the lock on it has the folder.
 const LOCK: &str = "lock";
-/// The records.
-pub(super) const RECORDS: &str = "records.redb";
+/// What the tasks have.
+pub(super) const TASKS: &str = "tasks";
 /// The small files that operators keep with the service.
 pub(super) const FILES: &str = "files";
 /// The scheduler's log.
@@ -82,7 +82,9 @@ impl Folder {
             // What is not there need not be taken away; what cannot be is in nobody's way.
             let _ = fs::remove_file(self.path.join(file));
         }
-        let _ = fs::remove_dir_all(self.path.join(FILES));
+        for folder in [FILES, TASKS] {
+            let _ = fs::remove_dir_all(self.path.join(folder));
+        }
         drop(self.lock);
     }
 }

@@ -118,7 +118,7 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     let name = wanted.model.spec().name();
     let folder = Folder::take(arguments.data_dir.as_deref(), name.as_str()).map_err(failed)?;
     let log = log::begin(folder.path(), arguments.verbose).map_err(failed)?;
-    let backend = backend::choose(arguments, folder.path()).map_err(failed)?;
+    let backend = backend::choose(arguments, folder.path()).await.map_err(failed)?;
     backend.keeps(&wanted.model, &wanted.input.file, ui).map_err(|all| (all, Verdict::Refused))?;
     let (token_file, token) = folder.token().map_err(failed)?;
     let listener = listen::bind(arguments.listen.0).await.map_err(failed)?;
@@ -150,9 +150,9 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     scheduling.stop(ui).await;
     drop(announced);
     server.stop().await;
-    let Scheduling { folder, scheduler, service, .. } = scheduling;
+    let Scheduling { folder, scheduler, service, backend } = scheduling;
     // The store is closed with the last of them.
-    drop((scheduler, service));
+    drop((scheduler, service, backend));
     if matches!(&ended, Ok(Ok((End::Uninstalled, _)))) {
         folder.forget();
     }

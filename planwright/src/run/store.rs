@@ -7,9 +7,9 @@ use plan_core::spec::ServiceName;
 use plan_driver::store::{MemoryStore, RedbStore, Store, StoreError};
 use plan_driver::{DriverError, Options};
 
-use super::folder::RECORDS;
 use crate::arguments::StoreKind;
 use crate::problem::Problem;
+use crate::running::RECORDS;
 
 /// Opens the store of a data folder. One that is another service's is not made this one's too.
 pub(super) async fn open(

@@ -262,6 +262,8 @@ mod tests {
 
     use super::*;
 
+    type Step<'a> = &'a dyn Fn(&dyn StorageBackend);
+
     fn bytes(of: &dyn StorageBackend) -> Vec<u8> {
         let mut all = vec![0; of.len().unwrap() as usize];
         of.read(0, &mut all).unwrap();
@@ -281,7 +283,7 @@ mod tests {
         let plain = storage();
         let beneath = Arc::new(storage());
         let trial = Trial::new(Box::new(Shares(beneath.clone()))).unwrap();
-        let steps: [&dyn Fn(&dyn StorageBackend); 6] = [
+        let steps: [Step<'_>; 6] = [
             &|of| of.write(4090, &[7; 20]).unwrap(),
             &|of| of.set_len(5000).unwrap(),
             &|of| of.set_len(20_000).unwrap(),

@@ -1,0 +1,172 @@
+//! From a task's configuration to an order that a shim can run.
+//!
+//! Invariant: what cannot be run is refused here, with a reason, before anything is made; the order holds all that the
+//! shim and the checks need, and nothing of the scheduler's own environment but what the options name.
+
+use std::collections::BTreeMap;
+
+use plan_core::engine::{Launch, LaunchTask};
+use plan_core::spec::{LaunchPlace, Limit, PortName, RLimit, TaskSpec, launch_environment};
+use plan_driver::backend::Identity;
+use rustix::process::getrlimit;
+
+use crate::layout::RunFolder;
+use crate::local::Inner;
+use crate::reap::MARK;
+use crate::room::Place;
+use crate::run::{GivenPort, MemoryGroup, Order, StopSignal};
+use crate::sandbox::relative;
+
+/// What a paused task runs in place of its command.
+const WAIT: &str = "while :; do sleep 3600; done";
+
+/// The order for a task of a launch.
+pub(crate) fn order(
+    inner: &Inner,
+    identity: &Identity,
+    launch: &Launch,
+    task: &LaunchTask,
+    place: &Place,
+    folder: &RunFolder,
+    nonce: String,
+) -> Result<Order, String> {
+    let config = &task.config;
+    let numbers: BTreeMap<PortName, u16> = place.ports.iter().cloned().collect();
+    let parameters = launch.parameters.as_deref().cloned().unwrap_or_default();
+    let mut environment = inner.options.environment.clone();
+    environment.extend(launch_environment(&LaunchPlace {
+        service: &identity.service,
+        pod: &config.pod,
+        index: launch.instance.index,
+        task: &config.task,
+        spec: &config.spec,
+        resources: Some(&config.resources),
+        region_referenced: place.referenced.region,
+        zone_referenced: place.referenced.zone,
+        node: Some(&launch.node),
+        ports: &numbers,
+        parameters: &parameters,
+        addresses: &inner.options.addresses,
+    }));
+    let sandbox = folder.sandbox().to_string_lossy().into_owned();
+    environment.insert("MESOS_SANDBOX".to_owned(), sandbox.clone());
+    environment.insert("PWD".to_owned(), sandbox);
+    environment.insert("MESOS_CONTAINER_IP".to_owned(), "127.0.0.1".to_owned());
+    environment.insert(MARK.to_owned(), folder.path().to_string_lossy().into_owned());
+    check_texts(&config.spec, &environment)?;
+    check_paths(&config.spec)?;
+    let rlimits: Vec<_> = config.carried.rlimits.iter().map(|(name, limit)| (*name, *limit)).collect();
+    for (name, limit) in &rlimits {
+        check_rlimit(*name, *limit)?;
+    }
+    let ports = config.resources.ports.iter().filter_map(|(name, port)| {
+        let number = *numbers.get(name)?;
+        let (advertise, vip) = (port.advertise, port.vip.clone());
+        Some(GivenPort { name: name.clone(), number, advertise, vip })
+    });
+    Ok(Order {
+        nonce,
+        service: identity.service.clone(),
+        installation: identity.installation.clone(),
+        instance: launch.instance.clone(),
+        task: config.task.clone(),
+        launch: launch.launch,
+        node: launch.node.name.clone(),
+        handle: launch.handle.clone(),
+        paused: task.paused,
+        command: if task.paused { WAIT.to_owned() } else { config.spec.cmd.clone() },
+        ports: ports.collect(),
+        environment,
+        rlimits,
+        stop_signal: StopSignal::default(),
+        grace: config.spec.kill_grace_period.0,
+        output: inner.options.output,
+        memory: memory(inner, identity, launch, task),
+        health: config.spec.health_check.clone(),
+        readiness: config.spec.readiness_check.clone(),
+        discovery: config.spec.discovery.clone(),
+    })
+}
+
+/// The bound on a task's memory: its limit or, where it has none, what it asks for (C§1.5). None where the system
+/// keeps none.
+fn memory(inner: &Inner, identity: &Identity, launch: &Launch, task: &LaunchTask) -> Option<MemoryGroup> {
+    let control = inner.memory.as_ref().ok()?;
+    let resources = &task.config.resources;
+    let megabytes = match resources.limits.memory {
+        Some(Limit::Unlimited) => return None,
+        Some(Limit::AtMost(limit)) => limit.get(),
+        None => resources.memory?.get(),
+    };
+    let name = format!(
+        "{}.{}.{}.{}.{}",
+        identity.service, identity.installation.0, launch.instance, task.config.task, launch.launch
+    );
+    Some(control.group(&name, megabytes.saturating_mul(1 << 20)))
+}
+
+/// No process can be given these.
+pub(crate) fn check_texts(task: &TaskSpec, environment: &BTreeMap<String, String>) -> Result<(), String> {
+    let checks = [
+        ("health-check", task.health_check.as_ref().map(|check| &check.cmd)),
+        ("readiness-check", task.readiness_check.as_ref().map(|check| &check.cmd)),
+        ("cmd", Some(&task.cmd)),
+    ];
+    for (what, text) in checks {
+        if text.is_some_and(|text| text.contains('\0')) {
+            return Err(format!("`{what}` holds a NUL character, which no command can hold: take it out"));
+        }
+    }
+    for (name, value) in environment {
+        if name.is_empty() || name.contains(['\0', '=']) {
+            return Err(format!("`{}` cannot name an environment variable", name.escape_debug()));
+        }
+        if value.contains('\0') {
+            return Err(format!(
+                "the environment variable `{name}` holds a NUL character, which none can hold: take it out"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Files are rendered into the sandbox and nowhere else.
+pub(crate) fn check_paths(task: &TaskSpec) -> Result<(), String> {
+    for (name, config) in &task.configs {
+        relative(&config.dest)
+            .map_err(|why| format!("the `dest` of the config `{name}`, `{}`, {why}", config.dest))?;
+        if name.contains('/') || relative(name).is_err() {
+            return Err(format!("the config name `{name}` cannot name a file"));
+        }
+    }
+    Ok(())
+}
+
+/// Who is not privileged cannot raise what was given to it.
+pub(crate) fn check_rlimit(name: plan_core::spec::RLimitName, limit: RLimit) -> Result<(), String> {
+    let most = getrlimit(shim_resource(name)).maximum;
+    let privileged = rustix::process::geteuid().is_root();
+    let wanted = match limit {
+        RLimit::Unlimited => None,
+        RLimit::Limited { hard, .. } => Some(hard),
+    };
+    let within = match (wanted, most) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(wanted), Some(most)) => wanted <= most,
+    };
+    if within || privileged {
+        return Ok(());
+    }
+    let text = |value: Option<u64>| value.map_or("unlimited".to_owned(), |value| value.to_string());
+    Err(format!(
+        "{} cannot be {}: this machine allows {} at most; lower it, or raise the machine's limit",
+        name.as_str(),
+        text(wanted),
+        text(most)
+    ))
+}
+
+fn shim_resource(name: plan_core::spec::RLimitName) -> rustix::process::Resource {
+    crate::shim::resource(name)
+}

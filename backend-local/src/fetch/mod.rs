@@ -1,0 +1,193 @@
+//! What a pod's `uris` name, brought into a sandbox.
+//!
+//! Invariant: what is fetched is bounded in size and time, is what its hash says where one is given, and is written
+//! nowhere but in the sandbox and the cache. One URL is fetched by one at a time, and once.
+
+mod source;
+mod unpack;
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use futures::StreamExt as _;
+use plan_core::plan::ContentHash;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
+
+pub(crate) use source::Source;
+use source::{Form, Place};
+
+use crate::disk::{self, DiskError};
+use crate::local::blocking;
+use crate::options::FetchLimits;
+use crate::sandbox::Failure;
+
+/// Fetches, and keeps what it fetched.
+#[derive(Debug)]
+pub(crate) struct Fetcher {
+    cache: PathBuf,
+    limits: FetchLimits,
+    client: OnceLock<Result<reqwest::Client, String>>,
+    underway: Mutex<BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Fetcher {
+    pub(crate) fn new(cache: PathBuf, limits: FetchLimits) -> Self {
+        Self { cache, limits, client: OnceLock::new(), underway: Mutex::default() }
+    }
+
+    /// Brings what a URI names into a sandbox, unpacked if it is an archive.
+    pub(crate) async fn fetch(&self, uri: &str, sandbox: &Path) -> Result<(), Failure> {
+        let source = Source::parse(uri).map_err(Failure::Never)?;
+        let file = match &source.place {
+            Place::File(path) => path.clone(),
+            Place::Web(url) => self.download(url, &source).await?,
+        };
+        let (sandbox, limits) = (sandbox.to_owned(), self.limits);
+        blocking(move || {
+            if let (Place::File(path), Some(wanted)) = (&source.place, &source.sha256) {
+                let found = hash(path).map_err(DiskError::io("read", path))?;
+                check(uri_of(&source), wanted, &found)?;
+            }
+            bring(&source, &file, &sandbox, limits)
+        })
+        .await
+    }
+
+    /// The file of a URL in the cache.
+    async fn download(&self, url: &reqwest::Url, source: &Source) -> Result<PathBuf, Failure> {
+        let key = format!("{url} {}", source.sha256.as_deref().unwrap_or_default());
+        let path = self.cache.join(ContentHash::of(key.as_bytes()).to_string());
+        let turn = {
+            let mut underway = self.underway.lock().unwrap_or_else(PoisonError::into_inner);
+            underway.retain(|_, turn| Arc::strong_count(turn) > 1);
+            underway.entry(path.clone()).or_default().clone()
+        };
+        let _mine = turn.lock().await;
+        if path.is_file() {
+            return Ok(path);
+        }
+        let cache = self.cache.clone();
+        blocking(move || disk::create_folder(&cache)).await?;
+        let beside = path.with_extension("part");
+        let found = self.receive(url, &beside).await;
+        let kept = match (found, &source.sha256) {
+            (Ok(found), Some(wanted)) => check(url.as_str(), wanted, &found),
+            (found, _) => found.map(|_| ()),
+        };
+        if let Err(failure) = kept {
+            let _ = tokio::fs::remove_file(&beside).await;
+            return Err(failure);
+        }
+        tokio::fs::rename(&beside, &path).await.map_err(DiskError::io("write", &path))?;
+        Ok(path)
+    }
+
+    /// Writes what a URL answers into a file; its SHA-256.
+    async fn receive(&self, url: &reqwest::Url, to: &Path) -> Result<String, Failure> {
+        let client = self.client.get_or_init(client).as_ref().map_err(|why| Failure::Retry(why.clone()))?;
+        let patience = self.limits.patience;
+        let silent = |_| Failure::Retry(format!("cannot fetch {url}: nothing came for {patience:?}"));
+        let failed = |error: reqwest::Error| {
+            Failure::Retry(format!("cannot fetch {url}: {}", chain(&error.without_url())))
+        };
+        let answer = timeout(patience, client.get(url.clone()).send()).await.map_err(silent)?;
+        let answer = answer.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+        let mut file = tokio::fs::File::create(to).await.map_err(DiskError::io("create", to))?;
+        let (mut parts, mut hash, mut size) = (answer.bytes_stream(), Sha256::new(), 0_u64);
+        while let Some(part) = timeout(patience, parts.next()).await.map_err(silent)? {
+            let part = part.map_err(failed)?;
+            size = size.saturating_add(part.len() as u64);
+            if size > self.limits.size {
+                let why =
+                    format!("{url} is larger than {} bytes, the most that is fetched", self.limits.size);
+                return Err(Failure::Never(why));
+            }
+            hash.update(&part);
+            file.write_all(&part).await.map_err(DiskError::io("write", to))?;
+        }
+        file.sync_all().await.map_err(DiskError::io("write", to))?;
+        Ok(hex(&hash.finalize()))
+    }
+}
+
+fn client() -> Result<reqwest::Client, String> {
+    // Another part of the program may have chosen a provider before us; then that is used.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let made =
+        reqwest::Client::builder().user_agent(concat!("planwright/", env!("CARGO_PKG_VERSION"))).build();
+    made.map_err(|error| format!("nothing can be fetched: {}", chain(&error)))
+}
+
+/// An error with what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn bring(source: &Source, file: &Path, sandbox: &Path, limits: FetchLimits) -> Result<(), Failure> {
+    let open = || std::fs::File::open(file).map_err(DiskError::io("open", file));
+    let what = uri_of(source);
+    match source.form {
+        Form::Plain => {
+            let to = sandbox.join(&source.name);
+            let size = std::fs::metadata(file).map_err(DiskError::io("open", file))?.len();
+            if size > limits.size {
+                let why = format!("{what} is larger than {} bytes, the most that is fetched", limits.size);
+                return Err(Failure::Never(why));
+            }
+            if to.symlink_metadata().is_ok() {
+                return Err(Failure::Never(format!("two things of the task are to be `{}`", source.name)));
+            }
+            std::fs::copy(file, &to).map_err(DiskError::io("write", &to))?;
+            Ok(())
+        }
+        Form::Tar => unpack::tar(what, open()?, sandbox, limits),
+        Form::TarGz => unpack::tar(what, flate2::read::MultiGzDecoder::new(open()?), sandbox, limits),
+        Form::Gz => unpack::gz(what, open()?, &sandbox.join(&source.name), limits),
+        Form::Zip => unpack::zip(what, open()?, sandbox, limits),
+    }
+}
+
+fn uri_of(source: &Source) -> &str {
+    match &source.place {
+        Place::Web(url) => url.as_str(),
+        Place::File(path) => path.to_str().unwrap_or(&source.name),
+    }
+}
+
+fn hash(path: &Path) -> std::io::Result<String> {
+    let (mut file, mut hash, mut part) = (std::fs::File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(hex(&hash.finalize())),
+            count => hash.update(&part[..count]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn check(what: &str, wanted: &str, found: &str) -> Result<(), Failure> {
+    if wanted == found {
+        return Ok(());
+    }
+    Err(Failure::Never(format!(
+        "{what} is not what was meant: its SHA-256 is {found}, and shall be {wanted}"
+    )))
+}

@@ -1,0 +1,284 @@
+//! Launches: from a command to a shim.
+//!
+//! Invariant: a launch is answered with `Done` when its shims hold it, and with `Retry` or `Never` only when nothing of
+//! it runs nor will. While it is prepared it can be taken back, and then ends as killed.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use plan_core::engine::{Launch, LaunchAnswer, LaunchTask};
+use plan_driver::backend::Identity;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::disk::{self, DiskError};
+use crate::layout::RunFolder;
+use crate::local::{Inner, blocking};
+use crate::process::ProcessId;
+use crate::prune::throw_away;
+use crate::room::{Health, ServiceKey};
+use crate::run::{Exit, ExitCause, Order};
+use crate::sandbox::{self, Failure};
+use crate::session::answer_launch;
+use crate::state::{Phase, Run, RunKey};
+use crate::{compose, reap, shim, watch};
+
+/// A shim answers within this time, or is ended.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What comes of the command at once.
+pub(crate) enum Begun {
+    /// This is the answer.
+    Answer(LaunchAnswer),
+    /// It is answered when it is prepared.
+    Later,
+}
+
+/// A task of a launch that is being prepared.
+struct Prepared {
+    key: RunKey,
+    folder: RunFolder,
+    order: Arc<Order>,
+    cancel: Arc<Notify>,
+    task: LaunchTask,
+}
+
+/// Takes a launch on.
+pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, launch: Launch) -> Begun {
+    let mut guard = inner.state();
+    let state = &mut *guard;
+    let known: Vec<(RunKey, Phase)> = state
+        .runs_of_instance(key, &launch.instance)
+        .filter(|(run, _)| run.launch == launch.launch)
+        .map(|(key, run)| (key, run.phase))
+        .collect();
+    if !known.is_empty() {
+        for (key, _) in &known {
+            state.changed(key);
+        }
+        let answered_later = known.iter().any(|(_, phase)| *phase == Phase::Preparing);
+        return if answered_later { Begun::Later } else { Begun::Answer(LaunchAnswer::Done) };
+    }
+    let retry = |why: String| Begun::Answer(LaunchAnswer::Retry(why));
+    let name = &launch.node.name;
+    let health = state.rooms.health(name);
+    let count = state.count;
+    let place = state.rooms.launch(key, &launch.handle, name, launch.launch, count);
+    let place = match (health, place) {
+        (None, _) => return retry(format!("there is no node {name}")),
+        (Some(Health::Silent), _) => return retry(format!("nothing is heard of {name}")),
+        (Some(Health::Gone), _) => return retry(format!("{name} was lost, and is gone for good")),
+        (_, None) => return retry(format!("{} is not held any more", launch.handle.0)),
+        (Some(Health::Heard), Some(place)) => place.clone(),
+    };
+    let alive = state
+        .runs_of_instance(key, &launch.instance)
+        .find(|(run, of)| of.lives() && launch.tasks.iter().any(|task| task.config.task == run.task));
+    if let Some((run, _)) = alive {
+        return retry(format!("{} (launch {}) still runs", run.task, run.launch));
+    }
+    let mut prepared = Vec::new();
+    for task in &launch.tasks {
+        let folder = inner.layout.run(identity, &launch.instance, &task.config.task, launch.launch);
+        let order = match compose::order(inner, identity, &launch, task, &place, &folder, nonce()) {
+            Ok(order) => Arc::new(order),
+            Err(why) => return Begun::Answer(LaunchAnswer::Never(why)),
+        };
+        let key = RunKey {
+            service: key.clone(),
+            instance: launch.instance.clone(),
+            launch: launch.launch,
+            task: task.config.task.clone(),
+        };
+        prepared.push((key, folder, order, task.clone()));
+    }
+    let prepared = prepared.into_iter().map(|(key, folder, order, task)| {
+        let run = Run::new(folder.clone(), order.clone(), Phase::Preparing);
+        let cancel = run.cancel.clone();
+        state.insert(key.clone(), run);
+        state.changed(&key);
+        Prepared { key, folder, order, cancel, task }
+    });
+    let prepared = prepared.collect();
+    drop(guard);
+    inner.spawn(go_on(inner.clone(), identity.clone(), key.clone(), launch, prepared));
+    Begun::Later
+}
+
+/// No two orders have the same.
+fn nonce() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}-{}", since.as_nanos(), std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+async fn go_on(
+    inner: Arc<Inner>,
+    identity: Identity,
+    key: ServiceKey,
+    launch: Launch,
+    prepared: Vec<Prepared>,
+) {
+    let answer = match prepare_and_start(&inner, &identity, &key, &launch, &prepared).await {
+        Ok(()) => LaunchAnswer::Done,
+        Err(failure) => {
+            // Nothing of it runs: no trace of it is kept.
+            let folders: Vec<_> = prepared.iter().map(|task| task.folder.path().to_owned()).collect();
+            let layout = inner.layout.clone();
+            blocking(move || {
+                for folder in folders {
+                    if let Err(error) = throw_away(&layout, &folder) {
+                        tracing::warn!(%error, "the sandbox of a launch that was refused stays");
+                    }
+                }
+            })
+            .await;
+            let mut state = inner.state();
+            for task in &prepared {
+                state.remove(&task.key);
+            }
+            match failure {
+                Failure::Retry(why) => LaunchAnswer::Retry(why),
+                Failure::Never(why) => LaunchAnswer::Never(why),
+            }
+        }
+    };
+    answer_launch(&inner, &key, launch.instance, launch.launch, answer);
+}
+
+async fn prepare_and_start(
+    inner: &Arc<Inner>,
+    identity: &Identity,
+    key: &ServiceKey,
+    launch: &Launch,
+    prepared: &[Prepared],
+) -> Result<(), Failure> {
+    // What is held is known after a restart before anything runs in it.
+    let file = inner.state().rooms.file(key, &launch.handle);
+    let place = inner.layout.place(identity, &launch.handle);
+    let folder = place.clone();
+    blocking(move || {
+        disk::create_folder(&folder)?;
+        file.map_or(Ok(()), |file| disk::write(&folder.join("place.json"), &file))
+    })
+    .await?;
+    let mut cancelled = Vec::new();
+    for task in prepared {
+        let made = sandbox::make(inner, &task.folder, &task.order, &task.task, &place);
+        let stopped = tokio::select! {
+            made = made => made.map(|()| false)?,
+            () = task.cancel.notified() => true,
+        };
+        cancelled.push(stopped);
+    }
+    let mut started = false;
+    for (task, cancelled) in prepared.iter().zip(cancelled) {
+        let go = {
+            let mut state = inner.state();
+            let go = !cancelled && state.run(&task.key).is_some_and(|run| !run.cancelled);
+            if go {
+                state.set_phase(&task.key, Phase::Starting);
+            }
+            go
+        };
+        if !go {
+            never_began(inner, task).await?;
+            continue;
+        }
+        let (folder, order) = (task.folder.clone(), task.order.clone());
+        let ordered = blocking(move || disk::write(&folder.order(), &*order)).await;
+        let running = match ordered {
+            Ok(()) => start(inner, task).await,
+            Err(error) => Err(error.to_string()),
+        };
+        match running {
+            Ok(()) => {
+                started = true;
+                inner.spawn(watch::watch(inner.clone(), task.key.clone()));
+            }
+            Err(why) if !started => return Err(Failure::Retry(why)),
+            // Others of the launch run: this one is told ended.
+            Err(why) => {
+                let folder = task.folder.clone();
+                let exit = Exit::new(ExitCause::NotStarted, why);
+                let end = exit.end();
+                if let Err(error) = blocking(move || disk::write(&folder.exit(), &exit)).await {
+                    tracing::warn!(%error, "that a task was not started is not written down");
+                }
+                inner.state().set_phase(&task.key, Phase::Ended(end));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// It was to end, or its node was lost, before it began.
+async fn never_began(inner: &Inner, task: &Prepared) -> Result<(), DiskError> {
+    let heard = inner.state().rooms.health(&task.order.node) == Some(Health::Heard);
+    let cause = if heard { ExitCause::Killed } else { ExitCause::WithNode };
+    let exit = Exit::new(cause, "it was to end before it began");
+    let end = exit.end();
+    let (folder, order) = (task.folder.clone(), task.order.clone());
+    blocking(move || {
+        disk::create_folder(folder.path())?;
+        disk::claim(&folder.claim())?;
+        disk::write(&folder.exit(), &exit)?;
+        disk::write(&folder.order(), &*order)
+    })
+    .await?;
+    inner.state().set_phase(&task.key, Phase::Ended(end));
+    Ok(())
+}
+
+/// Starts the shim of a task, and waits until it holds it; otherwise nothing of it runs.
+async fn start(inner: &Arc<Inner>, task: &Prepared) -> Result<(), String> {
+    let folder = &task.folder;
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.shim_log());
+    let log = log.map_err(|error| format!("cannot create `{}`: {error}", folder.shim_log().display()))?;
+    let mut child = Command::new(&inner.shim)
+        .arg(shim::SUPERVISE)
+        .arg(folder.path())
+        .arg(&task.order.nonce)
+        .env_clear()
+        .current_dir(folder.path())
+        // What ends the scheduler at its terminal does not reach it.
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .map_err(|error| format!("cannot start the shim `{}`: {error}", inner.shim.display()))?;
+    let id = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(ProcessId::of);
+    let mut line = String::new();
+    let answer = match child.stdout.take() {
+        Some(out) => timeout(PATIENCE, BufReader::new(out).read_line(&mut line)).await,
+        None => Ok(Ok(0)),
+    };
+    let why = match answer {
+        Ok(Ok(_)) if line.trim_end() == shim::STARTED => {
+            inner.spawn(async move {
+                // It is our child: somebody has to wait for it.
+                let _ = child.wait().await;
+            });
+            return Ok(());
+        }
+        Ok(Ok(count)) if count > 0 => line.trim_end().to_owned(),
+        Ok(Ok(_)) => format!("its shim ended at once: see `{}`", folder.shim_log().display()),
+        Ok(Err(error)) => format!("its shim does not answer: {error}"),
+        Err(_) => format!("its shim did not answer within {PATIENCE:?}"),
+    };
+    // Whatever there is of it ends now, so that nothing of it runs.
+    if let Some(id) = id {
+        id.kill();
+    }
+    let _ = child.wait().await;
+    let of = folder.clone();
+    if let Err(error) = blocking(move || reap::settle(&of, ExitCause::NotStarted)).await {
+        tracing::warn!(%error, "that a task was not started is not written down");
+    }
+    Err(why)
+}

@@ -1,0 +1,195 @@
+//! What a scheduler before us left: read, taken up, and finished where it was interrupted.
+//!
+//! Invariant: nothing is changed before all of it was read: a damaged file is an error that names it. A launch whose
+//! shim had not claimed it never runs, for it is claimed here; one that was claimed is found with its processes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use plan_core::engine::End;
+use plan_driver::backend::Identity;
+use serde::{Deserialize, Serialize};
+
+use crate::disk::{self, DiskError};
+use crate::layout::{Layout, RunFolder};
+use crate::local::{Inner, LocalError, blocking};
+use crate::lost::{self, LostNode};
+use crate::prune::throw_away;
+use crate::reap;
+use crate::room::{Health, PlaceFile, ServiceKey};
+use crate::run::{Exit, ExitCause, Launched, Order};
+use crate::state::{Phase, Run, RunKey};
+use crate::watch;
+
+/// A shim that claimed a launch writes itself down within this time, or has ended.
+const SHIM_BEGINS: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// Whose folder it is: `service.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ServiceFile {
+    service: plan_core::spec::ServiceName,
+    installation: plan_core::engine::InstallationId,
+}
+
+/// What is in the data folder.
+#[derive(Default)]
+struct Contents {
+    lost: Vec<LostNode>,
+    places: Vec<(ServiceKey, PlaceFile)>,
+    runs: Vec<(RunKey, RunFolder, Order)>,
+    /// Folders in which nothing was ordered yet.
+    unfinished: Vec<PathBuf>,
+}
+
+/// Writes down whose folder it is, before anything is put there.
+pub(crate) async fn note_service(inner: &Arc<Inner>, identity: &Identity) -> Result<(), DiskError> {
+    let (folder, identity) = (inner.layout.installation(identity), identity.clone());
+    blocking(move || {
+        let path = folder.join("service.json");
+        if disk::read::<ServiceFile>(&path)?.is_some() {
+            return Ok(());
+        }
+        disk::create_folder(&folder)?;
+        let file = ServiceFile { service: identity.service, installation: identity.installation };
+        disk::write(&path, &file)
+    })
+    .await
+}
+
+/// Takes up all that is in the data folder.
+pub(crate) async fn all(inner: &Arc<Inner>) -> Result<(), LocalError> {
+    let shared = inner.clone();
+    let (contents, runs) = blocking(move || {
+        let contents = read(&shared.layout)?;
+        let mut runs = Vec::new();
+        for path in &contents.unfinished {
+            throw_away(&shared.layout, path)?;
+        }
+        for (key, folder, order) in &contents.runs {
+            let lost = contents.lost.iter().any(|lost| lost.node == order.node);
+            match settle(&shared, folder, order, lost)? {
+                Some(phase) => {
+                    let mut run = Run::new(folder.clone(), Arc::new(order.clone()), phase);
+                    run.told = matches!(phase, Phase::Ended(_)) && folder.told().exists();
+                    runs.push((key.clone(), run));
+                }
+                None => throw_away(&shared.layout, folder.path())?,
+            }
+        }
+        // What an earlier scheduler was removing.
+        for path in disk::list(&shared.layout.trash())? {
+            if let Err(error) = disk::remove(&path) {
+                tracing::warn!(%error, "what is being removed stays");
+            }
+        }
+        Ok::<_, DiskError>((contents, runs))
+    })
+    .await?;
+    let mut living = Vec::new();
+    {
+        let mut state = inner.state();
+        for (service, place) in contents.places {
+            state.rooms.restore(&service, place);
+        }
+        for lost in &contents.lost {
+            state.rooms.set_health(&lost.node, Health::Silent);
+        }
+        for (key, run) in runs {
+            if run.lives() {
+                living.push(key.clone());
+            }
+            state.insert(key, run);
+        }
+    }
+    for lost in contents.lost {
+        inner.spawn(lost::be_gone(inner.clone(), lost));
+    }
+    for key in living {
+        inner.spawn(watch::watch(inner.clone(), key));
+    }
+    Ok(())
+}
+
+fn read(layout: &Layout) -> Result<Contents, DiskError> {
+    let mut contents = Contents::default();
+    for path in disk::list(&layout.lost())? {
+        if path.extension().is_some_and(|extension| extension == "json") {
+            contents.lost.extend(disk::read::<LostNode>(&path)?);
+        }
+    }
+    for service in disk::list(&layout.services())? {
+        for installation in disk::list(&service)? {
+            let Some(file) = disk::read::<ServiceFile>(&installation.join("service.json"))? else {
+                continue;
+            };
+            let key: ServiceKey = (file.service, file.installation);
+            for place in disk::list(&installation.join("places"))? {
+                let file = disk::read::<PlaceFile>(&place.join("place.json"))?;
+                contents.places.extend(file.map(|file| (key.clone(), file)));
+            }
+            for instance in disk::list(&installation.join("instances"))? {
+                for path in disk::list(&instance)? {
+                    let folder = RunFolder::at(path.clone());
+                    match disk::read::<Order>(&folder.order())? {
+                        Some(order) => {
+                            let run = RunKey {
+                                service: key.clone(),
+                                instance: order.instance.clone(),
+                                launch: order.launch,
+                                task: order.task.clone(),
+                            };
+                            // Nothing is done before all can be read.
+                            disk::read::<Launched>(&folder.launch())?;
+                            disk::read::<Exit>(&folder.exit())?;
+                            contents.runs.push((run, folder, order));
+                        }
+                        None => contents.unfinished.push(path),
+                    }
+                }
+            }
+        }
+    }
+    Ok(contents)
+}
+
+/// How a run is that was found. None if it never began, and now never will.
+fn settle(inner: &Inner, folder: &RunFolder, order: &Order, lost: bool) -> Result<Option<Phase>, DiskError> {
+    if let Some(exit) = disk::read::<Exit>(&folder.exit())? {
+        return Ok(Some(Phase::Ended(exit.end())));
+    }
+    if disk::claim(&folder.claim())? {
+        return Ok(None);
+    }
+    let until = Instant::now() + SHIM_BEGINS;
+    let launched = loop {
+        match disk::read::<Launched>(&folder.launch())? {
+            Some(launched) => break Some(launched),
+            None if Instant::now() > until => break None,
+            None => std::thread::sleep(AGAIN),
+        }
+    };
+    match launched {
+        // Of processes of an earlier start of the machine nothing is left.
+        Some(launched) if launched.boot != inner.boot => {
+            let cause = if lost { ExitCause::WithNode } else { ExitCause::Lost };
+            disk::write(&folder.exit(), &Exit::new(cause, "the machine was started again"))?;
+            Ok(Some(Phase::Ended(if lost { End::Gone } else { End::Lost })))
+        }
+        Some(launched) if lost => {
+            launched.shim.kill();
+            Ok(Some(Phase::Starting))
+        }
+        Some(launched) if launched.task.is_some() && launched.shim.lives() => {
+            let ready = !order.paused && (order.readiness.is_none() || folder.ready().exists());
+            Ok(Some(Phase::Running { ready }))
+        }
+        Some(_) => Ok(Some(Phase::Starting)),
+        None => {
+            let exit = reap::settle(folder, ExitCause::Lost)?;
+            Ok(Some(Phase::Ended(exit.end())))
+        }
+    }
+}

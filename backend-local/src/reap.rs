@@ -1,0 +1,78 @@
+//! What is left of a task whose shim is gone.
+//!
+//! Invariant: a run is called ended only when no process of it lives. Processes are known by the variable that each
+//! task was given, or by the session of a task that itself lives; another process is never touched.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::disk::{self, DiskError};
+use crate::layout::RunFolder;
+use crate::process;
+use crate::run::{Exit, ExitCause, Kill, KillReason, Launched};
+
+/// The variable that marks all processes of a run.
+pub(crate) const MARK: &str = "PLANWRIGHT_RUN";
+
+/// The variable with its value for this run, as it stands in an environment.
+pub(crate) fn mark(folder: &Path) -> String {
+    format!("{MARK}={}", folder.display())
+}
+
+/// After so long without success the system is told about.
+const PATIENCE: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// Ends all processes of a run, and waits until they have ended. It takes as long as the system does.
+pub(crate) fn end_all(folder: &RunFolder, launched: Option<&Launched>) {
+    let mark = mark(folder.path());
+    let task = launched.and_then(|launched| launched.task);
+    let began = std::time::Instant::now();
+    let mut told = false;
+    loop {
+        let session = task.filter(|task| task.lives()).map(|task| task.pid);
+        let mut left = 0;
+        for (pid, stat) in process::all() {
+            if stat.lives() && (session == Some(stat.session) || process::was_given(pid, &mark)) {
+                left += 1;
+                if let Some(pid) = Pid::from_raw(pid) {
+                    // It may have ended meanwhile.
+                    let _ = kill_process(pid, Signal::KILL);
+                }
+            }
+        }
+        if left == 0 {
+            return;
+        }
+        if began.elapsed() > PATIENCE && !std::mem::replace(&mut told, true) {
+            tracing::warn!(run = %folder.path().display(), left, "processes of an ended task do not end");
+        }
+        std::thread::sleep(AGAIN);
+    }
+}
+
+/// How a run whose shim is gone ended; it is written down if the shim could not.
+pub(crate) fn settle(folder: &RunFolder, otherwise: ExitCause) -> Result<Exit, DiskError> {
+    if let Some(exit) = disk::read::<Exit>(&folder.exit())? {
+        return Ok(exit);
+    }
+    let launched = disk::read::<Launched>(&folder.launch())?;
+    end_all(folder, launched.as_ref());
+    // The shim may have written it before it ended.
+    if let Some(exit) = disk::read::<Exit>(&folder.exit())? {
+        return Ok(exit);
+    }
+    let killed = disk::read::<Kill>(&folder.kill())?.map(|kill| match kill.why {
+        KillReason::Ordered => ExitCause::Killed,
+        KillReason::Unhealthy => ExitCause::Unhealthy,
+    });
+    let cause = match otherwise {
+        ExitCause::Lost => killed.unwrap_or(ExitCause::Lost),
+        other => other,
+    };
+    let exit = Exit::new(cause, "its shim is gone, and did not say how it ended");
+    disk::write(&folder.exit(), &exit)?;
+    Ok(exit)
+}

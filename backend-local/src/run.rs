@@ -1,0 +1,205 @@
+//! What is written down of one launch of one task, between scheduler and shim.
+//!
+//! Invariant: an order is written once and read by whoever runs or finds the task; each other file has one writer at a
+//! time. Nothing that decides anything is in memory alone.
+
+use std::collections::BTreeMap;
+
+use plan_core::engine::{End, Handle, Incarnation, InstallationId, Number};
+use plan_core::spec::{
+    Discovery, HealthCheck, InstanceName, NodeName, PortName, RLimit, RLimitName, ReadinessCheck,
+    ServiceName, TaskName, Vip,
+};
+use plan_driver::backend::Identity;
+use serde::{Deserialize, Serialize};
+
+use crate::process::ProcessId;
+
+/// What is to run: `order.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Order {
+    /// A shim runs the order that it was started for, and no other at the same place.
+    pub(crate) nonce: String,
+    pub(crate) service: ServiceName,
+    pub(crate) installation: InstallationId,
+    pub(crate) instance: InstanceName,
+    pub(crate) task: TaskName,
+    pub(crate) launch: Number,
+    pub(crate) node: NodeName,
+    pub(crate) handle: Handle,
+    pub(crate) paused: bool,
+    pub(crate) command: String,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) rlimits: Vec<(RLimitName, RLimit)>,
+    pub(crate) stop_signal: StopSignal,
+    /// From the request to the forced end, in seconds, where the backend itself ends it.
+    pub(crate) grace: u32,
+    pub(crate) output: OutputLimits,
+    /// A control group to be made for it, with its limit in bytes.
+    pub(crate) memory: Option<MemoryGroup>,
+    pub(crate) health: Option<HealthCheck>,
+    pub(crate) readiness: Option<ReadinessCheck>,
+    pub(crate) discovery: Option<Discovery>,
+    pub(crate) ports: Vec<GivenPort>,
+}
+
+impl Order {
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { service: self.service.clone(), installation: self.installation.clone() }
+    }
+
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        Incarnation {
+            installation: self.installation.clone(),
+            instance: self.instance.clone(),
+            task: self.task.clone(),
+            launch: self.launch,
+        }
+    }
+}
+
+/// A port of a task, with its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct GivenPort {
+    pub(crate) name: PortName,
+    pub(crate) number: u16,
+    pub(crate) advertise: bool,
+    pub(crate) vip: Option<Vip>,
+}
+
+/// How much of a task's output is kept, for each of `stdout` and `stderr`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OutputLimits {
+    /// A file that is larger is put aside, in bytes.
+    pub size: u64,
+    /// So many are kept besides the one that is written, as `stdout.1`, the latest.
+    pub kept: u32,
+}
+
+impl Default for OutputLimits {
+    /// Five files of 10 MiB.
+    fn default() -> Self {
+        Self { size: 10 << 20, kept: 4 }
+    }
+}
+
+/// The signal that asks a task to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) enum StopSignal {
+    #[default]
+    #[serde(rename = "SIGTERM")]
+    Term,
+    #[serde(rename = "SIGINT")]
+    Int,
+    #[serde(rename = "SIGQUIT")]
+    Quit,
+    #[serde(rename = "SIGHUP")]
+    Hup,
+    #[serde(rename = "SIGUSR1")]
+    Usr1,
+    #[serde(rename = "SIGUSR2")]
+    Usr2,
+}
+
+/// A control group that bounds a task's memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct MemoryGroup {
+    /// The folder that is the group.
+    pub(crate) folder: std::path::PathBuf,
+    /// The file in it that takes the limit.
+    pub(crate) limit_file: String,
+    pub(crate) bytes: u64,
+}
+
+/// Which processes it became: `launch.json`. Written before the task starts, and again when it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Launched {
+    pub(crate) incarnation: String,
+    pub(crate) boot: String,
+    pub(crate) shim: ProcessId,
+    pub(crate) task: Option<ProcessId>,
+    /// When, in milliseconds since 1970.
+    pub(crate) at: u64,
+}
+
+/// Why a task is to end: `kill.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Kill {
+    pub(crate) why: KillReason,
+    /// From the request to the forced end, in seconds.
+    pub(crate) grace: u32,
+}
+
+/// Who wants a task to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum KillReason {
+    /// The engine.
+    Ordered,
+    /// Its health check.
+    Unhealthy,
+}
+
+/// How it ended: `exit.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Exit {
+    pub(crate) cause: ExitCause,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) signal: Option<i32>,
+    /// When, in milliseconds since 1970.
+    pub(crate) at: u64,
+    /// In words, where there is more to say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) why: String,
+}
+
+/// Why it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ExitCause {
+    /// By itself, or by whoever it was that is not us.
+    Itself,
+    /// The engine wanted it.
+    Killed,
+    /// Its health check failed.
+    Unhealthy,
+    /// Its shim was gone, or the machine started again: nobody knows.
+    Lost,
+    /// It never began.
+    NotStarted,
+    /// Its node was lost with it.
+    WithNode,
+}
+
+impl Exit {
+    pub(crate) fn new(cause: ExitCause, why: impl Into<String>) -> Self {
+        Self { cause, code: None, signal: None, at: now(), why: why.into() }
+    }
+
+    pub(crate) fn end(&self) -> End {
+        match self.cause {
+            ExitCause::Itself if self.code == Some(0) => End::Finished,
+            ExitCause::Itself => End::Failed,
+            ExitCause::Killed => End::Killed,
+            ExitCause::Unhealthy => End::Unhealthy,
+            ExitCause::Lost => End::Lost,
+            ExitCause::NotStarted => End::Refused,
+            ExitCause::WithNode => End::Gone,
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

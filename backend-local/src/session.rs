@@ -1,0 +1,176 @@
+//! Commands, carried out.
+//!
+//! Invariant: a command changes the state before the next one is taken, so that a snapshot shows all that came before
+//! it; what takes time goes on in the background. A launch number is carried out at most once.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use plan_core::engine::{Command, End, Launch, LaunchAnswer, Number, Outcome, Release, ReleaseAnswer};
+use plan_core::spec::{InstanceName, Seconds, TaskName};
+use plan_driver::backend::{BackendError, Identity, Session};
+
+use crate::launch;
+use crate::local::{Inner, blocking};
+use crate::prune::throw_away;
+use crate::room::{Health, ServiceKey};
+use crate::run::{Kill, KillReason};
+use crate::state::{Phase, RunKey, Say};
+use crate::watch;
+
+/// A service's session.
+pub(crate) struct LocalSession {
+    inner: Arc<Inner>,
+    identity: Identity,
+    key: ServiceKey,
+    number: u64,
+}
+
+impl LocalSession {
+    pub(crate) fn new(inner: Arc<Inner>, identity: Identity, key: ServiceKey, number: u64) -> Self {
+        Self { inner, identity, key, number }
+    }
+
+    fn launch(&self, launch: Launch) {
+        let (instance, number) = (launch.instance.clone(), launch.launch);
+        let answer = match launch::begin(&self.inner, &self.identity, &self.key, launch) {
+            launch::Begun::Answer(answer) => answer,
+            launch::Begun::Later => return,
+        };
+        answer_launch(&self.inner, &self.key, instance, number, answer);
+    }
+
+    fn kill(&self, instance: InstanceName, launch: Number, task: TaskName, grace: Seconds) {
+        let key = RunKey { service: self.key.clone(), instance, launch, task };
+        let mut state = self.inner.state();
+        let Some(run) = state.run_mut(&key) else {
+            // Nothing is left of what is not known: whoever waits for its end is told so.
+            state.observe_unknown(&key, End::Lost);
+            return;
+        };
+        match run.phase {
+            // Who is told to end what has ended is told so.
+            Phase::Ended(_) => state.changed(&key),
+            Phase::Preparing => {
+                run.cancelled = true;
+                run.cancel.notify_one();
+            }
+            Phase::Starting | Phase::Running { .. } => {
+                let folder = run.folder.clone();
+                let kill = Kill { why: KillReason::Ordered, grace: grace.0 };
+                self.inner.spawn(watch::kill(folder, kill));
+            }
+        }
+    }
+
+    fn release(&self, release: Release) {
+        let mut state = self.inner.state();
+        if state.rooms.health(&release.node) == Some(Health::Silent) {
+            state.service(&self.key).releases.push(release);
+            return;
+        }
+        let in_use = state
+            .runs_of_instance(&self.key, &release.instance)
+            .find(|(_, run)| run.lives() && run.handle == release.handle);
+        if let Some((run, _)) = in_use {
+            let why = format!("{} (launch {}) still runs there", run.task, run.launch);
+            let answer = ReleaseAnswer::Retry(why);
+            state.say(&self.key, Say::Outcome(Outcome::Release { debt: release.debt, answer }));
+            return;
+        }
+        drop(state);
+        self.inner.spawn(pay(self.inner.clone(), self.key.clone(), release));
+    }
+
+    fn deregister(&self) {
+        let (inner, key) = (self.inner.clone(), self.key.clone());
+        let folder = inner.layout.installation(&self.identity);
+        let living: Vec<RunKey> = {
+            let state = inner.state();
+            state.runs_of(&key).filter(|(_, run)| run.lives()).map(|(key, _)| key).collect()
+        };
+        if let Some(run) = living.first() {
+            tracing::error!(
+                service = %key.0, instance = %run.instance, task = %run.task,
+                "the service is given up while its tasks run: its folder stays"
+            );
+        }
+        self.inner.spawn(async move {
+            if living.is_empty() {
+                inner.state().forget_service(&key);
+                inner.ports_changed.notify_one();
+                let layout = inner.layout.clone();
+                let removed = blocking(move || throw_away(&layout, &folder)).await;
+                if let Err(error) = removed {
+                    tracing::warn!(%error, "the folder of a service that is gone stays");
+                }
+            }
+            inner.state().say(&key, Say::Outcome(Outcome::Deregistered));
+        });
+    }
+}
+
+/// Gives a place back, with its volumes.
+pub(crate) async fn pay(inner: Arc<Inner>, key: ServiceKey, release: Release) {
+    let identity = Identity { service: key.0.clone(), installation: key.1.clone() };
+    let (layout, folder) = (inner.layout.clone(), inner.layout.place(&identity, &release.handle));
+    let removed = blocking(move || throw_away(&layout, &folder)).await;
+    let mut state = inner.state();
+    let answer = match removed {
+        Ok(()) => {
+            state.rooms.release(&key, &release.handle);
+            state.look_again();
+            ReleaseAnswer::Done
+        }
+        Err(error) => ReleaseAnswer::Retry(error.to_string()),
+    };
+    state.say(&key, Say::Outcome(Outcome::Release { debt: release.debt, answer }));
+}
+
+pub(crate) fn answer_launch(
+    inner: &Inner,
+    key: &ServiceKey,
+    instance: InstanceName,
+    launch: Number,
+    answer: LaunchAnswer,
+) {
+    inner.state().say(key, Say::Outcome(Outcome::Launch { instance, launch, answer }));
+}
+
+#[async_trait]
+impl Session for LocalSession {
+    async fn carry_out(&mut self, command: Command) -> Result<(), BackendError> {
+        {
+            let mut state = self.inner.state();
+            if !state.is_session(&self.key, self.number) {
+                return Err(BackendError::new("another session of the service has begun"));
+            }
+            state.count += 1;
+        }
+        match command {
+            Command::Fit(fit) => self.inner.state().ask(&self.key, fit),
+            Command::Withdraw { instance, launch } => {
+                self.inner.state().withdraw(&self.key, &instance, launch);
+            }
+            Command::Launch(launch) => self.launch(*launch),
+            Command::Kill { instance, launch, task, grace } => self.kill(instance, launch, task, grace),
+            Command::Reconcile { number, expected } => {
+                self.inner.state().reconcile(&self.key, number, &expected);
+            }
+            Command::Release(release) => self.release(*release),
+            Command::Deregister => self.deregister(),
+            other => {
+                return Err(BackendError::new(format!(
+                    "the local backend does not know this command: {other:?}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for LocalSession {
+    fn drop(&mut self) {
+        self.inner.state().end_session(&self.key, self.number);
+    }
+}

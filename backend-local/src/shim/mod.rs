@@ -1,0 +1,80 @@
+//! The processes that stand between the scheduler and a task.
+//!
+//! ```text
+//! scheduler ──▶ shim `supervise` ──▶ `exec` ──(becomes)──▶ /bin/sh -c CMD
+//! ```
+//!
+//! `supervise` is not part of the scheduler's process group and outlives it: it keeps the task's output, ends it when
+//! told to, and writes down how it ended. `exec` sets on itself what must be so before the command runs, and becomes
+//! it. `bootstrap` is the program that tasks find in their sandboxes.
+//!
+//! Invariant: a task does not outlive its shim (the system kills it), and a shim runs at most one task, once: whoever
+//! creates the file `claim` first decides.
+
+mod become_command;
+mod bell;
+mod output;
+mod supervise;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub(crate) use become_command::resource;
+pub(crate) use bell::ring;
+pub(crate) use supervise::STARTED;
+
+/// Runs a launch: its folder, its nonce.
+pub(crate) const SUPERVISE: &str = "planwright-shim-supervise";
+/// Becomes a command: who must be the parent, the run's folder or `-`, the command.
+pub(crate) const EXEC: &str = "planwright-shim-exec";
+/// Is the `bootstrap` of a task.
+pub(crate) const BOOTSTRAP: &str = "planwright-shim-bootstrap";
+
+/// Is the shim, if the program was started as one: its first argument is one of the shim's own words. Then this
+/// returns when the shim's work is done, with the code to exit with.
+///
+/// A program that uses [`crate::Local`] calls it before anything else in `main`, unless it names another program as
+/// its shim:
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     if let Some(code) = backend_local::shim::run_if_asked() {
+///         return code;
+///     }
+///     // The program's own work.
+///     std::process::ExitCode::SUCCESS
+/// }
+/// ```
+pub fn run_if_asked() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    let word = arguments.next()?;
+    let rest: Vec<OsString> = arguments.collect();
+    match word.to_str()? {
+        SUPERVISE => Some(match rest.as_slice() {
+            [folder, nonce] => supervise::run(Path::new(folder), &nonce.to_string_lossy()),
+            _ => wrong("a folder and a nonce"),
+        }),
+        EXEC => Some(match rest.as_slice() {
+            [parent, folder, command] => {
+                let folder = (folder != "-").then(|| PathBuf::from(folder));
+                become_command::run(&parent.to_string_lossy(), folder.as_deref(), command)
+            }
+            _ => wrong("a parent, a folder and a command"),
+        }),
+        BOOTSTRAP => Some(crate::bootstrap::run(&rest)),
+        _ => None,
+    }
+}
+
+fn wrong(what: &str) -> ExitCode {
+    say(&format!("planwright-shim wants {what}: it is started by a scheduler, not by hand"));
+    ExitCode::from(2)
+}
+
+/// A line for whoever reads what the shim says.
+fn say(line: &str) {
+    // There is nobody to tell if this fails.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,86 @@
+//! What a session says to the engine.
+//!
+//! Invariant: a run is told as it is when its turn comes, with a number above all before it; an end is told in each
+//! session until the engine's records hold it, and only then may its run be forgotten.
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use plan_core::engine::{Observation, Seen};
+use plan_driver::backend::{Report, Reports};
+use tokio::sync::mpsc;
+
+use crate::local::{Inner, blocking};
+use crate::room::ServiceKey;
+use crate::state::{RunKey, Say};
+use crate::{disk, prune};
+
+/// Tells until the session is over.
+pub(crate) async fn tell(
+    inner: Arc<Inner>,
+    service: ServiceKey,
+    session: u64,
+    reports: Reports,
+    mut said: mpsc::UnboundedReceiver<Say>,
+) {
+    let mut ends = FuturesUnordered::new();
+    loop {
+        let say = tokio::select! {
+            say = said.recv() => say,
+            Some(durable) = ends.next(), if !ends.is_empty() => {
+                if let Some(key) = durable {
+                    remember(&inner, key);
+                }
+                continue;
+            }
+            () = reports.over() => None,
+        };
+        let Some(say) = say else { break };
+        let (report, end) = match say {
+            Say::Outcome(outcome) => (Report::Outcome(outcome), None),
+            Say::Snapshot(snapshot) => (Report::Snapshot(snapshot), None),
+            Say::Unknown(key, end) => {
+                let serial = inner.state().next_serial();
+                let observation = Observation { of: key.incarnation(), serial, seen: Seen::Ended(end) };
+                (Report::Observed(observation), None)
+            }
+            Say::Observe(key) => {
+                let turn = {
+                    let mut state = inner.state();
+                    if !state.is_session(&service, session) {
+                        break;
+                    }
+                    state.take_turn(&key)
+                };
+                let Some((seen, serial)) = turn else { continue };
+                let report = Report::Observed(Observation { of: key.incarnation(), serial, seen });
+                (report, matches!(seen, Seen::Ended(_)).then_some(key))
+            }
+        };
+        let Ok(receipt) = reports.tell(report).await else { break };
+        if let Some(key) = end {
+            ends.push(async move { receipt.durable().await.ok().map(|()| key) });
+        }
+    }
+    inner.state().end_session(&service, session);
+}
+
+/// The engine's records hold the end of a run.
+fn remember(inner: &Arc<Inner>, key: RunKey) {
+    let folder = {
+        let mut state = inner.state();
+        let Some(run) = state.run_mut(&key).filter(|run| !run.told) else { return };
+        run.told = true;
+        run.folder.clone()
+    };
+    let shared = inner.clone();
+    inner.spawn(async move {
+        // If it cannot be written, the end is told once more in another life, which changes nothing.
+        let written = blocking(move || disk::claim(&folder.told())).await;
+        if let Err(error) = written {
+            tracing::debug!(%error, "an end that is known is not noted as such");
+        }
+        prune::old_runs(&shared, &key).await;
+    });
+}

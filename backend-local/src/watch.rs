@@ -1,0 +1,104 @@
+//! One run that lives, from its shim's start to its end.
+//!
+//! Invariant: a run is told running only when its processes are written down, and ended only when nothing of it is
+//! left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::checks;
+use crate::disk::{self, DiskError};
+use crate::layout::RunFolder;
+use crate::local::{Inner, blocking};
+use crate::reap;
+use crate::room::Health;
+use crate::run::{Exit, ExitCause, Kill, Launched};
+use crate::state::{Phase, RunKey};
+
+/// A shim that has begun writes itself down after so long at most.
+const BEGINS: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(20);
+/// A disk that refuses is tried again after so long.
+const DISK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Watches a run whose shim was started, here or by a scheduler before.
+pub(crate) async fn watch(inner: Arc<Inner>, key: RunKey) {
+    let Some((folder, order)) = inner.state().run(&key).map(|run| (run.folder.clone(), run.order.clone()))
+    else {
+        return;
+    };
+    if let Some(launched) = processes(&folder).await {
+        let ready = !order.paused && (order.readiness.is_none() || folder.ready().exists());
+        if launched.task.is_some() {
+            inner.state().set_phase(&key, Phase::Running { ready });
+            inner.ports_changed.notify_one();
+        }
+        tokio::select! {
+            () = launched.shim.ended() => {}
+            () = checks::keep(&inner, &key, &folder, &order, &launched) => {}
+        }
+    }
+    let exit = end(&inner, &key, &folder).await;
+    inner.state().set_phase(&key, Phase::Ended(exit.end()));
+    inner.ports_changed.notify_one();
+}
+
+/// The processes of a run: waits until the task's is written down, or the shim has ended. None if no shim ever was.
+async fn processes(folder: &RunFolder) -> Option<Launched> {
+    let until = tokio::time::Instant::now() + BEGINS;
+    loop {
+        let path = folder.launch();
+        match blocking(move || disk::read::<Launched>(&path)).await {
+            Ok(Some(launched)) if launched.task.is_some() || !launched.shim.lives() => return Some(launched),
+            Ok(None) if tokio::time::Instant::now() > until => return None,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "a run cannot be looked at"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// How a run ended, its shim being gone. It is asked for until the disk answers.
+async fn end(inner: &Arc<Inner>, key: &RunKey, folder: &RunFolder) -> Exit {
+    loop {
+        let lost = {
+            let state = inner.state();
+            state
+                .run(key)
+                .is_some_and(|run| !matches!(state.rooms.health(&run.node), None | Some(Health::Heard)))
+        };
+        let otherwise = if lost { ExitCause::WithNode } else { ExitCause::Lost };
+        let of = folder.clone();
+        match blocking(move || reap::settle(&of, otherwise)).await {
+            Ok(exit) => return exit,
+            Err(error) => tracing::warn!(%error, "how a task ended cannot be written down or read"),
+        }
+        tokio::time::sleep(DISK_AGAIN).await;
+    }
+}
+
+/// Has a task ended by its shim. It is written down first, so that it goes on without us.
+pub(crate) async fn kill(folder: RunFolder, kill: Kill) {
+    loop {
+        let of = folder.clone();
+        let done = blocking(move || {
+            if disk::read::<Exit>(&of.exit())?.is_some() {
+                return Ok::<_, DiskError>(());
+            }
+            // Who asks again may give it less time; why it ends stays what was said first.
+            let kill = match disk::read::<Kill>(&of.kill())? {
+                Some(first) => Kill { why: first.why, grace: first.grace.min(kill.grace) },
+                None => kill,
+            };
+            disk::write(&of.kill(), &kill)?;
+            // A shim that does not hear it has ended, or reads it before it begins.
+            let _ = crate::shim::ring(&of.bell());
+            Ok(())
+        });
+        match done.await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%error, "a task that is to end cannot be told so"),
+        }
+        tokio::time::sleep(DISK_AGAIN).await;
+    }
+}

@@ -1,0 +1,11 @@
+//! The loop of a service, situation by situation, in virtual time.
+#![expect(unreachable_pub, clippy::unwrap_used, reason = "modules of one test share what they export")]
+
+mod asking;
+mod backends;
+mod chaos;
+mod kit;
+#[path = "../lot/mod.rs"]
+mod lot;
+mod order;
+mod stores;
