@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use plan_core::spec::ServiceName;
+use plan_driver::DriverError;
 use plan_driver::store::{MemoryStore, RedbStore, Store, StoreError};
-use plan_driver::{DriverError, Options};
 
 use crate::arguments::StoreKind;
 use crate::problem::Problem;
@@ -32,12 +32,6 @@ pub(super) async fn open(
         }
         _ => Ok(store),
     }
-}
-
-/// What the driver is started with.
-pub(super) fn options(record: Option<&Path>, options: Options) -> Result<Options, Problem> {
-    let _ = record;
-    Ok(options)
 }
 
 /// A store that does not do what it shall.

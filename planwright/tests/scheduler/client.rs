@@ -75,7 +75,7 @@ fn pods_are_looked_at_and_acted_on() {
     assert!(ran.err.contains("no instance `web-9`"), "{ran}");
     let audit = place.good(&["debug", "audit"]);
     assert!(
-        audit.contains("you   pod replace web-0") && audit.contains("refused: there is no instance"),
+        audit.contains("you  pod replace web-0") && audit.contains("refused: there is no instance"),
         "{audit}"
     );
 }
