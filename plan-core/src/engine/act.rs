@@ -65,6 +65,10 @@ impl State {
         let mut essential = false;
         for slot in record.slots.iter().filter(free) {
             let Some(main) = state.main_task(record, &slot.set) else { continue };
+            // A task is asked for once, whatever set it was in.
+            if state.is_asked(record, &main.name, None) {
+                continue;
+            }
             let living = slot.occupant.as_ref().filter(|occupant| occupant.may_live());
             let wanted = living
                 .is_none_or(|occupant| moves || occupant.task == main.name && is_stale(record, occupant));
@@ -114,6 +118,12 @@ impl State {
                 (Purpose::Recovery, to) => to.is_some(),
                 (Purpose::Step(step), to) => Some(step) == to || self.still_wanted(order).is_err(),
             }
+    }
+
+    /// Whether an order that does not give way launches a task, maybe in another resource set than its last.
+    pub(super) fn is_asked(&self, record: &PodRecord, task: &TaskName, by: Option<StepRef>) -> bool {
+        let names = |order: &Order| order.tasks.iter().any(|ordered| ordered.task == *task);
+        record.standing().any(|order| names(order) && !self.gives_way(order, by))
     }
 
     /// Whether another order asks for the place that an instance is to have: one takes the whole instance there,

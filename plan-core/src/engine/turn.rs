@@ -82,11 +82,11 @@ impl Turn<'_> {
     /// An instance's record, to be changed.
     pub(super) fn record_mut(&mut self, at: At) -> &mut PodRecord {
         self.mark_changed(at);
-        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        Arc::make_mut(instance.record.get_or_insert_default())
+        Arc::make_mut(self.state.pods[at.pod as usize][at.index as usize].record.get_or_insert_default())
     }
 
     /// An instance's record is written when the turn ends.
+    #[inline]
     pub(super) fn mark_changed(&mut self, at: At) {
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         if !instance.dirty {
@@ -383,7 +383,9 @@ impl Turn<'_> {
             return self.effects;
         }
         let mut changed = std::mem::take(&mut self.changed);
-        changed.sort_unstable();
+        if changed.len() > 1 {
+            changed.sort_unstable();
+        }
         for at in changed {
             self.write_instance(at);
         }
