@@ -69,8 +69,8 @@ struct Wanted {
 /// Why there is no scheduler.
 type Stopped = (Vec<Problem>, Verdict);
 
-fn failed(problem: Problem) -> Stopped {
-    (vec![problem], Verdict::Refused)
+fn failed(problem: impl Into<Box<Problem>>) -> Stopped {
+    (vec![*problem.into()], Verdict::Refused)
 }
 
 fn read(arguments: &Run) -> Result<(Wanted, Vec<Problem>), Vec<Problem>> {

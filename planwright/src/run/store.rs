@@ -16,7 +16,7 @@ pub(super) async fn open(
     kind: StoreKind,
     folder: &Path,
     service: &ServiceName,
-) -> Result<Arc<dyn Store>, Problem> {
+) -> Result<Arc<dyn Store>, Box<Problem>> {
     let store: Arc<dyn Store> = match kind {
         StoreKind::Memory => Arc::new(MemoryStore::new()),
         StoreKind::Redb => {
@@ -28,7 +28,9 @@ pub(super) async fn open(
     match kept.iter().find(|other| *other != service) {
         Some(other) if !kept.contains(service) => {
             let whose = format!("the data folder `{}` is that of the service `{other}`", folder.display());
-            Err(Problem::error(whose).help(format!("name another one for `{service}` with `--data-dir`")))
+            Err(Problem::error(whose)
+                .help(format!("name another one for `{service}` with `--data-dir`"))
+                .into())
         }
         _ => Ok(store),
     }
