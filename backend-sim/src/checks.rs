@@ -759,7 +759,7 @@ impl Checker {
         };
         let again = !self.begun.insert(step);
         let Some(run) = scene.run(step.run) else { return Ok(()) };
-        if !again && run.record.afresh && was_broken(scene, &run, step) {
+        if !again && run.record.afresh && self.was_broken(scene, &run, step) {
             self.broken.insert(step);
         }
         self.canary(scene, &run, step)?;
@@ -918,16 +918,21 @@ impl Checker {
         }
         Ok(())
     }
-}
 
-/// Whether a step is of a broken member: what its tasks ran before never was up, or ended unasked.
-fn was_broken(scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> bool {
-    let of = &run.layout.phases[step.phase as usize];
-    let pod = &run.model.pods()[of.pod as usize];
-    let Some(instance) = scene.instance(run, of, step.step) else { return false };
-    of.tasks(step.step).iter().any(|&task| {
-        let mut launches = scene.cluster.tasks_of(instance).rev();
-        let before = launches.find(|(_, launch)| launch.name == pod.tasks[task as usize].name);
-        before.is_some_and(|(_, before)| !before.attained || !before.killing)
-    })
+    /// Whether a step is of a broken member: what its tasks ran before never was up, or not yet when it was told to
+    /// end, or ended unasked, or was told to end before the run began.
+    fn was_broken(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> bool {
+        let of = &run.layout.phases[step.phase as usize];
+        let pod = &run.model.pods()[of.pod as usize];
+        let Some(instance) = scene.instance(run, of, step.step) else { return false };
+        let name = scene.cluster.roster.name(instance);
+        of.tasks(step.step).iter().any(|&task| {
+            let mut launches = scene.cluster.tasks_of(instance).rev();
+            let before = launches.find(|(_, launch)| launch.name == pod.tasks[task as usize].name);
+            before.is_some_and(|(_, before)| {
+                let was_up = || self.watch.was_up(name, before.launch, &before.name, run.record.number);
+                !before.attained || !before.killing || !was_up()
+            })
+        })
+    }
 }

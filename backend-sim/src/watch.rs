@@ -25,6 +25,17 @@ pub(crate) struct Watch {
     paused: BTreeMap<(InstanceName, TaskName), bool>,
     /// When an instance last went elsewhere as it was down for too long.
     timeout: Option<u64>,
+    /// Launches that were told to end to make room.
+    displaced: BTreeMap<(InstanceName, Number, TaskName), Displaced>,
+}
+
+/// What a launch was when it was told to end.
+#[derive(Debug, Clone, Copy)]
+struct Displaced {
+    /// The order that it made room for, as it was numbered then.
+    by: Number,
+    /// Whether it was up.
+    up: bool,
 }
 
 /// A batch that is about to become durable, with what leaves after it.
@@ -84,11 +95,42 @@ impl Watch {
                 Event::Ended { instance, task, end, expected: false } => {
                     nobody_asked(scene, batch, instance, task, *end)?;
                 }
+                Event::Displaced { instance, launch, task } => {
+                    self.displaced(scene, batch, instance, *launch, task);
+                }
                 Event::Launched { instance, launch, .. } => launched(scene, batch, instance, *launch)?,
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// A launch is told to end to make room: by the time that it ends, it may have come up.
+    fn displaced(
+        &mut self,
+        scene: &Scene<'_>,
+        batch: &Batch<'_>,
+        instance: &InstanceName,
+        launch: Number,
+        task: &TaskName,
+    ) {
+        let Some(record) = batch.pod(instance).or_else(|| scene.pod(instance)) else { return };
+        let clearing = record.orders.iter().filter(|order| order.stage == Stage::Clearing);
+        let by = clearing.map(|order| order.launch).max().unwrap_or_default();
+        let up = record.task(task).and_then(|task| task.reached).is_some_and(|r| r.launch >= launch);
+        self.displaced.entry((instance.clone(), launch, task.clone())).or_insert(Displaced { by, up });
+    }
+
+    /// Whether a launch was told to end when it was up, and for a run or later.
+    pub(crate) fn was_up(
+        &self,
+        instance: &InstanceName,
+        launch: Number,
+        task: &TaskName,
+        run: Number,
+    ) -> bool {
+        let displaced = self.displaced.get(&(instance.clone(), launch, task.clone()));
+        displaced.is_none_or(|displaced| displaced.up && displaced.by > run)
     }
 
     /// An operator's word was taken.

@@ -282,3 +282,32 @@ fn once_all_faults_end_a_service_becomes_what_it_shall_be() {
     }
     assert!(ends[0] > 360, "{ends:?}");
 }
+
+/// Members that a serial update finds on their way are replaced together; they come up while they are being ended.
+#[test]
+fn who_comes_up_while_it_is_ended_was_broken_when_its_step_began() {
+    let service = |cmd: &str, update: &str| {
+        common::model(&format!(
+            "name: three
+pods:
+  p: {{ count: 3, tasks: {{ t: {{ goal: RUNNING, cmd: ./t{cmd}, cpus: 0.1, memory: 8 }} }} }}
+plans:
+  deploy: {{ phases: {{ p: {{ pod: p, strategy: parallel }} }} }}
+{update}"
+        ))
+    };
+    let update = "  update: { phases: { p: { pod: p, strategy: serial } } }\n";
+    let mut scenario = on(5, service("1", ""));
+    scenario.targets.push((Duration::from_secs(60), service("2", "")));
+    scenario.targets.push((Duration::from_secs(62), service("3", update)));
+    let report = run(&scenario).unwrap();
+    complete(&report);
+    let lines: Vec<String> = report.trace.iter().map(ToString::to_string).collect();
+    let at = |words: &str| lines.iter().position(|line| line.contains(words)).unwrap();
+    let told = [at("p-0       t (launch 7) is told to end"), at("p-1       t (launch 8) is told to end")];
+    let up = at("t runs (launch 7)");
+    let launched = [at("launched on node-0 (launch 12)"), at("launched on node-1 (launch 13)")];
+    assert!(told.iter().all(|&told| told < up), "{}", story(&report));
+    assert!(launched.iter().all(|&launched| up < launched), "{}", story(&report));
+    assert!(launched[1] < at("t runs (launch 12)"), "both at once: {}", story(&report));
+}

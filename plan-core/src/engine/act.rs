@@ -65,6 +65,10 @@ impl State {
         let mut essential = false;
         for slot in record.slots.iter().filter(free) {
             let Some(main) = state.main_task(record, &slot.set) else { continue };
+            // A task is asked for once, whatever set it was in.
+            if state.is_asked(record, &main.name, None) {
+                continue;
+            }
             let living = slot.occupant.as_ref().filter(|occupant| occupant.may_live());
             let wanted = living
                 .is_none_or(|occupant| moves || occupant.task == main.name && is_stale(record, occupant));
@@ -114,6 +118,12 @@ impl State {
                 (Purpose::Recovery, to) => to.is_some(),
                 (Purpose::Step(step), to) => Some(step) == to || self.still_wanted(order).is_err(),
             }
+    }
+
+    /// Whether an order that does not give way launches a task, maybe in another resource set than its last.
+    pub(super) fn is_asked(&self, record: &PodRecord, task: &TaskName, by: Option<StepRef>) -> bool {
+        let names = |order: &Order| order.tasks.iter().any(|ordered| ordered.task == *task);
+        record.standing().any(|order| names(order) && !self.gives_way(order, by))
     }
 
     /// Whether another order asks for the place that an instance is to have: one takes the whole instance there,
@@ -427,7 +437,7 @@ impl Turn<'_> {
             }
             self.goes_down(at, launch, task);
         }
-        self.leave_place(at, launch);
+        self.forget_place(at, launch);
         self.touch(at);
         for OrderedTask { task, .. } in &tasks {
             self.session.kills.remove(&(at, launch, task.clone()));
@@ -437,7 +447,7 @@ impl Turn<'_> {
 
     /// An instance whose first launch was surely not done lives nowhere: what it was granted may be gone, and
     /// nothing of it is there.
-    fn leave_place(&mut self, at: At, launch: Number) {
+    fn forget_place(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
         // By the launch that took the place, and no other; those that merely ask for room there ask anew.
         let untouched = record.place.as_ref().is_some_and(|place| place.since == launch)
@@ -666,7 +676,7 @@ impl Turn<'_> {
         let tasks = order.tasks.clone();
         if let Some(from) = self.state.record(at).filter(|record| record.permission.is_some()) {
             let from = from.place.as_ref().map(|place| place.node.name.clone());
-            self.leave_behind(at, DebtCause::Moved, Some(&grant.handle));
+            self.abandon_place(at, DebtCause::Moved, Some(&grant.handle));
             let (instance, to) = (self.name(at), grant.node.name.clone());
             self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::spec::TaskName;
 
 use super::digest::Digest;
-use super::effects::{Command, Event, Release, Write};
+use super::effects::{Command, Event, Release};
 use super::input::ReleaseAnswer;
 use super::observe::MOST_ASKED;
 use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, PodRecord, Record};
@@ -183,11 +183,7 @@ impl Turn<'_> {
         self.session.asking.remove(&number);
         self.session.pursuits.remove(&number);
         self.session.pursued.remove(&number);
-        self.digest.replace(Digest::of(&*debt), Digest::default());
-        // What was put in this turn is not put after it is deleted.
-        let put = |write: &Write| matches!(write, Write::Put(Record::Debt(put)) if put.number == number);
-        self.effects.writes.retain(|write| !put(write));
-        self.effects.writes.push(Write::Delete(Key::Debt(number)));
+        self.delete(Key::Debt(number), Digest::of(&*debt));
         self.event(Event::Settled { debt: number, instance: debt.instance.clone(), given_up });
         if let Some(at) = self.state.at(&debt.instance) {
             self.consider_steps_of(at);

@@ -17,6 +17,7 @@ mod digest;
 mod effects;
 mod input;
 mod invariants;
+mod leaving;
 mod moves;
 mod observe;
 mod pods;

@@ -467,7 +467,7 @@ pub struct TaskRecord {
     /// The backend refused it for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub never: Option<Arc<Never>>,
-    /// Since when it does not run as it shall, though it did; silence counts.
+    /// Since when it does not run as it shall, though it did or was to; silence counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down: Option<Time>,
     /// Only launches from this one on are what an operator wants to run; 0 is any.

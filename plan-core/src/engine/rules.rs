@@ -127,6 +127,9 @@ fn slot_taken(q: &Question<'_>) -> Verdict {
     let Some(record) = q.state.record(q.at) else { return Verdict::Allow };
     for &task in q.run.phase(q.step.phase).tasks(q.step.step).iter() {
         let model = q.state.task_model(q.at.pod, task);
+        if q.state.is_asked(record, &model.name, Some(q.step)) {
+            return Verdict::Defer(Reason::SlotBusy { task: model.name.clone() });
+        }
         // Its own, and another where it lives still.
         let takes = |slot: &&Slot| {
             let lives = |o: &Occupant| o.task == model.name && o.may_live();

@@ -9,7 +9,7 @@ use crate::plan::{Canary, PlanLayout, Status};
 use crate::spec::PlanName;
 
 use super::digest::Digest;
-use super::effects::{Event, Refusal, Write};
+use super::effects::{Event, Refusal};
 use super::record::{EndedRun, Key, Mark, Number, Parameters, Record, RunKind, RunRecord, StepTime};
 use super::state::{At, Run, State};
 use super::turn::Turn;
@@ -106,8 +106,7 @@ impl Turn<'_> {
     pub(super) fn forget_ended(&mut self, plan: &PlanName) {
         let Some(ended) = self.state.ended_run(plan).cloned() else { return };
         self.state.ended.remove(&ended.number);
-        self.digest.replace(Digest::of(&*ended), Digest::default());
-        self.effects.writes.push(Write::Delete(Key::Run(ended.number)));
+        self.delete(Key::Run(ended.number), Digest::of(&*ended));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::spec::{
 };
 
 use super::digest::Digest;
-use super::effects::{Command, Effects, Event, Refusal, RefusedItem, Reply, Write};
+use super::effects::{Command, Effects, Event, Refusal, RefusedItem, Reply};
 use super::input::{Input, Target};
 use super::reason::Reason;
 use super::record::{
@@ -327,7 +327,7 @@ impl Turn<'_> {
     /// The target takes the place of the present one.
     fn take_on(&mut self, model: Arc<Model>, layout: &Arc<PlanLayout>) {
         let before = self.state.model.clone();
-        let (left_runs, interrupted) = self.leave_runs(layout);
+        let (left_runs, interrupted) = self.overtake_runs(layout);
         self.lay_out(&model);
         self.carry_runs(&before);
         let previous = self.state.previous.as_ref().map(|previous| previous.hash());
@@ -371,7 +371,7 @@ impl Turn<'_> {
     }
 
     /// Ends the runs that made the present target so; what an operator interrupted stays so.
-    fn leave_runs(&mut self, next: &PlanLayout) -> (BTreeSet<Number>, Interrupted) {
+    fn overtake_runs(&mut self, next: &PlanLayout) -> (BTreeSet<Number>, Interrupted) {
         let interrupted = self.state.run(self.state.service.converging);
         let interrupted = interrupted.map(|run| carried_over(run, next)).unwrap_or_default();
         let converging = self.state.active.iter().filter(|run| run.record.kind == RunKind::Converging);
@@ -476,10 +476,8 @@ impl Turn<'_> {
             if !model.plans().contains_key(&plan)
                 && let Some(record) = self.state.plans.remove(&plan)
             {
-                self.digest.replace(Digest::of(&(&plan, &*record)), Digest::default());
-                let put = |write: &Write| matches!(write, Write::Put(Record::Plan(name, _)) if *name == plan);
-                self.effects.writes.retain(|write| !put(write));
-                self.effects.writes.push(Write::Delete(Key::Plan(plan)));
+                let old = Digest::of(&(&plan, &*record));
+                self.delete(Key::Plan(plan), old);
             }
         }
         let running: Vec<Number> = self.state.active.iter().map(Run::number).collect();
@@ -527,10 +525,17 @@ impl Turn<'_> {
         self.state.index_instance(at);
     }
 
-    /// Whether an order of an instance that stays launches a task that the target does not have.
+    /// Whether an order of an instance that stays launches a task that the target does not have, and that
+    /// nothing will take the place of any more.
     fn launches_removed(&self, at: At, order: &Order) -> bool {
+        order.tasks.iter().any(|ordered| self.is_removed(at, &ordered.task))
+    }
+
+    /// Whether a task of an instance that stays is not launched again: the target does not have it. As long as
+    /// the instance has steps to do it is kept as it was (engine.md §5: one of them may take its place).
+    fn is_removed(&self, at: At, task: &TaskName) -> bool {
         let pod = self.state.pod_model(at.pod).filter(|_| !self.state.is_leaver(at));
-        pod.is_some_and(|pod| order.tasks.iter().any(|ordered| pod.task_index(&ordered.task).is_none()))
+        pod.is_some_and(|pod| pod.task_index(task).is_none()) && !self.has_steps_to_do(at)
     }
 
     /// What is being ended for the run before is launched again all the same: for the step of the new run that
@@ -545,44 +550,49 @@ impl Turn<'_> {
             }
             let (purpose, tasks) =
                 if left { self.successor(at, &old.tasks) } else { self.remainder(at, old) };
-            // What was told to end for nothing comes back as it was.
-            let (mut purpose, mut tasks) = (purpose, tasks);
-            if tasks.len() < old.tasks.len() {
-                let known = |one: &OrderedTask| tasks.iter().any(|task| task.task == one.task);
-                let spared = self.spared(at, &record, old.launch, &self.state.sets(&tasks));
-                let spared: Vec<_> = spared.into_iter().filter(|one| !known(one)).collect();
-                tasks.extend(spared);
-                purpose = if tasks.is_empty() { purpose } else { Purpose::Recovery };
-            }
-            let tasks = if self.bug(Bug::ClearingDropped) { Vec::new() } else { tasks };
-            let sets = self.state.sets(&tasks);
-            // Two orders do not take one slot; what the other would have launched is recovery's again.
-            let current = self.state.record(at);
-            let others: BTreeSet<Number> = sets.iter().filter_map(|set| current?.slot(set)?.act).collect();
-            for other in others.into_iter().filter(|&other| other != old.launch) {
-                self.withdraw(at, other, Reason::NotWanted);
-            }
-            let record = self.record_mut(at);
-            for slot in &mut record.slots {
-                slot.act = slot.act.filter(|&act| act != old.launch);
-            }
-            if tasks.is_empty() {
-                record.orders.retain(|order| order.launch != old.launch);
-                self.session.fits.remove(&old.launch);
-                let instance = self.name(at);
-                self.effects.commands.push(Command::Withdraw { instance, launch: old.launch });
-                self.touch(at);
-                continue;
-            }
-            for (set, task) in sets.iter().zip(&tasks) {
-                record.slot_mut(set).act = Some(old.launch);
-                record.claim(&task.task, old.launch);
-            }
-            if let Some(order) = record.order_mut(old.launch) {
-                (order.purpose, order.tasks) = (purpose, tasks);
-            }
-            self.renumber(at, old.launch);
+            self.goes_on_as(at, old, purpose, tasks);
         }
+    }
+
+    /// What an order clears the way for is something else now, or nothing.
+    fn goes_on_as(&mut self, at: At, old: &Order, mut purpose: Purpose, mut tasks: Vec<OrderedTask>) {
+        let Some(record) = self.state.instance(at).record.clone() else { return };
+        // What was told to end for nothing comes back as it was.
+        if tasks.len() < old.tasks.len() {
+            let known = |one: &OrderedTask| tasks.iter().any(|task| task.task == one.task);
+            let spared = self.spared(at, &record, old.launch, &self.state.sets(&tasks));
+            let spared: Vec<_> = spared.into_iter().filter(|one| !known(one)).collect();
+            tasks.extend(spared);
+            purpose = if tasks.is_empty() { purpose } else { Purpose::Recovery };
+        }
+        let tasks = if self.bug(Bug::ClearingDropped) { Vec::new() } else { tasks };
+        let sets = self.state.sets(&tasks);
+        // Two orders do not take one slot; what the other would have launched is recovery's again.
+        let current = self.state.record(at);
+        let others: BTreeSet<Number> = sets.iter().filter_map(|set| current?.slot(set)?.act).collect();
+        for other in others.into_iter().filter(|&other| other != old.launch) {
+            self.withdraw(at, other, Reason::NotWanted);
+        }
+        let record = self.record_mut(at);
+        for slot in &mut record.slots {
+            slot.act = slot.act.filter(|&act| act != old.launch);
+        }
+        if tasks.is_empty() {
+            record.orders.retain(|order| order.launch != old.launch);
+            self.session.fits.remove(&old.launch);
+            let instance = self.name(at);
+            self.effects.commands.push(Command::Withdraw { instance, launch: old.launch });
+            self.touch(at);
+            return;
+        }
+        for (set, task) in sets.iter().zip(&tasks) {
+            record.slot_mut(set).act = Some(old.launch);
+            record.claim(&task.task, old.launch);
+        }
+        if let Some(order) = record.order_mut(old.launch) {
+            (order.purpose, order.tasks) = (purpose, tasks);
+        }
+        self.renumber(at, old.launch);
     }
 
     /// The RUNNING tasks that an order was to displace, but for those in sets that are launched in anyway.
@@ -599,11 +609,7 @@ impl Turn<'_> {
             let conf = main.reached.map(|reached| reached.conf).or(main.last.map(|last| last.conf))?;
             Some(OrderedTask { task: main.name.clone(), conf, paused: main.paused })
         });
-        let stays = |ordered: &OrderedTask| {
-            let pod = self.state.pod_model(at.pod).filter(|_| !self.state.is_leaver(at));
-            pod.is_none_or(|pod| pod.task_index(&ordered.task).is_some())
-        };
-        tasks.filter(stays).collect()
+        tasks.filter(|ordered| !self.is_removed(at, &ordered.task)).collect()
     }
 
     /// An order without the tasks that the target does not have.
@@ -664,6 +670,11 @@ impl Turn<'_> {
         if !self.state.obsolete.contains(&at) || self.has_steps_to_do(at) {
             return;
         }
+        self.drop_removed(at);
+        // What was withdrawn may have been what completed one.
+        if self.has_steps_to_do(at) {
+            return;
+        }
         let Some(record) = self.state.instance(at).record.clone() else { return };
         let Some(pod) = self.state.pod_model(at.pod) else { return };
         let gone = |task: &TaskName| pod.task_index(task).is_none();
@@ -692,6 +703,22 @@ impl Turn<'_> {
         current.forget_past_orders();
         self.touch(at);
         self.state.index_instance(at);
+    }
+
+    /// Nothing asks for room, or clears the way, for a task that the target does not have.
+    fn drop_removed(&mut self, at: At) {
+        let removed = |turn: &Self| {
+            let record = turn.state.record(at)?;
+            record.standing().find(|order| turn.launches_removed(at, order)).cloned()
+        };
+        while let Some(order) = removed(self) {
+            if order.stage == Stage::Wanted {
+                self.withdraw(at, order.launch, Reason::NotWanted);
+            } else {
+                let (purpose, tasks) = self.remainder(at, &order);
+                self.goes_on_as(at, &order, purpose, tasks);
+            }
+        }
     }
 
     /// Whether the run that brings the target about has incomplete steps of an instance.
@@ -751,8 +778,7 @@ impl Turn<'_> {
     }
 
     fn forget_spec(&mut self, spec: ContentHash) {
-        self.digest.replace(Digest::of(&spec), Digest::default());
-        self.effects.writes.push(Write::Delete(Key::Spec(spec)));
+        self.delete(Key::Spec(spec), Digest::of(&spec));
     }
 
     /// Configurations and specifications that no record names are not kept.
@@ -771,8 +797,7 @@ impl Turn<'_> {
             self.state.confs.keys().filter(|conf| !named.contains(conf)).copied().collect();
         for conf in unnamed {
             self.state.confs.remove(&conf);
-            self.digest.replace(Digest::of(&conf), Digest::default());
-            self.effects.writes.push(Write::Delete(Key::Conf(conf)));
+            self.delete(Key::Conf(conf), Digest::of(&conf));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One input, run to completion: what it changes is collected here, and leaves as [`Effects`].
 //!
-//! Invariant: a record that changed is written in the same turn, once; an index is up to date when the turn
-//! ends.
+//! Invariant: a record that changed is written in the same turn, an instance's once; an index is up to date when
+//! the turn ends.
 
 use std::sync::Arc;
 
@@ -81,12 +81,18 @@ impl Turn<'_> {
 
     /// An instance's record, to be changed.
     pub(super) fn record_mut(&mut self, at: At) -> &mut PodRecord {
+        self.mark_changed(at);
+        Arc::make_mut(self.state.pods[at.pod as usize][at.index as usize].record.get_or_insert_default())
+    }
+
+    /// An instance's record is written when the turn ends.
+    #[inline]
+    pub(super) fn mark_changed(&mut self, at: At) {
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         if !instance.dirty {
             instance.dirty = true;
             self.changed.push(at);
         }
-        Arc::make_mut(instance.record.get_or_insert_default())
     }
 
     pub(super) fn name(&self, at: At) -> InstanceName {
@@ -101,6 +107,14 @@ impl Turn<'_> {
     pub(super) fn put(&mut self, old: Option<Digest>, record: Record, new: Digest) {
         self.digest.replace(old.unwrap_or_default(), new);
         self.write(record);
+    }
+
+    /// Deletes a record. What was put in this turn is not put after it is deleted.
+    pub(super) fn delete(&mut self, key: Key, old: Digest) {
+        self.digest.replace(old, Digest::default());
+        let put = |write: &Write| matches!(write, Write::Put(record) if record.key() == key);
+        self.effects.writes.retain(|write| !put(write));
+        self.effects.writes.push(Write::Delete(key));
     }
 
     fn write(&mut self, record: Record) {
@@ -293,7 +307,7 @@ impl Turn<'_> {
         for _ in 0..MOST_CONSIDERED {
             if let Some(item) = self.session.agenda.items.pop_first() {
                 match item {
-                    Item::Leave => self.consider_leave(),
+                    Item::Leave => self.consider_leavers(),
                     Item::Refit(pod) => self.ask_anew(pod),
                     Item::Recovery(at) => self.consider_recovery(at),
                     Item::Step(step) => self.consider_step(step),
@@ -369,7 +383,9 @@ impl Turn<'_> {
             return self.effects;
         }
         let mut changed = std::mem::take(&mut self.changed);
-        changed.sort_unstable();
+        if changed.len() > 1 {
+            changed.sort_unstable();
+        }
         for at in changed {
             self.write_instance(at);
         }

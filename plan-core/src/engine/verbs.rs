@@ -9,7 +9,7 @@ use crate::plan::Status;
 use crate::spec::{PhaseName, PlanName, TaskName};
 
 use super::digest::Digest;
-use super::effects::{Event, Refusal, Reply, Write};
+use super::effects::{Event, Refusal, Reply};
 use super::input::{Author, Part, Request, Verb};
 use super::reason::Reason;
 use super::record::{
@@ -60,8 +60,7 @@ impl Turn<'_> {
         self.state.audit.insert(number, audit);
         while self.state.audit.len() > AuditRecord::KEPT {
             let Some((number, oldest)) = self.state.audit.pop_first() else { break };
-            self.digest.replace(Digest::of(&*oldest), Digest::default());
-            self.effects.writes.push(Write::Delete(Key::Audit(number)));
+            self.delete(Key::Audit(number), Digest::of(&*oldest));
         }
         reply
     }

@@ -11,8 +11,8 @@ use crate::spec::{InstanceName, PlanName, TaskName};
 use super::input::{Incarnation, Seen};
 use super::reason::{Reason, Verdict, Why};
 use super::record::{
-    AuditRecord, DebtCause, DebtRecord, EndedRun, InstallationId, PodRecord, Purpose, Reached, Slot, Stage,
-    StepRef, TaskState,
+    AuditRecord, DebtCause, DebtRecord, EndedRun, InstallationId, Order, PodRecord, Purpose, Reached, Slot,
+    Stage, StepRef, TaskState,
 };
 use super::rules::may_act;
 use super::state::{At, Owner, Run, State, is_complete, is_stale};
@@ -314,7 +314,12 @@ impl Engine {
             } else if state.is_waiting_for_step(at, record, &slot.set) {
                 Some(Reason::WaitsForItsStep(main.name.clone()))
             } else {
-                self.slot_reason(state, at, record, &main.name, status)
+                // It may be on its way into another set than its last.
+                let names = |order: &&Order| order.tasks.iter().any(|ordered| ordered.task == main.name);
+                let asked = || record.standing().find(names).map(|order| order.launch);
+                let other = slot.act.is_none().then(asked).flatten();
+                let other = other.and_then(|act| record.slots.iter().find(|slot| slot.act == Some(act)));
+                self.slot_reason(state, at, record, other.unwrap_or(slot), &main.name, status)
             };
             let Some(reason) = reason else { continue };
             // Tasks of one order wait for the same.
@@ -342,21 +347,22 @@ impl Engine {
         let mut tasks =
             run.phase(step.phase).tasks(step.step).iter().map(|&task| state.task_model(at.pod, task));
         let task = tasks.find(|task| state.task_status(run, Some(record), task, step, since) == status)?;
-        self.slot_reason(state, at, record, &task.name, status)
+        let named =
+            |slot: &&Slot| state.main_task(record, &slot.set).is_some_and(|main| main.name == task.name);
+        let slot = record.slot(&task.set).or_else(|| record.slots.iter().find(named))?;
+        self.slot_reason(state, at, record, slot, &task.name, status)
     }
 
-    /// What a task that is on its way waits for.
+    /// What a task that is on its way into a slot waits for.
     fn slot_reason(
         &self,
         state: &State,
         at: At,
         record: &PodRecord,
+        slot: &Slot,
         task: &TaskName,
         status: Status,
     ) -> Option<Reason> {
-        let named = |slot: &&Slot| state.main_task(record, &slot.set).is_some_and(|main| main.name == *task);
-        let declared = state.pod_model(at.pod).and_then(|pod| Some(&pod.tasks[pod.task_index(task)?].set));
-        let slot = declared.and_then(|set| record.slot(set)).or_else(|| record.slots.iter().find(named))?;
         if let Some(occupant) = &slot.occupant
             && let Some(since) = occupant.silent
         {

@@ -3,7 +3,7 @@
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
 
-use crate::bench::{Bench, instance, model};
+use crate::bench::{Bench, instance, model, task};
 use crate::deploy::KAFKA;
 
 const SETS: &str = "
@@ -96,6 +96,109 @@ fn what_is_being_ended_is_not_launched_again_if_the_target_does_not_have_it() {
     bench.commands();
     bench.observe_launch("pair-0", "side", launch, Seen::Ended(End::Killed));
     assert_eq!(bench.launched(), [""; 0], "the target does not have it");
+}
+
+const TURNS: &str = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { turns: { cpus: 1, memory: 64 }, own: { cpus: 1, memory: 64 } }
+    tasks:
+      init: { goal: ONCE, cmd: ./init, resource-set: turns }
+      main: { goal: RUNNING, cmd: ./main, resource-set: turns }
+      aide: { goal: RUNNING, cmd: ./aide, resource-set: own, essential: false }
+      job: { goal: FINISH, cmd: ./job, resource-set: own }
+plans:
+  deploy: { phases: { p: { pod: pair, steps: [ { default: [[init], [main], [aide], [job]] } ] } } }
+";
+
+/// Its `job` has room, and `aide` is told to end for it.
+fn turns() -> Bench {
+    let mut bench = Bench::new(TURNS);
+    bench.finishes("pair-0", "init");
+    bench.runs("pair-0", "main");
+    bench.runs("pair-0", "aide");
+    assert!(bench.commands().contains(&"kill pair-0-aide".to_owned()));
+    bench
+}
+
+#[test]
+fn what_the_target_does_not_have_is_kept_until_the_steps_of_its_instance_are_complete() {
+    let mut bench = turns();
+    bench.say("interrupt deploy");
+    let aide = "      aide: { goal: RUNNING, cmd: ./aide, resource-set: own, essential: false }\n";
+    assert_eq!(bench.becomes(&TURNS.replace(aide, "").replace("[aide], ", "")), Reply::Done);
+    bench.observe("pair-0", "aide", Seen::Ended(End::Killed));
+    let aide = bench.engine.pod(&instance("pair-0")).unwrap().task(&task("aide")).cloned().unwrap();
+    assert_eq!(aide.failures, 0, "it was told to end");
+    assert_eq!(bench.launched(), ["pair-0:[aide]"], "what is to take its place may not act");
+    bench.say("continue deploy");
+    bench.runs("pair-0", "aide");
+    bench.observe("pair-0", "aide", Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), ["pair-0:[job]"]);
+    bench.finishes("pair-0", "job");
+    assert_eq!(bench.status("deploy"), Complete);
+    let record = bench.engine.pod(&instance("pair-0")).unwrap();
+    assert_eq!(record.task(&task("aide")), None);
+    assert_eq!(bench.commands(), [""; 0]);
+}
+
+#[test]
+fn room_for_what_the_target_does_not_have_is_asked_for_no_more_when_all_steps_are_complete() {
+    let mut bench = turns();
+    bench.observe("pair-0", "aide", Seen::Ended(End::Killed));
+    bench.finishes("pair-0", "job");
+    bench.runs("pair-0", "aide");
+    assert_eq!(bench.status("deploy"), Complete);
+    bench.room = false;
+    let aide = "      aide: { goal: RUNNING, cmd: ./aide, resource-set: own, essential: false }\n";
+    let without = TURNS.replace(aide, "").replace("[aide], ", "").replace("./job", "./job2");
+    bench.becomes(&without);
+    bench.say("interrupt deploy");
+    bench.commands();
+    bench.fails("pair-0", "aide");
+    assert_eq!(bench.commands(), ["fit pair-0"], "until then it is brought back");
+    bench.say("force-complete deploy p pair-0:[job]");
+    assert_eq!(bench.commands(), ["withdraw pair-0"]);
+}
+
+#[test]
+fn a_task_that_is_on_its_way_into_another_set_is_not_brought_back_in_its_old_one() {
+    let mut bench = turns();
+    bench.observe("pair-0", "aide", Seen::Ended(End::Killed));
+    bench.finishes("pair-0", "job");
+    bench.say("restart deploy");
+    bench.observe("pair-0", "main", Seen::Ended(End::Killed));
+    bench.commands();
+    let moved = TURNS
+        .replace("./main, resource-set: turns", "./main, resource-set: own")
+        .replace("./aide, resource-set: own", "./aide, resource-set: turns");
+    bench.becomes(&moved);
+    bench.commands();
+    // Its old set is free before its new one is.
+    bench.finishes("pair-0", "init");
+    assert_eq!(bench.commands(), [""; 0]);
+    let why = bench.why("pair-0");
+    assert!(why.contains(&"recovery (PENDING): `aide` is being ended to make room".to_owned()), "{why:#?}");
+}
+
+#[test]
+fn who_waits_for_room_elsewhere_says_so_though_its_task_goes_to_another_set() {
+    let mut bench = turns();
+    bench.observe("pair-0", "aide", Seen::Ended(End::Killed));
+    bench.finishes("pair-0", "job");
+    bench.runs("pair-0", "aide");
+    bench.room = false;
+    bench.say("pod replace pair-0");
+    bench.becomes(&TURNS.replace("./main, resource-set: turns", "./main, resource-set: own"));
+    let why = bench.why("pair-0");
+    let recovery: Vec<_> = why.iter().filter(|why| why.starts_with("recovery")).collect();
+    assert_eq!(
+        recovery,
+        ["recovery, elsewhere: an operator replaces it (PREPARED): room is asked for"],
+        "{why:#?}"
+    );
 }
 
 #[test]
@@ -229,7 +332,7 @@ fn a_preview_speaks_of_what_its_plan_does_and_of_what_ends() {
     let bench = pair();
     let target = Target::new(model(&without_side()), crate::bench::installation());
     let preview = bench.engine.preview(&target);
-    assert_eq!(preview.ends, [(instance("pair-0"), crate::bench::task("side"))]);
+    assert_eq!(preview.ends, [(instance("pair-0"), task("side"))]);
     assert_eq!(preview.restarts, []);
 }
 

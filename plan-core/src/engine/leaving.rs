@@ -1,0 +1,109 @@
+//! Leaving: instances that go for good, and at last the service.
+//!
+//! Invariant: who leaves is remembered until what it had is owed, and the service until nothing is.
+
+use super::effects::{Command, Event, Write};
+use super::reason::Reason;
+use super::record::{DebtCause, Key, Number, PodRecord};
+use super::session::{Asked, Item, Whose};
+use super::state::At;
+use super::turn::Turn;
+use super::zoo::Bug;
+
+impl Turn<'_> {
+    /// The next instance that the target does not have goes, when what the one before left is settled; all at
+    /// once where the service is taken away.
+    pub(super) fn consider_leavers(&mut self) {
+        let uninstalling = self.state.service.uninstalling;
+        let in_turn = !uninstalling && !self.bug(Bug::AllLeaveAtOnce);
+        if !self.session.is_live() || in_turn && self.state.leaves > 0 {
+            return;
+        }
+        if let Some(at) = self.state.next_leaver() {
+            // Nothing is done to an instance before it has been seen.
+            if !self.state.is_seen(at) {
+                return;
+            }
+            self.remove_instance(
+                at,
+                if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission },
+            );
+            self.session.agenda.items.insert(Item::Leave);
+        } else if uninstalling
+            && (self.state.debts.is_empty() || self.bug(Bug::EarlyFarewell))
+            && self.session.farewell.is_none_or(|again| again <= self.now)
+        {
+            self.deregister();
+        }
+    }
+
+    /// An instance goes for good: what it has becomes a debt, and nothing else is remembered.
+    fn remove_instance(&mut self, at: At, cause: DebtCause) {
+        let standing: Vec<Number> = self
+            .state
+            .record(at)
+            .into_iter()
+            .flat_map(PodRecord::standing)
+            .map(|order| order.launch)
+            .collect();
+        for launch in standing {
+            self.withdraw(at, launch, Reason::NotWanted);
+        }
+        let slots = self.state.record(at).map(|record| record.slots.as_slice()).unwrap_or_default();
+        let occupants = slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        let asked: Vec<Asked> = occupants.map(|o| (Whose::Instance(at), o.launch, o.task.clone())).collect();
+        self.abandon_place(at, cause, None);
+        self.mark_changed(at);
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        let record = instance.record.take();
+        instance.answered.clear();
+        if let Some(old) = instance.deadline.take() {
+            self.state.deadlines.due.remove(&(old, at));
+        }
+        self.state.deadlines.over.remove(&at);
+        for until in record.iter().flat_map(|record| &record.tasks).filter_map(|task| task.delayed_until) {
+            self.state.delays.remove(&(until, at));
+        }
+        self.state.hurt.remove(&at);
+        self.state.obsolete.remove(&at);
+        self.session.agenda.items.remove(&Item::Recovery(at));
+        self.session.kills.retain(|(whose, _, _)| *whose != at);
+        for open in self.session.asked.values_mut() {
+            for key in &asked {
+                open.remove(key);
+            }
+        }
+        // What was to be launched with this very input is owed now, and is launched no more.
+        let name = self.name(at);
+        let launches = |command: &Command| matches!(command, Command::Launch(of) if of.instance == name);
+        self.effects.commands.retain(|command| !launches(command));
+        self.left.push(at.pod);
+    }
+
+    /// Nothing of the service is left but its name with the backend.
+    fn deregister(&mut self) {
+        self.session.farewell = Some(self.now.after(super::FAREWELL_AGAIN));
+        self.effects.commands.push(Command::Deregister);
+    }
+
+    /// The backend knows nothing of the service any more: all records go.
+    pub(super) fn dissolve(&mut self) {
+        let state = &*self.state;
+        let nothing = state.service.uninstalling && state.debts.is_empty() && state.next_leaver().is_none();
+        if !nothing || self.session.farewell.is_none() {
+            return;
+        }
+        let specs = [Some(state.model.hash()), state.previous.as_ref().map(|model| model.hash())];
+        let mut keys: Vec<Key> = vec![Key::Clock, Key::Service];
+        keys.extend(specs.into_iter().flatten().map(Key::Spec));
+        keys.extend(state.confs.keys().map(|&conf| Key::Conf(conf)));
+        keys.extend(state.ended.keys().map(|&run| Key::Run(run)));
+        keys.extend(state.plans.keys().map(|plan| Key::Plan(plan.clone())));
+        keys.extend(state.audit.keys().map(|&number| Key::Audit(number)));
+        keys.sort_unstable();
+        keys.dedup();
+        self.effects.writes = keys.into_iter().map(Write::Delete).collect();
+        self.event(Event::Uninstalled);
+        self.dissolved = true;
+    }
+}
