@@ -1,4 +1,5 @@
 //! What is brought into a sandbox: files that are fetched, and files that are rendered.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;
 
@@ -29,9 +30,11 @@ fn serve(files: Vec<(&'static str, Vec<u8>)>) -> (String, Arc<AtomicUsize>) {
             let path = request.split(' ').nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
             let reply = match files.iter().find(|(name, _)| *name == path) {
                 Some((_, body)) => {
-                    let mut reply =
-                        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())
-                            .into_bytes();
+                    let mut reply = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                        body.len()
+                    )
+                    .into_bytes();
                     reply.extend(body);
                     reply
                 }
@@ -117,7 +120,8 @@ fn what_is_named_is_fetched_once_and_unpacked() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "local\n").unwrap();
         let local = format!("file://{}", file.path().display());
-        let uris: Vec<String> = ["a.tgz", "b.zip", "c.gz", "d"].iter().map(|name| format!("{at}/{name}")).collect();
+        let uris: Vec<String> =
+            ["a.tgz", "b.zip", "c.gz", "d"].iter().map(|name| format!("{at}/{name}")).collect();
         let all = [uris.clone(), vec![local]].concat();
         let name = file.path().file_name().unwrap().to_str().unwrap().to_owned();
         let cmd = format!("sh a/link; b/run; cat c {name}; echo end; exec sleep 1000");
@@ -155,11 +159,8 @@ fn with_config(cmd: &str, template: &str, dest: &str) -> Arc<Model> {
     let text = pod(&format!("    tasks:\n      t: {{goal: RUNNING, cmd: {cmd:?}, cpus: 0.1, memory: 64}}\n"));
     let spec = common::spec(&text);
     let mut value = serde_json::to_value(&spec).unwrap();
-    let config = ConfigFile {
-        template: "c.conf".to_owned(),
-        dest: dest.to_owned(),
-        text: Some(template.to_owned()),
-    };
+    let config =
+        ConfigFile { template: "c.conf".to_owned(), dest: dest.to_owned(), text: Some(template.to_owned()) };
     value["pods"]["a"]["tasks"]["t"]["configs"] = serde_json::json!({ "c": config });
     let spec: ServiceSpec = serde_json::from_value(value).unwrap();
     let pod: &PodSpec = &spec.pods()["a"];
@@ -180,7 +181,8 @@ async fn launch_with(cmd: &str, template: &str, dest: &str) -> (Bench, u64, Laun
 fn config_files_are_rendered_before_and_by_bootstrap() {
     on_runtime(async {
         let (bench, launch, answer) =
-            launch_with("cat conf/c; echo end; exec sleep 1000", "id={{POD_INSTANCE_INDEX}}\n", "conf/c").await;
+            launch_with("cat conf/c; echo end; exec sleep 1000", "id={{POD_INSTANCE_INDEX}}\n", "conf/c")
+                .await;
         assert_eq!(answer, LaunchAnswer::Done);
         assert_eq!(bench.output(0, launch, |text| text.ends_with("end\n")).await, "id=0\nend\n");
         let (_, _, answer) = launch_with("exec sleep 1000", "{{NOT_SET}}", "c").await;

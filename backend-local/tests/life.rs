@@ -1,4 +1,5 @@
 //! The life of tasks: launched, observed, ended, found again.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;
 
@@ -239,13 +240,13 @@ fn after_a_start_of_the_machine_nothing_lives() {
 #[test]
 fn a_launch_that_no_shim_claimed_never_runs() {
     on_runtime(async {
-        let mut bench = Bench::new(&task(STAYS, ""))
-        .await;
+        let mut bench = Bench::new(&task(STAYS, "")).await;
         let (launch, grant) = bench.launch(0).await;
         bench.seen(launch, READY).await;
         bench.kill(0, launch, 0).await;
         bench.ended(launch).await;
         let folder = bench.run_folder(0, launch);
+        until("it is noted", || folder.join("told").exists().then_some(())).await;
         bench.close();
         // As if the scheduler had died when it had written the order.
         let order = std::fs::read_to_string(folder.join("order.json")).unwrap();

@@ -1,4 +1,5 @@
 //! What a task finds around it: environment, ports, volumes, files, checks, nodes.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;
 
@@ -20,12 +21,15 @@ const NOT_READY: Seen = Seen::Running { ready: false };
 fn a_task_has_its_environment_and_no_more() {
     on_runtime(async {
         let more = "        env: {OWN: a b}\n        ports:\n          http: {port: 0, env-key: PORT_HTTP}\n";
-        let mut bench = Bench::new(&task("env; pwd; exec sleep 1000", more)).await;
+        let mut bench =
+            Bench::new(&task("pwd; tr '\\0' '\\n' < /proc/$$/environ; echo end=; exec sleep 1000", more))
+                .await;
         let parameters = BTreeMap::from([("GIVEN".to_owned(), "by the run".to_owned())]);
         let (launch, answer) = bench.with_parameters(0, parameters).await;
         assert_eq!(answer, LaunchAnswer::Done);
         let sandbox = bench.sandbox(0, launch).display().to_string();
-        let text = bench.output(0, launch, |text| text.lines().any(|line| line == sandbox)).await;
+        let text = bench.output(0, launch, |text| text.ends_with("end=\n")).await;
+        assert_eq!(text.lines().next(), Some(sandbox.as_str()));
         let env: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
         for (name, value) in [
             ("OWN", "a b"),
@@ -121,7 +125,8 @@ fn a_port_is_given_once_and_kept() {
     on_runtime(async {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         let number = other.local_addr().unwrap().port();
-        let ports = format!("        ports:\n          one: {{port: {number}}}\n          any: {{port: 0}}\n");
+        let ports =
+            format!("        ports:\n          one: {{port: {number}}}\n          any: {{port: 0}}\n");
         let mut bench = Bench::new(&task("exec sleep 1000", &ports)).await;
         bench.ask(0, 1).await;
         bench.numbers = 1;
@@ -209,7 +214,8 @@ fn volumes_live_as_long_as_their_place() {
         bench.kill(0, third, 0).await;
         bench.ended(third).await;
         bench.command(Command::Deregister).await;
-        let deregistered = |report: &Report| (*report == Report::Outcome(Outcome::Deregistered)).then_some(());
+        let deregistered =
+            |report: &Report| (*report == Report::Outcome(Outcome::Deregistered)).then_some(());
         bench.report("it is gone", deregistered).await;
         assert!(common::walk(&bench.options.root.join("services")).is_empty());
     });
@@ -230,7 +236,9 @@ fn a_lost_node_is_silent_and_then_gone() {
         until("it is killed", || (!lives(process)).then_some(())).await;
         let next = bench.next_number();
         bench.ask_at(0, next, Some((grant.node.name.clone(), grant.handle.clone()))).await;
-        assert!(matches!(bench.answer(next).await, FitAnswer::Retry(why) if why.contains("nothing is heard")));
+        assert!(
+            matches!(bench.answer(next).await, FitAnswer::Retry(why) if why.contains("nothing is heard"))
+        );
         assert_eq!(bench.ended(launch).await, End::Gone);
         // It is remembered, and avoided.
         bench.reopen().await;
@@ -314,8 +322,16 @@ fn what_cannot_be_kept_is_said_before_anything_runs() {
         let table = [
             ("    image: busybox\n", "pods.a.image", Severity::Refused),
             ("    uris: [hdfs://x/y]\n", "pods.a.uris[0]", Severity::Refused),
-            ("    host-volumes:\n      h: {host-path: /etc, container-path: h, mode: RO}\n", "pods.a.host-volumes.h", Severity::Refused),
-            ("    host-volumes:\n      h: {host-path: /etc, container-path: ../h, mode: RW}\n", "pods.a.host-volumes.h", Severity::Refused),
+            (
+                "    host-volumes:\n      h: {host-path: /etc, container-path: h, mode: RO}\n",
+                "pods.a.host-volumes.h",
+                Severity::Refused,
+            ),
+            (
+                "    host-volumes:\n      h: {host-path: /etc, container-path: ../h, mode: RW}\n",
+                "pods.a.host-volumes.h",
+                Severity::Refused,
+            ),
             ("    secrets:\n      s: {secret: x/y}\n", "pods.a.secrets.s", Severity::Refused),
             ("    networks:\n      dcos: {}\n", "pods.a.networks.dcos", Severity::Warned),
         ];

@@ -1,5 +1,5 @@
 //! A bench: a backend on a folder of its own, driven by hand, with real processes.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::future::Future;
