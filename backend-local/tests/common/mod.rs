@@ -23,52 +23,52 @@ use tokio::sync::mpsc;
 /// Nothing that is waited for takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Bench {
-    pub folder: tempfile::TempDir,
-    pub options: LocalOptions,
-    pub model: Arc<Model>,
+pub(crate) struct Bench {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) options: LocalOptions,
+    pub(crate) model: Arc<Model>,
     local: Option<Local>,
     session: Option<Box<dyn Session>>,
     told: Option<mpsc::Receiver<Told>>,
-    pub reports: Vec<Report>,
+    pub(crate) reports: Vec<Report>,
     /// Whether ends are confirmed.
-    pub durable: AtomicBool,
-    pub numbers: Number,
+    pub(crate) durable: AtomicBool,
+    pub(crate) numbers: Number,
 }
 
-pub fn identity() -> Identity {
+pub(crate) fn identity() -> Identity {
     Identity { service: "svc".parse().unwrap(), installation: InstallationId("one".into()) }
 }
 
 /// A specification of one pod `a` with these tasks, and more of the pod.
-pub fn pod(tasks: &str) -> String {
+pub(crate) fn pod(tasks: &str) -> String {
     format!("name: svc\npods:\n  a:\n    count: 3\n{tasks}")
 }
 
 /// A pod of one RUNNING task `t` with this command, and more of the task.
-pub fn task(cmd: &str, more: &str) -> String {
+pub(crate) fn task(cmd: &str, more: &str) -> String {
     pod(&format!(
         "    tasks:\n      t:\n        goal: RUNNING\n        cmd: {cmd:?}\n        cpus: 0.1\n        memory: 64\n{more}"
     ))
 }
 
-pub fn spec(text: &str) -> ServiceSpec {
+pub(crate) fn spec(text: &str) -> ServiceSpec {
     let env = BTreeMap::new();
     let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
     let reading = read(Source { file: "svc.yml", text }, &options);
     reading.spec.unwrap_or_else(|| panic!("{:?}\n{text}", reading.diagnostics))
 }
 
-pub fn instance(index: u32) -> InstanceName {
+pub(crate) fn instance(index: u32) -> InstanceName {
     InstanceName::new("a".parse().unwrap(), index)
 }
 
-pub fn name(text: &str) -> TaskName {
+pub(crate) fn name(text: &str) -> TaskName {
     text.parse().unwrap()
 }
 
 /// Waits for a condition, with a bound.
-pub async fn until<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {
     let began = std::time::Instant::now();
     loop {
         if let Some(is) = is() {
@@ -79,17 +79,17 @@ pub async fn until<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-pub fn lives(pid: i32) -> bool {
+pub(crate) fn lives(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" Z")))
 }
 
-pub fn kill_9(pid: i32) {
+pub(crate) fn kill_9(pid: i32) {
     let pid = rustix::process::Pid::from_raw(pid).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
-pub fn on_runtime(test: impl Future<Output = ()>) {
+pub(crate) fn on_runtime(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -99,11 +99,11 @@ pub fn on_runtime(test: impl Future<Output = ()>) {
 }
 
 impl Bench {
-    pub async fn new(text: &str) -> Self {
+    pub(crate) async fn new(text: &str) -> Self {
         Self::with(text, |_| {}).await
     }
 
-    pub async fn with(text: &str, set: impl FnOnce(&mut LocalOptions)) -> Self {
+    pub(crate) async fn with(text: &str, set: impl FnOnce(&mut LocalOptions)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut options = LocalOptions::new(folder.path().join("data"));
         options.shim = Some(PathBuf::from(env!("CARGO_BIN_EXE_planwright-shim")));
@@ -127,17 +127,17 @@ impl Bench {
         bench
     }
 
-    pub fn local(&self) -> &Local {
+    pub(crate) fn local(&self) -> &Local {
         self.local.as_ref().unwrap()
     }
 
     /// Starts a backend on the folder, and a session.
-    pub async fn open(&mut self) {
+    pub(crate) async fn open(&mut self) {
         self.local = Some(Local::start(self.options.clone()).await.unwrap());
         self.open_session().await;
     }
 
-    pub async fn open_session(&mut self) {
+    pub(crate) async fn open_session(&mut self) {
         let (reports, told) = Reports::channel(1000);
         self.told = Some(told);
         self.reports.clear();
@@ -145,23 +145,23 @@ impl Bench {
     }
 
     /// The backend is gone; what it started is not.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.session = None;
         self.told = None;
         self.local = None;
     }
 
-    pub async fn reopen(&mut self) {
+    pub(crate) async fn reopen(&mut self) {
         self.close();
         self.open().await;
     }
 
-    pub async fn command(&mut self, command: Command) {
+    pub(crate) async fn command(&mut self, command: Command) {
         self.session.as_mut().unwrap().carry_out(command).await.unwrap();
     }
 
     /// The next report, if one comes within the time.
-    pub async fn next(&mut self, within: Duration) -> Option<Report> {
+    pub(crate) async fn next(&mut self, within: Duration) -> Option<Report> {
         let told = tokio::time::timeout(within, self.told.as_mut().unwrap().recv()).await.ok()??;
         if self.durable.load(Ordering::Relaxed) {
             let _ = told.durable.send(());
@@ -171,7 +171,7 @@ impl Bench {
     }
 
     /// The first report from now on that is meant.
-    pub async fn report<T>(&mut self, what: &str, is: impl Fn(&Report) -> Option<T>) -> T {
+    pub(crate) async fn report<T>(&mut self, what: &str, is: impl Fn(&Report) -> Option<T>) -> T {
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
@@ -185,11 +185,11 @@ impl Bench {
     }
 
     /// Waits until a launch of task `t` of `a-0` is seen so.
-    pub async fn seen(&mut self, launch: Number, seen: Seen) {
+    pub(crate) async fn seen(&mut self, launch: Number, seen: Seen) {
         self.task_seen("t", launch, seen).await;
     }
 
-    pub async fn task_seen(&mut self, task: &str, launch: Number, seen: Seen) {
+    pub(crate) async fn task_seen(&mut self, task: &str, launch: Number, seen: Seen) {
         self.report(&format!("launch {launch} of {task} is {seen:?}"), |report| match report {
             Report::Observed(of) => {
                 (of.of.launch == launch && of.of.task == *task && of.seen == seen).then_some(())
@@ -200,7 +200,7 @@ impl Bench {
     }
 
     /// Waits until it ended, however.
-    pub async fn ended(&mut self, launch: Number) -> End {
+    pub(crate) async fn ended(&mut self, launch: Number) -> End {
         self.report(&format!("launch {launch} ends"), |report| match report {
             Report::Observed(of) if of.of.launch == launch => match of.seen {
                 Seen::Ended(end) => Some(end),
@@ -211,17 +211,17 @@ impl Bench {
         .await
     }
 
-    pub fn next_number(&mut self) -> Number {
+    pub(crate) fn next_number(&mut self) -> Number {
         self.numbers += 1;
         self.numbers
     }
 
     /// Asks for room, for an instance without a place.
-    pub async fn ask(&mut self, index: u32, launch: Number) {
+    pub(crate) async fn ask(&mut self, index: u32, launch: Number) {
         self.ask_at(index, launch, None).await;
     }
 
-    pub async fn ask_at(&mut self, index: u32, launch: Number, at: Option<(NodeName, Handle)>) {
+    pub(crate) async fn ask_at(&mut self, index: u32, launch: Number, at: Option<(NodeName, Handle)>) {
         let pod = &self.model.pods()[0];
         let fit = Fit {
             instance: instance(index),
@@ -236,7 +236,7 @@ impl Bench {
         self.command(Command::Fit(Box::new(fit))).await;
     }
 
-    pub async fn answer(&mut self, launch: Number) -> FitAnswer {
+    pub(crate) async fn answer(&mut self, launch: Number) -> FitAnswer {
         self.report(&format!("room for launch {launch} is answered"), |report| match report {
             Report::Outcome(Outcome::Fit { launch: of, answer, .. }) if *of == launch => Some(answer.clone()),
             _ => None,
@@ -244,7 +244,7 @@ impl Bench {
         .await
     }
 
-    pub async fn room(&mut self, index: u32, at: Option<&Grant>) -> (Number, Grant) {
+    pub(crate) async fn room(&mut self, index: u32, at: Option<&Grant>) -> (Number, Grant) {
         let launch = self.next_number();
         let at = at.map(|grant| (grant.node.name.clone(), grant.handle.clone()));
         self.ask_at(index, launch, at).await;
@@ -254,7 +254,7 @@ impl Bench {
         }
     }
 
-    pub fn launch_of(&self, index: u32, launch: Number, grant: &Grant, tasks: &[&str]) -> Launch {
+    pub(crate) fn launch_of(&self, index: u32, launch: Number, grant: &Grant, tasks: &[&str]) -> Launch {
         let pod = &self.model.pods()[0];
         let tasks = tasks.iter().map(|task| {
             let model = &pod.tasks[pod.task_index(&name(task)).unwrap()];
@@ -270,7 +270,7 @@ impl Bench {
         }
     }
 
-    pub async fn give(&mut self, launch: Launch) -> LaunchAnswer {
+    pub(crate) async fn give(&mut self, launch: Launch) -> LaunchAnswer {
         let number = launch.launch;
         self.command(Command::Launch(Box::new(launch))).await;
         self.report(&format!("launch {number} is answered"), |report| match report {
@@ -283,7 +283,7 @@ impl Bench {
     }
 
     /// Launches task `t` of an instance where there is room.
-    pub async fn launch(&mut self, index: u32) -> (Number, Grant) {
+    pub(crate) async fn launch(&mut self, index: u32) -> (Number, Grant) {
         let (launch, grant) = self.room(index, None).await;
         let order = self.launch_of(index, launch, &grant, &["t"]);
         assert_eq!(self.give(order).await, LaunchAnswer::Done);
@@ -291,33 +291,37 @@ impl Bench {
     }
 
     /// Launches it again where it was.
-    pub async fn launch_again(&mut self, index: u32, grant: &Grant) -> (Number, Grant) {
+    pub(crate) async fn launch_again(&mut self, index: u32, grant: &Grant) -> (Number, Grant) {
         let (launch, grant) = self.room(index, Some(grant)).await;
         let order = self.launch_of(index, launch, &grant, &["t"]);
         assert_eq!(self.give(order).await, LaunchAnswer::Done);
         (launch, grant)
     }
 
-    pub async fn with_parameters(&mut self, index: u32, parameters: Parameters) -> (Number, LaunchAnswer) {
+    pub(crate) async fn with_parameters(
+        &mut self,
+        index: u32,
+        parameters: Parameters,
+    ) -> (Number, LaunchAnswer) {
         let (launch, grant) = self.room(index, None).await;
         let mut order = self.launch_of(index, launch, &grant, &["t"]);
         order.parameters = Some(Arc::new(parameters));
         (launch, self.give(order).await)
     }
 
-    pub async fn kill(&mut self, index: u32, launch: Number, grace: u32) {
+    pub(crate) async fn kill(&mut self, index: u32, launch: Number, grace: u32) {
         let (instance, task) = (instance(index), name("t"));
         self.command(Command::Kill { instance, launch, task, grace: Seconds(grace) }).await;
     }
 
-    pub async fn release(&mut self, index: u32, grant: &Grant) {
+    pub(crate) async fn release(&mut self, index: u32, grant: &Grant) {
         let debt = self.next_number();
         let (node, handle) = (grant.node.name.clone(), grant.handle.clone());
         let release = Release { debt, instance: instance(index), node, handle };
         self.command(Command::Release(Box::new(release))).await;
     }
 
-    pub fn expected(&self, index: u32, launch: Number, grant: &Grant) -> Expected {
+    pub(crate) fn expected(&self, index: u32, launch: Number, grant: &Grant) -> Expected {
         let of = Incarnation {
             installation: identity().installation,
             instance: instance(index),
@@ -328,7 +332,7 @@ impl Bench {
     }
 
     /// How a launch is by a snapshot.
-    pub async fn found(&mut self, index: u32, launch: Number, grant: &Grant) -> Found {
+    pub(crate) async fn found(&mut self, index: u32, launch: Number, grant: &Grant) -> Found {
         let number = self.next_number();
         let expected = vec![self.expected(index, launch, grant)];
         let wanted = expected[0].of.clone();
@@ -337,7 +341,7 @@ impl Bench {
         snapshot.found.into_iter().find(|(of, _)| *of == wanted).unwrap().1
     }
 
-    pub async fn snapshot(&mut self, number: Number) -> Snapshot {
+    pub(crate) async fn snapshot(&mut self, number: Number) -> Snapshot {
         self.report("a snapshot", |report| match report {
             Report::Snapshot(snapshot) if snapshot.of == number && snapshot.last => Some(snapshot.clone()),
             _ => None,
@@ -345,16 +349,16 @@ impl Bench {
         .await
     }
 
-    pub fn sandbox(&self, index: u32, launch: Number) -> PathBuf {
+    pub(crate) fn sandbox(&self, index: u32, launch: Number) -> PathBuf {
         self.local().sandbox(&identity(), &instance(index), &name("t"), Some(launch)).unwrap()
     }
 
     /// The folder of a run, beside whose sandbox our own files are.
-    pub fn run_folder(&self, index: u32, launch: Number) -> PathBuf {
+    pub(crate) fn run_folder(&self, index: u32, launch: Number) -> PathBuf {
         self.sandbox(index, launch).parent().unwrap().to_owned()
     }
 
-    pub async fn output(&self, index: u32, launch: Number, is: impl Fn(&str) -> bool) -> String {
+    pub(crate) async fn output(&self, index: u32, launch: Number, is: impl Fn(&str) -> bool) -> String {
         let path = self.sandbox(index, launch).join("stdout");
         until(&format!("the output of launch {launch} is as expected"), || {
             std::fs::read_to_string(&path).ok().filter(|text| is(text))
@@ -363,18 +367,18 @@ impl Bench {
     }
 
     /// The shim's and the task's process.
-    pub async fn processes(&self, index: u32, launch: Number) -> (i32, i32) {
+    pub(crate) async fn processes(&self, index: u32, launch: Number) -> (i32, i32) {
         let path = self.run_folder(index, launch).join("launch.json");
         until("processes", || processes(&path)).await
     }
 
     /// A file that witnesses each start of a task.
-    pub fn witness(&self) -> PathBuf {
+    pub(crate) fn witness(&self) -> PathBuf {
         self.folder.path().join("witness")
     }
 }
 
-pub fn processes(launch: &Path) -> Option<(i32, i32)> {
+pub(crate) fn processes(launch: &Path) -> Option<(i32, i32)> {
     let value: serde_json::Value = serde_json::from_slice(&std::fs::read(launch).ok()?).ok()?;
     let pid = |of: &str| i32::try_from(value[of]["pid"].as_i64()?).ok();
     Some((pid("shim")?, pid("task")?))
@@ -399,7 +403,7 @@ impl Drop for Bench {
     }
 }
 
-pub fn walk(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn walk(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
