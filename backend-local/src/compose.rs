@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use plan_core::engine::{Launch, LaunchTask};
+use plan_core::plan::ContentHash;
 use plan_core::spec::{LaunchPlace, Limit, PortName, RLimit, TaskSpec, launch_environment};
 use plan_driver::backend::Identity;
 use rustix::process::getrlimit;
@@ -81,7 +82,7 @@ pub(crate) fn order(
         stop_signal: StopSignal::default(),
         grace: config.spec.kill_grace_period.0,
         output: inner.options.output,
-        memory: memory(inner, identity, launch, task),
+        memory: memory(inner, folder, launch, task),
         health: config.spec.health_check.clone(),
         readiness: config.spec.readiness_check.clone(),
         discovery: config.spec.discovery.clone(),
@@ -90,7 +91,7 @@ pub(crate) fn order(
 
 /// The bound on a task's memory: its limit or, where it has none, what it asks for (C§1.5). None where the system
 /// keeps none.
-fn memory(inner: &Inner, identity: &Identity, launch: &Launch, task: &LaunchTask) -> Option<MemoryGroup> {
+fn memory(inner: &Inner, folder: &RunFolder, launch: &Launch, task: &LaunchTask) -> Option<MemoryGroup> {
     let control = inner.memory.as_ref().ok()?;
     let resources = &task.config.resources;
     let megabytes = match resources.limits.memory {
@@ -98,10 +99,9 @@ fn memory(inner: &Inner, identity: &Identity, launch: &Launch, task: &LaunchTask
         Some(Limit::AtMost(limit)) => limit.get(),
         None => resources.memory?.get(),
     };
-    let name = format!(
-        "{}.{}.{}.{}.{}",
-        identity.service, identity.installation.0, launch.instance, task.config.task, launch.launch
-    );
+    // The folder of a run is its own, also where two data folders hold the same service.
+    let own = ContentHash::of(folder.path().as_os_str().as_encoded_bytes());
+    let name = format!("{}-{}-{}-{own}", launch.instance, task.config.task, launch.launch);
     Some(control.group(&name, megabytes.saturating_mul(1 << 20)))
 }
 

@@ -22,10 +22,6 @@ impl Layout {
         Self { root }
     }
 
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// Services, each with its installations.
     pub(crate) fn services(&self) -> PathBuf {
         self.root.join("services")

@@ -17,11 +17,11 @@ use tokio::io::unix::AsyncFd;
 /// A process, named so that no other is meant until the machine starts again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct ProcessId {
+pub(crate) struct ProcessId {
     /// Its number.
-    pub pid: i32,
+    pub(crate) pid: i32,
     /// When it started, in ticks since the machine did: field 22 of `/proc/PID/stat`.
-    pub start: u64,
+    pub(crate) start: u64,
 }
 
 /// What `/proc/PID/stat` says.
@@ -59,7 +59,7 @@ impl Stat {
 
 impl ProcessId {
     /// The living process with this number now.
-    pub fn of(pid: i32) -> Option<Self> {
+    pub(crate) fn of(pid: i32) -> Option<Self> {
         Stat::of(pid).filter(Stat::lives).map(|stat| Self { pid, start: stat.start })
     }
 
@@ -67,13 +67,13 @@ impl ProcessId {
     ///
     /// # Errors
     /// `/proc` cannot be read.
-    pub fn me() -> io::Result<Self> {
+    pub(crate) fn me() -> io::Result<Self> {
         let pid = rustix::process::getpid().as_raw_nonzero().get();
         Self::of(pid).ok_or_else(|| io::Error::other("`/proc` does not list this process"))
     }
 
     /// Whether this very process lives.
-    pub fn lives(self) -> bool {
+    pub(crate) fn lives(self) -> bool {
         Self::of(self.pid) == Some(self)
     }
 

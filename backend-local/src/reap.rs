@@ -10,8 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::disk::{self, DiskError};
 use crate::layout::RunFolder;
+use crate::memory;
 use crate::process;
-use crate::run::{Exit, ExitCause, Kill, KillReason, Launched};
+use crate::run::{Exit, ExitCause, Kill, KillReason, Launched, Order};
 
 /// The variable that marks all processes of a run.
 pub(crate) const MARK: &str = "PLANWRIGHT_RUN";
@@ -60,6 +61,10 @@ pub(crate) fn settle(folder: &RunFolder, otherwise: ExitCause) -> Result<Exit, D
     }
     let launched = disk::read::<Launched>(&folder.launch())?;
     end_all(folder, launched.as_ref());
+    // Its shim would have taken it away.
+    if let Some(group) = disk::read::<Order>(&folder.order())?.and_then(|order| order.memory) {
+        memory::remove(&group);
+    }
     // The shim may have written it before it ended.
     if let Some(exit) = disk::read::<Exit>(&folder.exit())? {
         return Ok(exit);

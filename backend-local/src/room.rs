@@ -241,10 +241,6 @@ impl Rooms {
         self.nodes.push(Node { facts: Arc::new(facts), total: Room::default(), health, open: false });
     }
 
-    pub(crate) fn nodes(&self) -> &[Node] {
-        &self.nodes
-    }
-
     pub(crate) fn place(&self, service: &ServiceKey, handle: &Handle) -> Option<&Place> {
         self.places.get(&(service.clone(), handle.clone()))
     }

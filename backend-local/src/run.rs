@@ -10,7 +10,6 @@ use plan_core::spec::{
     Discovery, HealthCheck, InstanceName, NodeName, PortName, RLimit, RLimitName, ReadinessCheck,
     ServiceName, TaskName, Vip,
 };
-use plan_driver::backend::Identity;
 use serde::{Deserialize, Serialize};
 
 use crate::process::ProcessId;
@@ -45,10 +44,6 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    pub(crate) fn identity(&self) -> Identity {
-        Identity { service: self.service.clone(), installation: self.installation.clone() }
-    }
-
     pub(crate) fn incarnation(&self) -> Incarnation {
         Incarnation {
             installation: self.installation.clone(),

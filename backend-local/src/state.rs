@@ -257,7 +257,7 @@ impl State {
     pub(crate) fn take_turn(&mut self, key: &RunKey) -> Option<(Seen, u64)> {
         let run = self.run_mut(key)?;
         run.queued = false;
-        let run = &*self.run(key)?;
+        let run = self.run(key)?;
         let seen = self.view(run);
         Some((seen, self.next_serial()))
     }

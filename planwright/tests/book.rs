@@ -126,7 +126,7 @@ fn shown(ran: &Ran) -> String {
 fn redacted(text: &str, place: &Place) -> String {
     let mut text = text.replace(&place.path("state"), "~/.local/state");
     for (found, instead) in [
-        (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:8080"),
+        (r"127\.0\.0\.1:[0-9]{4,}", "127.0.0.1:8080"),
         (r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}", "2026-11-23 09:30:00"),
         (r"[0-9]+\.[0-9] s\b", "1.2 s"),
         (r"process [0-9]+", "process 4711"),

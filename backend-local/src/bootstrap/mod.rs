@@ -31,10 +31,6 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "it is a program of its own, and this is its task's environment"
-    )]
     let environment: BTreeMap<String, String> = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .collect();

@@ -47,9 +47,6 @@ pub struct Run {
     /// End when the plan is complete, or has an error; tasks go on running
     #[arg(long)]
     pub until_complete: bool,
-    /// Record what happens to a file, for `planwright replay`
-    #[arg(long, value_name = "F")]
-    pub record: Option<PathBuf>,
     /// Write a line per change of a status, also on a terminal
     #[arg(long)]
     pub no_progress: bool,

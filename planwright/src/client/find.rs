@@ -50,9 +50,11 @@ pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
             meant.push(last);
             let problem =
                 Problem::error(format!("several schedulers run on this machine:\n{}", list(&meant)));
-            Err(Trouble::Misused(problem.help("choose one with `--name SERVICE`, or with `--url URL`")))
+            Err(Trouble::Misused(
+                problem.help("choose one with `--name SERVICE`, or with `--url URL`").into(),
+            ))
         }
-        (None, _) => Err(Trouble::Unreachable(match &of.name {
+        (None, _) => Err(Trouble::Unreachable(Box::new(match &of.name {
             Some(name) if !others.is_empty() => {
                 let problem = Problem::error(format!("no scheduler of `{name}` runs on this machine"));
                 problem.help(format!("these do:\n{}", list(&others)))
@@ -62,7 +64,7 @@ pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
                 problem
                     .help("start one with `planwright run PACKAGE`, or name one elsewhere with `--url URL`")
             }
-        })),
+        }))),
     }
 }
 
@@ -70,7 +72,7 @@ fn parse(text: &str) -> Result<Url, Trouble> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     url.ok_or_else(|| {
         let problem = Problem::error(format!("`{text}` is no address of a scheduler"));
-        Trouble::Misused(problem.help("write it as `http://127.0.0.1:8080`"))
+        Trouble::Misused(problem.help("write it as `http://127.0.0.1:8080`").into())
     })
 }
 
@@ -78,7 +80,7 @@ fn token(file: &Path) -> Result<String, Trouble> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         let problem = Problem::error(format!("cannot read the token `{}`: {error}", file.display()));
         Trouble::Denied(
-            problem.help("name the file `token` of the scheduler's data folder with `--token-file`"),
+            problem.help("name the file `token` of the scheduler's data folder with `--token-file`").into(),
         )
     })?;
     Ok(text.trim().to_owned())

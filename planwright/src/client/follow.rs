@@ -129,7 +129,7 @@ pub(super) async fn wait(
                 if since.elapsed() >= BACK {
                     let gone = Problem::error(format!("the scheduler is gone: {}", problem.message));
                     let help = problem.help.unwrap_or_default();
-                    return Err(Trouble::Unreachable(gone.help(help)).into());
+                    return Err(Trouble::Unreachable(gone.help(help).into()).into());
                 }
             }
             Err(trouble) => return Err(trouble.into()),

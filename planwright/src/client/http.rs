@@ -61,7 +61,7 @@ impl Scheduler {
             // No proxy is this machine.
             client = client.no_proxy();
         }
-        let client = client.build().map_err(|error| Trouble::Failed(Problem::error(words(&error))))?;
+        let client = client.build().map_err(|error| Trouble::Failed(Problem::error(words(&error)).into()))?;
         Ok(Self { client, found, request: uuid::Uuid::new_v4().to_string() })
     }
 
@@ -198,12 +198,12 @@ impl Scheduler {
                 }
             };
             said.hint = Some(help.to_owned());
-            return Err(Trouble::Denied(said.problem()));
+            return Err(Trouble::Denied(said.problem().into()));
         }
         if status.is_server_error() {
-            return Err(Trouble::Failed(said.problem()));
+            return Err(Trouble::Failed(said.problem().into()));
         }
-        Err(Trouble::Denied(said.problem()))
+        Err(Trouble::Denied(said.problem().into()))
     }
 
     fn lost(&self, error: &reqwest::Error) -> Trouble {
@@ -213,7 +213,7 @@ impl Scheduler {
         } else {
             Problem::error(format!("the scheduler at {url} cannot be reached: {}", cause(error)))
         };
-        Trouble::Unreachable(match &self.found.running {
+        Trouble::Unreachable(Box::new(match &self.found.running {
             Some(running) => problem.help(format!(
                 "its process is {}, and its log {}",
                 running.pid,
@@ -222,7 +222,7 @@ impl Scheduler {
             None => {
                 problem.help("is it running? `planwright run PACKAGE` starts one, and says where it listens")
             }
-        })
+        }))
     }
 }
 

@@ -170,7 +170,8 @@ async fn show(ui: &mut Ui, scheduler: &Scheduler, status: &PlanStatus) -> Came {
 
 async fn show_plan(ui: &mut Ui, scheduler: &Scheduler, plan: &str, json: bool) -> Result<(), Stop> {
     let seen = Watched(plan).show(scheduler).await?;
-    Ok(if json || ui.is_json() { ui.json(&seen.value)? } else { show_once(ui, &seen)? })
+    let shown = if json || ui.is_json() { ui.json(&seen.value) } else { show_once(ui, &seen) };
+    Ok(shown?)
 }
 
 /// Waits for the end of the run that goes on.

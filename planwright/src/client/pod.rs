@@ -241,9 +241,10 @@ async fn logs(ui: &mut Ui, scheduler: &Scheduler, of: &PodLogs) -> Came {
             Some(Ok(piece)) => ui.bytes(&piece)?,
             Some(Err(error)) => {
                 let problem = Problem::error(format!("the log broke off: {error}"));
-                return Err(
-                    Trouble::Unreachable(problem.help("ask for it again: `--tail` shows its end")).into()
-                );
+                return Err(Trouble::Unreachable(
+                    problem.help("ask for it again: `--tail` shows its end").into(),
+                )
+                .into());
             }
         }
     }

@@ -12,13 +12,13 @@ use crate::problem::Problem;
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// It makes no sense, or there are several.
-    Misused(Problem),
+    Misused(Box<Problem>),
     /// There is no scheduler, or none that answers.
-    Unreachable(Problem),
+    Unreachable(Box<Problem>),
     /// It said no.
-    Denied(Problem),
+    Denied(Box<Problem>),
     /// It did not do it, or nobody knows.
-    Failed(Problem),
+    Failed(Box<Problem>),
 }
 
 /// What the API says of an error (RFC 9457).
@@ -69,7 +69,7 @@ impl Said {
 
 impl Trouble {
     /// It, and what it comes to.
-    pub(super) fn apart(self) -> (Problem, Verdict) {
+    pub(super) fn apart(self) -> (Box<Problem>, Verdict) {
         match self {
             Self::Misused(problem) => (problem, Verdict::Misused),
             Self::Unreachable(problem) => (problem, Verdict::Unreachable),
@@ -81,7 +81,7 @@ impl Trouble {
     /// An answer that is none.
     pub(super) fn strange(what: impl std::fmt::Display) -> Self {
         let problem = Problem::error(format!("the answer cannot be understood: {what}"));
-        Self::Failed(problem.help("is this planwright of the same version as the scheduler?"))
+        Self::Failed(problem.help("is this planwright of the same version as the scheduler?").into())
     }
 }
 

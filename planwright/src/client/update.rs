@@ -132,7 +132,7 @@ async fn same_service(scheduler: &Scheduler, wanted: &str, file: &str) -> Result
         Problem::error(format!("`{file}` is of the service `{wanted}`, and this scheduler's is `{service}`"));
     let help =
         "a service keeps its name; `planwright run` starts another one, and `--name` chooses one that runs";
-    Err(Trouble::Denied(problem.help(help)))
+    Err(Trouble::Denied(problem.help(help).into()))
 }
 
 async fn preview(ui: &mut Ui, scheduler: &Scheduler, body: &Value, file: &Path) -> Came {

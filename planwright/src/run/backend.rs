@@ -24,7 +24,7 @@ pub(super) struct Chosen {
 }
 
 /// The backend that the command line asks for.
-pub(super) async fn choose(arguments: &Run, folder: &Path) -> Result<Chosen, Problem> {
+pub(super) async fn choose(arguments: &Run, folder: &Path) -> Result<Chosen, Box<Problem>> {
     let BackendKind::Local = arguments.backend;
     let root = folder.join(TASKS);
     let machine = Capacity::of_machine(&root);
@@ -49,7 +49,7 @@ pub(super) async fn choose(arguments: &Run, folder: &Path) -> Result<Chosen, Pro
     {
         let names: Vec<&str> = options.nodes.iter().map(|node| node.name.as_str()).take(10).collect();
         let problem = Problem::error(format!("there is no node `{}` that could be lost", loss.node));
-        return Err(problem.help(format!("the nodes are {}; `--nodes` makes more", names.join(", "))));
+        return Err(problem.help(format!("the nodes are {}; `--nodes` makes more", names.join(", "))).into());
     }
     let local = Local::start(options).await.map_err(|error| {
         let problem = Problem::error(words(&error));

@@ -36,7 +36,7 @@ impl Folder {
     ///
     /// # Errors
     /// It cannot be written, or another scheduler has it.
-    pub(super) fn take(wanted: Option<&Path>, service: &str) -> Result<Self, Problem> {
+    pub(super) fn take(wanted: Option<&Path>, service: &str) -> Result<Self, Box<Problem>> {
         let path = match wanted {
             Some(path) => path.to_owned(),
             None => state_folder().map(|state| state.join(folder_name(service))).ok_or_else(|| {
@@ -67,7 +67,7 @@ impl Folder {
     ///
     /// # Errors
     /// It cannot be read or made, or others can read it.
-    pub(super) fn token(&self) -> Result<(PathBuf, Token), Problem> {
+    pub(super) fn token(&self) -> Result<(PathBuf, Token), Box<Problem>> {
         let file = self.path.join(token::FILE);
         let token = token::load_or_make(&self.path).map_err(|error| match error {
             TokenError::File { source, .. } => unusable(&file, &source),

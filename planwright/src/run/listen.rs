@@ -20,8 +20,8 @@ use crate::running::Running;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Opens the port.
-pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Problem> {
-    TcpListener::bind(address).await.map_err(|error| {
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem>> {
+    let opened = TcpListener::bind(address).await.map_err(|error| {
         let taken = error.kind() == std::io::ErrorKind::AddrInUse;
         if !taken {
             let problem = Problem::error(format!("cannot listen on {address}: {error}"));
@@ -37,7 +37,8 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Problem> {
             "name another port with `--listen`; `--listen {}:0` takes any that is free",
             address.ip()
         ))
-    })
+    });
+    Ok(opened?)
 }
 
 /// A server that answers.
@@ -55,7 +56,7 @@ pub(super) fn serve(
     service: &ServiceName,
     token: Token,
     files: PathBuf,
-) -> Result<Server, Problem> {
+) -> Result<Server, Box<Problem>> {
     let failed = |error: &dyn std::error::Error| Problem::error(super::store::words(error));
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     let mut api = Api::new(scheduler.clone(), token, address);

@@ -20,7 +20,7 @@ const LARGEST: u64 = 16 << 20;
 ///
 /// # Errors
 /// The file cannot be written.
-pub(super) fn begin(folder: &Path, verbose: u8) -> Result<PathBuf, Problem> {
+pub(super) fn begin(folder: &Path, verbose: u8) -> Result<PathBuf, Box<Problem>> {
     let path = folder.join(LOG);
     let file = LogFile::open(path.clone()).map_err(|error| unusable(&path, &error))?;
     let level = match verbose {

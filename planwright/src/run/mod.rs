@@ -69,8 +69,8 @@ struct Wanted {
 /// Why there is no scheduler.
 type Stopped = (Vec<Problem>, Verdict);
 
-fn failed(problem: Problem) -> Stopped {
-    (vec![problem], Verdict::Refused)
+fn failed(problem: impl Into<Box<Problem>>) -> Stopped {
+    (vec![*problem.into()], Verdict::Refused)
 }
 
 fn read(arguments: &Run) -> Result<(Wanted, Vec<Problem>), Vec<Problem>> {
@@ -123,8 +123,7 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     let (token_file, token) = folder.token().map_err(failed)?;
     let listener = listen::bind(arguments.listen.0).await.map_err(failed)?;
     let store = store::open(arguments.store, folder.path(), name).await.map_err(failed)?;
-    let options = store::options(arguments.record.as_deref(), Options::default()).map_err(failed)?;
-    let scheduler = Scheduler::start(store, backend.backend.clone(), options).await;
+    let scheduler = Scheduler::start(store, backend.backend.clone(), Options::default()).await;
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;
     let server = listen::serve(listener, &scheduler, name, token, folder.path().join(folder::FILES));

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use plan_core::spec::ServiceName;
+use plan_driver::DriverError;
 use plan_driver::store::{MemoryStore, RedbStore, Store, StoreError};
-use plan_driver::{DriverError, Options};
 
 use crate::arguments::StoreKind;
 use crate::problem::Problem;
@@ -16,7 +16,7 @@ pub(super) async fn open(
     kind: StoreKind,
     folder: &Path,
     service: &ServiceName,
-) -> Result<Arc<dyn Store>, Problem> {
+) -> Result<Arc<dyn Store>, Box<Problem>> {
     let store: Arc<dyn Store> = match kind {
         StoreKind::Memory => Arc::new(MemoryStore::new()),
         StoreKind::Redb => {
@@ -28,16 +28,12 @@ pub(super) async fn open(
     match kept.iter().find(|other| *other != service) {
         Some(other) if !kept.contains(service) => {
             let whose = format!("the data folder `{}` is that of the service `{other}`", folder.display());
-            Err(Problem::error(whose).help(format!("name another one for `{service}` with `--data-dir`")))
+            Err(Problem::error(whose)
+                .help(format!("name another one for `{service}` with `--data-dir`"))
+                .into())
         }
         _ => Ok(store),
     }
-}
-
-/// What the driver is started with.
-pub(super) fn options(record: Option<&Path>, options: Options) -> Result<Options, Problem> {
-    let _ = record;
-    Ok(options)
 }
 
 /// A store that does not do what it shall.

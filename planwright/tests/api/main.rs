@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod book;
 mod events;
+mod hostile;
 mod requests;
 mod rig;

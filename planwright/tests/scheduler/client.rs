@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::place::{Place, QUICK, ask_raw};
+use crate::place::{Place, QUICK, ask_raw, until};
 
 /// The values that an instance's starts had, in their order.
-fn values(place: &Place) -> Vec<Vec<String>> {
+fn values(place: &Place, lines: usize) -> Vec<Vec<String>> {
     let value = |start: &String| start.split(' ').nth(1).unwrap_or_default().to_owned();
-    place.starts("quick").iter().map(|starts| starts.iter().map(value).collect()).collect()
+    place.starts("quick", lines).iter().map(|starts| starts.iter().map(value).collect()).collect()
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn plans_are_looked_at_and_acted_on() {
         place.good(&["plan", "force-restart", "deploy", "web", "web-0:[server]", "--wait"]),
         "\"deploy\" plan: step \"web-0:[server]\" in phase \"web\" has been restarted.\n"
     );
-    assert_eq!(values(&place).iter().map(Vec::len).sum::<usize>(), 3, "one of them is done again");
+    assert_eq!(values(&place, 3).iter().map(Vec::len).sum::<usize>(), 3, "one of them is done again");
     assert_eq!(
         place.good(&["plan", "pause", "deploy"]),
         "Cannot execute command. Command has already been issued or the plan has completed\n"
@@ -58,9 +58,10 @@ fn pods_are_looked_at_and_acted_on() {
     assert_eq!(place.good(&["pod", "status", "web-1"]), "web-1\n└─ web-1-server (RUNNING)\n");
     assert!(place.good(&["pod", "info", "web-0"]).contains("\"web-0-server\""));
     assert!(place.good(&["pod", "why", "web-0"]).contains("waits for nothing"));
-    assert_eq!(place.good(&["pod", "logs", "web-0"]), "value 1\n");
+    let logs = || place.planwright(&["pod", "logs", "web-0"]);
+    until("it has written its value", || logs().out == "value 1\n", || logs().to_string());
     assert_eq!(place.good(&["pod", "restart", "web-0", "--wait"]), "\"web-0\" pod is being restarted.\n");
-    let mut counts: Vec<_> = place.starts("quick").iter().map(Vec::len).collect();
+    let mut counts: Vec<_> = place.starts("quick", 3).iter().map(Vec::len).collect();
     counts.sort_unstable();
     assert_eq!(counts, [1, 2]);
     place.good(&["pod", "pause", "web-1", "-t", "server", "--wait"]);
@@ -75,7 +76,7 @@ fn pods_are_looked_at_and_acted_on() {
     assert!(ran.err.contains("no instance `web-9`"), "{ran}");
     let audit = place.good(&["debug", "audit"]);
     assert!(
-        audit.contains("you   pod replace web-0") && audit.contains("refused: there is no instance"),
+        audit.contains("you  pod replace web-0") && audit.contains("refused: there is no instance"),
         "{audit}"
     );
 }
@@ -88,12 +89,12 @@ fn a_service_is_updated_and_previewed() {
     let preview = place.good(&["update", &quick, "--env", "VALUE=2", "--preview"]);
     assert!(preview.contains("restarts  pods.web.tasks.server.env.VALUE: 1 → 2"), "{preview}");
     assert!(preview.contains("would restart: web-0-server, web-1-server"), "{preview}");
-    assert_eq!(values(&place), [["1"], ["1"]], "a preview does nothing");
+    assert_eq!(values(&place, 2), [["1"], ["1"]], "a preview does nothing");
     let done = place.planwright(&["update", &quick, "--env", "VALUE=2", "--wait"]);
     assert_eq!(done.code, 0, "{done}");
     assert_eq!(done.out, "the service \"quick\" is being updated, by the plan \"deploy\".\n");
     assert!(done.err.contains("\"deploy\" plan is complete"), "{done}");
-    assert_eq!(values(&place), [["1", "2"], ["1", "2"]]);
+    assert_eq!(values(&place, 4), [["1", "2"], ["1", "2"]]);
     let same = place.good(&["update", &quick, "--env", "VALUE=2"]);
     assert_eq!(same, "nothing changes: the service shall be that already\n");
     // What would be another service, or cannot be, is refused; and what is wrong is told as `validate` tells it.

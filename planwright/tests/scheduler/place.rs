@@ -163,12 +163,18 @@ impl Place {
     }
 
     /// The starts of all instances: the lines of all files of this name below the data folder, each file sorted by its
-    /// path.
-    pub(crate) fn starts(&self, service: &str) -> Vec<Vec<String>> {
-        let mut files = Vec::new();
-        find(&self.data(service), "starts", &mut files);
-        files.sort();
-        files.iter().map(|file| read(file).lines().map(ToOwned::to_owned).collect()).collect()
+    /// path. A task that runs may not have written its own yet: so many lines are waited for.
+    pub(crate) fn starts(&self, service: &str, lines: usize) -> Vec<Vec<String>> {
+        let starts = || {
+            let mut files = Vec::new();
+            find(&self.data(service), "starts", &mut files);
+            files.sort();
+            let lines = |file: &PathBuf| read(file).lines().map(ToOwned::to_owned).collect::<Vec<_>>();
+            files.iter().map(lines).collect::<Vec<_>>()
+        };
+        let written = || starts().iter().map(Vec::len).sum::<usize>() >= lines;
+        until("the tasks have begun", written, || format!("{:?}", starts()));
+        starts()
     }
 
     /// The processes whose working folder is in this place.

@@ -18,27 +18,31 @@ fn hello_world_runs_until_complete_and_its_tasks_go_on() {
     assert!(ran.out.contains("  planwright pod restart hello-0\n"), "{ran}");
     assert!(ran.out.contains("  planwright update specs/hello-world --env SLEEP_DURATION=1001\n"), "{ran}");
     assert!(ran.out.contains("  planwright plan status deploy --watch\n"), "{ran}");
-    assert_eq!(place.starts("hello-world"), [["init", "main"], ["init", "main"]], "by the tasks' own word");
+    assert_eq!(
+        place.starts("hello-world", 4),
+        [["init", "main"], ["init", "main"]],
+        "by the tasks' own word"
+    );
     assert!(!place.processes().is_empty(), "they go on without a scheduler");
     // The same again: nothing is done.
     let ran = place.planwright(&["run", "specs/hello-world", "--until-complete"]);
     assert_eq!(ran.code, 0, "{ran}");
     assert!(ran.err.contains("goes on where it was"), "{ran}");
-    assert_eq!(place.starts("hello-world"), [["init", "main"], ["init", "main"]]);
+    assert_eq!(place.starts("hello-world", 4), [["init", "main"], ["init", "main"]]);
 }
 
 #[test]
 fn a_scheduler_that_was_killed_goes_on_with_the_same_processes() {
     let place = Place::new();
     let scheduler = place.run_quick(&[]);
-    let (starts, processes) = (place.starts("quick"), place.processes());
+    let (starts, processes) = (place.starts("quick", 2), place.processes());
     assert_eq!(starts.len(), 2, "{starts:?}");
     assert!(starts.iter().all(|starts| starts.len() == 1), "{starts:?}");
     scheduler.kill();
     let scheduler = place.run_quick(&[]);
     scheduler.until_err("goes on where it was");
     place.good(&["plan", "status", "--wait"]);
-    assert_eq!(place.starts("quick"), starts, "nothing is launched again");
+    assert_eq!(place.starts("quick", 2), starts, "nothing is launched again");
     let still: BTreeSet<i32> = place.processes().into_iter().collect();
     assert!(processes.iter().all(|pid| still.contains(pid)), "{processes:?} {still:?}");
     drop(scheduler);
@@ -56,7 +60,7 @@ fn ctrl_c_leaves_the_tasks_and_says_how_to_go_on() {
         assert!(ran.out.contains(&format!("planwright run {}\n", place.quick())), "{ran}");
         assert!(ran.out.contains("planwright uninstall"), "{ran}");
     }
-    let starts = place.starts("quick");
+    let starts = place.starts("quick", 2);
     assert!(starts.len() == 2 && starts.iter().all(|starts| starts.len() == 1), "{starts:?}");
     assert!(
         !place.data("quick").join("scheduler.json").exists(),
@@ -74,7 +78,7 @@ fn another_file_is_an_update() {
     let quick = place.quick();
     let ran = place.planwright(&["run", &quick, "--env", "VALUE=2", "--until-complete"]);
     assert_eq!(ran.code, 0, "{ran}");
-    for starts in place.starts("quick") {
+    for starts in place.starts("quick", 4) {
         let values: Vec<&str> = starts.iter().filter_map(|start| start.split(' ').nth(1)).collect();
         assert_eq!(values, ["1", "2"]);
     }
@@ -110,7 +114,7 @@ fn a_port_that_is_taken_is_said_before_anything_is_done() {
     assert_eq!(ran.code, 1, "{ran}");
     assert!(ran.err.contains(&format!("cannot listen on {address}: another program does already")), "{ran}");
     assert!(ran.err.contains("--listen 127.0.0.1:0"), "{ran}");
-    assert!(place.starts("quick").is_empty() && place.processes().is_empty());
+    assert!(place.starts("quick", 0).is_empty() && place.processes().is_empty());
     let ran = place.planwright(&["run", &place.quick(), "--listen", "0.0.0.0:0"]);
     assert_eq!(ran.code, 2, "{ran}");
     assert!(ran.err.contains("other machines") && ran.err.contains("ssh -L"), "{ran}");
@@ -172,7 +176,7 @@ fn a_bad_file_is_refused_before_anything_starts() {
     assert!(ran.err.to_lowercase().contains("nul"), "{ran}");
     let ran = place.planwright(&["run", &quick, "--plan", "depoly"]);
     assert_ne!(ran.code, 0, "{ran}");
-    assert!(place.starts("quick").is_empty() && place.processes().is_empty());
+    assert!(place.starts("quick", 0).is_empty() && place.processes().is_empty());
 }
 
 #[test]
@@ -205,7 +209,7 @@ fn in_memory_the_tasks_end_with_the_scheduler() {
 fn what_was_on_a_lost_node_comes_back_on_another() {
     let place = Place::new();
     let scheduler = place.run_quick(&["--env", "COUNT=1", "--nodes", "2", "--lose-node", "node-0@2s"]);
-    assert_eq!(place.starts("quick").len(), 1);
+    assert_eq!(place.starts("quick", 1).len(), 1);
     scheduler.until_err("node-0 is lost, with all that ran on it");
     scheduler.until_err("recovery: COMPLETE");
     assert!(place.good(&["pod", "info", "web-0"]).contains("node-1"));

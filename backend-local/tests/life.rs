@@ -1,0 +1,286 @@
+//! The life of tasks: launched, observed, ended, found again.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Bench, kill_9, lives, on_runtime, task, until};
+use plan_core::engine::{End, Found, LaunchAnswer, Seen};
+
+const READY: Seen = Seen::Running { ready: true };
+
+/// Says that it started, and goes on.
+const STAYS: &str = "echo started $$; exec sleep 1000";
+
+#[test]
+fn a_task_is_launched_seen_and_killed() {
+    on_runtime(async {
+        let mut bench = Bench::new(&task(STAYS, "")).await;
+        let (launch, grant) = bench.launch(0).await;
+        bench.seen(launch, READY).await;
+        bench.output(0, launch, |text| text.starts_with("started")).await;
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY));
+        // Given again, it is the same.
+        let order = bench.launch_of(0, launch, &grant, &["t"]);
+        assert_eq!(bench.give(order).await, LaunchAnswer::Done);
+        let (shim, process) = bench.processes(0, launch).await;
+        bench.kill(0, launch, 5).await;
+        assert_eq!(bench.ended(launch).await, End::Killed);
+        until("nothing of it is left", || (!lives(shim) && !lives(process)).then_some(())).await;
+        // Who is told to end what has ended is told so.
+        bench.kill(0, launch, 5).await;
+        assert_eq!(bench.ended(launch).await, End::Killed);
+        bench.kill(0, 999, 5).await;
+        assert_eq!(bench.ended(999).await, End::Lost);
+        assert_eq!(bench.output(0, launch, |_| true).await.lines().count(), 1);
+    });
+}
+
+#[test]
+fn ends_are_told_as_they_were() {
+    on_runtime(async {
+        for (cmd, end) in [
+            ("exit 0", End::Finished),
+            ("exit 3", End::Failed),
+            ("kill -9 $$", End::Failed),
+            ("no-such-command", End::Failed),
+        ] {
+            let mut bench = Bench::new(&task(cmd, "")).await;
+            let (launch, _) = bench.launch(0).await;
+            assert_eq!(bench.ended(launch).await, end, "{cmd}");
+        }
+    });
+}
+
+#[test]
+fn who_ignores_the_request_is_made_to_end() {
+    on_runtime(async {
+        let mut bench = Bench::new(&task("trap '' TERM; echo up; while :; do sleep 0.05; done", "")).await;
+        let (launch, _) = bench.launch(0).await;
+        bench.output(0, launch, |text| text == "up\n").await;
+        let (_, process) = bench.processes(0, launch).await;
+        let began = std::time::Instant::now();
+        bench.kill(0, launch, 1).await;
+        assert_eq!(bench.ended(launch).await, End::Killed);
+        assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(!lives(process));
+    });
+}
+
+#[test]
+fn who_is_asked_may_put_things_in_order() {
+    on_runtime(async {
+        let cmd = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done";
+        let mut bench = Bench::new(&task(cmd, "")).await;
+        let (launch, _) = bench.launch(0).await;
+        bench.output(0, launch, |text| text == "up\n").await;
+        bench.kill(0, launch, 20).await;
+        assert_eq!(bench.ended(launch).await, End::Killed);
+        assert_eq!(bench.output(0, launch, |_| true).await, "up\nbye\n");
+    });
+}
+
+#[test]
+fn what_a_task_leaves_behind_ends_with_it() {
+    on_runtime(async {
+        let cmd = "setsid sh -c 'echo $$ > child; exec sleep 1000' & sleep 1000 & \
+                   while ! test -s child; do sleep 0.02; done; exit 0";
+        let mut bench = Bench::new(&task(cmd, "")).await;
+        let (launch, _) = bench.launch(0).await;
+        assert_eq!(bench.ended(launch).await, End::Finished);
+        let child = std::fs::read_to_string(bench.sandbox(0, launch).join("child")).unwrap();
+        assert!(!lives(child.trim().parse().unwrap()));
+    });
+}
+
+#[test]
+fn a_task_that_is_killed_from_outside_has_failed_and_comes_back() {
+    on_runtime(async {
+        let mut bench = Bench::new(&task(STAYS, "")).await;
+        let (launch, grant) = bench.launch(0).await;
+        bench.seen(launch, READY).await;
+        let (_, process) = bench.processes(0, launch).await;
+        kill_9(process);
+        assert_eq!(bench.ended(launch).await, End::Failed);
+        let (again, _) = bench.launch_again(0, &grant).await;
+        bench.seen(again, READY).await;
+        assert_ne!(bench.sandbox(0, launch), bench.sandbox(0, again));
+    });
+}
+
+#[test]
+fn a_task_does_not_outlive_its_shim() {
+    on_runtime(async {
+        let cmd = "sleep 1000 & echo $! > child; while :; do sleep 1; done";
+        let mut bench = Bench::new(&task(cmd, "")).await;
+        let (launch, _) = bench.launch(0).await;
+        let child = bench.sandbox(0, launch).join("child");
+        let child: i32 = until("a child", || std::fs::read_to_string(&child).ok()?.trim().parse().ok()).await;
+        let (shim, process) = bench.processes(0, launch).await;
+        kill_9(shim);
+        assert_eq!(bench.ended(launch).await, End::Lost);
+        assert!(!lives(process) && !lives(child));
+    });
+}
+
+#[test]
+fn what_runs_is_found_again() {
+    on_runtime(async {
+        let mut bench = Bench::new(&task(STAYS, "")).await;
+        let (launch, grant) = bench.launch(0).await;
+        bench.seen(launch, READY).await;
+        let processes = bench.processes(0, launch).await;
+        bench.reopen().await;
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY));
+        assert_eq!(bench.processes(0, launch).await, processes);
+        // It is not launched once more, neither by its own number nor by another while it lives.
+        let order = bench.launch_of(0, launch, &grant, &["t"]);
+        assert_eq!(bench.give(order).await, LaunchAnswer::Done);
+        let (next, grant) = bench.room(0, Some(&grant)).await;
+        let order = bench.launch_of(0, next, &grant, &["t"]);
+        assert!(matches!(bench.give(order).await, LaunchAnswer::Retry(why) if why.contains("still runs")));
+        bench.kill(0, launch, 5).await;
+        assert_eq!(bench.ended(launch).await, End::Killed);
+        let (last, _) = bench.launch_again(0, &grant).await;
+        bench.seen(last, READY).await;
+    });
+}
+
+#[test]
+fn an_end_while_nobody_was_there_is_told() {
+    on_runtime(async {
+        let mut bench = Bench::new(&task("while ! test -e go; do sleep 0.02; done; exit 7", "")).await;
+        let (launch, _) = bench.launch(0).await;
+        bench.seen(launch, READY).await;
+        let folder = bench.run_folder(0, launch);
+        bench.close();
+        std::fs::write(folder.join("sandbox/go"), "").unwrap();
+        until("an end", || folder.join("exit.json").exists().then_some(())).await;
+        bench.open().await;
+        *bench.durable.get_mut() = false;
+        assert_eq!(bench.ended(launch).await, End::Failed);
+        // Until the engine's records hold it, it is told in each session.
+        bench.open_session().await;
+        *bench.durable.get_mut() = true;
+        assert_eq!(bench.ended(launch).await, End::Failed);
+        until("it is noted", || folder.join("told").exists().then_some(())).await;
+        bench.open_session().await;
+        assert_eq!(bench.next(Duration::from_millis(200)).await, None);
+    });
+}
+
+#[test]
+fn a_kill_goes_on_without_the_scheduler() {
+    on_runtime(async {
+        let mut bench = Bench::new(&task("trap '' TERM; echo up; while :; do sleep 0.05; done", "")).await;
+        let (launch, _) = bench.launch(0).await;
+        bench.output(0, launch, |text| text == "up\n").await;
+        let folder = bench.run_folder(0, launch);
+        bench.kill(0, launch, 1).await;
+        until("it is written down", || folder.join("kill.json").exists().then_some(())).await;
+        bench.close();
+        until("an end", || folder.join("exit.json").exists().then_some(())).await;
+        bench.open().await;
+        assert_eq!(bench.ended(launch).await, End::Killed);
+    });
+}
+
+/// Rewrites what is written down of a run's processes.
+fn change(path: &std::path::Path, change: impl FnOnce(&mut serde_json::Value)) {
+    let mut value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    change(&mut value);
+    std::fs::write(path, value.to_string()).unwrap();
+}
+
+#[test]
+fn a_number_that_was_given_again_is_not_taken_for_the_task() {
+    on_runtime(async {
+        let mut bench = Bench::new(&task(STAYS, "")).await;
+        let (launch, _) = bench.launch(0).await;
+        bench.seen(launch, READY).await;
+        let (shim, process) = bench.processes(0, launch).await;
+        let path = bench.run_folder(0, launch).join("launch.json");
+        bench.close();
+        kill_9(shim);
+        until("it ends", || (!lives(process)).then_some(())).await;
+        // Another process has the shim's number, and one the task's.
+        let mut other = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        change(&path, |value| {
+            value["shim"]["pid"] = other.id().into();
+            value["task"]["pid"] = other.id().into();
+        });
+        bench.open().await;
+        assert_eq!(bench.ended(launch).await, End::Lost);
+        assert!(lives(other.id() as i32));
+        other.kill().unwrap();
+        other.wait().unwrap();
+    });
+}
+
+#[test]
+fn after_a_start_of_the_machine_nothing_lives() {
+    on_runtime(async {
+        let mut bench = Bench::new(&task(STAYS, "")).await;
+        let (launch, grant) = bench.launch(0).await;
+        bench.seen(launch, READY).await;
+        let (shim, process) = bench.processes(0, launch).await;
+        let path = bench.run_folder(0, launch).join("launch.json");
+        bench.close();
+        change(&path, |value| value["boot"] = "another".into());
+        bench.open().await;
+        assert_eq!(bench.ended(launch).await, End::Lost);
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Lost)));
+        // These are not of this start, as far as is written down: they are not touched.
+        assert!(lives(process));
+        kill_9(shim);
+    });
+}
+
+#[test]
+fn a_launch_that_no_shim_claimed_never_runs() {
+    on_runtime(async {
+        let mut bench = Bench::new(&task(STAYS, "")).await;
+        let (launch, grant) = bench.launch(0).await;
+        bench.seen(launch, READY).await;
+        bench.kill(0, launch, 0).await;
+        bench.ended(launch).await;
+        let folder = bench.run_folder(0, launch);
+        until("it is noted", || folder.join("told").exists().then_some(())).await;
+        bench.close();
+        // As if the scheduler had died when it had written the order.
+        let order = std::fs::read_to_string(folder.join("order.json")).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::create_dir_all(folder.join("sandbox")).unwrap();
+        std::fs::write(folder.join("order.json"), &order).unwrap();
+        bench.open().await;
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Absent);
+        assert!(!folder.exists());
+        // The shim of back then comes too late.
+        let nonce: serde_json::Value = serde_json::from_str(&order).unwrap();
+        let late = std::process::Command::new(env!("CARGO_BIN_EXE_planwright-shim"))
+            .args(["planwright-shim-supervise", folder.to_str().unwrap(), nonce["nonce"].as_str().unwrap()])
+            .output()
+            .unwrap();
+        assert!(!late.status.success());
+        // The same number may be given again, and runs once.
+        let order = bench.launch_of(0, launch, &grant, &["t"]);
+        assert_eq!(bench.give(order).await, LaunchAnswer::Done);
+        bench.seen(launch, READY).await;
+    });
+}
+
+#[test]
+fn a_damaged_file_is_named_and_left_alone() {
+    on_runtime(async {
+        let mut bench = Bench::new(&task("exit 0", "")).await;
+        let (launch, _) = bench.launch(0).await;
+        bench.ended(launch).await;
+        let path = bench.run_folder(0, launch).join("order.json");
+        bench.close();
+        std::fs::write(&path, "{\"half").unwrap();
+        let error = backend_local::Local::start(bench.options.clone()).await.unwrap_err();
+        assert!(error.to_string().contains("order.json"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"half");
+    });
+}
