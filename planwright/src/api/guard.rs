@@ -88,7 +88,9 @@ mod tests {
             (axum::http::HeaderName::from_static(name), value.parse::<axum::http::HeaderValue>().unwrap())
         });
         let mut headers = HeaderMap::new();
-        pairs.for_each(|(name, value)| drop(headers.append(name, value)));
+        for (name, value) in pairs {
+            headers.append(name, value);
+        }
         headers
     }
 

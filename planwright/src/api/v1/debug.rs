@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::tasks::{Paused, full_name, id, paused, state};
+use super::tasks::{Pause, full_name, id, paused, state};
 use crate::api::call::{Call, read};
 use crate::api::ids::Ids;
 use crate::api::problem::Problem;
@@ -143,7 +143,7 @@ pub(in crate::api) async fn task_statuses(call: Call) -> Answer {
             let tasks = step.tasks.iter().filter_map(|task| {
                 let launch = record.task(task)?.last?.launch;
                 let goal = goal(engine, instance.pod.as_str(), task.as_str());
-                let shown = paused(record, task).map(Paused::as_str).or_else(|| state(record, task, goal));
+                let shown = paused(record, task).map(Pause::as_str).or_else(|| state(record, task, goal));
                 let id = id(&name, instance, task, launch);
                 Some((full_name(instance, task), json!({ "id": id, "status": shown })))
             });

@@ -9,7 +9,7 @@ use plan_core::spec::{PhaseName, PlanName};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::tasks::{Paused, paused};
+use super::tasks::{Pause, paused};
 use crate::api::call::{Call, read};
 use crate::api::ids::Ids;
 use crate::api::problem::Problem;
@@ -86,8 +86,8 @@ impl PlanBody {
 fn displayed(engine: &Engine, step: &StepView) -> Option<&'static str> {
     let record = engine.pod(step.instance.as_ref()?)?;
     let states = step.tasks.iter().filter_map(|task| paused(record, task));
-    let all: Vec<Paused> = states.collect();
-    [Paused::Pausing, Paused::Paused].into_iter().find(|paused| all.contains(paused)).map(Paused::as_str)
+    let all: Vec<Pause> = states.collect();
+    [Pause::Pausing, Pause::Paused].into_iter().find(|paused| all.contains(paused)).map(Pause::as_str)
 }
 
 /// Why a step can never be complete.

@@ -9,7 +9,7 @@ use plan_core::spec::{Goal, InstanceName, ServiceName, TaskName};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::tasks::{Paused, full_name, id, paused, state};
+use super::tasks::{Pause, full_name, id, paused, state};
 use crate::api::call::{Call, read};
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, ok};
@@ -106,7 +106,7 @@ fn shown(record: &PodRecord, task: &TaskName, goal: Goal, leaves: bool) -> Optio
     if leaves {
         return Some(if lives { "DECOMMISSIONING" } else { "DECOMMISSIONED" });
     }
-    Some(paused(record, task).map_or(state, Paused::as_str))
+    Some(paused(record, task).map_or(state, Pause::as_str))
 }
 
 /// `GET /v1/pod`.

@@ -7,7 +7,7 @@ use crate::api::call::sanitized;
 
 /// How far a task's pause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::api) enum Paused {
+pub(in crate::api) enum Pause {
     /// It is to be paused, and runs its command still.
     Pausing,
     /// It waits in place of its command.
@@ -16,7 +16,7 @@ pub(in crate::api) enum Paused {
     Resuming,
 }
 
-impl Paused {
+impl Pause {
     /// As C§6.2 has it.
     pub(in crate::api) fn as_str(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl Paused {
 }
 
 /// How far a task's pause is, if it has to do with one.
-pub(in crate::api) fn paused(record: &PodRecord, task: &TaskName) -> Option<Paused> {
+pub(in crate::api) fn paused(record: &PodRecord, task: &TaskName) -> Option<Pause> {
     let wanted = record.task(task).is_some_and(|known| known.paused);
     let occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
     let now =
@@ -37,9 +37,9 @@ pub(in crate::api) fn paused(record: &PodRecord, task: &TaskName) -> Option<Paus
     let is_paused = order.is_some_and(|order| order.tasks.iter().any(|of| of.task == *task && of.paused));
     let runs = now.is_some_and(|now| matches!(now.state, TaskState::Running { .. }));
     match (wanted, is_paused) {
-        (true, true) if runs => Some(Paused::Paused),
-        (true, _) => Some(Paused::Pausing),
-        (false, true) => Some(Paused::Resuming),
+        (true, true) if runs => Some(Pause::Paused),
+        (true, _) => Some(Pause::Pausing),
+        (false, true) => Some(Pause::Resuming),
         (false, false) => None,
     }
 }

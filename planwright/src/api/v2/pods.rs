@@ -11,7 +11,7 @@ use crate::api::call::{Call, read};
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, ok, replied};
 use crate::api::v1::pods::{exists, instances, tasks_of};
-use crate::api::v1::tasks::{Paused, id, paused, state};
+use crate::api::v1::tasks::{Pause, id, paused, state};
 
 /// All that is known of an instance.
 #[derive(Debug, Serialize)]
@@ -163,7 +163,7 @@ impl TaskBody {
                 _ => None,
             }),
             silent: now.and_then(|now| now.silent).map(|since| seen.at(since)),
-            pause: record.and_then(|record| paused(record, &name)).map(Paused::as_str),
+            pause: record.and_then(|record| paused(record, &name)).map(Pause::as_str),
             launch: last.map(|last| last.launch),
             launched: last.map(|last| seen.at(last.at)),
             reached: known.and_then(|known| known.reached).map(|reached| ReachedBody {
