@@ -23,6 +23,7 @@ mod observe;
 mod pods;
 mod reason;
 mod record;
+mod recording;
 mod recover;
 mod rules;
 mod runs;
@@ -47,6 +48,7 @@ pub use input::{
 };
 pub use reason::{Reason, Verdict, Why};
 pub use record::*;
+pub use recording::{Entry, RECORDING_VERSION, Taken, effect_lines};
 pub use recover::RecoverError;
 pub use target::{Preview, Restart};
 pub use time::{Time, Wall};
