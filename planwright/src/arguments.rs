@@ -42,10 +42,20 @@ pub enum Verb {
     Render(Render),
     /// Run a plan in a simulated cluster
     Simulate(Simulate),
+    /// Let happen again what `run --record` wrote down, and say where it goes another way
+    Replay(Replay),
     /// Write the form of a file as a JSON Schema, for editors
     Schema,
     /// Say what a code of a problem means, with an example
     Explain(Explain),
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// What all commands take.
