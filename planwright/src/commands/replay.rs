@@ -44,7 +44,7 @@ pub(crate) fn replay(ui: &mut Ui, arguments: &Replay) -> io::Result<Verdict> {
     let (replayed, diverged) = match read {
         Ok(read) => read,
         Err(problem) => {
-            diagnostics.push(problem);
+            diagnostics.push(*problem);
             if ui.is_json() {
                 ui.json(&Outcome::<Came> { good: false, result: None, diagnostics })?;
             } else {
@@ -92,10 +92,10 @@ fn count(of: u64, what: &str) -> String {
 }
 
 /// Replays as much as can be read. What is wrong with the rest is told.
-fn read(file: &Path, told: &mut Vec<Problem>) -> Result<(Replayed, Option<Box<Divergence>>), Problem> {
+fn read(file: &Path, told: &mut Vec<Problem>) -> Result<(Replayed, Option<Box<Divergence>>), Box<Problem>> {
     let shown = file.display().to_string();
-    let opened = File::open(file).map_err(|error| Problem::unreadable(file, &error))?;
-    let mut entries = Reader::new(BufReader::new(opened)).map_err(|error| wrong(&error, &shown))?;
+    let opened = File::open(file).map_err(|error| Box::new(Problem::unreadable(file, &error)))?;
+    let mut entries = Reader::new(BufReader::new(opened)).map_err(|error| Box::new(wrong(&error, &shown)))?;
     let mut replay = Replaying::default();
     for entry in &mut entries {
         let entry = match entry {
@@ -104,12 +104,12 @@ fn read(file: &Path, told: &mut Vec<Problem>) -> Result<(Replayed, Option<Box<Di
                 told.push(wrong(&error, &shown));
                 break;
             }
-            Err(error) => return Err(wrong(&error, &shown)),
+            Err(error) => return Err(Box::new(wrong(&error, &shown))),
         };
         match replay.take(entry) {
             Ok(()) => {}
             Err(ReplayError::Diverged(divergence)) => return Ok((replay.finish(), Some(divergence))),
-            Err(error) => return Err(wrong(&error, &shown)),
+            Err(error) => return Err(Box::new(wrong(&error, &shown))),
         }
     }
     let replayed = replay.finish();
