@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
 use async_trait::async_trait;
-use plan_core::engine::{Command, Request, Verb, encode};
+use plan_core::engine::{Command, Engine, Occupant, Request, TaskState, Verb, encode};
 use plan_core::plan::Model;
 use plan_core::spec::{PhaseStrategy, ServiceName, ServiceSpec};
 use plan_driver::backend::prompt::PromptBackend;
@@ -100,11 +100,14 @@ async fn verb_to_command() {
     deploy(&kafka, &service(3, PhaseStrategy::Serial)).await;
     let (mut ours, mut batches) = (Vec::new(), Vec::new());
     for n in 0..TIMES {
-        let up = |engine: &plan_core::engine::Engine| {
-            engine
-                .pods()
-                .all(|(_, pod)| pod.orders.iter().all(|order| order.stage == plan_core::engine::Stage::Given))
-                && engine.is_deployed()
+        let up = |engine: &Engine| {
+            engine.is_deployed()
+                && engine.pods().all(|(_, pod)| {
+                    pod.slots.iter().all(|slot| {
+                        let runs = |occupant: &Occupant| occupant.state == TaskState::Running { ready: true };
+                        slot.act.is_none() && slot.occupant.as_ref().is_some_and(runs)
+                    })
+                })
         };
         kafka.wait(up).await.expect("up");
         while commands.try_recv().is_ok() {}
@@ -113,7 +116,8 @@ async fn verb_to_command() {
         let request = Request { id: n.to_string().into(), who: "bench".into(), verb };
         let begun = Clock::now();
         kafka.verb(request).await.expect("an answer");
-        let came = commands.recv().await.expect("a command");
+        let came = tokio::time::timeout(Duration::from_secs(60), commands.recv()).await;
+        let came = came.expect("a command within a minute").expect("a command");
         ours.push(came.saturating_duration_since(begun));
         batches.extend(store.1.lock().expect("whole").first().cloned());
     }
