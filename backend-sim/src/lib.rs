@@ -28,7 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`run_with_operator`] lets a program act on what it sees, a custom scheduler. [`crash_points`] tries every point at which the engine can crash.
+//! [`replay`] lets happen again what a driver recorded. [`run_with_operator`] lets a program act on what it sees, a custom scheduler. [`crash_points`] tries every point at which the engine can crash.
 //!
 //! Down the stairs: `crash` tries crashes; `sim` is the loop; `heal` what must come once all faults ended;
 //! `ends` how runs end; `checks` what must hold, `watch` of what is written and said; `chance` faults by chance;
@@ -49,6 +49,7 @@ pub mod moment;
 mod node;
 mod operator;
 mod queue;
+mod replay;
 mod report;
 mod scenario;
 mod sim;
@@ -64,6 +65,7 @@ pub use crash::{CrashFailure, CrashReport, Depth, crash_points};
 pub use fault::{CrashPoint, Fault, FaultError, LaunchFault};
 pub use node::Room;
 pub use operator::{Act, Operator, Sight};
+pub use replay::{Counts as ReplayCounts, Divergence, Replay, ReplayError, Replayed, Unusable, replay};
 pub use report::{Counts, Outcome, Report};
 pub use scenario::{Choices, Scenario, ScenarioError};
 pub use sim::{run, run_with, run_with_operator};

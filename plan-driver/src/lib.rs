@@ -62,6 +62,7 @@ pub mod clock;
 mod condition;
 mod error;
 mod options;
+pub mod recording;
 mod retry;
 mod scheduler;
 mod service;

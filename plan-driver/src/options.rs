@@ -6,6 +6,7 @@ use std::time::Duration;
 use plan_core::engine::InstallationId;
 
 use crate::clock::{Clock, SystemClock};
+use crate::recording::Recorder;
 use crate::retry::Retries;
 
 /// What a scheduler is started with. The default is right for a program on a machine.
@@ -19,6 +20,8 @@ pub struct Options {
     pub retries: Retries,
     /// Bounds.
     pub limits: Limits,
+    /// Writes down what happens, if it is to be replayed.
+    pub record: Option<Recorder>,
 }
 
 /// Bounds of queues and waits.
@@ -44,6 +47,7 @@ impl Default for Options {
             installation: Arc::new(|| InstallationId(uuid::Uuid::new_v4().to_string().into())),
             retries: Retries::default(),
             limits: Limits::default(),
+            record: None,
         }
     }
 }

@@ -86,6 +86,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Completions(completions) => commands::completions(&mut ui, completions),
         Verb::Schema => commands::schema(&mut ui),
         Verb::Explain(explain) => commands::explain(&mut ui, explain),
+        Verb::Replay(replay) => commands::replay(&mut ui, replay),
         Verb::Simulate(simulate) => commands::simulate(&mut ui, simulate),
     };
     match verdict.and_then(|verdict| ui.finish().map(|()| verdict)) {

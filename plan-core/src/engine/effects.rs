@@ -42,7 +42,8 @@ pub enum Write {
 }
 
 /// What a backend is asked to do.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Command {
     /// A standing question: is there room for this order? Its answer keeps the room.
@@ -81,7 +82,8 @@ pub enum Command {
 }
 
 /// A launch that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Expected {
     /// Which task.
     pub of: Incarnation,
@@ -90,7 +92,8 @@ pub struct Expected {
 }
 
 /// Resources to give back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Release {
     /// The debt that this pays.
     pub debt: Number,
@@ -103,7 +106,8 @@ pub struct Release {
 }
 
 /// The question for room.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Fit {
     /// The instance.
     pub instance: InstanceName,
@@ -125,7 +129,8 @@ pub struct Fit {
 }
 
 /// The launch of tasks.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Launch {
     /// The instance.
     pub instance: InstanceName,
@@ -142,11 +147,13 @@ pub struct Launch {
 }
 
 /// A task to launch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct LaunchTask {
     /// Its configuration's hash.
     pub conf: ContentHash,
     /// Its configuration.
+    #[serde(skip)]
     pub config: Arc<TaskConfig>,
     /// Whether it waits in place of its command; its checks are not run, and it is never ready.
     pub paused: bool,
@@ -274,7 +281,8 @@ pub enum Refusal {
 }
 
 /// Something that happened, with its reason.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
     /// A step's status changed.
@@ -456,7 +464,8 @@ pub enum Event {
 }
 
 /// What an order is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Serves {
     /// A step is due.
     Step(StepRef),

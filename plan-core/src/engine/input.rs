@@ -5,17 +5,19 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
 use crate::plan::Model;
 use crate::spec::placement::NodeFacts;
-use crate::spec::{InstanceName, PhaseName, PlanName, PortName, TaskName};
+use crate::spec::{InstanceName, PhaseName, PlanName, PortName, ServiceSpec, TaskName};
 
 use super::record::{End, Handle, InstallationId, Number, Parameters};
 use super::time::Wall;
 
 /// Something that happened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Input {
     /// The backend says how a launched task is.
@@ -35,7 +37,8 @@ pub enum Input {
 }
 
 /// A launched task, named so that no other is meant.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Incarnation {
     /// The installation, from the task's label.
     pub installation: InstallationId,
@@ -48,7 +51,8 @@ pub struct Incarnation {
 }
 
 /// How a launched task is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Observation {
     /// Which task.
     pub of: Incarnation,
@@ -59,7 +63,8 @@ pub struct Observation {
 }
 
 /// How a launched task was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Seen {
     /// The backend has it, and it does not run yet.
     Starting,
@@ -75,7 +80,8 @@ pub enum Seen {
 }
 
 /// The answer to a command.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// To [`super::Command::Fit`].
     Fit {
@@ -107,7 +113,8 @@ pub enum Outcome {
 }
 
 /// The answer to a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReleaseAnswer {
     /// The resources are free, or are not there any more.
     Done,
@@ -116,7 +123,8 @@ pub enum ReleaseAnswer {
 }
 
 /// The answer to the question for room. It stands open until `Fitted`, `Never` or a withdrawal.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FitAnswer {
     /// There is room, and it is kept.
     Fitted(Grant),
@@ -129,7 +137,8 @@ pub enum FitAnswer {
 }
 
 /// Room that is kept for an order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Grant {
     /// On this node.
     pub node: Arc<NodeFacts>,
@@ -142,7 +151,8 @@ pub struct Grant {
 }
 
 /// The answer to a launch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LaunchAnswer {
     /// The backend has it. How it goes on is observed.
     Done,
@@ -155,7 +165,8 @@ pub enum LaunchAnswer {
 }
 
 /// A part of the answer to [`super::Command::Reconcile`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Snapshot {
     /// The question's number.
     pub of: Number,
@@ -168,7 +179,8 @@ pub struct Snapshot {
 }
 
 /// What a snapshot says of a launch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Found {
     /// So it is.
     Seen(Seen),
@@ -177,7 +189,8 @@ pub enum Found {
 }
 
 /// A verb with who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Request {
     /// The requester's own name for the request: the same one again gets the same reply, and does nothing.
     pub id: SmolStr,
@@ -188,7 +201,8 @@ pub struct Request {
 }
 
 /// What an operator can want: of a plan (C§2.8), of an instance (C§2.10), of the service.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// Begins a run of a plan that is not running.
     Start {
@@ -286,7 +300,8 @@ impl Verb {
 }
 
 /// What of a plan a verb is for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// All of it.
     Plan,
@@ -297,9 +312,11 @@ pub enum Part {
 }
 
 /// What a service shall be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Target {
     /// The specification, compiled.
+    #[serde(serialize_with = "as_specification", deserialize_with = "of_specification")]
     pub model: Arc<Model>,
     /// Names the installation, if this is its first target; otherwise it is not looked at.
     pub installation: InstallationId,
@@ -318,10 +335,20 @@ impl Target {
 }
 
 /// Who submits a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Author {
     /// The requester's own name for the request: the same one again gets the same reply, and does nothing.
     pub id: SmolStr,
     /// Who asks.
     pub who: SmolStr,
+}
+
+fn as_specification<S: Serializer>(model: &Arc<Model>, serializer: S) -> Result<S::Ok, S::Error> {
+    model.spec().serialize(serializer)
+}
+
+fn of_specification<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Model>, D::Error> {
+    let spec = ServiceSpec::deserialize(deserializer)?;
+    Model::new(spec).map(Arc::new).map_err(serde::de::Error::custom)
 }

@@ -23,6 +23,7 @@ mod observe;
 mod pods;
 mod reason;
 mod record;
+mod recording;
 mod recover;
 mod rules;
 mod runs;
@@ -48,6 +49,7 @@ pub use input::{
 };
 pub use reason::{Reason, Verdict, Why};
 pub use record::*;
+pub use recording::{Entry, RECORDING_VERSION, Taken, effect_lines};
 pub use recover::RecoverError;
 pub use story::Story;
 pub use target::{Preview, Restart};

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::plan::Canary;
 use crate::spec::{InstanceName, NodeName, PhaseName, TaskName};
 
@@ -23,7 +25,8 @@ pub enum Verdict {
 }
 
 /// What a step or an instance waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Reason {
     /// Its plan is interrupted. Cleared by `continue` of the plan.

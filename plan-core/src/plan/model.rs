@@ -61,7 +61,8 @@ pub struct TaskModel {
 }
 
 /// A resource set that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Demand {
     /// Its name in the pod.
     pub set: ResourceSetName,

@@ -265,6 +265,7 @@ pub(crate) fn spawn(
         asked,
         teller,
         failures: 0,
+        inputs: 0,
     }));
     tokio::spawn(async move {
         if let Err(error) = ends.await {

@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use plan_core::engine::{CodecError, Engine, Input, InstallationId, Record, RecoverError, Wall, decode};
+use plan_core::engine::{CodecError, Engine, Input, InstallationId, RecoverError, Wall, decode};
 use plan_core::spec::ServiceName;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Ask;
-use super::turn::{Asker, Teller, Turn};
+use super::turn::{Asker, Record, Teller, Turn};
 use crate::backend::{Backend, BackendError, Identity, Report, Reports, Session, Told};
 use crate::condition::Condition;
 use crate::error::{DriverError, words};
@@ -36,6 +36,8 @@ pub(super) struct Loop {
     pub(super) teller: Teller,
     /// How often the store failed in a row, up to the last commit.
     pub(super) failures: u32,
+    /// How many inputs were taken.
+    pub(super) inputs: u64,
 }
 
 /// Why the engine was dropped.
@@ -100,12 +102,12 @@ pub(super) async fn run(mut of: Loop) {
 const FEW: usize = 1000;
 
 /// An engine of what a store holds.
-fn engine(records: Vec<(String, Vec<u8>)>) -> Result<Engine, Unusable> {
+fn engine(records: &[(String, Vec<u8>)]) -> Result<Engine, Unusable> {
     if records.is_empty() {
         return Ok(Engine::new());
     }
-    let records: Result<Vec<Record>, _> = records.iter().map(|(key, bytes)| decode(key, bytes)).collect();
-    Ok(Engine::recover(records?)?)
+    let records = records.iter().map(|(key, bytes)| decode(key, bytes)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Engine::recover(records)?)
 }
 
 impl Loop {
@@ -134,14 +136,19 @@ impl Loop {
                 },
             }
         };
+        let records = Arc::new(records);
         let engine = if records.len() > FEW {
-            tokio::task::spawn_blocking(move || engine(records))
+            let records = records.clone();
+            tokio::task::spawn_blocking(move || engine(&records))
                 .await
                 .unwrap_or_else(|error| Err(Unusable::Fault(error.to_string())))
         } else {
-            engine(records)
+            engine(&records)
         };
         let engine = engine.map_err(|error| Dropped::Store(StoreError::Unusable { what: words(&error) }))?;
+        if let Some(recorder) = &self.options.record {
+            recorder.began(&self.name, self.options.clock.now(), Arc::unwrap_or_clone(records));
+        }
         Ok((engine, epoch))
     }
 
@@ -445,7 +452,11 @@ impl<'a> Running<'a> {
 
     fn handle(&mut self, input: Input, asker: Asker) -> Option<Dropped> {
         let wall = self.of.options.clock.now();
-        match self.turn.take(&mut self.engine, wall, input, asker) {
+        self.of.inputs += 1;
+        let number = self.of.inputs;
+        let record = self.of.options.record.as_ref();
+        let record = record.map(|recorder| Record { recorder, service: &self.of.name, number });
+        match self.turn.take(&mut self.engine, wall, input, asker, record) {
             Ok(wake_at) => {
                 // Without a session there is nothing to be woken for: a new one begins with a wake.
                 self.wake_at = wake_at.filter(|_| matches!(self.connection, Connection::Open { .. }));

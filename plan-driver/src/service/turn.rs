@@ -8,12 +8,14 @@ use std::sync::Arc;
 use plan_core::engine::{
     CodecError, Command, Effects, Engine, Event, Input, Reply, Story, Wall, Write, encode,
 };
+use plan_core::spec::ServiceName;
 use tokio::sync::{oneshot, watch};
 
 use super::Answer;
 use super::history::History;
 use crate::condition::Condition;
 use crate::error::DriverError;
+use crate::recording::{Recorder, Took};
 use crate::store::{Batch, Change};
 
 /// Tells whoever listens.
@@ -47,6 +49,13 @@ pub(super) struct Turn {
     pub(super) superseded: Option<String>,
 }
 
+/// Where an input is written down, and as which.
+pub(super) struct Record<'a> {
+    pub(super) recorder: &'a Recorder,
+    pub(super) service: &'a ServiceName,
+    pub(super) number: u64,
+}
+
 /// Who waits for an input's effects.
 pub(super) enum Asker {
     Nobody,
@@ -62,7 +71,10 @@ impl Turn {
         wall: Wall,
         input: Input,
         asker: Asker,
+        record: Option<Record<'_>>,
     ) -> Result<Option<Wall>, CodecError> {
+        let recorded = record.map(|record| (record, input.clone()));
+        let first = self.batch.changes.len();
         let Effects { writes, commands, events, reply, wake_at } = engine.handle(wall, input);
         for write in writes {
             self.batch.changes.push(match write {
@@ -71,6 +83,19 @@ impl Turn {
                     Change::Put(key, bytes)
                 }
                 Write::Delete(key) => Change::Delete(key.to_string()),
+            });
+        }
+        if let Some((Record { recorder, service, number }, input)) = recorded {
+            recorder.took(Took {
+                service: service.clone(),
+                number,
+                wall,
+                input,
+                writes: self.batch.changes[first..].to_vec(),
+                commands: commands.clone(),
+                events: events.clone(),
+                reply: reply.clone(),
+                wake_at,
             });
         }
         self.commands.extend(commands);

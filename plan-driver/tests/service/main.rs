@@ -8,4 +8,5 @@ mod kit;
 #[path = "../lot/mod.rs"]
 mod lot;
 mod order;
+mod recording;
 mod stores;

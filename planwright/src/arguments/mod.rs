@@ -70,12 +70,22 @@ pub enum Verb {
     Debug(DebugGroup),
     /// End all of a service that runs, and release all that it has
     Uninstall(Uninstall),
+    /// Let happen again what `run --record` wrote down, and say where it goes another way
+    Replay(Replay),
     /// Write the form of a file as a JSON Schema, for editors
     Schema,
     /// Say what a code of a problem means, with an example
     Explain(Explain),
     /// Write the completions of a shell
     Completions(Completions),
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// What all commands take.

@@ -7,6 +7,7 @@ mod diff;
 mod explain;
 mod graph;
 mod render;
+mod replay;
 mod schema;
 mod simulate;
 
@@ -29,6 +30,7 @@ pub(crate) use diff::diff;
 pub(crate) use explain::explain;
 pub(crate) use graph::graph;
 pub(crate) use render::render;
+pub(crate) use replay::replay;
 pub(crate) use schema::schema;
 pub(crate) use simulate::simulate;
 

@@ -1,0 +1,103 @@
+//! What is recorded can be replayed, to the last input.
+
+use std::io::Cursor;
+use std::path::Path;
+use std::time::Duration;
+
+use backend_sim::{Divergence, ReplayError, replay};
+use plan_core::engine::Entry;
+use plan_driver::recording::{Reader, Recorder, RecordingError};
+use plan_driver::{Condition, Options};
+
+use crate::kit::{Fate, Kit, interrupt, model_running, name, options, restart, settle};
+
+/// A life with a crash of the store, a lost session and another target, recorded.
+async fn recorded(file: &Path, limit: u64) {
+    let recorder = Recorder::create(file, limit).unwrap();
+    let kit = Kit::with(Options { record: Some(recorder.clone()), ..options() }).await;
+    kit.deploy(3).await;
+    kit.service.verb(restart("1")).await.unwrap();
+    kit.store.commits.set([Fate::Fails]);
+    let _ = kit.service.verb(interrupt("2")).await;
+    kit.until(|condition| *condition == Condition::Running).await;
+    kit.backend.commands.set([Fate::Fails]);
+    kit.service.target(model_running("hello", 4, "./other"), None, None).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    kit.complete().await;
+    kit.scheduler.stop().await;
+    settle().await;
+    recorder.flush().await;
+}
+
+fn entries(bytes: &[u8]) -> Result<Vec<Entry>, RecordingError> {
+    Reader::new(Cursor::new(bytes))?.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_happens_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recording");
+    recorded(&file, Recorder::LIMIT).await;
+    let bytes = std::fs::read(&file).unwrap();
+    let all = entries(&bytes).unwrap();
+    let replayed = replay(all.clone()).unwrap();
+    let counts = replayed.services[&name("hello")];
+    assert!(counts.begins == 2 && counts.inputs > 40, "{counts:?}");
+    assert_eq!(replayed.ended, None);
+
+    // An input is left out: that is a gap. One is changed: what differs is told.
+    let at = all.iter().rposition(|entry| matches!(entry, Entry::Input(_))).unwrap();
+    let mut less = all.clone();
+    less.remove(at - 3);
+    assert!(matches!(replay(less), Err(ReplayError::Gap { .. })));
+    let mut other = all.clone();
+    let changed = other.iter_mut().find_map(|entry| match entry {
+        Entry::Input(taken) if taken.effects.iter().any(|line| line.starts_with("command {\"launch\"")) => {
+            Some(taken)
+        }
+        _ => None,
+    });
+    let changed = changed.unwrap();
+    let number = changed.number;
+    changed.wall.0 += 1;
+    let Err(ReplayError::Diverged(divergence)) = replay(other) else { panic!("it diverges") };
+    let Divergence { number: found, differs, .. } = *divergence;
+    assert_eq!(found, number);
+    assert!(differs.iter().any(|line| line.starts_with("~ put clock .record .wall: was ")), "{differs:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_is_cut_off_is_whole_up_to_there_and_damage_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recording");
+    recorded(&file, Recorder::LIMIT).await;
+    let bytes = std::fs::read(&file).unwrap();
+    let all = entries(&bytes).unwrap().len();
+    for len in (100..bytes.len()).step_by(997) {
+        let mut reader = Reader::new(Cursor::new(&bytes[..len])).unwrap();
+        let read: Vec<Entry> = (&mut reader).collect::<Result<_, _>>().unwrap();
+        assert!(read.len() < all);
+        replay(read).unwrap();
+    }
+    let mut damaged = bytes.clone();
+    for at in (30..bytes.len()).step_by(1499) {
+        damaged[at] ^= 0x40;
+        let read = entries(&damaged);
+        assert!(matches!(read, Err(RecordingError::Damaged { at: from }) if from <= at as u64), "{at}");
+        damaged[at] ^= 0x40;
+    }
+    assert!(matches!(entries(b"name: kafka"), Err(RecordingError::NoRecording)));
+    assert!(matches!(entries(b"planwright recording 2\n"), Err(RecordingError::OtherVersion(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_is_full_ends_with_a_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recording");
+    recorded(&file, 20_000).await;
+    let bytes = std::fs::read(&file).unwrap();
+    assert!(bytes.len() <= 20_000, "{}", bytes.len());
+    let replayed = replay(entries(&bytes).unwrap()).unwrap();
+    assert_eq!(replayed.ended.as_deref(), Some("it is as large as it may become"));
+    assert!(replayed.services[&name("hello")].inputs > 3);
+}
