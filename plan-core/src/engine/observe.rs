@@ -12,7 +12,7 @@ use crate::spec::{Goal, TaskName};
 use super::effects::{Command, Event, Expected};
 use super::input::{Found, Incarnation, Observation, Seen, Snapshot};
 use super::reason::Reason;
-use super::record::{Cause, End, Number, Occupant, OrderedTask, Purpose, Reached, Stage, TaskState};
+use super::record::{Cause, End, Number, Occupant, Order, OrderedTask, Purpose, Reached, Stage, TaskState};
 use super::session::{Asked, Item, Stage as SessionStage, Whose};
 use super::state::At;
 use super::time::Time;
@@ -224,19 +224,15 @@ impl Turn<'_> {
 
     /// What recovery is about to launch in a task's place is what the task just reached, and is asked for anew.
     fn recover_to(&mut self, at: At, name: &TaskName, conf: ContentHash) {
-        let Some(record) = self.state.record(at) else { return };
-        let set = |of: &ContentHash| self.state.confs.get(of).map(|config| &config.spec.resource_set);
-        let other = |of: &OrderedTask| of.task == *name && of.conf != conf && set(&of.conf) == set(&conf);
-        let order = record
-            .standing()
-            .find(|order| order.purpose == Purpose::Recovery && order.tasks.iter().any(other));
-        let Some(launch) = order.map(|order| order.launch) else { return };
-        if let Some(order) = self.record_mut(at).order_mut(launch) {
-            for ordered in order.tasks.iter_mut().filter(|ordered| ordered.task == *name) {
-                ordered.conf = conf;
-            }
+        let other = |of: &OrderedTask| of.task == *name && of.conf != conf;
+        let clears = |order: &&Order| order.purpose == Purpose::Recovery && order.tasks.iter().any(other);
+        let old = self.state.record(at).and_then(|record| record.standing().find(clears).cloned());
+        let Some(old) = old else { return };
+        let mut tasks = old.tasks.clone();
+        for ordered in tasks.iter_mut().filter(|ordered| ordered.task == *name) {
+            ordered.conf = conf;
         }
-        self.renumber(at, launch);
+        self.goes_on_as(at, &old, Purpose::Recovery, tasks);
     }
 
     fn ended(&mut self, at: At, launch: Number, name: &TaskName, end: End) {
