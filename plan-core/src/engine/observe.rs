@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::plan::ContentHash;
 use crate::spec::{Goal, TaskName};
 
 use super::effects::{Command, Event, Expected};
 use super::input::{Found, Incarnation, Observation, Seen, Snapshot};
 use super::reason::Reason;
-use super::record::{Cause, End, Number, Occupant, Reached, Stage, TaskState};
+use super::record::{Cause, End, Number, Occupant, Order, OrderedTask, Purpose, Reached, Stage, TaskState};
 use super::session::{Asked, Item, Stage as SessionStage, Whose};
 use super::state::At;
 use super::time::Time;
@@ -218,6 +219,20 @@ impl Turn<'_> {
             task.failures = 0;
         }
         self.event(Event::Reached { instance: self.name(at), task: name.clone() });
+        self.recover_to(at, name, conf);
+    }
+
+    /// What recovery is about to launch in a task's place is what the task just reached, and is asked for anew.
+    fn recover_to(&mut self, at: At, name: &TaskName, conf: ContentHash) {
+        let other = |of: &OrderedTask| of.task == *name && of.conf != conf;
+        let clears = |order: &&Order| order.purpose == Purpose::Recovery && order.tasks.iter().any(other);
+        let old = self.state.record(at).and_then(|record| record.standing().find(clears).cloned());
+        let Some(old) = old else { return };
+        let mut tasks = old.tasks.clone();
+        for ordered in tasks.iter_mut().filter(|ordered| ordered.task == *name) {
+            ordered.conf = conf;
+        }
+        self.goes_on_as(at, &old, Purpose::Recovery, tasks);
     }
 
     fn ended(&mut self, at: At, launch: Number, name: &TaskName, end: End) {

@@ -555,7 +555,13 @@ impl Turn<'_> {
     }
 
     /// What an order clears the way for is something else now, or nothing.
-    fn goes_on_as(&mut self, at: At, old: &Order, mut purpose: Purpose, mut tasks: Vec<OrderedTask>) {
+    pub(super) fn goes_on_as(
+        &mut self,
+        at: At,
+        old: &Order,
+        mut purpose: Purpose,
+        mut tasks: Vec<OrderedTask>,
+    ) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
         // What was told to end for nothing comes back as it was.
         if tasks.len() < old.tasks.len() {

@@ -214,3 +214,21 @@ fn what_is_paused_and_waits_for_an_update_goes_elsewhere_when_it_is_replaced() {
     assert_eq!(bench.say("pod replace kafka-0"), Reply::Done);
     assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"]);
 }
+
+#[test]
+fn what_is_paused_on_its_way_up_waits_with_what_it_reached_before_it_ended() {
+    let mut bench = deployed();
+    bench.becomes(&KAFKA.replace("cmd: ./broker", "cmd: NEW=1 ./broker"));
+    bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
+    // Recovery would bring back what was reached before the new target.
+    bench.say("pod pause kafka-0");
+    let wanted = bench.engine.model().expect("a service").pods()[0].tasks[0].conf;
+    // It comes up before it ends.
+    let launched = bench.launch_of("kafka-0", "broker");
+    bench.observe_launch("kafka-0", "broker", launched, Seen::Running { ready: true });
+    bench.observe_launch("kafka-0", "broker", launched, Seen::Ended(End::Killed));
+    let Some(Command::Launch(launch)) = bench.sent.last() else { panic!("{:?}", bench.sent) };
+    assert!(launch.tasks[0].paused);
+    assert_eq!(launch.tasks[0].conf, wanted);
+    assert_eq!(bench.phase("deploy", "broker").1[0], Complete);
+}
