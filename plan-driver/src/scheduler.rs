@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::backend::{Backend, Unkept};
 use crate::error::DriverError;
 use crate::options::Options;
-use crate::service::{Service, check, spawn};
+use crate::service::{Service, check, spawn, unkept};
 use crate::store::{Store, StoreError};
 
 /// The services of one store, on one backend.
@@ -76,7 +76,7 @@ impl Scheduler {
 
     /// What of a specification the backend cannot keep.
     pub fn unkept(&self, model: &Model) -> Vec<Unkept> {
-        self.backend.unkept(model.spec())
+        unkept(&*self.backend, model)
     }
 
     /// Whether the backend can keep a specification, but for what a service does without.

@@ -87,10 +87,7 @@ impl Service {
 
     /// What of a specification the backend cannot keep.
     pub fn unkept(&self, model: &Model) -> Vec<Unkept> {
-        catch_unwind(AssertUnwindSafe(|| self.backend.unkept(model.spec()))).unwrap_or_else(|_| {
-            let why = "the backend has a fault of its own (it panicked): report what the log says".to_owned();
-            vec![Unkept { path: String::new(), why, severity: Severity::Refused }]
-        })
+        unkept(&*self.backend, model)
     }
 
     /// Reads something off the engine, between two inputs, when all before it is durable.
@@ -226,9 +223,17 @@ impl Service {
     }
 }
 
+/// What of a specification a backend cannot keep; all of it, when the backend panics.
+pub(crate) fn unkept(backend: &dyn Backend, model: &Model) -> Vec<Unkept> {
+    catch_unwind(AssertUnwindSafe(|| backend.unkept(model.spec()))).unwrap_or_else(|_| {
+        let why = "the backend has a fault of its own (it panicked): report what the log says".to_owned();
+        vec![Unkept { path: String::new(), why, severity: Severity::Refused }]
+    })
+}
+
 /// Whether a backend can keep a specification, but for what a service does without.
 pub(crate) fn check(backend: &dyn Backend, model: &Model) -> Result<(), DriverError> {
-    let unkept = backend.unkept(model.spec());
+    let unkept = unkept(backend, model);
     if unkept.iter().any(|item| item.severity == Severity::Refused) {
         return Err(DriverError::Unkept { backend: backend.name(), unkept });
     }
