@@ -15,7 +15,7 @@ use crate::layout::RunFolder;
 use crate::local::Inner;
 use crate::reap::MARK;
 use crate::room::Place;
-use crate::run::{GivenPort, MemoryGroup, Order, StopSignal};
+use crate::run::{GivenPort, MemoryGroup, Order};
 use crate::sandbox::relative;
 
 /// What a paused task runs in place of its command.
@@ -79,7 +79,7 @@ pub(crate) fn order(
         ports: ports.collect(),
         environment,
         rlimits,
-        stop_signal: StopSignal::default(),
+        kill_signal: config.spec.kill_signal,
         grace: config.spec.kill_grace_period.0,
         output: inner.options.output,
         memory: memory(inner, folder, launch, task),

@@ -14,6 +14,7 @@
 mod become_command;
 mod bell;
 mod output;
+mod signals;
 mod supervise;
 
 use std::ffi::OsString;

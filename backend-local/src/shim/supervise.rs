@@ -17,11 +17,11 @@ use rustix::process::{
 };
 
 use super::output::RotatedFile;
-use super::{EXEC, bell, say};
+use super::{EXEC, bell, say, signals};
 use crate::disk::{self, Reserved};
 use crate::layout::RunFolder;
 use crate::process::{self, ProcessId};
-use crate::run::{Exit, ExitCause, Kill, KillReason, Launched, Order, StopSignal, now};
+use crate::run::{Exit, ExitCause, Kill, KillReason, Launched, Order, now};
 
 /// What the shim answers the scheduler that started it, in one line.
 pub(crate) const STARTED: &str = "started";
@@ -258,7 +258,7 @@ impl Shim {
             None => {
                 self.killing = Some(Killing { why: kill.why, at_latest, forced: false });
                 if kill.grace > 0 {
-                    self.signal(stop_signal(self.order.stop_signal));
+                    self.signal(signals::signal(self.order.kill_signal));
                 }
             }
         }
@@ -355,16 +355,5 @@ fn copy<P: io::Read>(from: &mut Option<(P, RotatedFile)>) {
         Ok(count) => file.write(&buffer[..count]),
         Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
         Err(_) => *from = None,
-    }
-}
-
-fn stop_signal(signal: StopSignal) -> Signal {
-    match signal {
-        StopSignal::Term => Signal::TERM,
-        StopSignal::Int => Signal::INT,
-        StopSignal::Quit => Signal::QUIT,
-        StopSignal::Hup => Signal::HUP,
-        StopSignal::Usr1 => Signal::USR1,
-        StopSignal::Usr2 => Signal::USR2,
     }
 }

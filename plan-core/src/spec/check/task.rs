@@ -6,7 +6,7 @@ use super::{Checker, repeated};
 use crate::spec::diagnostic::{Code, Diagnostic, Path};
 use crate::spec::names::PodName;
 use crate::spec::pod::{IpcMode, PodSpec};
-use crate::spec::task::TaskSpec;
+use crate::spec::task::{KillSignal, TaskSpec};
 use crate::spec::units::Seconds;
 
 const MAX_KILL_GRACE_PERIOD: Seconds = Seconds(3600);
@@ -34,6 +34,15 @@ impl Checker<'_> {
                 message,
                 "write 0 to 3600, in seconds",
             );
+        }
+        let grace = path.key("kill-grace-period");
+        if task.kill_signal != KillSignal::default()
+            && task.kill_grace_period == Seconds(0)
+            && !self.is_broken(&grace)
+        {
+            let message = "`kill-signal` has no effect without a `kill-grace-period`";
+            let warning = Diagnostic::warning(Code::IgnoredKillSignal, path.key("kill-signal"), message);
+            self.report(warning.help("give the task time to end: `kill-grace-period: 30`"));
         }
         if task.ipc_mode == Some(IpcMode::ShareParent) && task.shm_size.is_some() {
             self.error(

@@ -735,6 +735,24 @@ codes! {
         ],
         [], [],
         "the certificate has no name";
+    IgnoredKillSignal = "P079", "a task that is asked to end is given time to",
+        "Without a `kill-grace-period` a task is killed at once: there is no request to end, and `kill-signal` has no \
+         effect.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        kill-signal: SIGINT",
+        ],
+        [], [],
+        "`kill-signal` has no effect without a `kill-grace-period`";
     // Plans.
     UnknownPod = "P080", "a phase is over a pod of the service",
         "`pod` names one of the service's pods. Several phases may be over one pod.",

@@ -1,16 +1,14 @@
 //! What a task finds around it: environment, ports, volumes, files, checks, nodes.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use crate::common;
+use crate::common::{Bench, identity, instance, lives, name, on_runtime, pod, spec, task, until};
 use backend_local::logs::{LogReader, Stream};
 use backend_local::options::OutputLimits;
-use common::{Bench, identity, instance, lives, name, on_runtime, pod, spec, task, until};
 use plan_core::engine::{Command, End, FitAnswer, Found, LaunchAnswer, Outcome, ReleaseAnswer, Seen};
 use plan_driver::backend::{Backend as _, Report, Severity};
 

@@ -1,5 +1,4 @@
 //! A bench: a backend on a folder of its own, driven by hand, with real processes.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -370,11 +369,6 @@ impl Bench {
     pub(crate) async fn processes(&self, index: u32, launch: Number) -> (i32, i32) {
         let path = self.run_folder(index, launch).join("launch.json");
         until("processes", || processes(&path)).await
-    }
-
-    /// A file that witnesses each start of a task.
-    pub(crate) fn witness(&self) -> PathBuf {
-        self.folder.path().join("witness")
     }
 }
 

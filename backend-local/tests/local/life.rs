@@ -1,11 +1,8 @@
 //! The life of tasks: launched, observed, ended, found again.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{Bench, kill_9, lives, on_runtime, task, until};
+use crate::common::{Bench, kill_9, lives, on_runtime, task, until};
 use plan_core::engine::{End, Found, LaunchAnswer, Seen};
 
 const READY: Seen = Seen::Running { ready: true };

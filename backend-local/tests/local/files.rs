@@ -1,7 +1,4 @@
 //! What is brought into a sandbox: files that are fetched, and files that are rendered.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -9,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Bench, instance, on_runtime, pod};
+use crate::common;
+use crate::common::{Bench, instance, on_runtime, pod};
 use plan_core::engine::LaunchAnswer;
 use plan_core::plan::Model;
 use plan_core::spec::{ConfigFile, Goal, PodSpec, ServiceSpec};

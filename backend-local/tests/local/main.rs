@@ -1,0 +1,8 @@
+//! The backend on real processes of this machine.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+mod files;
+mod life;
+mod signals;
+mod world;
