@@ -263,6 +263,8 @@ fn tasks() {
         (with("labels: '  '"), &["10 P072 illegal label `  `"]),
         (with("kill-grace-period: -1"), &["10 P010 kill-grace-period: `-1` is negative"]),
         (with("kill-grace-period: 3601"), &["10:28 P073 a kill-grace-period of 3601 s is above 3600 s"]),
+        (with("env: {A: \"x\\0y\", B: \"\\u0001\"}"), &["10 P053 the variable `A` holds a NUL character"]),
+        (with("readiness-check: {cmd: \"x\\0\", interval: 5, timeout: 10}"), &["10 P053 the command holds a NUL character"]),
         (with("kill-signal: SIGINT"), &["10:22 P079 no effect without a `kill-grace-period`"]),
         (with("kill-signal: SIGTERM"), &[]),
         (with("kill-grace-period: -1\nkill-signal: SIGINT"), &["10 P010 kill-grace-period: `-1` is negative"]),

@@ -103,7 +103,31 @@ impl Checker<'_> {
             let message = format!("`{name}` is not the name of an environment variable");
             self.error(Code::Name, &env.key(name), message, "leave out `=`");
         }
+        self.nul(path, task);
         self.configs(path, task);
+    }
+
+    /// The system takes commands and variables as texts that end with NUL.
+    fn nul(&mut self, path: &Path<'_>, task: &TaskSpec) {
+        let help = "take it out, or hand it over in a file";
+        let (env, health, readiness) =
+            (path.key("env"), path.key("health-check"), path.key("readiness-check"));
+        for (name, _) in task.env.iter().filter(|(_, value)| value.contains('\0')) {
+            let message = format!(
+                "the variable `{}` holds a NUL character, which no process can be given",
+                name.escape_debug()
+            );
+            self.error(Code::Nul, &env.key(name), message, help);
+        }
+        let commands = [
+            (path.key("cmd"), Some(&task.cmd)),
+            (health.key("cmd"), task.health_check.as_ref().map(|check| &check.cmd)),
+            (readiness.key("cmd"), task.readiness_check.as_ref().map(|check| &check.cmd)),
+        ];
+        for (at, _) in commands.iter().filter(|(_, cmd)| cmd.is_some_and(|cmd| cmd.contains('\0'))) {
+            let message = "the command holds a NUL character, which no process can be given";
+            self.error(Code::Nul, at, message, help);
+        }
     }
 
     /// What a file writes as one text must fall into the same pairs again.

@@ -422,6 +422,24 @@ codes! {
         ],
         [], [],
         "4000000000 instances are more than 2000000, the most that a pod can have";
+    Nul = "P053", "what a process is given holds no NUL character",
+        "The system hands commands and variables to a process as texts that end with a NUL character: none can have one \
+         inside, wherever it runs.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        env: {SEPARATOR: \"\\0\"}",
+        ],
+        [], [],
+        "the variable `SEPARATOR` holds a NUL character, which no process can be given";
     // Resources.
     NoResources = "P060", "a resource set holds something besides volumes",
         "An orchestrator gives a task a share of a node, so at least one of `cpus`, `gpus`, `memory` and \
