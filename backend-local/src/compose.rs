@@ -106,7 +106,7 @@ fn memory(inner: &Inner, folder: &RunFolder, launch: &Launch, task: &LaunchTask)
 }
 
 /// No process can be given these.
-pub(crate) fn check_texts(task: &TaskSpec, environment: &BTreeMap<String, String>) -> Result<(), String> {
+fn check_texts(task: &TaskSpec, environment: &BTreeMap<String, String>) -> Result<(), String> {
     let checks = [
         ("health-check", task.health_check.as_ref().map(|check| &check.cmd)),
         ("readiness-check", task.readiness_check.as_ref().map(|check| &check.cmd)),

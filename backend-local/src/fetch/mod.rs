@@ -109,7 +109,9 @@ impl Fetcher {
             hash.update(&part);
             file.write_all(&part).await.map_err(DiskError::io("write", to))?;
         }
-        file.sync_all().await.map_err(DiskError::io("write", to))?;
+        // What the last write met is said by `flush`, and by nothing after it.
+        let kept = async { file.flush().await.and(file.sync_all().await) };
+        kept.await.map_err(DiskError::io("write", to))?;
         Ok(hex(&hash.finalize()))
     }
 }

@@ -13,6 +13,7 @@
 
 mod become_command;
 mod bell;
+mod last_words;
 mod output;
 mod signals;
 mod supervise;

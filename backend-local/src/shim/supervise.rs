@@ -16,10 +16,12 @@ use rustix::process::{
     wait,
 };
 
+use super::last_words::LastWords;
 use super::output::RotatedFile;
 use super::{EXEC, bell, say, signals};
 use crate::disk::{self, Reserved};
 use crate::layout::RunFolder;
+use crate::memory;
 use crate::process::{self, ProcessId};
 use crate::run::{Exit, ExitCause, Kill, KillReason, Launched, Order, now};
 
@@ -74,6 +76,7 @@ struct Shim {
     task: Pid,
     out: Option<(ChildStdout, RotatedFile)>,
     err: Option<(ChildStderr, RotatedFile)>,
+    last_words: LastWords,
     killing: Option<Killing>,
     ended: Option<ExitStatus>,
 }
@@ -138,12 +141,16 @@ impl Shim {
                     task,
                     out,
                     err,
+                    last_words: LastWords::default(),
                     killing: None,
                     ended: None,
                 };
                 if let Err(error) = disk::write(&folder.launch(), &launched) {
                     shim.force();
                     shim.end_what_is_left();
+                    if let Some(group) = &shim.order.memory {
+                        memory::remove(group);
+                    }
                     let why = error.to_string();
                     shim.write_exit(&Exit::new(ExitCause::NotStarted, &why));
                     return Err(why);
@@ -162,7 +169,7 @@ impl Shim {
         String,
     > {
         if let Some(group) = &order.memory {
-            crate::memory::create(group).map_err(|error| error.to_string())?;
+            memory::create(group).map_err(|error| error.to_string())?;
         }
         let mut out = RotatedFile::new(folder.sandbox(), "stdout", order.output);
         let mut err = RotatedFile::new(folder.sandbox(), "stderr", order.output);
@@ -204,6 +211,9 @@ impl Shim {
         }
         self.end_what_is_left();
         let exit = self.describe_end();
+        if let Some(group) = &self.order.memory {
+            memory::remove(group);
+        }
         self.write_exit(&exit);
     }
 
@@ -234,10 +244,10 @@ impl Shim {
             (happened(out_at), happened(err_at), happened(Some(0)))
         };
         if out {
-            copy(&mut self.out);
+            copy(&mut self.out, |_| {});
         }
         if err {
-            copy(&mut self.err);
+            copy(&mut self.err, |bytes| self.last_words.hear(bytes));
         }
         if rung {
             bell::hear(&self.bell);
@@ -316,15 +326,30 @@ impl Shim {
         while (self.out.is_some() || self.err.is_some()) && Instant::now() < until {
             self.poll(None, LOOK_CLOSELY);
         }
-        if let Some(group) = &self.order.memory {
-            crate::memory::remove(group);
-        }
     }
 
     fn describe_end(&self) -> Exit {
         let (code, signal) = self.ended.map_or((None, None), |status| (status.code(), status.signal()));
         let by_us = self.killing.as_ref().map(|killing| cause(killing.why));
-        Exit { cause: by_us.unwrap_or(ExitCause::Itself), code, signal, at: now(), why: String::new() }
+        let why = if by_us.is_some() || code == Some(0) { String::new() } else { self.why(code, signal) };
+        Exit { cause: by_us.unwrap_or(ExitCause::Itself), code, signal, at: now(), why }
+    }
+
+    /// Why it failed, in words: the system's, and the task's own.
+    fn why(&self, code: Option<i32>, signal: Option<i32>) -> String {
+        let mut why = match (code, signal) {
+            // What a shell says of a command that it does not find, and of one that it cannot run.
+            (Some(127), _) => "exit code 127, no such command".to_owned(),
+            (Some(126), _) => "exit code 126, the command cannot be run".to_owned(),
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("killed by signal {signal}"),
+            (None, None) => String::new(),
+        };
+        if let Some(group) = self.order.memory.as_ref().filter(|group| memory::was_exceeded(group)) {
+            why = format!("{why}, out of memory: it may have {} MB", group.bytes >> 20);
+        }
+        let words = self.last_words.text();
+        if words.is_empty() { why } else { format!("{why}: {words}") }
     }
 
     /// Writes the end down, as often as it takes: it is known to nobody else.
@@ -347,12 +372,18 @@ fn cause(why: KillReason) -> ExitCause {
 }
 
 /// Takes in what is there of an output; at its end it is none.
-fn copy<P: io::Read>(from: &mut Option<(P, RotatedFile)>) {
+fn copy<P: io::Read>(from: &mut Option<(P, RotatedFile)>, mut hear: impl FnMut(&[u8])) {
     let Some((pipe, file)) = from else { return };
     let mut buffer = [0; 1 << 16];
     match pipe.read(&mut buffer) {
-        Ok(0) => *from = None,
-        Ok(count) => file.write(&buffer[..count]),
+        Ok(0) => {
+            file.finish();
+            *from = None;
+        }
+        Ok(count) => {
+            file.write(&buffer[..count]);
+            hear(&buffer[..count]);
+        }
         Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
         Err(_) => *from = None,
     }

@@ -14,7 +14,7 @@ use plan_core::engine::{
 };
 use plan_core::plan::Model;
 use plan_core::spec::{
-    Census, Files, InstanceName, NodeName, ReadOptions, Seconds, ServiceSpec, Source, TaskName, read,
+    Census, Files, InstanceName, NodeName, ReadOptions, Reading, Seconds, ServiceSpec, Source, TaskName, read,
 };
 use plan_driver::backend::{Backend as _, Identity, Report, Reports, Session, Told};
 use tokio::sync::mpsc;
@@ -52,10 +52,21 @@ pub(crate) fn task(cmd: &str, more: &str) -> String {
 }
 
 pub(crate) fn spec(text: &str) -> ServiceSpec {
+    let reading = reading(text);
+    reading.spec.unwrap_or_else(|| panic!("{:?}\n{text}", reading.diagnostics))
+}
+
+/// What is wrong with a specification.
+pub(crate) fn problems(text: &str) -> Vec<String> {
+    let reading = reading(text);
+    assert!(reading.spec.is_none(), "nothing is wrong with\n{text}");
+    reading.diagnostics.into_iter().map(|problem| problem.message).collect()
+}
+
+fn reading(text: &str) -> Reading {
     let env = BTreeMap::new();
     let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
-    let reading = read(Source { file: "svc.yml", text }, &options);
-    reading.spec.unwrap_or_else(|| panic!("{:?}\n{text}", reading.diagnostics))
+    read(Source { file: "svc.yml", text }, &options)
 }
 
 pub(crate) fn instance(index: u32) -> InstanceName {
@@ -363,6 +374,13 @@ impl Bench {
             std::fs::read_to_string(&path).ok().filter(|text| is(text))
         })
         .await
+    }
+
+    /// How a launch ended, in words.
+    pub(crate) fn why(&self, index: u32, launch: Number) -> String {
+        let text = std::fs::read(self.run_folder(index, launch).join("exit.json")).unwrap();
+        let exit: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        exit["why"].as_str().unwrap_or_default().to_owned()
     }
 
     /// The shim's and the task's process.

@@ -51,6 +51,32 @@ fn ends_are_told_as_they_were() {
 }
 
 #[test]
+fn a_failure_is_told_in_the_tasks_own_words() {
+    on_runtime(async {
+        for (cmd, code, words) in [
+            ("./nothere --port 1", "exit code 127, no such command: ", "./nothere: not found"),
+            ("exec nothere", "exit code 127, no such command: ", "nothere: not found"),
+            (
+                "echo > text; exec ./text",
+                "exit code 126, the command cannot be run: ",
+                "./text: Permission denied",
+            ),
+            ("echo one >&2; echo 'no disk' >&2; exit 3", "exit code 3: ", "one / no disk"),
+            ("exit 4", "exit code 4", ""),
+            ("kill -9 $$", "killed by signal 9", ""),
+            ("exit 0", "", ""),
+        ] {
+            let mut bench = Bench::new(&task(cmd, "")).await;
+            let (launch, _) = bench.launch(0).await;
+            bench.ended(launch).await;
+            let why = bench.why(0, launch);
+            assert!(why.starts_with(code) && why.ends_with(words), "{cmd}: {why}");
+            assert!(!words.is_empty() || why == code, "{cmd}: {why}");
+        }
+    });
+}
+
+#[test]
 fn who_ignores_the_request_is_made_to_end() {
     on_runtime(async {
         let mut bench = Bench::new(&task("trap '' TERM; echo up; while :; do sleep 0.05; done", "")).await;

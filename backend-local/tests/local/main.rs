@@ -4,5 +4,6 @@
 mod common;
 mod files;
 mod life;
+mod refused;
 mod signals;
 mod world;
