@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use backend_local::{Local, LocalOptions, options};
 use plan_core::engine::{
     Command, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, Launch,
-    LaunchAnswer, LaunchTask, Number, Outcome, Parameters, Release, Seen, Snapshot,
+    LaunchAnswer, LaunchTask, Number, Outcome, Parameters, Release, ReleaseAnswer, Seen, Snapshot,
 };
 use plan_core::plan::Model;
 use plan_core::spec::{
@@ -67,6 +68,37 @@ fn reading(text: &str) -> Reading {
     let env = BTreeMap::new();
     let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
     read(Source { file: "svc.yml", text }, &options)
+}
+
+/// A specification, with this text in the template of the config `c` of a task.
+pub(crate) fn with_template(text: &str, task: &str, template: &str) -> Arc<Model> {
+    let mut value = serde_json::to_value(spec(text)).unwrap();
+    value["pods"]["a"]["tasks"][task]["configs"]["c"]["text"] = template.into();
+    let spec: ServiceSpec = serde_json::from_value(value).unwrap();
+    Arc::new(Model::new(spec).unwrap())
+}
+
+/// Says that a test, or a part of it, cannot be run here.
+pub(crate) fn not_run(what: &str) {
+    // Not by a macro: what those write is kept back of a test that passes.
+    let told = format!("\n!!! NOT RUN: {what}\n\n");
+    std::io::stderr().write_all(told.as_bytes()).unwrap();
+}
+
+/// The launch that a report says has ended.
+pub(crate) fn an_end(report: &Report) -> Option<Number> {
+    match report {
+        Report::Observed(of) if matches!(of.seen, Seen::Ended(_)) => Some(of.of.launch),
+        _ => None,
+    }
+}
+
+/// The answer to a release.
+pub(crate) fn a_release(report: &Report) -> Option<ReleaseAnswer> {
+    match report {
+        Report::Outcome(Outcome::Release { answer, .. }) => Some(answer.clone()),
+        _ => None,
+    }
 }
 
 pub(crate) fn instance(index: u32) -> InstanceName {

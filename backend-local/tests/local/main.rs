@@ -3,7 +3,10 @@
 
 mod common;
 mod files;
+mod full;
 mod life;
+mod limits;
 mod refused;
+mod several;
 mod signals;
 mod world;

@@ -173,11 +173,7 @@ fn volumes_live_as_long_as_their_place() {
         let (first, grant) = bench.launch(0).await;
         bench.output(0, first, |text| text.trim() == "1").await;
         bench.release(0, &grant).await;
-        let released = |report: &Report| match report {
-            Report::Outcome(Outcome::Release { answer, .. }) => Some(answer.clone()),
-            _ => None,
-        };
-        assert!(matches!(bench.report("a release", released).await, ReleaseAnswer::Retry(_)));
+        assert!(matches!(bench.report("a release", common::a_release).await, ReleaseAnswer::Retry(_)));
         bench.kill(0, first, 0).await;
         bench.ended(first).await;
         let (second, grant) = bench.launch_again(0, &grant).await;
@@ -188,10 +184,10 @@ fn volumes_live_as_long_as_their_place() {
         bench.kill(0, second, 0).await;
         bench.ended(second).await;
         bench.release(0, &grant).await;
-        assert_eq!(bench.report("a release", released).await, ReleaseAnswer::Done);
+        assert_eq!(bench.report("a release", common::a_release).await, ReleaseAnswer::Done);
         // Given again, it is the same.
         bench.release(0, &grant).await;
-        assert_eq!(bench.report("a release", released).await, ReleaseAnswer::Done);
+        assert_eq!(bench.report("a release", common::a_release).await, ReleaseAnswer::Done);
         assert!(!starts.exists());
         assert_eq!(std::fs::read_to_string(&outside).unwrap(), "kept");
         let (third, _) = bench.launch(0).await;
