@@ -132,7 +132,12 @@ fn of_pod(found: &mut Found, name: &PodName, pod: &PodSpec, machine: Machine<'_>
         found.warned(at("shm-size"), "tasks share this machine's shared memory, whatever its size");
     }
     for (set, of) in &pod.resource_sets {
-        of_set(found, &at(&format!("resource-sets.{set}")), of, machine.memory);
+        // Where the file has it.
+        let path = match pod.owner(set) {
+            Some(task) => format!("tasks.{task}"),
+            None => format!("resource-sets.{set}"),
+        };
+        of_set(found, &at(&path), of, machine.memory);
     }
     for (task, of) in &pod.tasks {
         let path = at(&format!("tasks.{task}"));
@@ -226,5 +231,50 @@ fn of_volume(found: &mut Found, path: &str, volume: &plan_core::spec::Volume) {
             format!("{path}.{}", volume.path),
             "it is a folder on this machine's disk, shared with all else there, and not a disk of its own",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plan_core::spec::{Files, ReadOptions, Source, read};
+
+    use super::*;
+
+    /// A machine where no control group can be made: a limit is refused, what is merely asked for warned about.
+    #[test]
+    fn memory_that_cannot_be_bounded_is_said() {
+        let env = BTreeMap::new();
+        let memory = Err("no control groups for memory are mounted".to_owned());
+        let machine = Machine { memory: &memory, environment: &env };
+        let found = |limit: &str| {
+            let text = format!(
+                "name: s\npods:\n  a:\n    count: 1\n    tasks:\n      t: {{goal: RUNNING, cmd: sleep 1, cpus: 0.1, \
+                 memory: 32{limit}}}\n"
+            );
+            let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
+            let spec = read(Source { file: "svc.yml", text: &text }, &options).spec.unwrap();
+            of(&spec, machine).into_iter().map(|one| (one.path, one.severity, one.why)).collect::<Vec<_>>()
+        };
+        let task = "pods.a.tasks.t";
+        let because = "this machine lets us bound no memory (no control groups for memory are mounted)";
+        assert_eq!(
+            found(", resource-limits: {memory: 64}"),
+            [(
+                format!("{task}.resource-limits.memory"),
+                Severity::Refused,
+                format!(
+                    "{because}: run the scheduler where it may make control groups, or leave the limit out"
+                )
+            )]
+        );
+        assert_eq!(
+            found(""),
+            [(
+                format!("{task}.memory"),
+                Severity::Warned,
+                format!("a task may use more than it asks for: {because}")
+            )]
+        );
+        assert_eq!(found(", resource-limits: {memory: unlimited}"), []);
     }
 }

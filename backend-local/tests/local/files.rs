@@ -42,7 +42,7 @@ pub(crate) fn serve(files: Vec<(&'static str, Vec<u8>)>) -> (String, Arc<AtomicU
     (address, asked)
 }
 
-fn tar_gz(entries: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn tar_gz(entries: &[(&str, &str)]) -> Vec<u8> {
     let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut builder = tar::Builder::new(encoder);
     for (path, text) in entries {

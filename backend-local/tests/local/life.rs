@@ -261,6 +261,56 @@ fn after_a_start_of_the_machine_nothing_lives() {
 }
 
 #[test]
+fn after_a_reboot_all_comes_back_where_it_was() {
+    on_runtime(async {
+        let more = "        volume: {path: data, type: ROOT, size: 10}\n        ports:\n          p: {port: 0, env-key: P}\n";
+        let cmd = "echo $P >> data/starts; cat data/starts; echo end; exec sleep 1000";
+        let mut bench = Bench::new(&task(cmd, more)).await;
+        let mut given = Vec::new();
+        for index in 0..3 {
+            let (launch, grant) = bench.launch(index).await;
+            bench.output(index, launch, |text| text.ends_with("end\n")).await;
+            given.push((index, launch, grant));
+        }
+        // The machine stops: nothing is written any more, whatever was underway.
+        let mut files = Vec::new();
+        for (index, launch, _) in &given {
+            let (shim, process) = bench.processes(*index, *launch).await;
+            files.push((bench.run_folder(*index, *launch).join("launch.json"), shim, process));
+        }
+        bench.close();
+        for (file, shim, process) in &files {
+            kill_9(*shim);
+            until("both end", || (!lives(*shim) && !lives(*process)).then_some(())).await;
+            change(file, |value| value["boot"] = "before".into());
+        }
+        // The numbers of the first are another's by now, down to the time since the start of the machine.
+        let mut other = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", other.id())).unwrap();
+        let start: u64 =
+            stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().parse().unwrap();
+        change(&files[0].0, |value| {
+            for of in ["shim", "task"] {
+                value[of] = serde_json::json!({"pid": other.id(), "start": start});
+            }
+        });
+        bench.open().await;
+        for (index, launch, grant) in &given {
+            assert_eq!(bench.found(*index, *launch, grant).await, Found::Seen(Seen::Ended(End::Lost)));
+            assert_eq!(bench.why(*index, *launch), "the machine was started again");
+            let (again, now) = bench.launch_again(*index, grant).await;
+            assert_eq!((&now.ports, &now.handle), (&grant.ports, &grant.handle));
+            let number = grant.ports[0].1;
+            let text = bench.output(*index, again, |text| text.ends_with("end\n")).await;
+            assert_eq!(text, format!("{number}\n{number}\nend\n"));
+        }
+        assert!(lives(other.id() as i32));
+        other.kill().unwrap();
+        other.wait().unwrap();
+    });
+}
+
+#[test]
 fn a_launch_that_no_shim_claimed_never_runs() {
     on_runtime(async {
         let mut bench = Bench::new(&task(STAYS, "")).await;

@@ -4,6 +4,7 @@
 mod common;
 mod files;
 mod full;
+mod https;
 mod life;
 mod limits;
 mod refused;
