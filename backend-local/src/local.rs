@@ -29,7 +29,7 @@ use crate::session::LocalSession;
 use crate::state::State;
 use crate::unkept::Machine;
 use crate::vip::Vips;
-use crate::{load, tell, vip};
+use crate::{endpoints, load, tell, vip};
 
 /// Open questions are looked at this often: another program may have given a port back.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -250,6 +250,6 @@ impl Backend for Local {
     }
 
     fn reach(&self, port: &OpenPort<'_>) -> Reach {
-        inspect::reach(&self.inner, port)
+        endpoints::reach(&self.inner, port)
     }
 }
