@@ -257,7 +257,7 @@ fn output_is_bounded_and_can_be_followed() {
             .collect();
         assert!(sizes.iter().all(|size| *size <= 1000), "{sizes:?}");
         assert!(!sandbox.join("stdout.3").exists());
-        let (tail, _) = LogReader::open(&sandbox, Stream::Out, 2).unwrap();
+        let tail = LogReader::open(&sandbox, Stream::Out, Some(2)).unwrap().more().unwrap();
         assert_eq!(String::from_utf8(tail).unwrap(), "line-299\ndone\n");
         assert_eq!(bench.local().sandbox(&identity(), &instance(0), &name("t"), None).unwrap(), sandbox);
     });
