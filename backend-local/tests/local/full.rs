@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use plan_core::engine::{End, LaunchAnswer, Seen};
+use plan_core::engine::{End, Found, LaunchAnswer, ReleaseAnswer, Seen};
 
 use crate::common::{self, Bench, on_runtime, task, until};
 use crate::files;
@@ -99,18 +99,12 @@ fn a_task_that_fills_its_volume_fails_in_its_own_words() {
         // The disk is full still: how it ended is known all the same, to any scheduler.
         disk.fill();
         bench.reopen().await;
-        assert_eq!(
-            bench.found(0, launch, &grant).await,
-            plan_core::engine::Found::Seen(Seen::Ended(End::Failed))
-        );
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Failed)));
         // The volume is not emptied for it.
         assert!(fs::metadata(sandbox.join("data/big")).unwrap().len() > 0);
         // To give the place back needs no room.
         bench.release(0, &grant).await;
-        assert_eq!(
-            bench.report("a release", common::a_release).await,
-            plan_core::engine::ReleaseAnswer::Done
-        );
+        assert_eq!(bench.report("a release", common::a_release).await, ReleaseAnswer::Done);
         assert!(!sandbox.join("data/big").exists());
     });
 }
@@ -127,10 +121,24 @@ fn a_task_is_ended_on_a_full_disk() {
         bench.kill(0, launch, 20).await;
         assert_eq!(bench.ended(launch).await, End::Killed);
         bench.reopen().await;
-        assert_eq!(
-            bench.found(0, launch, &grant).await,
-            plan_core::engine::Found::Seen(Seen::Ended(End::Killed))
-        );
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Killed)));
+    });
+}
+
+#[test]
+fn a_lost_shim_is_noted_on_a_full_disk() {
+    on_runtime(async {
+        let Some(disk) = Disk::mount("1m") else { return };
+        let mut bench = bench_on(&disk, &task("echo up; exec sleep 1000", "")).await;
+        let (launch, grant) = bench.launch(0).await;
+        bench.output(0, launch, |text| text == "up\n").await;
+        let (shim, process) = bench.processes(0, launch).await;
+        disk.fill();
+        common::kill_9(shim);
+        assert_eq!(bench.ended(launch).await, End::Lost);
+        assert!(!common::lives(process));
+        bench.reopen().await;
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Lost)));
     });
 }
 
