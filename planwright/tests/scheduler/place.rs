@@ -189,10 +189,9 @@ impl Place {
         })
         .collect()
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
+    /// Ends by force whatever has its working folder in this place.
+    pub(crate) fn end_processes(&self) {
         // A shim may start what it was told to while it is looked at.
         for _ in 0..50 {
             let left = self.processes();
@@ -202,6 +201,12 @@ impl Drop for Place {
             left.into_iter().for_each(|pid| signal(pid, Signal::KILL));
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.end_processes();
     }
 }
 
@@ -221,7 +226,8 @@ impl Scheduler {
         read(&self.err)
     }
 
-    fn said(&self) -> String {
+    /// All that it has said.
+    pub(crate) fn said(&self) -> String {
         format!("--- out\n{}--- err\n{}", self.out(), self.err())
     }
 
@@ -239,6 +245,11 @@ impl Scheduler {
     /// Waits until it has said something on its standard error.
     pub(crate) fn until_err(&self, text: &str) {
         until(text, || self.err().contains(text), || self.said());
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Ends it by force.
@@ -287,7 +298,7 @@ fn ends(child: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-fn signal(pid: i32, signal: Signal) {
+pub(crate) fn signal(pid: i32, signal: Signal) {
     // It may have ended meanwhile.
     let _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
 }
