@@ -91,7 +91,8 @@ impl Place {
         PathBuf::from(self.path("state/planwright")).join(service)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program, at home in this place.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_planwright"));
         command
             .args(arguments)
@@ -247,11 +248,6 @@ impl Scheduler {
         until(text, || self.err().contains(text), || self.said());
     }
 
-    /// Whether it has ended.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
     /// Ends it by force.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -266,7 +262,8 @@ impl Scheduler {
 
     /// Waits for its end.
     pub(crate) fn ended(mut self) -> Ran {
-        let status = ends(&mut self.child).unwrap_or_else(|| panic!("it does not end: {}", self.said()));
+        let said = || format!("--- out\n{}--- err\n{}", read(&self.out), read(&self.err));
+        let status = ended(&mut self.child, said);
         Ran { code: status.code().unwrap_or(-1), out: self.out(), err: self.err() }
     }
 }
@@ -285,6 +282,11 @@ pub(crate) fn until(what: &str, is: impl Fn() -> bool, said: impl Fn() -> String
         assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}\n{}", said());
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Waits for the end of a program.
+pub(crate) fn ended(child: &mut Child, said: impl FnOnce() -> String) -> ExitStatus {
+    ends(child).unwrap_or_else(|| panic!("it does not end: {}", said()))
 }
 
 fn ends(child: &mut Child) -> Option<ExitStatus> {
