@@ -3,11 +3,9 @@
 //! Invariant: a recording is whole up to its end. What cannot be written any more ends it with a mark that says why; it
 //! never goes on after a gap, for an input that is missing makes all after it another story.
 //!
-//! A file begins with a line that says what it is; then frames follow ([`frame`]), each an
-//! [`Entry`](plan_core::engine::Entry) as JSON.
-//! A thread writes, so that services do not wait for it; it writes when it has nothing else to do, and never syncs. A
-//! killed process loses the last moments, and the rest can be read
-//! (`docs/decisions/0013-recordings.md`).
+//! A file begins with a line that says what it is; then frames follow (`frame`), each an [`Entry`] as
+//! JSON. A thread writes, so that services do not wait for it; it writes when it has nothing else to do, and never
+//! syncs. A killed process loses the last moments, and the rest can be read (`docs/decisions/0013-recordings.md`).
 
 mod frame;
 mod reader;
