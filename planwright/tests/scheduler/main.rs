@@ -4,3 +4,4 @@
 mod client;
 mod place;
 mod run;
+mod waiting;

@@ -91,7 +91,8 @@ impl Place {
         PathBuf::from(self.path("state/planwright")).join(service)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program with these arguments, and its files and its state in here.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_planwright"));
         command
             .args(arguments)
@@ -146,9 +147,14 @@ impl Place {
 
     /// Starts a scheduler.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Scheduler {
+        self.begin(&[&["run"], arguments].concat())
+    }
+
+    /// Starts the program, which goes on beside the test.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Scheduler {
         let nth = self.runs.replace(self.runs.get() + 1);
         let (out, err) = (self.path(&format!("run-{nth}.out")), self.path(&format!("run-{nth}.err")));
-        let mut command = self.command(&[&["run"], arguments].concat());
+        let mut command = self.command(arguments);
         let child =
             command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
         Scheduler { child, out, err }
@@ -205,7 +211,7 @@ impl Drop for Place {
     }
 }
 
-/// A scheduler that runs.
+/// A scheduler, or another command, that runs.
 pub(crate) struct Scheduler {
     child: Child,
     out: String,
