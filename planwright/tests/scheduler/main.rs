@@ -8,3 +8,4 @@ mod live;
 mod place;
 mod run;
 mod terminal;
+mod waiting;

@@ -91,7 +91,7 @@ impl Place {
         PathBuf::from(self.path("state/planwright")).join(service)
     }
 
-    /// The program, at home in this place.
+    /// The program with these arguments, and its files and its state in here.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_planwright"));
         command
@@ -147,9 +147,14 @@ impl Place {
 
     /// Starts a scheduler.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Scheduler {
+        self.begin(&[&["run"], arguments].concat())
+    }
+
+    /// Starts the program, which goes on beside the test.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Scheduler {
         let nth = self.runs.replace(self.runs.get() + 1);
         let (out, err) = (self.path(&format!("run-{nth}.out")), self.path(&format!("run-{nth}.err")));
-        let mut command = self.command(&[&["run"], arguments].concat());
+        let mut command = self.command(arguments);
         let child =
             command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
         Scheduler { child, out, err }
@@ -211,7 +216,7 @@ impl Drop for Place {
     }
 }
 
-/// A scheduler that runs.
+/// A scheduler, or another command, that runs.
 pub(crate) struct Scheduler {
     child: Child,
     out: String,
