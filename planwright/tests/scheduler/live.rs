@@ -39,7 +39,10 @@ fn on_a_terminal_the_tree_lives_until_ctrl_c() {
     terminal.types("\u{3}");
     let ran = terminal.ends();
     assert_eq!(ran.code, 0, "{ran}");
-    assert!(ran.out.contains("web-2:[server] (COMPLETE)") && ran.out.contains("the tasks of quick go on running"), "{ran}");
+    assert!(
+        ran.out.contains("web-2:[server] (COMPLETE)") && ran.out.contains("the tasks of quick go on running"),
+        "{ran}"
+    );
     assert_eq!(place.starts("quick", 3).iter().map(Vec::len).sum::<usize>(), 3);
 }
 

@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
@@ -17,8 +18,10 @@ pub(crate) struct Terminal {
     child: Child,
     master: File,
     /// The program's side, so that its modes can be looked at when it has ended.
-    slave: File,
+    slave: Option<File>,
     written: Arc<Mutex<Vec<u8>>>,
+    /// Ends when all was read that was written, and nobody has the program's side any more.
+    reader: Option<JoinHandle<()>>,
 }
 
 /// What is seen on a terminal.
@@ -49,18 +52,18 @@ impl Terminal {
         let mut terminal = Self {
             child: on_terminal.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap(),
             master: master.try_clone().unwrap(),
-            slave,
+            slave: Some(slave),
             written: Arc::default(),
+            reader: None,
         };
         terminal.resize(lines);
         let written = terminal.written.clone();
-        std::thread::spawn(move || {
+        terminal.reader = Some(std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // It ends with the terminal.
             while let Ok(count @ 1..) = master.read(&mut bytes) {
                 written.lock().unwrap().extend_from_slice(&bytes[..count]);
             }
-        });
+        }));
         terminal
     }
 
@@ -90,10 +93,12 @@ impl Terminal {
         let written = self.written.clone();
         let said = || String::from_utf8_lossy(&written.lock().unwrap()).into_owned();
         let code = ended(&mut self.child, said).code().unwrap_or(-1);
-        let modes = tcgetattr(&self.slave).unwrap().local_modes;
+        let modes = tcgetattr(self.slave.take().unwrap()).unwrap().local_modes;
         assert!(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG), "{modes:?}");
-        self.until("its own screen is gone", |seen| !seen.is_own);
-        Ran { code, out: self.seen().screen, err: String::new() }
+        self.reader.take().unwrap().join().unwrap();
+        let seen = self.seen();
+        assert!(!seen.is_own, "its own screen is gone: {seen:#?}");
+        Ran { code, out: seen.screen, err: String::new() }
     }
 }
 
