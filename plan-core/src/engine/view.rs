@@ -179,6 +179,12 @@ impl Engine {
         self.state.as_ref().is_some_and(|state| state.service.deployed)
     }
 
+    /// Whether all that was launched before this session was asked for, and has answered or had its time: before that, what
+    /// runs is known from the records alone, and may have ended meanwhile.
+    pub fn has_heard(&self) -> bool {
+        self.session.is_live()
+    }
+
     /// Whether another scheduler has taken over, so that this one does nothing any more.
     pub fn is_superseded(&self) -> bool {
         self.session.superseded

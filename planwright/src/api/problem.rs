@@ -119,7 +119,7 @@ impl From<DriverError> for Problem {
 
 impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
-        let words = super::reply::words(&error);
+        let words = crate::problem::with_causes(&error);
         match error {
             LogError::NotKept { .. } => Self::new(StatusCode::NOT_IMPLEMENTED, words),
             LogError::NoSuchLog(_) => Self::new(StatusCode::NOT_FOUND, words),

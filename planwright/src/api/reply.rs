@@ -82,19 +82,3 @@ pub(crate) fn replied(reply: &Reply) -> Answer {
     };
     Ok(json(status, &ReplyBody::from(reply)))
 }
-
-/// An error with its causes.
-pub(crate) fn words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_words = cause.to_string();
-        // A transparent error says what its cause says.
-        if !words.ends_with(&cause_words) {
-            words.push_str(": ");
-            words.push_str(&cause_words);
-        }
-        source = cause.source();
-    }
-    words
-}

@@ -347,7 +347,7 @@ async fn take_in(body: Body, bound: usize, time: Duration) -> Result<Bytes, Prob
         if error.is::<LengthLimitError>() {
             too_large(bound)
         } else {
-            Problem::bad(format!("the body cannot be read: {}", super::reply::words(&*error)))
+            Problem::bad(format!("the body cannot be read: {}", crate::problem::with_causes(&*error)))
         }
     })
 }

@@ -7,13 +7,14 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use plan_driver::clock::{Clock, SystemClock};
 use plan_driver::store::{FileLock, Holder, LockError};
 
 use crate::api::token::{self, Token, TokenError};
 use crate::problem::Problem;
-use crate::running::{RECORDS, Running, folder_name, state_folder};
+use crate::running::{RECORDS, Running, folder_name, is_alive, state_folder};
 
 /// Whoever has the lock on it has the folder.
 const LOCK: &str = "lock";
@@ -21,6 +22,8 @@ const LOCK: &str = "lock";
 pub(super) const TASKS: &str = "tasks";
 /// The small files that operators keep with the service.
 pub(super) const FILES: &str = "files";
+/// Who takes the lock says who it is within this time.
+const MOMENT: Duration = Duration::from_secs(1);
 /// The scheduler's log.
 pub(super) const LOG: &str = "scheduler.log";
 
@@ -49,7 +52,7 @@ impl Folder {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
         let failed = |error| unusable(&path, &error);
-        let lock = FileLock::take(path.join(LOCK), SystemClock.now()).map_err(|error| match error {
+        let lock = lock(&path.join(LOCK)).map_err(|error| match error {
             LockError::Held { holder, .. } => held(&path, holder.as_ref()),
             LockError::Io { source, .. } => failed(source),
             // A later kind: its words are all that is known of it here.
@@ -86,6 +89,21 @@ impl Folder {
             let _ = fs::remove_dir_all(self.path.join(folder));
         }
         drop(self.lock);
+    }
+}
+
+/// Takes the lock, or says who has it: who has just taken it may not have said so yet, and the file then names the one
+/// before, or nobody.
+fn lock(path: &Path) -> Result<FileLock, LockError> {
+    let until = Instant::now() + MOMENT;
+    loop {
+        let taken = FileLock::take(path, SystemClock.now());
+        let Err(LockError::Held { holder, .. }) = &taken else { return taken };
+        let is_named = holder.as_ref().and_then(|by| i32::try_from(by.pid).ok()).is_some_and(is_alive);
+        if is_named || Instant::now() >= until {
+            return taken;
+        }
+        std::thread::sleep(MOMENT / 100);
     }
 }
 

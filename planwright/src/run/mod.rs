@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plan_core::engine::{Author, Refusal, Reply, Request, Verb};
+use plan_core::engine::{Author, Engine, Refusal, Reply, Request, Verb};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::PlanName;
 use plan_driver::{Condition, DriverError, Options, Scheduler, Service};
@@ -229,7 +229,8 @@ impl Scheduling {
                     }
                 }
             }
-            let settled = picture.others.is_empty();
+            // Before all that ran was heard of, what is to be brought back is not known.
+            let settled = picture.others.is_empty() && picture.heard;
             match picture.status() {
                 Some(Status::Complete) if arguments.until_complete && settled => {
                     return Ok(Ok((End::Complete, picture)));
@@ -248,6 +249,8 @@ impl Scheduling {
             let glance = Instant::now() + GLANCE;
             tokio::select! {
                 _ = events.recv() => {}
+                // That all is as it was is no event.
+                _ = self.service.wait(Engine::has_heard), if !picture.heard => {}
                 changed = conditions.changed() => if changed.is_err() {
                     return Ok(Ok((End::Gone(self.service.condition()), picture)));
                 },

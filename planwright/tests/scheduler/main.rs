@@ -2,5 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod client;
+mod crowd;
+mod following;
+mod live;
 mod place;
 mod run;
+mod terminal;
+mod waiting;

@@ -54,7 +54,7 @@ impl Wanted {
             by.who = author_word("who", who)?;
         }
         let model = Model::new(asked.spec).map_err(|error| {
-            let words = crate::api::reply::words(&error);
+            let words = crate::problem::with_causes(&error);
             Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 format!("the specification cannot be used: {words}"),
