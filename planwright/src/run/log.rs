@@ -1,9 +1,10 @@
 //! The scheduler's own log: a file of the data folder, and with `-v` standard error too.
 //!
-//! Invariant: the log is bounded: one file, and the one before it.
+//! Invariant: the log is bounded: one file, and the one before it. It is its owner's alone.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -61,7 +62,7 @@ struct LogFile {
 
 impl LogFile {
     fn open(path: PathBuf) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
         let size = file.metadata()?.len();
         Ok(Self { path, file, size })
     }
