@@ -3,14 +3,15 @@
 //!
 //! Invariant: an entry is written whole or not at all, and one whose process is gone is never taken for a scheduler.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 /// The file of a data folder that says where its scheduler listens.
-const FILE: &str = "scheduler.json";
+pub(crate) const FILE: &str = "scheduler.json";
 /// The records in a data folder.
 pub(crate) const RECORDS: &str = "records.redb";
 /// The folder of the state folder in which the same stands for all of the user. No service's name begins so.
@@ -126,9 +127,12 @@ fn read(file: &Path) -> Option<Running> {
     serde_json::from_slice(&fs::read(file).ok()?).ok()
 }
 
-fn replace(file: &Path, text: &str) -> io::Result<()> {
+/// Writes a file whole, in the place of what was there. It is its owner's alone.
+pub(crate) fn replace(file: &Path, text: &str) -> io::Result<()> {
     let beside = file.with_extension(format!("{}.new", std::process::id()));
-    fs::write(&beside, text)?;
+    let mut written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    written.write_all(text.as_bytes())?;
+    written.sync_all()?;
     fs::rename(&beside, file)
 }
 

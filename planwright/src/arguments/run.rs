@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use backend_sim::moment;
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use super::Reading;
 
@@ -90,7 +91,8 @@ pub enum BackendKind {
 }
 
 /// Where records are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StoreKind {
     /// In memory: they are forgotten with the scheduler, which ends its tasks then.
     Memory,

@@ -10,6 +10,7 @@ mod folder;
 mod ideas;
 mod listen;
 mod log;
+mod mark;
 mod picture;
 mod store;
 
@@ -116,13 +117,17 @@ struct Scheduling {
 
 async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::Result<Verdict>, Stopped> {
     let name = wanted.model.spec().name();
-    let folder = Folder::take(arguments.data_dir.as_deref(), name.as_str()).map_err(failed)?;
+    let place =
+        folder::place(arguments.data_dir.as_deref(), name.as_str(), arguments.store).map_err(failed)?;
+    let listener = listen::bind(arguments.listen.0).await;
+    // Who runs a service twice is told so, and not that its port is taken.
+    let listener = listener.map_err(|problem| failed(Folder::taken(&place).map_or(problem, Box::new)))?;
+    let folder = Folder::take(&place, arguments.store).map_err(failed)?;
     let log = log::begin(folder.path(), arguments.verbose).map_err(failed)?;
+    let store = store::open(arguments.store, &folder, name).await.map_err(failed)?;
     let backend = backend::choose(arguments, folder.path()).await.map_err(failed)?;
     backend.keeps(&wanted.model, &wanted.input.file, ui).map_err(|all| (all, Verdict::Refused))?;
     let (token_file, token) = folder.token().map_err(failed)?;
-    let listener = listen::bind(arguments.listen.0).await.map_err(failed)?;
-    let store = store::open(arguments.store, folder.path(), name).await.map_err(failed)?;
     let scheduler = Scheduler::start(store, backend.backend.clone(), Options::default()).await;
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;
@@ -143,8 +148,9 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
         Err(error) => Ok(Err(error)),
     };
     let gone = matches!(&ended, Ok(Ok((End::Uninstalled | End::Gone(_), _))));
+    let mut nothing_left = matches!(&ended, Ok(Ok((End::Uninstalled, _))));
     if arguments.store == StoreKind::Memory && !gone {
-        scheduling.end_tasks(ui).await;
+        nothing_left = scheduling.end_tasks(ui).await;
     }
     scheduling.stop(ui).await;
     drop(announced);
@@ -152,8 +158,8 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     let Scheduling { folder, scheduler, service, backend } = scheduling;
     // The store is closed with the last of them.
     drop((scheduler, service, backend));
-    if matches!(&ended, Ok(Ok((End::Uninstalled, _)))) {
-        folder.forget();
+    if nothing_left {
+        folder.forget(name.as_str(), arguments.store);
     }
     match ended? {
         Ok((end, picture)) => Ok(end::tell(ui, arguments, wanted, &running, &end, &picture)),
@@ -285,14 +291,15 @@ impl Scheduling {
         }
     }
 
-    /// Ends what runs: without a store that lasts, nobody would know it any more.
-    async fn end_tasks(&self, ui: &mut Ui) {
+    /// Ends what runs: without a store that lasts, nobody would know it any more. Says whether nothing is left.
+    async fn end_tasks(&self, ui: &mut Ui) -> bool {
         ui.note("the records are in memory, and nobody would know the tasks any more: they are ended");
         match timeout(FAREWELL, self.uninstall()).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => ui.complain(&format!("the tasks may go on running: {error}")),
             Err(_) => ui.complain("the tasks may go on running: they did not end in time"),
         }
+        false
     }
 
     /// Ends the scheduler. Tasks go on running.
