@@ -17,7 +17,7 @@ mod pod;
 mod trouble;
 mod uninstall;
 mod update;
-mod when;
+pub(crate) mod when;
 
 use std::io;
 

@@ -28,6 +28,8 @@ pub(super) const FILES: &str = "files";
 pub(super) const LOG: &str = "scheduler.log";
 /// The log before it.
 pub(super) const LOG_BEFORE: &str = "scheduler.log.1";
+/// What `run` has submitted last.
+pub(super) const SUBMITTED: &str = "submitted.json";
 /// The folder of the state folder for services whose records are in memory. No service's name begins so.
 const IN_MEMORY: &str = ".memory";
 
@@ -131,7 +133,7 @@ impl Folder {
             StoreKind::Memory => None,
         };
         // What is not there need not be taken away; what cannot be is in nobody's way.
-        for file in of_ours.into_iter().chain([LOG, LOG_BEFORE]) {
+        for file in of_ours.into_iter().chain([SUBMITTED, LOG, LOG_BEFORE]) {
             let _ = fs::remove_file(self.path.join(file));
         }
         let _ = FolderFiles::new(self.path.join(FILES)).forget(service);

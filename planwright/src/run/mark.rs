@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{LOCK, LOG, LOG_BEFORE, unusable};
+use super::folder::{LOCK, LOG, LOG_BEFORE, SUBMITTED, unusable};
 use crate::api::token;
 use crate::arguments::StoreKind;
 use crate::problem::Problem;
@@ -105,7 +105,7 @@ impl Mark {
 /// records that were copied back.
 fn is_known(name: &str) -> bool {
     let draft = |of: &str| name.strip_prefix(of).is_some_and(|rest| rest.ends_with(".new"));
-    [LOCK, LOG, LOG_BEFORE, RECORDS, token::FILE, running::FILE].contains(&name)
+    [LOCK, LOG, LOG_BEFORE, RECORDS, SUBMITTED, token::FILE, running::FILE].contains(&name)
         || draft("planwright.")
         || draft("scheduler.")
         || name.starts_with(".token.")

@@ -1,6 +1,7 @@
 //! Schedulers as people have them: the real program, real records, real processes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod again;
 mod client;
 mod folder;
 mod place;

@@ -287,7 +287,7 @@ fn ends(child: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-fn signal(pid: i32, signal: Signal) {
+pub(crate) fn signal(pid: i32, signal: Signal) {
     // It may have ended meanwhile.
     let _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
 }
