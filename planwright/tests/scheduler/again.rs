@@ -177,12 +177,14 @@ fn a_process_that_has_the_number_of_a_scheduler_is_none() {
     let entry = folder.join(format!("quick-{pid}.json"));
     let text = fs::read_to_string(&entry).unwrap();
     scheduler.kill();
-    // Its number is given again: to this test.
+    // Its number is given again.
+    let mut other = std::process::Command::new("sleep").arg("100").spawn().unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut stale: serde_json::Value = serde_json::from_str(&text).unwrap();
-    (stale["pid"], stale["url"]) = (std::process::id().into(), url.into());
+    (stale["pid"], stale["url"]) = (other.id().into(), url.into());
     fs::write(&entry, stale.to_string()).unwrap();
     let ran = place.planwright(&["plan", "list"]);
+    other.kill().and_then(|()| other.wait()).unwrap();
     assert_eq!(ran.code, 3, "{ran}");
     assert!(ran.err.contains("no scheduler runs on this machine"), "{ran}");
     assert!(listener.accept().is_err(), "nobody got its token");
