@@ -59,6 +59,7 @@ compile_error!("backend-local needs Linux: `/proc`, process descriptors and pare
 
 mod bootstrap;
 mod checks;
+mod command;
 mod compose;
 mod disk;
 pub mod endpoints;

@@ -27,6 +27,7 @@ use crate::process;
 use crate::room::{Rooms, ServiceKey};
 use crate::session::LocalSession;
 use crate::state::State;
+use crate::unkept::Machine;
 use crate::vip::Vips;
 use crate::{load, tell, vip};
 
@@ -229,7 +230,8 @@ impl Backend for Local {
     }
 
     fn unkept(&self, spec: &ServiceSpec) -> Vec<Unkept> {
-        crate::unkept::of(spec, &self.inner.memory)
+        let Inner { memory, options, .. } = &*self.inner;
+        crate::unkept::of(spec, Machine { memory, environment: &options.environment })
     }
 
     async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError> {

@@ -92,7 +92,8 @@ impl Fetcher {
         let patience = self.limits.patience;
         let silent = |_| Failure::Retry(format!("cannot fetch {url}: nothing came for {patience:?}"));
         let failed = |error: reqwest::Error| {
-            Failure::Retry(format!("cannot fetch {url}: {}", chain(&error.without_url())))
+            let help = if is_untrusted(&error) { UNTRUSTED } else { "" };
+            Failure::Retry(format!("cannot fetch {url}: {}{help}", chain(&error.without_url())))
         };
         let answer = timeout(patience, client.get(url.clone()).send()).await.map_err(silent)?;
         let answer = answer.and_then(reqwest::Response::error_for_status).map_err(failed)?;
@@ -109,7 +110,9 @@ impl Fetcher {
             hash.update(&part);
             file.write_all(&part).await.map_err(DiskError::io("write", to))?;
         }
-        file.sync_all().await.map_err(DiskError::io("write", to))?;
+        // What the last write met is said by `flush`, and by nothing after it.
+        let kept = async { file.flush().await.and(file.sync_all().await) };
+        kept.await.map_err(DiskError::io("write", to))?;
         Ok(hex(&hash.finalize()))
     }
 }
@@ -120,6 +123,24 @@ fn client() -> Result<reqwest::Client, String> {
     let made =
         reqwest::Client::builder().user_agent(concat!("planwright/", env!("CARGO_PKG_VERSION"))).build();
     made.map_err(|error| format!("nothing can be fetched: {}", chain(&error)))
+}
+
+/// What helps against a certificate that is not believed.
+const UNTRUSTED: &str = "; have the machine trust who issued it, or start the scheduler with SSL_CERT_FILE naming a file of \
+                         the authorities to trust in place of the machine's";
+
+/// Whether it is the server's certificate that is wrong.
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    let mut next = std::error::Error::source(error);
+    while let Some(error) = next {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        // What an I/O error was made of is not its source.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = inner.map(|inner| inner as &dyn std::error::Error).or_else(|| error.source());
+    }
+    false
 }
 
 /// An error with what caused it.
