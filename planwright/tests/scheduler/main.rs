@@ -1,9 +1,11 @@
 //! Schedulers as people have them: the real program, real records, real processes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod again;
 mod client;
 mod crowd;
 mod following;
+mod folder;
 mod live;
 mod place;
 mod run;
