@@ -6,9 +6,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use plan_core::engine::{Refusal, RefusedItem, Reply};
+use plan_driver::Service;
 use serde::Serialize;
 
-use super::problem::{Problem, refusal_status};
+use super::problem::Problem;
+use super::refused::refused;
 
 /// What a handler gives.
 pub(crate) type Answer = Result<Response, Problem>;
@@ -45,7 +47,7 @@ pub(crate) fn message(status: StatusCode, message: impl Into<String>) -> Respons
     json(status, &Message { message: message.into() })
 }
 
-/// What came of a verb or a target: the answer of `/v2`.
+/// What came of a verb or a target: the answer of `/v2` where it is done, and what the audit and a preview say of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ReplyBody {
     /// `done`, `already-so` or `refused`.
@@ -75,10 +77,9 @@ impl From<&Reply> for ReplyBody {
 }
 
 /// The answer of `/v2` to a verb or a target.
-pub(crate) fn replied(reply: &Reply) -> Answer {
-    let status = match reply {
-        Reply::Done | Reply::AlreadySo => StatusCode::OK,
-        Reply::Refused(refusal) => refusal_status(refusal),
-    };
-    Ok(json(status, &ReplyBody::from(reply)))
+pub(crate) async fn replied(service: &Service, reply: Reply) -> Answer {
+    match reply {
+        Reply::Refused(refusal) => Err(refused(service, refusal).await),
+        done => ok(&ReplyBody::from(&done)),
+    }
 }

@@ -61,6 +61,19 @@ pub(super) struct Why {
     pub(super) reason: String,
     pub(super) clears: String,
     pub(super) since: Option<u64>,
+    /// When it is over by itself, if it is.
+    #[serde(default)]
+    pub(super) until: Option<u64>,
+}
+
+impl Why {
+    /// It, with the time at which it is over.
+    pub(super) fn told(&self) -> String {
+        match self.until {
+            Some(until) => format!("{}: at {} UTC", self.reason, when(until)),
+            None => self.reason.clone(),
+        }
+    }
 }
 
 impl Plan {
@@ -84,7 +97,7 @@ impl Plan {
                 if step.reasons.is_empty() {
                     all.push(what);
                 } else {
-                    all.extend(step.reasons.iter().map(|why| format!("{what}: {}", why.reason)));
+                    all.extend(step.reasons.iter().map(|why| format!("{what}: {}", why.told())));
                 }
             }
         }
@@ -132,7 +145,9 @@ pub(crate) fn plan(ui: &mut Ui, group: &PlanGroup) -> std::io::Result<Verdict> {
         PlanVerb::Pause(of) => phase(ui, scheduler, of, "pause", "paused").await,
         PlanVerb::Resume(of) => phase(ui, scheduler, of, "resume", "resumed").await,
         PlanVerb::ForceRestart(of) => part(ui, scheduler, of, "force-restart", "restarted").await,
-        PlanVerb::ForceComplete(of) => part(ui, scheduler, of, "force-complete", "forced to complete").await,
+        PlanVerb::ForceComplete(of) => {
+            part(ui, scheduler, &of.into(), "force-complete", "forced to complete").await
+        }
         PlanVerb::Runs(of) => runs(ui, scheduler, &of.plan).await,
     })
 }

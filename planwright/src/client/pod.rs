@@ -202,7 +202,7 @@ impl Look for Settled<'_> {
 }
 
 fn words(why: &Why) -> String {
-    format!("{} ({}): {}", why.what, why.status, why.reason)
+    format!("{} ({}): {}", why.what, why.status, why.told())
 }
 
 async fn why(ui: &mut Ui, scheduler: &Scheduler, pod: &str) -> Came {

@@ -221,7 +221,7 @@ fn ended(seen: Seen<'_>, run: &plan_core::engine::EndedRun) -> RunBody {
 async fn command(call: &Call, verb: impl FnOnce(PlanName) -> Verb) -> Answer {
     let service = call.service().await?;
     let plan = call.plan()?;
-    replied(&call.say(&service, verb(plan)).await?)
+    replied(&service, call.say(&service, verb(plan)).await?).await
 }
 
 async fn phase(call: &Call) -> Result<Option<PhaseName>, Problem> {

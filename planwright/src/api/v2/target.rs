@@ -77,7 +77,7 @@ pub(in crate::api) async fn submit(call: Call) -> Answer {
     // What cannot be kept makes no service.
     scheduler.check(&model)?;
     let service = scheduler.service(model.spec().name()).await?;
-    replied(&service.target(model, plan, Some(by)).await?)
+    replied(&service, service.target(model, plan, Some(by)).await?).await
 }
 
 /// What a target would lead to.
