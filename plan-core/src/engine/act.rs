@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::plan::{Demand, Status};
+use crate::plan::{ContentHash, Demand, Status};
 use crate::spec::placement::Census;
 use crate::spec::{ResourceSetName, Seconds, TaskName};
 
@@ -16,7 +16,7 @@ use super::input::{FitAnswer, Grant, LaunchAnswer};
 use super::reason::{Reason, Verdict};
 use super::record::{
     Cause, DebtCause, End, Launched, Never, Number, Occupant, Order, OrderedTask, Place, PodRecord, Purpose,
-    Slot, Stage, StepRef, TaskState,
+    Slot, Stage, StepRef, TaskRecord, TaskState,
 };
 use super::rules::may_act;
 use super::session::Fitting;
@@ -85,7 +85,7 @@ impl State {
                 continue;
             }
             // A sidecar that waits does not hold the others down.
-            if main.delayed_until.is_some() {
+            if main.delayed_until.is_some() || !state.is_free_for(record, slot, conf, &tasks) {
                 continue;
             }
             if living.is_none() {
@@ -102,12 +102,41 @@ impl State {
                 let Some(main) = state.main_task(record, &slot.set) else { continue };
                 let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
                 let named = tasks.iter().any(|ordered| ordered.task == main.name);
-                if let (true, false, false, Some(reached)) = (runs, named, main.paused, main.reached) {
-                    tasks.push(OrderedTask { task: main.name.clone(), conf: reached.conf, paused: false });
+                if !runs || named || main.paused || state.is_on_its_way(record, slot, main) {
+                    continue;
+                }
+                let conf = state.comes_back_as(record, main);
+                if let Some(conf) = conf.filter(|&conf| state.is_free_for(record, slot, conf, &tasks)) {
+                    tasks.push(OrderedTask { task: main.name.clone(), conf, paused: false });
                 }
             }
         }
         Some(tasks)
+    }
+
+    /// Whether recovery may launch a slot's task with a configuration: in its own set; in another only if nothing
+    /// lives there or is on its way there. What it displaced would come back, and displace it.
+    fn is_free_for(&self, record: &PodRecord, slot: &Slot, conf: ContentHash, with: &[OrderedTask]) -> bool {
+        let Some(set) = self.confs.get(&conf).map(|config| &config.spec.resource_set) else { return false };
+        if *set == slot.set {
+            return true;
+        }
+        let taken = record.slot(set).is_some_and(|other| {
+            let act = other.act.and_then(|act| record.order(act));
+            other.occupant.as_ref().is_some_and(Occupant::may_live)
+                || act.is_some_and(|order| !self.gives_way(order, None))
+        });
+        !taken && !self.sets(with).contains(set)
+    }
+
+    /// Whether what lives in a slot was launched for a step that is not complete, and is not up yet: then it is
+    /// that step's.
+    fn is_on_its_way(&self, record: &PodRecord, slot: &Slot, task: &TaskRecord) -> bool {
+        slot.occupant.as_ref().is_some_and(|occupant| {
+            let order = record.order(occupant.launch).map(|order| order.purpose);
+            let up = task.reached.is_some_and(|reached| reached.launch >= occupant.launch);
+            !up && matches!(order, Some(Purpose::Step(step)) if self.is_served(step, record, occupant.launch))
+        })
     }
 
     /// Whether an order gives way to a step, or to recovery: it only asks for room, and is recovery's, the
