@@ -61,6 +61,9 @@ impl State {
             act.is_none_or(|order| state.gives_way(order, None))
         };
         let down = |slot: &&Slot| slot.occupant.as_ref().is_none_or(|occupant| !occupant.may_live());
+        let fits = |slot: &Slot, conf, with: &[OrderedTask]| {
+            state.in_the_way(record, slot, conf).is_none() && !state.is_set_of_any(with, conf)
+        };
         let mut tasks = Vec::new();
         let mut essential = false;
         for slot in record.slots.iter().filter(free) {
@@ -85,7 +88,7 @@ impl State {
                 continue;
             }
             // A sidecar that waits does not hold the others down.
-            if main.delayed_until.is_some() || !state.is_free_for(record, slot, conf, &tasks) {
+            if main.delayed_until.is_some() || !fits(slot, conf, &tasks) {
                 continue;
             }
             if living.is_none() {
@@ -106,7 +109,7 @@ impl State {
                     continue;
                 }
                 let conf = state.comes_back_as(record, main);
-                if let Some(conf) = conf.filter(|&conf| state.is_free_for(record, slot, conf, &tasks)) {
+                if let Some(conf) = conf.filter(|&conf| fits(slot, conf, &tasks)) {
                     tasks.push(OrderedTask { task: main.name.clone(), conf, paused: false });
                 }
             }
@@ -114,19 +117,26 @@ impl State {
         Some(tasks)
     }
 
-    /// Whether recovery may launch a slot's task with a configuration: in its own set; in another only if nothing
-    /// lives there or is on its way there. What it displaced would come back, and displace it.
-    fn is_free_for(&self, record: &PodRecord, slot: &Slot, conf: ContentHash, with: &[OrderedTask]) -> bool {
-        let Some(set) = self.confs.get(&conf).map(|config| &config.spec.resource_set) else { return false };
-        if *set == slot.set {
-            return true;
-        }
-        let taken = record.slot(set).is_some_and(|other| {
-            let act = other.act.and_then(|act| record.order(act));
-            other.occupant.as_ref().is_some_and(Occupant::may_live)
-                || act.is_some_and(|order| !self.gives_way(order, None))
-        });
-        !taken && !self.sets(with).contains(set)
+    /// What keeps recovery from launching a slot's task with a configuration of another set: what lives there or is
+    /// on its way there. If it were displaced, it would come back, and displace in turn.
+    pub(super) fn in_the_way<'a>(
+        &self,
+        record: &'a PodRecord,
+        slot: &Slot,
+        conf: ContentHash,
+    ) -> Option<&'a TaskName> {
+        let set = &self.confs.get(&conf)?.spec.resource_set;
+        let other = record.slot(set).filter(|_| *set != slot.set)?;
+        let act = other.act.and_then(|act| record.order(act)).filter(|order| !self.gives_way(order, None));
+        let lives = other.occupant.as_ref().filter(|occupant| occupant.may_live());
+        let comes = act.and_then(|order| order.tasks.first()).map(|ordered| &ordered.task);
+        lives.map(|occupant| &occupant.task).or(comes)
+    }
+
+    /// Whether one of these orders is for the set of a configuration.
+    fn is_set_of_any(&self, with: &[OrderedTask], conf: ContentHash) -> bool {
+        let set = |conf: &ContentHash| self.confs.get(conf).map(|config| &config.spec.resource_set);
+        with.iter().any(|ordered| set(&ordered.conf) == set(&conf))
     }
 
     /// Whether what lives in a slot was launched for a step that is not complete, and is not up yet: then it is
