@@ -166,10 +166,13 @@ impl State {
     }
 
     /// Whether another order asks for the place that an instance is to have: one takes the whole instance there,
-    /// and nothing stands beside it.
+    /// and nothing stands beside it. To a step recovery's does not give way, since it takes there what ran.
     pub(super) fn is_place_asked(&self, record: &PodRecord, by: Purpose) -> bool {
         let in_the_way = |order: &Order| match by {
-            Purpose::Step(_) => order.purpose != by,
+            Purpose::Step(step) => {
+                order.purpose != by
+                    && (order.purpose == Purpose::Recovery || !self.gives_way(order, Some(step)))
+            }
             Purpose::Recovery => !self.gives_way(order, None),
         };
         (record.place.is_none() || record.permission.is_some()) && record.standing().any(in_the_way)
