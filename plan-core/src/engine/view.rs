@@ -358,6 +358,10 @@ impl Engine {
                 Some(Reason::Owes { debt: debt.number, node: debt.node.clone() })
             } else if state.is_waiting_for_step(at, record, &slot.set) {
                 Some(Reason::WaitsForItsStep(main.name.clone()))
+            } else if let (Status::Pending, Owner::Recovery(conf)) = (status, state.owner(at, slot, main))
+                && let Some(other) = state.in_the_way(record, slot, conf)
+            {
+                Some(Reason::SlotBusy { task: other.clone() })
             } else {
                 // It may be on its way into another set than its last.
                 let names = |order: &&Order| order.tasks.iter().any(|ordered| ordered.task == main.name);
