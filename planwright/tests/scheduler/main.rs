@@ -4,8 +4,8 @@
 mod again;
 mod client;
 mod crowd;
-mod following;
 mod folder;
+mod following;
 mod live;
 mod place;
 mod run;
