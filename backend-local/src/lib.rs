@@ -71,6 +71,7 @@ mod fetch;
 mod inspect;
 mod launch;
 mod layout;
+mod left;
 mod load;
 mod local;
 pub mod logs;
@@ -93,5 +94,6 @@ mod vip;
 mod watch;
 
 pub use disk::DiskError;
+pub use left::{Left, left};
 pub use local::{Local, LocalError};
 pub use options::{LocalOptions, NodeSpec};

@@ -246,7 +246,7 @@ fn failed(engine: &Engine, instance: &InstanceName, reason: &Reason) -> Option<I
 
 async fn command(call: &Call, verb: Verb) -> Answer {
     let service = call.service().await?;
-    replied(&call.say(&service, verb).await?)
+    replied(&service, call.say(&service, verb).await?).await
 }
 
 /// `POST /v2/pods/{instance}/restart`.
