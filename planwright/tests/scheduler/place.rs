@@ -154,6 +154,16 @@ impl Place {
         Scheduler { child, out, err }
     }
 
+    /// Starts a scheduler whose outputs are one, in the order in which a person sees them.
+    pub(crate) fn spawn_seen(&self, arguments: &[&str]) -> Scheduler {
+        let nth = self.runs.replace(self.runs.get() + 1);
+        let seen = self.path(&format!("run-{nth}.seen"));
+        let file = File::options().create(true).append(true).open(&seen).unwrap();
+        let mut command = self.command(&[&["run"], arguments].concat());
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        Scheduler { child, out: seen.clone(), err: seen }
+    }
+
     /// Starts the service [`QUICK`], and waits until it is complete.
     pub(crate) fn run_quick(&self, arguments: &[&str]) -> Scheduler {
         let quick = self.quick();
