@@ -175,9 +175,15 @@ impl Place {
     /// The starts of all instances: the lines of all files of this name below the data folder, each file sorted by its
     /// path. A task that runs may not have written its own yet: so many lines are waited for.
     pub(crate) fn starts(&self, service: &str, lines: usize) -> Vec<Vec<String>> {
+        self.starts_in(&format!("state/planwright/{service}"), lines)
+    }
+
+    /// The same below any folder.
+    pub(crate) fn starts_in(&self, folder: &str, lines: usize) -> Vec<Vec<String>> {
+        let folder = PathBuf::from(self.path(folder));
         let starts = || {
             let mut files = Vec::new();
-            find(&self.data(service), "starts", &mut files);
+            find(&folder, "starts", &mut files);
             files.sort();
             let lines = |file: &PathBuf| read(file).lines().map(ToOwned::to_owned).collect::<Vec<_>>();
             files.iter().map(lines).collect::<Vec<_>>()
