@@ -1,4 +1,4 @@
-//! What a task printed, and where its ports are reached, for whoever asks.
+//! What a task printed, for whoever asks.
 //!
 //! Invariant: reading changes nothing, and a follower holds one part of an output at a time.
 
@@ -9,10 +9,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
-use plan_core::spec::host_name;
-use plan_driver::backend::{
-    BackendError, Identity, Log, LogEnd, LogError, LogQuery, LogStream, OpenPort, Reach,
-};
+use plan_driver::backend::{BackendError, Identity, Log, LogEnd, LogError, LogQuery, LogStream};
 
 use crate::local::{Inner, blocking};
 use crate::logs::{LogReader, Stream};
@@ -100,13 +97,4 @@ impl Follower {
 
 fn unreadable(error: io::Error) -> BackendError {
     BackendError::because("the output cannot be read", error)
-}
-
-/// How a port is reached: the nodes are this machine.
-pub(crate) fn reach(inner: &Inner, port: &OpenPort<'_>) -> Reach {
-    let (addresses, host) = (&inner.options.addresses, host_name(port.service));
-    let dns = format!("{}-{}.{host}.{}:{}", port.instance, port.task, addresses.service_domain, port.number);
-    let vip =
-        port.vip.map(|vip| format!("{}.{host}.{}:{}", vip.prefix, addresses.vip_domain, vip.port.get()));
-    Reach { address: format!("127.0.0.1:{}", port.number), dns: Some(dns), vip }
 }

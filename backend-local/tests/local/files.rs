@@ -174,12 +174,20 @@ fn config_files_are_rendered_before_and_by_bootstrap() {
         assert!(matches!(&answer, LaunchAnswer::Never(why) if why.contains("..")), "{answer:?}");
         let cmd = "./bootstrap -get-task-ip; SET=late ./bootstrap -print-env=false && cat c; \
                    ./bootstrap -print-env=false || echo refused; \
+                   for to in ../c /c; do CONFIG_TEMPLATE_C=config-templates/c,$to SET=x ./bootstrap -print-env=false \
+                   2>&1; done; \
                    ./bootstrap -template=false -print-env=false -resolve-hosts x.svc.localhost,localhost && echo end; \
                    exec sleep 1000";
         let (bench, launch, answer) = launch_with(cmd, "set={{SET}}\n", "c").await;
         assert_eq!(answer, LaunchAnswer::Done);
         let text = bench.output(0, launch, |text| text.ends_with("end\n")).await;
-        assert_eq!(text, "127.0.0.1\nset=late\nrefused\nend\n");
+        assert_eq!(
+            text,
+            "127.0.0.1\nset=late\nrefused\n\
+             bootstrap: CONFIG_TEMPLATE_C: `../c` leads out of the sandbox with `..`\n\
+             bootstrap: CONFIG_TEMPLATE_C: `/c` is an absolute path, and not one below the sandbox\n\
+             end\n"
+        );
         assert!(Path::new(&bench.sandbox(0, launch)).join("config-templates/c").exists());
     });
 }

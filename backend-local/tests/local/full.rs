@@ -7,11 +7,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use plan_core::engine::{End, LaunchAnswer, Seen};
+use plan_core::engine::{End, Found, LaunchAnswer, ReleaseAnswer, Seen};
 
 use crate::common::{self, Bench, on_runtime, task, until};
 use crate::files;
 
+/// How the shim says what it could not write.
+const SAID: &str = " bytes could not be written]";
 const FULL: &str = "No space left on device";
 
 /// A disk of its own, which is taken away when the test is over.
@@ -97,18 +99,12 @@ fn a_task_that_fills_its_volume_fails_in_its_own_words() {
         // The disk is full still: how it ended is known all the same, to any scheduler.
         disk.fill();
         bench.reopen().await;
-        assert_eq!(
-            bench.found(0, launch, &grant).await,
-            plan_core::engine::Found::Seen(Seen::Ended(End::Failed))
-        );
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Failed)));
         // The volume is not emptied for it.
         assert!(fs::metadata(sandbox.join("data/big")).unwrap().len() > 0);
         // To give the place back needs no room.
         bench.release(0, &grant).await;
-        assert_eq!(
-            bench.report("a release", common::a_release).await,
-            plan_core::engine::ReleaseAnswer::Done
-        );
+        assert_eq!(bench.report("a release", common::a_release).await, ReleaseAnswer::Done);
         assert!(!sandbox.join("data/big").exists());
     });
 }
@@ -125,10 +121,24 @@ fn a_task_is_ended_on_a_full_disk() {
         bench.kill(0, launch, 20).await;
         assert_eq!(bench.ended(launch).await, End::Killed);
         bench.reopen().await;
-        assert_eq!(
-            bench.found(0, launch, &grant).await,
-            plan_core::engine::Found::Seen(Seen::Ended(End::Killed))
-        );
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Killed)));
+    });
+}
+
+#[test]
+fn a_lost_shim_is_noted_on_a_full_disk() {
+    on_runtime(async {
+        let Some(disk) = Disk::mount("1m") else { return };
+        let mut bench = bench_on(&disk, &task("echo up; exec sleep 1000", "")).await;
+        let (launch, grant) = bench.launch(0).await;
+        bench.output(0, launch, |text| text == "up\n").await;
+        let (shim, process) = bench.processes(0, launch).await;
+        disk.fill();
+        common::kill_9(shim);
+        assert_eq!(bench.ended(launch).await, End::Lost);
+        assert!(!common::lives(process));
+        bench.reopen().await;
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Lost)));
     });
 }
 
@@ -138,7 +148,7 @@ fn output_that_is_not_kept_is_counted() {
         let Some(disk) = Disk::mount("1m") else { return };
         let wait = |file: &str| format!("while ! test -e {file}; do sleep 0.02; done");
         let cmd = format!(
-            "{}; seq 5000; mkdir printed; {}; echo back; exec sleep 1000",
+            "{}; seq 40000; mkdir printed; {}; echo back; exec sleep 1000",
             wait("full"),
             wait("room")
         );
@@ -152,10 +162,21 @@ fn output_that_is_not_kept_is_counted() {
         fs::remove_file(filler).unwrap();
         fs::create_dir(sandbox.join("room")).unwrap();
         let text = bench.output(0, launch, |text| text.ends_with("back\n")).await;
-        let (kept, rest) = text.split_once("[planwright: ").unwrap();
-        let lost: usize = rest.strip_suffix(" bytes could not be written]\nback\n").unwrap().parse().unwrap();
-        let printed: usize = (1..=5000).map(|number: u32| number.to_string().len() + 1).sum();
-        assert_eq!(kept.trim_end_matches('\n').len() + lost, printed, "{text}");
+        let (mut kept, mut lost) = (0, 0_usize);
+        for line in text.lines() {
+            let said = line.strip_prefix("[planwright: ").and_then(|rest| rest.strip_suffix(SAID));
+            match said {
+                Some(count) => lost += count.parse::<usize>().unwrap(),
+                None => kept += line.len(),
+            }
+        }
+        let said = text.matches(SAID).count();
+        let all = kept + text.matches('\n').count() - said + lost;
+        let printed =
+            (1..=40_000).map(|number: u32| number.to_string().len() + 1).sum::<usize>() + "back\n".len();
+        // What is said begins a line of its own.
+        assert!((printed..=printed + said).contains(&all), "{all} of {printed}, {said}");
+        assert!(lost > 100_000, "{lost}");
     });
 }
 

@@ -20,7 +20,8 @@ const AUTHORITIES: &str = "SSL_CERT_FILE";
 /// Says to the process that runs the test itself what the authorities are.
 const INNER: &str = "PLANWRIGHT_TEST_AUTHORITIES";
 
-/// A server that an authority of its own vouches for, and how often it was asked. It serves one file, whatever the path.
+/// A server that an authority of its own vouches for, and how often it was asked. It serves one file, whatever the path,
+/// but for `/down`, which leads to http.
 fn serve(authorities: &Path, body: Vec<u8>) -> (String, Arc<AtomicUsize>) {
     let own = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
@@ -38,7 +39,8 @@ fn serve(authorities: &Path, body: Vec<u8>) -> (String, Arc<AtomicUsize>) {
     let config = Arc::new(config);
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("https://{}", listener.local_addr().unwrap());
+    let here = listener.local_addr().unwrap();
+    let address = format!("https://{here}");
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     std::thread::spawn(move || {
@@ -46,11 +48,17 @@ fn serve(authorities: &Path, body: Vec<u8>) -> (String, Arc<AtomicUsize>) {
             let connection = rustls::ServerConnection::new(config.clone()).unwrap();
             let mut stream = rustls::StreamOwned::new(connection, stream.unwrap());
             // Who does not trust us hangs up before it asks.
-            let Ok(1..) = stream.read(&mut [0; 4096]) else { continue };
+            let mut request = [0; 4096];
+            let Ok(1..) = stream.read(&mut request) else { continue };
             count.fetch_add(1, Ordering::SeqCst);
+            let (head, body) = if request.starts_with(b"GET /down") {
+                (format!("302 Found\r\nLocation: http://{here}/run"), &[][..])
+            } else {
+                ("200 OK".to_owned(), &body[..])
+            };
             let head =
-                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).unwrap();
+                format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).unwrap();
             stream.conn.send_close_notify();
             stream.flush().unwrap();
         }
@@ -119,6 +127,13 @@ fn what_an_authority_vouches_for_is_fetched() {
             assert_eq!(common::walk(&bench.options.root.join("cache")), Vec::<std::path::PathBuf>::new());
             assert_eq!(asked.load(Ordering::SeqCst), count);
         }
+
+        // What was asked for safely is not answered unsafely; and no password is told.
+        let secret = at.replace("https://", "https://me:secret@");
+        let mut bench = Bench::new(&with_uris("exec sh run", &[format!("{secret}/down")])).await;
+        let answer = answer(&mut bench).await;
+        let LaunchAnswer::Retry(why) = answer else { panic!("{answer:?}") };
+        assert!(why.contains("it leads from https to http") && !why.contains("secret"), "{why}");
     });
 }
 

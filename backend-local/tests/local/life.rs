@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::common::{Bench, kill_9, lives, on_runtime, task, until};
-use plan_core::engine::{End, Found, LaunchAnswer, Seen};
+use crate::common::{Bench, kill_9, lives, on_runtime, pod, task, until};
+use plan_core::engine::{Command, End, Found, LaunchAnswer, Outcome, Seen};
+use plan_driver::backend::Report;
 
 const READY: Seen = Seen::Running { ready: true };
 
@@ -340,6 +341,37 @@ fn a_launch_that_no_shim_claimed_never_runs() {
         let order = bench.launch_of(0, launch, &grant, &["t"]);
         assert_eq!(bench.give(order).await, LaunchAnswer::Done);
         bench.seen(launch, READY).await;
+    });
+}
+
+#[test]
+fn launches_of_an_instance_are_prepared_at_one_time() {
+    let tasks = ["t", "u", "v"]
+        .map(|task| format!("      {task}: {{goal: RUNNING, cmd: {STAYS:?}, cpus: 0.1, memory: 32}}\n"));
+    on_runtime(async {
+        let mut bench = Bench::new(&pod(&format!("    tasks:\n{}", tasks.concat()))).await;
+        for index in 0..20 {
+            let (first, grant) = bench.room(index, None).await;
+            let (second, third) = (bench.next_number(), bench.next_number());
+            let mut open = std::collections::BTreeSet::new();
+            for (launch, task) in [(first, "t"), (second, "u"), (third, "v")] {
+                open.insert(launch);
+                let launch = bench.launch_of(index, launch, &grant, &[task]);
+                bench.command(Command::Launch(Box::new(launch))).await;
+            }
+            while !open.is_empty() {
+                let (launch, answer) = bench
+                    .report("they are answered", |report| match report {
+                        Report::Outcome(Outcome::Launch { launch, answer, .. }) => {
+                            Some((*launch, answer.clone()))
+                        }
+                        _ => None,
+                    })
+                    .await;
+                assert_eq!(answer, LaunchAnswer::Done, "instance {index}, launch {launch}");
+                open.remove(&launch);
+            }
+        }
     });
 }
 

@@ -17,6 +17,7 @@ mod guard;
 mod held;
 mod ids;
 mod problem;
+mod refused;
 mod reply;
 mod routes;
 mod serve;

@@ -7,6 +7,7 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use plan_driver::clock::{Clock, SystemClock};
 use plan_driver::store::{FileLock, Holder, LockError};
@@ -16,7 +17,7 @@ use crate::api::FolderFiles;
 use crate::api::token::{self, Token, TokenError};
 use crate::arguments::StoreKind;
 use crate::problem::Problem;
-use crate::running::{RECORDS, Running, folder_name, state_folder};
+use crate::running::{RECORDS, Running, folder_name, is_alive, state_folder};
 
 /// Whoever has the lock on it has the folder.
 pub(super) const LOCK: &str = "lock";
@@ -24,6 +25,8 @@ pub(super) const LOCK: &str = "lock";
 pub(super) const TASKS: &str = "tasks";
 /// The small files that operators keep with the service.
 pub(super) const FILES: &str = "files";
+/// Who takes the lock says who it is within this time.
+const MOMENT: Duration = Duration::from_secs(1);
 /// The scheduler's log.
 pub(super) const LOG: &str = "scheduler.log";
 /// The log before it.
@@ -92,7 +95,7 @@ impl Folder {
         if !path.join(LOCK).exists() {
             return None;
         }
-        match FileLock::take(path.join(LOCK), SystemClock.now()) {
+        match take(&path.join(LOCK)) {
             Err(LockError::Held { holder, .. }) => Some(held(path, holder.as_ref())),
             _ => None,
         }
@@ -173,8 +176,7 @@ impl Folder {
 }
 
 fn lock(path: &Path) -> Result<FileLock, Box<Problem>> {
-    let taken = FileLock::take(path.join(LOCK), SystemClock.now());
-    taken.map_err(|error| {
+    take(&path.join(LOCK)).map_err(|error| {
         Box::new(match error {
             LockError::Held { holder, .. } => held(path, holder.as_ref()),
             LockError::Io { source, .. } => unusable(path, &source),
@@ -182,6 +184,21 @@ fn lock(path: &Path) -> Result<FileLock, Box<Problem>> {
             other => Problem::error(other.to_string()),
         })
     })
+}
+
+/// Takes the lock, or says who has it: who has just taken it may not have said so yet, and the file then names the one
+/// before, or nobody.
+fn take(path: &Path) -> Result<FileLock, LockError> {
+    let until = Instant::now() + MOMENT;
+    loop {
+        let taken = FileLock::take(path, SystemClock.now());
+        let Err(LockError::Held { holder, .. }) = &taken else { return taken };
+        let is_named = holder.as_ref().and_then(|by| i32::try_from(by.pid).ok()).is_some_and(is_alive);
+        if is_named || Instant::now() >= until {
+            return taken;
+        }
+        std::thread::sleep(MOMENT / 100);
+    }
 }
 
 fn held(path: &Path, holder: Option<&Holder>) -> Problem {

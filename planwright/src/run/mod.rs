@@ -288,7 +288,8 @@ impl Scheduling {
                     face.show(ui, &picture, &picture.clone(), &condition)?;
                 }
             }
-            let settled = picture.others.is_empty();
+            // Before all that ran was heard of, what is to be brought back is not known.
+            let settled = picture.others.is_empty() && picture.heard;
             match picture.status() {
                 Some(Status::Complete) if arguments.until_complete && settled => {
                     return Ok((End::Complete, picture));
@@ -306,6 +307,8 @@ impl Scheduling {
             let glance = Instant::now() + GLANCE;
             tokio::select! {
                 _ = events.recv() => {}
+                // That all is as it was is no event.
+                _ = self.service.wait(Engine::has_heard), if !picture.heard => {}
                 changed = conditions.changed() => if changed.is_err() {
                     return Ok((End::Gone(self.service.condition()), picture));
                 },

@@ -3,6 +3,11 @@
 
 mod again;
 mod client;
+mod crowd;
 mod folder;
+mod following;
+mod live;
 mod place;
 mod run;
+mod terminal;
+mod waiting;
