@@ -1,6 +1,7 @@
 //! What the book and the README show is what the program does: every line `$ planwright …` of a `console`
 //! block is run from the repository's root, and what follows it, up to the next such line, is compared with
-//! its output: standard output, then standard error, then `# exit N` if that is not 0. A block after the line
+//! its output: standard output, then standard error (of `run`, which goes on, both as they come), then `# exit N` if that
+//! is not 0. A block after the line
 //! `<!-- shows: planwright … -->` is the output of that command, and one after `<!-- file: F -->` is that file
 //! of the book. `<!-- draws: F planwright … -->` says that the file F of the book is the output of a command.
 //!
@@ -87,7 +88,10 @@ impl Page {
             return shown(&Ran { code, out, err });
         }
         let place = self.place();
-        let ran = place.planwright(&arguments);
+        let ran = match arguments.split_first() {
+            Some((&"run", arguments)) => seen(place.spawn_seen(arguments).ended()),
+            _ => place.planwright(&arguments),
+        };
         redacted(&shown(&ran), place)
     }
 
@@ -96,16 +100,21 @@ impl Page {
         let words = words(command);
         assert_eq!(words[..2], ["planwright", "run"], "a scheduler is `run`: `{command}`");
         let arguments: Vec<&str> = words[2..].iter().map(String::as_str).collect();
-        let scheduler = self.place().run(&arguments);
+        let scheduler = self.place().spawn_seen(&arguments);
         scheduler.until_err("deploy: COMPLETE");
         self.scheduler = Some(scheduler);
     }
 
     /// Ends it; gives what it has said.
     fn end(&mut self) -> String {
-        let ran = self.scheduler.take().expect("a scheduler runs").end(Signal::INT);
+        let ran = seen(self.scheduler.take().expect("a scheduler runs").end(Signal::INT));
         redacted(&shown(&ran), self.place())
     }
+}
+
+/// What a scheduler whose outputs were one has said, once.
+fn seen(ran: Ran) -> Ran {
+    Ran { err: String::new(), ..ran }
 }
 
 /// What came of a command, as a block shows it.

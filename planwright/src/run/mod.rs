@@ -159,7 +159,7 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;
     let server = listen::serve(listener, &scheduler, name, token, folder.path().join(folder::FILES));
-    let server = server.map_err(failed)?;
+    let mut server = server.map_err(failed)?;
     let pid = std::process::id().try_into().unwrap_or(i32::MAX);
     let running = Running {
         service: name.to_string(),
@@ -171,7 +171,7 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     };
     let announced = running.announce().map_err(|error| failed(folder::unusable(folder.path(), &error)))?;
     log::tell_beginning(&running);
-    tokio::spawn(log::tell(service.clone()));
+    tokio::spawn(log::tell(service.clone(), service.now()));
     let scheduling = Scheduling { folder, scheduler, service, backend };
     let mut signals = Signals::new().map_err(|error| failed(Problem::error(error.to_string())))?;
     let ended = match tell_beginning(ui, &running, &log) {
@@ -180,12 +180,19 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     };
     log::tell_end(ended.as_ref().ok().and_then(|ended| ended.as_ref().ok()).map(|ended| &ended.end));
     let tasks = scheduling.tasks().await;
-    closing::leave_at_once(signals, arguments.store);
+    closing::leave_at_once(arguments.store);
     let end = ended.as_ref().ok().and_then(|ended| ended.as_ref().ok()).map(|ended| &ended.end);
     let gone = matches!(end, Some(End::Uninstalled | End::Gone(_)));
     let mut nothing_left = matches!(end, Some(End::Uninstalled));
     if arguments.store == StoreKind::Memory && !gone {
         nothing_left = scheduling.end_tasks(ui).await;
+    }
+    // Who asks from here on finds nobody, and not somebody who has nothing to say any more: it is asked again, or is
+    // known to be gone.
+    if matches!(end, Some(End::Uninstalled)) {
+        server.stop().await
+    } else {
+        server.close()
     }
     scheduling.stop(ui).await;
     drop(announced);
@@ -231,7 +238,7 @@ impl Scheduling {
             Some(problems) => refused(ui, &problems),
             None => {
                 let outcome = tokio::select! {
-                    outcome = target::settle(&self.service, &self.folder, wanted) => outcome?,
+                    outcome = target::settle(ui, &self.service, &self.folder, wanted) => outcome?,
                     () = signals.next() => {
                         let (end, picture) = (End::Interrupted, Picture::default());
                         return Ok(Ok(Ended { end, picture, standing: Standing::AsWanted }));
@@ -372,9 +379,9 @@ fn tell_outcome(
         }
         Outcome::Kept { by } => {
             let who = by.map(|(who, at)| (who, when(at.0 / 1000)));
-            let told = who.as_ref().map(|(who, at)| format!(" by {who}, at {at} UTC")).unwrap_or_default();
+            let told = who.as_ref().map(|(who, at)| format!(", by {who}, at {at} UTC")).unwrap_or_default();
             let message = format!(
-                "the service was updated since `{file}` was submitted{told}, and goes on as what it became"
+                "the service was updated since{told}, and that stays: `{file}` says what it said before"
             );
             let back = again::update(arguments, None, running);
             let problem = Problem::warning(message).help(format!("to go back to the file: `{back}`"));
