@@ -276,7 +276,7 @@ async fn front(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
         }
         Ok(trusted) => {
             // Whoever only asks for health keeps no place.
-            let at_work = connection.filter(|_| trusted).map(|connection| connection.work());
+            let at_work = connection.map(|of| if trusted { of.work() } else { of.aside() });
             let response = next.run(request).await;
             response.map(|body| Held::body(body, at_work))
         }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: at any time there are at most [`Limits::connections`](super::Limits) connections. One that waits, for it
 //! has no request that was let in, makes room for a newer one, those first that never had one: so whoever opens
-//! connections and says nothing keeps nobody out.
+//! connections and says nothing keeps nobody out. An answer that was begun is sent to its end, within
+//! [`Limits::grace`](super::Limits).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,7 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,7 +25,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::{Api, FilesHandle, Limits, Shared, routes};
+use super::{Api, Limits, Shared, routes};
 
 /// Why nobody listens.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +72,7 @@ impl Server {
             token,
             port: address.port(),
             main,
-            files: FilesHandle(files),
+            files,
             limits,
             streams: Arc::new(Semaphore::new(limits.streams)),
         };
@@ -145,16 +149,26 @@ async fn converse(
         .header_read_timeout(limits.header_time)
         .max_headers(limits.headers)
         .max_buf_size(limits.header_bytes.max(8192));
-    let router = router.layer(axum::Extension(connection.clone()));
-    let mut talk = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let router = TowerToHyperService::new(router);
+    let of_requests = connection.clone();
+    // As a layer of the router it would be a copy of each route for each connection: some 200 kB.
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(of_requests.clone());
+        router.call(request)
+    });
+    let mut talk = pin!(http.serve_connection(TokioIo::new(stream), service));
     loop {
         tokio::select! {
             // How a client goes away is its own matter.
             _ = talk.as_mut() => return,
-            () = connection.evicted.notified() => return,
+            // One that is answered is answered to the end.
+            () = connection.evicted.notified() => match connection.is_answered() {
+                true => break,
+                false => return,
+            },
             () = tokio::time::sleep(limits.header_time) => {
                 if connection.is_quiet_for(limits.header_time) {
-                    return;
+                    break;
                 }
             }
             _ = stopping.changed() => {
@@ -164,6 +178,9 @@ async fn converse(
             }
         }
     }
+    // A request that has come meanwhile is still answered, and the client told that it was the last.
+    talk.as_mut().graceful_shutdown();
+    let _ = timeout(limits.grace, talk).await;
 }
 
 /// The connections that there are.
@@ -203,6 +220,8 @@ impl Table {
 pub(crate) struct Connection {
     /// Requests that were let in and are not answered to the end.
     at_work: AtomicUsize,
+    /// Requests that are answered without being let in: those for health. They keep no place.
+    asides: AtomicUsize,
     /// Whether one ever was.
     trusted: AtomicBool,
     /// Since when it is quiet.
@@ -214,6 +233,7 @@ impl Connection {
     fn new() -> Self {
         Self {
             at_work: AtomicUsize::new(0),
+            asides: AtomicUsize::new(0),
             trusted: AtomicBool::new(false),
             quiet: Mutex::new(Instant::now()),
             evicted: Notify::new(),
@@ -224,7 +244,17 @@ impl Connection {
     pub(crate) fn work(self: &Arc<Self>) -> AtWork {
         self.trusted.store(true, Ordering::Relaxed);
         self.at_work.fetch_add(1, Ordering::Relaxed);
-        AtWork(self.clone())
+        AtWork { connection: self.clone(), counted: |connection| &connection.at_work }
+    }
+
+    /// A request is answered that keeps no place.
+    pub(crate) fn aside(self: &Arc<Self>) -> AtWork {
+        self.asides.fetch_add(1, Ordering::Relaxed);
+        AtWork { connection: self.clone(), counted: |connection| &connection.asides }
+    }
+
+    fn is_answered(&self) -> bool {
+        self.is_busy() || self.asides.load(Ordering::Relaxed) > 0
     }
 
     fn is_busy(&self) -> bool {
@@ -236,7 +266,7 @@ impl Connection {
     }
 
     fn is_quiet_for(&self, time: Duration) -> bool {
-        !self.is_busy() && self.quiet_since().elapsed() >= time
+        !self.is_answered() && self.quiet_since().elapsed() >= time
     }
 
     /// What is worth least makes room first.
@@ -247,12 +277,16 @@ impl Connection {
 
 /// A request is at work.
 #[derive(Debug)]
-pub(crate) struct AtWork(Arc<Connection>);
+pub(crate) struct AtWork {
+    connection: Arc<Connection>,
+    /// Where it is counted.
+    counted: fn(&Connection) -> &AtomicUsize,
+}
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        *self.0.quiet.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        self.0.at_work.fetch_sub(1, Ordering::Relaxed);
+        *self.connection.quiet.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        (self.counted)(&self.connection).fetch_sub(1, Ordering::Relaxed);
     }
 }
 
