@@ -57,5 +57,4 @@ fn ten_thousand_open_connections_leave_memory_bounded_and_an_honest_client_serve
     open[0].set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut byte = [0];
     assert!(matches!(open[0].read(&mut byte), Ok(0)) || open[0].read(&mut byte).is_err(), "it is closed");
-    println!("{grown} kB for {CONNECTIONS} open connections, {files} files");
 }
