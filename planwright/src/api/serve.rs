@@ -149,14 +149,13 @@ async fn converse(
         .header_read_timeout(limits.header_time)
         .max_headers(limits.headers)
         .max_buf_size(limits.header_bytes.max(8192));
-    let router = TowerToHyperService::new(router);
-    let of_requests = connection.clone();
-    // As a layer of the router it would be a copy of each route for each connection: some 200 kB.
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(of_requests.clone());
+    // All connections share one router: a layer of its own would be a copy of it for each.
+    let (router, own) = (TowerToHyperService::new(router), connection.clone());
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(own.clone());
         router.call(request)
     });
-    let mut talk = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut talk = pin!(http.serve_connection(TokioIo::new(stream), answer));
     loop {
         tokio::select! {
             // How a client goes away is its own matter.

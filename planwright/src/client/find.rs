@@ -27,7 +27,9 @@ pub(super) struct Found {
 /// The one that the command line means.
 pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
     let all = Running::all();
-    if let Some(text) = of.url.as_ref().filter(|url| !url.is_empty()) {
+    // As with other programs, a variable that is empty is none.
+    let given = |text: &&str| !text.is_empty();
+    if let Some(text) = of.url.as_deref().filter(given) {
         let typed = parse(text)?;
         let known = all.into_iter().filter_map(|running| Some((same(&typed, &running)?, running)));
         let (url, running) = known
@@ -35,9 +37,9 @@ pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
             .map_or_else(|| (typed.clone(), None), |(url, running)| (url, Some(running)));
         let file = of.token_file.as_deref().or(running.as_ref().map(|running| running.token_file.as_path()));
         let token = file.map(token).transpose()?;
-        return Ok(Found { url, token, service: of.name.clone(), running });
+        return Ok(Found { url, token, service: of.name.clone().filter(|name| !name.is_empty()), running });
     }
-    let is_meant = |running: &Running| match &of.name {
+    let is_meant = |running: &Running| match of.name.as_deref().filter(given) {
         Some(name) => running.service == *name || folder_name(&running.service) == folder_name(name),
         None => true,
     };

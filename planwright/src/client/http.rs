@@ -65,7 +65,10 @@ impl Scheduler {
         let found = find(of)?;
         let mut of = of.clone();
         // Whoever else is started meanwhile is not meant.
-        of.name = of.name.or_else(|| found.running.as_ref().map(|running| running.service.clone()));
+        of.name = of
+            .name
+            .filter(|name| !name.is_empty())
+            .or_else(|| found.running.as_ref().map(|running| running.service.clone()));
         // The second in a process finds the first one's.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = Client::builder().connect_timeout(CONNECT).user_agent("planwright");

@@ -21,7 +21,7 @@ mod trouble;
 mod uninstall;
 mod update;
 mod watch;
-mod when;
+pub(crate) mod when;
 
 use std::io;
 

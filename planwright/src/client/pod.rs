@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::ended::Ended;
 use super::follow::{Look, Notes, wait};
@@ -237,14 +238,20 @@ async fn logs(ui: &mut Ui, scheduler: &Scheduler, of: &PodLogs) -> Came {
     let follow = of.follow.then_some(("follow", "true"));
     let stream = ("stream", of.stream.as_str());
     let query: Vec<_> = task.into_iter().chain(tail).chain(follow).chain([stream]).collect();
-    let response = scheduler.stream(&["v2", "pods", &of.pod, "logs"], &query).await?;
+    // One for all of the time: whoever interrupts while something is written is heard too.
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    let path = ["v2", "pods", &of.pod, "logs"];
+    let response = tokio::select! {
+        response = scheduler.stream(&path, &query) => response?,
+        _ = interrupts.recv() => return Ok(Verdict::Good),
+    };
     let mut pieces = response.bytes_stream();
     let mut lines = JsonLines::default();
     let mut look = tokio::time::interval(LOOK);
     loop {
         let piece = tokio::select! {
             piece = pieces.next() => piece,
-            _ = tokio::signal::ctrl_c() => return Ok(Verdict::Good),
+            _ = interrupts.recv() => return Ok(Verdict::Good),
             _ = look.tick() => match ui.is_read() {
                 true => continue,
                 false => return Ok(Verdict::Good),

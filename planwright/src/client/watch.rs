@@ -6,6 +6,7 @@
 use std::io::{self, IsTerminal};
 
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 use super::Came;
@@ -55,8 +56,14 @@ pub(super) async fn watch(ui: &mut Ui, scheduler: &Scheduler, what: &impl Show) 
     let mut changes = Changes::of(scheduler).await;
     let mut away: Option<Instant> = None;
     let mut uninstalled = false;
+    // One for all of the time: whoever interrupts while it is looked is heard too.
+    let mut interrupts = signal(SignalKind::interrupt())?;
     let gone = loop {
-        match what.show(scheduler).await {
+        let shown = tokio::select! {
+            shown = what.show(scheduler) => shown,
+            _ = interrupts.recv() => break None,
+        };
+        match shown {
             Ok(seen) => {
                 away = None;
                 changes.renew(scheduler).await;
@@ -89,12 +96,12 @@ pub(super) async fn watch(ui: &mut Ui, scheduler: &Scheduler, what: &impl Show) 
                 tokio::select! {
                     () = changes.next() => {}
                     wish = screen.wish() => if wish == Wish::Leave { break None },
-                    _ = tokio::signal::ctrl_c() => break None,
+                    _ = interrupts.recv() => break None,
                 }
             }
             None => tokio::select! {
                 () = changes.next() => {}
-                _ = tokio::signal::ctrl_c() => break None,
+                _ = interrupts.recv() => break None,
             },
         }
         if changes.is_uninstalled() {

@@ -195,10 +195,9 @@ impl Place {
         })
         .collect()
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
+    /// Ends by force whatever has its working folder in this place.
+    pub(crate) fn end_processes(&self) {
         // A shim may start what it was told to while it is looked at.
         for _ in 0..50 {
             let left = self.processes();
@@ -208,6 +207,12 @@ impl Drop for Place {
             left.into_iter().for_each(|pid| signal(pid, Signal::KILL));
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.end_processes();
     }
 }
 
@@ -227,7 +232,8 @@ impl Scheduler {
         read(&self.err)
     }
 
-    fn said(&self) -> String {
+    /// All that it has said.
+    pub(crate) fn said(&self) -> String {
         format!("--- out\n{}--- err\n{}", self.out(), self.err())
     }
 
@@ -261,7 +267,8 @@ impl Scheduler {
 
     /// Waits for its end.
     pub(crate) fn ended(mut self) -> Ran {
-        let status = ends(&mut self.child).unwrap_or_else(|| panic!("it does not end: {}", self.said()));
+        let said = || format!("--- out\n{}--- err\n{}", read(&self.out), read(&self.err));
+        let status = ended(&mut self.child, said);
         Ran { code: status.code().unwrap_or(-1), out: self.out(), err: self.err() }
     }
 }
@@ -282,6 +289,11 @@ pub(crate) fn until(what: &str, is: impl Fn() -> bool, said: impl Fn() -> String
     }
 }
 
+/// Waits for the end of a program.
+pub(crate) fn ended(child: &mut Child, said: impl FnOnce() -> String) -> ExitStatus {
+    ends(child).unwrap_or_else(|| panic!("it does not end: {}", said()))
+}
+
 fn ends(child: &mut Child) -> Option<ExitStatus> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
@@ -293,7 +305,7 @@ fn ends(child: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-fn signal(pid: i32, signal: Signal) {
+pub(crate) fn signal(pid: i32, signal: Signal) {
     // It may have ended meanwhile.
     let _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
 }
