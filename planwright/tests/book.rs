@@ -8,7 +8,9 @@
 //! `run`, and the commands that ask a scheduler, have a state folder that is the page's own. From the line
 //! `<!-- scheduler: planwright run … -->` on a scheduler runs; at `<!-- scheduler ends -->` it is ended as by Ctrl-C, and
 //! the block after that is what it has said. Of what is another each time (ports, processes, times, ids) the page shows
-//! one example, and of what `run` says on the way only the end.
+//! one example, and of what `run` says on the way only the end. A command that names the example of an id is run with the one
+//! that was shown last. `<!-- until: TEXT -->` waits until the scheduler has said that. What a command shows until Ctrl-C
+//! (`--watch`, `--follow`) is ended by that once all is shown, and of ` | head -3` the first three lines are kept.
 //!
 //! `UPDATE_BOOK=1 cargo test -p planwright --test book` writes the blocks anew; the diff is read.
 
@@ -71,6 +73,8 @@ fn words(line: &str) -> Vec<String> {
 struct Page {
     place: Option<Place>,
     scheduler: Option<Scheduler>,
+    /// What the example of an id stands for.
+    id: Option<String>,
 }
 
 impl Page {
@@ -80,19 +84,30 @@ impl Page {
 
     /// What a block shows under a command.
     fn answer(&mut self, command: &str) -> String {
-        let words = words(command);
+        if let Some((command, lines)) = command.split_once(" | head -") {
+            let lines: usize = lines.parse().unwrap();
+            let answer = self.answer(command);
+            return answer.split_inclusive('\n').take(lines).collect();
+        }
+        let command = command.replace(ID, self.id.as_deref().unwrap_or(ID));
+        let words = words(&command);
         assert_eq!(words[0], "planwright", "only the program itself is run: `{command}`");
         let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
         if !SCHEDULED.contains(&arguments[0]) || arguments.contains(&"--help") {
             let program::Ran { code, out, err } = planwright(&arguments);
             return shown(&Ran { code, out, err });
         }
+        let endless = ["--watch", "--follow", "-f"].iter().any(|word| arguments.contains(word));
         let place = self.place();
         let ran = match arguments.split_first() {
             Some((&"run", arguments)) => seen(place.spawn_seen(arguments).ended()),
+            _ if endless => until_ctrl_c(place, &arguments),
             _ => place.planwright(&arguments),
         };
-        redacted(&shown(&ran), place)
+        let redacted = redacted(&shown(&ran), place);
+        let id = Regex::new(UUID).unwrap().find_iter(&ran.out).last().map(|id| id.as_str().to_owned());
+        self.id = id.or(self.id.take());
+        redacted
     }
 
     /// Starts a scheduler, which then runs beside the page's commands.
@@ -117,6 +132,24 @@ fn seen(ran: Ran) -> Ran {
     Ran { err: String::new(), ..ran }
 }
 
+/// The example of an id.
+const ID: &str = "5e1f0a52-93cf-4b7e-8d3c-2f6a1b0c9d84";
+const UUID: &str = r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b";
+
+/// What a command shows that has no end by itself: it is ended when it has shown something, and goes on to show that.
+fn until_ctrl_c(place: &Place, arguments: &[&str]) -> Ran {
+    let command = place.begin(arguments);
+    let shown = std::cell::RefCell::new((String::new(), 0));
+    let is_shown = || {
+        let mut shown = shown.borrow_mut();
+        let out = command.out();
+        *shown = if out == shown.0 { (out, shown.1 + 1) } else { (out, 0) };
+        !shown.0.is_empty() && shown.1 > 15
+    };
+    place::until("it is shown", is_shown, || command.out());
+    command.end(Signal::INT)
+}
+
 /// What came of a command, as a block shows it.
 fn shown(ran: &Ran) -> String {
     let mut text = ran.out.clone();
@@ -135,11 +168,16 @@ fn shown(ran: &Ran) -> String {
 fn redacted(text: &str, place: &Place) -> String {
     let mut text = text.replace(&place.path("state"), "~/.local/state");
     for (found, instead) in [
-        (r"127\.0\.0\.1:[0-9]{4,}", "127.0.0.1:8080"),
+        (r#""127\.0\.0\.1:[0-9]{4,}""#, r#""127.0.0.1:31847""#),
+        (r"localhost:3[0-9]{4}", "localhost:31847"),
+        (r#""(begin|end)": [0-9]{4,}"#, r#""$1": 31847"#),
+        (r#"127\.0\.0\.1:[0-9]{4,}([^0-9"]|$)"#, "127.0.0.1:8080$1"),
         (r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}", "2026-11-23 09:30:00"),
         (r"[0-9]+\.[0-9] s\b", "1.2 s"),
         (r"process [0-9]+", "process 4711"),
-        (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "5e1f0a52-93cf-4b7e-8d3c-2f6a1b0c9d84"),
+        (UUID, ID),
+        (r"\b[0-9a-f]{32}\b", "9f86d081884c7d659a2feaa0c55ad015"),
+        (r#""(begun|ended|since)": [0-9]{13}"#, r#""$1": 1795426267123"#),
         // What a scheduler says on the way: how much of it is seen depends on the machine.
         (r"(?m)^(deploy|recovery|uninstall|decommission)( / .*)?: [A-Z_]+\n", ""),
     ] {
@@ -159,6 +197,10 @@ fn renewed(page: &str) -> String {
             |name: &str| line.strip_prefix("<!-- ")?.strip_prefix(name)?.trim_end().strip_suffix(" -->");
         if let Some(command) = mark("scheduler: ") {
             begun.begin(command);
+            continue;
+        }
+        if let Some(said) = mark("until: ") {
+            begun.scheduler.as_ref().expect("a scheduler runs").until_err(said);
             continue;
         }
         let block = if let Some(command) = mark("shows: ") {

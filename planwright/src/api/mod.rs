@@ -133,23 +133,18 @@ impl Default for Limits {
 }
 
 /// What all requests share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) token: Token,
     pub(crate) port: u16,
     pub(crate) main: Option<ServiceName>,
-    pub(crate) files: FilesHandle,
+    pub(crate) files: Arc<dyn Files>,
     pub(crate) limits: Limits,
     pub(crate) streams: Arc<Semaphore>,
 }
 
-/// The files, for [`Shared`]'s `Debug`.
-#[derive(Clone)]
-pub(crate) struct FilesHandle(pub(crate) Arc<dyn Files>);
-
-impl std::fmt::Debug for FilesHandle {
+impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Files")
+        f.debug_struct("Shared").field("port", &self.port).field("main", &self.main).finish_non_exhaustive()
     }
 }

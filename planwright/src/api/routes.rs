@@ -156,6 +156,7 @@ static ROUTES: &[Route] = routes! {
     Get Scheduler Small "/v1/multi" [] v1::multi, "the names of the services";
     Get Scheduler Small "/v2/services" [] v2::services::list, "the services, with how their schedulers are";
     Get Service Small "/v2/condition" [] v2::services::condition, "how the scheduler of the service is";
+    Get Service Small "/v2/target" [] v2::target::show, "the specification that the service shall be, as it is submitted";
     Post Service Target "/v2/target" [] v2::target::submit, "the service shall be this specification";
     Post Service Target "/v2/preview" [] v2::target::preview, "what that would lead to; nothing is done";
     Get Service Small "/v2/plans" [] v2::plans::list, "the plans, with their statuses";
@@ -275,7 +276,7 @@ async fn front(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
         }
         Ok(trusted) => {
             // Whoever only asks for health keeps no place.
-            let at_work = connection.filter(|_| trusted).map(|connection| connection.work());
+            let at_work = connection.map(|of| if trusted { of.work() } else { of.aside() });
             let response = next.run(request).await;
             response.map(|body| Held::body(body, at_work))
         }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: at any time there are at most [`Limits::connections`](super::Limits) connections. One that waits, for it
 //! has no request that was let in, makes room for a newer one, those first that never had one: so whoever opens
-//! connections and says nothing keeps nobody out.
+//! connections and says nothing keeps nobody out. An answer that was begun is sent to its end, within
+//! [`Limits::grace`](super::Limits).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,7 +25,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::{Api, FilesHandle, Limits, Shared, routes};
+use super::{Api, Limits, Shared, routes};
 
 /// Why nobody listens.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +72,7 @@ impl Server {
             token,
             port: address.port(),
             main,
-            files: FilesHandle(files),
+            files,
             limits,
             streams: Arc::new(Semaphore::new(limits.streams)),
         };
@@ -159,10 +160,14 @@ async fn converse(
         tokio::select! {
             // How a client goes away is its own matter.
             _ = talk.as_mut() => return,
-            () = connection.evicted.notified() => return,
+            // One that is answered is answered to the end.
+            () = connection.evicted.notified() => match connection.is_answered() {
+                true => break,
+                false => return,
+            },
             () = tokio::time::sleep(limits.header_time) => {
                 if connection.is_quiet_for(limits.header_time) {
-                    return;
+                    break;
                 }
             }
             _ = stopping.changed() => {
@@ -172,6 +177,9 @@ async fn converse(
             }
         }
     }
+    // A request that has come meanwhile is still answered, and the client told that it was the last.
+    talk.as_mut().graceful_shutdown();
+    let _ = timeout(limits.grace, talk).await;
 }
 
 /// The connections that there are.
@@ -211,6 +219,8 @@ impl Table {
 pub(crate) struct Connection {
     /// Requests that were let in and are not answered to the end.
     at_work: AtomicUsize,
+    /// Requests that are answered without being let in: those for health. They keep no place.
+    asides: AtomicUsize,
     /// Whether one ever was.
     trusted: AtomicBool,
     /// Since when it is quiet.
@@ -222,6 +232,7 @@ impl Connection {
     fn new() -> Self {
         Self {
             at_work: AtomicUsize::new(0),
+            asides: AtomicUsize::new(0),
             trusted: AtomicBool::new(false),
             quiet: Mutex::new(Instant::now()),
             evicted: Notify::new(),
@@ -232,7 +243,17 @@ impl Connection {
     pub(crate) fn work(self: &Arc<Self>) -> AtWork {
         self.trusted.store(true, Ordering::Relaxed);
         self.at_work.fetch_add(1, Ordering::Relaxed);
-        AtWork(self.clone())
+        AtWork { connection: self.clone(), counted: |connection| &connection.at_work }
+    }
+
+    /// A request is answered that keeps no place.
+    pub(crate) fn aside(self: &Arc<Self>) -> AtWork {
+        self.asides.fetch_add(1, Ordering::Relaxed);
+        AtWork { connection: self.clone(), counted: |connection| &connection.asides }
+    }
+
+    fn is_answered(&self) -> bool {
+        self.is_busy() || self.asides.load(Ordering::Relaxed) > 0
     }
 
     fn is_busy(&self) -> bool {
@@ -244,7 +265,7 @@ impl Connection {
     }
 
     fn is_quiet_for(&self, time: Duration) -> bool {
-        !self.is_busy() && self.quiet_since().elapsed() >= time
+        !self.is_answered() && self.quiet_since().elapsed() >= time
     }
 
     /// What is worth least makes room first.
@@ -255,12 +276,16 @@ impl Connection {
 
 /// A request is at work.
 #[derive(Debug)]
-pub(crate) struct AtWork(Arc<Connection>);
+pub(crate) struct AtWork {
+    connection: Arc<Connection>,
+    /// Where it is counted.
+    counted: fn(&Connection) -> &AtomicUsize,
+}
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        *self.0.quiet.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        self.0.at_work.fetch_sub(1, Ordering::Relaxed);
+        *self.connection.quiet.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        (self.counted)(&self.connection).fetch_sub(1, Ordering::Relaxed);
     }
 }
 

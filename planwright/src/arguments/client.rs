@@ -125,6 +125,9 @@ pub struct WholePlan {
     /// The plan
     #[arg(value_name = "PLAN")]
     pub plan: String,
+    /// Whether to wait until it is so.
+    #[command(flatten)]
+    pub waiting: Waiting,
 }
 
 /// The arguments of verbs on plans or phases.
@@ -136,6 +139,9 @@ pub struct PlanPhase {
     /// Only this phase
     #[arg(value_name = "PHASE")]
     pub phase: Option<String>,
+    /// Whether to wait: of a pause, until nothing is under way; of its end, until the plan's.
+    #[command(flatten)]
+    pub waiting: Waiting,
 }
 
 /// The arguments of verbs on plans, phases or steps.
@@ -269,7 +275,7 @@ pub struct PodLogs {
     /// The instance, as `hello-0`
     #[arg(value_name = "POD")]
     pub pod: String,
-    /// The task; by default the only one that has written something
+    /// The task; by default the one that is kept running, or the only one
     #[arg(value_name = "TASK")]
     pub task: Option<String>,
     /// Go on with what is written from now on, until Ctrl-C

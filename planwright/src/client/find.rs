@@ -37,7 +37,7 @@ pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
             .map_or_else(|| (typed.clone(), None), |(url, running)| (url, Some(running)));
         let file = of.token_file.as_deref().or(running.as_ref().map(|running| running.token_file.as_path()));
         let token = file.map(token).transpose()?;
-        return Ok(Found { url, token, service: of.name.clone(), running });
+        return Ok(Found { url, token, service: of.name.clone().filter(|name| !name.is_empty()), running });
     }
     let is_meant = |running: &Running| match of.name.as_deref().filter(given) {
         Some(name) => running.service == *name || folder_name(&running.service) == folder_name(name),

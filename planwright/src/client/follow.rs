@@ -98,6 +98,20 @@ pub(super) trait Look {
     }
 }
 
+/// What who waits was told: the same is told once.
+#[derive(Debug, Default)]
+pub(super) struct Notes(Vec<String>);
+
+impl Notes {
+    /// Says what is waited for that only a person can bring about.
+    pub(super) fn note(&mut self, ui: &mut Ui, notes: Vec<String>) {
+        if notes != self.0 {
+            notes.iter().for_each(|note| ui.note(note));
+            self.0 = notes;
+        }
+    }
+}
+
 /// Looks until it is over. A scheduler that is started again meanwhile is waited for.
 pub(super) async fn wait(
     ui: &mut Ui,

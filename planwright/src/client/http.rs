@@ -65,7 +65,10 @@ impl Scheduler {
         let found = find(of)?;
         let mut of = of.clone();
         // Whoever else is started meanwhile is not meant.
-        of.name = of.name.or_else(|| found.running.as_ref().map(|running| running.service.clone()));
+        of.name = of
+            .name
+            .filter(|name| !name.is_empty())
+            .or_else(|| found.running.as_ref().map(|running| running.service.clone()));
         // The second in a process finds the first one's.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = Client::builder().connect_timeout(CONNECT).user_agent("planwright");
@@ -211,6 +214,7 @@ impl Scheduler {
     /// The answer, if it is one.
     async fn good(&self, response: Response) -> Result<Response, Trouble> {
         let status = response.status();
+        let again = response.headers().contains_key("retry-after");
         // 417 is a plan that has errors (C§6.1).
         if status.is_success() || status == StatusCode::EXPECTATION_FAILED {
             return Ok(response);
@@ -230,6 +234,10 @@ impl Scheduler {
             };
             said.hint = Some(help.to_owned());
             return Err(Trouble::Denied(said.problem().into()));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE && !again {
+            // It ends, or another has taken over: it will do nothing any more.
+            return Err(self.unreachable(said.problem()));
         }
         if status.is_server_error() {
             return Err(Trouble::Failed(said.problem().into()));

@@ -4,15 +4,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ended::Ended;
-use super::follow::wait;
+use super::follow::{Look, wait};
 use super::http::{Answered, Scheduler};
 use super::plan_end::{PlanEnd, Run};
 use super::trouble::Trouble;
 use super::watch::{Seen, Show, show_once, watch};
 use super::when::{long, when};
-use super::{Came, ask, tell};
+use super::{Came, Stop, ask, tell};
 use crate::Verdict;
-use crate::arguments::{PlanGroup, PlanPart, PlanPhase, PlanStart, PlanStatus, PlanVerb, Waiting};
+use crate::arguments::{PlanGroup, PlanPart, PlanPhase, PlanStart, PlanStatus, PlanVerb, Waiting, WholePlan};
 use crate::table::Table;
 use crate::tree::Tree;
 use crate::ui::Ui;
@@ -37,6 +37,8 @@ pub(super) struct Plan {
 
 #[derive(Debug, Deserialize)]
 struct Phase {
+    /// None in a preview.
+    id: Option<String>,
     name: String,
     strategy: String,
     status: String,
@@ -73,6 +75,13 @@ impl Why {
             Some(until) => format!("{}: at {} UTC", self.reason, when(until)),
             None => self.reason.clone(),
         }
+    }
+}
+
+impl Phase {
+    /// Whether it is the one of this name, or id.
+    fn is(&self, named: &str) -> bool {
+        self.name == named || self.id.as_deref() == Some(named)
     }
 }
 
@@ -137,13 +146,12 @@ pub(crate) fn plan(ui: &mut Ui, group: &PlanGroup) -> std::io::Result<Verdict> {
         PlanVerb::List => list(ui, scheduler).await,
         PlanVerb::Status(status) => show(ui, scheduler, status).await,
         PlanVerb::Start(start) => begin(ui, scheduler, start).await,
-        PlanVerb::Stop(of) => {
-            let answered = say(scheduler, &of.plan, "stop", (None, None)).await?;
-            tell(ui, &answered, &format!("\"{}\" plan has been stopped.", of.plan), &Waiting::default())?;
-            Ok(Verdict::Good)
+        PlanVerb::Stop(of) => stop(ui, scheduler, of).await,
+        PlanVerb::Pause(of) => pause(ui, scheduler, of).await,
+        PlanVerb::Resume(of) => {
+            let answered = phase(ui, scheduler, of, "resume", "resumed").await?;
+            end_and_tell(ui, scheduler, &of.plan, &of.waiting, answered).await
         }
-        PlanVerb::Pause(of) => phase(ui, scheduler, of, "pause", "paused").await,
-        PlanVerb::Resume(of) => phase(ui, scheduler, of, "resume", "resumed").await,
         PlanVerb::ForceRestart(of) => part(ui, scheduler, of, "force-restart", "restarted").await,
         PlanVerb::ForceComplete(of) => {
             part(ui, scheduler, &of.into(), "force-complete", "forced to complete").await
@@ -237,10 +245,56 @@ async fn say(
     scheduler.post(&["v2", "plans", plan, verb], &query, None::<&()>).await
 }
 
-async fn phase(ui: &mut Ui, scheduler: &Scheduler, of: &PlanPhase, verb: &str, done: &str) -> Came {
+async fn stop(ui: &mut Ui, scheduler: &Scheduler, of: &WholePlan) -> Came {
+    let plan = of.plan.as_str();
+    let answered = say(scheduler, plan, "stop", (None, None)).await?;
+    tell(ui, &answered, &format!("\"{plan}\" plan has been stopped."), &of.waiting)?;
+    if !of.waiting.wait {
+        return Ok(Verdict::Good);
+    }
+    let ended = wait(ui, scheduler, &of.waiting, &mut PlanEnd::of(plan)).await?;
+    let good = (&[Ended::Stopped, Ended::NotRunning][..], format!("\"{plan}\" plan is stopped"));
+    Ok(ended.tell_wanted(ui, &format!("\"{plan}\" plan"), (good.0, &good.1), answered.whole)?)
+}
+
+async fn pause(ui: &mut Ui, scheduler: &Scheduler, of: &PlanPhase) -> Came {
+    let answered = phase(ui, scheduler, of, "pause", "paused").await?;
+    if !of.waiting.wait {
+        return Ok(Verdict::Good);
+    }
+    let (plan, phase) = (of.plan.as_str(), of.phase.as_deref());
+    let ended = wait(ui, scheduler, &of.waiting, &mut Still { plan, phase }).await?;
+    let good = (&[Ended::Complete][..], format!("nothing of \"{plan}\" plan is under way"));
+    let what = format!("what was under way of \"{plan}\" plan");
+    Ok(ended.tell_wanted(ui, &what, (good.0, &good.1), answered.whole)?)
+}
+
+/// A plan, or one of its phases, until none of its steps is under way.
+struct Still<'a> {
+    plan: &'a str,
+    phase: Option<&'a str>,
+}
+
+impl Look for Still<'_> {
+    async fn look(&mut self, _: &mut Ui, scheduler: &Scheduler) -> Result<Option<Ended>, Trouble> {
+        let plan: Plan = scheduler.get(&["v2", "plans", self.plan]).await?;
+        let phases = plan.phases.iter().filter(|of| self.phase.is_none_or(|phase| of.is(phase)));
+        let under_way = |step: &Step| matches!(step.status.as_str(), "PREPARED" | "STARTING" | "STARTED");
+        let moves = phases.flat_map(|phase| &phase.steps).any(under_way);
+        Ok((!moves).then_some(Ended::Complete))
+    }
+}
+
+async fn phase(
+    ui: &mut Ui,
+    scheduler: &Scheduler,
+    of: &PlanPhase,
+    verb: &str,
+    done: &str,
+) -> Result<Answered, Stop> {
     let answered = say(scheduler, &of.plan, verb, (of.phase.as_deref(), None)).await?;
-    tell(ui, &answered, &words(&of.plan, (of.phase.as_deref(), None), done), &Waiting::default())?;
-    Ok(Verdict::Good)
+    tell(ui, &answered, &words(&of.plan, (of.phase.as_deref(), None), done), &of.waiting)?;
+    Ok(answered)
 }
 
 async fn part(ui: &mut Ui, scheduler: &Scheduler, of: &PlanPart, verb: &str, done: &str) -> Came {
@@ -312,7 +366,7 @@ mod tests {
             r#"{"name": "deploy", "strategy": "serial", "status": "ERROR", "run": null, "phases": [
                 {"id": "1", "name": "hello", "strategy": "serial", "status": "COMPLETE", "steps": [
                     {"name": "hello-0:[server]", "status": "COMPLETE", "forced": true}]},
-                {"name": "world", "strategy": "serial", "status": "ERROR", "steps": [
+                {"id": "2", "name": "world", "strategy": "serial", "status": "ERROR", "steps": [
                     {"name": "world-0:[server]", "status": "ERROR", "reasons": [
                         {"what": "x", "status": "ERROR", "reason": "no such file", "clears": "restart", "since": 1}]},
                     {"name": "world-1:[server]", "status": "PENDING"}]}]}"#,

@@ -7,7 +7,7 @@ use plan_core::engine::{DECOMMISSION, RECOVERY, UNINSTALL};
 use serde::Deserialize;
 
 use super::ended::Ended;
-use super::follow::Look;
+use super::follow::{Look, Notes};
 use super::http::Scheduler;
 use super::plan::{Line, Plan};
 use super::trouble::Trouble;
@@ -32,25 +32,17 @@ pub(super) struct PlanEnd {
     plan: String,
     /// The run that is waited for, once it was looked; none of a plan that never ran.
     run: Option<Option<u64>>,
-    told: Vec<String>,
+    told: Notes,
 }
 
 impl PlanEnd {
     pub(super) fn of(plan: &str) -> Self {
-        Self { plan: plan.to_owned(), run: None, told: Vec::new() }
+        Self { plan: plan.to_owned(), run: None, told: Notes::default() }
     }
 
     /// Whether it is what the engine does by itself: that has no runs.
     fn is_engines(&self) -> bool {
         [RECOVERY, DECOMMISSION, UNINSTALL].contains(&self.plan.as_str())
-    }
-
-    /// Says what is waited for that only a person can bring about, once.
-    fn note(&mut self, ui: &mut Ui, notes: Vec<String>) {
-        if notes != self.told {
-            notes.iter().for_each(|note| ui.note(note));
-            self.told = notes;
-        }
     }
 }
 
@@ -84,9 +76,9 @@ impl Look for PlanEnd {
             Some(run) if run.interrupted => {
                 let plan = &self.plan;
                 let note = format!("\"{plan}\" plan is interrupted: `planwright plan resume {plan}`");
-                self.note(ui, vec![note]);
+                self.told.note(ui, vec![note]);
             }
-            _ if plan.status == "WAITING" => self.note(ui, plan.reasons()),
+            _ if plan.status == "WAITING" => self.told.note(ui, plan.reasons()),
             _ => {}
         }
         Ok(None)

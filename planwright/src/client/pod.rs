@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ended::Ended;
-use super::follow::{Look, wait};
+use super::follow::{Look, Notes, wait};
 use super::http::Scheduler;
 use super::json_lines::JsonLines;
 use super::plan::Why;
@@ -175,26 +175,32 @@ async fn act(ui: &mut Ui, scheduler: &Scheduler, of: &PodTasks, act: Act) -> Cam
     if !of.waiting.wait {
         return Ok(Verdict::Good);
     }
-    let ended = wait(ui, scheduler, &of.waiting, &mut Settled(pod)).await?;
+    let ended = wait(ui, scheduler, &of.waiting, &mut Settled { pod, told: Notes::default() }).await?;
     let good = (&[Ended::Complete][..], format!("\"{pod}\" pod is as it shall be"));
     let what = format!("what was asked of \"{pod}\" pod");
     Ok(ended.tell_wanted(ui, &what, (good.0, &good.1), answered.whole)?)
 }
 
 /// An instance, until it is as it shall be: nothing is done to it, and nothing but an operator's pause holds it.
-struct Settled<'a>(&'a str);
+struct Settled<'a> {
+    pod: &'a str,
+    told: Notes,
+}
 
 impl Look for Settled<'_> {
-    async fn look(&mut self, _: &mut Ui, scheduler: &Scheduler) -> Result<Option<Ended>, Trouble> {
-        let whys: Vec<Why> = scheduler.get(&["v2", "pods", self.0, "why"]).await?;
+    async fn look(&mut self, ui: &mut Ui, scheduler: &Scheduler) -> Result<Option<Ended>, Trouble> {
+        let whys: Vec<Why> = scheduler.get(&["v2", "pods", self.pod, "why"]).await?;
         let refused: Vec<_> = whys.iter().filter(|why| why.status == "ERROR").map(words).collect();
         if !refused.is_empty() {
             return Ok(Some(Ended::Error(refused)));
         }
         if whys.iter().any(|why| why.what != "pause") {
+            // Only a person helps on: who waits is told what for.
+            let waits = whys.iter().filter(|why| why.status == "WAITING" && why.what != "pause");
+            self.told.note(ui, waits.map(words).collect());
             return Ok(None);
         }
-        let instance: Instance = scheduler.get(&["v1", "pod", self.0, "status"]).await?;
+        let instance: Instance = scheduler.get(&["v1", "pod", self.pod, "status"]).await?;
         let moving = |status: &str| matches!(status, "PAUSING" | "STARTING" | "STAGING");
         let settled = !instance.tasks.iter().any(|task| task.status.as_deref().is_some_and(moving));
         Ok(settled.then_some(Ended::Complete))

@@ -7,8 +7,9 @@ use std::io;
 use std::path::Path;
 
 use plan_core::plan::Model;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use plan_core::spec::ServiceSpec;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::ended::Ended;
 use super::follow::wait;
@@ -24,6 +25,15 @@ use crate::commands;
 use crate::problem::Problem;
 use crate::tree::Tree;
 use crate::ui::Ui;
+
+/// What is submitted. It is written as it is: as a `Value` its tasks and plans would be in another order, which is a change.
+#[derive(Debug, Serialize)]
+struct Target<'a> {
+    spec: &'a ServiceSpec,
+    plan: Option<&'a str>,
+    request: &'a str,
+    who: String,
+}
 
 /// What a target would lead to.
 #[derive(Debug, Deserialize)]
@@ -87,10 +97,12 @@ pub(crate) fn update(ui: &mut Ui, arguments: &Update) -> io::Result<Verdict> {
     warnings.iter().for_each(|problem| ui.problem(problem));
     ask(ui, &arguments.of, async |ui, scheduler| {
         same_service(scheduler, model.spec().name().as_str(), &file).await?;
-        let body = json!({
-            "spec": model.spec(), "plan": arguments.plan,
-            "request": scheduler.request(), "who": crate::who(),
-        });
+        let body = Target {
+            spec: model.spec(),
+            plan: arguments.plan.as_deref(),
+            request: scheduler.request(),
+            who: crate::who(),
+        };
         if arguments.preview {
             return preview(ui, scheduler, &body, &arguments.file).await;
         }
@@ -145,7 +157,7 @@ async fn same_service(scheduler: &Scheduler, wanted: &str, file: &str) -> Result
     Err(Trouble::Denied(problem.help(help).into()))
 }
 
-async fn preview(ui: &mut Ui, scheduler: &Scheduler, body: &Value, file: &Path) -> Came {
+async fn preview(ui: &mut Ui, scheduler: &Scheduler, body: &Target<'_>, file: &Path) -> Came {
     let answered = scheduler.post(&["v2", "preview"], &[], Some(body)).await?;
     let preview = Preview::deserialize(&answered.whole).map_err(Trouble::strange)?;
     let refused = preview.reply == "refused" || preview.unkept.iter().any(|one| one.severity == "refused");

@@ -1,6 +1,7 @@
 //! The book's chapter on the API has every route, and no other: `UPDATE_BOOK=1 cargo test -p planwright --test api book`
 //! writes its tables anew.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -8,13 +9,73 @@ use planwright::api::{Limits, RouteView, route_views};
 
 use crate::rig::Rig;
 
-fn table(routes: &[&RouteView]) -> String {
-    let mut table = "| | path | `?` | |\n| --- | --- | --- | --- |\n".to_owned();
+fn table(routes: &[&RouteView], codes: &Codes) -> String {
+    let mut table = "| | path | `?` | | answers |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for route in routes {
         let query = route.query.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ");
-        writeln!(table, "| {} | `{}` | {query} | {} |", route.method, route.path, route.about).unwrap();
+        let codes =
+            codes.get(&(route.method, route.path)).map(|codes| codes.iter().cloned().collect::<Vec<_>>());
+        let codes = codes.unwrap_or_default().join(" ");
+        writeln!(table, "| {} | `{}` | {query} | {} | {codes} |", route.method, route.path, route.about)
+            .unwrap();
     }
     table
+}
+
+/// The codes that each route was seen to answer with.
+type Codes = BTreeMap<(&'static str, &'static str), BTreeSet<String>>;
+
+/// What the requests of `requests/` were answered with, by their routes. Those that follow events have no reply that ends,
+/// and tests of their own.
+fn answered(routes: &[RouteView]) -> Codes {
+    let mut codes =
+        Codes::from([(("GET", "/v2/events"), BTreeSet::from(["200".to_owned(), "400".to_owned()]))]);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/requests");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "snap") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (request, reply) in text.lines().zip(text.lines().skip(1)) {
+            let mut words = request.split(' ');
+            let (Some(method @ ("GET" | "POST" | "PUT")), Some(path)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let path = path.split('?').next().unwrap();
+            // The most exact of those that fit.
+            let fits = |route: &&RouteView| route.method == method && is_of(route, path);
+            let route = routes.iter().filter(fits).min_by_key(|route| route.path.matches('{').count());
+            if let Some(route) = route {
+                codes.entry((route.method, route.path)).or_default().insert(reply[..3].to_owned());
+            }
+        }
+    }
+    codes
+}
+
+/// Whether a path is of a route, for the service that is meant or a named one.
+fn is_of(route: &RouteView, path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let own: Vec<&str> = match segments.as_slice() {
+        [version, "service", _, rest @ ..] if route.per_service => [&[*version], rest].concat(),
+        _ => segments,
+    };
+    let of_route: Vec<&str> = route.path.split('/').skip(1).collect();
+    own.len() == of_route.len()
+        && own.iter().zip(&of_route).all(|(own, of)| own == of || (of.starts_with('{') && !own.is_empty()))
+}
+
+#[test]
+fn every_route_is_asked_in_the_tables_of_requests() {
+    let all = route_views();
+    let codes = answered(&all);
+    let missing: Vec<_> = all
+        .iter()
+        .filter(|route| !codes.contains_key(&(route.method, route.path)))
+        .map(|route| route.path)
+        .collect();
+    assert!(missing.is_empty(), "planwright/tests/api/requests has no line for: {missing:?}");
 }
 
 fn renewed(page: &str, name: &str, text: &str) -> String {
@@ -29,9 +90,10 @@ fn the_chapter_has_every_route() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/api.md");
     let page = std::fs::read_to_string(&path).unwrap();
     let all = route_views();
+    let codes = answered(&all);
     let of = |version: &str| all.iter().filter(|route| route.path.starts_with(version)).collect::<Vec<_>>();
-    let text = renewed(&page, "routes of v1", &table(&of("/v1/")));
-    let text = renewed(&text, "routes of v2", &table(&of("/v2/")));
+    let text = renewed(&page, "routes of v1", &table(&of("/v1/"), &codes));
+    let text = renewed(&text, "routes of v2", &table(&of("/v2/"), &codes));
     assert_eq!(of("/v1/").len() + of("/v2/").len(), all.len());
     if std::env::var_os("UPDATE_BOOK").is_some() {
         std::fs::write(&path, &text).unwrap();

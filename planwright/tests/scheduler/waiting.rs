@@ -86,6 +86,28 @@ fn who_waits_is_told_of_every_end() {
 }
 
 #[test]
+fn who_pauses_stops_or_resumes_can_wait_until_it_is_so() {
+    let place = Place::new();
+    let _scheduler = run_slow(&place);
+    // What is under way goes on until it is done.
+    let paused = place.begin(&["plan", "pause", "deploy", "--wait", "--timeout", "1s"]).ended();
+    assert_eq!(paused.code, 5, "{paused}");
+    assert!(paused.err.contains("goes on"), "{paused}");
+    let stopped = place.planwright(&["plan", "stop", "deploy", "--wait"]);
+    assert_eq!(stopped.code, 0, "{stopped}");
+    assert!(stopped.err.contains("\"deploy\" plan is stopped"), "{stopped}");
+    let paused = place.planwright(&["plan", "pause", "deploy", "--wait"]);
+    assert_eq!(paused.code, 0, "{paused}");
+    assert!(paused.err.contains("nothing of \"deploy\" plan is under way"), "{paused}");
+    place.file("go", "");
+    let resumed = place.planwright(&["plan", "resume", "deploy", "--wait"]);
+    assert_eq!(resumed.code, 0, "{resumed}");
+    assert!(resumed.err.contains("\"deploy\" plan is complete"), "{resumed}");
+    // What does not run is stopped.
+    assert_eq!(place.planwright(&["plan", "stop", "side", "--wait"]).code, 0);
+}
+
+#[test]
 fn programs_get_one_object_with_the_answer_and_the_end() {
     let place = Place::new();
     let _scheduler = place.run_quick(&[]);

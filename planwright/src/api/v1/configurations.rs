@@ -1,9 +1,12 @@
-//! Specifications (C§6.4). Invariant: an id is the hash of what it is the id of.
+//! Specifications (C§6.4). Invariant: an id is the hash of what it is the id of; shares of processors are numbers of
+//! processors, as C§6.4 has them, where records count thousandths.
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use plan_core::engine::Engine;
 use plan_core::plan::Model;
+use serde_json::{Number, Value};
 use uuid::Uuid;
 
 use crate::api::call::{Call, read};
@@ -37,6 +40,34 @@ async fn current(call: &Call) -> Result<Arc<Model>, Problem> {
     model.ok_or_else(|| Problem::missing("Configuration", "target").hint("submit a specification first"))
 }
 
+/// A specification as C§6.4 shows it.
+fn shown(model: &Model) -> Result<Value, Problem> {
+    let mut value = serde_json::to_value(model.spec())
+        .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    in_processors(&mut value);
+    Ok(value)
+}
+
+/// What counts thousandths of processors, as a number of processors. A variable of that name is a text, and stays.
+fn in_processors(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                if matches!(key.as_str(), "cpus" | "gpus")
+                    && let Some(thousandths) = value.as_u64()
+                {
+                    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+                    *value = text.parse::<Number>().map_or(Value::Null, Value::Number);
+                } else {
+                    in_processors(value);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(in_processors),
+        _ => {}
+    }
+}
+
 /// `GET /v1/configurations`.
 pub(in crate::api) async fn list(call: Call) -> Answer {
     let service = call.service().await?;
@@ -48,15 +79,38 @@ pub(in crate::api) async fn list(call: Call) -> Answer {
 
 /// `GET /v1/configurations/{id}`.
 pub(in crate::api) async fn show(call: Call) -> Answer {
-    ok(named(&call).await?.spec())
+    let model = named(&call).await?;
+    ok(&shown(&model)?)
 }
 
 /// `GET /v1/configurations/target`.
 pub(in crate::api) async fn target(call: Call) -> Answer {
-    ok(current(&call).await?.spec())
+    let model = current(&call).await?;
+    ok(&shown(&model)?)
 }
 
 /// `GET /v1/configurations/targetId`.
 pub(in crate::api) async fn target_id(call: Call) -> Answer {
     ok(&[configuration(current(&call).await?.hash())])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_share_of_processors_is_a_number_of_processors() {
+        let mut value = json!({
+            "resource-sets": { "a": { "cpus": 100, "memory": 32, "limits": { "cpus": 2000 } } },
+            "env": { "cpus": "100" }, "b": [{ "cpus": 5 }], "limits": { "cpus": "unlimited" },
+        });
+        in_processors(&mut value);
+        let shown = json!({
+            "resource-sets": { "a": { "cpus": 0.1, "memory": 32, "limits": { "cpus": 2.0 } } },
+            "env": { "cpus": "100" }, "b": [{ "cpus": 0.005 }], "limits": { "cpus": "unlimited" },
+        });
+        assert_eq!(value, shown);
+    }
 }

@@ -201,7 +201,7 @@ async fn command(call: &Call, done: &str, verb: impl FnOnce(PlanName) -> Verb) -
 }
 
 /// The phase that the query names, by name or id.
-async fn phase(call: &Call) -> Result<Option<PhaseName>, Problem> {
+pub(in crate::api) async fn phase(call: &Call) -> Result<Option<PhaseName>, Problem> {
     match part(call, plan_text(call)).await? {
         Part::Plan => Ok(None),
         Part::Phase(phase) | Part::Step(phase, _) => Ok(Some(phase)),

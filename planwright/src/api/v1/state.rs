@@ -89,7 +89,7 @@ fn file_name(call: &Call) -> Result<String, Problem> {
 /// `GET /v1/state/files`: a plain text, as C§6.5 has it.
 pub(in crate::api) async fn files(call: Call) -> Answer {
     let service = call.service().await?.name().to_string();
-    let names = with_files(call.api.files.0.clone(), move |files| files.list(&service)).await?;
+    let names = with_files(call.api.files.clone(), move |files| files.list(&service)).await?;
     text(format!("[{}]", names.join(", ")))
 }
 
@@ -97,7 +97,7 @@ pub(in crate::api) async fn files(call: Call) -> Answer {
 pub(in crate::api) async fn file(call: Call) -> Answer {
     let service = call.service().await?.name().to_string();
     let name = file_name(&call)?;
-    let bytes = with_files(call.api.files.0.clone(), move |files| files.load(&service, &name)).await?;
+    let bytes = with_files(call.api.files.clone(), move |files| files.load(&service, &name)).await?;
     let bytes = bytes.ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "Failed to get the file").hint("GET /v1/state/files lists them")
     })?;
@@ -113,7 +113,7 @@ pub(in crate::api) async fn keep_file(call: Call) -> Answer {
         let words = format!("the file has {} bytes, and at most {FILE_BYTES} are kept", bytes.len());
         return Err(Problem::bad(words));
     }
-    let kept = with_files(call.api.files.0.clone(), move |files| {
+    let kept = with_files(call.api.files.clone(), move |files| {
         let names = files.list(&service)?;
         if names.len() >= FILES && !names.contains(&name) {
             return Ok(false);

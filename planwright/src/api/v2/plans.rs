@@ -1,8 +1,8 @@
 //! Plans, with what their steps wait for, and their runs.
 
-use plan_core::engine::{Number, Parameters, Part, PlanView, RunKind, Verb};
+use plan_core::engine::{Number, Parameters, PlanView, RunKind, Verb};
 use plan_core::plan::Status;
-use plan_core::spec::{InstanceName, PhaseName, PlanName, TaskName};
+use plan_core::spec::{InstanceName, PlanName, TaskName};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -10,9 +10,8 @@ use uuid::Uuid;
 use super::{Millis, Seen, WhyBody};
 use crate::api::call::{Call, read};
 use crate::api::ids::Ids;
-use crate::api::problem::Problem;
 use crate::api::reply::{Answer, ok, replied};
-use crate::api::v1::plans::{missing, part};
+use crate::api::v1::plans::{missing, part, phase};
 
 #[derive(Debug, Serialize)]
 struct PlanLine {
@@ -222,13 +221,6 @@ async fn command(call: &Call, verb: impl FnOnce(PlanName) -> Verb) -> Answer {
     let service = call.service().await?;
     let plan = call.plan()?;
     replied(&service, call.say(&service, verb(plan)).await?).await
-}
-
-async fn phase(call: &Call) -> Result<Option<PhaseName>, Problem> {
-    Ok(match part(call, call.param("plan")).await? {
-        Part::Plan => None,
-        Part::Phase(phase) | Part::Step(phase, _) => Some(phase),
-    })
 }
 
 /// `POST /v2/plans/{plan}/start`.

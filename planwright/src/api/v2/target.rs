@@ -70,6 +70,14 @@ impl Wanted {
     }
 }
 
+/// `GET /v2/target`: as a `POST` takes it.
+pub(in crate::api) async fn show(call: Call) -> Answer {
+    let service = call.service().await?;
+    let model = read(&service, |engine| engine.model().cloned()).await?;
+    let none = || Problem::missing("Target", service.name()).hint("submit one: POST /v2/target");
+    ok(model.ok_or_else(none)?.spec())
+}
+
 /// `POST /v2/target`.
 pub(in crate::api) async fn submit(call: Call) -> Answer {
     let Wanted { model, plan, by } = Wanted::of(&call)?;
