@@ -165,18 +165,22 @@ impl Loop {
         }
     }
 
-    /// Ends, when it is told to: whoever asked behind that is told that nothing was done.
+    /// Ends, when it is told to: whoever asked behind that is told that nothing was done. Who waits for the end may then
+    /// open the store's file, for nothing of it is held here any more.
     fn end(mut self, done: oneshot::Sender<()>) {
         if !self.teller.conditions.borrow().is_final() {
             self.teller.condition(Condition::Stopped { why: "it was told to".to_owned() });
         }
         self.asked.close();
+        let mut waiting = vec![done];
         while let Ok(ask) = self.asked.try_recv() {
-            if let Some(done) = self.refuse(ask) {
-                let _ = done.send(());
-            }
+            waiting.extend(self.refuse(ask));
         }
-        let _ = done.send(());
+        drop(self);
+        for done in waiting {
+            // Whoever waited may have gone.
+            let _ = done.send(());
+        }
     }
 
     /// Waits for the store, and answers meanwhile that nothing is done. Gives back who wants the loop to end.
