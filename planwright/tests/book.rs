@@ -8,9 +8,10 @@
 //! `run`, and the commands that ask a scheduler, have a state folder that is the page's own. From the line
 //! `<!-- scheduler: planwright run … -->` on a scheduler runs; at `<!-- scheduler ends -->` it is ended as by Ctrl-C, and
 //! the block after that is what it has said. Of what is another each time (ports, processes, times, ids) the page shows
-//! one example, and of what `run` says on the way only the end. A command that names the example of an id is run with the one
-//! that was shown last. `<!-- until: TEXT -->` waits until the scheduler has said that. What a command shows until Ctrl-C
-//! (`--watch`, `--follow`) is ended by that once all is shown, and of ` | head -3` the first three lines are kept.
+//! one example, and of what `run` says on the way only the end. A file below `~/` is one of the page's own. A command that
+//! names the example of an id is run with the one that was shown last. `<!-- until: TEXT -->` waits until the scheduler has
+//! said that. What a command shows until Ctrl-C (`--watch`, `--follow`) is ended by that once all is shown, and of ` | head -3`
+//! the first three lines are kept.
 //!
 //! `UPDATE_BOOK=1 cargo test -p planwright --test book` writes the blocks anew; the diff is read.
 
@@ -29,8 +30,8 @@ use program::{planwright, root};
 use regex::Regex;
 use rustix::process::Signal;
 
-/// The commands that run a service, or ask who runs it.
-const SCHEDULED: [&str; 7] = ["run", "plan", "pod", "endpoints", "update", "debug", "uninstall"];
+/// The commands that run a service, ask who runs it, or look at what it left.
+const SCHEDULED: [&str; 8] = ["run", "plan", "pod", "endpoints", "update", "debug", "uninstall", "replay"];
 
 /// The files whose blocks are run.
 fn pages() -> Vec<PathBuf> {
@@ -99,6 +100,10 @@ impl Page {
         }
         let endless = ["--watch", "--follow", "-f"].iter().any(|word| arguments.contains(word));
         let place = self.place();
+        let home = |word: &&str| word.strip_prefix("~/").map(|file| place.path(file));
+        let arguments: Vec<String> =
+            arguments.iter().map(|word| home(word).unwrap_or_else(|| (*word).to_owned())).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let ran = match arguments.split_first() {
             Some((&"run", arguments)) => seen(place.spawn_seen(arguments).ended()),
             _ if endless => until_ctrl_c(place, &arguments),
@@ -166,7 +171,7 @@ fn shown(ran: &Ran) -> String {
 
 /// What is another each time, as one example.
 fn redacted(text: &str, place: &Place) -> String {
-    let mut text = text.replace(&place.path("state"), "~/.local/state");
+    let mut text = text.replace(&place.path("state"), "~/.local/state").replace(&place.path(""), "~/");
     for (found, instead) in [
         (r#""127\.0\.0\.1:[0-9]{4,}""#, r#""127.0.0.1:31847""#),
         (r"localhost:3[0-9]{4}", "localhost:31847"),
@@ -175,6 +180,7 @@ fn redacted(text: &str, place: &Place) -> String {
         (r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}", "2026-11-23 09:30:00"),
         (r"[0-9]+\.[0-9] s\b", "1.2 s"),
         (r"process [0-9]+", "process 4711"),
+        (r"\b[0-9]+ inputs\b", "40 inputs"),
         (UUID, ID),
         (r"\b[0-9a-f]{32}\b", "9f86d081884c7d659a2feaa0c55ad015"),
         (r#""(begun|ended|since)": [0-9]{13}"#, r#""$1": 1795426267123"#),
