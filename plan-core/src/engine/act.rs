@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::plan::{ContentHash, Demand, Status};
+use crate::plan::{Demand, Status};
 use crate::spec::placement::Census;
 use crate::spec::{ResourceSetName, Seconds, TaskName};
 
@@ -16,11 +16,11 @@ use super::input::{FitAnswer, Grant, LaunchAnswer};
 use super::reason::{Reason, Verdict};
 use super::record::{
     Cause, DebtCause, End, Launched, Never, Number, Occupant, Order, OrderedTask, Place, PodRecord, Purpose,
-    Slot, Stage, StepRef, TaskRecord, TaskState,
+    Stage, StepRef, TaskState,
 };
 use super::rules::may_act;
 use super::session::Fitting;
-use super::state::{At, Owner, Run, State, is_stale};
+use super::state::{At, Run, State};
 use super::turn::Turn;
 use super::zoo::Bug;
 
@@ -41,112 +41,6 @@ impl State {
     pub(super) fn is_served(&self, step: StepRef, record: &PodRecord, launch: Number) -> bool {
         self.is_incomplete(step)
             && self.run(step.run).is_some_and(|run| launch >= run.record.wanted(Some(record), step).since)
-    }
-
-    /// What recovery launches now, if anything: RUNNING tasks that ended, that an operator wants otherwise, or
-    /// whose instance goes elsewhere.
-    pub(super) fn recovery_tasks(&self, at: At) -> Option<Vec<OrderedTask>> {
-        let state = self;
-        let record = state.record(at)?;
-        let moves = record.permission.is_some();
-        if !state.is_seen(at) || state.service.uninstalling || moves && state.is_leaver(at) {
-            return None;
-        }
-        // Nothing takes the place of what is owed before that has ended.
-        if state.is_place_asked(record, Purpose::Recovery) || state.unsettled(at).is_some() {
-            return None;
-        }
-        let free = |slot: &&Slot| {
-            let act = slot.act.and_then(|act| record.order(act));
-            act.is_none_or(|order| state.gives_way(order, None))
-        };
-        let down = |slot: &&Slot| slot.occupant.as_ref().is_none_or(|occupant| !occupant.may_live());
-        let fits = |slot: &Slot, conf, with: &[OrderedTask]| {
-            state.in_the_way(record, slot, conf).is_none() && !state.is_set_of_any(with, conf)
-        };
-        let mut tasks = Vec::new();
-        let mut essential = false;
-        for slot in record.slots.iter().filter(free) {
-            let Some(main) = state.main_task(record, &slot.set) else { continue };
-            // A task is asked for once, whatever set it was in.
-            if state.is_asked(record, &main.name, None) {
-                continue;
-            }
-            let living = slot.occupant.as_ref().filter(|occupant| occupant.may_live());
-            let wanted = living
-                .is_none_or(|occupant| moves || occupant.task == main.name && is_stale(record, occupant));
-            if !wanted {
-                continue;
-            }
-            let conf = match (state.owner(at, slot, main), main.last) {
-                (Owner::Recovery(conf), _) => conf,
-                // An operator's word, or a lost node, is obeyed by what runs, good or not.
-                (Owner::Later, Some(last)) if living.is_some() || main.paused => last.conf,
-                _ => continue,
-            };
-            if main.never.as_ref().is_some_and(|never| never.conf == conf) {
-                continue;
-            }
-            // A sidecar that waits does not hold the others down.
-            if main.delayed_until.is_some() || !fits(slot, conf, &tasks) {
-                continue;
-            }
-            if living.is_none() {
-                essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
-            }
-            let paused = main.paused && !state.bug(Bug::PauseForgotten);
-            tasks.push(OrderedTask { task: main.name.clone(), conf, paused });
-        }
-        if tasks.is_empty() {
-            return None;
-        }
-        if essential && !moves && !state.bug(Bug::GroupIgnored) {
-            for slot in record.slots.iter().filter(free).filter(|slot| !down(slot)) {
-                let Some(main) = state.main_task(record, &slot.set) else { continue };
-                let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
-                let named = tasks.iter().any(|ordered| ordered.task == main.name);
-                if !runs || named || main.paused || state.is_on_its_way(record, slot, main) {
-                    continue;
-                }
-                let conf = state.comes_back_as(record, main);
-                if let Some(conf) = conf.filter(|&conf| fits(slot, conf, &tasks)) {
-                    tasks.push(OrderedTask { task: main.name.clone(), conf, paused: false });
-                }
-            }
-        }
-        Some(tasks)
-    }
-
-    /// What keeps recovery from launching a slot's task with a configuration of another set: what lives there or is
-    /// on its way there. If it were displaced, it would come back, and displace in turn.
-    pub(super) fn in_the_way<'a>(
-        &self,
-        record: &'a PodRecord,
-        slot: &Slot,
-        conf: ContentHash,
-    ) -> Option<&'a TaskName> {
-        let set = &self.confs.get(&conf)?.spec.resource_set;
-        let other = record.slot(set).filter(|_| *set != slot.set)?;
-        let act = other.act.and_then(|act| record.order(act)).filter(|order| !self.gives_way(order, None));
-        let lives = other.occupant.as_ref().filter(|occupant| occupant.may_live());
-        let comes = act.and_then(|order| order.tasks.first()).map(|ordered| &ordered.task);
-        lives.map(|occupant| &occupant.task).or(comes)
-    }
-
-    /// Whether one of these orders is for the set of a configuration.
-    fn is_set_of_any(&self, with: &[OrderedTask], conf: ContentHash) -> bool {
-        let set = |conf: &ContentHash| self.confs.get(conf).map(|config| &config.spec.resource_set);
-        with.iter().any(|ordered| set(&ordered.conf) == set(&conf))
-    }
-
-    /// Whether what lives in a slot was launched for a step that is not complete, and is not up yet: then it is
-    /// that step's.
-    fn is_on_its_way(&self, record: &PodRecord, slot: &Slot, task: &TaskRecord) -> bool {
-        slot.occupant.as_ref().is_some_and(|occupant| {
-            let order = record.order(occupant.launch).map(|order| order.purpose);
-            let up = task.reached.is_some_and(|reached| reached.launch >= occupant.launch);
-            !up && matches!(order, Some(Purpose::Step(step)) if self.is_served(step, record, occupant.launch))
-        })
     }
 
     /// Whether an order gives way to a step, or to recovery: it only asks for room, and is recovery's, the
@@ -245,7 +139,7 @@ impl Turn<'_> {
     }
 
     /// Of an instance that has no place, or goes elsewhere, one order asks for one.
-    fn withdraw_others(&mut self, at: At) {
+    pub(super) fn withdraw_others(&mut self, at: At) {
         let placed = |record: &&PodRecord| record.place.is_some() && record.permission.is_none();
         let Some(record) = self.state.record(at).filter(|record| !placed(record)) else { return };
         let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
@@ -255,7 +149,7 @@ impl Turn<'_> {
     }
 
     /// The orders that stand in the slots of these tasks.
-    fn asking(&self, at: At, tasks: &[OrderedTask]) -> BTreeSet<Number> {
+    pub(super) fn asking(&self, at: At, tasks: &[OrderedTask]) -> BTreeSet<Number> {
         let Some(record) = self.state.record(at) else { return BTreeSet::new() };
         let sets = self.state.sets(tasks);
         let here = sets.iter().filter_map(|set| record.slot(set)?.act);
@@ -268,24 +162,8 @@ impl Turn<'_> {
         here.chain(elsewhere).collect()
     }
 
-    /// Brings back what runs no more in an instance and belongs to no step (engine.md §5).
-    pub(super) fn consider_recovery(&mut self, at: At) {
-        let Some(tasks) = self.state.recovery_tasks(at) else { return };
-        for order in self.asking(at, &tasks) {
-            self.withdraw(at, order, Reason::NotWanted);
-        }
-        self.withdraw_others(at);
-        // All of them run by the parameters that they had.
-        let record = self.state.record(at);
-        let parameters = tasks.iter().find_map(|ordered| {
-            let last = record?.task(&ordered.task)?.last?;
-            record?.order(last.launch)?.parameters.clone()
-        });
-        self.begin(at, Purpose::Recovery, tasks, parameters);
-    }
-
     /// Wants an order: asks for room, and changes nothing yet.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         at: At,
         purpose: Purpose,

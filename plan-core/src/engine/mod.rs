@@ -27,6 +27,7 @@ mod rebind;
 mod record;
 mod recording;
 mod recover;
+mod recovery;
 mod rules;
 mod runs;
 mod session;
