@@ -2,8 +2,11 @@
 //!
 //! Invariant: what is asked is answered once, in the order in which it was asked, and after it is durable.
 
+mod connection;
 mod history;
+mod panics;
 mod run;
+mod running;
 mod turn;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
