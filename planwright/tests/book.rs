@@ -7,7 +7,7 @@
 //! `run`, and the commands that ask a scheduler, have a state folder that is the page's own. From the line
 //! `<!-- scheduler: planwright run … -->` on a scheduler runs; at `<!-- scheduler ends -->` it is ended as by Ctrl-C, and
 //! the block after that is what it has said. Of what is another each time (ports, processes, times, ids) the page shows
-//! one example, and of what `run` says on the way only the end.
+//! one example, and of what `run` says on the way only the end. A file below `~/` is one of the page's own.
 //!
 //! `UPDATE_BOOK=1 cargo test -p planwright --test book` writes the blocks anew; the diff is read.
 
@@ -26,8 +26,8 @@ use program::{planwright, root};
 use regex::Regex;
 use rustix::process::Signal;
 
-/// The commands that run a service, or ask who runs it.
-const SCHEDULED: [&str; 7] = ["run", "plan", "pod", "endpoints", "update", "debug", "uninstall"];
+/// The commands that run a service, ask who runs it, or look at what it left.
+const SCHEDULED: [&str; 8] = ["run", "plan", "pod", "endpoints", "update", "debug", "uninstall", "replay"];
 
 /// The files whose blocks are run.
 fn pages() -> Vec<PathBuf> {
@@ -87,7 +87,10 @@ impl Page {
             return shown(&Ran { code, out, err });
         }
         let place = self.place();
-        let ran = place.planwright(&arguments);
+        let home = |word: &&str| word.strip_prefix("~/").map(|file| place.path(file));
+        let arguments: Vec<String> =
+            arguments.iter().map(|word| home(word).unwrap_or_else(|| (*word).to_owned())).collect();
+        let ran = place.planwright(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
         redacted(&shown(&ran), place)
     }
 
@@ -124,12 +127,13 @@ fn shown(ran: &Ran) -> String {
 
 /// What is another each time, as one example.
 fn redacted(text: &str, place: &Place) -> String {
-    let mut text = text.replace(&place.path("state"), "~/.local/state");
+    let mut text = text.replace(&place.path("state"), "~/.local/state").replace(&place.path(""), "~/");
     for (found, instead) in [
         (r"127\.0\.0\.1:[0-9]{4,}", "127.0.0.1:8080"),
         (r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}", "2026-11-23 09:30:00"),
         (r"[0-9]+\.[0-9] s\b", "1.2 s"),
         (r"process [0-9]+", "process 4711"),
+        (r"\b[0-9]+ inputs\b", "40 inputs"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "5e1f0a52-93cf-4b7e-8d3c-2f6a1b0c9d84"),
         // What a scheduler says on the way: how much of it is seen depends on the machine.
         (r"(?m)^(deploy|recovery|uninstall|decommission)( / .*)?: [A-Z_]+\n", ""),

@@ -11,6 +11,7 @@ mod ideas;
 mod listen;
 mod log;
 mod picture;
+mod recording;
 mod store;
 
 use std::io;
@@ -34,6 +35,7 @@ use crate::ui::Ui;
 use face::Face;
 use folder::Folder;
 use picture::Picture;
+use recording::Recording;
 
 /// A scheduler that does not end within this is left to the system.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -123,7 +125,9 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     let (token_file, token) = folder.token().map_err(failed)?;
     let listener = listen::bind(arguments.listen.0).await.map_err(failed)?;
     let store = store::open(arguments.store, folder.path(), name).await.map_err(failed)?;
-    let scheduler = Scheduler::start(store, backend.backend.clone(), Options::default()).await;
+    let mut recording = Recording::begin(arguments).map_err(failed)?;
+    let options = Options { record: recording.recorder(), ..Options::default() };
+    let scheduler = Scheduler::start(store, backend.backend.clone(), options).await;
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;
     let server = listen::serve(listener, &scheduler, name, token, folder.path().join(folder::FILES));
@@ -137,9 +141,9 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     };
     let announced = running.announce().map_err(|error| failed(folder::unusable(folder.path(), &error)))?;
     let scheduling = Scheduling { folder, scheduler, service, backend };
-    let told = tell_beginning(ui, &running, &log);
+    let told = tell_beginning(ui, &running, &log, &recording);
     let ended = match told {
-        Ok(()) => scheduling.go_on(ui, arguments, wanted, &running).await,
+        Ok(()) => scheduling.go_on(ui, arguments, wanted, &running, &mut recording).await,
         Err(error) => Ok(Err(error)),
     };
     let gone = matches!(&ended, Ok(Ok((End::Uninstalled | End::Gone(_), _))));
@@ -152,16 +156,20 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     let Scheduling { folder, scheduler, service, backend } = scheduling;
     // The store is closed with the last of them.
     drop((scheduler, service, backend));
+    let recorded = recording.finish(ui).await;
     if matches!(&ended, Ok(Ok((End::Uninstalled, _)))) {
         folder.forget();
     }
     match ended? {
-        Ok((end, picture)) => Ok(end::tell(ui, arguments, wanted, &running, &end, &picture)),
+        Ok((end, picture)) => {
+            let told = end::tell(ui, arguments, wanted, &running, &end, &picture);
+            Ok(recorded.and(told))
+        }
         Err(error) => Ok(Err(error)),
     }
 }
 
-fn tell_beginning(ui: &mut Ui, running: &Running, log: &Path) -> io::Result<()> {
+fn tell_beginning(ui: &mut Ui, running: &Running, log: &Path, recording: &Recording) -> io::Result<()> {
     if ui.is_json() {
         return ui.json_line(&serde_json::json!({
             "event": "listening", "url": running.url, "service": running.service,
@@ -169,7 +177,8 @@ fn tell_beginning(ui: &mut Ui, running: &Running, log: &Path) -> io::Result<()> 
         }));
     }
     ui.say(format_args!("listening on {}", running.url))?;
-    ui.say(format_args!("data folder: {}", running.data_dir.display()))
+    ui.say(format_args!("data folder: {}", running.data_dir.display()))?;
+    recording.line().map_or(Ok(()), |line| ui.say(line))
 }
 
 impl Scheduling {
@@ -180,6 +189,7 @@ impl Scheduling {
         arguments: &Run,
         wanted: &Wanted,
         running: &Running,
+        recording: &mut Recording,
     ) -> Result<io::Result<(End, Picture)>, Stopped> {
         let mut signals = Signals::new().map_err(|error| failed(Problem::error(error.to_string())))?;
         let mut events = self.service.events();
@@ -201,7 +211,7 @@ impl Scheduling {
             }
         }
         let mut losses = self.backend.losses(&arguments.nodes);
-        let mut face = match Face::new(ui, arguments, running) {
+        let mut face = match Face::new(ui, arguments, running, recording) {
             Ok(face) => face,
             Err(error) => return Ok(Err(error)),
         };
@@ -254,6 +264,9 @@ impl Scheduling {
                 () = signals.next() => return Ok(Ok((End::Interrupted, picture))),
                 () = face.leave() => return Ok(Ok((End::Interrupted, picture))),
                 node = losses.next() => self.backend.lose(&node, ui).await,
+                told = recording.ends() => if let Err(error) = face.warn(ui, told) {
+                    return Ok(Err(error));
+                },
             }
             sleep_until(glance).await;
             while events.try_recv().is_ok() {}

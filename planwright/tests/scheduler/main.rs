@@ -3,4 +3,5 @@
 
 mod client;
 mod place;
+mod recording;
 mod run;
