@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 
 use plan_core::engine::{Launch, LaunchTask};
 use plan_core::plan::ContentHash;
-use plan_core::spec::{LaunchPlace, Limit, PortName, RLimit, TaskSpec, launch_environment};
+use plan_core::spec::{LaunchPlace, Limit, PortName, RLimit, RLimitName, TaskSpec, launch_environment};
 use plan_driver::backend::Identity;
-use rustix::process::getrlimit;
+use rustix::process::{geteuid, getrlimit};
 
 use crate::layout::RunFolder;
 use crate::local::Inner;
 use crate::reap::MARK;
 use crate::room::Place;
-use crate::run::{GivenPort, MemoryGroup, Order, StopSignal};
+use crate::run::{GivenPort, MemoryGroup, Order};
 use crate::sandbox::relative;
+use crate::shim;
 
 /// What a paused task runs in place of its command.
 const WAIT: &str = "while :; do sleep 3600; done";
@@ -79,7 +80,7 @@ pub(crate) fn order(
         ports: ports.collect(),
         environment,
         rlimits,
-        stop_signal: StopSignal::default(),
+        kill_signal: config.spec.kill_signal,
         grace: config.spec.kill_grace_period.0,
         output: inner.options.output,
         memory: memory(inner, folder, launch, task),
@@ -106,7 +107,7 @@ fn memory(inner: &Inner, folder: &RunFolder, launch: &Launch, task: &LaunchTask)
 }
 
 /// No process can be given these.
-pub(crate) fn check_texts(task: &TaskSpec, environment: &BTreeMap<String, String>) -> Result<(), String> {
+fn check_texts(task: &TaskSpec, environment: &BTreeMap<String, String>) -> Result<(), String> {
     let checks = [
         ("health-check", task.health_check.as_ref().map(|check| &check.cmd)),
         ("readiness-check", task.readiness_check.as_ref().map(|check| &check.cmd)),
@@ -143,30 +144,44 @@ pub(crate) fn check_paths(task: &TaskSpec) -> Result<(), String> {
 }
 
 /// Who is not privileged cannot raise what was given to it.
-pub(crate) fn check_rlimit(name: plan_core::spec::RLimitName, limit: RLimit) -> Result<(), String> {
-    let most = getrlimit(shim_resource(name)).maximum;
-    let privileged = rustix::process::geteuid().is_root();
+pub(crate) fn check_rlimit(name: RLimitName, limit: RLimit) -> Result<(), String> {
+    let most = getrlimit(shim::resource(name)).maximum;
+    if geteuid().is_root() { Ok(()) } else { within(name, limit, most) }
+}
+
+/// Whether a limit is not above the most that this process may set; none is unlimited.
+fn within(name: RLimitName, limit: RLimit, most: Option<u64>) -> Result<(), String> {
     let wanted = match limit {
         RLimit::Unlimited => None,
         RLimit::Limited { hard, .. } => Some(hard),
     };
-    let within = match (wanted, most) {
-        (_, None) => true,
-        (None, Some(_)) => false,
-        (Some(wanted), Some(most)) => wanted <= most,
-    };
-    if within || privileged {
-        return Ok(());
-    }
-    let text = |value: Option<u64>| value.map_or("unlimited".to_owned(), |value| value.to_string());
+    let Some(most) = most.filter(|most| wanted.is_none_or(|wanted| wanted > *most)) else { return Ok(()) };
     Err(format!(
-        "{} cannot be {}: this machine allows {} at most; lower it, or raise the machine's limit",
+        "{} cannot be {}: this machine allows {most} at most; lower it, or raise the machine's limit",
         name.as_str(),
-        text(wanted),
-        text(most)
+        wanted.map_or("unlimited".to_owned(), |wanted| wanted.to_string()),
     ))
 }
 
-fn shim_resource(name: plan_core::spec::RLimitName) -> rustix::process::Resource {
-    crate::shim::resource(name)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_not_raised_above_the_machines() {
+        let at_most = |hard| RLimit::Limited { soft: 1, hard };
+        let check = |limit, most| within(RLimitName::Nofile, limit, most);
+        for (limit, most) in
+            [(at_most(8), Some(8)), (at_most(8), None), (RLimit::Unlimited, None), (at_most(0), Some(1))]
+        {
+            assert_eq!(check(limit, most), Ok(()), "{limit:?} {most:?}");
+        }
+        let refused = |text: &str| {
+            Err(format!(
+                "RLIMIT_NOFILE cannot be {text}: this machine allows 8 at most; lower it, or raise the machine's limit"
+            ))
+        };
+        assert_eq!(check(at_most(9), Some(8)), refused("9"));
+        assert_eq!(check(RLimit::Unlimited, Some(8)), refused("unlimited"));
+    }
 }

@@ -4,7 +4,7 @@
 //! file that does not read as what it shall be is an error that names it, and is never taken for half of something.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -50,53 +50,63 @@ impl DiskError {
 /// So much is kept free for a file that must be written even if the disk is full.
 const RESERVED: usize = 4096;
 
-/// Writes a value as JSON: whole, durable, readable by its owner alone.
+/// Writes a value as JSON: whole, durable, readable by its owner alone. Into the room that was [reserved] for it, if some
+/// was, so that it is written even if the disk is full.
+///
+/// [reserved]: reserve
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), DiskError> {
-    let text = json(path, value)?;
-    let beside = beside(path);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .map_err(DiskError::io("create", &beside))?;
-    file.write_all(&text).and_then(|()| file.sync_all()).map_err(DiskError::io("write", &beside))?;
-    publish(&beside, path)
+    Reserved::open(path)?.write(value)
 }
 
-/// A file whose room on the disk is taken before it is needed.
+/// Takes room on the disk for a file that is to be at `path`, whoever is to write it.
+pub(crate) fn reserve(path: &Path) -> Result<(), DiskError> {
+    Reserved::take(path).map(drop)
+}
+
+/// A file that is not at its place yet.
 pub(crate) struct Reserved {
     file: File,
     beside: PathBuf,
     path: PathBuf,
+    /// So much of the disk is its own.
+    room: usize,
 }
 
 impl Reserved {
+    fn open(path: &Path) -> Result<Self, DiskError> {
+        let beside = beside(path);
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&beside);
+        let file = opened.map_err(DiskError::io("create", &beside))?;
+        let there = file.metadata().map_err(DiskError::io("look at", &beside))?.len();
+        // What an interrupted writer left is written over to its last byte, and is room as well.
+        let room = usize::try_from(there).map_or(RESERVED, |there| there.min(RESERVED));
+        if there > room as u64 {
+            file.set_len(room as u64).map_err(DiskError::io("write", &beside))?;
+        }
+        Ok(Self { file, beside, path: path.to_owned(), room })
+    }
+
     /// Takes room for a file that is to be at `path`.
     pub(crate) fn take(path: &Path) -> Result<Self, DiskError> {
-        let beside = beside(path);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)
-            .map_err(DiskError::io("create", &beside))?;
-        // Blanks are JSON's white space: what is left of them after the value changes nothing.
-        let blank = file.write_all(&[b' '; RESERVED]).and_then(|()| file.sync_all());
-        blank.map_err(DiskError::io("write", &beside))?;
-        Ok(Self { file, beside, path: path.to_owned() })
+        let mut reserved = Self::open(path)?;
+        reserved.fill(vec![b' '; RESERVED]).map_err(DiskError::io("write", &reserved.beside))?;
+        reserved.room = RESERVED;
+        Ok(reserved)
     }
 
     /// Writes the value into the room that was taken. It may be tried again.
     pub(crate) fn write<T: Serialize>(&mut self, value: &T) -> Result<(), DiskError> {
-        use std::io::{Seek as _, SeekFrom};
         let mut text = json(&self.path, value)?;
-        text.resize(text.len().max(RESERVED), b' ');
-        let written = self.file.seek(SeekFrom::Start(0)).and_then(|_| self.file.write_all(&text));
-        written.and_then(|()| self.file.sync_all()).map_err(DiskError::io("write", &self.beside))?;
+        // Blanks are JSON's white space: what is left of them after the value changes nothing.
+        text.resize(text.len().max(self.room), b' ');
+        self.fill(text).map_err(DiskError::io("write", &self.beside))?;
         publish(&self.beside, &self.path)
+    }
+
+    fn fill(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(&bytes)?;
+        self.file.sync_all()
     }
 }
 

@@ -3,10 +3,10 @@
 //! Invariant: what is listed runs now; whether it is ready stands beside it.
 
 use plan_core::engine::Seen;
-use plan_core::spec::{InstanceName, PortName, TaskName, host_name};
-use plan_driver::backend::Identity;
+use plan_core::spec::{Addresses, Discovery, InstanceName, PortName, ServiceName, TaskName, host_name};
+use plan_driver::backend::{Identity, OpenPort, Reach};
 
-use crate::local::Local;
+use crate::local::{Inner, Local};
 use crate::vip::VipKey;
 
 /// A port of a task that runs.
@@ -52,22 +52,17 @@ impl Local {
     pub fn endpoints(&self, of: &Identity) -> Vec<Endpoint> {
         let inner = self.inner();
         let key = (of.service.clone(), of.installation.clone());
-        let host = host_name(&of.service);
-        let addresses = &inner.options.addresses;
+        let names = Names::new(&inner.options.addresses, &of.service);
         let state = inner.state();
         let mut found = Vec::new();
         for (run, is) in state.runs_of(&key) {
             let Seen::Running { ready } = state.view(is) else { continue };
-            let name = match &is.order.discovery {
-                Some(discovery) => format!("{}-{}", discovery.prefix, run.instance.index),
-                None => format!("{}-{}", run.instance, run.task),
-            };
             for port in &is.order.ports {
                 let vip = port.vip.as_ref().map(|vip| {
                     let (prefix, number) = (vip.prefix.clone(), vip.port.get());
                     let of = VipKey { service: key.clone(), prefix: prefix.clone(), port: number };
                     VirtualAddress {
-                        dns: format!("{prefix}.{host}.{}:{number}", addresses.vip_domain),
+                        dns: names.of_vip(&prefix, number),
                         address: format!("127.0.0.1:{number}"),
                         trouble: inner.vips.trouble(&of),
                         prefix,
@@ -81,12 +76,61 @@ impl Local {
                     number: port.number,
                     advertised: port.advertise,
                     address: format!("127.0.0.1:{}", port.number),
-                    dns: format!("{name}.{host}.{}:{}", addresses.service_domain, port.number),
+                    dns: names.of_task(&run.instance, &run.task, is.order.discovery.as_ref(), port.number),
                     ready,
                     vip,
                 });
             }
         }
         found
+    }
+}
+
+/// How a port of a task with a place is reached: the nodes are this machine.
+pub(crate) fn reach(inner: &Inner, port: &OpenPort<'_>) -> Reach {
+    let names = Names::new(&inner.options.addresses, port.service);
+    let state = inner.state();
+    // One service has one installation at a time; what is left of another has ended.
+    let run = state.runs().filter(|(key, _)| {
+        key.service.0 == *port.service && key.instance == *port.instance && key.task == *port.task
+    });
+    let run = run.max_by_key(|(key, run)| (run.lives(), key.launch));
+    let discovery = run.as_ref().and_then(|(_, run)| run.order.discovery.as_ref());
+    Reach {
+        address: format!("127.0.0.1:{}", port.number),
+        dns: Some(names.of_task(port.instance, port.task, discovery, port.number)),
+        vip: port.vip.map(|vip| names.of_vip(&vip.prefix, vip.port.get())),
+    }
+}
+
+/// How the tasks and virtual addresses of a service are called (C§1.12).
+struct Names<'a> {
+    addresses: &'a Addresses,
+    host: String,
+}
+
+impl<'a> Names<'a> {
+    fn new(addresses: &'a Addresses, service: &ServiceName) -> Self {
+        Self { addresses, host: host_name(service) }
+    }
+
+    fn of_task(
+        &self,
+        instance: &InstanceName,
+        task: &TaskName,
+        discovery: Option<&Discovery>,
+        number: u16,
+    ) -> String {
+        let domain = &self.addresses.service_domain;
+        match discovery {
+            Some(Discovery { prefix, .. }) => {
+                format!("{prefix}-{}.{}.{domain}:{number}", instance.index, self.host)
+            }
+            None => format!("{instance}-{task}.{}.{domain}:{number}", self.host),
+        }
+    }
+
+    fn of_vip(&self, prefix: &str, number: u16) -> String {
+        format!("{prefix}.{}.{}:{number}", self.host, self.addresses.vip_domain)
     }
 }

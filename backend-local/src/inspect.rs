@@ -1,16 +1,15 @@
-//! What a task printed, and where its ports are reached, for whoever asks.
+//! What a task printed, for whoever asks.
 //!
 //! Invariant: reading changes nothing, and a follower holds one part of an output at a time.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
-use plan_core::spec::host_name;
-use plan_driver::backend::{
-    BackendError, Identity, Log, LogEnd, LogError, LogQuery, LogStream, OpenPort, Reach,
-};
+use plan_driver::backend::{BackendError, Identity, Log, LogEnd, LogError, LogQuery, LogStream};
 
 use crate::local::{Inner, blocking};
 use crate::logs::{LogReader, Stream};
@@ -24,16 +23,14 @@ struct Follower {
     of: Identity,
     query: LogQuery,
     /// The launch's sandbox that is read, and how far.
-    reader: Option<(std::path::PathBuf, LogReader)>,
-    /// What is given first.
-    first: Option<Vec<u8>>,
+    reader: Option<(PathBuf, LogReader)>,
 }
 
 /// What a task printed.
 pub(crate) async fn log(inner: &Arc<Inner>, of: &Identity, query: LogQuery) -> Result<Log, LogError> {
-    let mut follower = Follower { inner: inner.clone(), of: of.clone(), query, reader: None, first: None };
-    let lines = follower.query.tail.map_or(usize::MAX, |lines| usize::try_from(lines).unwrap_or(usize::MAX));
-    let opened = follower.open(lines).await.map_err(LogError::Failed)?;
+    let tail = query.tail;
+    let mut follower = Follower { inner: inner.clone(), of: of.clone(), query, reader: None };
+    let opened = follower.turn_to(follower.latest(), tail).await.map_err(LogError::Failed)?;
     if !opened && follower.query.end == LogEnd::Now {
         let (instance, task) = (&follower.query.instance, &follower.query.task);
         return Err(LogError::NoSuchLog(format!("nothing that `{task}` of `{instance}` printed is kept")));
@@ -50,55 +47,54 @@ pub(crate) async fn log(inner: &Arc<Inner>, of: &Identity, query: LogQuery) -> R
 }
 
 impl Follower {
-    /// Turns to the latest launch, if there is one that is not read yet.
-    async fn open(&mut self, lines: usize) -> Result<bool, BackendError> {
-        let found = self.inner.sandbox(&self.of, &self.query.instance, &self.query.task, None);
-        let Ok(sandbox) = found else { return Ok(false) };
-        if self.reader.as_ref().is_some_and(|(read, _)| *read == sandbox) {
-            return Ok(false);
-        }
+    /// The sandbox of the latest launch.
+    fn latest(&self) -> Option<PathBuf> {
+        self.inner.sandbox(&self.of, &self.query.instance, &self.query.task, None).ok()
+    }
+
+    /// Turns to a launch's sandbox, if it is not the one that is read.
+    async fn turn_to(&mut self, sandbox: Option<PathBuf>, tail: Option<u64>) -> Result<bool, BackendError> {
+        let is_read = |sandbox: &PathBuf| self.reader.as_ref().is_some_and(|(read, _)| read == sandbox);
+        let Some(sandbox) = sandbox.filter(|sandbox| !is_read(sandbox)) else { return Ok(false) };
         let which = match self.query.stream {
             LogStream::Stdout => Stream::Out,
             LogStream::Stderr => Stream::Err,
         };
-        let folder = sandbox.clone();
-        let opened = blocking(move || LogReader::open(&folder, which, lines)).await;
-        let (first, reader) =
-            opened.map_err(|error| BackendError::because("the output cannot be read", error))?;
+        let (folder, end) = (sandbox.clone(), self.query.end);
+        let opened = blocking(move || {
+            let reader = LogReader::open(&folder, which, tail)?;
+            match end {
+                LogEnd::Now => reader.ending_now(),
+                LogEnd::Never => Ok(reader),
+            }
+        });
+        let reader = opened.await.map_err(unreadable)?;
         self.reader = Some((sandbox, reader));
-        self.first = Some(first);
         Ok(true)
     }
 
     async fn next(&mut self) -> Result<Option<Vec<u8>>, BackendError> {
         loop {
-            if let Some(first) = self.first.take().filter(|first| !first.is_empty()) {
-                return Ok(Some(first));
-            }
-            if self.query.end == LogEnd::Now {
-                return Ok(None);
-            }
-            if let Some((_, reader)) = &mut self.reader {
-                let more = reader
-                    .more()
-                    .map_err(|error| BackendError::because("the output cannot be read", error))?;
+            // Asked before the last look at the one that is read: a launch is over when there is a later one.
+            let latest = self.latest();
+            if let Some((sandbox, mut reader)) = self.reader.take() {
+                let (more, reader) = blocking(move || (reader.more(), reader)).await;
+                self.reader = Some((sandbox, reader));
+                let more = more.map_err(unreadable)?;
                 if !more.is_empty() {
                     return Ok(Some(more));
                 }
             }
-            // All of one launch is read before the next one is.
-            if !self.open(usize::MAX).await? {
+            if self.query.end == LogEnd::Now {
+                return Ok(None);
+            }
+            if !self.turn_to(latest, None).await? {
                 tokio::time::sleep(LOOK).await;
             }
         }
     }
 }
 
-/// How a port is reached: the nodes are this machine.
-pub(crate) fn reach(inner: &Inner, port: &OpenPort<'_>) -> Reach {
-    let (addresses, host) = (&inner.options.addresses, host_name(port.service));
-    let dns = format!("{}-{}.{host}.{}:{}", port.instance, port.task, addresses.service_domain, port.number);
-    let vip =
-        port.vip.map(|vip| format!("{}.{host}.{}:{}", vip.prefix, addresses.vip_domain, vip.port.get()));
-    Reach { address: format!("127.0.0.1:{}", port.number), dns: Some(dns), vip }
+fn unreadable(error: io::Error) -> BackendError {
+    BackendError::because("the output cannot be read", error)
 }

@@ -158,14 +158,9 @@ async fn prepare_and_start(
     prepared: &[Prepared],
 ) -> Result<(), Failure> {
     // What is held is known after a restart before anything runs in it.
-    let file = inner.state().rooms.file(key, &launch.handle);
+    let (shared, of, service, handle) = (inner.clone(), identity.clone(), key.clone(), launch.handle.clone());
+    blocking(move || shared.note_place(&of, &service, &handle)).await?;
     let place = inner.layout.place(identity, &launch.handle);
-    let folder = place.clone();
-    blocking(move || {
-        disk::create_folder(&folder)?;
-        file.map_or(Ok(()), |file| disk::write(&folder.join("place.json"), &file))
-    })
-    .await?;
     let mut cancelled = Vec::new();
     for task in prepared {
         let made = sandbox::make(inner, &task.folder, &task.order, &task.task, &place);

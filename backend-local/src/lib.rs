@@ -32,7 +32,8 @@
 //! | `cache/` | what was fetched, by URL |
 //! | `trash/` | what is being removed |
 //!
-//! Names are encoded so that none leads elsewhere. Files of ours are written whole or not at all.
+//! Names are encoded so that none leads elsewhere. Files of ours are written whole or not at all. For `kill.json` and
+//! `exit.json` the room is taken before the task starts (`….new`): a task that fills the disk is ended, and its end known.
 //!
 //! # What it keeps, and what not
 //!
@@ -47,6 +48,9 @@
 //! - Ports are this machine's, on whichever node: no two places have the same.
 //! - A VIP is a proxy on the loopback that follows readiness ([`Local::endpoints`] says where, and what is wrong).
 //! - Nodes are made up ([`options::nodes`]): for placement, and for losing one ([`Local::lose_node`]).
+//! - A task is asked to end by its `kill-signal`, sent to its process group, and finds no such signal ignored.
+//! - Why a task failed, with the last lines of its standard error, stands in `exit.json` and in the log: the engine is told
+//!   only that it did.
 //! - What cannot be kept is refused or warned about before anything runs (`Backend::unkept`).
 //!
 //! What a process leaves behind is ended with it, also in a session of its own. Only one that was started with an empty
@@ -59,6 +63,7 @@ compile_error!("backend-local needs Linux: `/proc`, process descriptors and pare
 
 mod bootstrap;
 mod checks;
+mod command;
 mod compose;
 mod disk;
 pub mod endpoints;
@@ -66,6 +71,7 @@ mod fetch;
 mod inspect;
 mod launch;
 mod layout;
+mod left;
 mod load;
 mod local;
 pub mod logs;
@@ -88,5 +94,6 @@ mod vip;
 mod watch;
 
 pub use disk::DiskError;
+pub use left::{Left, left};
 pub use local::{Local, LocalError};
 pub use options::{LocalOptions, NodeSpec};

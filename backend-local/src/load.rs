@@ -29,9 +29,9 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// Whose folder it is: `service.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct ServiceFile {
-    service: plan_core::spec::ServiceName,
-    installation: plan_core::engine::InstallationId,
+pub(crate) struct ServiceFile {
+    pub(crate) service: plan_core::spec::ServiceName,
+    pub(crate) installation: plan_core::engine::InstallationId,
 }
 
 /// What is in the data folder.

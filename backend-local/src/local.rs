@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plan_core::engine::Number;
+use plan_core::engine::{Handle, Number};
 use plan_core::spec::{InstanceName, NodeName, ServiceSpec, TaskName};
 use plan_driver::backend::{
     Backend, BackendError, Identity, Log, LogError, LogQuery, OpenPort, Reach, Reports, Session, Unkept,
@@ -27,8 +27,9 @@ use crate::process;
 use crate::room::{Rooms, ServiceKey};
 use crate::session::LocalSession;
 use crate::state::State;
+use crate::unkept::Machine;
 use crate::vip::Vips;
-use crate::{load, tell, vip};
+use crate::{endpoints, load, tell, vip};
 
 /// Open questions are looked at this often: another program may have given a port back.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -76,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) vips: Vips,
     /// Rings when a port of a task may be another than before.
     pub(crate) ports_changed: Notify,
+    /// Whoever writes a place down has this: a file has one writer at a time.
+    places: Mutex<()>,
     state: Mutex<State>,
     jobs: Mutex<JoinSet<()>>,
 }
@@ -84,6 +87,20 @@ impl Inner {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // Each change is complete in itself: after a panic the state is what it was before the next.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down what is held under a handle, as it is now. Launches of one instance may be prepared at one time.
+    pub(crate) fn note_place(
+        &self,
+        of: &Identity,
+        key: &ServiceKey,
+        handle: &Handle,
+    ) -> Result<(), DiskError> {
+        let _alone = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.layout.place(of, handle);
+        disk::create_folder(&folder)?;
+        let file = self.state().rooms.file(key, handle);
+        file.map_or(Ok(()), |file| disk::write(&folder.join("place.json"), &file))
     }
 
     /// The sandbox of a launch of a task; the latest, if no launch is named.
@@ -167,6 +184,7 @@ impl Local {
             boot,
             vips: Vips::default(),
             ports_changed: Notify::new(),
+            places: Mutex::default(),
             state: Mutex::new(State::new(rooms)),
             jobs: Mutex::default(),
         });
@@ -229,7 +247,8 @@ impl Backend for Local {
     }
 
     fn unkept(&self, spec: &ServiceSpec) -> Vec<Unkept> {
-        crate::unkept::of(spec, &self.inner.memory)
+        let Inner { memory, options, .. } = &*self.inner;
+        crate::unkept::of(spec, Machine { memory, environment: &options.environment })
     }
 
     async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
@@ -248,6 +267,6 @@ impl Backend for Local {
     }
 
     fn reach(&self, port: &OpenPort<'_>) -> Reach {
-        inspect::reach(&self.inner, port)
+        endpoints::reach(&self.inner, port)
     }
 }

@@ -1,12 +1,17 @@
 //! A task's output, read from the outside.
 //!
-//! Invariant: reading takes a bounded amount of memory, and what is read once is not read again: a reader stays in its
-//! file until it was read to its end, also when that file is put aside.
+//! Invariant: reading takes a bounded amount of memory and waits for nobody, whatever a task made of its output's files;
+//! what is read once is not read again, and nothing is left out: a reader stays in its file until it was read to its
+//! end, also when that file is put aside, and then goes on with the next one.
 
-use std::fs::File;
+use std::collections::VecDeque;
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 /// Which output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,101 +32,194 @@ impl Stream {
     }
 }
 
-/// Reads an output from near its end, and goes on as it grows.
+/// Reads an output, all of it or from near its end, and goes on as it grows.
 #[derive(Debug)]
 pub struct LogReader {
-    path: PathBuf,
-    file: Option<File>,
+    sandbox: PathBuf,
+    stream: Stream,
+    /// What is read now, and after it the newer files.
+    files: VecDeque<File>,
+    /// So many bytes are given yet, where the reader ends with what there was.
+    left: Option<u64>,
 }
 
 /// So much is read at once.
 const PART: usize = 1 << 16;
 
 impl LogReader {
-    /// A reader of the output in this sandbox, with its last `lines` lines before it: those that are in the file that
-    /// is written now and in the one put aside last.
+    /// A reader of the output in this sandbox: of its last `tail` lines, or of all that is kept, and of what follows.
     ///
     /// # Errors
-    /// A file cannot be read. One that is not there is an output without lines.
-    pub fn open(sandbox: &Path, stream: Stream, lines: usize) -> io::Result<(Vec<u8>, Self)> {
-        let path = sandbox.join(stream.file_name());
-        let aside = sandbox.join(format!("{}.1", stream.file_name()));
-        let mut file = open(&path)?;
-        let (mut tail, found) = match &mut file {
-            Some(file) => last_lines(file, lines)?,
-            None => (Vec::new(), 0),
-        };
-        if found < lines
-            && let Some(mut aside) = open(&aside)?
-        {
-            let (mut before, _) = last_lines(&mut aside, lines - found)?;
-            before.append(&mut tail);
-            tail = before;
+    /// A file cannot be read, or the task put something else in its place. One that is not there is an output
+    /// without lines.
+    pub fn open(sandbox: &Path, stream: Stream, tail: Option<u64>) -> io::Result<Self> {
+        let mut files = files(sandbox, stream)?;
+        if let Some(lines) = tail {
+            let (first, offset) = begin(&files, lines)?;
+            files.drain(..first);
+            if let Some(file) = files.front_mut() {
+                file.seek(SeekFrom::Start(offset))?;
+            }
         }
-        if let Some(file) = &mut file {
-            file.seek(SeekFrom::End(0))?;
-        }
-        Ok((tail, Self { path, file }))
+        Ok(Self { sandbox: sandbox.to_owned(), stream, files, left: None })
     }
 
-    /// What came since; empty if there is nothing new. At most 64 KiB, so that it is called until it is empty.
+    /// The same, and it ends with what is there now.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn ending_now(mut self) -> io::Result<Self> {
+        let mut left = 0;
+        for file in &mut self.files {
+            left += file.metadata()?.len().saturating_sub(file.stream_position()?);
+        }
+        self.left = Some(left);
+        Ok(self)
+    }
+
+    /// What comes next; empty if there is nothing now. At most 64 KiB, so that it is called until it is empty.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn more(&mut self) -> io::Result<Vec<u8>> {
-        if self.file.is_none() {
-            self.file = open(&self.path)?;
+        loop {
+            let part = self.read()?;
+            if !part.is_empty() || self.left == Some(0) {
+                return Ok(part);
+            }
+            // Files with newer ones behind them have been put aside: nothing is written to them any more.
+            if self.files.len() > 1 {
+                self.files.pop_front();
+                continue;
+            }
+            let newer = self.newer()?;
+            if newer.is_empty() {
+                return Ok(part);
+            }
+            self.files.extend(newer);
+            // What was written after the look above, and before the file was put aside, comes first.
         }
-        let Some(file) = &mut self.file else { return Ok(Vec::new()) };
-        let mut part = vec![0; PART];
+    }
+
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        let Some(file) = self.files.front_mut() else { return Ok(Vec::new()) };
+        let size = self.left.map_or(PART, |left| usize::try_from(left).unwrap_or(PART).min(PART));
+        let mut part = vec![0; size];
         let count = file.read(&mut part)?;
         part.truncate(count);
-        if count == 0 {
-            let here = file.metadata()?;
-            let there = std::fs::metadata(&self.path).ok();
-            // It was put aside, and is read to its end.
-            if there.is_none_or(|there| there.ino() != here.ino() || there.dev() != here.dev()) {
-                self.file = open(&self.path)?;
-                if self.file.is_some() {
-                    return self.more();
+        self.left = self.left.map(|left| left - count as u64);
+        Ok(part)
+    }
+
+    /// The files that are newer than the one that is read.
+    fn newer(&self) -> io::Result<VecDeque<File>> {
+        let Some(here) = self.files.front().map(Identity::of).transpose()? else {
+            return files(&self.sandbox, self.stream);
+        };
+        let now = fs::symlink_metadata(self.sandbox.join(self.stream.file_name()));
+        if now.is_ok_and(|now| Identity::from(&now) == here) {
+            return Ok(VecDeque::new());
+        }
+        let mut newer = VecDeque::new();
+        for file in files(&self.sandbox, self.stream)? {
+            if Identity::of(&file)? == here {
+                newer.clear();
+            } else {
+                newer.push_back(file);
+            }
+        }
+        Ok(newer)
+    }
+}
+
+/// Which file it is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    fn of(file: &File) -> io::Result<Self> {
+        Ok(Self::from(&file.metadata()?))
+    }
+}
+
+impl From<&fs::Metadata> for Identity {
+    fn from(of: &fs::Metadata) -> Self {
+        Self { device: of.dev(), inode: of.ino() }
+    }
+}
+
+/// The files of an output, the oldest first. They are put aside from a name to the next (`stdout`, `stdout.1`, ...)
+/// while they are opened in that order: one may be met twice, and none is missed.
+fn files(sandbox: &Path, stream: Stream) -> io::Result<VecDeque<File>> {
+    let name = stream.file_name();
+    let (mut files, mut met, mut missing) = (VecDeque::new(), Vec::new(), 0);
+    let names = std::iter::once(name.to_owned()).chain((1_u32..).map(|number| format!("{name}.{number}")));
+    for name in names {
+        match open(&sandbox.join(name))? {
+            None => missing += 1,
+            Some(file) => {
+                missing = 0;
+                let identity = Identity::of(&file)?;
+                if !met.contains(&identity) {
+                    met.push(identity);
+                    files.push_front(file);
                 }
             }
         }
-        Ok(part)
+        // One is missing while files are put aside.
+        if missing > 1 {
+            break;
+        }
     }
+    Ok(files)
 }
 
+/// Opens a file of an output. A task can put anything in its place: a link leads out of the sandbox, and a pipe would
+/// keep its reader waiting.
 fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let other = || io::Error::other(format!("something else is in the place of `{}`", path.display()));
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => {
+            let file = File::from(file);
+            if file.metadata()?.is_file() { Ok(Some(file)) } else { Err(other()) }
+        }
+        Err(Errno::NOENT) => Ok(None),
+        // A link; a socket.
+        Err(Errno::LOOP | Errno::NXIO) => Err(other()),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// The last lines of a file, and how many there are. A last line without an end counts.
-fn last_lines(file: &mut File, wanted: usize) -> io::Result<(Vec<u8>, usize)> {
-    let mut at = file.seek(SeekFrom::End(0))?;
-    let mut tail: Vec<u8> = Vec::new();
-    let ends =
-        |tail: &[u8]| tail.iter().take(tail.len().saturating_sub(1)).filter(|byte| **byte == b'\n').count();
-    while at > 0 && ends(&tail) < wanted {
-        let size = at.min(PART as u64);
-        at -= size;
-        file.seek(SeekFrom::Start(at))?;
-        let mut part = vec![0; usize::try_from(size).unwrap_or(PART)];
-        file.read_exact(&mut part)?;
-        part.append(&mut tail);
-        tail = part;
+/// In which file the last lines begin, and at which byte. A last line without an end counts.
+fn begin(files: &VecDeque<File>, lines: u64) -> io::Result<(usize, u64)> {
+    let (mut left, mut is_last) = (lines, true);
+    let mut part = vec![0; PART];
+    for (index, file) in files.iter().enumerate().rev() {
+        let mut at = file.metadata()?.len();
+        if left == 0 {
+            return Ok((index, at));
+        }
+        while at > 0 {
+            let size = usize::try_from(at).unwrap_or(PART).min(PART);
+            at -= size as u64;
+            file.read_exact_at(&mut part[..size], at)?;
+            for (offset, byte) in part[..size].iter().enumerate().rev() {
+                // The end of the last line is no line's begin.
+                if *byte == b'\n' && !is_last {
+                    left -= 1;
+                    if left == 0 {
+                        return Ok((index, at + offset as u64 + 1));
+                    }
+                }
+                is_last = false;
+            }
+        }
     }
-    let count = ends(&tail) + usize::from(!tail.is_empty());
-    if count > wanted {
-        let skip = count - wanted;
-        let from = tail.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(skip - 1);
-        let from = from.map_or(0, |(at, _)| at + 1);
-        tail.drain(..from);
-    }
-    Ok((tail, count.min(wanted)))
+    Ok((0, 0))
 }
 
 #[cfg(test)]
@@ -129,34 +227,104 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
-    #[test]
-    fn the_last_lines_are_read_and_what_follows() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("stdout");
-        std::fs::write(folder.path().join("stdout.1"), "a\nb\n").unwrap();
-        std::fs::write(&path, "c\nd\n").unwrap();
-        for (lines, expected) in [(0, ""), (1, "d\n"), (2, "c\nd\n"), (3, "b\nc\nd\n"), (9, "a\nb\nc\nd\n")] {
-            let (tail, _) = LogReader::open(folder.path(), Stream::Out, lines).unwrap();
-            assert_eq!(String::from_utf8(tail).unwrap(), expected, "{lines}");
+    fn read(mut reader: LogReader) -> String {
+        let mut all = Vec::new();
+        loop {
+            let part = reader.more().unwrap();
+            if part.is_empty() {
+                return String::from_utf8(all).unwrap();
+            }
+            all.extend(part);
         }
-        let (_, mut reader) = LogReader::open(folder.path(), Stream::Out, 0).unwrap();
+    }
+
+    #[test]
+    fn the_last_lines_are_read_over_all_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [("stdout.2", "a\nb"), ("stdout.1", "c\nd\n"), ("stdout", "e\nf\n")] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let all = "a\nbc\nd\ne\nf\n";
+        let table =
+            [(0, ""), (1, "f\n"), (2, "e\nf\n"), (3, "d\ne\nf\n"), (4, "bc\nd\ne\nf\n"), (5, all), (9, all)];
+        for (lines, expected) in table {
+            let reader = LogReader::open(folder.path(), Stream::Out, Some(lines)).unwrap();
+            assert_eq!(read(reader), expected, "{lines}");
+        }
+        assert_eq!(read(LogReader::open(folder.path(), Stream::Out, None).unwrap()), all);
+        fs::write(folder.path().join("stdout"), "e\nf").unwrap();
+        assert_eq!(read(LogReader::open(folder.path(), Stream::Out, Some(1)).unwrap()), "f");
+    }
+
+    #[test]
+    fn lines_longer_than_a_part_are_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = "x".repeat(3 * PART) + "\n";
+        fs::write(folder.path().join("stdout"), line.repeat(3)).unwrap();
+        let reader = LogReader::open(folder.path(), Stream::Out, Some(2)).unwrap();
+        assert!(read(reader) == line.repeat(2));
+    }
+
+    #[test]
+    fn a_reader_follows_over_every_file_that_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("stdout"), "a\n").unwrap();
+        let mut reader = LogReader::open(folder.path(), Stream::Out, Some(0)).unwrap();
         assert_eq!(reader.more().unwrap(), b"");
-        let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
-        file.write_all(b"e\n").unwrap();
-        // It is put aside before it was read to its end.
-        std::fs::rename(&path, folder.path().join("stdout.1")).unwrap();
-        std::fs::write(&path, "f\n").unwrap();
+        let mut file = fs::OpenOptions::new().append(true).open(at("stdout")).unwrap();
+        file.write_all(b"b\n").unwrap();
+        // It is put aside before it was read to its end, and so is the one after it.
+        fs::rename(at("stdout"), at("stdout.2")).unwrap();
+        fs::write(at("stdout.1"), "c\n").unwrap();
+        fs::write(at("stdout"), "d\n").unwrap();
+        for expected in [&b"b\n"[..], b"c\n", b"d\n", b""] {
+            assert_eq!(reader.more().unwrap(), expected);
+        }
+        // All that it knew is gone.
+        for name in ["stdout", "stdout.1", "stdout.2"] {
+            fs::remove_file(at(name)).unwrap();
+        }
+        assert_eq!(reader.more().unwrap(), b"");
+        fs::write(at("stdout"), "e\n").unwrap();
         assert_eq!(reader.more().unwrap(), b"e\n");
-        assert_eq!(reader.more().unwrap(), b"f\n");
-        assert_eq!(reader.more().unwrap(), b"");
+    }
+
+    #[test]
+    fn a_reader_that_ends_now_gives_what_there_was() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("stdout.1"), "a\n").unwrap();
+        fs::write(folder.path().join("stdout"), "b\n").unwrap();
+        let reader = LogReader::open(folder.path(), Stream::Out, None).unwrap().ending_now().unwrap();
+        let mut file = fs::OpenOptions::new().append(true).open(folder.path().join("stdout")).unwrap();
+        file.write_all(b"c\n").unwrap();
+        assert_eq!(read(reader), "a\nb\n");
     }
 
     #[test]
     fn an_output_that_is_not_there_yet_is_empty() {
         let folder = tempfile::tempdir().unwrap();
-        let (tail, mut reader) = LogReader::open(folder.path(), Stream::Err, 10).unwrap();
-        assert!(tail.is_empty() && reader.more().unwrap().is_empty());
-        std::fs::write(folder.path().join("stderr"), "x").unwrap();
+        let mut reader = LogReader::open(folder.path(), Stream::Err, Some(10)).unwrap();
+        assert!(reader.more().unwrap().is_empty());
+        fs::write(folder.path().join("stderr"), "x").unwrap();
         assert_eq!(reader.more().unwrap(), b"x");
+    }
+
+    #[test]
+    fn what_a_task_put_in_its_place_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stdout");
+        let refused = || {
+            let error = LogReader::open(folder.path(), Stream::Out, None).unwrap_err().to_string();
+            assert!(error.starts_with("something else is in the place of `"), "{error}");
+            fs::remove_file(&path).unwrap();
+        };
+        fs::write(folder.path().join("secret"), "theirs").unwrap();
+        std::os::unix::fs::symlink(folder.path().join("secret"), &path).unwrap();
+        refused();
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
+        refused();
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        refused();
     }
 }

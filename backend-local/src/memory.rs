@@ -102,6 +102,15 @@ pub(crate) fn create(group: &MemoryGroup) -> Result<(), DiskError> {
     written.map_err(DiskError::io("write", &limit))
 }
 
+/// Whether the system ended anybody in a group because it used more than its limit.
+pub(crate) fn was_exceeded(group: &MemoryGroup) -> bool {
+    ["memory.events", "memory.oom_control"].iter().any(|file| {
+        let text = fs::read_to_string(group.folder.join(file)).unwrap_or_default();
+        let killed = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        killed.is_some_and(|count| count.trim() != "0")
+    })
+}
+
 /// Takes a group away. The system lets us only when nobody is in it.
 pub(crate) fn remove(group: &MemoryGroup) {
     if let Err(error) = fs::remove_dir(&group.folder)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use plan_core::engine::{End, Handle, Incarnation, InstallationId, Number};
 use plan_core::spec::{
-    Discovery, HealthCheck, InstanceName, NodeName, PortName, RLimit, RLimitName, ReadinessCheck,
+    Discovery, HealthCheck, InstanceName, KillSignal, NodeName, PortName, RLimit, RLimitName, ReadinessCheck,
     ServiceName, TaskName, Vip,
 };
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub(crate) struct Order {
     pub(crate) command: String,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) rlimits: Vec<(RLimitName, RLimit)>,
-    pub(crate) stop_signal: StopSignal,
+    pub(crate) kill_signal: KillSignal,
     /// From the request to the forced end, in seconds, where the backend itself ends it.
     pub(crate) grace: u32,
     pub(crate) output: OutputLimits,
@@ -79,24 +79,6 @@ impl Default for OutputLimits {
     fn default() -> Self {
         Self { size: 10 << 20, kept: 4 }
     }
-}
-
-/// The signal that asks a task to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) enum StopSignal {
-    #[default]
-    #[serde(rename = "SIGTERM")]
-    Term,
-    #[serde(rename = "SIGINT")]
-    Int,
-    #[serde(rename = "SIGQUIT")]
-    Quit,
-    #[serde(rename = "SIGHUP")]
-    Hup,
-    #[serde(rename = "SIGUSR1")]
-    Usr1,
-    #[serde(rename = "SIGUSR2")]
-    Usr2,
 }
 
 /// A control group that bounds a task's memory.

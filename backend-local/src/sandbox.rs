@@ -73,6 +73,8 @@ fn lay_out(
         disk::create_folder(instance)?;
     }
     disk::create_new_folder(folder.path())?;
+    // A task that fills the disk can be told to end all the same.
+    disk::reserve(&folder.kill())?;
     let sandbox = folder.sandbox();
     disk::create_new_folder(&sandbox)?;
     write_new(&sandbox.join("bootstrap"), bootstrap.as_bytes(), 0o755)?;

@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 
 use plan_core::spec::{
-    IpcMode, Limit, PodName, PodSpec, ResourceSet, Seccomp, ServiceSpec, VolumeKind, VolumeMode,
+    Goal, IpcMode, Limit, PodName, PodSpec, ResourceSet, Seccomp, ServiceSpec, TaskSpec, VolumeKind,
+    VolumeMode,
 };
 use plan_driver::backend::{Severity, Unkept};
 
-use crate::compose::{check_paths, check_rlimit, check_texts};
+use crate::command::{Then, missing};
+use crate::compose::{check_paths, check_rlimit};
 use crate::fetch::Source;
 use crate::memory::MemoryControl;
 use crate::sandbox::relative;
@@ -29,8 +31,17 @@ impl Found {
     }
 }
 
+/// What this machine has to offer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Machine<'a> {
+    /// Where memory can be bounded, or why it cannot.
+    pub(crate) memory: &'a Result<MemoryControl, String>,
+    /// What every task finds in its environment.
+    pub(crate) environment: &'a BTreeMap<String, String>,
+}
+
 /// All that cannot be kept.
-pub(crate) fn of(spec: &ServiceSpec, memory: &Result<MemoryControl, String>) -> Vec<Unkept> {
+pub(crate) fn of(spec: &ServiceSpec, machine: Machine<'_>) -> Vec<Unkept> {
     let mut found = Found(Vec::new());
     if let Some(user) = &spec.scheduler().user {
         found.warned(
@@ -39,12 +50,12 @@ pub(crate) fn of(spec: &ServiceSpec, memory: &Result<MemoryControl, String>) -> 
         );
     }
     for (name, pod) in spec.pods() {
-        of_pod(&mut found, name, pod, memory);
+        of_pod(&mut found, name, pod, machine);
     }
     found.0
 }
 
-fn of_pod(found: &mut Found, name: &PodName, pod: &PodSpec, memory: &Result<MemoryControl, String>) {
+fn of_pod(found: &mut Found, name: &PodName, pod: &PodSpec, machine: Machine<'_>) {
     let at = |rest: &str| format!("pods.{name}.{rest}");
     if let Some(image) = &pod.image {
         found.refused(
@@ -121,15 +132,16 @@ fn of_pod(found: &mut Found, name: &PodName, pod: &PodSpec, memory: &Result<Memo
         found.warned(at("shm-size"), "tasks share this machine's shared memory, whatever its size");
     }
     for (set, of) in &pod.resource_sets {
-        of_set(found, &at(&format!("resource-sets.{set}")), of, memory);
+        // Where the file has it.
+        let path = match pod.owner(set) {
+            Some(task) => format!("tasks.{task}"),
+            None => format!("resource-sets.{set}"),
+        };
+        of_set(found, &at(&path), of, machine.memory);
     }
     for (task, of) in &pod.tasks {
         let path = at(&format!("tasks.{task}"));
-        let environment: BTreeMap<_, _> =
-            of.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        if let Err(why) = check_texts(of, &environment) {
-            found.refused(&path, why);
-        }
+        of_commands(found, &path, pod, of, machine.environment);
         if let Err(why) = check_paths(of) {
             found.refused(format!("{path}.configs"), why);
         }
@@ -148,6 +160,36 @@ fn of_pod(found: &mut Found, name: &PodName, pod: &PodSpec, memory: &Result<Memo
                 format!("{path}.shm-size"),
                 "tasks share this machine's shared memory, whatever its size",
             );
+        }
+    }
+}
+
+/// A command that is not there ends the task at once, and a check that is not there never passes.
+fn of_commands(
+    found: &mut Found,
+    path: &str,
+    pod: &PodSpec,
+    task: &TaskSpec,
+    environment: &BTreeMap<String, String>,
+) {
+    let mut environment = environment.clone();
+    environment.extend(task.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let commands = [
+        ("cmd", Some(&task.cmd)),
+        ("health-check.cmd", task.health_check.as_ref().map(|check| &check.cmd)),
+        ("readiness-check.cmd", task.readiness_check.as_ref().map(|check| &check.cmd)),
+    ];
+    // A task that ends well before others may be there to bring what they run.
+    let may_be_brought = pod.tasks.values().any(|other| other != task && other.goal != Goal::Running);
+    for (key, text) in commands {
+        let Some(missing) = text.and_then(|text| missing(text, &environment)) else { continue };
+        let path = format!("{path}.{key}");
+        match missing.then {
+            Then::Ends if !may_be_brought => found.refused(
+                path,
+                format!("{}: install it, or fetch it with `uris` and name where it is then", missing.why),
+            ),
+            _ => found.warned(path, missing.why),
         }
     }
 }
@@ -189,5 +231,50 @@ fn of_volume(found: &mut Found, path: &str, volume: &plan_core::spec::Volume) {
             format!("{path}.{}", volume.path),
             "it is a folder on this machine's disk, shared with all else there, and not a disk of its own",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plan_core::spec::{Files, ReadOptions, Source, read};
+
+    use super::*;
+
+    /// A machine where no control group can be made: a limit is refused, what is merely asked for warned about.
+    #[test]
+    fn memory_that_cannot_be_bounded_is_said() {
+        let env = BTreeMap::new();
+        let memory = Err("no control groups for memory are mounted".to_owned());
+        let machine = Machine { memory: &memory, environment: &env };
+        let found = |limit: &str| {
+            let text = format!(
+                "name: s\npods:\n  a:\n    count: 1\n    tasks:\n      t: {{goal: RUNNING, cmd: sleep 1, cpus: 0.1, \
+                 memory: 32{limit}}}\n"
+            );
+            let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
+            let spec = read(Source { file: "svc.yml", text: &text }, &options).spec.unwrap();
+            of(&spec, machine).into_iter().map(|one| (one.path, one.severity, one.why)).collect::<Vec<_>>()
+        };
+        let task = "pods.a.tasks.t";
+        let because = "this machine lets us bound no memory (no control groups for memory are mounted)";
+        assert_eq!(
+            found(", resource-limits: {memory: 64}"),
+            [(
+                format!("{task}.resource-limits.memory"),
+                Severity::Refused,
+                format!(
+                    "{because}: run the scheduler where it may make control groups, or leave the limit out"
+                )
+            )]
+        );
+        assert_eq!(
+            found(""),
+            [(
+                format!("{task}.memory"),
+                Severity::Warned,
+                format!("a task may use more than it asks for: {because}")
+            )]
+        );
+        assert_eq!(found(", resource-limits: {memory: unlimited}"), []);
     }
 }

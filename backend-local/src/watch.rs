@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use plan_core::engine::End;
+
 use crate::checks;
 use crate::disk::{self, DiskError};
 use crate::layout::RunFolder;
@@ -39,8 +41,17 @@ pub(crate) async fn watch(inner: Arc<Inner>, key: RunKey) {
         }
     }
     let exit = end(&inner, &key, &folder).await;
+    tell_why(&key, &exit);
     inner.state().set_phase(&key, Phase::Ended(exit.end()));
     inner.ports_changed.notify_one();
+}
+
+/// What the engine is not told: how it ended, in words.
+fn tell_why(key: &RunKey, exit: &Exit) {
+    let (instance, task, launch, end) = (&key.instance, &key.task, key.launch, exit.end());
+    if !matches!(end, End::Finished | End::Killed | End::Gone) {
+        tracing::warn!(service = %key.service.0, %instance, %task, launch, why = exit.why, "a task {end}");
+    }
 }
 
 /// The processes of a run: waits until the task's is written down, or the shim has ended. None if no shim ever was.

@@ -361,6 +361,7 @@ const ROWS: &[Row] = &[
         "kill-grace-period: 8",
         &[("pods.kafka.tasks.broker.kill-grace-period", Restarts)],
     ),
+    ("kill-signal: SIGINT", "kill-signal: SIGQUIT", &[("pods.kafka.tasks.broker.kill-signal", Restarts)]),
     ("type: TLS", "type: KEYSTORE", &[("pods.kafka.tasks.broker.transport-encryption", Restarts)]),
     ("        ipc-mode: PRIVATE\n", "", &[("pods.kafka.tasks.broker.ipc-mode", Restarts)]),
     ("        shm-size: 6\n", "", &[("pods.kafka.tasks.broker.shm-size", Restarts)]),

@@ -263,6 +263,14 @@ fn tasks() {
         (with("labels: '  '"), &["10 P072 illegal label `  `"]),
         (with("kill-grace-period: -1"), &["10 P010 kill-grace-period: `-1` is negative"]),
         (with("kill-grace-period: 3601"), &["10:28 P073 a kill-grace-period of 3601 s is above 3600 s"]),
+        (with("env: {A: \"x\\0y\", B: \"\\u0001\"}"), &["10 P053 the variable `A` holds a NUL character"]),
+        (with("readiness-check: {cmd: \"x\\0\", interval: 5, timeout: 10}"), &["10 P053 the command holds a NUL character"]),
+        (with("kill-signal: SIGINT"), &["10:22 P079 no effect without a `kill-grace-period`"]),
+        (with("kill-signal: SIGTERM"), &[]),
+        (with("kill-grace-period: -1\nkill-signal: SIGINT"), &["10 P010 kill-grace-period: `-1` is negative"]),
+        (with("kill-grace-period: 5\nkill-signal: SIGTRM"), &["11 P008 unsupported kill signal `SIGTRM`, expected one of: SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2"]),
+        (with("kill-grace-period: 5\nkill-signal: SIGKILL"), &["11 P008 unsupported kill signal `SIGKILL`"]),
+        (with("kill-grace-period: 5\nkill-signl: SIGINT"), &["11 P005 unknown key `kill-signl`"]),
         (with("ipc-mode: SHARE_PARENT\nshm-size: 5"), &["11 P043 shm-size does not apply"]),
         (with("health-check: {cmd: x}"), &["10 P006 `interval`", "10 P006 `grace-period`", "10 P006 `max-consecutive-failures`", "10 P006 `delay`", "10 P006 `timeout`"]),
         (with("health-check: {cmd: '', interval: 1, grace-period: 1, max-consecutive-failures: 0, delay: 0, timeout: 1}"), &["10 P010 must be at least 1"]),
@@ -286,7 +294,7 @@ fn tasks() {
 fn a_task_in_full() {
     let text = task(
         "goal: once\nessential: false\nenv: {N: 1000, T: true, V: 1.10, E: , S: 'q', F: .inf, O: 0x1F, U: 1_000, L: 007, Y: yes, B: 99999999999999999999999}\n\
-                     cpus: 0.1\nmemory: 32\nlabels: 'a:b:c'\nkill-grace-period: 3600\ndiscovery: {prefix: d, visibility: EXTERNAL}\n\
+                     cpus: 0.1\nmemory: 32\nlabels: 'a:b:c'\nkill-grace-period: 3600\nkill-signal: SIGUSR2\ndiscovery: {prefix: d, visibility: EXTERNAL}\n\
                      transport-encryption: [{name: n, type: KEYSTORE}]\nipc-mode: SHARE_PARENT\nconfigs: {c: {template: t.mustache, dest: conf/c}}\n\
                      readiness-check: {cmd: x, interval: 5, timeout: 10}\n\
                      health-check: {cmd: x, interval: 5, grace-period: 30, max-consecutive-failures: 3, delay: 0, timeout: 10}",

@@ -4,7 +4,7 @@
 mod spec_support;
 
 use plan_core::spec::{
-    PhaseStrategy, PlanStrategy, PortChoice, RLimit, Seconds, Steps, Visibility, VolumeMode,
+    KillSignal, PhaseStrategy, PlanStrategy, PortChoice, RLimit, Seconds, Steps, Visibility, VolumeMode,
 };
 use spec_support::{check, good, phase, plans, pod, task};
 
@@ -41,7 +41,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((pod.secrets["t"].file.as_deref(), pod.secrets["t"].env_key.as_deref()), (None, Some("T")));
     let task = &pod.tasks["server"];
     assert!(task.essential && task.env.is_empty() && task.configs.is_empty() && task.labels.is_empty());
-    assert_eq!(task.kill_grace_period, Seconds(0));
+    assert_eq!((task.kill_grace_period, task.kill_signal), (Seconds(0), KillSignal::SigTerm));
     assert!(task.health_check.is_none() && task.readiness_check.is_none() && task.discovery.is_none());
     let phase = &spec.plans()["deploy"].phases["hello"];
     assert_eq!((phase.strategy, &phase.steps), (PhaseStrategy::Serial, &Steps::AllTasks));
@@ -82,6 +82,7 @@ fn what_is_null_is_left_out() {
         "readiness-check:",
         "discovery:",
         "kill-grace-period:",
+        "kill-signal:",
         "transport-encryption:",
         "ipc-mode:",
         "shm-size:",

@@ -1,16 +1,18 @@
 //! The schedulers that run on this machine: where each listens, and where its token is. `run` writes it down, the
 //! commands that ask a scheduler read it.
 //!
-//! Invariant: an entry is written whole or not at all, and one whose process is gone is never taken for a scheduler.
+//! Invariant: an entry is written whole or not at all, and one whose process is gone is never taken for a
+//! scheduler, also when its number was given again.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 /// The file of a data folder that says where its scheduler listens.
-const FILE: &str = "scheduler.json";
+pub(crate) const FILE: &str = "scheduler.json";
 /// The records in a data folder.
 pub(crate) const RECORDS: &str = "records.redb";
 /// The folder of the state folder in which the same stands for all of the user. No service's name begins so.
@@ -26,6 +28,9 @@ pub(crate) struct Running {
     pub(crate) url: String,
     /// Its process.
     pub(crate) pid: i32,
+    /// When the process began, as [`birth`] has it: its number may be given again.
+    #[serde(default)]
+    pub(crate) began: Option<String>,
     /// The file with its token.
     pub(crate) token_file: PathBuf,
     /// Its data folder.
@@ -42,7 +47,7 @@ impl Running {
         // Without a state folder, or where it cannot be written, `--url` still finds it.
         if let Some(all) = state_folder().map(|state| state.join(ALL)) {
             for (file, other) in entries(&all) {
-                if other.data_dir == self.data_dir || !is_alive(other.pid) {
+                if other.data_dir == self.data_dir || !other.lives() {
                     let _ = fs::remove_file(file);
                 }
             }
@@ -61,14 +66,19 @@ impl Running {
 
     /// Whether it has ended, and nothing is kept of its service.
     pub(crate) fn has_nothing(&self) -> bool {
-        !is_alive(self.pid) && !self.data_dir.join(RECORDS).exists()
+        !self.lives() && !self.data_dir.join(RECORDS).exists()
+    }
+
+    /// Whether the very process lives that wrote it down.
+    pub(crate) fn lives(&self) -> bool {
+        is_alive(self.pid) && self.began == birth(self.pid)
     }
 
     /// All that run, as the user's state folder tells, by service.
     pub(crate) fn all() -> Vec<Self> {
         let Some(state) = state_folder() else { return Vec::new() };
         let entries = entries(&state.join(ALL)).into_iter().map(|(_, running)| running);
-        let mut all: Vec<_> = entries.filter(|running| is_alive(running.pid)).collect();
+        let mut all: Vec<_> = entries.filter(Self::lives).collect();
         all.sort_by(|a, b| (&a.service, &a.url).cmp(&(&b.service, &b.url)));
         all
     }
@@ -116,6 +126,15 @@ pub(crate) fn is_alive(pid: i32) -> bool {
     !matches!(rustix::process::test_kill_process(pid), Err(error) if error == rustix::io::Errno::SRCH)
 }
 
+/// When a process began: the start of the system, and the time since then in its ticks. None where there is no `/proc`.
+pub(crate) fn birth(pid: i32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    // The 22nd field; the second, the name, may hold anything, and the third stands behind its end.
+    let ticks = stat.rsplit(") ").next()?.split(' ').nth(19)?;
+    Some(format!("{}/{ticks}", boot.trim()))
+}
+
 fn entries(folder: &Path) -> Vec<(PathBuf, Running)> {
     let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
     let files = files.filter_map(|file| Some(file.ok()?.path()));
@@ -126,9 +145,12 @@ fn read(file: &Path) -> Option<Running> {
     serde_json::from_slice(&fs::read(file).ok()?).ok()
 }
 
-fn replace(file: &Path, text: &str) -> io::Result<()> {
+/// Writes a file whole, in the place of what was there. It is its owner's alone.
+pub(crate) fn replace(file: &Path, text: &str) -> io::Result<()> {
     let beside = file.with_extension(format!("{}.new", std::process::id()));
-    fs::write(&beside, text)?;
+    let mut written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    written.write_all(text.as_bytes())?;
+    written.sync_all()?;
     fs::rename(&beside, file)
 }
 
@@ -148,5 +170,21 @@ mod tests {
     fn this_process_is_there_and_nobody_else_s_is_taken_for_it() {
         assert!(is_alive(std::process::id().try_into().unwrap_or(0)));
         assert!(!is_alive(0) && !is_alive(i32::MAX));
+    }
+
+    #[test]
+    fn a_number_that_was_given_again_is_another_process() {
+        let pid = std::process::id().try_into().unwrap_or(0);
+        let running = |began| Running {
+            service: "s".to_owned(),
+            url: "http://127.0.0.1:1".to_owned(),
+            pid,
+            began,
+            token_file: PathBuf::new(),
+            data_dir: PathBuf::new(),
+        };
+        assert!(running(birth(pid)).lives());
+        let earlier = birth(pid).map(|birth| birth + "0");
+        assert!(earlier.is_none() || !running(earlier).lives());
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use annotate_snippets::Renderer;
 use anstream::AutoStream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use crate::arguments::{Color, Output};
@@ -57,13 +58,25 @@ impl Ui {
         unless_gone(self.out.write_all(result.as_bytes()))
     }
 
-    /// Writes what others have written, byte by byte, at once.
+    /// Writes what others have written, byte by byte, at once: also to a terminal, as `cat` does.
     ///
     /// # Errors
     /// As for [`Ui::say`].
     pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        unless_gone(self.out.write_all(bytes))?;
-        self.finish()
+        self.finish()?;
+        let mut out = io::stdout();
+        unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
+    }
+
+    /// Whether there is still somebody who reads what is written to standard output: what has no end by itself ends when
+    /// there is nobody any more, also while there is nothing to be written.
+    pub fn is_read(&self) -> bool {
+        let out = io::stdout();
+        let mut asked = [PollFd::new(&out, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        // Where it cannot be asked, the next write will tell.
+        poll(&mut asked, Some(&now)).is_err()
+            || !asked[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
     }
 
     /// Writes a result for programs.

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use plan_core::spec::template::{Missing, render};
 
+use crate::sandbox::relative;
 use flags::{Flags, Parsed};
 
 /// Runs with these arguments, in the environment and folder of the task.
@@ -75,6 +76,9 @@ fn render_all(flags: &Flags, environment: &BTreeMap<String, String>) -> Result<(
             || format!("{name} is `{value}`, and not a template and a destination with a comma between");
         let (template, dest) =
             value.split_once(',').filter(|(_, dest)| !dest.contains(',')).ok_or_else(wrong)?;
+        for path in [template, dest] {
+            relative(path).map_err(|why| format!("{name}: `{path}` {why}"))?;
+        }
         let text = read(Path::new(template), flags.template_max_bytes)?;
         let rendered = render(&text, environment, Missing::Refuse);
         if !rendered.missing.is_empty() {

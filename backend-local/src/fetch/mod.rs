@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures::StreamExt as _;
 use plan_core::plan::ContentHash;
+use reqwest::redirect::{Action, Attempt, Policy};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
@@ -24,6 +25,9 @@ use crate::disk::{self, DiskError};
 use crate::local::blocking;
 use crate::options::FetchLimits;
 use crate::sandbox::Failure;
+
+/// So many redirects are followed.
+const MOST_REDIRECTS: usize = 10;
 
 /// Fetches, and keeps what it fetched.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ impl Fetcher {
         blocking(move || {
             if let (Place::File(path), Some(wanted)) = (&source.place, &source.sha256) {
                 let found = hash(path).map_err(DiskError::io("read", path))?;
-                check(uri_of(&source), wanted, &found)?;
+                check(&source.shown, wanted, &found)?;
             }
             bring(&source, &file, &sandbox, limits)
         })
@@ -73,9 +77,9 @@ impl Fetcher {
         let cache = self.cache.clone();
         blocking(move || disk::create_folder(&cache)).await?;
         let beside = path.with_extension("part");
-        let found = self.receive(url, &beside).await;
+        let found = self.receive(url, &source.shown, &beside).await;
         let kept = match (found, &source.sha256) {
-            (Ok(found), Some(wanted)) => check(url.as_str(), wanted, &found),
+            (Ok(found), Some(wanted)) => check(&source.shown, wanted, &found),
             (found, _) => found.map(|_| ()),
         };
         if let Err(failure) = kept {
@@ -87,12 +91,13 @@ impl Fetcher {
     }
 
     /// Writes what a URL answers into a file; its SHA-256.
-    async fn receive(&self, url: &reqwest::Url, to: &Path) -> Result<String, Failure> {
+    async fn receive(&self, url: &reqwest::Url, shown: &str, to: &Path) -> Result<String, Failure> {
         let client = self.client.get_or_init(client).as_ref().map_err(|why| Failure::Retry(why.clone()))?;
         let patience = self.limits.patience;
-        let silent = |_| Failure::Retry(format!("cannot fetch {url}: nothing came for {patience:?}"));
+        let silent = |_| Failure::Retry(format!("cannot fetch {shown}: nothing came for {patience:?}"));
         let failed = |error: reqwest::Error| {
-            Failure::Retry(format!("cannot fetch {url}: {}", chain(&error.without_url())))
+            let help = if is_untrusted(&error) { UNTRUSTED } else { "" };
+            Failure::Retry(format!("cannot fetch {shown}: {}{help}", chain(&error.without_url())))
         };
         let answer = timeout(patience, client.get(url.clone()).send()).await.map_err(silent)?;
         let answer = answer.and_then(reqwest::Response::error_for_status).map_err(failed)?;
@@ -103,13 +108,15 @@ impl Fetcher {
             size = size.saturating_add(part.len() as u64);
             if size > self.limits.size {
                 let why =
-                    format!("{url} is larger than {} bytes, the most that is fetched", self.limits.size);
+                    format!("{shown} is larger than {} bytes, the most that is fetched", self.limits.size);
                 return Err(Failure::Never(why));
             }
             hash.update(&part);
             file.write_all(&part).await.map_err(DiskError::io("write", to))?;
         }
-        file.sync_all().await.map_err(DiskError::io("write", to))?;
+        // What the last write met is said by `flush`, and by nothing after it.
+        let kept = async { file.flush().await.and(file.sync_all().await) };
+        kept.await.map_err(DiskError::io("write", to))?;
         Ok(hex(&hash.finalize()))
     }
 }
@@ -117,9 +124,39 @@ impl Fetcher {
 fn client() -> Result<reqwest::Client, String> {
     // Another part of the program may have chosen a provider before us; then that is used.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let made =
-        reqwest::Client::builder().user_agent(concat!("planwright/", env!("CARGO_PKG_VERSION"))).build();
+    let agent = concat!("planwright/", env!("CARGO_PKG_VERSION"));
+    let made = reqwest::Client::builder().user_agent(agent).redirect(Policy::custom(redirect)).build();
     made.map_err(|error| format!("nothing can be fetched: {}", chain(&error)))
+}
+
+/// What was asked for by https is not answered by http, where anybody on the way could.
+fn redirect(attempt: Attempt<'_>) -> Action {
+    let is_safe = |url: &reqwest::Url| url.scheme() == "https";
+    if attempt.previous().iter().any(is_safe) && !is_safe(attempt.url()) {
+        attempt.error("it leads from https to http")
+    } else if attempt.previous().len() > MOST_REDIRECTS {
+        attempt.error("it leads from one address to the next without an end")
+    } else {
+        attempt.follow()
+    }
+}
+
+/// What helps against a certificate that is not believed.
+const UNTRUSTED: &str = "; have the machine trust who issued it, or start the scheduler with SSL_CERT_FILE naming a file of \
+                         the authorities to trust in place of the machine's";
+
+/// Whether it is the server's certificate that is wrong.
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    let mut next = std::error::Error::source(error);
+    while let Some(error) = next {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        // What an I/O error was made of is not its source.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = inner.map(|inner| inner as &dyn std::error::Error).or_else(|| error.source());
+    }
+    false
 }
 
 /// An error with what caused it.
@@ -135,7 +172,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn bring(source: &Source, file: &Path, sandbox: &Path, limits: FetchLimits) -> Result<(), Failure> {
     let open = || std::fs::File::open(file).map_err(DiskError::io("open", file));
-    let what = uri_of(source);
+    let what = source.shown.as_str();
     match source.form {
         Form::Plain => {
             let to = sandbox.join(&source.name);
@@ -154,13 +191,6 @@ fn bring(source: &Source, file: &Path, sandbox: &Path, limits: FetchLimits) -> R
         Form::TarGz => unpack::tar(what, flate2::read::MultiGzDecoder::new(open()?), sandbox, limits),
         Form::Gz => unpack::gz(what, open()?, &sandbox.join(&source.name), limits),
         Form::Zip => unpack::zip(what, open()?, sandbox, limits),
-    }
-}
-
-fn uri_of(source: &Source) -> &str {
-    match &source.place {
-        Place::Web(url) => url.as_str(),
-        Place::File(path) => path.to_str().unwrap_or(&source.name),
     }
 }
 

@@ -11,6 +11,8 @@ use reqwest::Url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
     pub(super) place: Place,
+    /// How it is called where people read it: without a password.
+    pub(super) shown: String,
     /// What it is called in the sandbox, if it is a file there.
     pub(super) name: String,
     pub(super) form: Form,
@@ -72,8 +74,18 @@ impl Source {
         let name = name.filter(|name| !name.is_empty() && name != "." && name != "..");
         let name = name.ok_or_else(|| format!("`{uri}` does not end with a file's name"))?;
         let (form, name) = form(uri, name)?;
-        Ok(Self { place, name, form, sha256 })
+        let shown = match &place {
+            Place::Web(url) => without_password(url.clone()).to_string(),
+            Place::File(path) => path.display().to_string(),
+        };
+        Ok(Self { place, shown, name, form, sha256 })
     }
+}
+
+fn without_password(mut url: Url) -> Url {
+    // It fails for a URL without a host, which has no password.
+    let _ = url.set_password(None);
+    url
 }
 
 /// What a file is by its name, as Mesos has it, and what it is called when it is unpacked.
@@ -115,6 +127,8 @@ mod tests {
         for (uri, form, expected) in table {
             assert_eq!(name(uri), Ok((form, expected.to_owned())), "{uri}");
         }
+        let source = Source::parse("https://me:secret@a.example/x").unwrap();
+        assert_eq!(source.shown, "https://me@a.example/x");
         let hex = "AB".repeat(32);
         let source = Source::parse(&format!("https://a.example/x#sha256={hex}")).unwrap();
         assert_eq!(source.sha256, Some(hex.to_lowercase()));

@@ -13,7 +13,7 @@ use rustix::process::{
     Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit, setsid,
 };
 
-use super::say;
+use super::{say, signals};
 use crate::disk;
 use crate::layout::RunFolder;
 use crate::run::Order;
@@ -38,6 +38,7 @@ fn prepare(parent: &str, folder: Option<&Path>) -> Result<(), String> {
     if getppid().map(|pid| pid.as_raw_nonzero().to_string()).as_deref() != Some(parent) {
         return Err("its shim has ended".to_owned());
     }
+    signals::by_default()?;
     let Some(folder) = folder else { return Ok(()) };
     let order = disk::read::<Order>(&RunFolder::at(folder.to_owned()).order())
         .map_err(|error| error.to_string())?

@@ -13,7 +13,9 @@
 
 mod become_command;
 mod bell;
+mod last_words;
 mod output;
+mod signals;
 mod supervise;
 
 use std::ffi::OsString;

@@ -51,21 +51,36 @@ impl RotatedFile {
         }
     }
 
-    fn ready(&mut self) -> io::Result<&File> {
-        if self.file.is_none() {
-            let path = self.folder.join(self.name);
-            // Whatever a task put there itself, nothing behind a link is written.
-            let _ = fs::remove_file(&path);
-            let mut file = OpenOptions::new().append(true).create_new(true).mode(0o644).open(path)?;
-            let lost = std::mem::take(&mut self.dropped);
-            if lost > 0 {
-                let line = format!("[planwright: {lost} bytes could not be written]\n");
-                file.write_all(line.as_bytes())?;
-                self.size += line.len() as u64;
-            }
-            self.file = Some(file);
+    /// Nothing more comes: says what was dropped, if that can be written by now.
+    pub(super) fn finish(&mut self) {
+        if self.dropped > 0 {
+            // The disk is full still: that something is missing cannot be said here.
+            let _ = self.ready();
         }
-        self.file.as_ref().ok_or_else(|| io::Error::other("there is no file"))
+    }
+
+    fn ready(&mut self) -> io::Result<&File> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let path = self.folder.join(self.name);
+                // Whatever a task put there itself, nothing behind a link is written.
+                let _ = fs::remove_file(&path);
+                OpenOptions::new().append(true).create_new(true).mode(0o644).open(path)?
+            }
+        };
+        let said = if self.dropped > 0 {
+            let begin = if self.size > 0 { "\n" } else { "" };
+            let line = format!("{begin}[planwright: {} bytes could not be written]\n", self.dropped);
+            file.write_all(line.as_bytes()).map(|()| {
+                self.size += line.len() as u64;
+                self.dropped = 0;
+            })
+        } else {
+            Ok(())
+        };
+        let file = &*self.file.insert(file);
+        said.map(|()| file)
     }
 
     fn put_aside(&mut self) {

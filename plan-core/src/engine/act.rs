@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::plan::{Demand, Status};
+use crate::plan::{ContentHash, Demand, Status};
 use crate::spec::placement::Census;
 use crate::spec::{ResourceSetName, Seconds, TaskName};
 
@@ -16,7 +16,7 @@ use super::input::{FitAnswer, Grant, LaunchAnswer};
 use super::reason::{Reason, Verdict};
 use super::record::{
     Cause, DebtCause, End, Launched, Never, Number, Occupant, Order, OrderedTask, Place, PodRecord, Purpose,
-    Slot, Stage, StepRef, TaskState,
+    Slot, Stage, StepRef, TaskRecord, TaskState,
 };
 use super::rules::may_act;
 use super::session::Fitting;
@@ -61,6 +61,9 @@ impl State {
             act.is_none_or(|order| state.gives_way(order, None))
         };
         let down = |slot: &&Slot| slot.occupant.as_ref().is_none_or(|occupant| !occupant.may_live());
+        let fits = |slot: &Slot, conf, with: &[OrderedTask]| {
+            state.in_the_way(record, slot, conf).is_none() && !state.is_set_of_any(with, conf)
+        };
         let mut tasks = Vec::new();
         let mut essential = false;
         for slot in record.slots.iter().filter(free) {
@@ -85,7 +88,7 @@ impl State {
                 continue;
             }
             // A sidecar that waits does not hold the others down.
-            if main.delayed_until.is_some() {
+            if main.delayed_until.is_some() || !fits(slot, conf, &tasks) {
                 continue;
             }
             if living.is_none() {
@@ -102,12 +105,48 @@ impl State {
                 let Some(main) = state.main_task(record, &slot.set) else { continue };
                 let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
                 let named = tasks.iter().any(|ordered| ordered.task == main.name);
-                if let (true, false, false, Some(reached)) = (runs, named, main.paused, main.reached) {
-                    tasks.push(OrderedTask { task: main.name.clone(), conf: reached.conf, paused: false });
+                if !runs || named || main.paused || state.is_on_its_way(record, slot, main) {
+                    continue;
+                }
+                let conf = state.comes_back_as(record, main);
+                if let Some(conf) = conf.filter(|&conf| fits(slot, conf, &tasks)) {
+                    tasks.push(OrderedTask { task: main.name.clone(), conf, paused: false });
                 }
             }
         }
         Some(tasks)
+    }
+
+    /// What keeps recovery from launching a slot's task with a configuration of another set: what lives there or is
+    /// on its way there. If it were displaced, it would come back, and displace in turn.
+    pub(super) fn in_the_way<'a>(
+        &self,
+        record: &'a PodRecord,
+        slot: &Slot,
+        conf: ContentHash,
+    ) -> Option<&'a TaskName> {
+        let set = &self.confs.get(&conf)?.spec.resource_set;
+        let other = record.slot(set).filter(|_| *set != slot.set)?;
+        let act = other.act.and_then(|act| record.order(act)).filter(|order| !self.gives_way(order, None));
+        let lives = other.occupant.as_ref().filter(|occupant| occupant.may_live());
+        let comes = act.and_then(|order| order.tasks.first()).map(|ordered| &ordered.task);
+        lives.map(|occupant| &occupant.task).or(comes)
+    }
+
+    /// Whether one of these orders is for the set of a configuration.
+    fn is_set_of_any(&self, with: &[OrderedTask], conf: ContentHash) -> bool {
+        let set = |conf: &ContentHash| self.confs.get(conf).map(|config| &config.spec.resource_set);
+        with.iter().any(|ordered| set(&ordered.conf) == set(&conf))
+    }
+
+    /// Whether what lives in a slot was launched for a step that is not complete, and is not up yet: then it is
+    /// that step's.
+    fn is_on_its_way(&self, record: &PodRecord, slot: &Slot, task: &TaskRecord) -> bool {
+        slot.occupant.as_ref().is_some_and(|occupant| {
+            let order = record.order(occupant.launch).map(|order| order.purpose);
+            let up = task.reached.is_some_and(|reached| reached.launch >= occupant.launch);
+            !up && matches!(order, Some(Purpose::Step(step)) if self.is_served(step, record, occupant.launch))
+        })
     }
 
     /// Whether an order gives way to a step, or to recovery: it only asks for room, and is recovery's, the
@@ -127,10 +166,13 @@ impl State {
     }
 
     /// Whether another order asks for the place that an instance is to have: one takes the whole instance there,
-    /// and nothing stands beside it.
+    /// and nothing stands beside it. To a step recovery's does not give way, since it takes there what ran.
     pub(super) fn is_place_asked(&self, record: &PodRecord, by: Purpose) -> bool {
         let in_the_way = |order: &Order| match by {
-            Purpose::Step(_) => order.purpose != by,
+            Purpose::Step(step) => {
+                order.purpose != by
+                    && (order.purpose == Purpose::Recovery || !self.gives_way(order, Some(step)))
+            }
             Purpose::Recovery => !self.gives_way(order, None),
         };
         (record.place.is_none() || record.permission.is_some()) && record.standing().any(in_the_way)

@@ -103,6 +103,23 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// When it is over by itself, if time clears it. The words of a reason have no time in them: each who shows it has a
+    /// clock of its own.
+    pub fn until(&self) -> Option<Time> {
+        match self {
+            Self::Backoff { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// Since when it is so, if the reason itself knows it.
+    pub fn since(&self) -> Option<Time> {
+        match self {
+            Self::Silent { since, .. } => Some(*since),
+            _ => None,
+        }
+    }
+
     /// What would clear it.
     pub fn clears(&self) -> String {
         match self {
@@ -113,9 +130,7 @@ impl Reason {
             Self::NotSeen => "the backend's answer".to_owned(),
             Self::PlaceAsked => "room for the other order".to_owned(),
             Self::SlotBusy { task } => format!("the end of what `{task}` is wanted for"),
-            Self::Backoff { until, .. } => {
-                format!("the time {until}, `pod restart`, or another specification")
-            }
+            Self::Backoff { .. } => "time, `pod restart`, or another specification".to_owned(),
             Self::Never { .. } => "`restart`, or another specification".to_owned(),
             Self::NoRoom(_) | Self::AskedForRoom => "room, or another specification".to_owned(),
             Self::Displacing(task) => format!("the end of `{task}`"),
@@ -126,7 +141,7 @@ impl Reason {
             }
             Self::WaitsForItsStep(_) => "its step being allowed to act".to_owned(),
             Self::Paused(_) => "`pod resume`".to_owned(),
-            Self::Owes { debt, .. } => format!("the end of what is owed, or `give-up {debt}`"),
+            Self::Owes { debt, .. } => format!("the end of what is owed, or `debug debts --give-up {debt}`"),
             Self::Leaves => "what others owe being settled".to_owned(),
             Self::Placement(_) => "another node".to_owned(),
             Self::Superseded => "nothing: ask the other scheduler".to_owned(),
@@ -151,8 +166,8 @@ impl fmt::Display for Reason {
             Self::NotSeen => f.write_str("not seen since this scheduler began: the backend is asked"),
             Self::PlaceAsked => f.write_str("another order of this instance asks for its place"),
             Self::SlotBusy { task } => write!(f, "its resources are used by `{task}`"),
-            Self::Backoff { task, failures, until } => {
-                write!(f, "`{task}` failed {failures} times in a row: tried again at {until}")
+            Self::Backoff { task, failures, .. } => {
+                write!(f, "`{task}` failed {failures} times in a row: it waits before it is tried again")
             }
             Self::Never { task, why } => write!(f, "`{task}` was refused for good: {why}"),
             Self::NoRoom(why) => write!(f, "no room: {why}"),
@@ -160,15 +175,16 @@ impl fmt::Display for Reason {
             Self::Displacing(task) => write!(f, "`{task}` is being ended to make room"),
             Self::Launching(task) => write!(f, "`{task}` is being launched"),
             Self::NotThereYet(task) => write!(f, "`{task}` runs and has not reached its goal"),
-            Self::Silent { task, since } => {
-                write!(f, "nothing is heard of the node of `{task}` since {since}")
-            }
+            Self::Silent { task, .. } => write!(f, "nothing is heard of the node of `{task}`"),
             Self::WaitsForItsStep(task) => {
                 write!(f, "`{task}` never reached its goal: it waits for its step, which may not act")
             }
             Self::Paused(task) => write!(f, "`{task}` is paused: `pod resume` it"),
             Self::Owes { debt, node } => {
-                write!(f, "what it left behind on {node} has not ended: `give-up {debt}` if it never will")
+                write!(
+                    f,
+                    "what it left behind on {node} has not ended: `debug debts --give-up {debt}` if it never will"
+                )
             }
             Self::Leaves => f.write_str("it leaves, when what others left is settled"),
             Self::Placement(why) => write!(f, "the node does not fit its placement:\n{why}"),
@@ -193,9 +209,15 @@ pub struct Why {
     pub since: Option<Time>,
 }
 
+/// In engine time.
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}", self.what, self.status, self.reason)
+        write!(f, "{} ({}): {}", self.what, self.status, self.reason)?;
+        match (self.reason.until(), self.reason.since()) {
+            (Some(until), _) => write!(f, ", until {until}"),
+            (None, Some(since)) => write!(f, ", since {since}"),
+            (None, None) => Ok(()),
+        }
     }
 }
 

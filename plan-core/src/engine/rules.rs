@@ -130,6 +130,15 @@ fn slot_taken(q: &Question<'_>) -> Verdict {
         if q.state.is_asked(record, &model.name, Some(q.step)) {
             return Verdict::Defer(Reason::SlotBusy { task: model.name.clone() });
         }
+        // What was reached in a set that is another task's by now is not launched there again.
+        let conf = q.state.wanted_conf(q.run, Some(record), model);
+        if conf != model.conf
+            && let set = q.state.set_of(&conf, model)
+            && *set != model.set
+            && let Some(other) = q.state.successor_in(record, set, &model.name)
+        {
+            return Verdict::Defer(Reason::SlotBusy { task: other.name.clone() });
+        }
         // Its own, and another where it lives still.
         let takes = |slot: &&Slot| {
             let lives = |o: &Occupant| o.task == model.name && o.may_live();

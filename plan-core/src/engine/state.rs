@@ -570,11 +570,31 @@ impl State {
                 }
             }
         }
-        match (main.reached, main.last) {
-            (Some(reached), _) => Owner::Recovery(self.known_good(at, main, reached.conf)),
+        let record = self.record(at);
+        match (record.and_then(|record| self.comes_back_as(record, main)), main.last) {
+            (Some(good), _) => Owner::Recovery(self.known_good(at, main, good)),
             (None, Some(last)) if !waits => Owner::Recovery(last.conf),
             _ => Owner::Later,
         }
+    }
+
+    /// What a task comes back with: what it reached, unless the set of that is another's by now.
+    pub(super) fn comes_back_as(&self, record: &PodRecord, task: &TaskRecord) -> Option<ContentHash> {
+        let conf = task.reached?.conf;
+        let set = |conf: ContentHash| Some(&self.confs.get(&conf)?.spec.resource_set);
+        let stays = task.last.and_then(|last| set(last.conf)) == set(conf);
+        let lost = || set(conf).is_some_and(|set| self.successor_in(record, set, &task.name).is_some());
+        (stays || !lost()).then_some(conf)
+    }
+
+    /// The other RUNNING task that was launched last in a set, which is that task's by now.
+    pub(super) fn successor_in<'a>(
+        &self,
+        record: &'a PodRecord,
+        set: &ResourceSetName,
+        task: &TaskName,
+    ) -> Option<&'a TaskRecord> {
+        self.main_task(record, set).filter(|main| main.name != *task)
     }
 
     /// Whether every launch of an instance that may live was seen in this session.

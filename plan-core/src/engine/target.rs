@@ -612,7 +612,7 @@ impl Turn<'_> {
         let slots = record.slots.iter().filter(|slot| slot.act == Some(launch) && !taken.contains(&slot.set));
         let mains = slots.filter_map(|slot| self.state.main_task(record, &slot.set));
         let tasks = mains.filter_map(|main| {
-            let conf = main.reached.map(|reached| reached.conf).or(main.last.map(|last| last.conf))?;
+            let conf = self.state.comes_back_as(record, main).or(main.last.map(|last| last.conf))?;
             Some(OrderedTask { task: main.name.clone(), conf, paused: main.paused })
         });
         tasks.filter(|ordered| !self.is_removed(at, &ordered.task)).collect()
@@ -645,7 +645,7 @@ impl Turn<'_> {
             let pod = state.pod_model(at.pod);
             let model = pod.and_then(|pod| Some(&pod.tasks[pod.task_index(&ordered.task)?]));
             let known = record.and_then(|record| record.task(&ordered.task));
-            let good = known.and_then(|task| task.reached).map(|reached| reached.conf);
+            let good = known.and_then(|task| state.comes_back_as(record?, task));
             let conf = match (step, model) {
                 (Some(_), Some(model)) => model.conf,
                 // It goes on as it was, until its step may act.

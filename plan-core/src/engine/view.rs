@@ -179,6 +179,12 @@ impl Engine {
         self.state.as_ref().is_some_and(|state| state.service.deployed)
     }
 
+    /// Whether all that was launched before this session was asked for, and has answered or had its time: before that, what
+    /// runs is known from the records alone, and may have ended meanwhile.
+    pub fn has_heard(&self) -> bool {
+        self.session.is_live()
+    }
+
     /// Whether another scheduler has taken over, so that this one does nothing any more.
     pub fn is_superseded(&self) -> bool {
         self.session.superseded
@@ -352,6 +358,10 @@ impl Engine {
                 Some(Reason::Owes { debt: debt.number, node: debt.node.clone() })
             } else if state.is_waiting_for_step(at, record, &slot.set) {
                 Some(Reason::WaitsForItsStep(main.name.clone()))
+            } else if let (Status::Pending, Owner::Recovery(conf)) = (status, state.owner(at, slot, main))
+                && let Some(other) = state.in_the_way(record, slot, conf)
+            {
+                Some(Reason::SlotBusy { task: other.clone() })
             } else {
                 // It may be on its way into another set than its last.
                 let names = |order: &&Order| order.tasks.iter().any(|ordered| ordered.task == main.name);

@@ -3,7 +3,7 @@
 
 use super::plan::{PhaseStrategy, PlanStrategy};
 use super::pod::{IpcMode, RLimitName, VolumeMode};
-use super::task::{EncryptionKind, Goal, Visibility};
+use super::task::{EncryptionKind, Goal, KillSignal, Visibility};
 
 /// The keys of a mapping.
 #[derive(Debug)]
@@ -108,6 +108,14 @@ pub(super) const MODES: [(&str, VolumeMode); 2] = [("RW", VolumeMode::Rw), ("RO"
 pub(super) const EXTERNAL_TYPES: [(&str, ()); 1] = [("DOCKER", ())];
 pub(super) const IPC_MODES: [(&str, IpcMode); 2] =
     [("PRIVATE", IpcMode::Private), ("SHARE_PARENT", IpcMode::ShareParent)];
+pub(super) const KILL_SIGNALS: [(&str, KillSignal); 6] = [
+    (KillSignal::SigTerm.as_str(), KillSignal::SigTerm),
+    (KillSignal::SigInt.as_str(), KillSignal::SigInt),
+    (KillSignal::SigQuit.as_str(), KillSignal::SigQuit),
+    (KillSignal::SigHup.as_str(), KillSignal::SigHup),
+    (KillSignal::SigUsr1.as_str(), KillSignal::SigUsr1),
+    (KillSignal::SigUsr2.as_str(), KillSignal::SigUsr2),
+];
 /// What a file calls a volume's disk; `PATH` was always taken for MOUNT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DiskType {
@@ -414,6 +422,11 @@ pub(super) static TASK: Table = table(
                 "kill-grace-period",
                 SECONDS,
                 "Seconds between the request to end and the forced end; at most 3600.",
+            ),
+            optional(
+                "kill-signal",
+                Kind::Words(|| words(&KILL_SIGNALS)),
+                "The signal that asks it to end; by default SIGTERM.",
             ),
             optional(
                 "transport-encryption",

@@ -109,7 +109,7 @@ impl PodSpec {
 
     /// The task that has a resource set for itself: the set is called as one that stands inside the task, and no
     /// other task names it. So a file has it there.
-    pub(super) fn owner(&self, set: &ResourceSetName) -> Option<&TaskName> {
+    pub fn owner(&self, set: &ResourceSetName) -> Option<&TaskName> {
         let task = set.as_str().strip_suffix(INLINE_SUFFIX)?;
         let mut users = self.tasks.iter().filter(|(_, task)| task.resource_set == *set);
         let (owner, _) = users.next().filter(|(name, _)| name.as_str() == task)?;

@@ -56,6 +56,9 @@ pub struct TaskSpec {
     /// The time between the request to end and the forced end.
     #[serde(default, skip_serializing_if = "is_default")]
     pub kill_grace_period: Seconds,
+    /// The signal that asks it to end.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kill_signal: KillSignal,
     /// Certificates that it is given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transport_encryption: Vec<TransportEncryption>,
@@ -82,6 +85,7 @@ impl TaskSpec {
             discovery: None,
             labels: IndexMap::new(),
             kill_grace_period: Seconds::default(),
+            kill_signal: KillSignal::default(),
             transport_encryption: Vec::new(),
             ipc_mode: None,
             shm_size: None,
@@ -100,6 +104,44 @@ fn is_yes(value: &bool) -> bool {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// A signal that asks a task to end, before the forced end when [`TaskSpec::kill_grace_period`] is over. The forced end
+/// is always SIGKILL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum KillSignal {
+    /// What orchestrators send by themselves.
+    #[default]
+    SigTerm,
+    /// As Ctrl-C sends it.
+    SigInt,
+    /// As Ctrl-\\ sends it. nginx, php-fpm and others finish what they are at; a JVM prints its threads and goes on.
+    SigQuit,
+    /// As a terminal that is closed sends it. Many read their configuration again and go on.
+    SigHup,
+    /// What the program makes of it.
+    SigUsr1,
+    /// What the program makes of it.
+    SigUsr2,
+}
+
+impl KillSignal {
+    /// All of them.
+    pub const ALL: &[Self] =
+        &[Self::SigTerm, Self::SigInt, Self::SigQuit, Self::SigHup, Self::SigUsr1, Self::SigUsr2];
+
+    /// The name as signal(7) gives it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SigTerm => "SIGTERM",
+            Self::SigInt => "SIGINT",
+            Self::SigQuit => "SIGQUIT",
+            Self::SigHup => "SIGHUP",
+            Self::SigUsr1 => "SIGUSR1",
+            Self::SigUsr2 => "SIGUSR2",
+        }
+    }
 }
 
 /// A file rendered into a task's sandbox (C§1.4).

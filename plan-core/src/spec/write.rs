@@ -4,13 +4,13 @@
 use serde_yaml::{Mapping, Number, Value};
 
 use super::keys::{
-    ENCRYPTION_KINDS, GOALS, IPC_MODES, MODES, PHASE_STRATEGIES, PLAN_STRATEGIES, VISIBILITIES,
+    ENCRYPTION_KINDS, GOALS, IPC_MODES, KILL_SIGNALS, MODES, PHASE_STRATEGIES, PLAN_STRATEGIES, VISIBILITIES,
 };
 use super::plan::{Instances, PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, Steps};
 use super::pod::{ExternalVolume, HostVolume, Network, PodSpec, RLimit, Seccomp, Secret, VolumeMode};
 use super::resources::{Limit, Port, PortChoice, ResourceSet, Volume, VolumeKind};
 use super::service::{ReplacementFailurePolicy, ServiceSpec};
-use super::task::{HealthCheck, ReadinessCheck, TaskSpec, Visibility};
+use super::task::{HealthCheck, KillSignal, ReadinessCheck, TaskSpec, Visibility};
 
 impl ServiceSpec {
     /// The service as a file that a person would write. Read with [`Self::config_templates`] and no values,
@@ -302,6 +302,9 @@ fn task(task: &TaskSpec, own: Option<&ResourceSet>) -> Value {
     map.maybe("labels", pairs(&task.labels, ':', ","));
     if task.kill_grace_period.0 != 0 {
         map.put("kill-grace-period", task.kill_grace_period.0);
+    }
+    if task.kill_signal != KillSignal::default() {
+        map.put("kill-signal", word(&KILL_SIGNALS, &task.kill_signal));
     }
     if !task.transport_encryption.is_empty() {
         let all = task.transport_encryption.iter().map(|one| {

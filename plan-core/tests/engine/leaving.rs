@@ -191,7 +191,8 @@ fn who_left_and_owes_still_has_a_reason() {
     let why = bench.why("kafka-2");
     let debt = bench.engine.debts().find(|debt| debt.instance == instance("kafka-2")).unwrap().number;
     let told = format!(
-        "uninstall (STARTED): what it left behind on node-kafka-2 has not ended: `give-up {debt}` if it never will"
+        "uninstall (STARTED): what it left behind on node-kafka-2 has not ended: `debug debts --give-up {debt}` if it never \
+         will"
     );
     assert_eq!(why, [told]);
 }

@@ -720,3 +720,32 @@ fn what_is_granted_again_is_not_released_for_an_old_debt() {
     bench.pass(400);
     assert!(!bench.commands().contains(&"release kafka-1 on node-kafka-1".to_owned()));
 }
+
+#[test]
+fn an_order_that_is_wanted_no_more_does_not_keep_the_place_from_the_step_before() {
+    let mut bench = Bench::new(
+        "
+name: svc
+pods:
+  svc:
+    count: 1
+    resource-sets: { turns: { cpus: 1, memory: 64 } }
+    tasks:
+      init: { goal: ONCE, cmd: ./init, resource-set: turns }
+      main: { goal: RUNNING, cmd: ./main, resource-set: turns }
+plans:
+  deploy: { phases: { p: { pod: svc, steps: [ { default: [[init], [main]] } ] } } }
+",
+    );
+    bench.finishes("svc-0", "init");
+    bench.room = false;
+    bench.say("pod replace svc-0");
+    bench.commands();
+    bench.say("restart deploy");
+    let fit = asked(&bench, "svc-0");
+    assert_eq!(bench.commands(), ["withdraw svc-0", "fit svc-0"]);
+    bench.fit("svc-0", fit.launch, granted(node("other"), "there"));
+    assert_eq!(bench.commands(), ["kill svc-0-main"]);
+    bench.observe("svc-0", "main", Seen::Ended(End::Killed));
+    assert_eq!(bench.launched(), ["svc-0:[init]"]);
+}

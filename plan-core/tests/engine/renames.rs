@@ -360,3 +360,83 @@ pods:
     bench.observe_launch("web-0", "chief", chief, Seen::Ended(End::Killed));
     assert_eq!(bench.launched(), ["web-0:[main]"]);
 }
+
+/// `main` is in `a`, `side` in `b`; after `swapped`, the other way round.
+const SWAP: &str = "
+name: pair
+pods:
+  pair:
+    count: 1
+    resource-sets: { a: { cpus: 1, memory: 64 }, b: { cpus: 1, memory: 64 } }
+    tasks:
+      main: { goal: RUNNING, cmd: ./main, resource-set: a }
+      side: { goal: RUNNING, cmd: ./side, resource-set: b, essential: false }
+plans:
+  deploy: { strategy: serial, phases: { p: { pod: pair, steps: [ { default: [[main]] } ] }, q: { pod: pair, steps: [ { default: [[side]] } ] } } }
+  again: { phases: { p: { pod: pair, steps: [ { default: [[side]] } ] } } }
+";
+
+/// `main` came to `side`'s set, which `side` has left.
+fn swapped() -> Bench {
+    let mut bench = Bench::new(SWAP);
+    bench.runs("pair-0", "main");
+    bench.runs("pair-0", "side");
+    assert_eq!(bench.status("deploy"), Complete);
+    let swapped = SWAP.replace("./main, resource-set: a", "./main, resource-set: b");
+    bench.becomes(&swapped.replace("./side, resource-set: b", "./side, resource-set: a"));
+    assert_eq!(bench.say("interrupt deploy q"), Reply::Done);
+    for task in ["main", "side"] {
+        bench.observe("pair-0", task, Seen::Ended(End::Killed));
+    }
+    bench.runs("pair-0", "main");
+    bench
+}
+
+#[test]
+fn what_is_on_its_way_for_a_step_is_not_taken_along_with_a_group() {
+    let mut bench = swapped();
+    bench.commands();
+    bench.say("continue deploy q");
+    assert_eq!(bench.commands(), ["fit pair-0", "launch pair-0"]);
+    bench.fails("pair-0", "main");
+    assert_eq!(bench.commands(), ["fit pair-0", "launch pair-0"]);
+    bench.runs("pair-0", "side");
+    bench.runs("pair-0", "main");
+    assert_eq!(bench.status("deploy"), Complete);
+    assert_eq!(bench.commands(), [""; 0]);
+    // What is up comes back with it.
+    bench.pass(1000);
+    bench.fails("pair-0", "main");
+    assert_eq!(bench.commands(), ["fit pair-0", "kill pair-0-side"]);
+}
+
+#[test]
+fn nothing_comes_back_in_a_set_that_is_anothers_by_now() {
+    let mut bench = swapped();
+    bench.commands();
+    bench.say("continue deploy q");
+    bench.say("interrupt deploy q");
+    bench.fails("pair-0", "side");
+    bench.commands();
+    bench.pass(1000);
+    assert_eq!(bench.commands(), [""; 0]);
+    let why = bench.why("pair-0");
+    assert!(why.iter().any(|why| why.contains("interrupted")), "{why:?}");
+    bench.say("continue deploy q");
+    assert_eq!(bench.launched(), ["pair-0:[side]"]);
+}
+
+#[test]
+fn a_side_plan_does_not_take_the_set_that_a_task_has_yet_to_leave() {
+    let mut bench = swapped();
+    bench.commands();
+    bench.say("start again");
+    assert_eq!(bench.commands(), [""; 0]);
+    let why = bench.why("pair-0");
+    assert!(why.iter().any(|why| why.contains("again") && why.contains("main")), "{why:?}");
+    bench.say("continue deploy q");
+    bench.runs("pair-0", "side");
+    bench.observe("pair-0", "side", Seen::Ended(End::Killed));
+    bench.runs("pair-0", "side");
+    assert_eq!((bench.status("deploy"), bench.status("again")), (Complete, Complete));
+}

@@ -143,6 +143,7 @@ prop_compose! {
             let mut task = TaskSpec::new(goal, cmd, name.clone());
             task.essential = essential;
             task.kill_grace_period = Seconds(grace);
+            task.kill_signal = if essential { KillSignal::SigTerm } else { KillSignal::SigQuit };
             task.env.insert("VALUE".to_owned(), value);
             if flags.2 {
                 task.readiness_check = Some(ReadinessCheck { cmd: "x".to_owned(), interval: Seconds(1), delay: Seconds(grace), timeout: Seconds(2) });

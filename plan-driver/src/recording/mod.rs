@@ -3,8 +3,8 @@
 //! Invariant: a recording is whole up to its end. What cannot be written any more ends it with a mark that says why; it
 //! never goes on after a gap, for an input that is missing makes all after it another story.
 //!
-//! A file begins with a line that says what it is; then frames follow ([`frame`]), each an
-//! [`Entry`](plan_core::engine::Entry) as JSON. A thread of its own makes the text and writes it ([`writer`]), so that
+//! A file begins with a line that says what it is; then frames follow (`frame`), each an
+//! [`Entry`](plan_core::engine::Entry) as JSON. A thread of its own makes the text and writes it (`writer`), so that
 //! services do not wait for it (`docs/decisions/0013-recordings.md`).
 
 mod frame;

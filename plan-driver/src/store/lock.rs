@@ -102,7 +102,11 @@ impl FileLock {
 
     /// The lock, or who has it.
     fn attempt(path: &Path, now: Wall) -> io::Result<Result<Self, Option<Holder>>> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut options = OpenOptions::new();
+        // As the records beside it: its owner's alone.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -60,6 +60,42 @@ impl FolderFiles {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
+
+    /// Removes a service's files, with the folders that are empty then. What else someone put there stays.
+    ///
+    /// # Errors
+    /// One of them cannot be removed.
+    pub fn forget(&self, service: &str) -> io::Result<()> {
+        let folder = self.folder.join(folder_name(service));
+        let entries = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            entries => Some(entries?),
+        };
+        for entry in entries.into_iter().flatten() {
+            let entry = entry?;
+            let name = entry.file_name().into_string().unwrap_or_default();
+            // A file, or the draft of one.
+            if is_name(name.strip_prefix('.').unwrap_or(&name)) && entry.file_type()?.is_file() {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        for folder in [&folder, &self.folder] {
+            match std::fs::remove_dir(folder) {
+                Err(error)
+                    if !matches!(
+                        error.kind(),
+                        io::ErrorKind::NotFound
+                            | io::ErrorKind::DirectoryNotEmpty
+                            | io::ErrorKind::NotADirectory
+                    ) =>
+                {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Files for FolderFiles {

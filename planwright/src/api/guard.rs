@@ -63,8 +63,12 @@ pub(crate) fn authorized(headers: &HeaderMap, token: &Token) -> Result<(), Probl
             .hint("send `Authorization: Bearer TOKEN`; the token is the file `token` in the scheduler's data folder")
     };
     let mut given = headers.get_all(AUTHORIZATION).iter();
-    let (Some(given), None) = (given.next(), given.next()) else {
-        return Err(refused("a request has one `Authorization` header"));
+    let given = match (given.next(), given.next()) {
+        (Some(given), None) => given,
+        (None, _) => return Err(refused("a token is wanted")),
+        (Some(_), Some(_)) => {
+            return Err(refused("a request has one `Authorization` header: this one has several"));
+        }
     };
     let claimed =
         claimed(given.as_bytes()).ok_or_else(|| refused("the `Authorization` is of an unknown kind"))?;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is kept here that the scheduler does not keep: an answer is read off an engine, between two
 //! inputs, when all before it is durable; a command is a verb, through the same door as any operator's. Whatever is
-//! not an answer is a [`problem`], as JSON.
+//! not an answer is a `problem`, as JSON.
 //!
 //! ```text
 //!  TCP ──▶ serve: bounded connections ──▶ guard: Host, Origin, token ──▶ routes: one table ──▶ v1, v2 ──▶ Service
@@ -17,6 +17,7 @@ mod guard;
 mod held;
 mod ids;
 mod problem;
+mod refused;
 mod reply;
 mod routes;
 mod serve;

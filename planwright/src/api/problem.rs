@@ -26,6 +26,9 @@ pub(crate) struct Problem {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// Of a command of `/v2`: `refused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<&'static str>,
     /// It, item by item.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     items: Vec<RefusedItem>,
@@ -43,7 +46,8 @@ impl Problem {
     /// A problem in these words.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Problem");
-        Self { title, status, detail: detail.into(), hint: None, items: Vec::new(), retry_after: None }
+        let detail = detail.into();
+        Self { title, status, detail, hint: None, reply: None, items: Vec::new(), retry_after: None }
     }
 
     /// The request makes no sense.
@@ -60,6 +64,13 @@ impl Problem {
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The problem, as the answer to a command of `/v2`.
+    #[must_use]
+    pub(crate) fn reply(mut self, reply: &'static str) -> Self {
+        self.reply = Some(reply);
         self
     }
 
@@ -119,7 +130,7 @@ impl From<DriverError> for Problem {
 
 impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
-        let words = super::reply::words(&error);
+        let words = crate::problem::with_causes(&error);
         match error {
             LogError::NotKept { .. } => Self::new(StatusCode::NOT_IMPLEMENTED, words),
             LogError::NoSuchLog(_) => Self::new(StatusCode::NOT_FOUND, words),

@@ -6,9 +6,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use plan_core::engine::{Refusal, RefusedItem, Reply};
+use plan_driver::Service;
 use serde::Serialize;
 
-use super::problem::{Problem, refusal_status};
+use super::problem::Problem;
+use super::refused::refused;
 
 /// What a handler gives.
 pub(crate) type Answer = Result<Response, Problem>;
@@ -45,7 +47,7 @@ pub(crate) fn message(status: StatusCode, message: impl Into<String>) -> Respons
     json(status, &Message { message: message.into() })
 }
 
-/// What came of a verb or a target: the answer of `/v2`.
+/// What came of a verb or a target: the answer of `/v2` where it is done, and what the audit and a preview say of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ReplyBody {
     /// `done`, `already-so` or `refused`.
@@ -75,26 +77,9 @@ impl From<&Reply> for ReplyBody {
 }
 
 /// The answer of `/v2` to a verb or a target.
-pub(crate) fn replied(reply: &Reply) -> Answer {
-    let status = match reply {
-        Reply::Done | Reply::AlreadySo => StatusCode::OK,
-        Reply::Refused(refusal) => refusal_status(refusal),
-    };
-    Ok(json(status, &ReplyBody::from(reply)))
-}
-
-/// An error with its causes.
-pub(crate) fn words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_words = cause.to_string();
-        // A transparent error says what its cause says.
-        if !words.ends_with(&cause_words) {
-            words.push_str(": ");
-            words.push_str(&cause_words);
-        }
-        source = cause.source();
+pub(crate) async fn replied(service: &Service, reply: Reply) -> Answer {
+    match reply {
+        Reply::Refused(refusal) => Err(refused(service, refusal).await),
+        done => ok(&ReplyBody::from(&done)),
     }
-    words
 }

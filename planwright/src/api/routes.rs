@@ -315,9 +315,12 @@ async fn dispatch(
     let call = Call { api, headers: parts.headers, params, query, body, stream };
     timeout(limits.answer_time, (route.handler)(call)).await.unwrap_or_else(|_| {
         let words = format!("there was no answer within {} seconds", limits.answer_time.as_secs());
-        Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, words)
-            .hint("a command may have been done: say the same again, with the same header Planwright-Request")
-            .again_in(5))
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, words).again_in(5);
+        Err(match route.how {
+            How::Get => problem,
+            How::Post | How::Put => problem
+                .hint("it may have been done: say the same again, with the same header Planwright-Request"),
+        })
     })
 }
 
@@ -347,7 +350,7 @@ async fn take_in(body: Body, bound: usize, time: Duration) -> Result<Bytes, Prob
         if error.is::<LengthLimitError>() {
             too_large(bound)
         } else {
-            Problem::bad(format!("the body cannot be read: {}", super::reply::words(&*error)))
+            Problem::bad(format!("the body cannot be read: {}", crate::problem::with_causes(&*error)))
         }
     })
 }

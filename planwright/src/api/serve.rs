@@ -13,7 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -145,8 +148,13 @@ async fn converse(
         .header_read_timeout(limits.header_time)
         .max_headers(limits.headers)
         .max_buf_size(limits.header_bytes.max(8192));
-    let router = router.layer(axum::Extension(connection.clone()));
-    let mut talk = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    // All connections share one router: a layer of its own would be a copy of it for each.
+    let (router, own) = (TowerToHyperService::new(router), connection.clone());
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(own.clone());
+        router.call(request)
+    });
+    let mut talk = pin!(http.serve_connection(TokioIo::new(stream), answer));
     loop {
         tokio::select! {
             // How a client goes away is its own matter.

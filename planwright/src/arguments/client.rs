@@ -73,9 +73,9 @@ pub enum PlanVerb {
     /// Do a plan, a phase or a step again
     #[command(visible_alias = "restart")]
     ForceRestart(PlanPart),
-    /// Let a step count as complete, without its being done
+    /// Let a step count as complete, without its being done; with `--all`, a whole phase or plan
     #[command(visible_alias = "force")]
-    ForceComplete(PlanPart),
+    ForceComplete(Force),
     /// List the runs of a plan, with their times and outcomes
     Runs(OfPlan),
 }
@@ -153,6 +153,33 @@ pub struct PlanPart {
     /// Whether to wait for the plan's end.
     #[command(flatten)]
     pub waiting: Waiting,
+}
+
+/// The arguments of `plan force-complete`. What is not done is not done by a slip: more than a step is said so.
+#[derive(Debug, Clone, Args)]
+pub struct Force {
+    /// The plan
+    #[arg(value_name = "PLAN")]
+    pub plan: String,
+    /// The phase
+    #[arg(value_name = "PHASE", required_unless_present = "all")]
+    pub phase: Option<String>,
+    /// The step of it, as `hello-0:[server]`, or `#` and its position, counted from 0
+    #[arg(value_name = "STEP", required_unless_present = "all")]
+    pub step: Option<String>,
+    /// All of the plan, or of the phase
+    #[arg(long, conflicts_with = "step")]
+    pub all: bool,
+    /// Whether to wait for the plan's end.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+impl From<&Force> for PlanPart {
+    fn from(force: &Force) -> Self {
+        let Force { plan, phase, step, all: _, waiting } = force.clone();
+        Self { plan, phase, step, waiting }
+    }
 }
 
 /// The arguments of `pod`.

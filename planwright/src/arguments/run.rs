@@ -8,6 +8,7 @@ use std::time::Duration;
 use backend_sim::moment;
 use clap::{Args, ValueEnum};
 use plan_driver::recording::Recorder;
+use serde::{Deserialize, Serialize};
 
 use super::Reading;
 
@@ -18,7 +19,7 @@ pub struct Run {
     #[arg(value_name = "PACKAGE|FILE")]
     pub file: PathBuf,
     /// What runs the tasks
-    #[arg(long, value_enum, default_value_t = BackendKind::Local, value_name = "local", hide_possible_values = true)]
+    #[arg(long, default_value = "local", value_name = "local", value_parser = BackendKind::from_str)]
     pub backend: BackendKind,
     /// Where the service's records are kept
     #[arg(
@@ -96,14 +97,27 @@ pub struct Nodes {
 }
 
 /// What runs the tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackendKind {
     /// Processes on this machine.
     Local,
 }
 
+impl FromStr for BackendKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "local" => Ok(Self::Local),
+            "mesos" => Err("a backend for Mesos comes later; `local` runs tasks on this machine".to_owned()),
+            _ => Err("the one backend is `local`, which runs tasks on this machine".to_owned()),
+        }
+    }
+}
+
 /// Where records are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StoreKind {
     /// In memory: they are forgotten with the scheduler, which ends its tasks then.
     Memory,

@@ -8,7 +8,7 @@ use super::trouble::Trouble;
 use super::when::when;
 use super::{Came, ask, show, tell};
 use crate::Verdict;
-use crate::arguments::{ConfigVerb, DebugGroup, DebugVerb, StateVerb};
+use crate::arguments::{ConfigVerb, DebugGroup, DebugVerb, StateVerb, Waiting};
 use crate::table::Table;
 use crate::ui::Ui;
 
@@ -77,7 +77,7 @@ pub(crate) fn debug(ui: &mut Ui, group: &DebugGroup) -> std::io::Result<Verdict>
             Some(number) => {
                 let path = ["v2", "debts", &number.to_string(), "give-up"];
                 let answered = scheduler.post(&path, &[], None::<&()>).await?;
-                tell(ui, &answered, &format!("debt {number} is waited for no more."))?;
+                tell(ui, &answered, &format!("debt {number} is waited for no more."), &Waiting::default())?;
                 Ok(Verdict::Good)
             }
         },

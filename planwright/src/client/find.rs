@@ -27,15 +27,19 @@ pub(super) struct Found {
 /// The one that the command line means.
 pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
     let all = Running::all();
-    if let Some(text) = &of.url {
-        let url = parse(text)?;
-        let running =
-            all.into_iter().find(|running| Url::parse(&running.url).is_ok_and(|known| known == url));
+    // As with other programs, a variable that is empty is none.
+    let given = |text: &&str| !text.is_empty();
+    if let Some(text) = of.url.as_deref().filter(given) {
+        let typed = parse(text)?;
+        let known = all.into_iter().filter_map(|running| Some((same(&typed, &running)?, running)));
+        let (url, running) = known
+            .min_by_key(|(url, _)| url != &typed)
+            .map_or_else(|| (typed.clone(), None), |(url, running)| (url, Some(running)));
         let file = of.token_file.as_deref().or(running.as_ref().map(|running| running.token_file.as_path()));
         let token = file.map(token).transpose()?;
         return Ok(Found { url, token, service: of.name.clone(), running });
     }
-    let is_meant = |running: &Running| match &of.name {
+    let is_meant = |running: &Running| match of.name.as_deref().filter(given) {
         Some(name) => running.service == *name || folder_name(&running.service) == folder_name(name),
         None => true,
     };
@@ -74,6 +78,16 @@ fn parse(text: &str) -> Result<Url, Trouble> {
         let problem = Problem::error(format!("`{text}` is no address of a scheduler"));
         Trouble::Misused(problem.help("write it as `http://127.0.0.1:8080`").into())
     })
+}
+
+/// The address of a scheduler of this machine, if it is the one that was typed. `localhost` is any address that it may
+/// listen on: it is asked where it does, for what else has that name and port may be another's.
+fn same(typed: &Url, running: &Running) -> Option<Url> {
+    let known = Url::parse(&running.url).ok()?;
+    let same_host = typed.host() == known.host() || typed.host_str() == Some("localhost");
+    let same_port = typed.port_or_known_default() == known.port_or_known_default();
+    let same_place = typed.scheme() == known.scheme() && typed.path() == known.path();
+    (same_host && same_port && same_place).then_some(known)
 }
 
 fn token(file: &Path) -> Result<String, Trouble> {

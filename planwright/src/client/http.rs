@@ -3,23 +3,30 @@
 //! Invariant: a command has one request id, however often it is sent: one whose answer was lost is sent again, and is not
 //! done twice.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 
-use super::find::Found;
+use super::find::{Found, find};
 use super::trouble::{Said, Trouble};
-use crate::problem::Problem;
+use crate::arguments::Of;
+use crate::problem::{Problem, with_causes};
 
 /// A request that was not answered is sent so often in all.
 const TRIES: u32 = 5;
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// How long it may take to read something, and until an answer without an end begins: who reads can ask again.
+const READ: Duration = Duration::from_secs(10);
+/// How long a command may take, with all its tries.
+const COMMAND: Duration = Duration::from_secs(45);
+/// How long one of them may take: it is then sent again, under the same request id.
+const TRY: Duration = Duration::from_secs(15);
 /// How long it may take until somebody listens.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -27,7 +34,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Scheduler {
     client: Client,
-    found: Found,
+    of: Of,
+    found: RefCell<Rc<Found>>,
     request: String,
 }
 
@@ -52,7 +60,12 @@ impl Answered {
 pub(super) type Query<'a> = &'a [(&'a str, &'a str)];
 
 impl Scheduler {
-    pub(super) fn new(found: Found) -> Result<Self, Trouble> {
+    /// The one that the command line means.
+    pub(super) fn find(of: &Of) -> Result<Self, Trouble> {
+        let found = find(of)?;
+        let mut of = of.clone();
+        // Whoever else is started meanwhile is not meant.
+        of.name = of.name.or_else(|| found.running.as_ref().map(|running| running.service.clone()));
         // The second in a process finds the first one's.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = Client::builder().connect_timeout(CONNECT).user_agent("planwright");
@@ -61,8 +74,20 @@ impl Scheduler {
             // No proxy is this machine.
             client = client.no_proxy();
         }
-        let client = client.build().map_err(|error| Trouble::Failed(Problem::error(words(&error)).into()))?;
-        Ok(Self { client, found, request: uuid::Uuid::new_v4().to_string() })
+        let failed = |error| Trouble::Failed(Problem::error(with_causes(&error)).into());
+        let client = client.build().map_err(failed)?;
+        let found = RefCell::new(Rc::new(found));
+        Ok(Self { client, of, found, request: uuid::Uuid::new_v4().to_string() })
+    }
+
+    /// The same service's scheduler, where it is now: one that was started again may listen elsewhere. One that was named
+    /// by its address stays there.
+    pub(super) fn find_again(&self) {
+        if self.of.url.as_ref().is_none_or(String::is_empty)
+            && let Ok(found) = find(&self.of)
+        {
+            self.found.replace(Rc::new(found));
+        }
     }
 
     /// The command's request id.
@@ -71,8 +96,8 @@ impl Scheduler {
     }
 
     /// Where it is asked.
-    pub(super) fn found(&self) -> &Found {
-        &self.found
+    pub(super) fn found(&self) -> Rc<Found> {
+        self.found.borrow().clone()
     }
 
     /// Reads something.
@@ -90,8 +115,10 @@ impl Scheduler {
     /// Begins to read something that may have no end.
     pub(super) async fn stream(&self, path: &[&str], query: Query<'_>) -> Result<Response, Trouble> {
         let url = self.url(path, query)?;
-        let sent = self.authorized(Method::GET, url).send().await.map_err(|error| self.lost(&error))?;
-        self.good(sent).await
+        match timeout(READ, self.authorized(Method::GET, url).send()).await {
+            Ok(sent) => self.good(sent.map_err(|error| self.lost(&error))?).await,
+            Err(_) => Err(self.silent()),
+        }
     }
 
     /// Commands something.
@@ -117,13 +144,16 @@ impl Scheduler {
         body: Option<Vec<u8>>,
     ) -> Result<Response, Trouble> {
         let url = self.url(path, query)?;
+        let (whole, each) = if method == Method::GET { (READ, READ) } else { (COMMAND, TRY) };
+        let until = Instant::now() + whole;
         let mut tries = 1;
         loop {
-            let mut request = self.authorized(method.clone(), url.clone()).timeout(PATIENCE);
+            let left = until.saturating_duration_since(Instant::now());
+            let mut request = self.authorized(method.clone(), url.clone()).timeout(each.min(left));
             if let Some(body) = &body {
                 request = request.header("content-type", "application/json").body(body.clone());
             }
-            let wait = Duration::from_millis(100 << tries);
+            let pause = Duration::from_millis(100 << tries);
             let trouble = match request.send().await {
                 Ok(response) if is_passing(response.status()) && tries < TRIES => {
                     let after = response.headers().get("retry-after");
@@ -139,11 +169,11 @@ impl Scheduler {
                 Err(error) if error.is_connect() && tries == 1 => return Err(self.lost(&error)),
                 Err(error) => self.lost(&error),
             };
-            if tries == TRIES {
+            if tries == TRIES || Instant::now() + pause >= until {
                 return Err(trouble);
             }
             tries += 1;
-            sleep(wait).await;
+            sleep(pause).await;
         }
     }
 
@@ -152,19 +182,20 @@ impl Scheduler {
         let who = if who.is_empty() { "somebody".to_owned() } else { who };
         let request = self.client.request(method, url);
         let request = request.header("planwright-request", &self.request).header("planwright-who", who);
-        match &self.found.token {
+        match &self.found().token {
             Some(token) => request.bearer_auth(token),
             None => request,
         }
     }
 
     fn url(&self, path: &[&str], query: Query<'_>) -> Result<Url, Trouble> {
-        let mut url = self.found.url.clone();
+        let found = self.found();
+        let mut url = found.url.clone();
         let (version, rest) = path.split_first().unwrap_or((&"v2", &[]));
         match url.path_segments_mut() {
             Ok(mut segments) => {
                 segments.pop_if_empty().push(version);
-                if let Some(service) = &self.found.service {
+                if let Some(service) = &found.service {
                     segments.extend(["service", service.trim_matches('/').replace('/', "__").as_str()]);
                 }
                 segments.extend(rest);
@@ -190,9 +221,9 @@ impl Scheduler {
             said.detail = format!("the scheduler answers {status}");
         }
         if status == StatusCode::UNAUTHORIZED {
-            let help = match (&self.found.token, &self.found.running) {
-                (Some(_), _) => "the token is another scheduler's: name the right one with `--token-file`",
-                (None, _) => {
+            let help = match &self.found().token {
+                Some(_) => "the token is another scheduler's: name the right one with `--token-file`",
+                None => {
                     "name the file `token` of the scheduler's data folder with `--token-file`, or \
                      PLANWRIGHT_TOKEN_FILE"
                 }
@@ -206,14 +237,25 @@ impl Scheduler {
         Err(Trouble::Denied(said.problem().into()))
     }
 
+    /// It has not answered in time.
+    pub(super) fn silent(&self) -> Trouble {
+        let found = self.found();
+        let url = found.url.as_str().trim_end_matches('/');
+        self.unreachable(Problem::error(format!("the scheduler at {url} does not answer")))
+    }
+
     fn lost(&self, error: &reqwest::Error) -> Trouble {
-        let url = self.found.url.as_str().trim_end_matches('/');
-        let problem = if error.is_timeout() {
-            Problem::error(format!("the scheduler at {url} does not answer"))
-        } else {
-            Problem::error(format!("the scheduler at {url} cannot be reached: {}", cause(error)))
-        };
-        Trouble::Unreachable(Box::new(match &self.found.running {
+        if error.is_timeout() {
+            return self.silent();
+        }
+        let found = self.found();
+        let url = found.url.as_str().trim_end_matches('/');
+        let words = format!("the scheduler at {url} cannot be reached: {}", cause(error));
+        self.unreachable(Problem::error(words))
+    }
+
+    fn unreachable(&self, problem: Problem) -> Trouble {
+        Trouble::Unreachable(Box::new(match &self.found().running {
             Some(running) => problem.help(format!(
                 "its process is {}, and its log {}",
                 running.pid,
@@ -238,15 +280,4 @@ fn cause(error: &reqwest::Error) -> String {
         cause = next;
     }
     cause.to_string()
-}
-
-fn words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    words
 }

@@ -8,23 +8,27 @@
 //! JSON.
 
 mod debug;
+mod ended;
 mod endpoints;
 mod find;
 mod follow;
 mod http;
+mod json_lines;
 mod plan;
+mod plan_end;
 mod pod;
 mod trouble;
 mod uninstall;
 mod update;
-mod when;
+mod watch;
+pub(crate) mod when;
 
 use std::io;
 
 use serde_json::{Value, json};
 
 use crate::Verdict;
-use crate::arguments::Of;
+use crate::arguments::{Of, Waiting};
 use crate::ui::Ui;
 use http::{Answered, Scheduler};
 use trouble::Trouble;
@@ -64,7 +68,7 @@ impl From<io::Error> for Stop {
 fn ask(ui: &mut Ui, of: &Of, command: impl AsyncFnOnce(&mut Ui, &Scheduler) -> Came) -> io::Result<Verdict> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let came = runtime.block_on(async {
-        let scheduler = Scheduler::new(find::find(of)?)?;
+        let scheduler = Scheduler::find(of)?;
         command(ui, &scheduler).await
     });
     // A terminal's keys may still be waited for.
@@ -83,10 +87,11 @@ fn ask(ui: &mut Ui, of: &Of, command: impl AsyncFnOnce(&mut Ui, &Scheduler) -> C
     }
 }
 
-/// Shows what came of a command: the API's answer, or these words.
-fn tell(ui: &mut Ui, answered: &Answered, done: &str) -> io::Result<()> {
+/// Shows what came of a command: the API's answer, or these words. For programs, where its end is waited for, that is one
+/// object with the answer in it: see [`ended::Ended::tell`].
+fn tell(ui: &mut Ui, answered: &Answered, done: &str, waiting: &Waiting) -> io::Result<()> {
     if ui.is_json() {
-        ui.json(&answered.whole)
+        if waiting.wait { Ok(()) } else { ui.json(&answered.whole) }
     } else if answered.was_so() {
         ui.say("Cannot execute command. Command has already been issued or the plan has completed")
     } else {

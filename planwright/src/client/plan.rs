@@ -3,11 +3,14 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::follow::{Ended, PlanEnd, Run, Seen, Show, show_once, wait, watch};
+use super::ended::Ended;
+use super::follow::wait;
 use super::http::{Answered, Scheduler};
+use super::plan_end::{PlanEnd, Run};
 use super::trouble::Trouble;
+use super::watch::{Seen, Show, show_once, watch};
 use super::when::{long, when};
-use super::{Came, Stop, ask, tell};
+use super::{Came, ask, tell};
 use crate::Verdict;
 use crate::arguments::{PlanGroup, PlanPart, PlanPhase, PlanStart, PlanStatus, PlanVerb, Waiting};
 use crate::table::Table;
@@ -58,6 +61,19 @@ pub(super) struct Why {
     pub(super) reason: String,
     pub(super) clears: String,
     pub(super) since: Option<u64>,
+    /// When it is over by itself, if it is.
+    #[serde(default)]
+    pub(super) until: Option<u64>,
+}
+
+impl Why {
+    /// It, with the time at which it is over.
+    pub(super) fn told(&self) -> String {
+        match self.until {
+            Some(until) => format!("{}: at {} UTC", self.reason, when(until)),
+            None => self.reason.clone(),
+        }
+    }
 }
 
 impl Plan {
@@ -81,7 +97,7 @@ impl Plan {
                 if step.reasons.is_empty() {
                     all.push(what);
                 } else {
-                    all.extend(step.reasons.iter().map(|why| format!("{what}: {}", why.reason)));
+                    all.extend(step.reasons.iter().map(|why| format!("{what}: {}", why.told())));
                 }
             }
         }
@@ -123,13 +139,15 @@ pub(crate) fn plan(ui: &mut Ui, group: &PlanGroup) -> std::io::Result<Verdict> {
         PlanVerb::Start(start) => begin(ui, scheduler, start).await,
         PlanVerb::Stop(of) => {
             let answered = say(scheduler, &of.plan, "stop", (None, None)).await?;
-            tell(ui, &answered, &format!("\"{}\" plan has been stopped.", of.plan))?;
+            tell(ui, &answered, &format!("\"{}\" plan has been stopped.", of.plan), &Waiting::default())?;
             Ok(Verdict::Good)
         }
         PlanVerb::Pause(of) => phase(ui, scheduler, of, "pause", "paused").await,
         PlanVerb::Resume(of) => phase(ui, scheduler, of, "resume", "resumed").await,
         PlanVerb::ForceRestart(of) => part(ui, scheduler, of, "force-restart", "restarted").await,
-        PlanVerb::ForceComplete(of) => part(ui, scheduler, of, "force-complete", "forced to complete").await,
+        PlanVerb::ForceComplete(of) => {
+            part(ui, scheduler, &of.into(), "force-complete", "forced to complete").await
+        }
         PlanVerb::Runs(of) => runs(ui, scheduler, &of.plan).await,
     })
 }
@@ -162,38 +180,48 @@ async fn show(ui: &mut Ui, scheduler: &Scheduler, status: &PlanStatus) -> Came {
     if status.watch {
         return watch(ui, scheduler, &Watched(plan)).await;
     }
-    let ended =
-        if status.waiting.wait { Some(end(ui, scheduler, plan, &status.waiting).await?) } else { None };
-    show_plan(ui, scheduler, plan, status.json).await?;
-    Ok(ended.map_or(Verdict::Good, |ended| ended.tell(ui, &format!("\"{plan}\" plan"))))
+    if !status.waiting.wait {
+        let seen = Watched(plan).show(scheduler).await?;
+        if status.json || ui.is_json() {
+            ui.json(&seen.value)?;
+        } else {
+            show_once(ui, &seen)?;
+        }
+        return Ok(Verdict::Good);
+    }
+    let ended = wait(ui, scheduler, &status.waiting, &mut PlanEnd::of(plan)).await?;
+    let seen = match Watched(plan).show(scheduler).await {
+        // With its service the plan went, and perhaps the scheduler.
+        Err(_) if ended == Ended::Uninstalled => Seen::default(),
+        seen => seen?,
+    };
+    if !ui.is_json() {
+        show_once(ui, &seen)?;
+    }
+    Ok(ended.tell(ui, &format!("\"{plan}\" plan"), seen.value)?)
 }
 
-async fn show_plan(ui: &mut Ui, scheduler: &Scheduler, plan: &str, json: bool) -> Result<(), Stop> {
-    let seen = Watched(plan).show(scheduler).await?;
-    let shown = if json || ui.is_json() { ui.json(&seen.value) } else { show_once(ui, &seen) };
-    Ok(shown?)
-}
-
-/// Waits for the end of the run that goes on.
-async fn end(ui: &mut Ui, scheduler: &Scheduler, plan: &str, waiting: &Waiting) -> Result<Ended, Stop> {
-    let mut end = PlanEnd::of(scheduler, plan).await?;
-    wait(ui, scheduler, waiting, &mut end).await
-}
-
-async fn end_and_tell(ui: &mut Ui, scheduler: &Scheduler, plan: &str, waiting: &Waiting) -> Came {
+/// Waits for the end of the run that goes on, if that is wanted.
+async fn end_and_tell(
+    ui: &mut Ui,
+    scheduler: &Scheduler,
+    plan: &str,
+    waiting: &Waiting,
+    answered: Answered,
+) -> Came {
     if !waiting.wait {
         return Ok(Verdict::Good);
     }
-    let ended = end(ui, scheduler, plan, waiting).await?;
-    Ok(ended.tell(ui, &format!("\"{plan}\" plan")))
+    let ended = wait(ui, scheduler, waiting, &mut PlanEnd::of(plan)).await?;
+    Ok(ended.tell(ui, &format!("\"{plan}\" plan"), answered.whole)?)
 }
 
 async fn begin(ui: &mut Ui, scheduler: &Scheduler, start: &PlanStart) -> Came {
     let plan = start.plan.as_str();
     let parameters: std::collections::BTreeMap<_, _> = start.parameter.iter().cloned().collect();
     let answered = scheduler.post(&["v2", "plans", plan, "start"], &[], Some(&parameters)).await?;
-    tell(ui, &answered, &format!("\"{plan}\" plan has been started."))?;
-    end_and_tell(ui, scheduler, plan, &start.waiting).await
+    tell(ui, &answered, &format!("\"{plan}\" plan has been started."), &start.waiting)?;
+    end_and_tell(ui, scheduler, plan, &start.waiting, answered).await
 }
 
 type PartOf<'a> = (Option<&'a str>, Option<&'a str>);
@@ -211,15 +239,15 @@ async fn say(
 
 async fn phase(ui: &mut Ui, scheduler: &Scheduler, of: &PlanPhase, verb: &str, done: &str) -> Came {
     let answered = say(scheduler, &of.plan, verb, (of.phase.as_deref(), None)).await?;
-    tell(ui, &answered, &words(&of.plan, (of.phase.as_deref(), None), done))?;
+    tell(ui, &answered, &words(&of.plan, (of.phase.as_deref(), None), done), &Waiting::default())?;
     Ok(Verdict::Good)
 }
 
 async fn part(ui: &mut Ui, scheduler: &Scheduler, of: &PlanPart, verb: &str, done: &str) -> Came {
     let part = (of.phase.as_deref(), of.step.as_deref());
     let answered = say(scheduler, &of.plan, verb, part).await?;
-    tell(ui, &answered, &words(&of.plan, part, done))?;
-    end_and_tell(ui, scheduler, &of.plan, &of.waiting).await
+    tell(ui, &answered, &words(&of.plan, part, done), &of.waiting)?;
+    end_and_tell(ui, scheduler, &of.plan, &of.waiting, answered).await
 }
 
 /// The messages of C§6.9.

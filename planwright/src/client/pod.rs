@@ -1,20 +1,29 @@
 //! `pod`: instances are looked at, and acted on.
 
+use std::time::Duration;
+
 use futures::StreamExt;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::follow::{Ended, Look, Seen, Show, show_once, wait, watch};
+use super::ended::Ended;
+use super::follow::{Look, wait};
 use super::http::Scheduler;
+use super::json_lines::JsonLines;
 use super::plan::Why;
 use super::trouble::Trouble;
+use super::watch::{Seen, Show, show_once, watch};
 use super::when::when;
 use super::{Came, ask, show, tell};
 use crate::Verdict;
-use crate::arguments::{PodGroup, PodLogs, PodTasks, PodVerb, Waiting};
+use crate::arguments::{PodGroup, PodLogs, PodTasks, PodVerb};
 use crate::problem::Problem;
 use crate::tree::Tree;
 use crate::ui::Ui;
+
+/// So often it is looked whether somebody still reads a log.
+const LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Deserialize)]
 struct Service {
@@ -154,28 +163,22 @@ async fn act(ui: &mut Ui, scheduler: &Scheduler, of: &PodTasks, act: Act) -> Cam
     let answered = scheduler.post(&["v2", "pods", &of.pod, act.verb()], &[], body).await?;
     let tasks = match of.task.as_slice() {
         [] => String::new(),
-        [task] => format!(" task \"{task}\""),
-        tasks => format!(" tasks \"{}\"", tasks.join("\", \"")),
+        [task] => format!(": task \"{task}\""),
+        tasks => format!(": tasks \"{}\"", tasks.join("\", \"")),
     };
+    let pod = of.pod.as_str();
     if answered.was_so() && !ui.is_json() {
-        ui.say(format_args!("\"{}\" pod:{tasks} {} already", of.pod, act.done()))?;
+        ui.say(format_args!("\"{pod}\" pod{tasks} {} already", act.done()))?;
     } else {
-        let colon = if tasks.is_empty() { "" } else { ":" };
-        tell(ui, &answered, &format!("\"{}\" pod{colon}{tasks} {}.", of.pod, act.done()))?;
+        tell(ui, &answered, &format!("\"{pod}\" pod{tasks} {}.", act.done()), &of.waiting)?;
     }
     if !of.waiting.wait {
         return Ok(Verdict::Good);
     }
-    settled(ui, scheduler, &of.pod, &of.waiting).await
-}
-
-async fn settled(ui: &mut Ui, scheduler: &Scheduler, pod: &str, waiting: &Waiting) -> Came {
-    let ended = wait(ui, scheduler, waiting, &mut Settled(pod)).await?;
-    if ended == Ended::Complete {
-        ui.progress(format_args!("\"{pod}\" pod is as it shall be"));
-        return Ok(Verdict::Good);
-    }
-    Ok(ended.tell(ui, &format!("what was asked of \"{pod}\" pod")))
+    let ended = wait(ui, scheduler, &of.waiting, &mut Settled(pod)).await?;
+    let good = (&[Ended::Complete][..], format!("\"{pod}\" pod is as it shall be"));
+    let what = format!("what was asked of \"{pod}\" pod");
+    Ok(ended.tell_wanted(ui, &what, (good.0, &good.1), answered.whole)?)
 }
 
 /// An instance, until it is as it shall be: nothing is done to it, and nothing but an operator's pause holds it.
@@ -192,14 +195,14 @@ impl Look for Settled<'_> {
             return Ok(None);
         }
         let instance: Instance = scheduler.get(&["v1", "pod", self.0, "status"]).await?;
-        let moving = |status: &str| matches!(status, "PAUSING" | "STARTING" | "STAGING" | "LAUNCHING");
+        let moving = |status: &str| matches!(status, "PAUSING" | "STARTING" | "STAGING");
         let settled = !instance.tasks.iter().any(|task| task.status.as_deref().is_some_and(moving));
         Ok(settled.then_some(Ended::Complete))
     }
 }
 
 fn words(why: &Why) -> String {
-    format!("{} ({}): {}", why.what, why.status, why.reason)
+    format!("{} ({}): {}", why.what, why.status, why.told())
 }
 
 async fn why(ui: &mut Ui, scheduler: &Scheduler, pod: &str) -> Came {
@@ -229,15 +232,30 @@ async fn logs(ui: &mut Ui, scheduler: &Scheduler, of: &PodLogs) -> Came {
     let follow = of.follow.then_some(("follow", "true"));
     let stream = ("stream", of.stream.as_str());
     let query: Vec<_> = task.into_iter().chain(tail).chain(follow).chain([stream]).collect();
-    let response = scheduler.stream(&["v2", "pods", &of.pod, "logs"], &query).await?;
+    // One for all of the time: whoever interrupts while something is written is heard too.
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    let path = ["v2", "pods", &of.pod, "logs"];
+    let response = tokio::select! {
+        response = scheduler.stream(&path, &query) => response?,
+        _ = interrupts.recv() => return Ok(Verdict::Good),
+    };
     let mut pieces = response.bytes_stream();
+    let mut lines = JsonLines::default();
+    let mut look = tokio::time::interval(LOOK);
     loop {
         let piece = tokio::select! {
             piece = pieces.next() => piece,
-            _ = tokio::signal::ctrl_c() => return Ok(Verdict::Good),
+            _ = interrupts.recv() => return Ok(Verdict::Good),
+            _ = look.tick() => match ui.is_read() {
+                true => continue,
+                false => return Ok(Verdict::Good),
+            },
         };
         match piece {
-            None => return Ok(Verdict::Good),
+            None => break,
+            Some(Ok(piece)) if ui.is_json() => {
+                lines.take(&piece).into_iter().try_for_each(|text| ui.json_line(&json!({ "text": text })))?;
+            }
             Some(Ok(piece)) => ui.bytes(&piece)?,
             Some(Err(error)) => {
                 let problem = Problem::error(format!("the log broke off: {error}"));
@@ -248,4 +266,6 @@ async fn logs(ui: &mut Ui, scheduler: &Scheduler, of: &PodLogs) -> Came {
             }
         }
     }
+    lines.rest().into_iter().try_for_each(|text| ui.json_line(&json!({ "text": text })))?;
+    Ok(Verdict::Good)
 }

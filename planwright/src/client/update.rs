@@ -10,10 +10,13 @@ use plan_core::plan::Model;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::follow::{Ended, PlanEnd, Seen, show_once, wait};
+use super::ended::Ended;
+use super::follow::wait;
 use super::http::Scheduler;
 use super::plan::converging;
+use super::plan_end::PlanEnd;
 use super::trouble::Trouble;
+use super::watch::{Seen, show_once};
 use super::{Came, ask, tell};
 use crate::Verdict;
 use crate::arguments::Update;
@@ -92,29 +95,36 @@ pub(crate) fn update(ui: &mut Ui, arguments: &Update) -> io::Result<Verdict> {
             return preview(ui, scheduler, &body, &arguments.file).await;
         }
         let answered = scheduler.post(&["v2", "target"], &[], Some(&body)).await?;
+        let waiting = &arguments.waiting;
+        let name = model.spec().name();
         if answered.was_so() {
-            if ui.is_json() {
-                ui.json(&answered.whole)?;
-            } else {
+            if !ui.is_json() {
                 ui.say("nothing changes: the service shall be that already")?;
+            } else if !waiting.wait {
+                ui.json(&answered.whole)?;
             }
-            if !arguments.waiting.wait {
+            if !waiting.wait {
                 return Ok(Verdict::Good);
             }
         }
         let plan = converging(scheduler).await?;
         if !answered.was_so() {
             let by = plan.as_ref().map(|plan| format!(", by the plan \"{plan}\"")).unwrap_or_default();
-            tell(ui, &answered, &format!("the service \"{}\" is being updated{by}.", model.spec().name()))?;
+            tell(ui, &answered, &format!("the service \"{name}\" is being updated{by}."), waiting)?;
         }
-        let Some(plan) = plan else { return Ok(Verdict::Good) };
-        if !arguments.waiting.wait {
+        let Some(plan) = plan else {
+            // Nothing runs, and nothing ran: it is so.
+            return match waiting.wait {
+                true => Ok(Ended::Complete.tell(ui, &format!("\"{name}\""), answered.whole)?),
+                false => Ok(Verdict::Good),
+            };
+        };
+        if !waiting.wait {
             ui.hint(format_args!("`planwright plan status {plan} --watch` shows how far that is"));
             return Ok(Verdict::Good);
         }
-        let mut end = PlanEnd::of(scheduler, &plan).await?;
-        let ended = wait(ui, scheduler, &arguments.waiting, &mut end).await?;
-        Ok(Ended::tell(&ended, ui, &format!("\"{plan}\" plan")))
+        let ended = wait(ui, scheduler, waiting, &mut PlanEnd::of(&plan)).await?;
+        Ok(ended.tell(ui, &format!("\"{plan}\" plan"), answered.whole)?)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Milliseconds since 1970 as `2026-11-23 09:31:07`.
-pub(super) fn when(millis: u64) -> String {
+pub(crate) fn when(millis: u64) -> String {
     let seconds = millis / 1000;
     let (year, month, day) = date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);

@@ -1,17 +1,28 @@
 //! What `run` says at its end: the plans as they are then, what goes on, and how to end that.
 
 use std::io;
-use std::path::Path;
 
 use plan_core::engine::PlanView;
 use serde_json::json;
 
 use super::picture::Picture;
-use super::{End, Wanted, ideas};
+use super::{End, Standing, Wanted, again, ideas};
 use crate::Verdict;
 use crate::arguments::{Run, StoreKind};
 use crate::running::Running;
 use crate::ui::Ui;
+
+/// How a service is left.
+pub(super) struct Left<'a> {
+    /// How it ended.
+    pub(super) end: &'a End,
+    /// The plans then.
+    pub(super) picture: &'a Picture,
+    /// Whether the service was to be what the file says.
+    pub(super) standing: Standing,
+    /// So many tasks run on; none if nobody knows.
+    pub(super) tasks: Option<usize>,
+}
 
 /// Says it, and what it comes to.
 pub(super) fn tell(
@@ -19,12 +30,14 @@ pub(super) fn tell(
     arguments: &Run,
     wanted: &Wanted,
     running: &Running,
-    end: &End,
-    picture: &Picture,
+    left: &Left<'_>,
 ) -> io::Result<Verdict> {
+    let Left { end, picture, standing, tasks } = left;
     let service = &running.service;
     let verdict = match end {
-        End::Interrupted | End::Complete | End::Uninstalled => Verdict::Good,
+        End::Uninstalled => Verdict::Good,
+        End::Interrupted | End::Complete if *standing == Standing::Refused => Verdict::Denied,
+        End::Interrupted | End::Complete => Verdict::Good,
         End::Error | End::Gone(_) => Verdict::Refused,
     };
     if ui.is_json() {
@@ -36,10 +49,13 @@ pub(super) fn tell(
             End::Gone(condition) => ("gone", Some(condition.to_string())),
         };
         let plans: Vec<&PlanView> = picture.plans().collect();
-        ui.json_line(&json!({ "event": "ended", "how": word, "why": why, "plans": plans }))?;
+        let refused = *standing == Standing::Refused;
+        ui.json_line(&json!({
+            "event": "ended", "how": word, "why": why, "plans": plans, "refused": refused, "tasks": tasks,
+        }))?;
         return Ok(verdict);
     }
-    if *end == End::Uninstalled {
+    if **end == End::Uninstalled {
         ui.say("uninstalled")?;
         return Ok(verdict);
     }
@@ -50,8 +66,6 @@ pub(super) fn tell(
     if picture.main.is_some() {
         ui.say("")?;
     }
-    // As it is typed again: what is at the default is left out.
-    let again = again(arguments);
     match end {
         End::Gone(condition) => ui.complain(&condition.to_string()),
         End::Error => {
@@ -60,52 +74,36 @@ pub(super) fn tell(
         }
         End::Interrupted | End::Complete | End::Uninstalled => {}
     }
+    if *standing == Standing::Refused {
+        ui.complain(&format!("`{}` was refused: the service is not what it says", wanted.input.file));
+    }
     if arguments.store == StoreKind::Memory {
         return Ok(verdict);
     }
-    if *end == End::Complete {
-        ui.say(format_args!(
-            "complete: the tasks of {service} go on running, and the scheduler ends. Start it again with"
-        ))?;
+    let again = again::run(arguments);
+    let go_on = match tasks {
+        Some(0) => format!("no task of {service} runs"),
+        _ => format!("the tasks of {service} go on running"),
+    };
+    if **end == End::Complete {
+        ui.say(format_args!("complete: {go_on}, and the scheduler ends. Start it again with"))?;
         ui.say(format_args!("  {again}"))?;
         ui.say("and, while it runs, try from another terminal:")?;
-        for idea in ideas::ideas(&wanted.model, &wanted.input, &arguments.file) {
+        let ideas = if *standing == Standing::AsWanted {
+            ideas::ideas(arguments, wanted, running)
+        } else {
+            vec![again::ask("plan status --watch", running)]
+        };
+        for idea in ideas {
             ui.say(format_args!("  {idea}"))?;
         }
         ui.say("or end all of it with")?;
-        ui.say("  planwright uninstall")?;
+        ui.say(format_args!("  {}", again::ask("uninstall", running)))?;
     } else {
-        ui.say(format_args!("the scheduler has ended; the tasks of {service} go on running"))?;
+        ui.say(format_args!("the scheduler has ended; {go_on}"))?;
         ui.say(format_args!("to go on with them:  {again}"))?;
-        ui.say("to end them:         planwright uninstall, from another terminal, while that runs")?;
+        let uninstall = again::ask("uninstall", running);
+        ui.say(format_args!("to end them:         {uninstall}, from another terminal, while that runs"))?;
     }
     Ok(verdict)
-}
-
-/// The command that goes on with the same service.
-fn again(arguments: &Run) -> String {
-    let quoted = |path: &Path| {
-        let text = path.display().to_string();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-        if !text.is_empty() && text.chars().all(plain) {
-            text
-        } else {
-            format!("'{}'", text.replace('\'', r"'\''"))
-        }
-    };
-    let mut words = vec!["planwright run".to_owned(), quoted(&arguments.file)];
-    if let Some(folder) = &arguments.data_dir {
-        words.extend(["--data-dir".to_owned(), quoted(folder)]);
-    }
-    for file in &arguments.reading.env_file {
-        words.extend(["--env-file".to_owned(), quoted(file)]);
-    }
-    for (key, value) in &arguments.reading.env {
-        words.extend(["--env".to_owned(), quoted(Path::new(&format!("{key}={value}")))]);
-    }
-    let nodes = arguments.nodes.nodes;
-    if nodes != 1 {
-        words.push(format!("--nodes {nodes}"));
-    }
-    words.join(" ")
 }

@@ -1,66 +1,117 @@
 //! The data folder: the records, the token, the log, and what the tasks have.
 //!
-//! Invariant: one scheduler has it at a time. The system takes the lock from a process that is gone, however it
-//! went; what is in the folder is its owner's alone.
+//! Invariant: one scheduler has it at a time. The system takes the lock from a process that is gone, however it went;
+//! what is in the folder is its owner's alone. Nothing is removed from it but what planwright has put there.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use plan_driver::clock::{Clock, SystemClock};
 use plan_driver::store::{FileLock, Holder, LockError};
 
+use super::mark::{self, Mark};
+use crate::api::FolderFiles;
 use crate::api::token::{self, Token, TokenError};
+use crate::arguments::StoreKind;
 use crate::problem::Problem;
-use crate::running::{RECORDS, Running, folder_name, state_folder};
+use crate::running::{RECORDS, Running, folder_name, is_alive, state_folder};
 
 /// Whoever has the lock on it has the folder.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 /// What the tasks have.
 pub(super) const TASKS: &str = "tasks";
 /// The small files that operators keep with the service.
 pub(super) const FILES: &str = "files";
+/// Who takes the lock says who it is within this time.
+const MOMENT: Duration = Duration::from_secs(1);
 /// The scheduler's log.
 pub(super) const LOG: &str = "scheduler.log";
+/// The log before it.
+pub(super) const LOG_BEFORE: &str = "scheduler.log.1";
+/// What `run` has submitted last.
+pub(super) const SUBMITTED: &str = "submitted.json";
+/// The folder of the state folder for services whose records are in memory. No service's name begins so.
+const IN_MEMORY: &str = ".memory";
 
 /// A data folder that is ours as long as this lives.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
     lock: FileLock,
+    /// Where its records were, before this scheduler took it.
+    pub(super) before: StoreKind,
+}
+
+/// Where the data folder of a service is, or is to be. Records in memory have one of their own: what is beside records
+/// on disk is theirs.
+///
+/// # Errors
+/// None was named, and the user has no folder for such things.
+pub(super) fn place(
+    wanted: Option<&Path>,
+    service: &str,
+    records: StoreKind,
+) -> Result<PathBuf, Box<Problem>> {
+    if let Some(path) = wanted {
+        return Ok(path.to_owned());
+    }
+    let Some(state) = state_folder() else {
+        let problem = Problem::error("there is no folder to keep the service in: no HOME is set");
+        return Err(problem.help("name one with `--data-dir`, or set HOME or XDG_STATE_HOME").into());
+    };
+    Ok(match records {
+        StoreKind::Redb => state.join(folder_name(service)),
+        StoreKind::Memory => state.join(IN_MEMORY).join(folder_name(service)),
+    })
 }
 
 impl Folder {
     /// Makes the folder where there is none, and takes it.
     ///
     /// # Errors
-    /// It cannot be written, or another scheduler has it.
-    pub(super) fn take(wanted: Option<&Path>, service: &str) -> Result<Self, Box<Problem>> {
-        let path = match wanted {
-            Some(path) => path.to_owned(),
-            None => state_folder().map(|state| state.join(folder_name(service))).ok_or_else(|| {
-                let problem = Problem::error("there is no folder to keep the service in: no HOME is set");
-                problem.help("name one with `--data-dir`, or set HOME or XDG_STATE_HOME")
-            })?,
-        };
-        let failed = |error| unusable(&path, &error);
-        // What is in it is its owner's alone.
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
+    /// It cannot be written, is not planwright's, or another scheduler has it.
+    pub(super) fn take(path: &Path, records: StoreKind) -> Result<Self, Box<Problem>> {
+        let failed = |error| unusable(path, &error);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
-        let failed = |error| unusable(&path, &error);
-        let lock = FileLock::take(path.join(LOCK), SystemClock.now()).map_err(|error| match error {
-            LockError::Held { holder, .. } => held(&path, holder.as_ref()),
-            LockError::Io { source, .. } => failed(source),
-            // A later kind: its words are all that is known of it here.
-            other => Problem::error(other.to_string()),
-        })?;
-        Ok(Self { path, lock })
+        // Before anything is written there.
+        Mark::of(&path)?;
+        let lock = lock(&path)?;
+        // Another may have come in between.
+        let mark = Mark::of(&path)?;
+        if mark.is_none() {
+            Mark::new(records).write(&path)?;
+        }
+        let folder = Self { path, lock, before: mark.map_or(records, |mark| mark.records) };
+        folder.close_to_others().map_err(|error| unusable(&folder.path, &error))?;
+        Ok(folder)
+    }
+
+    /// Who has the folder, if another scheduler has it.
+    pub(super) fn taken(path: &Path) -> Option<Problem> {
+        if !path.join(LOCK).exists() {
+            return None;
+        }
+        match take(&path.join(LOCK)) {
+            Err(LockError::Held { holder, .. }) => Some(held(path, holder.as_ref())),
+            _ => None,
+        }
     }
 
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Remembers where its records are now.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(super) fn is_for(&self, records: StoreKind) -> Result<(), Box<Problem>> {
+        if self.before == records { Ok(()) } else { Mark::new(records).write(&self.path) }
     }
 
     /// The token that requests are to have, and its file.
@@ -76,16 +127,77 @@ impl Folder {
         Ok((file, token))
     }
 
-    /// Takes away what was kept of a service that is no more; the token stays, for the next one.
-    pub(super) fn forget(self) {
-        for file in [LOG, "scheduler.log.1", RECORDS, LOCK] {
-            // What is not there need not be taken away; what cannot be is in nobody's way.
+    /// Takes away what was kept of a service that is no more. The token stays, for the next one, and the mark; so does
+    /// what someone else has put there.
+    pub(super) fn forget(self, service: &str, records: StoreKind) {
+        let of_ours = match records {
+            StoreKind::Redb => Some(RECORDS),
+            // Those on disk, if there are any, were never opened.
+            StoreKind::Memory => None,
+        };
+        // What is not there need not be taken away; what cannot be is in nobody's way.
+        for file in of_ours.into_iter().chain([SUBMITTED, LOG, LOG_BEFORE]) {
             let _ = fs::remove_file(self.path.join(file));
         }
-        for folder in [FILES, TASKS] {
-            let _ = fs::remove_dir_all(self.path.join(folder));
+        let _ = FolderFiles::new(self.path.join(FILES)).forget(service);
+        // Installations are removed by the backend, when nothing of them runs any more: folders that are empty are all
+        // that is left. The others have what it can have again, or is removing.
+        let tasks = self.path.join(TASKS);
+        for folder in ["cache", "lost", "trash"] {
+            let _ = fs::remove_dir_all(tasks.join(folder));
         }
+        let services = tasks.join("services");
+        for empty in fs::read_dir(&services).into_iter().flatten().flatten() {
+            let _ = fs::remove_dir(empty.path());
+        }
+        for empty in [&services, &tasks] {
+            let _ = fs::remove_dir(empty);
+        }
+        let _ = fs::remove_file(self.path.join(LOCK));
         drop(self.lock);
+    }
+
+    /// Makes what is there its owner's alone, also what was copied back, and the folder itself is open.
+    fn close_to_others(&self) -> io::Result<()> {
+        for folder in [TASKS, FILES] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(self.path.join(folder))?;
+        }
+        // The token is not among them: one that others could read is refused.
+        for name in [TASKS, FILES, LOCK, LOG, LOG_BEFORE, RECORDS, mark::FILE] {
+            let path = self.path.join(name);
+            let Ok(found) = fs::symlink_metadata(&path) else { continue };
+            let mode = found.permissions().mode();
+            if !found.is_symlink() && mode & 0o077 != 0 {
+                fs::set_permissions(&path, Permissions::from_mode(mode & 0o700))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lock(path: &Path) -> Result<FileLock, Box<Problem>> {
+    take(&path.join(LOCK)).map_err(|error| {
+        Box::new(match error {
+            LockError::Held { holder, .. } => held(path, holder.as_ref()),
+            LockError::Io { source, .. } => unusable(path, &source),
+            // A later kind: its words are all that is known of it here.
+            other => Problem::error(other.to_string()),
+        })
+    })
+}
+
+/// Takes the lock, or says who has it: who has just taken it may not have said so yet, and the file then names the one
+/// before, or nobody.
+fn take(path: &Path) -> Result<FileLock, LockError> {
+    let until = Instant::now() + MOMENT;
+    loop {
+        let taken = FileLock::take(path, SystemClock.now());
+        let Err(LockError::Held { holder, .. }) = &taken else { return taken };
+        let is_named = holder.as_ref().and_then(|by| i32::try_from(by.pid).ok()).is_some_and(is_alive);
+        if is_named || Instant::now() >= until {
+            return taken;
+        }
+        std::thread::sleep(MOMENT / 100);
     }
 }
 

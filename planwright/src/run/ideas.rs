@@ -3,24 +3,28 @@
 //! Invariant: what is proposed works: the instance is one of the service's, and the new value was read and compared.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use plan_core::plan::{Model, PodModel};
 use plan_core::spec::{ChangeVerdict, Goal, changes};
 
-use crate::input::Input;
+use super::{Wanted, again};
+use crate::arguments::Run;
+use crate::input::{Input, is_standard_input};
+use crate::running::Running;
 
 /// So many variables are tried at most.
 const MOST: usize = 24;
 
 /// The commands.
-pub(super) fn ideas(model: &Model, input: &Input, file: &Path) -> Vec<String> {
+pub(super) fn ideas(arguments: &Run, wanted: &Wanted, running: &Running) -> Vec<String> {
     let kept = |pod: &&PodModel| pod.count > 0 && pod.tasks.iter().any(|task| task.goal == Goal::Running);
-    let pod = model.pods().iter().find(kept);
-    let restart = pod.map(|pod| format!("planwright pod restart {}-0", pod.name));
-    let update = another(model, input)
-        .map(|(key, value)| format!("planwright update {} --env {key}={value}", file.display()));
-    let status = "planwright plan status deploy --watch".to_owned();
+    let pod = wanted.model.pods().iter().find(kept);
+    let restart = pod.map(|pod| again::ask(&format!("pod restart {}-0", pod.name), running));
+    // What came through a pipe cannot be read again.
+    let other = if is_standard_input(&arguments.file) { None } else { another(&wanted.model, &wanted.input) };
+    let update = other.map(|(key, value)| again::update(arguments, Some((&key, &value)), running));
+    let plan = wanted.plan.as_ref().map_or("deploy", |plan| plan.as_str());
+    let status = again::ask(&format!("plan status {plan} --watch"), running);
     restart.into_iter().chain(update).chain([status]).collect()
 }
 

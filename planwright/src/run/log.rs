@@ -1,17 +1,23 @@
 //! The scheduler's own log: a file of the data folder, and with `-v` standard error too.
 //!
-//! Invariant: the log is bounded: one file, and the one before it.
+//! Invariant: the log is bounded: one file, and the one before it. It is its owner's alone.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use plan_core::engine::{Engine, Reply, Story};
+use plan_driver::{Condition, Service};
+use tokio::sync::broadcast::error::RecvError;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::End;
 use super::folder::{LOG, unusable};
 use crate::problem::Problem;
+use crate::running::Running;
 
 /// A log that is larger begins anew; the one before it is kept.
 const LARGEST: u64 = 16 << 20;
@@ -42,6 +48,82 @@ pub(super) fn begin(folder: &Path, verbose: u8) -> Result<PathBuf, Box<Problem>>
     Ok(path)
 }
 
+/// Logs who begins.
+pub(super) fn tell_beginning(running: &Running) {
+    let Running { service, url, pid, data_dir, .. } = running;
+    let (version, folder) = (env!("CARGO_PKG_VERSION"), data_dir.display());
+    tracing::info!(version, pid, %service, %url, %folder, "the scheduler begins");
+}
+
+/// Logs why it ends.
+pub(super) fn tell_end(end: Option<&End>) {
+    match end {
+        Some(End::Interrupted) => tracing::info!("interrupted: the scheduler ends"),
+        Some(End::Complete) => tracing::info!("the plan is complete: the scheduler ends"),
+        Some(End::Error) => tracing::warn!("the plan has an error: the scheduler ends"),
+        Some(End::Uninstalled) => tracing::info!("uninstalled: the scheduler ends"),
+        Some(End::Gone(condition)) => tracing::error!(%condition, "the scheduler ends"),
+        None => tracing::error!("the scheduler ends, as it cannot go on"),
+    }
+}
+
+/// Logs what happens to a service, and what is asked of it by whom, for as long as it is asked.
+pub(super) async fn tell(service: Service) {
+    tokio::join!(tell_events(&service), tell_conditions(&service), tell_requests(&service));
+}
+
+async fn tell_events(service: &Service) {
+    let mut events = service.events();
+    loop {
+        match events.recv().await {
+            Ok(happened) => {
+                let (story, subject) = (&happened.story, happened.story.subject());
+                match story {
+                    // What these come of is told, too.
+                    Story::Phase { .. } | Story::Step { .. } => tracing::debug!("{subject}: {story}"),
+                    _ => tracing::info!("{subject}: {story}"),
+                }
+            }
+            Err(RecvError::Lagged(lost)) => tracing::warn!("{lost} events came too fast to be logged"),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn tell_conditions(service: &Service) {
+    let mut conditions = service.conditions();
+    while conditions.changed().await.is_ok() {
+        let condition = conditions.borrow_and_update().clone();
+        match condition {
+            Condition::Starting | Condition::Running => tracing::info!("condition: {condition}"),
+            _ => tracing::warn!("condition: {condition}"),
+        }
+    }
+}
+
+async fn tell_requests(service: &Service) {
+    let last = |engine: &Engine| engine.audit().last().map(|audit| audit.number);
+    // What was asked of an earlier scheduler is in its log.
+    let mut told = None;
+    if service.wait(|_| true).await.is_ok() {
+        told = service.read(last).await.unwrap_or_default();
+    }
+    while service.wait(move |engine| last(engine) > told).await.is_ok() {
+        let more = move |engine: &Engine| {
+            engine.audit().filter(|audit| Some(audit.number) > told).cloned().collect::<Vec<_>>()
+        };
+        for audit in service.read(more).await.unwrap_or_default() {
+            let (who, asked) = (&audit.who, &audit.verb);
+            match &audit.reply {
+                Reply::Done => tracing::info!(%who, "asked: {asked}: done"),
+                Reply::AlreadySo => tracing::info!(%who, "asked: {asked}: it is so already"),
+                Reply::Refused(refusal) => tracing::info!(%who, "asked: {asked}: refused: {refusal}"),
+            }
+            told = Some(audit.number);
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Also {
     Nothing,
@@ -61,7 +143,7 @@ struct LogFile {
 
 impl LogFile {
     fn open(path: PathBuf) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
         let size = file.metadata()?.len();
         Ok(Self { path, file, size })
     }

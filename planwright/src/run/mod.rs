@@ -3,46 +3,51 @@
 //! Invariant: nothing of the service is begun before the file is good, the folder ours and the port open; and when this
 //! ends, however it ends, the tasks go on running, except where it says otherwise.
 
+mod again;
 mod backend;
+mod closing;
 mod end;
 mod face;
 mod folder;
 mod ideas;
 mod listen;
 mod log;
+mod mark;
 mod picture;
 mod recording;
 mod store;
+mod target;
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plan_core::engine::{Author, Refusal, Reply, Request, Verb};
+use plan_core::engine::{Engine, Request, Verb};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::PlanName;
 use plan_driver::{Condition, DriverError, Options, Scheduler, Service};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use serde_json::json;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Verdict;
 use crate::arguments::{Run, StoreKind};
+use crate::client::when::when;
 use crate::input::{self, Input, Values};
 use crate::problem::Problem;
-use crate::running::Running;
+use crate::running::{self, Running};
 use crate::ui::Ui;
+use closing::Signals;
 use face::Face;
 use folder::Folder;
 use picture::Picture;
 use recording::Recording;
+use target::Outcome;
 
 /// A scheduler that does not end within this is left to the system.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Tasks whose records are in memory have so long to end.
 const FAREWELL: Duration = Duration::from_secs(60);
-/// The first target is asked for again so long, where the store does not answer.
-const FIRST: Duration = Duration::from_secs(15);
 /// Between two looks at the service: what happens faster is seen together.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -87,7 +92,7 @@ fn read(arguments: &Run) -> Result<(Wanted, Vec<Problem>), Vec<Problem>> {
 
 fn refuse(ui: &mut Ui, problems: &[Problem], verdict: Verdict) -> io::Result<Verdict> {
     if ui.is_json() {
-        ui.json_line(&serde_json::json!({ "event": "refused", "diagnostics": problems }))?;
+        ui.json_line(&json!({ "event": "refused", "diagnostics": problems }))?;
     }
     problems.iter().for_each(|problem| ui.problem(problem));
     Ok(verdict)
@@ -108,61 +113,99 @@ enum End {
     Gone(Condition),
 }
 
+/// What there was at the end.
+struct Ended {
+    end: End,
+    picture: Picture,
+    standing: Standing,
+}
+
+/// How the service stands to the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It was to become what the file says.
+    AsWanted,
+    /// An operator has updated it since the file was submitted, and that stays.
+    Updated,
+    /// It cannot become what the file says.
+    Refused,
+}
+
 /// A service with all that carries it.
 struct Scheduling {
     folder: Folder,
     scheduler: Arc<Scheduler>,
     service: Service,
     backend: backend::Chosen,
+    recording: Recording,
 }
 
 async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::Result<Verdict>, Stopped> {
     let name = wanted.model.spec().name();
-    let folder = Folder::take(arguments.data_dir.as_deref(), name.as_str()).map_err(failed)?;
+    let place =
+        folder::place(arguments.data_dir.as_deref(), name.as_str(), arguments.store).map_err(failed)?;
+    let listener = listen::bind(arguments.listen.0).await;
+    // Who runs a service twice is told so, and not that its port is taken.
+    let listener = listener.map_err(|problem| failed(Folder::taken(&place).map_or(problem, Box::new)))?;
+    let folder = Folder::take(&place, arguments.store).map_err(failed)?;
     let log = log::begin(folder.path(), arguments.verbose).map_err(failed)?;
+    let store = store::open(arguments.store, &folder, name).await.map_err(failed)?;
     let backend = backend::choose(arguments, folder.path()).await.map_err(failed)?;
-    backend.keeps(&wanted.model, &wanted.input.file, ui).map_err(|all| (all, Verdict::Refused))?;
+    let known = store.services().await.map_err(|error| failed(store::problem(&error, folder.path())))?;
+    // Who has a service that runs keeps it going, whatever is wrong with a new file.
+    let unkept = match backend.keeps(&wanted.model, &wanted.input.file, ui) {
+        Err(unkept) if known.contains(name) => Some(unkept),
+        kept => kept.map_err(|all| (all, Verdict::Refused)).map(|()| None)?,
+    };
     let (token_file, token) = folder.token().map_err(failed)?;
-    let listener = listen::bind(arguments.listen.0).await.map_err(failed)?;
-    let store = store::open(arguments.store, folder.path(), name).await.map_err(failed)?;
-    let mut recording = Recording::begin(arguments).map_err(failed)?;
+    let recording = Recording::begin(arguments).map_err(failed)?;
     let options = Options { record: recording.recorder(), ..Options::default() };
     let scheduler = Scheduler::start(store, backend.backend.clone(), options).await;
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;
     let server = listen::serve(listener, &scheduler, name, token, folder.path().join(folder::FILES));
     let server = server.map_err(failed)?;
+    let pid = std::process::id().try_into().unwrap_or(i32::MAX);
     let running = Running {
         service: name.to_string(),
         url: format!("http://{}", server.address),
-        pid: std::process::id().try_into().unwrap_or(i32::MAX),
+        pid,
+        began: running::birth(pid),
         token_file,
         data_dir: folder.path().to_owned(),
     };
     let announced = running.announce().map_err(|error| failed(folder::unusable(folder.path(), &error)))?;
-    let scheduling = Scheduling { folder, scheduler, service, backend };
-    let told = tell_beginning(ui, &running, &log, &recording);
-    let ended = match told {
-        Ok(()) => scheduling.go_on(ui, arguments, wanted, &running, &mut recording).await,
+    log::tell_beginning(&running);
+    tokio::spawn(log::tell(service.clone()));
+    let scheduling = Scheduling { folder, scheduler, service, backend, recording };
+    let mut signals = Signals::new().map_err(|error| failed(Problem::error(error.to_string())))?;
+    let ended = match tell_beginning(ui, &running, &log, &scheduling.recording) {
+        Ok(()) => scheduling.go_on(ui, arguments, wanted, unkept, &running, &mut signals).await,
         Err(error) => Ok(Err(error)),
     };
-    let gone = matches!(&ended, Ok(Ok((End::Uninstalled | End::Gone(_), _))));
+    log::tell_end(ended.as_ref().ok().and_then(|ended| ended.as_ref().ok()).map(|ended| &ended.end));
+    let tasks = scheduling.tasks().await;
+    closing::leave_at_once(signals, arguments.store);
+    let end = ended.as_ref().ok().and_then(|ended| ended.as_ref().ok()).map(|ended| &ended.end);
+    let gone = matches!(end, Some(End::Uninstalled | End::Gone(_)));
+    let mut nothing_left = matches!(end, Some(End::Uninstalled));
     if arguments.store == StoreKind::Memory && !gone {
-        scheduling.end_tasks(ui).await;
+        nothing_left = scheduling.end_tasks(ui).await;
     }
     scheduling.stop(ui).await;
     drop(announced);
     server.stop().await;
-    let Scheduling { folder, scheduler, service, backend } = scheduling;
+    let Scheduling { folder, scheduler, service, backend, recording } = scheduling;
     // The store is closed with the last of them.
     drop((scheduler, service, backend));
     let recorded = recording.finish(ui).await;
-    if matches!(&ended, Ok(Ok((End::Uninstalled, _)))) {
-        folder.forget();
+    if nothing_left {
+        folder.forget(name.as_str(), arguments.store);
     }
     match ended? {
-        Ok((end, picture)) => {
-            let told = end::tell(ui, arguments, wanted, &running, &end, &picture);
+        Ok(Ended { end, picture, standing }) => {
+            let left = end::Left { end: &end, picture: &picture, standing, tasks };
+            let told = end::tell(ui, arguments, wanted, &running, &left);
             Ok(recorded.and(told))
         }
         Err(error) => Ok(Err(error)),
@@ -171,7 +214,7 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
 
 fn tell_beginning(ui: &mut Ui, running: &Running, log: &Path, recording: &Recording) -> io::Result<()> {
     if ui.is_json() {
-        return ui.json_line(&serde_json::json!({
+        return ui.json_line(&json!({
             "event": "listening", "url": running.url, "service": running.service,
             "data-dir": running.data_dir, "log": log, "pid": running.pid,
         }));
@@ -188,68 +231,75 @@ impl Scheduling {
         ui: &mut Ui,
         arguments: &Run,
         wanted: &Wanted,
+        unkept: Option<Vec<Problem>>,
         running: &Running,
-        recording: &mut Recording,
-    ) -> Result<io::Result<(End, Picture)>, Stopped> {
-        let mut signals = Signals::new().map_err(|error| failed(Problem::error(error.to_string())))?;
-        let mut events = self.service.events();
-        let mut conditions = self.service.conditions();
-        let reply = tokio::select! {
-            reply = self.submit(wanted) => reply?,
-            () = signals.next() => return Ok(Ok((End::Interrupted, Picture::default()))),
+        signals: &mut Signals,
+    ) -> Result<io::Result<Ended>, Stopped> {
+        let standing = match unkept {
+            Some(problems) => refused(ui, &problems),
+            None => {
+                let outcome = tokio::select! {
+                    outcome = target::settle(&self.service, &self.folder, wanted) => outcome?,
+                    () = signals.next() => {
+                        let (end, picture) = (End::Interrupted, Picture::default());
+                        return Ok(Ok(Ended { end, picture, standing: Standing::AsWanted }));
+                    }
+                };
+                tell_outcome(ui, arguments, wanted, running, outcome)
+            }
         };
-        match reply {
-            Reply::Done => {}
-            Reply::AlreadySo => ui.note("the service goes on where it was"),
-            Reply::Refused(Refusal::Uninstalling) => {
-                ui.note("the service is being uninstalled: that goes on until nothing is left");
-            }
-            Reply::Refused(refusal) => {
-                let problem = Problem::error(refusal.to_string()).file(wanted.input.file.clone());
-                let help = "what ran goes on running as it is; `planwright diff` shows what differs";
-                return Err((vec![problem.help(help)], Verdict::Denied));
-            }
-        }
-        let mut losses = self.backend.losses(&arguments.nodes);
-        let mut face = match Face::new(ui, arguments, running, recording) {
-            Ok(face) => face,
+        let standing = match standing {
+            Ok(standing) => standing,
             Err(error) => return Ok(Err(error)),
         };
+        let shown = self.show(ui, arguments, wanted, standing, running, signals).await;
+        Ok(shown.map(|(end, picture)| Ended { end, picture, standing }))
+    }
+
+    /// Shows what comes of the target until it ends.
+    async fn show(
+        &self,
+        ui: &mut Ui,
+        arguments: &Run,
+        wanted: &Wanted,
+        standing: Standing,
+        running: &Running,
+        signals: &mut Signals,
+    ) -> io::Result<(End, Picture)> {
+        let mut events = self.service.events();
+        let mut conditions = self.service.conditions();
+        let mut losses = self.backend.losses(&arguments.nodes);
+        let mut face = Face::new(ui, arguments, running, &self.recording)?;
         let mut picture = Picture::default();
         let mut proposed = false;
         loop {
             match self.service.read(Picture::of).await {
                 Ok(now) if now.main.is_none() && picture.main.is_some() => {
-                    return Ok(Ok((End::Uninstalled, picture)));
+                    return Ok((End::Uninstalled, picture));
                 }
                 Ok(now) => {
-                    let shown = face.show(ui, &picture, &now, &self.service.condition());
-                    if let Err(error) = shown {
-                        return Ok(Err(error));
-                    }
+                    face.show(ui, &picture, &now, &self.service.condition())?;
                     picture = now;
                 }
                 Err(_) => {
                     let condition = self.service.condition();
                     if condition.is_final() {
-                        return Ok(Ok((End::Gone(condition), picture)));
+                        return Ok((End::Gone(condition), picture));
                     }
-                    if let Err(error) = face.show(ui, &picture, &picture.clone(), &condition) {
-                        return Ok(Err(error));
-                    }
+                    face.show(ui, &picture, &picture.clone(), &condition)?;
                 }
             }
-            let settled = picture.others.is_empty();
+            // Before all that ran was heard of, what is to be brought back is not known.
+            let settled = picture.others.is_empty() && picture.heard;
             match picture.status() {
                 Some(Status::Complete) if arguments.until_complete && settled => {
-                    return Ok(Ok((End::Complete, picture)));
+                    return Ok((End::Complete, picture));
                 }
-                Some(Status::Error) if arguments.until_complete => return Ok(Ok((End::Error, picture))),
+                Some(Status::Error) if arguments.until_complete => return Ok((End::Error, picture)),
                 Some(Status::Complete) if !proposed && settled => {
                     proposed = true;
-                    let ideas = ideas::ideas(&wanted.model, &wanted.input, &arguments.file);
-                    if let Err(error) = face.propose(ui, ideas) {
-                        return Ok(Err(error));
+                    if standing == Standing::AsWanted {
+                        face.propose(ui, ideas::ideas(arguments, wanted, running))?;
                     }
                     continue;
                 }
@@ -258,54 +308,33 @@ impl Scheduling {
             let glance = Instant::now() + GLANCE;
             tokio::select! {
                 _ = events.recv() => {}
+                // That all is as it was is no event.
+                _ = self.service.wait(Engine::has_heard), if !picture.heard => {}
                 changed = conditions.changed() => if changed.is_err() {
-                    return Ok(Ok((End::Gone(self.service.condition()), picture)));
+                    return Ok((End::Gone(self.service.condition()), picture));
                 },
-                () = signals.next() => return Ok(Ok((End::Interrupted, picture))),
-                () = face.leave() => return Ok(Ok((End::Interrupted, picture))),
+                () = signals.next() => return Ok((End::Interrupted, picture)),
+                () = face.leave() => return Ok((End::Interrupted, picture)),
                 node = losses.next() => self.backend.lose(&node, ui).await,
-                told = recording.ends() => if let Err(error) = face.warn(ui, told) {
-                    return Ok(Err(error));
-                },
+                told = self.recording.ends() => face.warn(ui, told)?,
             }
             sleep_until(glance).await;
             while events.try_recv().is_ok() {}
         }
     }
 
-    /// Says what the service shall be, again as long as nobody knows whether it was heard.
-    async fn submit(&self, wanted: &Wanted) -> Result<Reply, Stopped> {
-        let by = Author { id: uuid::Uuid::new_v4().to_string().into(), who: crate::who().into() };
-        let until = Instant::now() + FIRST;
-        loop {
-            let error = match self
-                .service
-                .target(wanted.model.clone(), wanted.plan.clone(), Some(by.clone()))
-                .await
-            {
-                Ok(reply) => return Ok(reply),
-                Err(error) => error,
-            };
-            let again = match &error {
-                DriverError::Busy | DriverError::Unknown => true,
-                DriverError::Away(condition) => !condition.is_final(),
-                _ => false,
-            };
-            if !again || Instant::now() >= until {
-                return Err(failed(store::driver_problem(&error, self.folder.path())));
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    /// Ends what runs: without a store that lasts, nobody would know it any more.
-    async fn end_tasks(&self, ui: &mut Ui) {
-        ui.note("the records are in memory, and nobody would know the tasks any more: they are ended");
+    /// Ends what runs: without a store that lasts, nobody would know it any more. Says whether nothing is left.
+    async fn end_tasks(&self, ui: &mut Ui) -> bool {
+        ui.note(
+            "the records are in memory, and nobody would know the tasks any more: they are ended (Ctrl-C again leaves \
+             them)",
+        );
         match timeout(FAREWELL, self.uninstall()).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => ui.complain(&format!("the tasks may go on running: {error}")),
             Err(_) => ui.complain("the tasks may go on running: they did not end in time"),
         }
+        false
     }
 
     /// Ends the scheduler. Tasks go on running.
@@ -313,6 +342,12 @@ impl Scheduling {
         if timeout(PATIENCE, self.scheduler.stop()).await.is_err() {
             ui.complain("the scheduler does not end, and is left to the system: its records are whole");
         }
+    }
+
+    /// How many tasks run; none if nobody knows.
+    async fn tasks(&self) -> Option<usize> {
+        let alive = |engine: &Engine| engine.pods().map(|(_, pod)| pod.living().count()).sum();
+        timeout(GLANCE * 50, self.service.read(alive)).await.ok()?.ok()
     }
 
     async fn uninstall(&self) -> Result<(), DriverError> {
@@ -323,24 +358,53 @@ impl Scheduling {
     }
 }
 
-/// SIGINT, SIGTERM and SIGHUP: all end it.
-struct Signals([Signal; 3]);
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+/// What became of the file, in words.
+fn tell_outcome(
+    ui: &mut Ui,
+    arguments: &Run,
+    wanted: &Wanted,
+    running: &Running,
+    outcome: Outcome,
+) -> io::Result<Standing> {
+    let file = &wanted.input.file;
+    match outcome {
+        Outcome::Submitted { update: false } => {}
+        Outcome::Submitted { update: true } => {
+            ui.note(format_args!("`{file}` is not what the service was: the service becomes what it says"));
+        }
+        Outcome::AlreadySo => ui.note("the service goes on where it was"),
+        Outcome::Uninstalling => {
+            ui.note("the service is being uninstalled: that goes on until nothing is left");
+        }
+        Outcome::Refused(refusal) => {
+            return refused(ui, &[Problem::error(refusal.to_string()).file(file.clone())]);
+        }
+        Outcome::Kept { by } => {
+            let who = by.map(|(who, at)| (who, when(at.0 / 1000)));
+            let told = who.as_ref().map(|(who, at)| format!(" by {who}, at {at} UTC")).unwrap_or_default();
+            let message = format!(
+                "the service was updated since `{file}` was submitted{told}, and goes on as what it became"
+            );
+            let back = again::update(arguments, None, running);
+            let problem = Problem::warning(message).help(format!("to go back to the file: `{back}`"));
+            if ui.is_json() {
+                let (by, at) = who.unzip();
+                let event = json!({ "event": "kept", "by": by, "at": at, "diagnostics": [problem] });
+                ui.json_line(&event)?;
+            }
+            ui.problem(&problem);
+            return Ok(Standing::Updated);
         }
     }
+    Ok(Standing::AsWanted)
+}
+
+/// Says that the file is refused, and that what runs goes on.
+fn refused(ui: &mut Ui, problems: &[Problem]) -> io::Result<Standing> {
+    if ui.is_json() {
+        ui.json_line(&json!({ "event": "refused", "diagnostics": problems }))?;
+    }
+    problems.iter().for_each(|problem| ui.problem(problem));
+    ui.complain("the file is refused: the service goes on as it is; `planwright diff` shows what differs");
+    Ok(Standing::Refused)
 }

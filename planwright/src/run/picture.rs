@@ -22,6 +22,8 @@ pub(super) struct Picture {
     pub(super) others: Vec<PlanView>,
     /// Why what is not complete is not.
     pub(super) whys: Vec<String>,
+    /// Whether it is known of all that was launched that it still runs.
+    pub(super) heard: bool,
 }
 
 impl Picture {
@@ -50,7 +52,7 @@ impl Picture {
             }
             whys.truncate(REASONS);
         }
-        Self { main, others, whys }
+        Self { main, others, whys, heard: engine.has_heard() }
     }
 
     /// How the plan is that makes the service so.

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use plan_driver::recording::Recorder;
 use serde_json::json;
@@ -20,7 +21,7 @@ const MB: u64 = 1 << 20;
 pub(super) struct Recording {
     file: PathBuf,
     recorder: Option<Recorder>,
-    told: bool,
+    told: AtomicBool,
 }
 
 impl Recording {
@@ -41,7 +42,7 @@ impl Recording {
                 _ => "name a file that can be written",
             })
         })?;
-        Ok(Self { file, recorder, told: false })
+        Ok(Self { file, recorder, told: AtomicBool::new(false) })
     }
 
     /// Who writes it.
@@ -55,11 +56,11 @@ impl Recording {
     }
 
     /// Waits until it ends before the scheduler, and gives what is to be told. It is told once.
-    pub(super) async fn ends(&mut self) -> String {
+    pub(super) async fn ends(&self) -> String {
         match &self.recorder {
-            Some(recorder) if !self.told => {
+            Some(recorder) if !self.told.load(Ordering::Relaxed) => {
                 let why = recorder.ends().await;
-                self.told = true;
+                self.told.store(true, Ordering::Relaxed);
                 self.ended(&why)
             }
             _ => std::future::pending().await,
@@ -77,7 +78,7 @@ impl Recording {
         if ui.is_json() {
             return ui.json_line(&json!({ "event": "recorded", "file": self.file, "ended": why }));
         }
-        if let Some(why) = why.filter(|_| !self.told) {
+        if let Some(why) = why.filter(|_| !self.told.load(Ordering::Relaxed)) {
             ui.complain(&self.ended(&why));
         }
         ui.note(format_args!("what happened is recorded: planwright replay {}", self.file.display()));

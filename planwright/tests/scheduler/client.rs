@@ -47,6 +47,41 @@ fn plans_are_looked_at_and_acted_on() {
 }
 
 #[test]
+fn no_more_than_a_step_is_forced_by_a_slip() {
+    let place = Place::new();
+    let _scheduler = place.run_quick(&[]);
+    for few in [&["plan", "force-complete", "deploy"][..], &["plan", "force", "deploy", "web"]] {
+        let ran = place.planwright(few);
+        assert_eq!(ran.code, 2, "{few:?}: {ran}");
+        assert!(ran.err.contains("<PHASE>") || ran.err.contains("<STEP>"), "{few:?}: {ran}");
+    }
+    let both = ["plan", "force", "deploy", "web", "web-0:[server]", "--all"];
+    assert_eq!(place.planwright(&both).code, 2);
+    for all in [&["plan", "force", "deploy", "--all"][..], &["plan", "force", "deploy", "web", "--all"]] {
+        assert!(place.good(all).contains("has already been issued"), "{all:?}");
+    }
+}
+
+#[test]
+fn why_is_told_in_the_time_of_people() {
+    let place = Place::new();
+    let failing = "name: failing\npods:\n  web:\n    count: 1\n    tasks:\n      server: { goal: RUNNING, cmd: \
+                   \"exit 3\", cpus: 0.1, memory: 16 }\n";
+    place.file("failing/svc.yml", failing);
+    let _scheduler = place.run(&[&place.path("failing")]);
+    let why = || place.planwright(&["pod", "why", "web-0"]).out;
+    until("it waits", || why().contains("times in a row"), why);
+    let told = why();
+    let year = told.split(": at ").nth(1).and_then(|rest| rest.split('-').next());
+    assert!(year.is_some_and(|year| year.parse::<u32>().is_ok_and(|year| year > 2000)), "{told}");
+    assert!(!told.contains("00:00:"), "{told}");
+    let until = place.json(&["pod", "why", "web-0"])[0]["until"].as_u64().unwrap();
+    assert!(until > 1_700_000_000_000, "{until}");
+    let status = place.json(&["plan", "status", "deploy"]).to_string();
+    assert!(!status.contains("00:00:"), "{status}");
+}
+
+#[test]
 fn pods_are_looked_at_and_acted_on() {
     let place = Place::new();
     let _scheduler = place.run_quick(&[]);
@@ -126,7 +161,7 @@ fn an_uninstalled_service_leaves_nothing() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(left, BTreeSet::from(["token".to_owned()]));
+    assert_eq!(left, BTreeSet::from(["planwright.json".to_owned(), "token".to_owned()]));
 }
 
 #[test]

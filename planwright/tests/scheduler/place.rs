@@ -91,7 +91,8 @@ impl Place {
         PathBuf::from(self.path("state/planwright")).join(service)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program with these arguments, and its files and its state in here.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_planwright"));
         command
             .args(arguments)
@@ -146,9 +147,14 @@ impl Place {
 
     /// Starts a scheduler.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Scheduler {
+        self.begin(&[&["run"], arguments].concat())
+    }
+
+    /// Starts the program, which goes on beside the test.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Scheduler {
         let nth = self.runs.replace(self.runs.get() + 1);
         let (out, err) = (self.path(&format!("run-{nth}.out")), self.path(&format!("run-{nth}.err")));
-        let mut command = self.command(&[&["run"], arguments].concat());
+        let mut command = self.command(arguments);
         let child =
             command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
         Scheduler { child, out, err }
@@ -189,10 +195,9 @@ impl Place {
         })
         .collect()
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
+    /// Ends by force whatever has its working folder in this place.
+    pub(crate) fn end_processes(&self) {
         // A shim may start what it was told to while it is looked at.
         for _ in 0..50 {
             let left = self.processes();
@@ -205,7 +210,13 @@ impl Drop for Place {
     }
 }
 
-/// A scheduler that runs.
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.end_processes();
+    }
+}
+
+/// A scheduler, or another command, that runs.
 pub(crate) struct Scheduler {
     child: Child,
     out: String,
@@ -221,7 +232,8 @@ impl Scheduler {
         read(&self.err)
     }
 
-    fn said(&self) -> String {
+    /// All that it has said.
+    pub(crate) fn said(&self) -> String {
         format!("--- out\n{}--- err\n{}", self.out(), self.err())
     }
 
@@ -255,7 +267,8 @@ impl Scheduler {
 
     /// Waits for its end.
     pub(crate) fn ended(mut self) -> Ran {
-        let status = ends(&mut self.child).unwrap_or_else(|| panic!("it does not end: {}", self.said()));
+        let said = || format!("--- out\n{}--- err\n{}", read(&self.out), read(&self.err));
+        let status = ended(&mut self.child, said);
         Ran { code: status.code().unwrap_or(-1), out: self.out(), err: self.err() }
     }
 }
@@ -276,6 +289,11 @@ pub(crate) fn until(what: &str, is: impl Fn() -> bool, said: impl Fn() -> String
     }
 }
 
+/// Waits for the end of a program.
+pub(crate) fn ended(child: &mut Child, said: impl FnOnce() -> String) -> ExitStatus {
+    ends(child).unwrap_or_else(|| panic!("it does not end: {}", said()))
+}
+
 fn ends(child: &mut Child) -> Option<ExitStatus> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
@@ -287,7 +305,7 @@ fn ends(child: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-fn signal(pid: i32, signal: Signal) {
+pub(crate) fn signal(pid: i32, signal: Signal) {
     // It may have ended meanwhile.
     let _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
 }

@@ -214,6 +214,7 @@ static TASK: &[ChangeRule] = &[
     restarts("pods.*.tasks.*.discovery.visibility", ""),
     restarts("pods.*.tasks.*.labels.*", ""),
     restarts("pods.*.tasks.*.kill-grace-period", "it holds for launches from then on"),
+    restarts("pods.*.tasks.*.kill-signal", "it holds for launches from then on"),
     restarts("pods.*.tasks.*.transport-encryption", ""),
     restarts("pods.*.tasks.*.ipc-mode", ""),
     restarts("pods.*.tasks.*.shm-size", ""),

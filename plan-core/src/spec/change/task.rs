@@ -43,6 +43,7 @@ impl Comparer {
             discovery,
             labels,
             kill_grace_period,
+            kill_signal,
             transport_encryption,
             ipc_mode,
             shm_size,
@@ -80,6 +81,7 @@ impl Comparer {
         self.named(&at.key("labels"), labels, &new.labels, Clone::clone, leaf);
         let grace = at.key("kill-grace-period");
         self.value(&grace, kill_grace_period, &new.kill_grace_period, ToString::to_string);
+        self.value(&at.key("kill-signal"), kill_signal, &new.kill_signal, super::word);
         let certificates = at.key("transport-encryption");
         self.value(&certificates, transport_encryption, &new.transport_encryption, |all| {
             let shown =

@@ -6,7 +6,7 @@ use super::{Checker, repeated};
 use crate::spec::diagnostic::{Code, Diagnostic, Path};
 use crate::spec::names::PodName;
 use crate::spec::pod::{IpcMode, PodSpec};
-use crate::spec::task::TaskSpec;
+use crate::spec::task::{KillSignal, TaskSpec};
 use crate::spec::units::Seconds;
 
 const MAX_KILL_GRACE_PERIOD: Seconds = Seconds(3600);
@@ -34,6 +34,15 @@ impl Checker<'_> {
                 message,
                 "write 0 to 3600, in seconds",
             );
+        }
+        let grace = path.key("kill-grace-period");
+        if task.kill_signal != KillSignal::default()
+            && task.kill_grace_period == Seconds(0)
+            && !self.is_broken(&grace)
+        {
+            let message = "`kill-signal` has no effect without a `kill-grace-period`";
+            let warning = Diagnostic::warning(Code::IgnoredKillSignal, path.key("kill-signal"), message);
+            self.report(warning.help("give the task time to end: `kill-grace-period: 30`"));
         }
         if task.ipc_mode == Some(IpcMode::ShareParent) && task.shm_size.is_some() {
             self.error(
@@ -94,7 +103,31 @@ impl Checker<'_> {
             let message = format!("`{name}` is not the name of an environment variable");
             self.error(Code::Name, &env.key(name), message, "leave out `=`");
         }
+        self.nul(path, task);
         self.configs(path, task);
+    }
+
+    /// The system takes commands and variables as texts that end with NUL.
+    fn nul(&mut self, path: &Path<'_>, task: &TaskSpec) {
+        let help = "take it out, or hand it over in a file";
+        let (env, health, readiness) =
+            (path.key("env"), path.key("health-check"), path.key("readiness-check"));
+        for (name, _) in task.env.iter().filter(|(_, value)| value.contains('\0')) {
+            let message = format!(
+                "the variable `{}` holds a NUL character, which no process can be given",
+                name.escape_debug()
+            );
+            self.error(Code::Nul, &env.key(name), message, help);
+        }
+        let commands = [
+            (path.key("cmd"), Some(&task.cmd)),
+            (health.key("cmd"), task.health_check.as_ref().map(|check| &check.cmd)),
+            (readiness.key("cmd"), task.readiness_check.as_ref().map(|check| &check.cmd)),
+        ];
+        for (at, _) in commands.iter().filter(|(_, cmd)| cmd.is_some_and(|cmd| cmd.contains('\0'))) {
+            let message = "the command holds a NUL character, which no process can be given";
+            self.error(Code::Nul, at, message, help);
+        }
     }
 
     /// What a file writes as one text must fall into the same pairs again.

@@ -422,6 +422,24 @@ codes! {
         ],
         [], [],
         "4000000000 instances are more than 2000000, the most that a pod can have";
+    Nul = "P053", "what a process is given holds no NUL character",
+        "The system hands commands and variables to a process as texts that end with a NUL character: none can have one \
+         inside, wherever it runs.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        env: {SEPARATOR: \"\\0\"}",
+        ],
+        [], [],
+        "the variable `SEPARATOR` holds a NUL character, which no process can be given";
     // Resources.
     NoResources = "P060", "a resource set holds something besides volumes",
         "An orchestrator gives a task a share of a node, so at least one of `cpus`, `gpus`, `memory` and \
@@ -735,6 +753,24 @@ codes! {
         ],
         [], [],
         "the certificate has no name";
+    IgnoredKillSignal = "P079", "a task that is asked to end is given time to",
+        "Without a `kill-grace-period` a task is killed at once: there is no request to end, and `kill-signal` has no \
+         effect.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        kill-signal: SIGINT",
+        ],
+        [], [],
+        "`kill-signal` has no effect without a `kill-grace-period`";
     // Plans.
     UnknownPod = "P080", "a phase is over a pod of the service",
         "`pod` names one of the service's pods. Several phases may be over one pod.",

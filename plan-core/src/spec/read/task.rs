@@ -9,7 +9,7 @@ use crate::spec::keys;
 use crate::spec::names::{PodName, ResourceSetName, TaskName};
 use crate::spec::pod::PodSpec;
 use crate::spec::task::{
-    ConfigFile, Discovery, Goal, HealthCheck, ReadinessCheck, TaskSpec, TransportEncryption,
+    ConfigFile, Discovery, Goal, HealthCheck, KillSignal, ReadinessCheck, TaskSpec, TransportEncryption,
 };
 use crate::spec::units::Seconds;
 
@@ -48,6 +48,7 @@ impl Reader<'_> {
         task.discovery = self.discovery(&fields);
         task.labels = self.labels(&fields).into_iter().collect();
         task.kill_grace_period = self.seconds(&fields, "kill-grace-period").unwrap_or_default();
+        task.kill_signal = self.kill_signal(&fields);
         task.transport_encryption = self.transport_encryption(&fields);
         task.ipc_mode = self.ipc_mode(&fields);
         task.shm_size = self.megabytes(&fields, "shm-size");
@@ -207,6 +208,12 @@ impl Reader<'_> {
         let visibility = visibility
             .and_then(|field| self.choice(&path.key("visibility"), field, "visibility", &keys::VISIBILITIES));
         Some(Discovery { prefix: prefix?, visibility: visibility.unwrap_or_default() })
+    }
+
+    fn kill_signal(&mut self, fields: &Fields<'_, '_>) -> KillSignal {
+        let Some(field) = fields.get("kill-signal") else { return KillSignal::default() };
+        let path = fields.path.key("kill-signal");
+        self.choice(&path, field, "kill signal", &keys::KILL_SIGNALS).unwrap_or_default()
     }
 
     fn transport_encryption(&mut self, fields: &Fields<'_, '_>) -> Vec<TransportEncryption> {

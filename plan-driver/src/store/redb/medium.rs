@@ -73,6 +73,9 @@ impl FileMedium {
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
+    // Records have every value of a service's environment: they are their owner's alone.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
 

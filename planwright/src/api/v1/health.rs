@@ -1,7 +1,8 @@
 //! How the scheduler is (C§6.7).
 //!
-//! Invariant: the status says whether the scheduler does its work: 200 or 503. What it is at is in the body, by its
-//! name and by the number that C§6.7 has for it; `?legacy=true` answers with that number as the status.
+//! Invariant: the status says whether the scheduler does its work: 200 or 503. A plan with an error is no reason to start
+//! a scheduler anew: it is 200. What it is at is in the body, by its name and by the number that C§6.7 has for it;
+//! `?legacy=true` answers with that number as the status.
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
@@ -14,16 +15,16 @@ use crate::api::call::Call;
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, json};
 
-/// What a scheduler is at, the most urgent first (C§6.7).
+/// What a scheduler is at, the most urgent first: what keeps it from its work, then the order of C§6.7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
-    Error,
     Unavailable,
+    Error,
     Initializing,
-    Waiting,
     Delayed,
     DeployingPending,
     Deploying,
+    Waiting,
     RecoveringPending,
     Recovering,
     Restoring,
@@ -68,7 +69,7 @@ impl State {
     }
 
     fn is_well(self) -> bool {
-        !matches!(self, Self::Error | Self::Unavailable | Self::Initializing)
+        !matches!(self, Self::Unavailable | Self::Initializing)
     }
 }
 

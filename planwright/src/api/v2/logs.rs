@@ -60,8 +60,8 @@ pub(in crate::api) async fn show(mut call: Call) -> Answer {
                     (*launch, task.clone())
                 }
                 _ => {
-                    return Err(Problem::bad(format!("{instance} has several tasks: name one, with ?task="))
-                        .hint(format!("they are: {}", names())));
+                    return Err(Problem::bad(format!("`{instance}` has several tasks: name one"))
+                        .hint(format!("the tasks are: {}", names())));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! What `/v1` has no words for: targets and previews, reasons, runs, debts, the audit, logs, and what happens.
 //!
-//! Invariant: a command is answered with [`super::reply::ReplyBody`], whatever the engine says of it; times are
-//! milliseconds since 1970, by the scheduler's clock.
+//! Invariant: a command that is done is answered with [`super::reply::ReplyBody`], one that is refused with a problem that
+//! has the same `reply`; times are milliseconds since 1970, by the scheduler's clock.
 
 pub(super) mod events;
 pub(super) mod logs;
@@ -11,7 +11,7 @@ pub(super) mod records;
 pub(super) mod services;
 pub(super) mod target;
 
-use plan_core::engine::{Engine, Reason, Time, Wall, Why};
+use plan_core::engine::{Engine, Time, Wall, Why};
 use serde::Serialize;
 
 /// Milliseconds since 1970.
@@ -62,17 +62,13 @@ pub(super) struct WhyBody {
 
 impl WhyBody {
     pub(super) fn of(seen: Seen<'_>, why: Why) -> Self {
-        let until = match &why.reason {
-            Reason::Backoff { until, .. } => Some(seen.at(*until)),
-            _ => None,
-        };
         Self {
             reason: why.reason.to_string(),
             clears: why.reason.clears(),
             what: why.what,
             status: why.status,
-            since: why.since.map(|since| seen.at(since)),
-            until,
+            since: why.since.or(why.reason.since()).map(|since| seen.at(since)),
+            until: why.reason.until().map(|until| seen.at(until)),
         }
     }
 }

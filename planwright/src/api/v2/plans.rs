@@ -66,6 +66,9 @@ struct RunBody {
     kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     interrupted: Option<bool>,
+    /// Whether it was stopped and nothing was done since: a converging one is set back and interrupted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     parameters: Option<Parameters>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -82,6 +85,13 @@ struct StepTimeBody {
 /// The run of a plan that goes on.
 fn running(seen: Seen<'_>, plan: &str) -> Option<RunBody> {
     let run = seen.engine.run(&plan.parse().ok()?)?;
+    let all_to_do = || {
+        let view = seen.engine.plan(plan);
+        let phases = view.iter().flat_map(|view| &view.phases);
+        phases.flat_map(|phase| &phase.steps).all(|step| step.status == Status::Pending)
+    };
+    // What `since` holds is the number that the stop, or a restart before it, drew.
+    let stopped = run.mark.interrupted && run.mark.since > 0 && all_to_do();
     Some(RunBody {
         run: run.number,
         begun: seen.at(run.begun),
@@ -92,6 +102,7 @@ fn running(seen: Seen<'_>, plan: &str) -> Option<RunBody> {
             RunKind::Side => "side",
         }),
         interrupted: Some(run.mark.interrupted),
+        stopped: Some(stopped),
         parameters: run.parameters.as_deref().cloned(),
         steps: Vec::new(),
     })
@@ -201,6 +212,7 @@ fn ended(seen: Seen<'_>, run: &plan_core::engine::EndedRun) -> RunBody {
         }),
         kind: None,
         interrupted: None,
+        stopped: None,
         parameters: None,
         steps: steps.collect(),
     }
@@ -209,7 +221,7 @@ fn ended(seen: Seen<'_>, run: &plan_core::engine::EndedRun) -> RunBody {
 async fn command(call: &Call, verb: impl FnOnce(PlanName) -> Verb) -> Answer {
     let service = call.service().await?;
     let plan = call.plan()?;
-    replied(&call.say(&service, verb(plan)).await?)
+    replied(&service, call.say(&service, verb(plan)).await?).await
 }
 
 async fn phase(call: &Call) -> Result<Option<PhaseName>, Problem> {

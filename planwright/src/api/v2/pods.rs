@@ -224,7 +224,7 @@ pub(in crate::api) async fn why(call: Call) -> Answer {
 
 async fn command(call: &Call, verb: Verb) -> Answer {
     let service = call.service().await?;
-    replied(&call.say(&service, verb).await?)
+    replied(&service, call.say(&service, verb).await?).await
 }
 
 /// `POST /v2/pods/{instance}/restart`.

@@ -87,7 +87,7 @@ pub(in crate::api) async fn give_up(call: Call) -> Answer {
     let service = call.service().await?;
     let text = call.param("debt");
     let debt = text.parse().map_err(|_| Problem::missing("Debt", text).hint("a debt is a number"))?;
-    replied(&call.say(&service, Verb::GiveUp { debt }).await?)
+    replied(&service, call.say(&service, Verb::GiveUp { debt }).await?).await
 }
 
 #[derive(Debug, Serialize)]
@@ -125,5 +125,5 @@ pub(in crate::api) async fn foreigners(call: Call) -> Answer {
 /// `POST /v2/uninstall`.
 pub(in crate::api) async fn uninstall(call: Call) -> Answer {
     let service = call.service().await?;
-    replied(&call.say(&service, Verb::Uninstall).await?)
+    replied(&service, call.say(&service, Verb::Uninstall).await?).await
 }

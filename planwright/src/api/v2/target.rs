@@ -54,7 +54,7 @@ impl Wanted {
             by.who = author_word("who", who)?;
         }
         let model = Model::new(asked.spec).map_err(|error| {
-            let words = crate::api::reply::words(&error);
+            let words = crate::problem::with_causes(&error);
             Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 format!("the specification cannot be used: {words}"),
@@ -77,7 +77,7 @@ pub(in crate::api) async fn submit(call: Call) -> Answer {
     // What cannot be kept makes no service.
     scheduler.check(&model)?;
     let service = scheduler.service(model.spec().name()).await?;
-    replied(&service.target(model, plan, Some(by)).await?)
+    replied(&service, service.target(model, plan, Some(by)).await?).await
 }
 
 /// What a target would lead to.

@@ -1,12 +1,10 @@
 //! The life of tasks: launched, observed, ended, found again.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{Bench, kill_9, lives, on_runtime, task, until};
-use plan_core::engine::{End, Found, LaunchAnswer, Seen};
+use crate::common::{Bench, kill_9, lives, on_runtime, pod, task, until};
+use plan_core::engine::{Command, End, Found, LaunchAnswer, Outcome, Seen};
+use plan_driver::backend::Report;
 
 const READY: Seen = Seen::Running { ready: true };
 
@@ -49,6 +47,32 @@ fn ends_are_told_as_they_were() {
             let mut bench = Bench::new(&task(cmd, "")).await;
             let (launch, _) = bench.launch(0).await;
             assert_eq!(bench.ended(launch).await, end, "{cmd}");
+        }
+    });
+}
+
+#[test]
+fn a_failure_is_told_in_the_tasks_own_words() {
+    on_runtime(async {
+        for (cmd, code, words) in [
+            ("./nothere --port 1", "exit code 127, no such command: ", "./nothere: not found"),
+            ("exec nothere", "exit code 127, no such command: ", "nothere: not found"),
+            (
+                "echo > text; exec ./text",
+                "exit code 126, the command cannot be run: ",
+                "./text: Permission denied",
+            ),
+            ("echo one >&2; echo 'no disk' >&2; exit 3", "exit code 3: ", "one / no disk"),
+            ("exit 4", "exit code 4", ""),
+            ("kill -9 $$", "killed by signal 9", ""),
+            ("exit 0", "", ""),
+        ] {
+            let mut bench = Bench::new(&task(cmd, "")).await;
+            let (launch, _) = bench.launch(0).await;
+            bench.ended(launch).await;
+            let why = bench.why(0, launch);
+            assert!(why.starts_with(code) && why.ends_with(words), "{cmd}: {why}");
+            assert!(!words.is_empty() || why == code, "{cmd}: {why}");
         }
     });
 }
@@ -238,6 +262,56 @@ fn after_a_start_of_the_machine_nothing_lives() {
 }
 
 #[test]
+fn after_a_reboot_all_comes_back_where_it_was() {
+    on_runtime(async {
+        let more = "        volume: {path: data, type: ROOT, size: 10}\n        ports:\n          p: {port: 0, env-key: P}\n";
+        let cmd = "echo $P >> data/starts; cat data/starts; echo end; exec sleep 1000";
+        let mut bench = Bench::new(&task(cmd, more)).await;
+        let mut given = Vec::new();
+        for index in 0..3 {
+            let (launch, grant) = bench.launch(index).await;
+            bench.output(index, launch, |text| text.ends_with("end\n")).await;
+            given.push((index, launch, grant));
+        }
+        // The machine stops: nothing is written any more, whatever was underway.
+        let mut files = Vec::new();
+        for (index, launch, _) in &given {
+            let (shim, process) = bench.processes(*index, *launch).await;
+            files.push((bench.run_folder(*index, *launch).join("launch.json"), shim, process));
+        }
+        bench.close();
+        for (file, shim, process) in &files {
+            kill_9(*shim);
+            until("both end", || (!lives(*shim) && !lives(*process)).then_some(())).await;
+            change(file, |value| value["boot"] = "before".into());
+        }
+        // The numbers of the first are another's by now, down to the time since the start of the machine.
+        let mut other = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", other.id())).unwrap();
+        let start: u64 =
+            stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().parse().unwrap();
+        change(&files[0].0, |value| {
+            for of in ["shim", "task"] {
+                value[of] = serde_json::json!({"pid": other.id(), "start": start});
+            }
+        });
+        bench.open().await;
+        for (index, launch, grant) in &given {
+            assert_eq!(bench.found(*index, *launch, grant).await, Found::Seen(Seen::Ended(End::Lost)));
+            assert_eq!(bench.why(*index, *launch), "the machine was started again");
+            let (again, now) = bench.launch_again(*index, grant).await;
+            assert_eq!((&now.ports, &now.handle), (&grant.ports, &grant.handle));
+            let number = grant.ports[0].1;
+            let text = bench.output(*index, again, |text| text.ends_with("end\n")).await;
+            assert_eq!(text, format!("{number}\n{number}\nend\n"));
+        }
+        assert!(lives(other.id() as i32));
+        other.kill().unwrap();
+        other.wait().unwrap();
+    });
+}
+
+#[test]
 fn a_launch_that_no_shim_claimed_never_runs() {
     on_runtime(async {
         let mut bench = Bench::new(&task(STAYS, "")).await;
@@ -267,6 +341,37 @@ fn a_launch_that_no_shim_claimed_never_runs() {
         let order = bench.launch_of(0, launch, &grant, &["t"]);
         assert_eq!(bench.give(order).await, LaunchAnswer::Done);
         bench.seen(launch, READY).await;
+    });
+}
+
+#[test]
+fn launches_of_an_instance_are_prepared_at_one_time() {
+    let tasks = ["t", "u", "v"]
+        .map(|task| format!("      {task}: {{goal: RUNNING, cmd: {STAYS:?}, cpus: 0.1, memory: 32}}\n"));
+    on_runtime(async {
+        let mut bench = Bench::new(&pod(&format!("    tasks:\n{}", tasks.concat()))).await;
+        for index in 0..20 {
+            let (first, grant) = bench.room(index, None).await;
+            let (second, third) = (bench.next_number(), bench.next_number());
+            let mut open = std::collections::BTreeSet::new();
+            for (launch, task) in [(first, "t"), (second, "u"), (third, "v")] {
+                open.insert(launch);
+                let launch = bench.launch_of(index, launch, &grant, &[task]);
+                bench.command(Command::Launch(Box::new(launch))).await;
+            }
+            while !open.is_empty() {
+                let (launch, answer) = bench
+                    .report("they are answered", |report| match report {
+                        Report::Outcome(Outcome::Launch { launch, answer, .. }) => {
+                            Some((*launch, answer.clone()))
+                        }
+                        _ => None,
+                    })
+                    .await;
+                assert_eq!(answer, LaunchAnswer::Done, "instance {index}, launch {launch}");
+                open.remove(&launch);
+            }
+        }
     });
 }
 

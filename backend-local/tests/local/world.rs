@@ -1,18 +1,17 @@
 //! What a task finds around it: environment, ports, volumes, files, checks, nodes.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use crate::common;
+use crate::common::{Bench, identity, instance, lives, name, on_runtime, task, until};
 use backend_local::logs::{LogReader, Stream};
 use backend_local::options::OutputLimits;
-use common::{Bench, identity, instance, lives, name, on_runtime, pod, spec, task, until};
 use plan_core::engine::{Command, End, FitAnswer, Found, LaunchAnswer, Outcome, ReleaseAnswer, Seen};
-use plan_driver::backend::{Backend as _, Report, Severity};
+use plan_core::spec::Vip;
+use plan_driver::backend::{Backend as _, OpenPort, Reach, Report};
 
 const READY: Seen = Seen::Running { ready: true };
 const NOT_READY: Seen = Seen::Running { ready: false };
@@ -48,19 +47,6 @@ fn a_task_has_its_environment_and_no_more() {
         }
         assert!(env["PORT_HTTP"].parse::<u16>().is_ok());
         assert!(!env.keys().any(|name| name.starts_with("CARGO")), "{text}");
-    });
-}
-
-#[test]
-fn what_no_process_can_be_given_is_never_launched() {
-    on_runtime(async {
-        let mut bench = Bench::new(&task("exec sleep 1000", "")).await;
-        for (name, value) in [("A", "x\0y"), ("A\0B", "x"), ("A=B", "x")] {
-            let parameters = BTreeMap::from([(name.to_owned(), value.to_owned())]);
-            let (_, answer) = bench.with_parameters(0, parameters).await;
-            assert!(matches!(answer, LaunchAnswer::Never(_)), "{name:?}: {answer:?}");
-        }
-        assert!(common::walk(&bench.options.root).iter().all(|path| !path.ends_with("order.json")));
     });
 }
 
@@ -188,11 +174,7 @@ fn volumes_live_as_long_as_their_place() {
         let (first, grant) = bench.launch(0).await;
         bench.output(0, first, |text| text.trim() == "1").await;
         bench.release(0, &grant).await;
-        let released = |report: &Report| match report {
-            Report::Outcome(Outcome::Release { answer, .. }) => Some(answer.clone()),
-            _ => None,
-        };
-        assert!(matches!(bench.report("a release", released).await, ReleaseAnswer::Retry(_)));
+        assert!(matches!(bench.report("a release", common::a_release).await, ReleaseAnswer::Retry(_)));
         bench.kill(0, first, 0).await;
         bench.ended(first).await;
         let (second, grant) = bench.launch_again(0, &grant).await;
@@ -203,10 +185,10 @@ fn volumes_live_as_long_as_their_place() {
         bench.kill(0, second, 0).await;
         bench.ended(second).await;
         bench.release(0, &grant).await;
-        assert_eq!(bench.report("a release", released).await, ReleaseAnswer::Done);
+        assert_eq!(bench.report("a release", common::a_release).await, ReleaseAnswer::Done);
         // Given again, it is the same.
         bench.release(0, &grant).await;
-        assert_eq!(bench.report("a release", released).await, ReleaseAnswer::Done);
+        assert_eq!(bench.report("a release", common::a_release).await, ReleaseAnswer::Done);
         assert!(!starts.exists());
         assert_eq!(std::fs::read_to_string(&outside).unwrap(), "kept");
         let (third, _) = bench.launch(0).await;
@@ -275,7 +257,7 @@ fn output_is_bounded_and_can_be_followed() {
             .collect();
         assert!(sizes.iter().all(|size| *size <= 1000), "{sizes:?}");
         assert!(!sandbox.join("stdout.3").exists());
-        let (tail, _) = LogReader::open(&sandbox, Stream::Out, 2).unwrap();
+        let tail = LogReader::open(&sandbox, Stream::Out, Some(2)).unwrap().more().unwrap();
         assert_eq!(String::from_utf8(tail).unwrap(), "line-299\ndone\n");
         assert_eq!(bench.local().sandbox(&identity(), &instance(0), &name("t"), None).unwrap(), sandbox);
     });
@@ -316,37 +298,36 @@ fn a_virtual_address_follows_readiness() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_said_before_anything_runs() {
+fn a_task_is_called_by_its_discovery_prefix() {
     on_runtime(async {
-        let bench = Bench::new(&task("exec sleep 1000", "")).await;
-        let table = [
-            ("    image: busybox\n", "pods.a.image", Severity::Refused),
-            ("    uris: [hdfs://x/y]\n", "pods.a.uris[0]", Severity::Refused),
-            (
-                "    host-volumes:\n      h: {host-path: /etc, container-path: h, mode: RO}\n",
-                "pods.a.host-volumes.h",
-                Severity::Refused,
-            ),
-            (
-                "    host-volumes:\n      h: {host-path: /etc, container-path: ../h, mode: RW}\n",
-                "pods.a.host-volumes.h",
-                Severity::Refused,
-            ),
-            ("    secrets:\n      s: {secret: x/y}\n", "pods.a.secrets.s", Severity::Refused),
-            ("    networks:\n      dcos: {}\n", "pods.a.networks.dcos", Severity::Warned),
-        ];
-        let tasks = "    tasks:\n      t: {goal: RUNNING, cmd: x, cpus: 0.1, memory: 32}\n";
-        for (more, path, severity) in table {
-            let unkept = bench.local().unkept(&spec(&pod(&format!("{more}{tasks}"))));
-            assert!(
-                unkept.iter().any(|one| one.path == path && one.severity == severity),
-                "{more}: {unkept:?}"
+        for (more, dns) in
+            [("", "a-0-t.svc.localhost"), ("        discovery: {prefix: node}\n", "node-0.svc.localhost")]
+        {
+            let ports = "        ports:\n          web: {port: 0, advertise: true, vip: {prefix: web, port: 28080}}\n";
+            let mut bench = Bench::new(&task("exec sleep 1000", &format!("{ports}{more}"))).await;
+            let (launch, grant) = bench.launch(0).await;
+            bench.seen(launch, READY).await;
+            let number = grant.ports[0].1;
+            let endpoint = bench.local().endpoints(&identity()).remove(0);
+            let vip = &endpoint.vip.as_ref().unwrap().dns;
+            let reach = bench.local().reach(&OpenPort {
+                service: &identity().service,
+                instance: &instance(0),
+                task: &name("t"),
+                node: &grant.node,
+                port: &grant.ports[0].0,
+                number,
+                vip: Some(&Vip { prefix: "web".to_owned(), port: 28080.try_into().unwrap() }),
+            });
+            let expected = Reach {
+                address: format!("127.0.0.1:{number}"),
+                dns: Some(format!("{dns}:{number}")),
+                vip: Some("web.svc.localhost:28080".to_owned()),
+            };
+            assert_eq!(
+                (&reach, Some(&endpoint.dns), Some(vip)),
+                (&expected, reach.dns.as_ref(), reach.vip.as_ref())
             );
         }
-        let escapes = "        configs:\n          c: {template: c.conf, dest: ../../c}\n";
-        let unkept = bench.local().unkept(&spec(&task("x", escapes)));
-        assert!(unkept.iter().any(|one| one.severity == Severity::Refused), "{unkept:?}");
-        let plain = bench.local().unkept(&spec(&task("x", "")));
-        assert!(plain.iter().all(|one| one.severity == Severity::Warned), "{plain:?}");
     });
 }

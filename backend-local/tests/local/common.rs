@@ -1,8 +1,8 @@
 //! A bench: a backend on a folder of its own, driven by hand, with real processes.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,11 +11,11 @@ use std::time::Duration;
 use backend_local::{Local, LocalOptions, options};
 use plan_core::engine::{
     Command, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, Launch,
-    LaunchAnswer, LaunchTask, Number, Outcome, Parameters, Release, Seen, Snapshot,
+    LaunchAnswer, LaunchTask, Number, Outcome, Parameters, Release, ReleaseAnswer, Seen, Snapshot,
 };
 use plan_core::plan::Model;
 use plan_core::spec::{
-    Census, Files, InstanceName, NodeName, ReadOptions, Seconds, ServiceSpec, Source, TaskName, read,
+    Census, Files, InstanceName, NodeName, ReadOptions, Reading, Seconds, ServiceSpec, Source, TaskName, read,
 };
 use plan_driver::backend::{Backend as _, Identity, Report, Reports, Session, Told};
 use tokio::sync::mpsc;
@@ -53,10 +53,52 @@ pub(crate) fn task(cmd: &str, more: &str) -> String {
 }
 
 pub(crate) fn spec(text: &str) -> ServiceSpec {
+    let reading = reading(text);
+    reading.spec.unwrap_or_else(|| panic!("{:?}\n{text}", reading.diagnostics))
+}
+
+/// What is wrong with a specification.
+pub(crate) fn problems(text: &str) -> Vec<String> {
+    let reading = reading(text);
+    assert!(reading.spec.is_none(), "nothing is wrong with\n{text}");
+    reading.diagnostics.into_iter().map(|problem| problem.message).collect()
+}
+
+fn reading(text: &str) -> Reading {
     let env = BTreeMap::new();
     let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
-    let reading = read(Source { file: "svc.yml", text }, &options);
-    reading.spec.unwrap_or_else(|| panic!("{:?}\n{text}", reading.diagnostics))
+    read(Source { file: "svc.yml", text }, &options)
+}
+
+/// A specification, with this text in the template of the config `c` of a task.
+pub(crate) fn with_template(text: &str, task: &str, template: &str) -> Arc<Model> {
+    let mut value = serde_json::to_value(spec(text)).unwrap();
+    value["pods"]["a"]["tasks"][task]["configs"]["c"]["text"] = template.into();
+    let spec: ServiceSpec = serde_json::from_value(value).unwrap();
+    Arc::new(Model::new(spec).unwrap())
+}
+
+/// Says that a test, or a part of it, cannot be run here.
+pub(crate) fn not_run(what: &str) {
+    // Not by a macro: what those write is kept back of a test that passes.
+    let told = format!("\n!!! NOT RUN: {what}\n\n");
+    std::io::stderr().write_all(told.as_bytes()).unwrap();
+}
+
+/// The launch that a report says has ended.
+pub(crate) fn an_end(report: &Report) -> Option<Number> {
+    match report {
+        Report::Observed(of) if matches!(of.seen, Seen::Ended(_)) => Some(of.of.launch),
+        _ => None,
+    }
+}
+
+/// The answer to a release.
+pub(crate) fn a_release(report: &Report) -> Option<ReleaseAnswer> {
+    match report {
+        Report::Outcome(Outcome::Release { answer, .. }) => Some(answer.clone()),
+        _ => None,
+    }
 }
 
 pub(crate) fn instance(index: u32) -> InstanceName {
@@ -366,15 +408,17 @@ impl Bench {
         .await
     }
 
+    /// How a launch ended, in words.
+    pub(crate) fn why(&self, index: u32, launch: Number) -> String {
+        let text = std::fs::read(self.run_folder(index, launch).join("exit.json")).unwrap();
+        let exit: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        exit["why"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// The shim's and the task's process.
     pub(crate) async fn processes(&self, index: u32, launch: Number) -> (i32, i32) {
         let path = self.run_folder(index, launch).join("launch.json");
         until("processes", || processes(&path)).await
-    }
-
-    /// A file that witnesses each start of a task.
-    pub(crate) fn witness(&self) -> PathBuf {
-        self.folder.path().join("witness")
     }
 }
 

@@ -1,7 +1,4 @@
 //! What is brought into a sandbox: files that are fetched, and files that are rendered.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -9,13 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Bench, instance, on_runtime, pod};
+use crate::common;
+use crate::common::{Bench, instance, on_runtime, pod, task};
 use plan_core::engine::LaunchAnswer;
-use plan_core::plan::Model;
-use plan_core::spec::{ConfigFile, Goal, PodSpec, ServiceSpec};
 
 /// Serves these files, each for one request; how often it was asked.
-fn serve(files: Vec<(&'static str, Vec<u8>)>) -> (String, Arc<AtomicUsize>) {
+pub(crate) fn serve(files: Vec<(&'static str, Vec<u8>)>) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(AtomicUsize::new(0));
@@ -46,7 +42,7 @@ fn serve(files: Vec<(&'static str, Vec<u8>)>) -> (String, Arc<AtomicUsize>) {
     (address, asked)
 }
 
-fn tar_gz(entries: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn tar_gz(entries: &[(&str, &str)]) -> Vec<u8> {
     let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut builder = tar::Builder::new(encoder);
     for (path, text) in entries {
@@ -85,7 +81,7 @@ fn gz(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn with_uris(cmd: &str, uris: &[String]) -> String {
+pub(crate) fn with_uris(cmd: &str, uris: &[String]) -> String {
     let uris: String = uris.iter().map(|uri| format!("      - '{uri}'\n")).collect();
     pod(&format!(
         "    uris:\n{uris}    tasks:\n      t: {{goal: RUNNING, cmd: {cmd:?}, cpus: 0.1, memory: 64}}\n"
@@ -154,23 +150,10 @@ fn no_archive_leads_out_of_the_sandbox() {
     });
 }
 
-/// A service with one config file.
-fn with_config(cmd: &str, template: &str, dest: &str) -> Arc<Model> {
-    let text = pod(&format!("    tasks:\n      t: {{goal: RUNNING, cmd: {cmd:?}, cpus: 0.1, memory: 64}}\n"));
-    let spec = common::spec(&text);
-    let mut value = serde_json::to_value(&spec).unwrap();
-    let config =
-        ConfigFile { template: "c.conf".to_owned(), dest: dest.to_owned(), text: Some(template.to_owned()) };
-    value["pods"]["a"]["tasks"]["t"]["configs"] = serde_json::json!({ "c": config });
-    let spec: ServiceSpec = serde_json::from_value(value).unwrap();
-    let pod: &PodSpec = &spec.pods()["a"];
-    assert_eq!(pod.tasks["t"].goal, Goal::Running);
-    Arc::new(Model::new(spec).unwrap())
-}
-
 async fn launch_with(cmd: &str, template: &str, dest: &str) -> (Bench, u64, LaunchAnswer) {
-    let mut bench = Bench::new(&common::task("true", "")).await;
-    bench.model = with_config(cmd, template, dest);
+    let text = task(cmd, &format!("        configs:\n          c: {{template: c.conf, dest: {dest}}}\n"));
+    let mut bench = Bench::new(&text).await;
+    bench.model = common::with_template(&text, "t", template);
     let (launch, grant) = bench.room(0, None).await;
     let order = bench.launch_of(0, launch, &grant, &["t"]);
     let answer = bench.give(order).await;
@@ -191,12 +174,20 @@ fn config_files_are_rendered_before_and_by_bootstrap() {
         assert!(matches!(&answer, LaunchAnswer::Never(why) if why.contains("..")), "{answer:?}");
         let cmd = "./bootstrap -get-task-ip; SET=late ./bootstrap -print-env=false && cat c; \
                    ./bootstrap -print-env=false || echo refused; \
+                   for to in ../c /c; do CONFIG_TEMPLATE_C=config-templates/c,$to SET=x ./bootstrap -print-env=false \
+                   2>&1; done; \
                    ./bootstrap -template=false -print-env=false -resolve-hosts x.svc.localhost,localhost && echo end; \
                    exec sleep 1000";
         let (bench, launch, answer) = launch_with(cmd, "set={{SET}}\n", "c").await;
         assert_eq!(answer, LaunchAnswer::Done);
         let text = bench.output(0, launch, |text| text.ends_with("end\n")).await;
-        assert_eq!(text, "127.0.0.1\nset=late\nrefused\nend\n");
+        assert_eq!(
+            text,
+            "127.0.0.1\nset=late\nrefused\n\
+             bootstrap: CONFIG_TEMPLATE_C: `../c` leads out of the sandbox with `..`\n\
+             bootstrap: CONFIG_TEMPLATE_C: `/c` is an absolute path, and not one below the sandbox\n\
+             end\n"
+        );
         assert!(Path::new(&bench.sandbox(0, launch)).join("config-templates/c").exists());
     });
 }

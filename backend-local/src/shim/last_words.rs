@@ -1,0 +1,75 @@
+//! The last that a task wrote to its standard error: what a person wants to read first when it failed.
+//!
+//! Invariant: it is of bounded length and one line, whatever the task wrote.
+
+use std::collections::VecDeque;
+
+/// So many bytes are remembered.
+const LONGEST: usize = 512;
+/// So many lines of them are told.
+const LINES: usize = 3;
+
+/// The end of an output.
+#[derive(Debug, Default)]
+pub(super) struct LastWords {
+    bytes: VecDeque<u8>,
+    /// Whether the first line that is remembered lacks its beginning.
+    cut: bool,
+}
+
+impl LastWords {
+    pub(super) fn hear(&mut self, bytes: &[u8]) {
+        self.bytes.extend(&bytes[bytes.len().saturating_sub(LONGEST + 1)..]);
+        let more = self.bytes.len().saturating_sub(LONGEST);
+        let lost = self.bytes.drain(..more).next_back();
+        // What went may have ended with its line.
+        self.cut = lost.map_or(self.cut, |last| last != b'\n');
+    }
+
+    /// The last lines with something in them, as one; empty if there are none.
+    pub(super) fn text(&self) -> String {
+        let bytes: Vec<u8> = self.bytes.iter().copied().collect();
+        let text = String::from_utf8_lossy(&bytes);
+        let whole = match text.split_once('\n') {
+            // Half a line misleads, unless there is nothing else.
+            Some((_, rest)) if self.cut && !rest.trim().is_empty() => rest,
+            _ => &text,
+        };
+        let lines: Vec<&str> = whole.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let last = lines[lines.len().saturating_sub(LINES)..].join(" / ");
+        last.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(parts: &[&str]) -> String {
+        let mut words = LastWords::default();
+        for part in parts {
+            words.hear(part.as_bytes());
+        }
+        words.text()
+    }
+
+    #[test]
+    fn the_last_lines_are_told_in_one() {
+        let long = "x".repeat(600);
+        for (parts, text) in [
+            (&[][..], ""),
+            (&["\n \n"], ""),
+            (&["sh: 1: ./no", "t: not found\n"], "sh: 1: ./not: not found"),
+            (&["a\nb\n\nc\nd\n"], "b / c / d"),
+            (&["\u{1b}[31mred\u{7}\n"], " [31mred "),
+            (&[&long, "\nend\n"], "end"),
+            (&["a\n", &long[..512]], &long[..512]),
+            (&[&long], &long[..512]),
+        ] {
+            assert_eq!(told(parts), text, "{parts:?}");
+        }
+        let mut words = LastWords::default();
+        words.hear(b"\xff\xfe ok\n");
+        assert_eq!(words.text(), "\u{fffd}\u{fffd} ok");
+    }
+}

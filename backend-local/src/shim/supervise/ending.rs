@@ -1,0 +1,145 @@
+//! How a task ends: asked to, made to, or by itself; and what is written down of it.
+//!
+//! Invariant: an end is written down when nothing of the task is left, and as often as it takes.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, wait};
+
+use super::Shim;
+use crate::run::{Exit, ExitCause, Kill, KillReason, now};
+use crate::shim::{say, signals};
+use crate::{disk, memory, process};
+
+/// While something is being ended, it is looked at this often.
+const LOOK_CLOSELY: Duration = Duration::from_millis(10);
+/// A disk that was full is tried again after so long.
+const DISK_AGAIN: Duration = Duration::from_secs(1);
+/// Output that is left after the end is waited for so long.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
+
+/// The task was asked to end.
+pub(super) struct Killing {
+    pub(super) why: KillReason,
+    pub(super) at_latest: Instant,
+    pub(super) forced: bool,
+}
+
+impl Shim {
+    pub(super) fn look_for_kill(&mut self) {
+        let kill = match disk::read::<Kill>(&self.folder.kill()) {
+            Ok(Some(kill)) => kill,
+            Ok(None) => return,
+            Err(error) => return say(&error.to_string()),
+        };
+        let at_latest = Instant::now() + Duration::from_secs(u64::from(kill.grace));
+        match &mut self.killing {
+            // Who asks again may give it less time, never more.
+            Some(killing) => killing.at_latest = killing.at_latest.min(at_latest),
+            None => {
+                self.killing = Some(Killing { why: kill.why, at_latest, forced: false });
+                if kill.grace > 0 {
+                    self.signal(signals::signal(self.order.kill_signal));
+                }
+            }
+        }
+    }
+
+    pub(super) fn force(&mut self) {
+        self.signal(Signal::KILL);
+        if let Some(killing) = &mut self.killing {
+            killing.forced = true;
+        }
+    }
+
+    /// Signals the task with its group, which is its own from its first instructions on.
+    fn signal(&self, signal: Signal) {
+        if kill_process_group(self.task, signal).is_err() {
+            let _ = kill_process(self.task, signal);
+        }
+    }
+
+    /// Waits for those that have ended: the task, and what was left to us.
+    pub(super) fn reap(&mut self) -> bool {
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if pid == self.task => {
+                    self.ended = Some(ExitStatus::from_raw(status.as_raw()));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return true,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Ends all that the task left behind, and waits for it.
+    pub(super) fn end_what_is_left(&mut self) {
+        let me = rustix::process::getpid().as_raw_nonzero().get();
+        loop {
+            let some = self.reap();
+            if !some {
+                break;
+            }
+            let _ = kill_process_group(self.task, Signal::KILL);
+            for (pid, stat) in process::all() {
+                if stat.parent == me
+                    && stat.lives()
+                    && let Some(pid) = Pid::from_raw(pid)
+                {
+                    let _ = kill_process(pid, Signal::KILL);
+                }
+            }
+            self.streams.wait(None, LOOK_CLOSELY);
+        }
+        let until = Instant::now() + LAST_OUTPUT;
+        while self.streams.are_open() && Instant::now() < until {
+            self.streams.wait(None, LOOK_CLOSELY);
+        }
+    }
+
+    pub(super) fn describe_end(&self) -> Exit {
+        let (code, signal) = self.ended.map_or((None, None), |status| (status.code(), status.signal()));
+        let by_us = self.killing.as_ref().map(|killing| cause(killing.why));
+        let why = if by_us.is_some() || code == Some(0) { String::new() } else { self.why(code, signal) };
+        Exit { cause: by_us.unwrap_or(ExitCause::Itself), code, signal, at: now(), why }
+    }
+
+    /// Why it failed, in words: the system's, and the task's own.
+    fn why(&self, code: Option<i32>, signal: Option<i32>) -> String {
+        let mut why = match (code, signal) {
+            // What a shell says of a command that it does not find, and of one that it cannot run.
+            (Some(127), _) => "exit code 127, no such command".to_owned(),
+            (Some(126), _) => "exit code 126, the command cannot be run".to_owned(),
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("killed by signal {signal}"),
+            (None, None) => String::new(),
+        };
+        if let Some(group) = self.order.memory.as_ref().filter(|group| memory::was_exceeded(group)) {
+            why = format!("{why}, out of memory: it may have {} MB", group.bytes >> 20);
+        }
+        let words = self.streams.last_words();
+        if words.is_empty() { why } else { format!("{why}: {words}") }
+    }
+
+    /// Writes the end down, as often as it takes: it is known to nobody else.
+    pub(super) fn write_exit(&mut self, exit: &Exit) {
+        while let Err(error) = self.exit.write(exit) {
+            if !self.folder.path().exists() {
+                return;
+            }
+            say(&error.to_string());
+            std::thread::sleep(DISK_AGAIN);
+        }
+    }
+}
+
+pub(super) fn cause(why: KillReason) -> ExitCause {
+    match why {
+        KillReason::Ordered => ExitCause::Killed,
+        KillReason::Unhealthy => ExitCause::Unhealthy,
+    }
+}

@@ -1,0 +1,13 @@
+//! The backend on real processes of this machine.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+mod files;
+mod full;
+mod https;
+mod life;
+mod limits;
+mod refused;
+mod several;
+mod signals;
+mod world;

@@ -1,0 +1,94 @@
+//! The end of a run of a plan.
+//!
+//! Invariant: whatever a plan comes to is an end: nobody waits for what does not run, or for what only a person can
+//! help on without being told so.
+
+use plan_core::engine::{DECOMMISSION, RECOVERY, UNINSTALL};
+use serde::Deserialize;
+
+use super::ended::Ended;
+use super::follow::Look;
+use super::http::Scheduler;
+use super::plan::{Line, Plan};
+use super::trouble::Trouble;
+use crate::ui::Ui;
+
+/// A run of a plan.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Run {
+    pub(super) run: u64,
+    pub(super) begun: u64,
+    pub(super) ended: Option<u64>,
+    pub(super) outcome: Option<String>,
+    /// Whether an operator stopped it, of one that goes on: it is set back and interrupted.
+    #[serde(default)]
+    stopped: bool,
+    #[serde(default)]
+    interrupted: bool,
+}
+
+/// A run of a plan, until it ends: the one that goes on when it is looked at first, or the latest.
+pub(super) struct PlanEnd {
+    plan: String,
+    /// The run that is waited for, once it was looked; none of a plan that never ran.
+    run: Option<Option<u64>>,
+    told: Vec<String>,
+}
+
+impl PlanEnd {
+    pub(super) fn of(plan: &str) -> Self {
+        Self { plan: plan.to_owned(), run: None, told: Vec::new() }
+    }
+
+    /// Whether it is what the engine does by itself: that has no runs.
+    fn is_engines(&self) -> bool {
+        [RECOVERY, DECOMMISSION, UNINSTALL].contains(&self.plan.as_str())
+    }
+
+    /// Says what is waited for that only a person can bring about, once.
+    fn note(&mut self, ui: &mut Ui, notes: Vec<String>) {
+        if notes != self.told {
+            notes.iter().for_each(|note| ui.note(note));
+            self.told = notes;
+        }
+    }
+}
+
+impl Look for PlanEnd {
+    async fn look(&mut self, ui: &mut Ui, scheduler: &Scheduler) -> Result<Option<Ended>, Trouble> {
+        let plans: Vec<Line> = scheduler.get(&["v2", "plans"]).await?;
+        if plans.is_empty() {
+            return Ok(Some(Ended::Uninstalled));
+        }
+        let runs: Vec<Run> = scheduler.get(&["v2", "plans", &self.plan, "runs"]).await?;
+        let waited = *self.run.get_or_insert_with(|| runs.last().map(|run| run.run));
+        let run = waited.and_then(|waited| runs.iter().find(|run| run.run == waited));
+        match (waited, run.and_then(|run| run.outcome.as_deref())) {
+            (_, Some("complete")) => return Ok(Some(Ended::Complete)),
+            (_, Some("stopped")) => return Ok(Some(Ended::Stopped)),
+            (_, Some("overtaken")) => return Ok(Some(Ended::Overtaken)),
+            (_, Some(other)) => return Err(Trouble::strange(format_args!("a run that is `{other}`"))),
+            // It is too old to be remembered: something else took its place.
+            (Some(_), None) if run.is_none() => return Ok(Some(Ended::Overtaken)),
+            _ => {}
+        }
+        let plan: Plan = scheduler.get(&["v2", "plans", &self.plan]).await?;
+        match plan.status.as_str() {
+            "COMPLETE" => return Ok(Some(Ended::Complete)),
+            "ERROR" => return Ok(Some(Ended::Error(plan.errors()))),
+            _ => {}
+        }
+        match run {
+            None if !self.is_engines() => return Ok(Some(Ended::NotRunning)),
+            Some(run) if run.stopped => return Ok(Some(Ended::Stopped)),
+            Some(run) if run.interrupted => {
+                let plan = &self.plan;
+                let note = format!("\"{plan}\" plan is interrupted: `planwright plan resume {plan}`");
+                self.note(ui, vec![note]);
+            }
+            _ if plan.status == "WAITING" => self.note(ui, plan.reasons()),
+            _ => {}
+        }
+        Ok(None)
+    }
+}

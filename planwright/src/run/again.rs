@@ -1,0 +1,166 @@
+//! Commands as they are typed: the one that goes on with what this one began, and those that act on it.
+//!
+//! Invariant: what is proposed works in a shell, in this folder, and means what this command line meant: nothing that
+//! was given to it and matters is left out.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use crate::arguments::{Nodes, Reading, Run};
+use crate::input::is_standard_input;
+use crate::running::Running;
+
+/// The variable that says where to listen, if the command line does not.
+const LISTEN: &str = "PLANWRIGHT_LISTEN";
+
+/// The command that goes on with the same service.
+pub(super) fn run(arguments: &Run) -> String {
+    let mut words = Words::of("planwright run");
+    words.word(arguments.file.as_os_str());
+    if let Some(folder) = &arguments.data_dir {
+        words.option("--data-dir", folder.as_os_str());
+    }
+    // What the environment says, it will say again.
+    let address = arguments.listen.0.to_string();
+    let by_itself =
+        std::env::var(LISTEN).ok().filter(|value| value.parse() == Ok(arguments.listen)).is_some();
+    if !by_itself && address != "127.0.0.1:8080" {
+        words.option("--listen", address.as_ref());
+    }
+    if let Some(plan) = &arguments.plan {
+        words.option("--plan", plan.as_ref());
+    }
+    let Nodes { nodes, cpus, memory, disk, lose_node: _ } = &arguments.nodes;
+    if *nodes != 1 {
+        words.option("--nodes", nodes.to_string().as_ref());
+    }
+    let numbers = [
+        ("--cpus", cpus.map(|cpus| cpus.to_string())),
+        ("--memory", memory.map(|memory| memory.to_string())),
+        ("--disk", disk.map(|disk| disk.to_string())),
+    ];
+    for (name, number) in numbers {
+        if let Some(number) = number {
+            words.option(name, number.as_ref());
+        }
+    }
+    words.reading(&arguments.reading);
+    words.end(&arguments.file)
+}
+
+/// The command that makes the service what the file says, with another value of a variable.
+pub(super) fn update(arguments: &Run, with: Option<(&str, &str)>, running: &Running) -> String {
+    let mut words = Words::of("planwright update");
+    words.word(arguments.file.as_os_str());
+    let mut reading = arguments.reading.clone();
+    if let Some((key, value)) = with {
+        reading.env.retain(|(known, _)| known != key);
+        reading.env.push((key.to_owned(), value.to_owned()));
+    }
+    words.reading(&reading);
+    words.service(running);
+    words.end(&arguments.file)
+}
+
+/// Another command that asks this scheduler.
+pub(super) fn ask(command: &str, running: &Running) -> String {
+    let mut words = Words::of(&format!("planwright {command}"));
+    words.service(running);
+    words.0
+}
+
+/// A command that grows.
+struct Words(String);
+
+impl Words {
+    fn of(begin: &str) -> Self {
+        Self(begin.to_owned())
+    }
+
+    /// As a shell takes it for one word.
+    fn word(&mut self, word: &OsStr) {
+        let text = word.to_string_lossy();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+        self.0.push(' ');
+        if !text.is_empty() && text.chars().all(plain) {
+            self.0.push_str(&text);
+        } else {
+            self.0.push_str(&format!("'{}'", text.replace('\'', r"'\''")));
+        }
+    }
+
+    fn option(&mut self, name: &str, value: &OsStr) {
+        self.word(name.as_ref());
+        self.word(value);
+    }
+
+    /// How the file is read.
+    fn reading(&mut self, reading: &Reading) {
+        let Reading { env_file, env, inherit_env, lenient, strict, config_dir, skip_files } = reading;
+        env_file.iter().for_each(|file| self.option("--env-file", file.as_os_str()));
+        env.iter().for_each(|(key, value)| self.option("--env", format!("{key}={value}").as_ref()));
+        let flags = [
+            ("--inherit-env", inherit_env),
+            ("--lenient", lenient),
+            ("--strict", strict),
+            ("--skip-files", skip_files),
+        ];
+        flags.into_iter().filter(|(_, is)| **is).for_each(|(name, _)| self.word(name.as_ref()));
+        if let Some(folder) = config_dir {
+            self.option("--config-dir", folder.as_os_str());
+        }
+    }
+
+    /// Which scheduler, if several run.
+    fn service(&mut self, running: &Running) {
+        if Running::all().iter().any(|other| other.data_dir != running.data_dir) {
+            self.option("--name", running.service.as_ref());
+        }
+    }
+
+    /// The whole; what came through a pipe is to come through one again.
+    fn end(mut self, file: &Path) -> String {
+        if is_standard_input(file) {
+            self.0.push_str(" < FILE");
+        }
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::arguments::{Arguments, Verb};
+
+    fn again(line: &[&str]) -> String {
+        let Verb::Run(arguments) = Arguments::parse_from(["planwright", "run"].iter().chain(line)).verb
+        else {
+            panic!("{line:?} is no `run`");
+        };
+        run(&arguments)
+    }
+
+    #[test]
+    fn what_was_typed_is_proposed_as_a_shell_takes_it() {
+        for (typed, proposed) in [
+            (&["a b/it's"][..], r"planwright run 'a b/it'\''s'"),
+            (&["-", "--data-dir", "d"], "planwright run - --data-dir d < FILE"),
+            (&["f", "--env", "A=1 2", "--env-file", "e"], "planwright run f --env-file e --env 'A=1 2'"),
+            (&["f", "--listen", "127.0.0.9:0"], "planwright run f --listen 127.0.0.9:0"),
+            (&["f", "--nodes", "3", "--cpus", "0.5"], "planwright run f --nodes 3 --cpus 0.5"),
+            (
+                &["f", "--memory", "64", "--disk", "9", "--plan", "p"],
+                "planwright run f --plan p --memory 64 --disk 9",
+            ),
+            (
+                &["f", "--config-dir", "c", "--inherit-env", "--lenient"],
+                "planwright run f --inherit-env --lenient --config-dir c",
+            ),
+            (&["f", "--skip-files", "--strict", "--no-progress"], "planwright run f --strict --skip-files"),
+        ] {
+            assert_eq!(again(typed), proposed);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The mark of a data folder: whose it is, and where its records are.
+//!
+//! Invariant: planwright writes into no folder, and removes nothing from one, that has no mark of planwright's. One
+//! gets it that is new or empty, or holds nothing but what a restored copy of the records brings along.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::folder::{LOCK, LOG, LOG_BEFORE, SUBMITTED, unusable};
+use crate::api::token;
+use crate::arguments::StoreKind;
+use crate::problem::Problem;
+use crate::running::{self, RECORDS};
+
+/// The mark's file.
+pub(super) const FILE: &str = "planwright.json";
+/// The form of a data folder that this program knows.
+const FORMAT: u32 = 1;
+/// So many strange names are told.
+const TOLD: usize = 5;
+
+/// What is written in a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    format: u32,
+    /// Where the records are, or were.
+    pub(super) records: StoreKind,
+}
+
+impl Mark {
+    pub(super) fn new(records: StoreKind) -> Self {
+        Self { format: FORMAT, records }
+    }
+
+    /// The mark of a folder that is there; none if it has none, and may get one.
+    ///
+    /// # Errors
+    /// It is a folder of another program, of a newer planwright, or it cannot be read.
+    pub(super) fn of(folder: &Path) -> Result<Option<Self>, Box<Problem>> {
+        let failed = |error| unusable(folder, &error);
+        // The names come first: what another planwright puts there after its mark is then strange to nobody.
+        let names = fs::read_dir(folder)
+            .and_then(|all| all.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>());
+        let names = names.map_err(failed)?;
+        let file = folder.join(FILE);
+        match fs::read(&file) {
+            Ok(bytes) => Self::parse(&bytes).map(Some).map_err(|why| {
+                let problem = Problem::error(format!("`{}` {why}", file.display()));
+                problem
+                    .help("run it with the planwright that made it, or name another folder with `--data-dir`")
+                    .into()
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let strange = names.iter().map(|name| name.to_string_lossy()).filter(|name| !is_known(name));
+                let mut strange: Vec<String> = strange.map(|name| format!("`{name}`")).collect();
+                if strange.is_empty() {
+                    return Ok(None);
+                }
+                strange.sort();
+                let more = strange.len().saturating_sub(TOLD);
+                strange.truncate(TOLD);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let problem = Problem::error(format!(
+                    "the folder `{}` is not planwright's: it has no `{FILE}`, and there is {}{more}",
+                    folder.display(),
+                    strange.join(", ")
+                ));
+                Err(problem
+                    .help("name an empty folder, or one that is not there yet, with `--data-dir`")
+                    .into())
+            }
+            Err(error) => Err(failed(error).into()),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let damaged = |error| format!("is no mark of planwright's ({error})");
+        match serde_json::from_slice(bytes).map_err(damaged)? {
+            Format { format: FORMAT } => serde_json::from_slice(bytes).map_err(damaged),
+            Format { format } => Err(format!(
+                "is of a newer planwright: the folder has the form {format}, and this one knows {FORMAT}"
+            )),
+        }
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(super) fn write(self, folder: &Path) -> Result<(), Box<Problem>> {
+        let written = serde_json::to_string(&self).map_err(io::Error::from);
+        let written = written.and_then(|text| running::replace(&folder.join(FILE), &(text + "\n")));
+        written.map_err(|error| unusable(folder, &error).into())
+    }
+}
+
+/// Whether a folder without a mark may have it: what an uninstalled service leaves, a start that was cut short, or
+/// records that were copied back.
+fn is_known(name: &str) -> bool {
+    let draft = |of: &str| name.strip_prefix(of).is_some_and(|rest| rest.ends_with(".new"));
+    [LOCK, LOG, LOG_BEFORE, RECORDS, SUBMITTED, token::FILE, running::FILE].contains(&name)
+        || draft("planwright.")
+        || draft("scheduler.")
+        || name.starts_with(".token.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_read_as_it_is_written_and_a_newer_one_is_refused() {
+        for records in [StoreKind::Memory, StoreKind::Redb] {
+            let text = serde_json::to_vec(&Mark::new(records)).unwrap();
+            assert_eq!(Mark::parse(&text), Ok(Mark::new(records)));
+        }
+        assert!(Mark::parse(br#"{"format":2,"records":"stars"}"#).is_err_and(|why| why.contains("newer")));
+        for damaged in ["", "{}", "[1]", r#"{"format":1}"#] {
+            assert!(Mark::parse(damaged.as_bytes()).is_err_and(|why| why.contains("no mark")), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_in_a_folder_without_a_mark() {
+        for known in ["lock", "token", "records.redb", "scheduler.log", "planwright.7.new", ".token.7"] {
+            assert!(is_known(known), "{known}");
+        }
+        for strange in ["tasks", "files", "src", "records.redb.bak", ".git", "planwright"] {
+            assert!(!is_known(strange), "{strange}");
+        }
+    }
+}

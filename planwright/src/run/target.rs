@@ -1,0 +1,147 @@
+//! What the service shall be: what the file says, or what an operator has made of it since.
+//!
+//! Invariant: a start with a file that says what it said at the last start changes nothing, so that what restarts a
+//! scheduler (a loop, a unit of the system's) rolls no operator's update back. What was submitted last is kept beside
+//! the records; a start that was cut short between the two submits its file again.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use plan_core::engine::{Author, Engine, Refusal, Reply, Wall};
+use plan_core::plan::ContentHash;
+use plan_driver::{DriverError, Service};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use super::folder::{Folder, SUBMITTED};
+use super::{Stopped, Wanted, failed, store};
+use crate::problem::Problem;
+use crate::running;
+
+/// The service is asked so long, where its store does not answer.
+const FIRST: Duration = Duration::from_secs(15);
+/// Between two tries.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// What `run` submitted last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Submitted {
+    /// Of which installation.
+    installation: String,
+    /// The specification.
+    spec: ContentHash,
+    /// The plan that was named.
+    plan: Option<String>,
+}
+
+/// What the service is before anything is submitted.
+#[derive(Debug)]
+struct Present {
+    installation: String,
+    spec: ContentHash,
+    /// Who made it so, and when.
+    by: Option<(String, Wall)>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The service shall be what the file says, and was to be something else, or nothing.
+    Submitted {
+        /// Whether there was something else.
+        update: bool,
+    },
+    /// It shall be that already.
+    AlreadySo,
+    /// An operator has updated it since, and that stays.
+    Kept {
+        /// Who, and when; none if that is remembered no more.
+        by: Option<(String, Wall)>,
+    },
+    /// It is being uninstalled, and stays so.
+    Uninstalling,
+    /// It cannot become what the file says, and stays what it is.
+    Refused(Refusal),
+}
+
+/// Submits the file, if there is something to submit.
+///
+/// # Errors
+/// There is no service, and it cannot be what the file says; or the store does not answer.
+pub(super) async fn settle(service: &Service, folder: &Folder, wanted: &Wanted) -> Result<Outcome, Stopped> {
+    let now = service.now();
+    let present =
+        patiently(folder, async || service.read(move |engine| Present::of(engine, now)).await).await?;
+    let last = Submitted::read(folder);
+    let spec = wanted.model.hash();
+    let plan = wanted.plan.as_ref().map(ToString::to_string);
+    if let (Some(present), Some(last)) = (&present, &last) {
+        let same = Submitted { installation: present.installation.clone(), spec, plan: plan.clone() };
+        if *last == same && present.spec != spec {
+            return Ok(Outcome::Kept { by: present.by.clone() });
+        }
+    }
+    let by = Author { id: uuid::Uuid::new_v4().to_string().into(), who: crate::who().into() };
+    let submit = async || service.target(wanted.model.clone(), wanted.plan.clone(), Some(by.clone())).await;
+    let outcome = match patiently(folder, submit).await? {
+        Reply::Done => Outcome::Submitted { update: present.is_some() },
+        Reply::AlreadySo => Outcome::AlreadySo,
+        Reply::Refused(Refusal::Uninstalling) => return Ok(Outcome::Uninstalling),
+        Reply::Refused(refusal) if present.is_some() => return Ok(Outcome::Refused(refusal)),
+        Reply::Refused(refusal) => {
+            let problem = Problem::error(refusal.to_string()).file(wanted.input.file.clone());
+            return Err((vec![problem], crate::Verdict::Denied));
+        }
+    };
+    let installed = async || service.read(|engine| engine.installation().map(ToString::to_string)).await;
+    if let Some(installation) = patiently(folder, installed).await? {
+        let written = Submitted { installation, spec, plan }.write(folder);
+        written.map_err(|error| failed(super::folder::unusable(&folder.path().join(SUBMITTED), &error)))?;
+    }
+    Ok(outcome)
+}
+
+/// Asks again as long as nobody knows whether it was heard.
+async fn patiently<T>(
+    folder: &Folder,
+    mut ask: impl AsyncFnMut() -> Result<T, DriverError>,
+) -> Result<T, Stopped> {
+    let until = Instant::now() + FIRST;
+    loop {
+        let error = match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let again = match &error {
+            DriverError::Busy | DriverError::Unknown => true,
+            DriverError::Away(condition) => !condition.is_final(),
+            _ => false,
+        };
+        if !again || Instant::now() >= until {
+            return Err(failed(store::driver_problem(&error, folder.path())));
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+impl Present {
+    fn of(engine: &Engine, now: Wall) -> Option<Self> {
+        let spec = engine.model()?.hash();
+        let said = format!("target {spec}");
+        let by = engine.audit().filter(|audit| audit.verb == said && audit.reply == Reply::Done).last();
+        let by = by.map(|audit| (audit.who.to_string(), engine.wall(audit.at, now)));
+        Some(Self { installation: engine.installation()?.to_string(), spec, by })
+    }
+}
+
+impl Submitted {
+    /// None if nothing was, or what is there cannot be read: the file is submitted then.
+    fn read(folder: &Folder) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.path().join(SUBMITTED)).ok()?).ok()
+    }
+
+    fn write(&self, folder: &Folder) -> io::Result<()> {
+        running::replace(&folder.path().join(SUBMITTED), &serde_json::to_string(self)?)
+    }
+}
