@@ -186,6 +186,15 @@ fn settle(inner: &Inner, folder: &RunFolder, order: &Order, lost: bool) -> Resul
             let ready = !order.paused && (order.readiness.is_none() || folder.ready().exists());
             Ok(Some(Phase::Running { ready }))
         }
+        // Who is asked how it is must not say that it may live yet.
+        Some(launched) if !launched.shim.lives() => Ok(Some(match reap::settle(folder, ExitCause::Lost) {
+            Ok(exit) => Phase::Ended(exit.end()),
+            // As on a full disk: whoever watches it tries again.
+            Err(error) => {
+                tracing::warn!(%error, "how a task ended cannot be written down or read");
+                Phase::Starting
+            }
+        })),
         Some(_) => Ok(Some(Phase::Starting)),
         None => {
             let exit = reap::settle(folder, ExitCause::Lost)?;
