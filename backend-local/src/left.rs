@@ -51,3 +51,49 @@ pub fn left(root: &Path) -> Result<Vec<Left>, DiskError> {
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use plan_core::spec::ServiceName;
+    use plan_driver::backend::Identity;
+
+    use super::*;
+    use crate::process::ProcessId;
+
+    #[test]
+    fn what_lives_is_named_and_nothing_is_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(left(&folder.path().join("nothing")).unwrap(), []);
+        let layout = Layout::new(folder.path().to_owned());
+        let identity = Identity {
+            service: ServiceName::new("/group/kafka").unwrap(),
+            installation: plan_core::engine::InstallationId("one".into()),
+        };
+        let of = layout.installation(&identity);
+        let me = ProcessId::me().unwrap();
+        let gone = ProcessId { start: me.start + 1, ..me };
+        let boot = process::boot_id().unwrap();
+        let runs = [(boot.as_str(), me), (boot.as_str(), gone), ("an earlier start", me)];
+        for (nth, (boot, shim)) in runs.into_iter().enumerate() {
+            let run = of.join("instances/broker-0").join(format!("server.{nth}"));
+            disk::create_folder(&run).unwrap();
+            let (incarnation, boot) = ("one".to_owned(), boot.to_owned());
+            let launched = Launched { incarnation, boot, shim, task: None, at: 0 };
+            disk::write(&RunFolder::at(run).launch(), &launched).unwrap();
+        }
+        assert_eq!(left(folder.path()).unwrap(), [], "no installation wrote itself down");
+        let file =
+            ServiceFile { service: identity.service.clone(), installation: identity.installation.clone() };
+        disk::write(&of.join("service.json"), &file).unwrap();
+        let found = left(folder.path()).unwrap();
+        let expected = Left {
+            service: "/group/kafka".to_owned(),
+            installation: "one".to_owned(),
+            folder: of.clone(),
+            processes: vec![me.pid],
+        };
+        assert_eq!(found, [expected]);
+        std::fs::write(of.join("service.json"), "{").unwrap();
+        assert!(matches!(left(folder.path()), Err(DiskError::Corrupt { .. })));
+    }
+}

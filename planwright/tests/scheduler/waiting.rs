@@ -207,11 +207,11 @@ fn a_log_is_shown_byte_by_byte() {
 
 #[test]
 fn an_uninstallation_is_seen_to_its_end_from_elsewhere() {
-    for store in ["redb", "memory"] {
+    for (store, folder) in [("redb", "quick"), ("memory", ".memory/quick")] {
         let place = Place::new();
         let scheduler = place.run_quick(&["--store", store]);
         let url = scheduler.url().replace("127.0.0.1", "localhost");
-        let token = place.data("quick").join("token").display().to_string();
+        let token = place.data(folder).join("token").display().to_string();
         let watched = place.begin(&["plan", "status", "deploy", "--watch"]);
         until("it is watched", || watched.out().contains("COMPLETE"), || watched.out());
         let elsewhere = [("XDG_STATE_HOME", "/nonexistent")];
