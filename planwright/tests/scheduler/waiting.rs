@@ -211,7 +211,9 @@ fn an_uninstallation_is_seen_to_its_end_from_elsewhere() {
         let place = Place::new();
         let scheduler = place.run_quick(&["--store", store]);
         let url = scheduler.url().replace("127.0.0.1", "localhost");
-        let token = place.data("quick").join("token").display().to_string();
+        let out = scheduler.out();
+        let folder = out.lines().find_map(|line| line.strip_prefix("data folder: ")).unwrap();
+        let token = format!("{folder}/token");
         let watched = place.begin(&["plan", "status", "deploy", "--watch"]);
         until("it is watched", || watched.out().contains("COMPLETE"), || watched.out());
         let elsewhere = [("XDG_STATE_HOME", "/nonexistent")];
