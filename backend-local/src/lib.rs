@@ -49,8 +49,8 @@
 //! - A VIP is a proxy on the loopback that follows readiness ([`Local::endpoints`] says where, and what is wrong).
 //! - Nodes are made up ([`options::nodes`]): for placement, and for losing one ([`Local::lose_node`]).
 //! - A task is asked to end by its `kill-signal`, sent to its process group, and finds no such signal ignored.
-//! - Why a task failed, with the last lines of its standard error, stands in `exit.json` and in the log: the engine is told
-//!   only that it did.
+//! - Why a task failed, with the last lines of its standard error, stands in `exit.json` and in the log, and is told to
+//!   whoever asks (`Backend::why_ended`): the engine knows only that it did.
 //! - What cannot be kept is refused or warned about before anything runs (`Backend::unkept`).
 //!
 //! What a process leaves behind is ended with it, also in a session of its own. Only one that was started with an empty

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plan_core::engine::{Handle, Number};
-use plan_core::spec::{InstanceName, NodeName, ServiceSpec, TaskName};
+use plan_core::engine::{Handle, Incarnation, Number};
+use plan_core::spec::{InstanceName, NodeName, ServiceName, ServiceSpec, TaskName};
 use plan_driver::backend::{
     Backend, BackendError, Identity, Log, LogError, LogQuery, OpenPort, Reach, Reports, Session, Unkept,
 };
@@ -264,6 +264,10 @@ impl Backend for Local {
 
     async fn log(&self, of: &Identity, query: LogQuery) -> Result<Log, LogError> {
         inspect::log(&self.inner, of, query).await
+    }
+
+    async fn why_ended(&self, service: &ServiceName, of: &Incarnation) -> Option<String> {
+        inspect::why_ended(&self.inner, service, of).await
     }
 
     fn reach(&self, port: &OpenPort<'_>) -> Reach {

@@ -172,7 +172,8 @@ impl Replay {
             service: service.clone(),
             source: Box::new(error.into()),
         })?;
-        if Taken::digest_of(&now) != digest {
+        // The lines too: what a diff would show is what was recorded.
+        if Taken::digest_of(&now) != digest || now != effects {
             let differs = differences(&effects, &now);
             let divergence = Divergence { service, number, wall, input: shown, differs };
             return Err(ReplayError::Diverged(Box::new(divergence)));

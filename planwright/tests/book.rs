@@ -1,15 +1,17 @@
 //! What the book and the README show is what the program does: every line `$ planwright …` of a `console`
 //! block is run from the repository's root, and what follows it, up to the next such line, is compared with
-//! its output: standard output, then standard error, then `# exit N` if that is not 0. A block after the line
+//! its output: standard output, then standard error (of `run`, which goes on, both as they come), then `# exit N` if that
+//! is not 0. A block after the line
 //! `<!-- shows: planwright … -->` is the output of that command, and one after `<!-- file: F -->` is that file
 //! of the book. `<!-- draws: F planwright … -->` says that the file F of the book is the output of a command.
 //!
 //! `run`, and the commands that ask a scheduler, have a state folder that is the page's own. From the line
 //! `<!-- scheduler: planwright run … -->` on a scheduler runs; at `<!-- scheduler ends -->` it is ended as by Ctrl-C, and
 //! the block after that is what it has said. Of what is another each time (ports, processes, times, ids) the page shows
-//! one example, and of what `run` says on the way only the end. A command that names the example of an id is run with the one
-//! that was shown last. `<!-- until: TEXT -->` waits until the scheduler has said that. What a command shows until Ctrl-C
-//! (`--watch`, `--follow`) is ended by that once all is shown, and of ` | head -3` the first three lines are kept.
+//! one example, and of what `run` says on the way only the end. A file below `~/` is one of the page's own. A command that
+//! names the example of an id is run with the one that was shown last. `<!-- until: TEXT -->` waits until the scheduler has
+//! said that. What a command shows until Ctrl-C (`--watch`, `--follow`) is ended by that once all is shown, and of ` | head -3`
+//! the first three lines are kept.
 //!
 //! `UPDATE_BOOK=1 cargo test -p planwright --test book` writes the blocks anew; the diff is read.
 
@@ -28,8 +30,8 @@ use program::{planwright, root};
 use regex::Regex;
 use rustix::process::Signal;
 
-/// The commands that run a service, or ask who runs it.
-const SCHEDULED: [&str; 7] = ["run", "plan", "pod", "endpoints", "update", "debug", "uninstall"];
+/// The commands that run a service, ask who runs it, or look at what it left.
+const SCHEDULED: [&str; 8] = ["run", "plan", "pod", "endpoints", "update", "debug", "uninstall", "replay"];
 
 /// The files whose blocks are run.
 fn pages() -> Vec<PathBuf> {
@@ -98,14 +100,18 @@ impl Page {
         }
         let endless = ["--watch", "--follow", "-f"].iter().any(|word| arguments.contains(word));
         let place = self.place();
-        let ran = if endless { until_ctrl_c(place, &arguments) } else { place.planwright(&arguments) };
+        let home = |word: &&str| word.strip_prefix("~/").map(|file| place.path(file));
+        let arguments: Vec<String> =
+            arguments.iter().map(|word| home(word).unwrap_or_else(|| (*word).to_owned())).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let ran = match arguments.split_first() {
+            Some((&"run", arguments)) => seen(place.spawn_seen(arguments).ended()),
+            _ if endless => until_ctrl_c(place, &arguments),
+            _ => place.planwright(&arguments),
+        };
         let redacted = redacted(&shown(&ran), place);
-        self.id = Regex::new(UUID)
-            .unwrap()
-            .find_iter(&ran.out)
-            .last()
-            .map(|id| id.as_str().to_owned())
-            .or(self.id.take());
+        let id = Regex::new(UUID).unwrap().find_iter(&ran.out).last().map(|id| id.as_str().to_owned());
+        self.id = id.or(self.id.take());
         redacted
     }
 
@@ -114,16 +120,21 @@ impl Page {
         let words = words(command);
         assert_eq!(words[..2], ["planwright", "run"], "a scheduler is `run`: `{command}`");
         let arguments: Vec<&str> = words[2..].iter().map(String::as_str).collect();
-        let scheduler = self.place().run(&arguments);
+        let scheduler = self.place().spawn_seen(&arguments);
         scheduler.until_err("deploy: COMPLETE");
         self.scheduler = Some(scheduler);
     }
 
     /// Ends it; gives what it has said.
     fn end(&mut self) -> String {
-        let ran = self.scheduler.take().expect("a scheduler runs").end(Signal::INT);
+        let ran = seen(self.scheduler.take().expect("a scheduler runs").end(Signal::INT));
         redacted(&shown(&ran), self.place())
     }
+}
+
+/// What a scheduler whose outputs were one has said, once.
+fn seen(ran: Ran) -> Ran {
+    Ran { err: String::new(), ..ran }
 }
 
 /// The example of an id.
@@ -160,7 +171,7 @@ fn shown(ran: &Ran) -> String {
 
 /// What is another each time, as one example.
 fn redacted(text: &str, place: &Place) -> String {
-    let mut text = text.replace(&place.path("state"), "~/.local/state");
+    let mut text = text.replace(&place.path("state"), "~/.local/state").replace(&place.path(""), "~/");
     for (found, instead) in [
         (r#""127\.0\.0\.1:[0-9]{4,}""#, r#""127.0.0.1:31847""#),
         (r"localhost:3[0-9]{4}", "localhost:31847"),
@@ -170,6 +181,7 @@ fn redacted(text: &str, place: &Place) -> String {
         (r"(?m)^[0-9]{1,3} +(2026-11-23 09:30:00 )", "7    $1"),
         (r"[0-9]+\.[0-9] s\b", "1.2 s"),
         (r"process [0-9]+", "process 4711"),
+        (r"\b[0-9]+ inputs\b", "40 inputs"),
         (UUID, ID),
         (r"\b[0-9a-f]{32}\b", "9f86d081884c7d659a2feaa0c55ad015"),
         (r#""(begun|ended|since)": [0-9]{13}"#, r#""$1": 1795426267123"#),

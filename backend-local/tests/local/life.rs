@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::common::{Bench, kill_9, lives, on_runtime, pod, task, until};
+use crate::common::{self, Bench, kill_9, lives, on_runtime, pod, task, until};
 use plan_core::engine::{Command, End, Found, LaunchAnswer, Outcome, Seen};
-use plan_driver::backend::Report;
+use plan_driver::backend::{Backend as _, Report};
 
 const READY: Seen = Seen::Running { ready: true };
 
@@ -68,11 +68,16 @@ fn a_failure_is_told_in_the_tasks_own_words() {
             ("exit 0", "", ""),
         ] {
             let mut bench = Bench::new(&task(cmd, "")).await;
-            let (launch, _) = bench.launch(0).await;
+            let (launch, grant) = bench.launch(0).await;
             bench.ended(launch).await;
             let why = bench.why(0, launch);
             assert!(why.starts_with(code) && why.ends_with(words), "{cmd}: {why}");
             assert!(!words.is_empty() || why == code, "{cmd}: {why}");
+            // It is told to whoever asks, also by the next scheduler.
+            bench.reopen().await;
+            let of = bench.expected(0, launch, &grant).of;
+            let told = bench.local().why_ended(&common::identity().service, &of).await;
+            assert_eq!(told, Some(why).filter(|why| !why.is_empty()));
         }
     });
 }

@@ -743,10 +743,13 @@ impl Turn<'_> {
             let Grant { node, ports, handle, .. } = grant;
             record.place = Some(Arc::new(Place { node, ports, handle, since }));
         }
-        // A task that took turns elsewhere before has ended there.
-        for slot in record.slots.iter_mut().filter(|slot| slot.act == Some(launch)) {
-            if !sets.contains(&slot.set) {
+        // A task that took turns elsewhere before has ended there: for this launch, or earlier.
+        for slot in record.slots.iter_mut().filter(|slot| !sets.contains(&slot.set)) {
+            let past = |o: &Occupant| !o.may_live() && tasks.iter().any(|ordered| ordered.task == o.task);
+            if slot.act == Some(launch) {
                 (slot.act, slot.occupant) = (None, None);
+            } else if slot.occupant.as_ref().is_some_and(past) {
+                slot.occupant = None;
             }
         }
         for (OrderedTask { task, conf, .. }, set) in tasks.into_iter().zip(sets) {

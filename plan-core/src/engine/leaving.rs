@@ -2,13 +2,30 @@
 //!
 //! Invariant: who leaves is remembered until what it had is owed, and the service until nothing is.
 
+use crate::spec::InstanceName;
+
 use super::effects::{Command, Event, Write};
 use super::reason::Reason;
 use super::record::{DebtCause, Key, Number, PodRecord};
 use super::session::{Asked, Item, Whose};
-use super::state::At;
+use super::state::{At, State};
 use super::turn::Turn;
 use super::zoo::Bug;
+
+impl State {
+    /// The instances that leave, in their order.
+    pub(super) fn leavers(&self) -> Vec<InstanceName> {
+        let declared = self.model.pods().len();
+        let pods = (declared..self.pods.len()).chain((0..declared).rev());
+        let leavers = pods.flat_map(|pod| {
+            let instances = self.pods[pod].iter().enumerate().rev();
+            let known = instances.filter(|(_, instance)| instance.record.is_some());
+            let known = known.map(move |(index, _)| At { pod: pod as u32, index: index as u32 });
+            known.filter(|&at| self.is_leaver(at))
+        });
+        leavers.map(|at| self.name(at)).collect()
+    }
+}
 
 impl Turn<'_> {
     /// The next instance that the target does not have goes, when what the one before left is settled; all at

@@ -21,7 +21,9 @@ mod leaving;
 mod moves;
 mod observe;
 mod pods;
+mod preview;
 mod reason;
+mod rebind;
 mod record;
 mod recording;
 mod recover;
@@ -47,12 +49,12 @@ pub use input::{
     Author, FitAnswer, Found, Grant, Incarnation, Input, LaunchAnswer, Observation, Outcome, Part,
     ReleaseAnswer, Request, Seen, Snapshot, Target, Verb,
 };
+pub use preview::{Preview, Restart};
 pub use reason::{Reason, Verdict, Why};
 pub use record::*;
 pub use recording::{Entry, RECORDING_VERSION, Taken, effect_lines};
 pub use recover::RecoverError;
 pub use story::Story;
-pub use target::{Preview, Restart};
 pub use time::{Time, Wall};
 pub use view::{PhaseView, PlanView, StepView, TaskView};
 #[cfg(not(feature = "zoo"))]

@@ -616,7 +616,7 @@ impl State {
                 self.delays.insert((until, at));
             }
         }
-        self.index_hurt(at, &record);
+        self.index_hurt(at);
         self.index_deadline(at);
         if self.has_obsolete(at, &record) {
             self.obsolete.insert(at);
@@ -631,8 +631,12 @@ impl State {
         record.tasks.iter().any(|task| pod.task_index(&task.name).is_none())
     }
 
-    pub(super) fn index_hurt(&mut self, at: At, record: &PodRecord) {
-        if record.permission.is_some() || record.slots.iter().any(|slot| self.is_slot_hurt(record, slot)) {
+    /// Brings up whether recovery has, or may have, something to do for an instance.
+    pub(super) fn index_hurt(&mut self, at: At) {
+        let hurt = self.record(at).is_some_and(|record| {
+            record.permission.is_some() || record.slots.iter().any(|slot| self.is_slot_hurt(record, slot))
+        });
+        if hurt {
             self.hurt.insert(at);
         } else {
             self.hurt.remove(&at);

@@ -16,7 +16,7 @@ use super::record::{
     Stage as OrderStage, StepRef,
 };
 use super::session::{Item, Session, Stage};
-use super::state::{At, State};
+use super::state::{At, Run, State};
 use super::time::{Time, Wall};
 use super::zoo::Bug;
 
@@ -158,10 +158,8 @@ impl Turn<'_> {
                 }
             }
         }
-        if let Some(record) = self.state.instance(at).record.clone() {
-            self.state.index_hurt(at, &record);
-            self.state.index_deadline(at);
-        }
+        self.state.index_hurt(at);
+        self.state.index_deadline(at);
         if self.state.hurt.contains(&at) {
             self.session.agenda.items.insert(Item::Recovery(at));
         }
@@ -186,11 +184,10 @@ impl Turn<'_> {
         let run = &self.state.active[nth];
         let status = self.state.step_status(run, at, step);
         let urgent = self.state.is_urgent(run, at, step, status);
-        let run = &mut self.state.active[nth];
-        let layout = run.layout.clone();
-        let held = run.progress.phase(step.phase).is_held();
-        let changed = run.progress.set_step(&layout, step.phase, step.step, status, urgent);
-        let released = held && !run.progress.phase(step.phase).is_held();
+        let Run { layout, progress, .. } = &mut self.state.active[nth];
+        let held = progress.phase(step.phase).is_held();
+        let changed = progress.set_step(layout, step.phase, step.step, status, urgent);
+        let released = held && !progress.phase(step.phase).is_held();
         if status == Status::Pending {
             self.session.agenda.items.insert(Item::Step(step));
         }

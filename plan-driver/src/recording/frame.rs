@@ -12,7 +12,7 @@ pub(super) const HEAD: usize = 12;
 /// A frame holds no more. A specification with its templates is the largest there is.
 pub(super) const LONGEST: u32 = 1 << 28;
 /// More than the mark of an end takes.
-pub(super) const MARK: u64 = 256;
+pub(super) const MARK: u64 = 1024;
 
 /// Puts bytes in a frame.
 pub(super) fn encode(bytes: &[u8]) -> io::Result<Vec<u8>> {

@@ -3,26 +3,29 @@
 //! Invariant: a recording is whole up to its end. What cannot be written any more ends it with a mark that says why; it
 //! never goes on after a gap, for an input that is missing makes all after it another story.
 //!
-//! A file begins with a line that says what it is; then frames follow (`frame`), each an [`Entry`] as
-//! JSON. A thread writes, so that services do not wait for it; it writes when it has nothing else to do, and never
-//! syncs. A killed process loses the last moments, and the rest can be read (`docs/decisions/0013-recordings.md`).
+//! A file begins with a line that says what it is; then frames follow (`frame`), each an
+//! [`Entry`](plan_core::engine::Entry) as JSON. A thread of its own makes the text and writes it (`writer`), so that
+//! services do not wait for it (`docs/decisions/0013-recordings.md`).
 
 mod frame;
 mod reader;
+mod writer;
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use plan_core::engine::{Command, Entry, Event, Input, Reply, Taken, Wall, effect_lines};
+use plan_core::engine::{Command, Event, Input, Reply, Wall};
 use plan_core::spec::ServiceName;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::store::Change;
+use writer::{Behind, Writer};
 
 pub use reader::{Reader, RecordingError};
 
@@ -40,8 +43,9 @@ struct Inner {
     /// None while it is dropped.
     messages: Option<SyncSender<Message>>,
     /// It takes nothing any more.
-    ended: AtomicBool,
-    overrun: Arc<AtomicBool>,
+    closed: AtomicBool,
+    behind: Arc<Behind>,
+    ended: watch::Receiver<Option<String>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -65,29 +69,54 @@ pub(crate) struct Took {
     pub(crate) wake_at: Option<Wall>,
 }
 
+impl Took {
+    /// About so many bytes of memory, as what it writes is most of it.
+    fn weight(&self) -> usize {
+        let writes = self.writes.iter().map(|change| match change {
+            Change::Put(key, bytes) => key.len() + bytes.len(),
+            Change::Delete(key) => key.len(),
+        });
+        size_of::<Self>() + writes.sum::<usize>()
+    }
+}
+
 impl Recorder {
     /// How large a recording becomes, in bytes, if nothing else is said.
     pub const LIMIT: u64 = 1 << 30;
 
-    /// Begins a recording in a file, which is made anew; it ends with a mark before it is longer than the limit.
+    /// Begins a recording in a file that its owner alone can read; it ends with a mark before it is longer than the
+    /// limit. A pipe is as good.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// There is something in the file: [`io::ErrorKind::AlreadyExists`]. It cannot be written.
     pub fn create(path: impl AsRef<Path>, limit: u64) -> io::Result<Self> {
-        let mut file = BufWriter::with_capacity(1 << 18, File::create(path)?);
-        file.write_all(frame::FIRST_LINE)?;
-        file.flush()?;
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let about = file.metadata()?;
+        if about.is_file() && about.len() > 0 {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something in it already"));
+        }
         let (messages, taken) = sync_channel(WAITING);
-        let overrun = Arc::new(AtomicBool::new(false));
-        let writer =
-            Writer { file, left: limit.saturating_sub(frame::FIRST_LINE.len() as u64), ended: false };
-        let behind = overrun.clone();
-        let thread = std::thread::Builder::new()
-            .name("recorder".to_owned())
-            .spawn(move || writer.write(&taken, &behind))?;
-        let ended = AtomicBool::new(false);
-        let inner = Inner { messages: Some(messages), ended, overrun, thread: Mutex::new(Some(thread)) };
-        Ok(Self { inner: Arc::new(inner) })
+        let (behind, (end, ended)) = (Arc::new(Behind::default()), watch::channel(None));
+        let writer = Writer::begin(file, limit, behind.clone(), end)?;
+        let thread =
+            std::thread::Builder::new().name("recorder".to_owned()).spawn(move || writer.write(&taken))?;
+        let (closed, thread) = (AtomicBool::new(false), Mutex::new(Some(thread)));
+        Ok(Self { inner: Arc::new(Inner { messages: Some(messages), closed, behind, ended, thread }) })
+    }
+
+    /// Why it ended before the scheduler did, if it did.
+    pub fn ended(&self) -> Option<String> {
+        self.inner.ended.borrow().clone()
+    }
+
+    /// Waits until it ends before the scheduler does, and says why.
+    pub async fn ends(&self) -> String {
+        let mut ended = self.inner.ended.clone();
+        if let Ok(why) = ended.wait_for(Option::is_some).await {
+            return why.clone().unwrap_or_default();
+        }
+        // Its thread panicked, which the log has.
+        "the recorder has a fault of its own".to_owned()
     }
 
     /// Waits until all that was told so far is handed to the system.
@@ -100,30 +129,43 @@ impl Recorder {
                 message = again;
                 tokio::task::yield_now().await;
             }
+            self.inner.wake();
+            // Without its thread there is nothing to wait for.
             let _ = flushed.await;
         }
     }
 
     pub(crate) fn began(&self, service: &ServiceName, wall: Wall, records: Vec<(String, Vec<u8>)>) {
-        self.tell(Message::Began { service: service.clone(), wall, records });
+        // What an engine is made of is as large as it is, and there is one such message in an engine's life.
+        self.tell(Message::Began { service: service.clone(), wall, records }, 0);
     }
 
     pub(crate) fn took(&self, took: Took) {
-        self.tell(Message::Took(Box::new(took)));
+        let weight = took.weight();
+        self.tell(Message::Took(Box::new(took)), weight);
     }
 
-    fn tell(&self, message: Message) {
-        if self.inner.ended.load(Ordering::Relaxed) {
+    fn tell(&self, message: Message, weight: usize) {
+        if self.inner.closed.load(Ordering::Relaxed) {
             return;
         }
         let Some(messages) = &self.inner.messages else { return };
-        if let Err(error) = messages.try_send(message) {
-            // Nothing is told after what could not be.
-            self.inner.ended.store(true, Ordering::Relaxed);
-            if matches!(error, TrySendError::Full(_)) {
-                tracing::warn!("the recording ends: its disk is slower than what is recorded");
-                self.inner.overrun.store(true, Ordering::Release);
-            }
+        let room = self.inner.behind.add(weight);
+        if room && messages.try_send(message).is_ok() {
+            return;
+        }
+        // Nothing is told after what could not be. Where its thread has gone, the log has why.
+        self.inner.closed.store(true, Ordering::Relaxed);
+        self.inner.behind.overrun();
+        self.inner.wake();
+    }
+}
+
+impl Inner {
+    /// Wakes the thread from a nap.
+    fn wake(&self) {
+        if let Some(thread) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
+            thread.thread().unpark();
         }
     }
 }
@@ -133,113 +175,9 @@ impl Drop for Inner {
         self.messages = None;
         let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
+            thread.thread().unpark();
             // A panic in it is a fault that the log has.
             let _ = thread.join();
         }
     }
-}
-
-/// The thread's side.
-struct Writer {
-    file: BufWriter<File>,
-    /// So many bytes may be written yet.
-    left: u64,
-    ended: bool,
-}
-
-impl Writer {
-    fn write(mut self, taken: &Receiver<Message>, overrun: &AtomicBool) {
-        loop {
-            let message = match taken.try_recv() {
-                Ok(message) => Ok(message),
-                Err(TryRecvError::Disconnected) => break,
-                Err(TryRecvError::Empty) => {
-                    if overrun.load(Ordering::Acquire) {
-                        self.end("the disk was slower than what is recorded");
-                    }
-                    self.flush();
-                    taken.recv().map_err(drop)
-                }
-            };
-            let Ok(message) = message else { break };
-            if let Err(error) = self.take(message) {
-                self.fail(&error);
-            }
-        }
-        if overrun.load(Ordering::Acquire) {
-            self.end("the disk was slower than what is recorded");
-        }
-        self.flush();
-    }
-
-    fn flush(&mut self) {
-        if let Err(error) = self.file.flush() {
-            self.fail(&error);
-        }
-    }
-
-    fn fail(&mut self, error: &io::Error) {
-        if !self.ended {
-            tracing::warn!(%error, "the recording ends: it cannot be written");
-            self.ended = true;
-        }
-    }
-
-    fn take(&mut self, message: Message) -> io::Result<()> {
-        match message {
-            Message::Began { service, wall, records } => {
-                self.entry(&Entry::Begin { service: service.clone(), wall, records: records.len() as u64 })?;
-                for (key, bytes) in records {
-                    // It was read as JSON, so it is text.
-                    let text = String::from_utf8(bytes).map_err(io::Error::other)?;
-                    self.entry(&Entry::Record { service: service.clone(), key, text })?;
-                }
-                Ok(())
-            }
-            Message::Took(took) => self.entry(&Entry::Input(Box::new(described(*took)))),
-            Message::Flush(done) => {
-                self.flush();
-                let _ = done.send(());
-                Ok(())
-            }
-        }
-    }
-
-    fn entry(&mut self, entry: &Entry) -> io::Result<()> {
-        if self.ended {
-            return Ok(());
-        }
-        let frame = frame::encode(&serde_json::to_vec(entry).map_err(io::Error::other)?)?;
-        // There is always room for the mark.
-        if frame.len() as u64 + frame::MARK > self.left {
-            self.end("it is as large as it may become");
-            return Ok(());
-        }
-        self.left -= frame.len() as u64;
-        self.file.write_all(&frame)
-    }
-
-    fn end(&mut self, why: &str) {
-        if self.ended {
-            return;
-        }
-        self.ended = true;
-        tracing::warn!(why, "the recording ends");
-        let mark = serde_json::to_vec(&Entry::End { why: why.to_owned() }).map_err(io::Error::other);
-        let written =
-            mark.and_then(|mark| frame::encode(&mark)).and_then(|frame| self.file.write_all(&frame));
-        if let Err(error) = written {
-            tracing::warn!(%error, "the end of the recording is not marked");
-        }
-    }
-}
-
-fn described(took: Took) -> Taken {
-    let Took { service, number, wall, input, writes, commands, events, reply, wake_at } = took;
-    let writes = writes.iter().map(|change| match change {
-        Change::Put(key, bytes) => (key.as_str(), Some(bytes.as_slice())),
-        Change::Delete(key) => (key.as_str(), None),
-    });
-    let effects = effect_lines(writes, &commands, &events, reply.as_ref(), wake_at);
-    Taken { service, number, wall, input, digest: Taken::digest_of(&effects), effects }
 }

@@ -1,6 +1,6 @@
 //! A store and a backend that log what they see, and do what a test says.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,6 +32,11 @@ impl Log {
 
     pub fn count(&self, what: &str) -> usize {
         self.0.lock().unwrap().iter().filter(|noted| noted.starts_with(what)).count()
+    }
+
+    /// What happened, each once, however often.
+    pub fn kinds(&self, what: &str) -> BTreeSet<String> {
+        self.0.lock().unwrap().iter().filter(|noted| noted.starts_with(what)).cloned().collect()
     }
 }
 

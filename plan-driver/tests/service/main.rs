@@ -3,6 +3,7 @@
 
 mod asking;
 mod backends;
+mod cancellation;
 mod chaos;
 mod kit;
 #[path = "../lot/mod.rs"]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use backend_sim::{Divergence, ReplayError, replay};
-use plan_core::engine::Entry;
+use plan_core::engine::{Entry, Taken};
 use plan_driver::recording::{Reader, Recorder, RecordingError};
 use plan_driver::{Condition, Options};
 
@@ -100,4 +100,81 @@ async fn a_recording_that_is_full_ends_with_a_mark() {
     let replayed = replay(entries(&bytes).unwrap()).unwrap();
     assert_eq!(replayed.ended.as_deref(), Some("it is as large as it may become"));
     assert!(replayed.services[&name("hello")].inputs > 3);
+}
+
+/// What version 1 of the format is, byte for byte, is a file: a recording is read by whoever it is sent to. If the format
+/// is to change, its version does too; what engines do may change without it. `UPDATE_GOLDEN=1` writes it anew.
+#[tokio::test(start_paused = true)]
+async fn the_format_is_the_one_of_the_golden_recording() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/recording-1");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("recording");
+        recorded(&file, 48_000).await;
+        std::fs::create_dir_all(golden.parent().unwrap()).unwrap();
+        std::fs::copy(&file, &golden).unwrap();
+    }
+    let bytes = std::fs::read(&golden).expect("UPDATE_GOLDEN=1 writes it");
+    let all = entries(&bytes).unwrap();
+    assert!(matches!(all.last(), Some(Entry::End { .. })), "each kind of entry is in it");
+    let mut again = b"planwright recording 1\n".to_vec();
+    for entry in &all {
+        if let Entry::Input(taken) = entry {
+            assert_eq!(Taken::digest_of(&taken.effects), taken.digest, "input {}", taken.number);
+        }
+        again.extend(frame(&serde_json::to_vec(entry).unwrap()));
+    }
+    let differs = bytes.iter().zip(&again).position(|(golden, now)| golden != now);
+    assert_eq!(differs, None, "it is written otherwise at this byte");
+    assert_eq!(bytes.len(), again.len());
+}
+
+/// A frame, by the words of the format and not by its code.
+fn frame(bytes: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    let sums = [crc32fast::hash(&len), crc32fast::hash(bytes)].map(u32::to_le_bytes);
+    [&len[..], &sums[0], &sums[1], bytes].concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_takes_no_other_files_place_and_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recording");
+    drop(Recorder::create(&file, Recorder::LIMIT).unwrap());
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = std::fs::read(&file).unwrap();
+    let error = Recorder::create(&file, Recorder::LIMIT).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(std::fs::read(&file).unwrap(), before, "it is as it was");
+    let empty = folder.path().join("empty");
+    std::fs::write(&empty, "").unwrap();
+    drop(Recorder::create(&empty, Recorder::LIMIT).unwrap());
+    // A disk without room is told of before anything begins.
+    assert!(Recorder::create("/dev/full", Recorder::LIMIT).is_err());
+}
+
+/// The recording goes to a pipe whose reader goes: it ends, that is told, and the service goes on.
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_cannot_be_written_ends_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reads = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || {
+            let mut first = [0; 23];
+            std::io::Read::read_exact(&mut std::fs::File::open(pipe).unwrap(), &mut first).unwrap();
+            first
+        }
+    });
+    let recorder = Recorder::create(&pipe, Recorder::LIMIT).unwrap();
+    assert_eq!(&reads.join().unwrap(), b"planwright recording 1\n");
+    let kit = Kit::with(Options { record: Some(recorder.clone()), ..options() }).await;
+    kit.deploy(1).await;
+    recorder.flush().await;
+    assert!(recorder.ends().await.starts_with("it cannot be written: "), "{:?}", recorder.ended());
+    kit.service.verb(restart("1")).await.unwrap();
+    kit.complete().await;
+    kit.scheduler.stop().await;
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use backend_sim::moment;
 use clap::{Args, ValueEnum};
+use plan_driver::recording::Recorder;
 use serde::{Deserialize, Serialize};
 
 use super::Reading;
@@ -48,6 +49,18 @@ pub struct Run {
     /// End when the plan is complete, or has an error; tasks go on running
     #[arg(long)]
     pub until_complete: bool,
+    /// Write down what happens in this file, for `planwright replay`; it is a new one, or empty
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// End the recording before it is larger, in MB; the scheduler goes on
+    #[arg(
+        long,
+        value_name = "MB",
+        default_value_t = Recorder::LIMIT >> 20,
+        requires = "record",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub record_limit: u64,
     /// Write a line per change of a status, also on a terminal
     #[arg(long)]
     pub no_progress: bool,

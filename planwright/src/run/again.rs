@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::arguments::{Nodes, Reading, Run};
+use crate::arguments::{Listen, Nodes, Reading, Run};
 use crate::input::is_standard_input;
 use crate::running::Running;
 
@@ -21,11 +21,9 @@ pub(super) fn run(arguments: &Run) -> String {
         words.option("--data-dir", folder.as_os_str());
     }
     // What the environment says, it will say again.
-    let address = arguments.listen.0.to_string();
-    let by_itself =
-        std::env::var(LISTEN).ok().filter(|value| value.parse() == Ok(arguments.listen)).is_some();
-    if !by_itself && address != "127.0.0.1:8080" {
-        words.option("--listen", address.as_ref());
+    let without = std::env::var(LISTEN).ok().and_then(|value| value.parse().ok());
+    if without.unwrap_or(Listen(([127, 0, 0, 1], 8080).into())) != arguments.listen {
+        words.option("--listen", arguments.listen.0.to_string().as_ref());
     }
     if let Some(plan) = &arguments.plan {
         words.option("--plan", plan.as_ref());

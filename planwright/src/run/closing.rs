@@ -1,9 +1,11 @@
 //! What ends a scheduler from outside.
 //!
-//! Invariant: the first signal ends it in order; the second one ends it at once, wherever it is. Records are whole
-//! either way: what is in one is durable before it is acted on.
+//! Invariant: the first signal ends it in order; Ctrl-C or SIGTERM after that ends it at once, wherever it is. Records
+//! are whole either way: what is in one is durable before it is acted on. A second SIGHUP is none: who closes a terminal
+//! sends two.
 
 use std::io::{self, Write as _};
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -12,10 +14,16 @@ use crate::arguments::StoreKind;
 /// The exit code of a scheduler that could not end in order.
 const AT_ONCE: i32 = 1;
 
+/// What comes so soon after the first is the same: `timeout`, for one, signals a process and then its group.
+const SAME: Duration = Duration::from_millis(300);
+
 /// From now on, a signal ends the process: what it waits for may never come.
-pub(super) fn leave_at_once(mut signals: Signals, records: StoreKind) {
+pub(super) fn leave_at_once(records: StoreKind) {
     tokio::spawn(async move {
-        signals.next().await;
+        tokio::time::sleep(SAME).await;
+        // Those that came meanwhile are not seen by these.
+        let Ok(mut signals) = Signals::new() else { return };
+        signals.again().await;
         let tasks = match records {
             StoreKind::Redb => "its records are whole, and tasks go on running",
             StoreKind::Memory => {
@@ -47,6 +55,15 @@ impl Signals {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
+        }
+    }
+
+    /// Waits for one that is meant, when it ends already.
+    async fn again(&mut self) {
+        let [interrupt, terminate, _] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
     }
 }

@@ -8,6 +8,7 @@ use plan_driver::Condition;
 use serde_json::json;
 
 use super::picture::Picture;
+use super::recording::Recording;
 use crate::arguments::Run;
 use crate::running::Running;
 use crate::screen::{Page, Screen, Wish};
@@ -15,29 +16,37 @@ use crate::ui::Ui;
 
 /// A form, with what it needs.
 pub(super) enum Face {
-    /// A whole screen.
-    Screen(Box<Screen>, Page),
+    /// A whole screen: what is on it, and how many of its first lines stay.
+    Screen(Box<Screen>, Page, usize),
     /// A line per change.
     Lines(Condition),
 }
 
 impl Face {
     /// The form that fits: a screen, if there is one and nobody wants lines.
-    pub(super) fn new(ui: &Ui, arguments: &Run, running: &Running) -> io::Result<Self> {
+    pub(super) fn new(
+        ui: &Ui,
+        arguments: &Run,
+        running: &Running,
+        recording: &Recording,
+    ) -> io::Result<Self> {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
         let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
         if ui.is_json() || arguments.no_progress || arguments.verbose > 0 || dumb || !terminal {
             return Ok(Self::Lines(Condition::Running));
         }
+        let mut head = vec![
+            format!("{} at {}", running.service, running.url),
+            format!("data folder: {}", running.data_dir.display()),
+        ];
+        head.extend(recording.line());
+        let stays = head.len();
         let page = Page {
-            head: vec![
-                format!("{} at {}", running.service, running.url),
-                format!("data folder: {}", running.data_dir.display()),
-            ],
+            head,
             foot: "Ctrl-C ends the scheduler; tasks go on running".to_owned(),
             ..Page::default()
         };
-        Ok(Self::Screen(Box::new(Screen::open(ui.colours())?), page))
+        Ok(Self::Screen(Box::new(Screen::open(ui.colours())?), page, stays))
     }
 
     /// Shows how it is now, and how it was before.
@@ -49,9 +58,9 @@ impl Face {
         condition: &Condition,
     ) -> io::Result<()> {
         match self {
-            Self::Screen(screen, page) => {
+            Self::Screen(screen, page, stays) => {
                 page.trees = now.trees();
-                page.head.truncate(2);
+                page.head.truncate(*stays);
                 if *condition != Condition::Running {
                     page.head.push(condition.to_string());
                 }
@@ -87,7 +96,7 @@ impl Face {
         let lines = ["try, from another terminal:".to_owned()];
         let lines = lines.into_iter().chain(ideas.into_iter().map(|idea| format!("  {idea}")));
         match self {
-            Self::Screen(screen, page) => {
+            Self::Screen(screen, page, _) => {
                 page.notes.push(String::new());
                 page.notes.extend(lines);
                 screen.draw(page)
@@ -100,11 +109,27 @@ impl Face {
         }
     }
 
+    /// Says what went wrong beside the service, to stay: nothing takes it back.
+    pub(super) fn warn(&mut self, ui: &mut Ui, what: String) -> io::Result<()> {
+        match self {
+            Self::Screen(screen, page, stays) => {
+                page.head.insert(*stays, what);
+                *stays += 1;
+                screen.draw(page)
+            }
+            Self::Lines(_) if ui.is_json() => ui.json_line(&json!({ "event": "warning", "what": what })),
+            Self::Lines(_) => {
+                ui.complain(&what);
+                Ok(())
+            }
+        }
+    }
+
     /// Waits until someone at the terminal wants to leave; draws the page again until then, as it moves.
     pub(super) async fn leave(&mut self) {
         match self {
             Self::Lines(_) => std::future::pending().await,
-            Self::Screen(screen, page) => {
+            Self::Screen(screen, page, _) => {
                 // A terminal that cannot be drawn on is gone.
                 while screen.wish().await == Wish::Again && screen.draw(page).is_ok() {}
             }

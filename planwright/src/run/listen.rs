@@ -45,8 +45,8 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem
 pub(super) struct Server {
     /// Where.
     pub(super) address: SocketAddr,
-    until: oneshot::Sender<()>,
-    ends: JoinHandle<()>,
+    until: Option<oneshot::Sender<()>>,
+    ends: Option<JoinHandle<()>>,
 }
 
 /// Begins to answer.
@@ -66,14 +66,21 @@ pub(super) fn serve(
     let (until, over) = oneshot::channel::<()>();
     // The other end is dropped with the scheduler's own.
     let ends = tokio::spawn(server.serve(async { drop(over.await) }));
-    Ok(Server { address, until, ends })
+    Ok(Server { address, until: Some(until), ends: Some(ends) })
 }
 
 impl Server {
+    /// Lets nobody in any more.
+    pub(super) fn close(&mut self) {
+        drop(self.until.take());
+    }
+
     /// Ends it, after the requests under way.
-    pub(super) async fn stop(self) {
-        let _ = self.until.send(());
-        // What does not end is left to the end of the process.
-        let _ = timeout(PATIENCE, self.ends).await;
+    pub(super) async fn stop(&mut self) {
+        self.close();
+        if let Some(ends) = self.ends.take() {
+            // What does not end is left to the end of the process.
+            let _ = timeout(PATIENCE, ends).await;
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use plan_core::engine::{Engine, Reply, Story};
+use plan_core::engine::{Engine, Reply, Story, Wall};
 use plan_driver::{Condition, Service};
 use tokio::sync::broadcast::error::RecvError;
 use tracing_subscriber::EnvFilter;
@@ -67,9 +67,9 @@ pub(super) fn tell_end(end: Option<&End>) {
     }
 }
 
-/// Logs what happens to a service, and what is asked of it by whom, for as long as it is asked.
-pub(super) async fn tell(service: Service) {
-    tokio::join!(tell_events(&service), tell_conditions(&service), tell_requests(&service));
+/// Logs what happens to a service, and what is asked of it by whom from a time on, for as long as it is there.
+pub(super) async fn tell(service: Service, from: Wall) {
+    tokio::join!(tell_events(&service), tell_conditions(&service), tell_requests(&service, from));
 }
 
 async fn tell_events(service: &Service) {
@@ -101,25 +101,26 @@ async fn tell_conditions(service: &Service) {
     }
 }
 
-async fn tell_requests(service: &Service) {
+async fn tell_requests(service: &Service, from: Wall) {
     let last = |engine: &Engine| engine.audit().last().map(|audit| audit.number);
-    // What was asked of an earlier scheduler is in its log.
     let mut told = None;
-    if service.wait(|_| true).await.is_ok() {
-        told = service.read(last).await.unwrap_or_default();
-    }
     while service.wait(move |engine| last(engine) > told).await.is_ok() {
+        let now = service.now();
         let more = move |engine: &Engine| {
-            engine.audit().filter(|audit| Some(audit.number) > told).cloned().collect::<Vec<_>>()
+            let more = engine.audit().filter(|audit| Some(audit.number) > told);
+            // What was asked of an earlier scheduler is in its log.
+            let more = more.filter(|audit| engine.wall(audit.at, now) >= from).cloned();
+            (more.collect::<Vec<_>>(), last(engine))
         };
-        for audit in service.read(more).await.unwrap_or_default() {
+        let Ok((more, last)) = service.read(more).await else { continue };
+        told = last;
+        for audit in more {
             let (who, asked) = (&audit.who, &audit.verb);
             match &audit.reply {
                 Reply::Done => tracing::info!(%who, "asked: {asked}: done"),
                 Reply::AlreadySo => tracing::info!(%who, "asked: {asked}: it is so already"),
                 Reply::Refused(refusal) => tracing::info!(%who, "asked: {asked}: refused: {refusal}"),
             }
-            told = Some(audit.number);
         }
     }
 }

@@ -14,6 +14,7 @@ mod listen;
 mod log;
 mod mark;
 mod picture;
+mod recording;
 mod store;
 mod target;
 
@@ -40,6 +41,7 @@ use closing::Signals;
 use face::Face;
 use folder::Folder;
 use picture::Picture;
+use recording::Recording;
 use target::Outcome;
 
 /// A scheduler that does not end within this is left to the system.
@@ -135,6 +137,7 @@ struct Scheduling {
     scheduler: Arc<Scheduler>,
     service: Service,
     backend: backend::Chosen,
+    recording: Recording,
 }
 
 async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::Result<Verdict>, Stopped> {
@@ -155,11 +158,13 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
         kept => kept.map_err(|all| (all, Verdict::Refused)).map(|()| None)?,
     };
     let (token_file, token) = folder.token().map_err(failed)?;
-    let scheduler = Scheduler::start(store, backend.backend.clone(), Options::default()).await;
+    let recording = Recording::begin(arguments).map_err(failed)?;
+    let options = Options { record: recording.recorder(), ..Options::default() };
+    let scheduler = Scheduler::start(store, backend.backend.clone(), options).await;
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;
     let server = listen::serve(listener, &scheduler, name, token, folder.path().join(folder::FILES));
-    let server = server.map_err(failed)?;
+    let mut server = server.map_err(failed)?;
     let pid = std::process::id().try_into().unwrap_or(i32::MAX);
     let running = Running {
         service: name.to_string(),
@@ -171,41 +176,50 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     };
     let announced = running.announce().map_err(|error| failed(folder::unusable(folder.path(), &error)))?;
     log::tell_beginning(&running);
-    tokio::spawn(log::tell(service.clone()));
-    let scheduling = Scheduling { folder, scheduler, service, backend };
+    tokio::spawn(log::tell(service.clone(), service.now()));
+    let scheduling = Scheduling { folder, scheduler, service, backend, recording };
     let mut signals = Signals::new().map_err(|error| failed(Problem::error(error.to_string())))?;
-    let ended = match tell_beginning(ui, &running, &log) {
+    let ended = match tell_beginning(ui, &running, &log, &scheduling.recording) {
         Ok(()) => scheduling.go_on(ui, arguments, wanted, unkept, &running, &mut signals).await,
         Err(error) => Ok(Err(error)),
     };
     log::tell_end(ended.as_ref().ok().and_then(|ended| ended.as_ref().ok()).map(|ended| &ended.end));
     let tasks = scheduling.tasks().await;
-    closing::leave_at_once(signals, arguments.store);
+    closing::leave_at_once(arguments.store);
     let end = ended.as_ref().ok().and_then(|ended| ended.as_ref().ok()).map(|ended| &ended.end);
     let gone = matches!(end, Some(End::Uninstalled | End::Gone(_)));
     let mut nothing_left = matches!(end, Some(End::Uninstalled));
     if arguments.store == StoreKind::Memory && !gone {
         nothing_left = scheduling.end_tasks(ui).await;
     }
+    // Who asks from here on finds nobody, and not somebody who has nothing to say any more: it is asked again, or is
+    // known to be gone.
+    if matches!(end, Some(End::Uninstalled)) {
+        server.stop().await
+    } else {
+        server.close()
+    }
     scheduling.stop(ui).await;
     drop(announced);
     server.stop().await;
-    let Scheduling { folder, scheduler, service, backend } = scheduling;
+    let Scheduling { folder, scheduler, service, backend, recording } = scheduling;
     // The store is closed with the last of them.
     drop((scheduler, service, backend));
+    let recorded = recording.finish(ui).await;
     if nothing_left {
         folder.forget(name.as_str(), arguments.store);
     }
     match ended? {
         Ok(Ended { end, picture, standing }) => {
             let left = end::Left { end: &end, picture: &picture, standing, tasks };
-            Ok(end::tell(ui, arguments, wanted, &running, &left))
+            let told = end::tell(ui, arguments, wanted, &running, &left);
+            Ok(recorded.and(told))
         }
         Err(error) => Ok(Err(error)),
     }
 }
 
-fn tell_beginning(ui: &mut Ui, running: &Running, log: &Path) -> io::Result<()> {
+fn tell_beginning(ui: &mut Ui, running: &Running, log: &Path, recording: &Recording) -> io::Result<()> {
     if ui.is_json() {
         return ui.json_line(&json!({
             "event": "listening", "url": running.url, "service": running.service,
@@ -213,7 +227,8 @@ fn tell_beginning(ui: &mut Ui, running: &Running, log: &Path) -> io::Result<()> 
         }));
     }
     ui.say(format_args!("listening on {}", running.url))?;
-    ui.say(format_args!("data folder: {}", running.data_dir.display()))
+    ui.say(format_args!("data folder: {}", running.data_dir.display()))?;
+    recording.line().map_or(Ok(()), |line| ui.say(line))
 }
 
 impl Scheduling {
@@ -231,7 +246,7 @@ impl Scheduling {
             Some(problems) => refused(ui, &problems),
             None => {
                 let outcome = tokio::select! {
-                    outcome = target::settle(&self.service, &self.folder, wanted) => outcome?,
+                    outcome = target::settle(ui, &self.service, &self.folder, wanted) => outcome?,
                     () = signals.next() => {
                         let (end, picture) = (End::Interrupted, Picture::default());
                         return Ok(Ok(Ended { end, picture, standing: Standing::AsWanted }));
@@ -261,7 +276,7 @@ impl Scheduling {
         let mut events = self.service.events();
         let mut conditions = self.service.conditions();
         let mut losses = self.backend.losses(&arguments.nodes);
-        let mut face = Face::new(ui, arguments, running)?;
+        let mut face = Face::new(ui, arguments, running, &self.recording)?;
         let mut picture = Picture::default();
         let mut proposed = false;
         loop {
@@ -308,6 +323,7 @@ impl Scheduling {
                 () = signals.next() => return Ok((End::Interrupted, picture)),
                 () = face.leave() => return Ok((End::Interrupted, picture)),
                 node = losses.next() => self.backend.lose(&node, ui).await,
+                told = self.recording.ends() => face.warn(ui, told)?,
             }
             sleep_until(glance).await;
             while events.try_recv().is_ok() {}
@@ -372,9 +388,9 @@ fn tell_outcome(
         }
         Outcome::Kept { by } => {
             let who = by.map(|(who, at)| (who, when(at.0 / 1000)));
-            let told = who.as_ref().map(|(who, at)| format!(" by {who}, at {at} UTC")).unwrap_or_default();
+            let told = who.as_ref().map(|(who, at)| format!(", by {who}, at {at} UTC")).unwrap_or_default();
             let message = format!(
-                "the service was updated since `{file}` was submitted{told}, and goes on as what it became"
+                "the service was updated since{told}, and that stays: `{file}` says what it said before"
             );
             let back = again::update(arguments, None, running);
             let problem = Problem::warning(message).help(format!("to go back to the file: `{back}`"));

@@ -18,6 +18,7 @@ use super::folder::{Folder, SUBMITTED};
 use super::{Stopped, Wanted, failed, store};
 use crate::problem::Problem;
 use crate::running;
+use crate::ui::Ui;
 
 /// The service is asked so long, where its store does not answer.
 const FIRST: Duration = Duration::from_secs(15);
@@ -69,7 +70,12 @@ pub(super) enum Outcome {
 ///
 /// # Errors
 /// There is no service, and it cannot be what the file says; or the store does not answer.
-pub(super) async fn settle(service: &Service, folder: &Folder, wanted: &Wanted) -> Result<Outcome, Stopped> {
+pub(super) async fn settle(
+    ui: &mut Ui,
+    service: &Service,
+    folder: &Folder,
+    wanted: &Wanted,
+) -> Result<Outcome, Stopped> {
     let now = service.now();
     let present =
         patiently(folder, async || service.read(move |engine| Present::of(engine, now)).await).await?;
@@ -95,9 +101,14 @@ pub(super) async fn settle(service: &Service, folder: &Folder, wanted: &Wanted) 
         }
     };
     let installed = async || service.read(|engine| engine.installation().map(ToString::to_string)).await;
-    if let Some(installation) = patiently(folder, installed).await? {
-        let written = Submitted { installation, spec, plan }.write(folder);
-        written.map_err(|error| failed(super::folder::unusable(&folder.path().join(SUBMITTED), &error)))?;
+    if let Some(installation) = patiently(folder, installed).await?
+        && let Err(error) = (Submitted { installation, spec, plan }).write(folder)
+    {
+        let file = folder.path().join(SUBMITTED);
+        ui.complain(&format!(
+            "cannot write `{}`: {error}; when it is started again, it submits the file again, over any update",
+            file.display()
+        ));
     }
     Ok(outcome)
 }

@@ -213,3 +213,51 @@ impl Witness {
 pub(crate) fn all(tasks: &[&str], value: &str) -> Expected {
     tasks.iter().map(|task| ((*task).to_owned(), value.to_owned())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+    use crate::place::ended;
+
+    #[test]
+    fn what_must_not_be_is_seen() {
+        let place = Place::new();
+        let witness = Witness::new(place.path("witness").as_ref());
+        let told = || witness.tell();
+        // Each has a session of its own, as a task has; `setsid` becomes what it starts.
+        let start = |program: &[&str]| -> Child {
+            let mut command = Command::new("setsid");
+            command.args(program).current_dir(place.path("")).stdin(Stdio::null());
+            command.env("WITNESS", place.path("witness")).env("TASK_NAME", "a").env("VALUE", "1");
+            command.spawn().unwrap()
+        };
+        let task = || start(&["sh", "witness/task.sh"]);
+        let look = |value: &str| witness.look(&place, &all(&["a"], value)).err().unwrap_or_default();
+        let twice = || witness.lines().iter().filter(|line| line.what == What::Twice).count();
+        assert!(look("1").contains("has not begun"));
+        let mut first = task();
+        witness.is_right(&place, &all(&["a"], "1"));
+        assert!(look("2").contains("has not 2 but 1"));
+        // A second one finds the first.
+        assert_eq!(ended(&mut task(), told).code(), Some(1));
+        assert_eq!(twice(), 1);
+        // And what the first has left behind.
+        until("it has started something", || place.processes().len() == 2, told);
+        first.kill().unwrap();
+        first.wait().unwrap();
+        assert!(look("1").contains("is lost"), "{}", look("1"));
+        assert_eq!(ended(&mut task(), told).code(), Some(1));
+        assert_eq!(twice(), 2);
+        place.end_processes();
+        let mut last = task();
+        witness.until_begun("a", 2);
+        assert_eq!(look("1"), "");
+        let mut stray = start(&["sleep", "1000"]);
+        until("it is in the sandbox", || place.processes().len() > 2, told);
+        assert!(look("1").contains("is left"), "{}", look("1"));
+        place.end_processes();
+        let _ = (last.wait(), stray.wait());
+    }
+}

@@ -157,10 +157,16 @@ fn a_second_ctrl_c_ends_it_at_once() {
     let deaf = deaf.replace("exec sleep 1000", "while :; do sleep 1; done");
     place.file("quick/svc.yml", &deaf);
     let scheduler = place.run_quick(&["--store", "memory", "--env", "COUNT=1"]);
+    // It has written that when it is deaf.
+    place.starts_in("state/planwright/.memory", 1);
     crate::place::signal(scheduler.pid(), Signal::INT);
     scheduler.until_err("Ctrl-C again");
     let begun = Instant::now();
-    let ran = scheduler.end(Signal::INT);
+    // It is pressed again and again, until something happens.
+    let press = || crate::place::signal(scheduler.pid(), Signal::INT);
+    let at_once = || scheduler.err().contains("at once");
+    until("it ends", || at_once() || (press(), false).1, || scheduler.err());
+    let ran = scheduler.ended();
     assert!(begun.elapsed().as_secs() < 10, "{:?}: {ran}", begun.elapsed());
     assert_eq!(ran.code, 1, "{ran}");
     assert!(ran.err.contains("at once"), "{ran}");
@@ -201,6 +207,13 @@ fn the_log_tells_what_happened() {
     assert_eq!(ran.code, 0, "{ran}");
     let log = fs::read_to_string(place.data("quick").join("scheduler.log")).unwrap();
     let data = place.data("quick").display().to_string();
+    // What is asked of this one is told once, also after the next has begun.
+    place.run_quick(&["--env", "COUNT=1"]).end(Signal::INT);
+    let after = fs::read_to_string(place.data("quick").join("scheduler.log")).unwrap();
+    for (log, times) in [(&log, 1), (&after, 1)] {
+        assert_eq!(log.matches("pod restart web-0").count(), times, "{log}");
+    }
+    assert_eq!(after.matches("the scheduler begins").count(), 2, "{after}");
     for word in [
         env!("CARGO_PKG_VERSION"),
         &pid,
@@ -244,7 +257,15 @@ fn what_is_said_is_so() {
     place.file("damaged/records.redb", "this is no database");
     let ran: Ran = place.planwright(&["run", &place.quick(), "--data-dir", &place.path("damaged")]);
     assert_eq!((ran.code, ran.err.matches("not touched").count()), (1, 1), "{ran}");
+    // What is said of the beginning is said before the end.
+    place.run_quick(&[]).end(Signal::INT);
+    let seen = place.spawn_seen(&[&place.quick(), "--until-complete"]).ended().out;
+    let at = |words: &str| seen.find(words).unwrap_or_else(|| panic!("`{words}` is not in {seen}"));
+    let order =
+        ["listening on", "goes on where it was", "deploy (serial strategy)", "the scheduler ends"].map(at);
+    assert!(order.is_sorted(), "{order:?} {seen}");
     // Where nothing runs, nothing goes on.
+    let place = Place::new();
     let scheduler = place.run(&[&place.quick(), "--env", "COUNT=0"]);
     until("it is there", || place.planwright(&["plan", "list"]).code == 0, || scheduler.err());
     let ran = scheduler.end(Signal::INT);

@@ -8,6 +8,7 @@ mod folder;
 mod following;
 mod live;
 mod place;
+mod recording;
 mod run;
 mod terminal;
 mod waiting;

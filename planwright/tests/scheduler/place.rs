@@ -160,6 +160,16 @@ impl Place {
         Scheduler { child, out, err }
     }
 
+    /// Starts a scheduler whose outputs are one, in the order in which a person sees them.
+    pub(crate) fn spawn_seen(&self, arguments: &[&str]) -> Scheduler {
+        let nth = self.runs.replace(self.runs.get() + 1);
+        let seen = self.path(&format!("run-{nth}.seen"));
+        let file = File::options().create(true).append(true).open(&seen).unwrap();
+        let mut command = self.command(&[&["run"], arguments].concat());
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        Scheduler { child, out: seen.clone(), err: seen }
+    }
+
     /// Starts the service [`QUICK`], and waits until it is complete.
     pub(crate) fn run_quick(&self, arguments: &[&str]) -> Scheduler {
         let quick = self.quick();
@@ -171,9 +181,15 @@ impl Place {
     /// The starts of all instances: the lines of all files of this name below the data folder, each file sorted by its
     /// path. A task that runs may not have written its own yet: so many lines are waited for.
     pub(crate) fn starts(&self, service: &str, lines: usize) -> Vec<Vec<String>> {
+        self.starts_in(&format!("state/planwright/{service}"), lines)
+    }
+
+    /// The same below any folder.
+    pub(crate) fn starts_in(&self, folder: &str, lines: usize) -> Vec<Vec<String>> {
+        let folder = PathBuf::from(self.path(folder));
         let starts = || {
             let mut files = Vec::new();
-            find(&self.data(service), "starts", &mut files);
+            find(&folder, "starts", &mut files);
             files.sort();
             let lines = |file: &PathBuf| read(file).lines().map(ToOwned::to_owned).collect::<Vec<_>>();
             files.iter().map(lines).collect::<Vec<_>>()

@@ -71,4 +71,9 @@ impl WhyBody {
             until: why.reason.until().map(|until| seen.at(until)),
         }
     }
+
+    /// Adds how the launch that failed ended, in the backend's words.
+    pub(super) fn ended_so(&mut self, words: &str) {
+        self.reason = format!("{}; its last end: {words}", self.reason);
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_core::engine::{Number, PodRecord, Purpose, Stage, TaskState, Verb};
+use plan_core::engine::{
+    Engine, Incarnation, Number, PodRecord, Purpose, Reason, Stage, TaskState, Verb, Why,
+};
 use plan_core::spec::{Goal, InstanceName, NodeName, PodName, TaskName};
 use serde::Serialize;
 
@@ -216,10 +218,30 @@ pub(in crate::api) async fn why(call: Call) -> Answer {
     let whys = read(&service, move |engine| {
         let whys = engine.why(&asked);
         let known = exists(engine, &asked) || !whys.is_empty();
-        let body = |why| WhyBody::of(Seen { engine, now }, why);
+        let body = |why: Why| {
+            let ended = failed(engine, &asked, &why.reason);
+            (WhyBody::of(Seen { engine, now }, why), ended)
+        };
         known.then(|| whys.into_iter().map(body).collect::<Vec<_>>())
     });
-    ok(&whys.await?.ok_or_else(|| Problem::missing("Pod", instance))?)
+    let mut bodies = Vec::new();
+    for (mut body, ended) in whys.await?.ok_or_else(|| Problem::missing("Pod", instance))? {
+        if let Some(ended) = ended
+            && let Some(words) = service.why_ended(&ended).await
+        {
+            body.ended_so(&words);
+        }
+        bodies.push(body);
+    }
+    ok(&bodies)
+}
+
+/// The launch whose failure is waited out, if it is that.
+fn failed(engine: &Engine, instance: &InstanceName, reason: &Reason) -> Option<Incarnation> {
+    let (Reason::Backoff { task, .. } | Reason::WaitsForItsStep(task)) = reason else { return None };
+    let launch = engine.pod(instance)?.task(task)?.last?.launch;
+    let installation = engine.installation()?.clone();
+    Some(Incarnation { installation, instance: instance.clone(), task: task.clone(), launch })
 }
 
 async fn command(call: &Call, verb: Verb) -> Answer {

@@ -1,0 +1,221 @@
+//! What must hold when nothing more will happen.
+//!
+//! Invariant: whatever is not done then has a reason that someone else can clear.
+
+use std::collections::BTreeSet;
+
+use plan_core::engine::{Handle, Number, Reason, Record, Stage, TaskState, Why};
+use plan_core::spec::Goal;
+
+use crate::backend::Backend;
+use crate::task::Life;
+
+use super::{Check, GivenUp, Scene, Verdict};
+
+impl Scene<'_> {
+    /// What is held is what records name.
+    pub(crate) fn held_is_named(&self, given_up: &GivenUp) -> Verdict {
+        let mut named: BTreeSet<&Handle> = BTreeSet::new();
+        let mut standing: BTreeSet<Number> = BTreeSet::new();
+        for record in self.store.records() {
+            match record {
+                Record::Pod(_, pod) => {
+                    named.extend(pod.place.iter().map(|place| &place.handle));
+                    let orders = pod.orders.iter().filter(|order| order.stage != Stage::Given);
+                    standing.extend(orders.map(|order| order.launch));
+                }
+                Record::Debt(debt) => named.extend(debt.release.iter()),
+                _ => {}
+            }
+        }
+        for (id, held) in (0..).zip(&self.cluster.reservations) {
+            let name = self.cluster.roster.name(id);
+            let nobodys = held.iter().find(|held| {
+                !named.contains(&held.handle)
+                    && !standing.contains(&held.launch)
+                    && !given_up.handles.contains(&held.handle)
+            });
+            if let Some(held) = nobodys {
+                return self.violation(
+                    Check::Held,
+                    "what is held is somebody's place, owed, or granted to an order that stands",
+                    format!("{} of {name} is held, and no record names it", held.handle.0),
+                );
+            }
+        }
+        let held: BTreeSet<&Handle> =
+            self.cluster.reservations.iter().flatten().map(|held| &held.handle).collect();
+        for record in self.store.records() {
+            let Record::Pod(name, pod) = record else { continue };
+            let Some(place) = &pod.place else { continue };
+            let gone = self.cluster.node_id(place.node.name.as_str());
+            let gone = gone.is_some_and(|id| self.cluster.nodes[id as usize].gone);
+            let lives = pod.living().next().is_some();
+            if lives && !gone && !held.contains(&place.handle) {
+                return self.violation(
+                    Check::Held,
+                    "where something lives, its place is held",
+                    format!("{name} lives in {}, which is not held", place.handle.0),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// All that shall run does, in its configuration, but for what is paused.
+    pub(crate) fn all_runs(&self) -> Verdict {
+        if self.engine.model().is_none() {
+            return Ok(());
+        }
+        for (nth, pod) in (0..).zip(self.model.pods()) {
+            for index in 0..pod.count {
+                let name = self.model.instance_name(nth, index);
+                let Some(id) = self.cluster.roster.id(&name) else { continue };
+                for task in pod.tasks.iter().filter(|task| task.goal == Goal::Running) {
+                    let living = self.cluster.tasks_of(id).find(|(_, launch)| {
+                        launch.name == task.name
+                            && launch.lives()
+                            && launch.conf == task.conf
+                            && (launch.paused || launch.life == Life::Running { ready: true })
+                    });
+                    let named = self.model.plans().values().any(|plan| {
+                        let mut phases = plan.phases.iter().filter(|phase| phase.pod == nth);
+                        phases.any(|phase| {
+                            let tasks = |group: &plan_core::plan::Group| {
+                                group.tasks.iter().any(|&of| pod.tasks[of as usize].name == task.name)
+                            };
+                            phase.groups.iter().any(tasks)
+                        })
+                    });
+                    if living.is_none() && named {
+                        return self.violation(
+                            Check::SameEnd,
+                            format!("{name}-{} runs with the configuration of the target", task.name),
+                            "it does not",
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing more will happen: the engine knows what lives, and whatever is not done has a reason.
+    pub(crate) fn rest_is_explained(&self, backend: &Backend, complete: bool, meddled: bool) -> Verdict {
+        for view in self.engine.tasks() {
+            let Some(state) = view.state else { continue };
+            let Some(id) = self.cluster.roster.id(&view.instance) else { continue };
+            let latest = self.cluster.tasks_of(id).rev().find(|(_, task)| task.name == view.task);
+            if latest.is_some_and(|(_, task)| self.cluster.nodes[task.node as usize].silent) {
+                continue;
+            }
+            if view.silent {
+                return self.violation(
+                    Check::View,
+                    format!("the engine knows that the node of {}-{} is heard", view.instance, view.task),
+                    "it believes that it is silent",
+                );
+            }
+            let truth = latest.map(|(_, task)| task.life);
+            let same = match (state, truth) {
+                (TaskState::Ended(_), truth) => truth.is_none_or(|life| matches!(life, Life::Ended(_))),
+                (TaskState::Running { ready }, Some(Life::Running { ready: truly })) => ready == truly,
+                _ => false,
+            };
+            if !same {
+                return self.violation(
+                    Check::View,
+                    format!("the engine knows that {}-{} is {truth:?}", view.instance, view.task),
+                    format!("it believes {state:?}"),
+                );
+            }
+        }
+        for id in 0..self.cluster.roster.len() {
+            let name = self.cluster.roster.name(id);
+            let whys = self.engine.why(name);
+            let room = whys.iter().any(|why| matches!(why.reason, Reason::NoRoom(_)));
+            let asked = |why: &Why| room && why.reason == Reason::PlaceAsked;
+            if let Some(why) = whys.iter().find(|why| will_not_clear(&why.reason) && !asked(why)) {
+                return self.violation(
+                    Check::Stuck,
+                    "what waits when nothing more will happen waits for someone else",
+                    format!("{name}: {why}"),
+                );
+            }
+            let no_room = |why: &&Why| matches!(why.reason, Reason::NoRoom(_));
+            if let Some(why) = whys.iter().find(no_room).filter(|_| !backend.is_asked(id)) {
+                return self.violation(
+                    Check::Stuck,
+                    "who waits for room has asked for it, and the question stands",
+                    format!("{name}: {why}"),
+                );
+            }
+            let pod = self.model.pod_index(&name.pod).map(|at| &self.model.pods()[at as usize]);
+            let pod = pod.filter(|pod| name.index < pod.count && self.engine.model().is_some());
+            let dead = self.cluster.tasks_of(id).rev().find(|(_, task)| {
+                task.config.spec.goal == Goal::Running
+                    && !task.lives()
+                    && pod.is_some_and(|pod| pod.task_index(&task.name).is_some())
+                    && self.cluster.tasks_of(id).all(|(_, other)| {
+                        // It may live on in another resource set, or have left its own to another task.
+                        let here = other.config.spec.resource_set == task.config.spec.resource_set;
+                        !(here || other.name == task.name) || (!other.lives() && other.launch <= task.launch)
+                    })
+            });
+            if let (Some((_, task)), true) = (dead, whys.is_empty()) {
+                return self.violation(
+                    Check::Stuck,
+                    "a RUNNING task that ended is brought back, or there is a reason why not",
+                    format!("{name}-{} (launch {}) ended, and nothing is said of it", task.name, task.launch),
+                );
+            }
+        }
+        let whys: Vec<Why> = (0..self.cluster.roster.len())
+            .flat_map(|id| self.engine.why(self.cluster.roster.name(id)))
+            .collect();
+        let reasons = !whys.is_empty();
+        if reasons && whys.iter().all(|why| waits_for_another(&why.reason)) {
+            return self.violation(
+                Check::Stuck,
+                "of those that wait for each other, one waits for someone else",
+                format!("all wait for each other; {}: {}", whys[0].instance, whys[0]),
+            );
+        }
+        // A plan that an operator stopped has nothing to say.
+        if !complete && !reasons && !meddled {
+            return self.violation(
+                Check::Stuck,
+                "a plan that is not complete has a reason",
+                "nothing more will happen, and no instance says why".to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Whether a reason is one that the engine, its backend or time should have cleared.
+fn will_not_clear(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::NotSeen
+            | Reason::PlaceAsked
+            | Reason::Backoff { .. }
+            | Reason::AskedForRoom
+            | Reason::Displacing(_)
+            | Reason::Launching(_)
+            | Reason::NotThereYet(_)
+            | Reason::Owes { .. }
+    )
+}
+
+/// Whether a reason only names another step or task of the service.
+fn waits_for_another(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::PhaseFirst(_)
+            | Reason::StepFirst(_)
+            | Reason::SlotBusy { .. }
+            | Reason::WaitsForItsStep(_)
+            | Reason::Leaves
+    )
+}

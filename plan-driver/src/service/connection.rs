@@ -1,0 +1,90 @@
+//! A service's session with its backend: opened, lost, and opened again.
+//!
+//! Invariant: a session is of the installation that the engine has. What an earlier one tells is heard by nobody, and
+//! without one no command leaves: the next begins with asking what there is.
+
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use plan_core::engine::InstallationId;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use super::panics::panicked;
+use super::running::Running;
+use crate::backend::{BackendError, Identity, Reports, Session, Told};
+use crate::condition::Condition;
+use crate::error::words;
+
+/// A session that is there, or is being opened.
+pub(super) enum Connection {
+    /// There is nothing to connect for.
+    None,
+    /// It is tried again then.
+    Waiting { until: Instant, failures: u32 },
+    /// Whether it can be reached is not known yet.
+    Opening {
+        of: InstallationId,
+        opened: BoxFuture<'static, Result<Box<dyn Session>, BackendError>>,
+        told: mpsc::Receiver<Told>,
+        failures: u32,
+    },
+    /// It is there. The failures before it count until it has told something.
+    Open { of: InstallationId, session: Box<dyn Session>, told: mpsc::Receiver<Told>, failures: u32 },
+}
+
+impl Running<'_> {
+    /// Has a session for the installation that there is, and none for one that there is no more.
+    pub(super) fn connect(&mut self) {
+        let wanted = self.engine.installation();
+        let fits = match &self.connection {
+            Connection::None => wanted.is_none(),
+            Connection::Waiting { .. } => wanted.is_some(),
+            Connection::Opening { of, .. } | Connection::Open { of, .. } => wanted == Some(of),
+        };
+        if !fits {
+            self.connection = Connection::None;
+            self.wake_at = None;
+            self.open(0);
+        }
+    }
+
+    pub(super) fn open(&mut self, failures: u32) {
+        let Some(installation) = self.engine.installation().cloned() else { return };
+        let identity = Identity { service: self.of.name.clone(), installation: installation.clone() };
+        let limits = self.of.options.limits;
+        let (reports, told) = Reports::channel(limits.reports);
+        let backend = self.of.backend.clone();
+        let opened = async move {
+            let opening =
+                AssertUnwindSafe(async { timeout(limits.patience, backend.open(identity, reports)).await });
+            match opening.catch_unwind().await {
+                Ok(Ok(opened)) => opened,
+                Ok(Err(_)) => Err(BackendError::new("the backend does not answer")),
+                Err(panic) => Err(BackendError::new(panicked(&*panic))),
+            }
+        };
+        self.connection = Connection::Opening { of: installation, opened: opened.boxed(), told, failures };
+    }
+
+    /// The session is over, or was never there: another is opened a little later.
+    pub(super) fn lost(&mut self, error: &BackendError) {
+        let failures = match self.connection {
+            Connection::Opening { failures, .. } | Connection::Open { failures, .. } => {
+                failures.saturating_add(1)
+            }
+            Connection::None | Connection::Waiting { .. } => 1,
+        };
+        let why = words(error);
+        tracing::warn!(service = %self.of.name, why, failures, "no session with the backend");
+        let since = match self.of.teller.conditions.borrow().clone() {
+            Condition::BackendAway { since, .. } => since,
+            _ => self.of.options.clock.now(),
+        };
+        self.of.teller.condition(Condition::BackendAway { since, why });
+        let until = Instant::now() + self.of.options.retries.after(failures);
+        self.connection = Connection::Waiting { until, failures };
+        self.wake_at = None;
+    }
+}
