@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const GLANCE: Duration = Duration::from_millis(30);
 /// A scheduler that does not answer may be back within this: it is being started again.
 pub(super) const BACK: Duration = Duration::from_secs(10);
+/// Between the end of a service and its being told there is at most so much.
+const SOON: Duration = Duration::from_secs(1);
 /// So much of one event is kept: its kind comes first.
 const EVENT: usize = 64 * 1024;
 
@@ -71,6 +73,15 @@ impl Changes {
 
     /// Whether the scheduler has said that nothing of the service is left.
     pub(super) fn is_uninstalled(&self) -> bool {
+        self.uninstalled
+    }
+
+    /// Whether that is said soon: what was there is refused as soon as it is gone, and the event may come a little later.
+    pub(super) async fn become_uninstalled(&mut self) -> bool {
+        let until = Instant::now() + SOON;
+        while !self.uninstalled && self.events.is_some() && Instant::now() < until {
+            self.next().await;
+        }
         self.uninstalled
     }
 
@@ -180,6 +191,7 @@ async fn look_until(
                     return Err(Trouble::Unreachable(gone.help(problem.help.unwrap_or_default()).into()));
                 }
             }
+            Err(_) if heard.get() && changes.become_uninstalled().await => return Ok(look.uninstalled()),
             Err(trouble) => return Err(trouble),
         }
         changes.next().await;

@@ -88,6 +88,10 @@ pub(super) async fn watch(ui: &mut Ui, scheduler: &Scheduler, what: &impl Show) 
                 page.head.push("the scheduler does not answer".to_owned());
                 scheduler.find_again();
             }
+            Err(_) if last.is_some() && changes.become_uninstalled().await => {
+                uninstalled = true;
+                break None;
+            }
             Err(trouble) => break Some(trouble),
         }
         match &mut screen {
