@@ -88,6 +88,18 @@ pub(super) async fn watch(ui: &mut Ui, scheduler: &Scheduler, what: &impl Show) 
                 page.head.push("the scheduler does not answer".to_owned());
                 scheduler.find_again();
             }
+            // What was there may have gone with its service, and then the scheduler.
+            Err(trouble) if last.is_some() => {
+                match scheduler.get::<Vec<serde_json::Value>>(&["v2", "plans"]).await {
+                    Ok(plans) if plans.is_empty() => {
+                        uninstalled = true;
+                        break None;
+                    }
+                    // The last event says why, or the next look.
+                    Err(Trouble::Unreachable(_)) => {}
+                    _ => break Some(trouble),
+                }
+            }
             Err(trouble) => break Some(trouble),
         }
         match &mut screen {
