@@ -90,7 +90,7 @@ pub(super) async fn watch(ui: &mut Ui, scheduler: &Scheduler, what: &impl Show) 
             }
             // What was there may have gone with its service, and then the scheduler.
             Err(trouble) if last.is_some() => {
-                match scheduler.get::<Vec<serde_json::Value>>(&["v2", "plans"]).await {
+                match scheduler.get::<Vec<Value>>(&["v2", "plans"]).await {
                     Ok(plans) if plans.is_empty() => {
                         uninstalled = true;
                         break None;
