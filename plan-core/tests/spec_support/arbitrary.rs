@@ -80,7 +80,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-zA-Z0-9 é\"'{}:#\\\\-]{0,12}",
         "[ \n\t{}a|>~-]{0,9}",
-        "\\PC{0,6}|true|null|~|0x1F|.inf|[{][{]X[}][}]|1_0"
+        "\\PC{0,6}|true|null|~|0x1F|[.]inf|[{][{]X[}][}]|1_0"
     ]
 }
 
