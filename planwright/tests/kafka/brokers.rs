@@ -68,6 +68,10 @@ impl Brokers {
                     .collect(),
             )
         };
+        // The script that becomes the JVM has its arguments too, and so have the script's own children.
+        if std::fs::read_link(process.join("exe")).ok()?.file_name()? != "java" {
+            return None;
+        }
         let arguments = list("cmdline")?;
         let sandbox = std::fs::read_link(process.join("cwd")).ok()?;
         if !sandbox.starts_with(&self.folder) || !arguments.iter().any(|one| one == "kafka.Kafka") {
