@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::disk::{self, DiskError};
 use crate::layout::{Layout, RunFolder};
 use crate::load::ServiceFile;
-use crate::process;
 use crate::run::Launched;
+use crate::{process, reap};
 
 /// What is there of one installation of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Left {
     pub installation: String,
     /// Its folder, with its volumes and sandboxes.
     pub folder: PathBuf,
-    /// Its tasks' processes that live: whoever ends one ends the task.
+    /// The processes of its tasks that live, and those that keep them.
     pub processes: Vec<i32>,
 }
 
@@ -32,19 +32,23 @@ pub struct Left {
 pub fn left(root: &Path) -> Result<Vec<Left>, DiskError> {
     let boot = process::boot_id().map_err(DiskError::io("read", Path::new("/proc")))?;
     let layout = Layout::new(root.to_owned());
-    let mut all = Vec::new();
+    let (mut all, marked) = (Vec::new(), reap::marked());
     for folder in disk::list(&layout.services())?.iter().filter(|folder| folder.is_dir()) {
         for folder in disk::list(folder)?.into_iter().filter(|folder| folder.is_dir()) {
             let Some(of) = disk::read::<ServiceFile>(&folder.join("service.json"))? else { continue };
             let mut processes = Vec::new();
             for instance in disk::list(&folder.join("instances"))? {
                 for run in disk::list(&instance)? {
+                    // Children may outlive whom the run has written down.
+                    processes.extend(marked.iter().filter(|(_, of)| *of == run).map(|(pid, _)| *pid));
                     let launched = disk::read::<Launched>(&RunFolder::at(run).launch())?;
                     let Some(launched) = launched.filter(|launched| launched.boot == boot) else { continue };
-                    let alive = launched.task.into_iter().chain([launched.shim]).find(|one| one.lives());
+                    let alive = launched.task.into_iter().chain([launched.shim]).filter(|one| one.lives());
                     processes.extend(alive.map(|one| one.pid));
                 }
             }
+            processes.sort_unstable();
+            processes.dedup();
             let (service, installation) = (of.service.to_string(), of.installation.to_string());
             all.push(Left { service, installation, folder, processes });
         }
@@ -95,5 +99,25 @@ mod tests {
         assert_eq!(found, [expected]);
         std::fs::write(of.join("service.json"), "{").unwrap();
         assert!(matches!(left(folder.path()), Err(DiskError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn what_outlives_its_shim_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().to_owned());
+        let (service, installation) =
+            (ServiceName::new("quick").unwrap(), plan_core::engine::InstallationId("one".into()));
+        let of =
+            layout.installation(&Identity { service: service.clone(), installation: installation.clone() });
+        let run = of.join("instances/quick-0/main.1");
+        disk::create_folder(&run).unwrap();
+        disk::write(&of.join("service.json"), &ServiceFile { service, installation }).unwrap();
+        let mut command = std::process::Command::new("sleep");
+        let mut child = command.arg("100").env(reap::MARK, &run).spawn().unwrap();
+        let found = left(folder.path()).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found[0].processes, [i32::try_from(child.id()).unwrap()]);
+        assert_eq!(left(folder.path()).unwrap()[0].processes, [0_i32; 0]);
     }
 }

@@ -4,9 +4,11 @@
 //! process that has ended and was not waited for does not live.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt as _;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -133,6 +135,14 @@ pub(crate) fn all() -> BTreeMap<i32, Stat> {
             Some((pid, Stat::of(pid)?))
         })
         .collect()
+}
+
+/// The value of a variable that a process was given. Of a process of another user it cannot be known.
+pub(crate) fn given(pid: i32, name: &str) -> Option<OsString> {
+    let text = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut entries = text.split(|byte| *byte == 0);
+    let value = entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    Some(OsString::from_vec(value.to_vec()))
 }
 
 /// Whether a process was given this variable. Of a process of another user it cannot be known, and is not so.

@@ -3,7 +3,7 @@
 //! Invariant: a run is called ended only when no process of it lives. Processes are known by the variable that each
 //! task was given, or by the session of a task that itself lives; another process is never touched.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,6 +20,12 @@ pub(crate) const MARK: &str = "PLANWRIGHT_RUN";
 /// The variable with its value for this run, as it stands in an environment.
 pub(crate) fn mark(folder: &Path) -> String {
     format!("{MARK}={}", folder.display())
+}
+
+/// The processes of runs that live, each with its run's folder. Those of other users are not seen.
+pub(crate) fn marked() -> Vec<(i32, PathBuf)> {
+    let living = process::all().into_iter().filter(|(_, stat)| stat.lives());
+    living.filter_map(|(pid, _)| Some((pid, process::given(pid, MARK)?.into()))).collect()
 }
 
 /// After so long without success the system is told about.
