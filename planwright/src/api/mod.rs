@@ -51,17 +51,37 @@ pub struct Api {
     pub listen: SocketAddr,
     /// The service that is meant where none is named; by default the one that there is.
     pub main: Option<ServiceName>,
+    /// Of which services it takes targets.
+    pub targets: Targets,
     /// Keeps the small files of C§6.5.
     pub files: Arc<dyn Files>,
     /// Bounds.
     pub limits: Limits,
 }
 
+/// Of which services an API takes targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Targets {
+    /// Of any: one that is not there is begun.
+    #[default]
+    Any,
+    /// Of those that are there, and of [`Api::main`].
+    Known,
+}
+
 impl Api {
     /// An API with the default bounds, whose files are forgotten with it.
     pub fn new(scheduler: Arc<Scheduler>, token: Token, listen: SocketAddr) -> Self {
         let files = Arc::new(MemoryFiles::default());
-        Self { scheduler, token, listen, main: None, files, limits: Limits::default() }
+        Self {
+            scheduler,
+            token,
+            listen,
+            main: None,
+            targets: Targets::default(),
+            files,
+            limits: Limits::default(),
+        }
     }
 
     /// Begins to listen; who connects waits until [`Server::serve`].
@@ -138,6 +158,7 @@ pub(crate) struct Shared {
     pub(crate) token: Token,
     pub(crate) port: u16,
     pub(crate) main: Option<ServiceName>,
+    pub(crate) targets: Targets,
     pub(crate) files: Arc<dyn Files>,
     pub(crate) limits: Limits,
     pub(crate) streams: Arc<Semaphore>,

@@ -62,7 +62,7 @@ impl Server {
     }
 
     pub(super) fn on(api: Api, listener: TcpListener) -> Result<Self, ListenError> {
-        let Api { scheduler, token, listen, main, files, limits } = api;
+        let Api { scheduler, token, listen, main, targets, files, limits } = api;
         let address = listener.local_addr().map_err(|error| ListenError::Bind(listen, error))?;
         if !address.ip().is_loopback() {
             return Err(ListenError::NotLoopback(address));
@@ -72,6 +72,7 @@ impl Server {
             token,
             port: address.port(),
             main,
+            targets,
             files,
             limits,
             streams: Arc::new(Semaphore::new(limits.streams)),

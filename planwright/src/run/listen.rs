@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::api::{Api, FolderFiles, Token};
+use crate::api::{Api, FolderFiles, Targets, Token};
 use crate::problem::Problem;
 use crate::running::Running;
 
@@ -61,6 +61,7 @@ pub(super) fn serve(
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     let mut api = Api::new(scheduler.clone(), token, address);
     api.main = Some(service.clone());
+    api.targets = Targets::Known;
     api.files = Arc::new(FolderFiles::new(files));
     let server = api.on(listener).map_err(|error| failed(&error))?;
     let (until, over) = oneshot::channel::<()>();

@@ -12,6 +12,7 @@ use plan_core::spec::{Change, InstanceName, PlanName, ServiceSpec, TaskName};
 use plan_driver::backend::{Severity, Unkept};
 use serde::{Deserialize, Serialize};
 
+use crate::api::Targets;
 use crate::api::call::{Call, author_word, read};
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, ReplyBody, ok, replied};
@@ -84,7 +85,18 @@ pub(in crate::api) async fn submit(call: Call) -> Answer {
     let scheduler = &call.api.scheduler;
     // What cannot be kept makes no service.
     scheduler.check(&model)?;
-    let service = scheduler.service(model.spec().name()).await?;
+    let (name, main) = (model.spec().name(), &call.api.main);
+    if call.api.targets == Targets::Known
+        && main.as_ref() != Some(name)
+        && scheduler.find(name).await.is_none()
+    {
+        let whose =
+            main.as_ref().map(|main| format!("that of `{main}`")).unwrap_or_else(|| "of others".to_owned());
+        let words = format!("the specification is of the service `{name}`, and this scheduler is {whose}");
+        return Err(Problem::new(StatusCode::CONFLICT, words)
+            .hint("a service keeps its name; `planwright run` starts a scheduler of another one"));
+    }
+    let service = scheduler.service(name).await?;
     replied(&service, service.target(model, plan, Some(by)).await?).await
 }
 
