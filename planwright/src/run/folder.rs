@@ -92,7 +92,8 @@ impl Folder {
 
     /// Who has the folder, if another scheduler has it.
     pub(super) fn taken(path: &Path) -> Option<Problem> {
-        if !path.join(LOCK).exists() {
+        // To ask for the lock is to write its file, where nobody has it.
+        if !path.join(LOCK).exists() || !matches!(Mark::of(path), Ok(Some(_))) {
             return None;
         }
         match take(&path.join(LOCK)) {
@@ -128,7 +129,8 @@ impl Folder {
     }
 
     /// Takes away what was kept of a service that is no more. The token stays, for the next one, and the mark; so does
-    /// what someone else has put there.
+    /// what someone else has put there. The lock's file stays too: another scheduler may have it open already, and would
+    /// have the lock on a file that nobody else finds.
     pub(super) fn forget(self, service: &str, records: StoreKind) {
         let of_ours = match records {
             StoreKind::Redb => Some(RECORDS),
@@ -153,7 +155,6 @@ impl Folder {
         for empty in [&services, &tasks] {
             let _ = fs::remove_dir(empty);
         }
-        let _ = fs::remove_file(self.path.join(LOCK));
         drop(self.lock);
     }
 

@@ -1,16 +1,16 @@
 //! The mark of a data folder: whose it is, and where its records are.
 //!
 //! Invariant: planwright writes into no folder, and removes nothing from one, that has no mark of planwright's. One
-//! gets it that is new or empty, or holds nothing but what a restored copy of the records brings along.
+//! gets it that is new or empty, or holds nothing but records that were copied back.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
+use plan_driver::store::Holder;
 use serde::{Deserialize, Serialize};
 
-use super::folder::{LOCK, LOG, LOG_BEFORE, SUBMITTED, unusable};
-use crate::api::token;
+use super::folder::{LOCK, unusable};
 use crate::arguments::StoreKind;
 use crate::problem::Problem;
 use crate::running::{self, RECORDS};
@@ -54,7 +54,9 @@ impl Mark {
                     .into()
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let strange = names.iter().map(|name| name.to_string_lossy()).filter(|name| !is_known(name));
+                let strange = names.iter().map(|name| name.to_string_lossy());
+                let strange = strange
+                    .filter(|name| !(is_known(name) || name == LOCK && is_our_lock(&folder.join(LOCK))));
                 let mut strange: Vec<String> = strange.map(|name| format!("`{name}`")).collect();
                 if strange.is_empty() {
                     return Ok(None);
@@ -101,14 +103,15 @@ impl Mark {
     }
 }
 
-/// Whether a folder without a mark may have it: what an uninstalled service leaves, a start that was cut short, or
-/// records that were copied back.
+/// Whether a folder without a mark may have it: records that were copied back, or a mark that was being written when
+/// the start was cut short.
 fn is_known(name: &str) -> bool {
-    let draft = |of: &str| name.strip_prefix(of).is_some_and(|rest| rest.ends_with(".new"));
-    [LOCK, LOG, LOG_BEFORE, RECORDS, SUBMITTED, token::FILE, running::FILE].contains(&name)
-        || draft("planwright.")
-        || draft("scheduler.")
-        || name.starts_with(".token.")
+    name == RECORDS || name.strip_prefix("planwright.").is_some_and(|rest| rest.ends_with(".new"))
+}
+
+/// Whether a start that was cut short before it wrote the mark has left this lock.
+fn is_our_lock(lock: &Path) -> bool {
+    fs::read(lock).is_ok_and(|text| text.is_empty() || serde_json::from_slice::<Holder>(&text).is_ok())
 }
 
 #[cfg(test)]
@@ -129,10 +132,22 @@ mod tests {
 
     #[test]
     fn what_may_be_in_a_folder_without_a_mark() {
-        for known in ["lock", "token", "records.redb", "scheduler.log", "planwright.7.new", ".token.7"] {
+        for known in ["records.redb", "planwright.7.new"] {
             assert!(is_known(known), "{known}");
         }
-        for strange in ["tasks", "files", "src", "records.redb.bak", ".git", "planwright"] {
+        for strange in [
+            "lock",
+            "token",
+            "scheduler.log",
+            "scheduler.json",
+            "submitted.json",
+            "tasks",
+            "files",
+            "src",
+            "records.redb.bak",
+            ".git",
+            "planwright",
+        ] {
             assert!(!is_known(strange), "{strange}");
         }
     }

@@ -188,14 +188,21 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     closing::leave_at_once(arguments.store);
     let end = ended.as_ref().ok().and_then(|ended| ended.as_ref().ok()).map(|ended| &ended.end);
     let gone = matches!(end, Some(End::Uninstalled | End::Gone(_)));
-    let mut nothing_left = matches!(end, Some(End::Uninstalled));
+    let mut nothing_left = false;
     if arguments.store == StoreKind::Memory && !gone {
         nothing_left = scheduling.end_tasks(ui).await;
     }
     // Who asks from here on finds nobody, and not somebody who has nothing to say any more: it is asked again, or is
     // known to be gone.
     if matches!(end, Some(End::Uninstalled)) {
-        server.stop().await
+        server.stop().await;
+        // A target may have come in before it was closed, and been taken.
+        nothing_left = scheduling.is_uninstalled().await;
+        if !nothing_left {
+            ui.complain(
+                "a specification was submitted meanwhile, and is kept: run it again to make the service so",
+            );
+        }
     } else {
         server.close()
     }
@@ -349,6 +356,12 @@ impl Scheduling {
         if timeout(PATIENCE, self.scheduler.stop()).await.is_err() {
             ui.complain("the scheduler does not end, and is left to the system: its records are whole");
         }
+    }
+
+    /// Whether there is no service, for sure.
+    async fn is_uninstalled(&self) -> bool {
+        let read = self.service.read(|engine| engine.model().is_none());
+        timeout(PATIENCE, read).await.is_ok_and(|read| read.is_ok_and(|gone| gone))
     }
 
     /// How many tasks run; none if nobody knows.

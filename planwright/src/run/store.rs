@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backend_local::{Left, left};
+use plan_core::engine::{Key, Record, decode};
 use plan_core::spec::ServiceName;
 use plan_driver::DriverError;
 use plan_driver::store::{MemoryStore, RedbStore, Store, StoreError};
@@ -67,10 +68,23 @@ pub(super) async fn open(
         (StoreKind::Redb, Some(_)) => (opened(path).await?, left),
     };
     let kept = store.services().await.map_err(|error| problem(&error, path))?;
-    let left: Vec<Left> =
-        left.into_iter().filter(|left| kept.iter().all(|known| known.as_str() != left.service)).collect();
-    if !left.is_empty() {
-        return Err(unknown(folder, "do not know them", &left).into());
+    let mut unknown_left = Vec::new();
+    for left in left {
+        let is_known = match kept.iter().find(|known| known.as_str() == left.service) {
+            None => false,
+            // What is not in use is in nobody's way; it stays where it is.
+            Some(_) if left.processes.is_empty() => true,
+            Some(known) => {
+                let installed = installation(&*store, known).await.map_err(|error| problem(&error, path))?;
+                installed.is_none_or(|installed| installed == left.installation)
+            }
+        };
+        if !is_known {
+            unknown_left.push(left);
+        }
+    }
+    if !unknown_left.is_empty() {
+        return Err(unknown(folder, "do not know them", &unknown_left).into());
     }
     match kept.iter().find(|other| *other != service) {
         Some(other) if !kept.contains(service) => {
@@ -84,6 +98,17 @@ pub(super) async fn open(
             Ok(store)
         }
     }
+}
+
+/// Which installation of a service the records are of. None also where they cannot be read: its loop says why.
+async fn installation(store: &dyn Store, service: &ServiceName) -> Result<Option<String>, StoreError> {
+    let key = Key::Service.to_string();
+    let records = store.open(service).await?.records;
+    let record = records.iter().find(|(found, _)| *found == key);
+    Ok(record.and_then(|(key, bytes)| match decode(key, bytes) {
+        Ok(Record::Service(service)) => Some(service.installation.to_string()),
+        _ => None,
+    }))
 }
 
 async fn opened(folder: &Path) -> Result<Arc<dyn Store>, Box<Problem>> {

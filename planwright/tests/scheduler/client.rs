@@ -161,7 +161,7 @@ fn an_uninstalled_service_leaves_nothing() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(left, BTreeSet::from(["planwright.json".to_owned(), "token".to_owned()]));
+    assert_eq!(left, BTreeSet::from(["lock", "planwright.json", "token"].map(String::from)));
 }
 
 #[test]

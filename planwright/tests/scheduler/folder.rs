@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::place::{Place, Ran};
+use crate::place::{Place, Ran, ask_raw};
 
 /// What is in a folder.
 fn names(folder: impl AsRef<Path>) -> BTreeSet<String> {
@@ -31,6 +31,16 @@ fn what_planwright_did_not_make_is_neither_taken_nor_removed() {
     let ran = place.planwright(&["run", &quick, "--data-dir", &project]);
     refused(&ran, &[&project, "is not planwright's", "`files`", "`tasks`", "--data-dir"]);
     assert_eq!(names(&project), BTreeSet::from(["files".to_owned(), "tasks".to_owned()]), "untouched");
+    // Nor is what has a name that we have, too: not even to see who has the folder.
+    place.file("named/lock", "mine");
+    place.file("named/scheduler.log", "mine");
+    let (named, taken) = (place.path("named"), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let taken = taken.local_addr().map(|address| (address.to_string(), taken)).unwrap();
+    for (listen, word) in [("127.0.0.1:0", "is not planwright's"), (taken.0.as_str(), "127.0.0.1")] {
+        refused(&place.planwright(&["run", &quick, "--data-dir", &named, "--listen", listen]), &[word]);
+    }
+    assert_eq!(names(&named), BTreeSet::from(["lock".to_owned(), "scheduler.log".to_owned()]), "untouched");
+    assert_eq!(fs::read_to_string(place.path("named/lock")).unwrap(), "mine");
     // What someone has put into a folder of ours stays, too.
     let data = place.path("data");
     let scheduler = place.run_quick(&["--data-dir", &data]);
@@ -45,7 +55,7 @@ fn what_planwright_did_not_make_is_neither_taken_nor_removed() {
     }
     assert_eq!(
         names(&data),
-        BTreeSet::from(["files", "mine", "planwright.json", "tasks", "token"].map(String::from))
+        BTreeSet::from(["files", "lock", "mine", "planwright.json", "tasks", "token"].map(String::from))
     );
     assert!(!names(format!("{data}/files")).contains("quick"), "what was the service's is gone");
     // It is ours still.
@@ -123,6 +133,52 @@ fn a_folder_that_lost_its_records_is_refused() {
     scheduler.until_err("goes on where it was");
     place.good(&["plan", "status", "--wait"]);
     assert_eq!(place.starts("quick", 2), starts);
+    drop(scheduler);
+}
+
+#[test]
+fn records_of_an_earlier_installation_are_refused() {
+    let place = Place::new();
+    place.run_quick(&[]).end(Signal::INT);
+    let records = place.data("quick").join("records.redb");
+    let earlier = fs::read(&records).unwrap();
+    let scheduler = place.run_quick(&[]);
+    place.good(&["uninstall"]);
+    assert_eq!(scheduler.ended().code, 0);
+    place.run_quick(&[]).end(Signal::INT);
+    let (processes, right) = (place.processes(), fs::read(&records).unwrap());
+    fs::write(&records, earlier).unwrap();
+    let ran = place.planwright(&["run", &place.quick()]);
+    refused(&ran, &["do not know them", "`quick`", "restore", "--data-dir"]);
+    assert_eq!(place.processes(), processes, "nothing is launched beside them");
+    fs::write(&records, right).unwrap();
+    let scheduler = place.run_quick(&[]);
+    scheduler.until_err("goes on where it was");
+    drop(scheduler);
+}
+
+#[test]
+fn a_scheduler_is_that_of_one_service() {
+    let place = Place::new();
+    let scheduler = place.run_quick(&[]);
+    let token = fs::read_to_string(place.data("quick").join("token")).unwrap();
+    let url = scheduler.url();
+    let ask = |method: &str, body: &str| {
+        let (host, length) = (url.strip_prefix("http://").unwrap(), body.len());
+        let head = format!(
+            "{method} /v2/target HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n",
+            token.trim()
+        );
+        ask_raw(&url, &(head + body))
+    };
+    let spec = ask("GET", "");
+    let spec = spec.rsplit("\r\n\r\n").next().unwrap().replace("\"name\": \"quick\"", "\"name\": \"other\"");
+    let answer = ask("POST", &format!("{{\"spec\":{spec}}}"));
+    assert!(
+        answer.starts_with("HTTP/1.1 409") && answer.contains("this scheduler is that of `quick`"),
+        "{answer}"
+    );
     drop(scheduler);
 }
 
