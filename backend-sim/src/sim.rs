@@ -1370,7 +1370,6 @@ fn deploy() -> PlanName {
     PlanName::new(DEPLOY).expect("`deploy` is a name")
 }
 
-/// A step's name, with those of its phase and plan.
 /// In microseconds.
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
