@@ -72,24 +72,35 @@ impl fmt::Display for Tree {
     }
 }
 
+impl Tree {
+    /// A plan, or a phase of one.
+    pub(crate) fn of_strategy(
+        name: &impl fmt::Display,
+        strategy: &impl fmt::Display,
+        status: &impl fmt::Display,
+        below: impl Iterator<Item = Self>,
+    ) -> Self {
+        Self {
+            label: format!("{name} ({strategy} strategy)"),
+            status: Some(status.to_string()),
+            below: below.collect(),
+        }
+    }
+
+    /// A step.
+    pub(crate) fn of_step(name: &impl fmt::Display, status: &impl fmt::Display, forced: bool) -> Self {
+        let forced = if forced { ", forced" } else { "" };
+        Self::leaf(name.to_string(), Some(format!("{status}{forced}")))
+    }
+}
+
 impl From<&PlanView> for Tree {
     fn from(plan: &PlanView) -> Self {
         let phases = plan.phases.iter().map(|phase| {
-            let steps = phase.steps.iter().map(|step| {
-                let forced = if step.forced { ", forced" } else { "" };
-                Self::leaf(step.name.clone(), Some(format!("{}{forced}", step.status)))
-            });
-            Self {
-                label: format!("{} ({} strategy)", phase.name, phase.strategy),
-                status: Some(phase.status.to_string()),
-                below: steps.collect(),
-            }
+            let steps = phase.steps.iter().map(|step| Self::of_step(&step.name, &step.status, step.forced));
+            Self::of_strategy(&phase.name, &phase.strategy, &phase.status, steps)
         });
-        Self {
-            label: format!("{} ({} strategy)", plan.name, plan.strategy),
-            status: Some(plan.status.to_string()),
-            below: phases.collect(),
-        }
+        Self::of_strategy(&plan.name, &plan.strategy, &plan.status, phases)
     }
 }
 

@@ -123,21 +123,10 @@ impl Plan {
 impl From<&Plan> for Tree {
     fn from(plan: &Plan) -> Self {
         let phases = plan.phases.iter().map(|phase| {
-            let steps = phase.steps.iter().map(|step| {
-                let forced = if step.forced { ", forced" } else { "" };
-                Self::leaf(step.name.clone(), Some(format!("{}{forced}", step.status)))
-            });
-            Self {
-                label: format!("{} ({} strategy)", phase.name, phase.strategy),
-                status: Some(phase.status.clone()),
-                below: steps.collect(),
-            }
+            let steps = phase.steps.iter().map(|step| Self::of_step(&step.name, &step.status, step.forced));
+            Self::of_strategy(&phase.name, &phase.strategy, &phase.status, steps)
         });
-        Self {
-            label: format!("{} ({} strategy)", plan.name, plan.strategy),
-            status: Some(plan.status.clone()),
-            below: phases.collect(),
-        }
+        Self::of_strategy(&plan.name, &plan.strategy, &plan.status, phases)
     }
 }
 
