@@ -125,7 +125,7 @@ struct Ended {
 enum Standing {
     /// It was to become what the file says.
     AsWanted,
-    /// An operator has updated it since the file was submitted, and that stays.
+    /// An operator has updated it since the file was submitted, or may have, and that stays.
     Updated,
     /// It cannot become what the file says.
     Refused,
@@ -398,6 +398,19 @@ fn tell_outcome(
         }
         Outcome::Refused(refusal) => {
             return refused(ui, &[Problem::error(refusal.to_string()).file(file.clone())]);
+        }
+        Outcome::Unsure { why } => {
+            let message = format!(
+                "what was submitted last cannot be read ({why}), and `{file}` is not what the service is: an operator may \
+                 have updated it, and it stays as it is"
+            );
+            let back = again::update(arguments, None, running);
+            let problem = Problem::warning(message).help(format!("to make it what the file says: `{back}`"));
+            if ui.is_json() {
+                ui.json_line(&json!({ "event": "kept", "by": null, "at": null, "diagnostics": [problem] }))?;
+            }
+            ui.problem(&problem);
+            return Ok(Standing::Updated);
         }
         Outcome::Kept { by } => {
             let who = by.map(|(who, at)| (who, when(at.0 / 1000)));

@@ -60,6 +60,11 @@ pub(super) enum Outcome {
         /// Who, and when; none if that is remembered no more.
         by: Option<(String, Wall)>,
     },
+    /// Nobody knows whether an operator has updated it since, and it stays as it is.
+    Unsure {
+        /// What cannot be read.
+        why: String,
+    },
     /// It is being uninstalled, and stays so.
     Uninstalling,
     /// It cannot become what the file says, and stays what it is.
@@ -79,8 +84,17 @@ pub(super) async fn settle(
     let now = service.now();
     let present =
         patiently(folder, async || service.read(move |engine| Present::of(engine, now)).await).await?;
-    let last = Submitted::read(folder);
     let spec = wanted.model.hash();
+    let last = match Submitted::read(folder) {
+        Ok(last) => last,
+        // It may be that an operator has updated it since.
+        Err(error) if present.as_ref().is_some_and(|present| present.spec != spec) => {
+            return Ok(Outcome::Unsure {
+                why: format!("`{}`: {error}", folder.path().join(SUBMITTED).display()),
+            });
+        }
+        Err(_) => None,
+    };
     let plan = wanted.plan.as_ref().map(ToString::to_string);
     if let (Some(present), Some(last)) = (&present, &last) {
         let same = Submitted { installation: present.installation.clone(), spec, plan: plan.clone() };
@@ -147,9 +161,13 @@ impl Present {
 }
 
 impl Submitted {
-    /// None if nothing was, or what is there cannot be read: the file is submitted then.
-    fn read(folder: &Folder) -> Option<Self> {
-        serde_json::from_slice(&fs::read(folder.path().join(SUBMITTED)).ok()?).ok()
+    /// None if nothing was.
+    fn read(folder: &Folder) -> io::Result<Option<Self>> {
+        match fs::read(folder.path().join(SUBMITTED)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn write(&self, folder: &Folder) -> io::Result<()> {
