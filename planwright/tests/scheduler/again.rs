@@ -60,8 +60,8 @@ fn an_update_outlives_the_scheduler() {
     assert_eq!((kept.len(), &kept[0]["by"]), (1, &"you".into()), "{ran}");
     // Nor is it rolled back by a file that is damaged.
     let submitted = place.data("quick").join("submitted.json");
-    let right = std::fs::read(&submitted).unwrap();
-    std::fs::write(&submitted, "{").unwrap();
+    let right = fs::read(&submitted).unwrap();
+    fs::write(&submitted, "{").unwrap();
     let ran = place.planwright(&["run", &quick, "--until-complete"]);
     assert!(
         ran.code == 0 && ran.err.contains("submitted.json") && ran.err.contains("it stays as it is"),
@@ -69,7 +69,7 @@ fn an_update_outlives_the_scheduler() {
     );
     assert!(ran.err.contains(&format!("planwright update {quick}")), "{ran}");
     assert_eq!(values(&place, 10)[0][4..], ["4"]);
-    std::fs::write(&submitted, right).unwrap();
+    fs::write(&submitted, right).unwrap();
     // An operator can go back by hand.
     let _scheduler = place.run_quick(&[]);
     place.good(&["update", &quick, "--wait"]);
