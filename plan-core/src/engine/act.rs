@@ -11,7 +11,9 @@ use crate::plan::{Demand, Status};
 use crate::spec::placement::Census;
 use crate::spec::{ResourceSetName, Seconds, TaskName};
 
-use super::effects::{Command, Event, Fit, Launch, LaunchTask, Serves};
+use super::at::At;
+use super::bug::Bug;
+use super::effects::{Command, Event, Fit, Launch, LaunchTask};
 use super::input::{FitAnswer, Grant, LaunchAnswer};
 use super::reason::{Reason, Verdict};
 use super::record::{
@@ -20,9 +22,8 @@ use super::record::{
 };
 use super::rules::may_act;
 use super::session::Fitting;
-use super::state::{At, Run, State};
+use super::state::{Run, State};
 use super::turn::Turn;
-use super::zoo::Bug;
 
 /// A kill is commanded again after so long, until the task is seen to have ended.
 const KILL_AGAIN: Duration = Duration::from_secs(5);
@@ -180,10 +181,7 @@ impl Turn<'_> {
             instance: self.name(at),
             launch,
             tasks: tasks.iter().map(|task| task.task.clone()).collect(),
-            what: match purpose {
-                Purpose::Step(step) => Serves::Step(step),
-                Purpose::Recovery => Serves::Recovery,
-            },
+            what: purpose,
         });
         let record = self.record_mut(at);
         for (set, task) in sets.iter().zip(&tasks) {

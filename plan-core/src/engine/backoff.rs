@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::spec::TaskName;
 
+use super::at::At;
+use super::bug::Bug;
 use super::session::Item;
-use super::state::At;
 use super::time::Time;
 use super::turn::Turn;
-use super::zoo::Bug;
 
 /// The first failure in a row is met at once, the next after this.
 const FIRST_WAIT: Duration = Duration::from_secs(10);

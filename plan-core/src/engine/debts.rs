@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use crate::spec::TaskName;
 
+use super::at::At;
+use super::bug::Bug;
 use super::digest::Digest;
 use super::effects::{Command, Event, Release};
 use super::input::ReleaseAnswer;
-use super::observe::MOST_ASKED;
+use super::reconcile::MOST_ASKED;
 use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, PodRecord, Record};
 use super::session::{Asked, Item, Whose};
-use super::state::At;
 use super::turn::{MOST_CONSIDERED, Turn};
-use super::zoo::Bug;
 
 /// A debt is pursued again after so long, each time twice as long.
 const PURSUE_AGAIN: Duration = Duration::from_secs(5);

@@ -6,11 +6,12 @@
 use crate::plan::Status;
 
 use super::Engine;
+use super::at::At;
 use super::reason::Verdict;
 use super::record::{Stage, StepRef};
 use super::rules::may_act;
 use super::session::{Session, Stage as SessionStage};
-use super::state::{At, State};
+use super::state::State;
 
 impl Engine {
     /// What does not hold of this engine, in words; nothing, if all is well. It goes through everything.

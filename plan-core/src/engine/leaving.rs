@@ -4,15 +4,34 @@
 
 use crate::spec::InstanceName;
 
+use super::at::At;
+use super::bug::Bug;
 use super::effects::{Command, Event, Write};
 use super::reason::Reason;
 use super::record::{DebtCause, Key, Number, PodRecord};
 use super::session::{Asked, Item, Whose};
-use super::state::{At, State};
+use super::state::State;
 use super::turn::Turn;
-use super::zoo::Bug;
 
 impl State {
+    /// Whether an instance does not belong to the target.
+    pub(super) fn is_leaver(&self, at: At) -> bool {
+        self.service.uninstalling || self.pod_model(at.pod).is_none_or(|pod| at.index >= pod.count)
+    }
+
+    /// The next instance to leave: of pods that the target does not have first, then of the others in reverse
+    /// order, the highest index first (C§2.11).
+    pub(super) fn next_leaver(&self) -> Option<At> {
+        let declared = self.model.pods().len();
+        let last = |pod: usize| {
+            let index = self.pods[pod].iter().rposition(|instance| instance.record.is_some())?;
+            let index = if self.bug(Bug::LowestLeaves) { self.lowest_leaver(pod)? } else { index } as u32;
+            Some(At { pod: pod as u32, index }).filter(|&at| self.is_leaver(at))
+        };
+        let mut pods = (declared..self.pods.len()).chain((0..declared).rev());
+        pods.find_map(last)
+    }
+
     /// The instances that leave, in their order.
     pub(super) fn leavers(&self) -> Vec<InstanceName> {
         let declared = self.model.pods().len();

@@ -10,7 +10,10 @@
 //! `reply`; a batch that fails, or whose result is unknown, drops the engine, which is recovered.
 
 mod act;
+mod answered;
+mod at;
 mod backoff;
+mod bug;
 mod codec;
 mod debts;
 mod digest;
@@ -20,17 +23,19 @@ mod invariants;
 mod leaving;
 mod moves;
 mod observe;
-mod pods;
 mod preview;
 mod reason;
 mod rebind;
+mod reconcile;
 mod record;
 mod recording;
 mod recover;
 mod recovery;
+mod reply;
 mod rules;
 mod runs;
 mod session;
+mod start;
 mod state;
 mod story;
 mod target;
@@ -40,12 +45,13 @@ mod verbs;
 mod view;
 mod zoo;
 
+#[cfg(not(feature = "zoo"))]
+use bug::Bug;
+#[cfg(feature = "zoo")]
+pub use bug::Bug;
 pub use codec::{CodecError, decode, encode};
 pub use digest::Digest;
-pub use effects::{
-    Command, Effects, Event, Expected, Fit, Launch, LaunchTask, Refusal, RefusedItem, Release, Reply, Serves,
-    Write,
-};
+pub use effects::{Command, Effects, Event, Expected, Fit, Launch, LaunchTask, Release, Write};
 pub use input::{
     Author, FitAnswer, Found, Grant, Incarnation, Input, LaunchAnswer, Observation, Outcome, Part,
     ReleaseAnswer, Request, Seen, Snapshot, Target, Verb,
@@ -55,21 +61,17 @@ pub use reason::{Reason, Verdict, Why};
 pub use record::*;
 pub use recording::{Entry, RECORDING_VERSION, Taken, effect_lines};
 pub use recover::RecoverError;
+pub use reply::{Refusal, RefusedItem, Reply};
 pub use story::Story;
 pub use time::{Time, Wall};
 pub use view::{PhaseView, PlanView, StepView, TaskView};
-#[cfg(not(feature = "zoo"))]
-use zoo::Bug;
-#[cfg(feature = "zoo")]
-pub use zoo::Bug;
 
+use at::At;
 use session::{Item, Session, Stage as SessionStage};
-use state::{At, State};
-use std::sync::Arc;
+use state::State;
 use std::time::Duration;
 use turn::Turn;
 
-use crate::plan::PodModel;
 use crate::spec::PlanName;
 
 /// A plan engine for one service.
@@ -82,7 +84,7 @@ pub struct Engine {
     state: Option<State>,
     session: Session,
     digest: Digest,
-    zoo: zoo::Switch,
+    zoo: bug::Switch,
 }
 
 impl Engine {
@@ -200,37 +202,6 @@ impl Turn<'_> {
         self.kill_due();
         self.ask_again();
         self.go_on_starting();
-    }
-}
-
-impl State {
-    fn new(service: Arc<ServiceRecord>, model: Arc<crate::plan::Model>) -> Self {
-        // Those who leave are there as long as a record speaks of them.
-        let count = |pod: &PodModel| if service.uninstalling { 0 } else { pod.count as usize };
-        let pods = model.pods().iter().map(|pod| vec![Default::default(); count(pod)]);
-        let pods = pods.chain(service.leaving.iter().map(|_| Vec::new())).collect();
-        let census = model.pods().iter().map(|_| Default::default()).collect();
-        Self {
-            service,
-            model,
-            previous: None,
-            confs: Default::default(),
-            pods,
-            active: Vec::new(),
-            ended: Default::default(),
-            plans: Default::default(),
-            audit: Default::default(),
-            debts: Default::default(),
-            owed: Default::default(),
-            owing: Default::default(),
-            leaves: 0,
-            deadlines: Default::default(),
-            delays: Default::default(),
-            hurt: Default::default(),
-            obsolete: Default::default(),
-            census,
-            zoo: Default::default(),
-        }
     }
 }
 

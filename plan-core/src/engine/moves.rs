@@ -10,14 +10,15 @@ use crate::plan::Demand;
 use crate::spec::PlacementRule;
 use crate::spec::placement::{Census, NodeFacts};
 
+use super::at::At;
+use super::bug::Bug;
 use super::effects::Event;
 use super::reason::Reason;
 use super::record::{Cause, DebtCause, Number, Occupant, Order, OrderedTask, Permission, PodRecord, Stage};
 use super::session::Item;
-use super::state::{At, State};
+use super::state::State;
 use super::time::Time;
 use super::turn::{MOST_CONSIDERED, Turn};
-use super::zoo::Bug;
 
 /// Who is down for too long, and was not seen in this session, is looked at again after so long.
 const UNSEEN_AGAIN: Duration = Duration::from_secs(5);

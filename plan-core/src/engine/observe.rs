@@ -3,33 +3,21 @@
 //! Invariant: an observation changes only what it speaks of; an older one, or the same again, changes
 //! nothing; an end is final.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use crate::plan::ContentHash;
 use crate::spec::{Goal, TaskName};
 
-use super::effects::{Command, Event, Expected};
-use super::input::{Found, Incarnation, Observation, Seen, Snapshot};
+use super::at::At;
+use super::bug::Bug;
+use super::effects::Event;
+use super::input::{Incarnation, Observation, Seen};
 use super::reason::Reason;
 use super::record::{Cause, End, Number, Occupant, Order, OrderedTask, Purpose, Reached, Stage, TaskState};
-use super::session::{Asked, Item, Stage as SessionStage, Whose};
-use super::state::At;
+use super::session::{Item, Whose};
 use super::time::Time;
 use super::turn::Turn;
-use super::zoo::Bug;
-
-/// The unanswered rest of a `Reconcile` is asked again after so long.
-const ASK_AGAIN: Duration = Duration::from_secs(30);
-/// What an answer left open is asked again after so long.
-const UNSURE_AGAIN: Duration = Duration::from_secs(1);
-/// A `Reconcile` asks for the launches of at most so many instances.
-pub(super) const MOST_ASKED: usize = 1000;
-/// The start of a session looks at so many instances with one input.
-const MOST_LOOKED_AT: usize = 1000;
 
 /// What a launch is to us.
-enum Known {
+pub(super) enum Known {
     /// A task in one of our slots, which may live.
     Ours(At, usize),
     /// One of ours that was seen to end.
@@ -69,7 +57,7 @@ impl Turn<'_> {
         }
     }
 
-    fn known(&self, of: &Incarnation) -> Known {
+    pub(super) fn known(&self, of: &Incarnation) -> Known {
         if of.installation != self.state.service.installation && !self.bug(Bug::AdoptForeigner) {
             return Known::Foreign;
         }
@@ -98,7 +86,7 @@ impl Turn<'_> {
     }
 
     /// What was left behind is seen: its end pays for it; if it lives, it is told to end.
-    fn owed_seen(&mut self, debt: Number, of: &Incarnation, seen: Seen) {
+    pub(super) fn owed_seen(&mut self, debt: Number, of: &Incarnation, seen: Seen) {
         match seen {
             Seen::Ended(_) => self.owed_ended(debt, of.launch, &of.task),
             // Its node is there again.
@@ -112,12 +100,12 @@ impl Turn<'_> {
         }
     }
 
-    fn superseded(&mut self, by: Incarnation) {
+    pub(super) fn superseded(&mut self, by: Incarnation) {
         self.session.superseded = true;
         self.event(Event::Superseded(by));
     }
 
-    fn foreigner(&mut self, of: Incarnation, seen: Seen) {
+    pub(super) fn foreigner(&mut self, of: Incarnation, seen: Seen) {
         if matches!(seen, Seen::Ended(_)) {
             self.session.foreigners.remove(&of);
         } else if self.session.foreigners.insert(of.clone(), seen).is_none() {
@@ -129,7 +117,7 @@ impl Turn<'_> {
     }
 
     /// Takes what is new of a task in a slot.
-    fn seen(&mut self, at: At, launch: Number, name: &TaskName, seen: Seen) {
+    pub(super) fn seen(&mut self, at: At, launch: Number, name: &TaskName, seen: Seen) {
         let Some(record) = self.state.record(at) else { return };
         let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
         let Some(occupant) = occupants.find(|o| o.launch == launch && o.task == *name) else { return };
@@ -316,281 +304,5 @@ impl Turn<'_> {
         if self.state.is_leaver(at) {
             self.session.agenda.items.insert(Item::Leave);
         }
-    }
-
-    /// Goes on with the start of a session: asks for launches that may live, and takes up the rest.
-    pub(super) fn go_on_starting(&mut self) {
-        let from = match self.session.stage {
-            SessionStage::Starting(from) => from,
-            SessionStage::Fresh | SessionStage::Live => return,
-        };
-        if self.session.start_asked.is_some() {
-            return;
-        }
-        let mut ask = Vec::new();
-        let mut next = Some(from);
-        for _ in 0..MOST_LOOKED_AT {
-            let Some(at) = next.and_then(|at| self.first_from(at)) else {
-                next = None;
-                break;
-            };
-            next = Some(At { index: at.index + 1, ..at });
-            if self.state.is_seen(at) {
-                self.take_up(at);
-            } else {
-                ask.push(at);
-                if ask.len() == MOST_ASKED {
-                    break;
-                }
-            }
-        }
-        self.session.stage = next.map_or(SessionStage::Live, SessionStage::Starting);
-        if !ask.is_empty() {
-            self.session.start_asked = self.ask(&ask);
-        }
-        self.begin_live();
-    }
-
-    /// The first instance with a record, from `at` on.
-    fn first_from(&self, at: At) -> Option<At> {
-        let pods = self.state.pods.iter().enumerate().skip(at.pod as usize);
-        pods.into_iter().find_map(|(pod, instances)| {
-            let from = if pod == at.pod as usize { at.index as usize } else { 0 };
-            let index = instances.iter().skip(from).position(|instance| instance.record.is_some())? + from;
-            Some(At { pod: pod as u32, index: index as u32 })
-        })
-    }
-
-    /// Asks how an instance's launches are.
-    pub(super) fn ask_for_instance(&mut self, at: At) {
-        self.ask(&[at]);
-    }
-
-    /// Asks how a launch of an instance is, if that is not asked already.
-    pub(super) fn ask_for_launch(&mut self, at: At, launch: Number, task: TaskName) {
-        let key = (Whose::Instance(at), launch, task);
-        let lives = self.state.record(at).is_some_and(|record| record.place.is_some());
-        if lives && !self.session.asked.values().any(|open| open.contains(&key)) {
-            self.ask_launches([key].into());
-        }
-    }
-
-    fn ask(&mut self, instances: &[At]) -> Option<Number> {
-        let open: BTreeSet<_> = instances
-            .iter()
-            .flat_map(|&at| {
-                let living = self.state.record(at).into_iter().flat_map(|record| record.living());
-                living.map(move |o| (Whose::Instance(at), o.launch, o.task.clone()))
-            })
-            .collect();
-        self.ask_launches(open)
-    }
-
-    pub(super) fn ask_launches(&mut self, open: BTreeSet<Asked>) -> Option<Number> {
-        if open.is_empty() {
-            return None;
-        }
-        let number = self.number();
-        let installation = self.state.service.installation.clone();
-        let expected = open
-            .iter()
-            .filter_map(|(whose, launch, task)| {
-                let (instance, node) = match whose {
-                    Whose::Instance(at) => {
-                        let place = self.state.record(*at)?.place.as_ref()?;
-                        (self.state.name(*at), place.node.name.clone())
-                    }
-                    Whose::Debt(debt) => {
-                        let debt = self.state.debts.get(debt)?;
-                        (debt.instance.clone(), debt.node.clone())
-                    }
-                };
-                let (installation, task) = (installation.clone(), task.clone());
-                Some(Expected { of: Incarnation { installation, instance, task, launch: *launch }, node })
-            })
-            .collect();
-        let debts = open.iter().filter_map(|(whose, _, _)| match whose {
-            Whose::Debt(debt) => Some((*debt, number)),
-            Whose::Instance(_) => None,
-        });
-        self.session.asking.extend(debts);
-        self.session.asked.insert(number, open);
-        self.session.reconciles.set(number, self.now.after(ASK_AGAIN));
-        self.effects.commands.push(Command::Reconcile { number, expected });
-        Some(number)
-    }
-
-    /// Takes a part of the answer to a `Reconcile`.
-    pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
-        let Snapshot { of, as_of, found, last } = snapshot;
-        let mut unsure = BTreeSet::new();
-        // What is there first: an order of which anything is there is not given again.
-        let (absent, seen): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|(_, found)| *found == Found::Absent);
-        for (incarnation, found) in seen.into_iter().chain(absent) {
-            match self.known(&incarnation) {
-                Known::Newer => return self.superseded(incarnation),
-                // What we hold for ended lives on: it is ended by its own number. A snapshot shows what is; an
-                // observation may be old.
-                Known::Past(at) => {
-                    let Incarnation { launch, task, .. } = incarnation;
-                    match found {
-                        Found::Absent | Found::Seen(Seen::Ended(_)) => {
-                            self.session.kills.remove(&(at, launch, task));
-                        }
-                        Found::Seen(_) if self.bug(Bug::ZombieSpared) => {}
-                        Found::Seen(_) => self.kill(at, launch, task),
-                    }
-                }
-                Known::Owed(debt) => {
-                    let key = (Whose::Debt(debt), incarnation.launch, incarnation.task.clone());
-                    let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
-                    match found {
-                        Found::Seen(seen) => self.owed_seen(debt, &incarnation, seen),
-                        Found::Absent if !asked => {}
-                        Found::Absent if as_of > incarnation.launch => {
-                            self.owed_ended(debt, incarnation.launch, &incarnation.task);
-                        }
-                        Found::Absent => {
-                            unsure.insert(key);
-                        }
-                    }
-                }
-                Known::Foreign => match found {
-                    Found::Seen(seen) => self.foreigner(incarnation, seen),
-                    Found::Absent => {
-                        self.session.foreigners.remove(&incarnation);
-                    }
-                },
-                Known::Ours(at, slot) => {
-                    let Incarnation { launch, task, .. } = incarnation;
-                    let key = (Whose::Instance(at), launch, task.clone());
-                    let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
-                    let newer = as_of > launch || self.bug(Bug::OldAbsence);
-                    match found {
-                        Found::Seen(seen) => self.found(at, slot, launch, &task, seen),
-                        // The answer to a question that is closed may be older than what was done since.
-                        Found::Absent if !asked && !self.bug(Bug::UnaskedAbsence) => {}
-                        // A snapshot from before the launch cannot know of it.
-                        Found::Absent if newer => self.absent(at, slot, launch, &task),
-                        Found::Absent => {
-                            unsure.insert(key);
-                        }
-                    }
-                }
-            }
-        }
-        if last {
-            unsure.extend(self.session.asked.remove(&of).into_iter().flatten());
-            self.session.reconciles.remove(&of);
-            self.answer_start(of);
-        }
-        unsure.retain(|(whose, launch, task)| match whose {
-            Whose::Instance(at) => {
-                let living = self.state.record(*at).into_iter().flat_map(|record| record.living());
-                living.into_iter().any(|occupant| occupant.launch == *launch && occupant.task == *task)
-            }
-            Whose::Debt(_) => self.state.owed.contains_key(&(*launch, task.clone())),
-        });
-        if !unsure.is_empty() {
-            // A backend that knows no more yet is not driven in a circle.
-            self.session.asked.entry(of).or_default().extend(unsure);
-            self.session.reconciles.set(of, self.now.after(UNSURE_AGAIN));
-        }
-        self.go_on_starting();
-    }
-
-    /// The rest of a `Reconcile` that was not answered is asked again.
-    pub(super) fn ask_again(&mut self) {
-        while let Some(number) = self.session.reconciles.pop_due(self.now) {
-            self.answer_start(number);
-            if let Some(open) = self.session.asked.remove(&number) {
-                self.ask_launches(open);
-            }
-        }
-    }
-
-    /// Nobody is told to leave, and nothing that is owed to end, before all were asked.
-    fn begin_live(&mut self) {
-        if self.session.is_live() {
-            self.session.agenda.items.insert(Item::Leave);
-            self.session.pursuits = self.state.debts.keys().map(|&debt| (debt, self.now)).collect();
-        }
-    }
-
-    /// The start of the session goes on when its question was answered, or was not for long.
-    fn answer_start(&mut self, number: Number) {
-        if self.session.start_asked == Some(number) {
-            self.session.start_asked = None;
-            self.begin_live();
-        }
-    }
-
-    /// A snapshot shows a launch. Presence counts at any age, but what was observed in this session since is
-    /// newer than a snapshot of unknown age.
-    fn found(&mut self, at: At, slot: usize, launch: Number, task: &TaskName, seen: Seen) {
-        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        let first = !instance.answered.contains(slot, launch);
-        if instance.answered.note(slot, launch, 0) {
-            self.seen(at, launch, task, seen);
-        }
-        if first {
-            self.take_up(at);
-        }
-    }
-
-    /// Whether all tasks of an order are in their slots, and none was seen or is being ended.
-    fn is_untouched(&self, at: At, launch: Number) -> bool {
-        let Some(record) = self.state.record(at) else { return false };
-        let Some(order) = record.order(launch) else { return false };
-        order.tasks.iter().all(|ordered| {
-            record.slots.iter().enumerate().any(|(nth, slot)| {
-                let here = |o: &&Occupant| o.launch == launch && o.task == ordered.task;
-                let launching = slot.occupant.as_ref().filter(here).map(|o| o.state);
-                launching == Some(TaskState::Launching) && !self.is_being_cleared(at, nth)
-            })
-        })
-    }
-
-    fn is_being_cleared(&self, at: At, slot: usize) -> bool {
-        let Some(record) = self.state.record(at) else { return false };
-        if record.permission.is_some() {
-            return true;
-        }
-        let act = record.slots.get(slot).and_then(|slot| slot.act).and_then(|act| record.order(act));
-        act.is_some_and(|order| order.stage == Stage::Clearing)
-    }
-
-    /// A snapshot that is new enough shows no trace of a launch.
-    fn absent(&mut self, at: At, slot: usize, launch: Number, task: &TaskName) {
-        let Some(record) = self.state.record(at) else { return };
-        let mut living = record.living();
-        let Some(state) =
-            living.find(|o| o.launch == launch && o.task == *task).map(|occupant| occupant.state)
-        else {
-            return;
-        };
-        drop(living);
-        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        instance.answered.note(slot, launch, 0);
-        // What is to be ended anyway has ended by not being there; and an order is given again as a whole, or
-        // not at all.
-        if state == TaskState::Launching && !self.is_being_cleared(at, slot) && self.is_untouched(at, launch)
-        {
-            // It never arrived: the record that holds the order is the command. What is asked of it already
-            // is about the time before.
-            let order = self.state.record(at).and_then(|record| record.order(launch));
-            let tasks = order.into_iter().flat_map(|order| &order.tasks);
-            let keys: Vec<Asked> = tasks.map(|of| (Whose::Instance(at), launch, of.task.clone())).collect();
-            for open in self.session.asked.values_mut() {
-                for key in &keys {
-                    open.remove(key);
-                }
-            }
-            self.command_launch(at, launch);
-        } else {
-            self.seen(at, launch, task, Seen::Ended(End::Lost));
-        }
-        self.take_up(at);
     }
 }

@@ -9,10 +9,11 @@ use crate::plan::{Status, TaskModel};
 use crate::spec::{Change, ChangeVerdict, InstanceName, TaskName, changes};
 
 use super::Engine;
-use super::effects::Reply;
+use super::at::At;
 use super::input::{Input, Target};
 use super::record::{Number, Record, StepRef};
-use super::state::{At, State};
+use super::reply::Reply;
+use super::state::State;
 use super::view::PlanView;
 
 /// What a target would lead to, from the state at hand.

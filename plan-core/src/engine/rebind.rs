@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 use crate::plan::{Blocked, Status};
 use crate::spec::{ResourceSetName, TaskName};
 
+use super::at::At;
+use super::bug::Bug;
 use super::effects::Command;
 use super::reason::Reason;
 use super::record::{
     DebtCause, Number, Occupant, Order, OrderedTask, PodRecord, Purpose, Slot, Stage, StepRef,
 };
-use super::state::{At, Run};
+use super::state::Run;
 use super::turn::Turn;
-use super::zoo::Bug;
 
 impl Turn<'_> {
     /// Takes back what stands for the run before, and the waits of configurations that are wanted no more.

@@ -701,7 +701,7 @@ pub struct AuditRecord {
     /// What was asked, in words.
     pub verb: String,
     /// The reply.
-    pub reply: super::effects::Reply,
+    pub reply: super::reply::Reply,
 }
 
 impl AuditRecord {

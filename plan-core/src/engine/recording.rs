@@ -13,8 +13,9 @@ use crate::spec::ServiceName;
 
 use super::codec::{CodecError, encode};
 use super::digest::Digest;
-use super::effects::{Command, Effects, Event, Reply, Write};
+use super::effects::{Command, Effects, Event, Write};
 use super::input::Input;
+use super::reply::Reply;
 use super::time::Wall;
 
 /// The version of [`Entry`]'s JSON. What is newer is not read.

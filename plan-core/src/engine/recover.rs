@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use crate::plan::{ContentHash, Model};
 
+use super::at::At;
+use super::bug::Switch;
 use super::digest::Digest;
 use super::record::{ClockRecord, Key, Number, Purpose, Record, RunRecord, ServiceRecord, StepRef};
-use super::state::{At, State};
-use super::zoo::Switch;
+use super::state::State;
 use super::{Engine, Session};
 
 /// Why records are no engine. Nothing is changed; the store is to be looked at.

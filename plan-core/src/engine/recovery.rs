@@ -3,16 +3,62 @@
 //! Invariant: it displaces no other task than those that come back with an essential one, and launches nothing
 //! that was not launched before (`docs/decisions/0014-whose-a-set-is.md`).
 
-use crate::plan::ContentHash;
+use crate::plan::{ContentHash, Status};
 use crate::spec::TaskName;
 
+use super::at::At;
+use super::bug::Bug;
 use super::reason::Reason;
-use super::record::{OrderedTask, PodRecord, Purpose, Slot, TaskRecord};
-use super::state::{At, Owner, State, is_stale};
+use super::record::{OrderedTask, PodRecord, Purpose, Slot, StepRef, TaskRecord};
+use super::rules::acts_in_time;
+use super::state::{State, is_stale};
 use super::turn::Turn;
-use super::zoo::Bug;
+
+/// Who brings back what runs no more in a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// An incomplete step that the strategies allow.
+    Step,
+    /// Recovery, with this configuration.
+    Recovery(ContentHash),
+    /// A step that may not act: there is no configuration that is known to be good.
+    Later,
+}
 
 impl State {
+    /// Who brings back the RUNNING task of a slot that is not alive (engine.md §5).
+    pub(super) fn owner(&self, at: At, slot: &Slot, main: &TaskRecord) -> Owner {
+        let mut waits = false;
+        for run in &self.active {
+            for &phase in run.layout.phases_of(at.pod) {
+                let layout = run.phase(phase);
+                for step in layout.steps_of(at.index) {
+                    let status = run.progress.phase(phase).step(step);
+                    let speaks = layout.tasks(step).iter().any(|&task| {
+                        let model = self.task_model(at.pod, task);
+                        model.set == slot.set || model.name == main.name
+                    });
+                    if !speaks || status == Status::Complete {
+                        continue;
+                    }
+                    // What is paused, or waits for another run's step, is recovery's, whatever its step wants.
+                    let of = StepRef { run: run.number(), phase, step };
+                    let allowed = status != Status::Error && run.progress.allows(&run.layout, phase, step);
+                    if allowed && acts_in_time(self, run, at, of) {
+                        return Owner::Step;
+                    }
+                    waits = true;
+                }
+            }
+        }
+        let record = self.record(at);
+        match (record.and_then(|record| self.comes_back_as(record, main)), main.last) {
+            (Some(good), _) => Owner::Recovery(self.known_good(at, main, good)),
+            (None, Some(last)) if !waits => Owner::Recovery(last.conf),
+            _ => Owner::Later,
+        }
+    }
+
     /// What recovery launches now, if anything: RUNNING tasks that ended, that an operator wants otherwise, or
     /// whose instance goes elsewhere.
     pub(super) fn recovery_tasks(&self, at: At) -> Option<Vec<OrderedTask>> {

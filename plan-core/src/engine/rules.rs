@@ -5,9 +5,10 @@
 
 use crate::plan::Blocked;
 
+use super::at::At;
 use super::reason::{Reason, Verdict};
 use super::record::{Occupant, Purpose, Slot, StepRef};
-use super::state::{At, Run, State};
+use super::state::{Run, State};
 
 /// What a rule is asked about.
 pub(super) struct Question<'a> {

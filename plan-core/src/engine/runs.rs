@@ -8,12 +8,14 @@ use std::sync::Arc;
 use crate::plan::{Canary, PlanLayout, Status};
 use crate::spec::PlanName;
 
+use super::at::At;
+use super::bug::Bug;
 use super::digest::Digest;
-use super::effects::{Event, Refusal};
+use super::effects::Event;
 use super::record::{EndedRun, Key, Mark, Number, Parameters, Record, RunKind, RunRecord, StepTime};
-use super::state::{At, Run, State};
+use super::reply::Refusal;
+use super::state::{Run, State};
 use super::turn::Turn;
-use super::zoo::Bug;
 
 /// A canary phase lets this many first steps wait for an operator (C§2.4).
 const CANARIES: usize = 2;

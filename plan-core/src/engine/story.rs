@@ -11,7 +11,7 @@ use crate::plan::{Model, Status};
 use crate::spec::{InstanceName, NodeName, PlanName, TaskName};
 
 use super::Engine;
-use super::effects::{Event, Serves};
+use super::effects::Event;
 use super::record::{End, Number, Purpose, RunOutcome, StepRef};
 
 /// What happened, in words and names.
@@ -81,8 +81,8 @@ impl Engine {
             Event::RunEnded { run, plan, outcome } => Story::RunEnded { run, plan, outcome },
             Event::Asked { instance, launch, tasks, what } => {
                 let cause = match what {
-                    Serves::Step(step) => format!("step {}", self.name_of_step(step)),
-                    Serves::Recovery => "recovery".to_owned(),
+                    Purpose::Step(step) => format!("step {}", self.name_of_step(step)),
+                    Purpose::Recovery => "recovery".to_owned(),
                 };
                 Story::Asked { instance, launch, tasks, cause }
             }

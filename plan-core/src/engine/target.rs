@@ -9,16 +9,18 @@ use std::sync::Arc;
 use crate::plan::{ContentHash, Model, PlanLayout, PodModel, TaskModel};
 use crate::spec::{Change, ChangeVerdict, Goal, PlanName, PodName, change, changes};
 
+use super::at::At;
+use super::bug::Bug;
 use super::digest::Digest;
-use super::effects::{Effects, Event, Refusal, RefusedItem, Reply};
+use super::effects::{Effects, Event};
 use super::input::Target;
 use super::record::{Key, Mark, Number, Record, RunKind, RunOutcome, RunRecord, ServiceRecord, StepRef};
+use super::reply::{Refusal, RefusedItem, Reply};
 use super::runs::Interrupted;
 use super::session::{Item, Stage as SessionStage, Whose};
-use super::state::{At, Instance, Run, State};
+use super::state::{Instance, Run, State};
 use super::time::Wall;
 use super::turn::Turn;
-use super::zoo::Bug;
 use super::{DEPLOY, Engine};
 
 impl Engine {

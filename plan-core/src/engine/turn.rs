@@ -8,6 +8,8 @@ use std::sync::Arc;
 use crate::plan::{Changed, Status};
 use crate::spec::InstanceName;
 
+use super::at::At;
+use super::bug::Bug;
 use super::digest::Digest;
 use super::effects::{Effects, Event, Write};
 use super::reason::Reason;
@@ -16,9 +18,8 @@ use super::record::{
     Stage as OrderStage, StepRef,
 };
 use super::session::{Item, Session, Stage};
-use super::state::{At, Run, State};
+use super::state::{Run, State};
 use super::time::{Time, Wall};
-use super::zoo::Bug;
 
 /// So many steps and instances are considered with one input; then a wake is asked for at once.
 pub(super) const MOST_CONSIDERED: usize = 64;
@@ -73,6 +74,12 @@ impl<'a> Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// Whether the engine has this fault.
+    #[inline(always)]
+    pub(super) fn bug(&self, bug: Bug) -> bool {
+        self.state.bug(bug)
+    }
+
     /// The next number.
     pub(super) fn number(&mut self) -> Number {
         self.clock.seq += 1;

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
+use crate::engine::at::At;
+use crate::engine::bug::Bug;
+use crate::engine::reason::Reason;
+use crate::engine::record::{Cause, Number, PodRecord, RunOutcome, Stage, TaskState};
+use crate::engine::reply::{Refusal, Reply};
+use crate::engine::session::Item;
+use crate::engine::state::Run;
+use crate::engine::turn::Turn;
 use crate::spec::{Goal, InstanceName, TaskName};
 
-use super::effects::{Refusal, Reply};
-use super::record::{Cause, Number, PodRecord, RunOutcome, TaskState};
-use super::session::Item;
-use super::state::At;
-use super::turn::Turn;
-use super::zoo::Bug;
-
-type Answer = Result<Reply, Refusal>;
+use super::Answer;
 
 impl Turn<'_> {
     /// An instance's RUNNING tasks that were launched, of which a verb speaks: those that it names, or all.
@@ -117,8 +118,8 @@ impl Turn<'_> {
         let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
         for launch in standing {
             let order = self.state.record(at).and_then(|record| record.order(launch));
-            if order.is_some_and(|order| order.stage == super::record::Stage::Wanted) {
-                self.withdraw(at, launch, super::reason::Reason::NotWanted);
+            if order.is_some_and(|order| order.stage == Stage::Wanted) {
+                self.withdraw(at, launch, Reason::NotWanted);
             }
         }
         self.wanted_otherwise(at);
@@ -154,7 +155,7 @@ impl Turn<'_> {
             return Ok(Reply::AlreadySo);
         }
         self.change_service(|service| service.uninstalling = true);
-        let running: Vec<Number> = self.state.active.iter().map(super::state::Run::number).collect();
+        let running: Vec<Number> = self.state.active.iter().map(Run::number).collect();
         for run in running {
             self.end_run(run, RunOutcome::Stopped);
         }

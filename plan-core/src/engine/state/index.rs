@@ -1,0 +1,151 @@
+//! The indices, built from records: for an instance, and for a run.
+//!
+//! Invariant: built anew they are what the engine keeps up to date input by input.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::at::At;
+use crate::engine::bug::Bug;
+use crate::engine::record::{Cause, Mark, PodRecord, RunRecord, StepRef, TaskState};
+use crate::engine::time::Time;
+use crate::plan::{PlanLayout, PlanProgress};
+use crate::spec::{Goal, Seconds};
+
+use super::{Run, State};
+
+impl State {
+    /// Builds the indices of an instance.
+    pub(in crate::engine) fn index_instance(&mut self, at: At) {
+        let Some(record) = self.instance(at).record.clone() else { return };
+        for task in &record.tasks {
+            if let Some(until) = task.delayed_until {
+                self.delays.insert((until, at));
+            }
+        }
+        self.index_hurt(at);
+        self.index_deadline(at);
+        if self.has_obsolete(at, &record) {
+            self.obsolete.insert(at);
+        } else {
+            self.obsolete.remove(&at);
+        }
+    }
+
+    /// Whether an instance that stays has a task which the target does not have.
+    fn has_obsolete(&self, at: At, record: &PodRecord) -> bool {
+        let Some(pod) = self.pod_model(at.pod).filter(|_| !self.is_leaver(at)) else { return false };
+        record.tasks.iter().any(|task| pod.task_index(&task.name).is_none())
+    }
+
+    /// Brings up whether recovery has, or may have, something to do for an instance.
+    pub(in crate::engine) fn index_hurt(&mut self, at: At) {
+        let hurt = self.record(at).is_some_and(|record| {
+            record.permission.is_some() || record.slots.iter().any(|slot| self.is_slot_hurt(record, slot))
+        });
+        if hurt {
+            self.hurt.insert(at);
+        } else {
+            self.hurt.remove(&at);
+        }
+    }
+
+    /// Brings up when an instance that is down may go elsewhere.
+    pub(in crate::engine) fn index_deadline(&mut self, at: At) {
+        let permission = self.record(at).and_then(|record| record.permission);
+        if permission.is_some_and(|permission| permission.cause == Cause::Timeout) {
+            self.deadlines.over.insert(at);
+        } else {
+            self.deadlines.over.remove(&at);
+        }
+        let due = self.deadline(at);
+        let instance = &mut self.pods[at.pod as usize][at.index as usize];
+        if instance.deadline == due {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut instance.deadline, due) {
+            self.deadlines.due.remove(&(old, at));
+        }
+        self.deadlines.due.extend(due.map(|due| (due, at)));
+    }
+
+    fn deadline(&self, at: At) -> Option<Time> {
+        let policy = self.model.spec().replacement_failure_policy()?;
+        let record =
+            self.record(at).filter(|record| record.permission.is_none() && record.place.is_some())?;
+        let record = Some(record).filter(|_| !self.bug(Bug::IgnoreTimeout))?;
+        let down = self.down_since(at, record)?;
+        (!self.is_leaver(at)).then(|| down.after(seconds(policy.permanent_failure_timeout)))
+    }
+
+    /// From when on the next that is down for too long may go elsewhere; none while another has yet to go. So
+    /// the loss of many does not move all at once.
+    pub(in crate::engine) fn next_replacement(&self) -> Option<Time> {
+        let policy = self.model.spec().replacement_failure_policy()?;
+        if policy.min_replace_delay.0 == 0 || self.bug(Bug::NoDistance) {
+            return Some(Time::default());
+        }
+        let last = self.service.replaced.map(|last| last.after(seconds(policy.min_replace_delay)));
+        self.deadlines.over.is_empty().then(|| last.unwrap_or_default())
+    }
+
+    /// Since when an instance is down: none of its essential RUNNING tasks runs, and one at least did. What runs
+    /// is not taken elsewhere for what does not, and a sidecar takes nobody along.
+    fn down_since(&self, at: At, record: &PodRecord) -> Option<Time> {
+        let pod = self.pod_model(at.pod)?;
+        let mut since = None;
+        for task in record.tasks.iter().filter(|task| !task.paused && pod.task_index(&task.name).is_some()) {
+            let Some(config) = task.last.and_then(|last| self.confs.get(&last.conf)) else { continue };
+            if config.spec.goal != Goal::Running || !config.spec.essential {
+                continue;
+            }
+            let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+            let runs = occupants.any(|occupant| {
+                let runs = matches!(occupant.state, TaskState::Running { .. });
+                occupant.task == task.name && runs && occupant.silent.is_none()
+            });
+            match task.down {
+                None if runs => return None,
+                down => since = since.max(down),
+            }
+        }
+        since
+    }
+
+    /// Gives every step of a run that some instance has a record of its status.
+    pub(in crate::engine) fn index_run(&self, record: Arc<RunRecord>, layout: Arc<PlanLayout>) -> Run {
+        let mut run = Run { progress: PlanProgress::new(&layout, record.afresh), record, layout };
+        let layout = run.layout.clone();
+        run.progress.set_interrupted(&layout, run.record.mark.interrupted);
+        let record = run.record.clone();
+        for (&phase, mark) in &record.phases {
+            run.progress.set_phase_interrupted(&layout, phase, mark.interrupted);
+        }
+        for (&phase, canary) in &record.canaries {
+            run.progress.set_canary(&layout, phase, Some(canary.clone()));
+        }
+        for (phase, of) in (0..).zip(&layout.phases) {
+            let untouched = record.mark == Mark { interrupted: record.mark.interrupted, ..Mark::default() }
+                && !record.phases.contains_key(&phase)
+                && !record.canaries.contains_key(&phase);
+            for (index, instance) in (0..).zip(&self.pods[of.pod as usize]) {
+                // Nothing speaks of the instance: its steps are PENDING, as they begin.
+                if untouched && instance.record.is_none() {
+                    continue;
+                }
+                let at = At { pod: of.pod, index };
+                for step in of.steps_of(index) {
+                    let of = StepRef { run: record.number, phase, step };
+                    let status = self.step_status(&run, at, of);
+                    let urgent = self.is_urgent(&run, at, of, status);
+                    run.progress.set_step(&layout, phase, step, status, urgent);
+                }
+            }
+        }
+        run
+    }
+}
+
+fn seconds(of: Seconds) -> Duration {
+    Duration::from_secs(u64::from(of.0))
+}

@@ -1,0 +1,301 @@
+//! The records of a service that is installed, with indices that lead from an instance to all that speaks of
+//! it.
+//!
+//! Invariant: every index is a function of the records: [`State::index_instance`] and its siblings build from records
+//! what the engine keeps up to date input by input.
+
+mod census;
+mod debts;
+mod index;
+mod slots;
+mod status;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::plan::{
+    ContentHash, Model, PhaseLayout, PlanLayout, PlanProgress, PodModel, TaskConfig, TaskModel,
+};
+use crate::spec::placement::Census;
+use crate::spec::{Goal, InstanceName, PlanName, PodName, ResourceSetName, TaskName};
+
+use super::answered::Answered;
+use super::at::At;
+use super::bug::{Bug, Switch};
+use super::digest::Digest;
+use super::record::{
+    AuditRecord, DebtRecord, Mark, Number, Order, PlanRecord, PodRecord, RunKind, RunOutcome, RunRecord,
+    ServiceRecord, StepRef,
+};
+use super::time::Time;
+
+pub(super) use slots::is_stale;
+
+/// An installed service.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct State {
+    pub(super) service: Arc<ServiceRecord>,
+    pub(super) model: Arc<Model>,
+    /// The last specification that the service became with nothing forced.
+    pub(super) previous: Option<Arc<Model>>,
+    pub(super) confs: BTreeMap<ContentHash, Arc<TaskConfig>>,
+    /// By pod, then by index: the target's pods, then those that are leaving. Of each as many as it has by the
+    /// target, and those that are leaving.
+    pub(super) pods: Vec<Vec<Instance>>,
+    /// The runs that go on, oldest first.
+    pub(super) active: Vec<Run>,
+    /// The latest run of each plan, if it ended.
+    pub(super) ended: BTreeMap<Number, Arc<RunRecord>>,
+    pub(super) plans: BTreeMap<PlanName, Arc<PlanRecord>>,
+    pub(super) audit: BTreeMap<Number, Arc<AuditRecord>>,
+    pub(super) debts: BTreeMap<Number, Arc<DebtRecord>>,
+    /// The launches that are owed, and by which debt.
+    pub(super) owed: BTreeMap<(Number, TaskName), Number>,
+    /// Who owes, and by which debts.
+    pub(super) owing: BTreeMap<InstanceName, BTreeSet<Number>>,
+    /// How many debts are of those who left the target.
+    pub(super) leaves: usize,
+    /// Who is down, and for how long it may be.
+    pub(super) deadlines: Deadlines,
+    /// Tasks that are not launched before a time.
+    pub(super) delays: BTreeSet<(Time, At)>,
+    /// Instances of which something does not run as it shall, or is being brought back.
+    pub(super) hurt: BTreeSet<At>,
+    /// Instances that have a task which the target does not have.
+    pub(super) obsolete: BTreeSet<At>,
+    /// By pod: where its instances are, as far as its placement asks.
+    pub(super) census: Vec<Arc<Census>>,
+    pub(super) zoo: Switch,
+}
+
+/// An instance.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Instance {
+    /// What is known of it; nothing until its first order.
+    pub(super) record: Option<Arc<PodRecord>>,
+    /// The record's digest, as it was written.
+    pub(super) digest: Digest,
+    /// Whether the record changed since it was written.
+    pub(super) dirty: bool,
+    /// When it may go elsewhere, as [`State::deadlines`] has it.
+    pub(super) deadline: Option<Time>,
+    /// What this session saw of it.
+    pub(super) answered: Answered,
+}
+
+/// Who is down, and for how long it may be.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Deadlines {
+    /// Until when each may be down.
+    pub(super) due: BTreeSet<(Time, At)>,
+    /// Who was down for longer, and has not gone elsewhere yet.
+    pub(super) over: BTreeSet<At>,
+}
+
+/// A run that goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Run {
+    pub(super) record: Arc<RunRecord>,
+    pub(super) layout: Arc<PlanLayout>,
+    pub(super) progress: PlanProgress,
+}
+
+/// From which launch on a step's launches count, and whether it was forced since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) since: Number,
+    pub(super) forced: bool,
+    /// The highest force on the path, or 0.
+    pub(super) forced_at: Number,
+}
+
+impl Run {
+    pub(super) fn number(&self) -> Number {
+        self.record.number
+    }
+
+    pub(super) fn phase(&self, phase: u32) -> &PhaseLayout {
+        &self.layout.phases[phase as usize]
+    }
+}
+
+impl RunRecord {
+    /// What operators' marks and the run itself want of a step. On the path from plan to step the highest
+    /// number wins.
+    pub(super) fn wanted(&self, record: Option<&PodRecord>, step: StepRef) -> Wanted {
+        let base = match self.kind {
+            RunKind::Converging => 0,
+            RunKind::Side => self.number,
+        };
+        let phase = self.phases.get(&step.phase).copied().unwrap_or_default();
+        let own = record.and_then(|record| record.steps.iter().find(|mark| mark.step == step));
+        let own = own.map_or(Mark::default(), |own| Mark {
+            interrupted: false,
+            forced: own.forced,
+            since: own.since,
+        });
+        let forced = self.mark.forced.max(phase.forced).max(own.forced);
+        let since = self.mark.since.max(phase.since).max(own.since);
+        Wanted { since: base.max(since), forced: forced > since, forced_at: forced }
+    }
+}
+
+impl State {
+    pub(super) fn new(service: Arc<ServiceRecord>, model: Arc<Model>) -> Self {
+        // Those who leave are there as long as a record speaks of them.
+        let count = |pod: &PodModel| if service.uninstalling { 0 } else { pod.count as usize };
+        let pods = model.pods().iter().map(|pod| vec![Default::default(); count(pod)]);
+        let pods = pods.chain(service.leaving.iter().map(|_| Vec::new())).collect();
+        let census = model.pods().iter().map(|_| Default::default()).collect();
+        Self {
+            service,
+            model,
+            previous: None,
+            confs: Default::default(),
+            pods,
+            active: Vec::new(),
+            ended: Default::default(),
+            plans: Default::default(),
+            audit: Default::default(),
+            debts: Default::default(),
+            owed: Default::default(),
+            owing: Default::default(),
+            leaves: 0,
+            deadlines: Default::default(),
+            delays: Default::default(),
+            hurt: Default::default(),
+            obsolete: Default::default(),
+            census,
+            zoo: Default::default(),
+        }
+    }
+}
+
+impl State {
+    /// Whether the engine has this fault.
+    #[inline(always)]
+    pub(super) fn bug(&self, bug: Bug) -> bool {
+        self.zoo.has(bug)
+    }
+
+    pub(super) fn instance(&self, at: At) -> &Instance {
+        &self.pods[at.pod as usize][at.index as usize]
+    }
+
+    pub(super) fn record(&self, at: At) -> Option<&PodRecord> {
+        self.pods.get(at.pod as usize)?.get(at.index as usize)?.record.as_deref()
+    }
+
+    /// A pod of the target; none if it is leaving.
+    pub(super) fn pod_model(&self, pod: u32) -> Option<&PodModel> {
+        self.model.pods().get(pod as usize)
+    }
+
+    pub(super) fn name(&self, at: At) -> InstanceName {
+        let pods = self.model.pods();
+        let pod = match pods.get(at.pod as usize) {
+            Some(pod) => &pod.name,
+            None => &self.service.leaving[at.pod as usize - pods.len()],
+        };
+        InstanceName::new(pod.clone(), at.index)
+    }
+
+    pub(super) fn at(&self, name: &InstanceName) -> Option<At> {
+        let pod = self.pod_position(&name.pod)?;
+        let known = (name.index as usize) < self.pods.get(pod as usize)?.len();
+        known.then_some(At { pod, index: name.index })
+    }
+
+    pub(super) fn run(&self, number: Number) -> Option<&Run> {
+        self.active.iter().find(|run| run.number() == number)
+    }
+
+    pub(super) fn run_mut(&mut self, number: Number) -> Option<&mut Run> {
+        self.active.iter_mut().find(|run| run.number() == number)
+    }
+
+    /// The active run of a plan.
+    pub(super) fn run_of(&self, plan: &PlanName) -> Option<&Run> {
+        self.active.iter().find(|run| run.layout.name == *plan)
+    }
+
+    pub(super) fn task_model(&self, pod: u32, task: u32) -> &TaskModel {
+        &self.model.pods()[pod as usize].tasks[task as usize]
+    }
+
+    fn goal(&self, conf: &ContentHash) -> Option<Goal> {
+        self.confs.get(conf).map(|config| config.spec.goal)
+    }
+
+    /// The configuration that a step wants of a task: the target's in a converging run; otherwise what the
+    /// task has reached, else the target's (engine.md §5).
+    pub(super) fn wanted_conf(&self, run: &Run, record: Option<&PodRecord>, task: &TaskModel) -> ContentHash {
+        match run.record.kind {
+            RunKind::Converging => task.conf,
+            RunKind::Side => {
+                let reached = record.and_then(|record| record.task(&task.name)).and_then(|task| task.reached);
+                reached.map_or(task.conf, |reached| reached.conf)
+            }
+        }
+    }
+
+    /// The resource set of a task's configuration.
+    pub(super) fn set_of<'a>(&'a self, conf: &ContentHash, model: &'a TaskModel) -> &'a ResourceSetName {
+        self.confs.get(conf).map_or(&model.set, |config| &config.spec.resource_set)
+    }
+
+    /// The position of an instance that is known, also if it leaves.
+    pub(super) fn make_room(&mut self, name: &InstanceName) -> Option<At> {
+        let pod = self.pod_position(&name.pod)?;
+        let instances = &mut self.pods[pod as usize];
+        if instances.len() <= name.index as usize {
+            instances.resize_with(name.index as usize + 1, Instance::default);
+        }
+        Some(At { pod, index: name.index })
+    }
+
+    fn pod_position(&self, name: &PodName) -> Option<u32> {
+        let leaving = || {
+            let nth = self.service.leaving.iter().position(|pod| pod == name)?;
+            u32::try_from(self.model.pods().len() + nth).ok()
+        };
+        self.model.pod_index(name).or_else(leaving)
+    }
+
+    /// Instances that are gone take no place any more.
+    pub(super) fn trim(&mut self, pod: u32) {
+        let stays = self.pod_model(pod).filter(|_| !self.service.uninstalling);
+        let count = stays.map_or(0, |pod| pod.count as usize);
+        let instances = &mut self.pods[pod as usize];
+        let last = instances.iter().rposition(|instance| instance.record.is_some()).map_or(0, |at| at + 1);
+        instances.truncate(last.max(count));
+    }
+
+    /// The name of a step (C§2.5).
+    pub(super) fn step_name(&self, layout: &PhaseLayout, step: u32) -> String {
+        let tasks: Vec<&str> =
+            layout.tasks(step).iter().map(|&task| self.task_model(layout.pod, task).name.as_str()).collect();
+        let instance = self.model.instance_name(layout.pod, layout.steps[step as usize].instance);
+        format!("{instance}:[{}]", tasks.join(", "))
+    }
+
+    /// Whether a run is remembered: it goes on, or is its plan's latest.
+    pub(super) fn remembers(&self, run: Number) -> bool {
+        self.run(run).is_some() || self.ended.contains_key(&run)
+    }
+
+    /// How the latest run of a plan ended, if it did.
+    pub(super) fn ended_run(&self, plan: &PlanName) -> Option<&Arc<RunRecord>> {
+        self.plans.get(plan).and_then(|record| self.ended.get(&record.latest))
+    }
+
+    pub(super) fn goal_of(&self, order: &Order, task: &TaskName) -> Option<(Goal, ContentHash)> {
+        let ordered = order.tasks.iter().find(|ordered| ordered.task == *task)?;
+        Some((self.goal(&ordered.conf)?, ordered.conf))
+    }
+}
+
+/// Whether an ended run was complete.
+pub(super) fn is_complete(record: &RunRecord) -> bool {
+    record.outcome == Some(RunOutcome::Complete)
+}

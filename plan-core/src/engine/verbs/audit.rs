@@ -1,0 +1,36 @@
+//! What was asked, by whom, and what came of it.
+//!
+//! Invariant: a request that was answered is answered the same again, and done once.
+
+use std::sync::Arc;
+
+use crate::engine::bug::Bug;
+use crate::engine::digest::Digest;
+use crate::engine::input::Author;
+use crate::engine::record::{AuditRecord, Key, Record};
+use crate::engine::reply::Reply;
+use crate::engine::turn::Turn;
+
+impl Turn<'_> {
+    /// The reply that a request had before.
+    pub(in crate::engine) fn said(&self, request: &str) -> Option<Reply> {
+        let mut audits = self.state.audit.values().filter(|_| !self.bug(Bug::RequestTwice));
+        let earlier = audits.find(|audit| audit.request == request);
+        earlier.map(|audit| audit.reply.clone())
+    }
+
+    /// Notes what was asked, by whom, and what came of it.
+    pub(in crate::engine) fn note(&mut self, by: Author, words: String, reply: Reply) -> Reply {
+        let Author { id, who } = by;
+        let number = self.number();
+        let audit = AuditRecord { number, request: id, who, at: self.now, verb: words, reply: reply.clone() };
+        let audit = Arc::new(audit);
+        self.put(None, Record::Audit(audit.clone()), Digest::of(&*audit));
+        self.state.audit.insert(number, audit);
+        while self.state.audit.len() > AuditRecord::KEPT {
+            let Some((number, oldest)) = self.state.audit.pop_first() else { break };
+            self.delete(Key::Audit(number), Digest::of(&*oldest));
+        }
+        reply
+    }
+}

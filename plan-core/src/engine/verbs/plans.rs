@@ -1,0 +1,258 @@
+//! Verbs on plans (C§2.8).
+//!
+//! Invariant: a verb changes marks and runs; statuses and orders follow from them.
+
+use std::sync::Arc;
+
+use crate::engine::at::At;
+use crate::engine::bug::Bug;
+use crate::engine::input::Part;
+use crate::engine::reason::Reason;
+use crate::engine::record::{Number, Parameters, Purpose, RunKind, RunOutcome, Stage, StepRef, TaskState};
+use crate::engine::reply::{Refusal, Reply};
+use crate::engine::runs::Interrupted;
+use crate::engine::state::{Run, is_complete};
+use crate::engine::turn::Turn;
+use crate::plan::Status;
+use crate::spec::{PhaseName, PlanName};
+
+use super::Answer;
+use super::scope::Scope;
+
+impl Turn<'_> {
+    pub(super) fn start(&mut self, plan: &PlanName, parameters: Parameters) -> Answer {
+        if let Some(bad) = parameters.keys().find(|name| !is_variable_name(name)) {
+            return Err(Refusal::Parameter(bad.clone()));
+        }
+        if self.state.run_of(plan).is_some() {
+            return Err(Refusal::Running(plan.clone()));
+        }
+        let layout = self.state.model.plans().get(plan).ok_or_else(|| Refusal::NoPlan(plan.clone()))?.clone();
+        let parameters = (!parameters.is_empty()).then(|| Arc::new(parameters));
+        self.begin_run(&layout, RunKind::Side, parameters, Interrupted::default());
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn stop(&mut self, plan: &PlanName) -> Answer {
+        let Some(run) = self.state.run_of(plan) else { return Ok(Reply::AlreadySo) };
+        let number = run.number();
+        if self.state.service.converging == number {
+            if is_stopped(run) {
+                return Ok(Reply::AlreadySo);
+            }
+            let since = self.number();
+            self.mark(number, Scope::Plan, |mark| {
+                mark.interrupted = true;
+                mark.since = since;
+            });
+            self.derive_scope(number, Scope::Plan);
+            let standing = self.standing(number, Scope::Plan);
+            self.drop_unwanted(standing);
+            self.consider_hurt();
+            return Ok(Reply::Done);
+        }
+        let standing = self.standing(number, Scope::Plan);
+        self.end_run(number, RunOutcome::Stopped);
+        self.drop_unwanted(standing);
+        Ok(Reply::Done)
+    }
+
+    /// The orders that only ask for room for steps of a part of a run.
+    fn standing(&self, number: Number, scope: Scope) -> Vec<(At, Number)> {
+        let steps = self.steps_in(number, scope).into_iter().filter_map(|step| {
+            let record = self.state.record(self.step_at(step)?)?;
+            let mut orders = record.orders.iter();
+            let order = orders.find(|o| o.stage == Stage::Wanted && o.purpose == Purpose::Step(step))?;
+            Some((self.step_at(step)?, order.launch))
+        });
+        steps.collect()
+    }
+
+    /// Withdraws those of these orders that are wanted no more.
+    fn drop_unwanted(&mut self, standing: Vec<(At, Number)>) {
+        for (at, launch) in standing {
+            let order = self.state.record(at).and_then(|record| record.order(launch));
+            if order.is_some_and(|order| self.state.still_wanted(order).is_err()) {
+                self.withdraw(at, launch, Reason::NotWanted);
+            }
+        }
+    }
+
+    pub(super) fn interrupt(&mut self, plan: &PlanName, phase: Option<PhaseName>) -> Answer {
+        let scope = self.phase_scope(plan, phase)?;
+        let Some(run) = self.state.run_of(plan) else {
+            return match self.state.ended_run(plan) {
+                Some(_) => Ok(Reply::AlreadySo),
+                None => Err(Refusal::NeverRun(plan.clone())),
+            };
+        };
+        let (interrupted, status) = match scope {
+            Scope::Phase(phase) => {
+                (run.progress.phase(phase).is_interrupted(), run.progress.phase_status(phase))
+            }
+            _ => (run.progress.is_interrupted(), run.progress.status()),
+        };
+        if interrupted || status == Status::Complete {
+            return Ok(Reply::AlreadySo);
+        }
+        let number = run.number();
+        let on = !self.bug(Bug::InterruptIgnored);
+        self.mark(number, scope, |mark| mark.interrupted = on);
+        let standing = self.standing(number, scope);
+        self.drop_unwanted(standing);
+        self.consider_hurt();
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn proceed(&mut self, plan: &PlanName, phase: Option<PhaseName>) -> Answer {
+        let scope = self.phase_scope(plan, phase)?;
+        if self.state.run_of(plan).is_none() {
+            return match self.state.ended_run(plan) {
+                None => Err(Refusal::NeverRun(plan.clone())),
+                Some(ended) if is_complete(ended) => Ok(Reply::AlreadySo),
+                Some(_) => {
+                    let number = self.reopen(plan)?;
+                    self.mark(number, Scope::Plan, |mark| mark.interrupted = false);
+                    self.sweep(number);
+                    Ok(Reply::Done)
+                }
+            };
+        }
+        let Some(run) = self.state.run_of(plan) else { return Ok(Reply::AlreadySo) };
+        let number = run.number();
+        match scope {
+            Scope::Phase(phase) if run.progress.phase(phase).is_interrupted() => {
+                self.mark(number, scope, |mark| mark.interrupted = false);
+                self.sweep(number);
+            }
+            Scope::Phase(phase) => {
+                let Some(canary) = run.progress.phase(phase).canary().filter(|canary| canary.is_holding())
+                else {
+                    return Ok(Reply::AlreadySo);
+                };
+                let mut canary = canary.clone();
+                let step = canary.steps[canary.released as usize];
+                canary.released += 1;
+                self.change_run(number, |run| {
+                    run.canaries.insert(phase, canary.clone());
+                });
+                self.with_progress(number, scope, |run| {
+                    let layout = run.layout.clone();
+                    run.progress.set_canary(&layout, phase, Some(canary));
+                });
+                self.derive_scope(number, Scope::Step(StepRef { run: number, phase, step }));
+                self.sweep(number);
+            }
+            _ if run.progress.is_interrupted() => {
+                self.mark(number, scope, |mark| mark.interrupted = false);
+                self.sweep(number);
+            }
+            _ => return Ok(Reply::AlreadySo),
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn force_complete(&mut self, plan: &PlanName, part: &Part) -> Answer {
+        let number = match self.state.run_of(plan) {
+            Some(run) => run.number(),
+            None => {
+                let Some(ended) = self.state.ended_run(plan) else {
+                    return Err(Refusal::NeverRun(plan.clone()));
+                };
+                self.scope(plan, ended.number, part)?;
+                if is_complete(ended) {
+                    return Ok(Reply::AlreadySo);
+                }
+                self.reopen(plan)?
+            }
+        };
+        let scope = self.scope(plan, number, part)?;
+        if self.status_of(number, scope) == Some(Status::Complete) {
+            return Ok(Reply::AlreadySo);
+        }
+        let now = self.number();
+        self.mark_seq(number, scope, |mark| mark.forced = now);
+        self.derive_scope(number, scope);
+        let standing = self.standing(number, scope);
+        self.drop_unwanted(standing);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn restart(&mut self, plan: &PlanName, part: &Part) -> Answer {
+        let running = self.state.run_of(plan).map(|run| run.number());
+        let number = match running {
+            Some(number) => number,
+            None => {
+                let Some(ended) = self.state.ended_run(plan) else {
+                    return Err(Refusal::NeverRun(plan.clone()));
+                };
+                // A part that is not there refuses the verb before anything is changed.
+                self.scope(plan, ended.number, part)?;
+                self.reopen(plan)?
+            }
+        };
+        let scope = self.scope(plan, number, part)?;
+        if running.is_some() && self.status_of(number, scope) == Some(Status::Pending) {
+            return Ok(Reply::AlreadySo);
+        }
+        // A single step whose launch is ordered and was not seen yet counts with that launch.
+        let since = self.unseen_launch(scope);
+        let since = if let Some(launch) = since { launch } else { self.number() };
+        self.mark_seq(number, scope, |mark| mark.since = since);
+        if !matches!(scope, Scope::Step(_)) {
+            self.mark(number, scope, |mark| mark.interrupted = false);
+        }
+        self.forget_failures(number, scope);
+        self.derive_scope(number, scope);
+        self.sweep(number);
+        Ok(Reply::Done)
+    }
+
+    fn unseen_launch(&self, scope: Scope) -> Option<Number> {
+        let Scope::Step(step) = scope else { return None };
+        let at = self.step_at(step)?;
+        let record = self.state.record(at)?;
+        let order = record.orders.iter().rev().find(|order| order.purpose == Purpose::Step(step))?;
+        let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        let unseen = order.stage != Stage::Given
+            || occupants
+                .any(|occupant| occupant.launch == order.launch && occupant.state == TaskState::Launching);
+        // A force of a later number would still stand above it.
+        let forced = self.state.run(step.run)?.record.wanted(Some(record), step).forced_at;
+        (unseen && order.launch > forced).then_some(order.launch)
+    }
+
+    /// A restart begins anew: waits and refusals of the tasks in its scope are forgotten.
+    fn forget_failures(&mut self, number: Number, scope: Scope) {
+        for step in self.steps_in(number, scope) {
+            let (Some(at), Some(run)) = (self.step_at(step), self.state.run(number)) else { continue };
+            let tasks = run.phase(step.phase).tasks(step.step).clone();
+            for &task in tasks.iter() {
+                let name = self.state.task_model(at.pod, task).name.clone();
+                let known = self.state.record(at).and_then(|record| record.task(&name));
+                if known.is_some_and(|task| task.failures > 0 || task.never.is_some()) {
+                    self.delay(at, &name, None);
+                    let task = self.record_mut(at).task_mut(&name);
+                    task.failures = 0;
+                    task.never = None;
+                    // Other steps speak of the task too.
+                    self.touch(at);
+                }
+            }
+        }
+    }
+}
+
+/// Whether nothing of a run was done since it was stopped: it is interrupted, and all of it is still to be done.
+fn is_stopped(run: &Run) -> bool {
+    let phases = 0..run.layout.phases.len() as u32;
+    let mut steps = phases.flat_map(|phase| run.progress.phase(phase).steps());
+    run.progress.is_interrupted() && steps.all(|status| *status == Status::Pending)
+}
+
+/// `[A-Za-z_][A-Za-z0-9_]*` (C§2.8).
+fn is_variable_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}

@@ -1,0 +1,301 @@
+//! Plans as trees: as declared, as they run, and those that show what the engine does by itself.
+//!
+//! Invariant: every plan that [`Engine::plan_names`] lists has a tree.
+
+use crate::engine::at::At;
+use crate::engine::record::{DebtCause, DebtRecord, PodRecord, Purpose, Slot, StepRef, TaskState};
+use crate::engine::recovery::Owner;
+use crate::engine::state::{Run, State, is_complete, is_stale};
+use crate::engine::{DECOMMISSION, DEPLOY, Engine, RECOVERY, UNINSTALL};
+use crate::plan::{Counts, Model, PhaseLayout, PlanLayout, Status, aggregate};
+use crate::spec::{InstanceName, PlanName, TaskName};
+
+use super::{PhaseView, PlanView, StepView};
+
+impl PlanView {
+    /// A plan as it is declared: nothing of it has begun.
+    pub fn declared(model: &Model, plan: &PlanName) -> Option<Self> {
+        let layout = model.plans().get(plan)?;
+        Some(Self {
+            name: layout.name.to_string(),
+            strategy: layout.strategy.as_str(),
+            status: Status::Pending,
+            phases: layout
+                .phases
+                .iter()
+                .map(|phase| PhaseView {
+                    name: phase.name.to_string(),
+                    strategy: phase.strategy.as_str(),
+                    status: Status::Pending,
+                    steps: (0..phase.steps.len() as u32)
+                        .map(|step| StepView {
+                            name: declared_step_name(model, phase, step),
+                            status: Status::Pending,
+                            forced: false,
+                            instance: Some(
+                                model.instance_name(phase.pod, phase.steps[step as usize].instance),
+                            ),
+                            tasks: declared_tasks(model, phase, step).cloned().collect(),
+                        })
+                        .collect(),
+                })
+                .collect(),
+        })
+    }
+}
+
+fn declared_step_name(model: &Model, phase: &PhaseLayout, step: u32) -> String {
+    let pod = &model.pods()[phase.pod as usize];
+    let tasks: Vec<&str> = declared_tasks(model, phase, step).map(TaskName::as_str).collect();
+    format!("{}-{}:[{}]", pod.name, phase.steps[step as usize].instance, tasks.join(", "))
+}
+
+fn declared_tasks<'a>(
+    model: &'a Model,
+    phase: &'a PhaseLayout,
+    step: u32,
+) -> impl Iterator<Item = &'a TaskName> {
+    let pod = &model.pods()[phase.pod as usize];
+    phase.tasks(step).iter().map(|&task| &pod.tasks[task as usize].name)
+}
+
+impl Engine {
+    /// The names of the plans, in the order of the API: `deploy`, `recovery`, the others (C§6.1).
+    pub fn plan_names(&self) -> Vec<String> {
+        let Some(state) = &self.state else { return Vec::new() };
+        let mut names: Vec<String> = state.model.plans().keys().map(ToString::to_string).collect();
+        let after_deploy = names.iter().position(|name| name == DEPLOY).map_or(0, |at| at + 1);
+        let derived = [RECOVERY.to_owned()].into_iter().chain(state.leaving_view().map(|view| view.name));
+        names.splice(after_deploy..after_deploy, derived);
+        names
+    }
+
+    /// A plan as it is now.
+    pub fn plan(&self, name: &str) -> Option<PlanView> {
+        let state = self.state.as_ref()?;
+        if name == RECOVERY {
+            return Some(state.recovery_view());
+        }
+        if name == DECOMMISSION || name == UNINSTALL {
+            return state.leaving_view().filter(|view| view.name == name);
+        }
+        let layout = state.model.plans().get(name)?;
+        Some(match state.run_of(&layout.name) {
+            Some(run) => state.run_view(run),
+            None => state.idle_view(layout),
+        })
+    }
+
+    /// The status of a plan; `None` if there is no such plan.
+    pub fn plan_status(&self, name: &str) -> Option<Status> {
+        let state = self.state.as_ref()?;
+        if name == RECOVERY {
+            return Some(state.recovery_view().status);
+        }
+        if name == DECOMMISSION || name == UNINSTALL {
+            return self.plan(name).map(|view| view.status);
+        }
+        let layout = state.model.plans().get(name)?;
+        Some(match state.run_of(&layout.name) {
+            Some(run) => run.progress.status(),
+            None if state.ended_run(&layout.name).is_some_and(|run| is_complete(run)) => Status::Complete,
+            None => Status::Waiting,
+        })
+    }
+}
+
+impl State {
+    fn run_view(&self, run: &Run) -> PlanView {
+        let phases = (0..).zip(&run.layout.phases).map(|(at, phase)| {
+            let progress = run.progress.phase(at);
+            let steps = (0..).zip(progress.steps()).map(|(step, &status)| {
+                let of = At { pod: phase.pod, index: phase.steps[step as usize].instance };
+                let reference = StepRef { run: run.number(), phase: at, step };
+                StepView {
+                    name: self.step_name(phase, step),
+                    status,
+                    forced: run.record.wanted(self.record(of), reference).forced,
+                    instance: Some(self.name(of)),
+                    tasks: declared_tasks(&self.model, phase, step).cloned().collect(),
+                }
+            });
+            PhaseView {
+                name: phase.name.to_string(),
+                strategy: phase.strategy.as_str(),
+                status: run.progress.phase_status(at),
+                steps: steps.collect(),
+            }
+        });
+        PlanView {
+            name: run.layout.name.to_string(),
+            strategy: run.layout.strategy.as_str(),
+            status: run.progress.status(),
+            phases: phases.collect(),
+        }
+    }
+
+    /// A plan that does not run: COMPLETE if its latest run was, else WAITING.
+    fn idle_view(&self, layout: &PlanLayout) -> PlanView {
+        let ended = self.ended_run(&layout.name);
+        let complete = ended.is_some_and(|run| is_complete(run));
+        let below = if complete { Status::Complete } else { Status::Pending };
+        let phases = (0..).zip(&layout.phases).map(|(at, phase)| {
+            let steps = (0..).zip(&phase.steps).map(|(step, of)| {
+                let record = self.record(At { pod: phase.pod, index: of.instance });
+                let forced = ended.filter(|_| complete).is_some_and(|run| {
+                    run.wanted(record, StepRef { run: run.number, phase: at, step }).forced
+                });
+                StepView {
+                    name: self.step_name(phase, step),
+                    status: below,
+                    forced,
+                    instance: Some(self.model.instance_name(phase.pod, of.instance)),
+                    tasks: declared_tasks(&self.model, phase, step).cloned().collect(),
+                }
+            });
+            PhaseView {
+                name: phase.name.to_string(),
+                strategy: phase.strategy.as_str(),
+                status: below,
+                steps: steps.collect(),
+            }
+        });
+        PlanView {
+            name: layout.name.to_string(),
+            strategy: layout.strategy.as_str(),
+            status: if complete { Status::Complete } else { Status::Waiting },
+            phases: phases.collect(),
+        }
+    }
+
+    /// Recovery as a plan: a phase with one step for each instance that is being brought back (C§2.9).
+    fn recovery_view(&self) -> PlanView {
+        let phases: Vec<PhaseView> = self.hurt.iter().filter_map(|&at| self.recovery_phase(at)).collect();
+        let all: Counts = phases.iter().map(|phase| phase.status).collect();
+        PlanView {
+            name: RECOVERY.to_owned(),
+            strategy: "parallel",
+            status: aggregate(&all, &all, false),
+            phases,
+        }
+    }
+
+    fn recovery_phase(&self, at: At) -> Option<PhaseView> {
+        let record = self.record(at)?;
+        let mut tasks = Vec::new();
+        let mut status = Status::Complete;
+        for (slot, of) in self.recovery_slots(at, record) {
+            tasks.push(self.main_task(record, &slot.set)?.name.clone());
+            status = status.least(of);
+        }
+        if tasks.is_empty() {
+            return None;
+        }
+        let words: Vec<&str> = tasks.iter().map(TaskName::as_str).collect();
+        let name = format!("{}:[{}]", self.name(at), words.join(", "));
+        let instance = Some(self.name(at));
+        let step = StepView { name: name.clone(), status, forced: false, instance, tasks };
+        let of: Counts = [status].into_iter().collect();
+        let status = aggregate(&of, &of, false);
+        Some(PhaseView { name, strategy: "serial", status, steps: vec![step] })
+    }
+
+    /// The slots whose task recovery brings back, with how far it is.
+    pub(super) fn recovery_slots<'a>(
+        &'a self,
+        at: At,
+        record: &'a PodRecord,
+    ) -> impl Iterator<Item = (&'a Slot, Status)> {
+        record.slots.iter().filter_map(move |slot| {
+            if !self.is_slot_hurt(record, slot) {
+                return None;
+            }
+            let main = self.main_task(record, &slot.set)?;
+            let recovers = |launch| record.order(launch).is_some_and(|o| o.purpose == Purpose::Recovery);
+            if slot.act.is_some_and(recovers) {
+                return Some((slot, Status::Prepared));
+            }
+            match slot.occupant.as_ref().map(|occupant| occupant.state) {
+                Some(state)
+                    if is_alive(state) && slot.occupant.as_ref().is_some_and(|o| is_stale(record, o)) => {}
+                Some(TaskState::Launching | TaskState::Starting) => return Some((slot, Status::Starting)),
+                Some(TaskState::Running { .. }) => return Some((slot, Status::Started)),
+                Some(_) | None => {}
+            }
+            match self.owner(at, slot, main) {
+                Owner::Step => None,
+                Owner::Recovery(_) if main.never.is_some() => Some((slot, Status::Error)),
+                Owner::Recovery(_) | Owner::Later if main.delayed_until.is_some() => {
+                    Some((slot, Status::Delayed))
+                }
+                Owner::Recovery(_) | Owner::Later => Some((slot, Status::Pending)),
+            }
+        })
+    }
+
+    pub(super) fn leaving_name(&self) -> &'static str {
+        if self.service.uninstalling { UNINSTALL } else { DECOMMISSION }
+    }
+
+    /// Those who leave, as a plan: a phase for each, of what was left already and of what is there still
+    /// (C§2.11, C§2.12). There is none when nobody leaves.
+    fn leaving_view(&self) -> Option<PlanView> {
+        let uninstalling = self.service.uninstalling;
+        let cause = if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission };
+        let about = |name: String, status, instance: Option<&InstanceName>, tasks| {
+            let instance = instance.cloned();
+            StepView { name, status, forced: false, instance, tasks }
+        };
+        let phase = |name: String, steps: Vec<StepView>| {
+            let all: Counts = steps.iter().map(|step| step.status).collect();
+            let first = steps.first().map(|step| step.status).into_iter().collect();
+            let status = aggregate(&all, &first, false);
+            PhaseView { name, strategy: "serial", status, steps }
+        };
+        let mut phases = Vec::new();
+        let of_cause = |debt: &&DebtRecord| uninstalling || debt.cause == cause;
+        for debt in self.debts.values().map(|debt| &**debt).filter(of_cause) {
+            let of = Some(&debt.instance);
+            let kills = debt.kill.iter().map(|owed| {
+                about(format!("kill-{}", owed.task), Status::Started, of, vec![owed.task.clone()])
+            });
+            let mut steps: Vec<_> = kills.collect();
+            let status = if steps.is_empty() { Status::Started } else { Status::Pending };
+            let release = debt.release.as_ref();
+            steps.extend(release.map(|_| about("release".to_owned(), status, of, Vec::new())));
+            phases.push(phase(debt.instance.to_string(), steps));
+        }
+        for name in self.leavers() {
+            let record = self.at(&name).and_then(|at| self.record(at));
+            let living = record.into_iter().flat_map(PodRecord::living);
+            let of = Some(&name);
+            let kills = living.map(|occupant| {
+                about(format!("kill-{}", occupant.task), Status::Pending, of, vec![occupant.task.clone()])
+            });
+            let release = about("release".to_owned(), Status::Pending, of, Vec::new());
+            let steps = kills.chain([release]).collect();
+            phases.push(phase(name.to_string(), steps));
+        }
+        if uninstalling {
+            let status = if phases.is_empty() { Status::Started } else { Status::Pending };
+            let step = about("deregister".to_owned(), status, None, Vec::new());
+            phases.push(phase("deregister-service".to_owned(), vec![step]));
+        }
+        if phases.is_empty() {
+            return None;
+        }
+        let all: Counts = phases.iter().map(|phase| phase.status).collect();
+        let first = phases.first().map(|phase| phase.status).into_iter().collect();
+        let allowed = if uninstalling { all } else { first };
+        Some(PlanView {
+            name: self.leaving_name().to_owned(),
+            strategy: if uninstalling { "parallel" } else { "serial" },
+            status: aggregate(&all, &allowed, false),
+            phases,
+        })
+    }
+}
+
+fn is_alive(state: TaskState) -> bool {
+    !matches!(state, TaskState::Ended(_))
+}

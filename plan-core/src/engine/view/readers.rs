@@ -1,0 +1,149 @@
+//! What can be read of an engine.
+//!
+//! Invariant: reading changes nothing, and hands out records as they are.
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::at::At;
+use crate::engine::input::{Incarnation, Seen};
+use crate::engine::record::{
+    AuditRecord, DebtRecord, EndedRun, InstallationId, Number, PodRecord, RunRecord,
+};
+use crate::engine::state::State;
+use crate::engine::time::{Time, Wall};
+use crate::plan::{ContentHash, Model, TaskConfig};
+use crate::spec::{InstanceName, PlanName, TaskName};
+
+use super::TaskView;
+
+impl Engine {
+    /// Whether the first deployment was completed.
+    pub fn is_deployed(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.service.deployed)
+    }
+
+    /// Whether all that was launched before this session was asked for, and has answered or had its time: before that, what
+    /// runs is known from the records alone, and may have ended meanwhile.
+    pub fn has_heard(&self) -> bool {
+        self.session.is_live()
+    }
+
+    /// Whether another scheduler has taken over, so that this one does nothing any more.
+    pub fn is_superseded(&self) -> bool {
+        self.session.superseded
+    }
+
+    /// The installation, once there is a service. It stands in the label of each task.
+    pub fn installation(&self) -> Option<&InstallationId> {
+        self.state.as_ref().map(|state| &state.service.installation)
+    }
+
+    /// The specification that the service shall be.
+    pub fn model(&self) -> Option<&Arc<Model>> {
+        self.state.as_ref().map(|state| &state.model)
+    }
+
+    /// What is known of an instance.
+    pub fn pod(&self, instance: &InstanceName) -> Option<&PodRecord> {
+        let state = self.state.as_ref()?;
+        state.record(state.at(instance)?)
+    }
+
+    /// All instances that were ordered, with what is known of them.
+    pub fn pods(&self) -> impl Iterator<Item = (InstanceName, &PodRecord)> {
+        self.state.iter().flat_map(|state| {
+            (0..).zip(&state.pods).flat_map(move |(pod, instances)| {
+                (0..).zip(instances).filter_map(move |(index, instance)| {
+                    Some((state.name(At { pod, index }), instance.record.as_deref()?))
+                })
+            })
+        })
+    }
+
+    /// What was left behind, and is to be ended and released.
+    pub fn debts(&self) -> impl Iterator<Item = &DebtRecord> {
+        self.state.iter().flat_map(|state| state.debts.values().map(|debt| &**debt))
+    }
+
+    /// The run of a plan that goes on, if one does.
+    pub fn run(&self, plan: &PlanName) -> Option<&RunRecord> {
+        Some(&self.state.as_ref()?.run_of(plan)?.record)
+    }
+
+    /// The run that makes the service what it shall be, or made it so.
+    pub fn converging_run(&self) -> Option<Number> {
+        self.state.as_ref().map(|state| state.service.converging)
+    }
+
+    /// A configuration that some record names.
+    pub fn task_config(&self, conf: ContentHash) -> Option<&Arc<TaskConfig>> {
+        self.state.as_ref()?.confs.get(&conf)
+    }
+
+    /// What the machine's clock showed at an engine time, if it shows `now` now and was not set meanwhile.
+    pub fn wall(&self, time: Time, now: Wall) -> Wall {
+        let ago = self.time(now).since(time);
+        Wall(now.0.saturating_sub(u64::try_from(ago.as_micros()).unwrap_or(u64::MAX)))
+    }
+
+    /// The runs of a plan that ended and are remembered, oldest first.
+    pub fn runs(&self, plan: &str) -> &[EndedRun] {
+        let record = self.state.as_ref().and_then(|state| state.plans.get(plan));
+        record.map(|record| record.ended.as_slice()).unwrap_or_default()
+    }
+
+    /// The verbs and targets that are remembered, oldest first.
+    pub fn audit(&self) -> impl Iterator<Item = &AuditRecord> {
+        self.state.iter().flat_map(|state| state.audit.values().map(|audit| &**audit))
+    }
+
+    /// The last specification that the service became with nothing forced.
+    pub fn previous(&self) -> Option<&Arc<Model>> {
+        self.state.as_ref().and_then(|state| state.previous.as_ref())
+    }
+
+    /// Whether the service is being taken away.
+    pub fn is_uninstalling(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.service.uninstalling)
+    }
+
+    /// The instances that the target does not have and that are still there, in the order in which they go.
+    pub fn leavers(&self) -> Vec<InstanceName> {
+        self.state.as_ref().map(State::leavers).unwrap_or_default()
+    }
+
+    /// Launches that no record speaks of: listed, and not touched.
+    pub fn foreigners(&self) -> impl Iterator<Item = (&Incarnation, &Seen)> {
+        self.session.foreigners.iter()
+    }
+
+    /// The tasks of all instances, in declared order.
+    pub fn tasks(&self) -> Vec<TaskView> {
+        let Some(state) = &self.state else { return Vec::new() };
+        let mut views = Vec::new();
+        for (pod, model) in (0..).zip(state.model.pods()) {
+            for index in 0..model.count {
+                let at = At { pod, index };
+                views.extend(model.tasks.iter().map(|task| state.task_view(at, &task.name)));
+            }
+        }
+        views
+    }
+}
+
+impl State {
+    fn task_view(&self, at: At, name: &TaskName) -> TaskView {
+        let record = self.record(at);
+        let known = record.and_then(|record| record.task(name));
+        let occupants = record.map(|record| record.slots.as_slice()).unwrap_or_default().iter();
+        let occupant = occupants.filter_map(|slot| slot.occupant.as_ref()).find(|o| o.task == *name);
+        TaskView {
+            instance: self.name(at),
+            task: name.clone(),
+            state: occupant.map(|occupant| occupant.state),
+            silent: occupant.is_some_and(|occupant| occupant.silent.is_some()),
+            reached: known.and_then(|known| known.reached),
+        }
+    }
+}
