@@ -460,6 +460,24 @@ const ROWS: &[Row] = &[
         "steps: [default: [[side], [next]]]",
         &[("plans.deploy.phases.kafka.steps", Live)],
     ),
+    ("max-unavailable: 2", "max-unavailable: 3", &[("plans.gated.max-unavailable", Live)]),
+    ("    max-unavailable: 2\n", "", &[("plans.gated.max-unavailable", Live)]),
+    ("max-unavailable: 50%", "max-unavailable: 5", &[("plans.gated.phases.kafka.max-unavailable", Live)]),
+    ("cmd: ./in-sync", "cmd: ./leads", &[("plans.gated.phases.kafka.gates.before.cmd", Live)]),
+    ("task: broker,", "", &[("plans.gated.phases.kafka.gates.before.task", Live)]),
+    (
+        "timeout: 5, max-age: 9",
+        "timeout: 6, max-age: 8",
+        &[
+            ("plans.gated.phases.kafka.gates.before.timeout", Live),
+            ("plans.gated.phases.kafka.gates.before.max-age", Live),
+        ],
+    ),
+    (
+        "        gates: {before: {cmd: ./in-sync, task: broker, timeout: 5, max-age: 9}}\n",
+        "",
+        &[("plans.gated.phases.kafka.gates.before", Live)],
+    ),
     ("depends-on: [one]", "depends-on: []", &[("plans.deploy.phases.kafka.depends-on", Live)]),
     (
         "      one: {pod: side}\n",

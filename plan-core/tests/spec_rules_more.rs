@@ -4,9 +4,9 @@
 mod spec_support;
 
 use plan_core::spec::{
-    KillSignal, PhaseStrategy, PlanStrategy, PortChoice, RLimit, Seconds, Steps, Visibility, VolumeMode,
+    Gate, KillSignal, PhaseStrategy, PlanStrategy, PortChoice, RLimit, Seconds, Steps, Visibility, VolumeMode,
 };
-use spec_support::{check, good, phase, plans, pod, task};
+use spec_support::{check, good, phase, plans, pod, read_with, task};
 
 /// Each text and what must be told of it.
 fn table(cases: &[(String, &[&str])]) {
@@ -304,4 +304,122 @@ fn plans_and_steps() {
             &["12 P004 duplicate key `deploy`"],
         ),
     ]);
+}
+
+#[test]
+fn how_many_may_be_down() {
+    let of_phase = |value: &str| phase(&format!("steps: [default: [[side]]]\nmax-unavailable: {value}"));
+    let of_plan = |value: &str| {
+        plans(&format!("plans: {{deploy: {{max-unavailable: {value}, phases: {{a: {{pod: world}}}}}}}}"))
+    };
+    for (value, of_ten) in [("1", 1), ("'2'", 2), ("25%", 2), ("'100%'", 10), ("'  30% '", 3), ("4%", 1)] {
+        let spec = good(&of_phase(value), &[]);
+        let most = spec.plans()["deploy"].phases["one"].max_unavailable.unwrap();
+        assert_eq!(most.of(10), of_ten, "{value}");
+        let spec = good(&of_plan(value), &[]);
+        assert_eq!(spec.plans()["deploy"].max_unavailable, Some(most), "{value}");
+    }
+    for absent in ["", "~"] {
+        assert_eq!(good(&of_phase(absent), &[]).plans()["deploy"].phases["one"].max_unavailable, None);
+    }
+    for (value, why) in [
+        ("0", "`0` must be at least 1"),
+        ("0%", "`0%` must be at least 1"),
+        ("101%", "`101%` is more than 100%"),
+        ("-1", "`-1` is neither a whole number nor a percentage"),
+        ("1.5", "`1.5` is neither"),
+        ("half", "`half` is neither"),
+        ("''", "`` is neither"),
+        ("4294967296", "`4294967296` is too large"),
+    ] {
+        table(&[
+            (of_phase(value), &[format!("18:26 P010 max-unavailable: {why}").as_str()]),
+            (of_plan(value), &[format!("12:35 P010 max-unavailable: {why}").as_str()]),
+        ]);
+    }
+    table(&[
+        (of_phase("[1]"), &["18 P007 expected a single value, found a list"]),
+        (of_phase("{a: 1}"), &["18 P007 expected a single value, found a mapping"]),
+        (of_phase("1\nmax-unavailble: 1"), &["19 P005 unknown key `max-unavailble`"]),
+        // A step has no budget of its own: its phase has.
+        (
+            phase("strategy: dependency\nsteps: [{name: a, instance: 0, tasks: [side], max-unavailable: 1}]"),
+            &["18 P005 unknown key `max-unavailable`"],
+        ),
+    ]);
+}
+
+#[test]
+fn gates() {
+    let of_phase = |before: &str| phase(&format!("steps: [default: [[init], [main]]]\ngates: {before}"));
+    let of_step = |tasks: &str, before: &str| {
+        phase(&format!(
+            "strategy: dependency\nsteps: [{{name: a, instance: 0, tasks: [{tasks}], gates: {before}}}]"
+        ))
+    };
+    let spec = good(&of_phase("{before: {cmd: ./in-sync}}"), &[]);
+    let gates = &spec.plans()["deploy"].phases["one"].gates;
+    assert_eq!(gates.before, Some(Gate::new("./in-sync")));
+    assert_eq!((Gate::TIMEOUT, Gate::MAX_AGE), (Seconds(10), Seconds(60)));
+    let spec = good(&of_step("init", "{before: {cmd: ./in-sync, task: side, timeout: 7, max-age: 7}}"), &[]);
+    let Steps::Named(steps) = &spec.plans()["deploy"].phases["one"].steps else { panic!("{spec:?}") };
+    let expected = Gate {
+        cmd: "./in-sync".to_owned(),
+        task: Some("side".parse().unwrap()),
+        timeout: Seconds(7),
+        max_age: Seconds(7),
+    };
+    assert_eq!(steps[0].gates.before, Some(expected));
+    for absent in ["", "{}", "{before: }"] {
+        let spec = good(&of_phase(absent), &[]);
+        assert!(spec.plans()["deploy"].phases["one"].gates.is_empty(), "{absent}");
+    }
+    let unnamed = phase("steps:\n- default: [[side]]\n  gates: {before: {cmd: ./in-sync}}");
+    table(&[
+        (of_phase("./in-sync"), &["18 P007 expected a mapping, found a single value"]),
+        (of_phase("{before: ./in-sync}"), &["18 P007 expected a mapping, found a single value"]),
+        (of_phase("{before: [{cmd: x}]}"), &["18 P007 expected a mapping, found a list"]),
+        (of_phase("{after: {cmd: x}}"), &["18 P005 unknown key `after`"]),
+        (of_phase("{before: {}}"), &["18 P006 missing required `cmd`"]),
+        (of_phase("{before: {cmd: [x]}}"), &["18 P007 expected a single value"]),
+        (of_phase("{before: {cmd: x, taks: main}}"), &["18 P005 unknown key `taks`"]),
+        (of_phase("{before: {cmd: ' '}}"), &["18:31 P096 the gate has no command"]),
+        (of_phase("{before: {cmd: \"a\\0b\"}}"), &["18:31 P053 holds a NUL character"]),
+        (of_phase("{before: {cmd: x, timeout: 0}}"), &["18 P010 timeout: `0` must be at least 1"]),
+        (of_phase("{before: {cmd: x, timeout: 1.5}}"), &["18 P010 timeout: `1.5` is not a whole number"]),
+        (of_phase("{before: {cmd: x, max-age: -1}}"), &["18 P010 max-age: `-1` must be at least 1"]),
+        (of_phase("{before: {cmd: x, timeout: 61}}"), &["18:43 P096 may take 61 s"]),
+        (
+            of_phase("{before: {cmd: x, max-age: 9}}"),
+            &["18 P096 may take 10 s, and its word would be too old"],
+        ),
+        (of_phase("{before: {cmd: x, task: mian}}"), &["18:40 P097 the pod `hello` has no task `mian`"]),
+        (
+            of_phase("{before: {cmd: x, task: init}}"),
+            &["18:40 P097 beside `init`, which does not go on running"],
+        ),
+        (of_phase("{before: {cmd: x, task: a__b}}"), &["18:40 P009 cannot contain \"__\""]),
+        (of_phase("{before: {cmd: x, task: [main]}}"), &["18 P007 expected a single value"]),
+        (
+            phase("steps: [default: [[init]]]\ngates: {before: {cmd: x}}"),
+            &["18 P097 no `task`, and no step of the phase launches one that goes on running"],
+        ),
+        (of_step("main", "{before: {cmd: x}}"), &[]),
+        (of_step("init", "{before: {cmd: x, task: side}}"), &[]),
+        (
+            of_step("init", "{before: {cmd: x}}"),
+            &["18 P097 no `task`, and the step does not launch one that goes on running"],
+        ),
+        (of_step("side", "{before: {cmd: x, task: server}}"), &["18 P097 no task `server`"]),
+        (unnamed.clone(), &["18 P082 a map should contain a single entry, but this one has 2"]),
+        // Nothing is said of what is broken already.
+        (
+            of_phase("{before: {cmd: x, task: main}}").replace("main: {goal: RUNNING", "main: {goal: RUN"),
+            &["9 P071 `RUN`"],
+        ),
+    ]);
+    let help = read_with(&unnamed, &[]).diagnostics[0].help.clone().unwrap();
+    assert!(help.starts_with("put `gates` at the phase"), "{help}");
+    let help = read_with(&of_phase("{before: {cmd: x, task: init}}"), &[]).diagnostics[0].help.clone();
+    assert_eq!(help.as_deref(), Some("name one that goes on running, as `task: main`, `task: side`"));
 }

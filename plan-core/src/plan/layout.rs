@@ -8,7 +8,8 @@ use std::sync::Arc;
 use petgraph::graph::DiGraph;
 
 use crate::spec::{
-    Instances, PhaseName, PhaseSpec, PhaseStrategy, PlanName, PlanSpec, PlanStrategy, StepName, Steps,
+    Gate, Gates, Goal, Instances, MaxUnavailable, PhaseName, PhaseSpec, PhaseStrategy, PlanName, PlanSpec,
+    PlanStrategy, Seconds, StepName, Steps,
 };
 
 use super::model::{ModelError, PodModel};
@@ -22,6 +23,10 @@ pub struct PlanLayout {
     pub strategy: PlanStrategy,
     /// The phases, as declared.
     pub phases: Vec<PhaseLayout>,
+    /// How many members of its pods there are.
+    pub members: u32,
+    /// How many of them may be down at the same time, as declared.
+    pub max_unavailable: Option<MaxUnavailable>,
     /// For each phase, those that it waits for; empty but under [`PlanStrategy::Dependency`].
     pub needs: Vec<Vec<u32>>,
     /// For each phase, those that wait for it.
@@ -39,6 +44,10 @@ pub struct PhaseLayout {
     pub strategy: PhaseStrategy,
     /// The pod, by its place in the specification.
     pub pod: u32,
+    /// How many members the pod has.
+    pub members: u32,
+    /// How many of them may be down at the same time, as declared.
+    pub max_unavailable: Option<MaxUnavailable>,
     /// The steps.
     pub steps: Vec<StepAt>,
     /// The kinds of steps, as declared.
@@ -75,6 +84,32 @@ pub struct Group {
     pub whole_feeds: Vec<u32>,
     /// How many steps it has.
     pub len: u32,
+    /// What is asked right before one of its steps acts: what the phase asks, and what the step itself does.
+    pub before: Arc<[GateLayout]>,
+}
+
+/// A gate of a step, laid out.
+#[derive(Debug, PartialEq, Eq)]
+pub struct GateLayout {
+    /// Whose gate it is.
+    pub of: GateOf,
+    /// The shell command.
+    pub cmd: Arc<str>,
+    /// The tasks beside which it may be run, by their place in the pod: the first of them that runs.
+    pub beside: Arc<[u32]>,
+    /// A command that takes longer is inconclusive.
+    pub timeout: Seconds,
+    /// The act begins no later than this after the command has allowed it.
+    pub max_age: Seconds,
+}
+
+/// Whose a gate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateOf {
+    /// Of all steps of the phase.
+    Phase,
+    /// Of the step.
+    Step,
 }
 
 impl PhaseLayout {
@@ -97,6 +132,21 @@ impl PhaseLayout {
         &self.groups[self.steps[step as usize].group as usize].tasks
     }
 
+    /// What is asked right before a step acts; empty for most.
+    pub fn gates_before(&self, step: u32) -> &Arc<[GateLayout]> {
+        &self.groups[self.steps[step as usize].group as usize].before
+    }
+
+    /// Whether any of its steps is asked for before it acts.
+    pub fn has_gates(&self) -> bool {
+        self.groups.iter().any(|group| !group.before.is_empty())
+    }
+
+    /// How many members of its pod may be down at the same time, if the file says so.
+    pub fn most_down(&self) -> Option<u32> {
+        self.max_unavailable.map(|most| most.of(self.members))
+    }
+
     /// Whether the phase's steps go one after the other.
     pub fn is_serial(&self) -> bool {
         matches!(self.strategy, PhaseStrategy::Serial | PhaseStrategy::SerialCanary)
@@ -112,6 +162,11 @@ impl PlanLayout {
     /// The phases over a pod, by its place in the specification.
     pub fn phases_of(&self, pod: u32) -> &[u32] {
         self.of_pod.get(pod as usize).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// How many members of its pods may be down at the same time, if the file says so.
+    pub fn most_down(&self) -> Option<u32> {
+        self.max_unavailable.map(|most| most.of(self.members))
     }
 
     /// How many steps the plan has.
@@ -151,7 +206,18 @@ impl PlanLayout {
         for (at, phase) in phases.iter().enumerate() {
             of_pod[phase.pod as usize].push(index(at));
         }
-        Ok(Self { name: name.clone(), strategy: spec.strategy, phases, needs, feeds, of_pod })
+        let members = pods.iter().zip(&of_pod).filter(|(_, phases)| !phases.is_empty());
+        let members = members.fold(0_u32, |all, (pod, _)| all.saturating_add(pod.count));
+        Ok(Self {
+            name: name.clone(),
+            strategy: spec.strategy,
+            phases,
+            members,
+            max_unavailable: spec.max_unavailable,
+            needs,
+            feeds,
+            of_pod,
+        })
     }
 }
 
@@ -165,11 +231,12 @@ impl PhaseLayout {
         let unknown_pod = || ModelError::UnknownPod { phase: name.clone(), pod: spec.pod.clone() };
         let at = pods.iter().position(|pod| pod.name == spec.pod).ok_or_else(unknown_pod)?;
         let pod = &pods[at];
-        let mut builder = Builder { phase: name, pod, groups: Vec::new(), of_instance: Vec::new() };
+        let mut builder =
+            Builder { phase: name, pod, gates: &spec.gates, groups: Vec::new(), of_instance: Vec::new() };
         match &spec.steps {
             Steps::AllTasks => {
                 let tasks = (0..index(pod.tasks.len())).collect();
-                let group = builder.group(None, false, tasks);
+                let group = builder.group(None, false, tasks, &Gates::default())?;
                 builder.of_instance = vec![vec![group]; pod.count as usize];
             }
             Steps::Lists(entries) => builder.lists(entries, spec.strategy)?,
@@ -186,20 +253,40 @@ impl PhaseLayout {
             }
         }
         first.push(index(steps.len()));
-        Ok(Self { name: name.clone(), strategy: spec.strategy, pod: index(at), steps, groups, first })
+        Ok(Self {
+            name: name.clone(),
+            strategy: spec.strategy,
+            pod: index(at),
+            members: pod.count,
+            max_unavailable: spec.max_unavailable,
+            steps,
+            groups,
+            first,
+        })
     }
 }
 
 struct Builder<'a> {
     phase: &'a PhaseName,
     pod: &'a PodModel,
+    /// The phase's.
+    gates: &'a Gates,
     groups: Vec<Group>,
     /// For each instance, the groups of its steps, in order.
     of_instance: Vec<Vec<u32>>,
 }
 
 impl Builder<'_> {
-    fn group(&mut self, name: Option<StepName>, single: bool, tasks: Arc<[u32]>) -> u32 {
+    fn group(
+        &mut self,
+        name: Option<StepName>,
+        single: bool,
+        tasks: Arc<[u32]>,
+        gates: &Gates,
+    ) -> Result<u32, ModelError> {
+        let of_phase = self.gates.before.as_ref().map(|gate| self.gate(GateOf::Phase, gate, &tasks));
+        let of_step = gates.before.as_ref().map(|gate| self.gate(GateOf::Step, gate, &tasks));
+        let before = of_phase.into_iter().chain(of_step).collect::<Result<_, _>>()?;
         self.groups.push(Group {
             name,
             single,
@@ -209,8 +296,22 @@ impl Builder<'_> {
             whole_needs: Vec::new(),
             whole_feeds: Vec::new(),
             len: 0,
+            before,
         });
-        index(self.groups.len() - 1)
+        Ok(index(self.groups.len() - 1))
+    }
+
+    /// A gate of steps that launch these tasks.
+    fn gate(&self, of: GateOf, gate: &Gate, tasks: &Arc<[u32]>) -> Result<GateLayout, ModelError> {
+        let Gate { cmd, task, timeout, max_age } = gate;
+        let beside = match task {
+            Some(task) => self.tasks(std::slice::from_ref(task))?,
+            None => {
+                let runs = |task: &u32| self.pod.tasks[*task as usize].goal == Goal::Running;
+                tasks.iter().copied().filter(runs).collect()
+            }
+        };
+        Ok(GateLayout { of, cmd: cmd.as_str().into(), beside, timeout: *timeout, max_age: *max_age })
     }
 
     fn tasks(&self, names: &[crate::spec::TaskName]) -> Result<Arc<[u32]>, ModelError> {
@@ -238,7 +339,8 @@ impl Builder<'_> {
             let mut groups: Vec<u32> = Vec::new();
             for tasks in &entry.steps {
                 let tasks = self.tasks(tasks)?;
-                let group = self.group(None, entry.instance != Instances::Default, tasks);
+                let group =
+                    self.group(None, entry.instance != Instances::Default, tasks, &Gates::default())?;
                 // The steps of one instance keep their order, also where instances go at once (C§2.4).
                 let chained = matches!(strategy, PhaseStrategy::Parallel | PhaseStrategy::ParallelCanary);
                 if let (true, Some(&before)) = (chained, groups.last()) {
@@ -269,7 +371,7 @@ impl Builder<'_> {
         for step in steps {
             let tasks = self.tasks(&step.tasks)?;
             let single = step.instance != Instances::Default;
-            let group = self.group(Some(step.name.clone()), single, tasks);
+            let group = self.group(Some(step.name.clone()), single, tasks, &step.gates)?;
             match step.instance {
                 Instances::Default => self.of_instance.iter_mut().for_each(|of| of.push(group)),
                 Instances::Index(instance) => {
@@ -330,4 +432,65 @@ fn refuse_cycle(
 /// Positions are kept in 32 bits: a plan of 2^32 steps would not fit into memory.
 fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::plan::Model;
+    use crate::spec::{Files, ReadOptions, Source, read};
+
+    fn layout(plan: &str) -> Arc<PlanLayout> {
+        let text = format!(
+            "name: x\npods:\n  a: {{count: 3, tasks: {{init: {{goal: ONCE, cmd: x, cpus: 1}}, \
+             main: {{goal: RUNNING, cmd: x, cpus: 1}}, side: {{goal: RUNNING, cmd: x, cpus: 1}}}}}}\n  \
+             b: {{count: 5, tasks: {{main: {{goal: RUNNING, cmd: x, cpus: 1}}}}}}\n  \
+             c: {{count: 7, tasks: {{main: {{goal: RUNNING, cmd: x, cpus: 1}}}}}}\nplans:\n  deploy:\n{plan}"
+        );
+        let env = BTreeMap::new();
+        let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
+        let reading = read(Source { file: "svc.yml", text: &text }, &options);
+        let spec = reading.spec.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics));
+        Model::new(spec).unwrap().plans()["deploy"].clone()
+    }
+
+    #[test]
+    fn budgets_count_the_members_of_a_phase_or_of_all_its_pods_once() {
+        let plan = layout(
+            "    max-unavailable: 50%\n    phases:\n      a: {pod: a, max-unavailable: 34%}\n      \
+             b: {pod: b}\n      again: {pod: b, max-unavailable: 2}\n",
+        );
+        assert_eq!((plan.members, plan.most_down()), (8, Some(4)));
+        let phases: Vec<_> = plan.phases.iter().map(|phase| (phase.members, phase.most_down())).collect();
+        assert_eq!(phases, [(3, Some(1)), (5, None), (5, Some(2))]);
+        assert_eq!(layout("    phases: {a: {pod: a}}\n").most_down(), None);
+    }
+
+    #[test]
+    fn a_step_has_the_gates_of_its_phase_and_its_own() {
+        let plan = layout(
+            "    phases:\n      \
+             whole: {pod: a, gates: {before: {cmd: w}}}\n      \
+             lists: {pod: a, gates: {before: {cmd: l, task: side}}, steps: [default: [[init], [main]]]}\n      \
+             named:\n        pod: a\n        strategy: dependency\n        gates: {before: {cmd: n, max-age: 20}}\n        \
+             steps:\n        - {name: one, instance: 0, tasks: [init], gates: {before: {cmd: s, task: main}}}\n        \
+             - {name: two, instance: default, tasks: [side, main]}\n      \
+             none: {pod: a}\n",
+        );
+        let gates = |phase: usize, step: u32| -> Vec<(GateOf, String, Vec<u32>, u32)> {
+            let gates = plan.phases[phase].gates_before(step).iter();
+            gates.map(|one| (one.of, one.cmd.to_string(), one.beside.to_vec(), one.max_age.0)).collect()
+        };
+        let gate = |of, cmd: &str, beside: &[u32], age| (of, cmd.to_owned(), beside.to_vec(), age);
+        assert_eq!(gates(0, 2), [gate(GateOf::Phase, "w", &[1, 2], 60)]);
+        assert_eq!(gates(1, 0), [gate(GateOf::Phase, "l", &[2], 60)]);
+        assert_eq!(gates(1, 1), gates(1, 0));
+        // A step that launches nothing that goes on running has nobody to ask but where a task is named.
+        assert_eq!(gates(2, 0), [gate(GateOf::Phase, "n", &[], 20), gate(GateOf::Step, "s", &[1], 60)]);
+        assert_eq!(gates(2, 1), [gate(GateOf::Phase, "n", &[2, 1], 20)]);
+        let has: Vec<_> = plan.phases.iter().map(PhaseLayout::has_gates).collect();
+        assert_eq!(has, [true, true, true, false]);
+    }
 }

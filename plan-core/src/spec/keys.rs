@@ -68,6 +68,8 @@ pub(super) enum Kind {
     Known(fn() -> Vec<&'static str>, &'static Self),
     /// A mapping with known keys.
     Table(&'static Table),
+    /// A whole number above zero, or a percentage up to 100.
+    Part,
     /// The steps of a phase: lists, or with names.
     Steps,
 }
@@ -151,6 +153,7 @@ pub(super) const PHASE_STRATEGIES: [(&str, PhaseStrategy); 6] = [
 
 const COUNT: Kind = Kind::Whole(0, u32::MAX as i64);
 const SECONDS: Kind = Kind::Whole(0, u32::MAX as i64);
+const AT_LEAST_A_SECOND: Kind = Kind::Whole(1, u32::MAX as i64);
 const MEGABYTES: Kind = Kind::Whole(1, i64::MAX);
 /// 0 is any free port.
 const PORT: Kind = Kind::Whole(0, u16::MAX as i64);
@@ -516,6 +519,11 @@ pub(super) static PLAN: Table = table(
             Kind::List(&Kind::Text),
             "The fields whose change this plan brings about, as `pods.kafka.tasks.*.env` or `count`.",
         ),
+        optional(
+            "max-unavailable",
+            Kind::Part,
+            "How many members of all its pods together may be down at once: a number, or a part as `25%`.",
+        ),
     ]],
 );
 
@@ -535,6 +543,12 @@ pub(super) static PHASE: Table = table(
             Kind::List(&Kind::Text),
             "The phases that must be complete before; under `strategy: dependency` of the plan.",
         ),
+        optional(
+            "max-unavailable",
+            Kind::Part,
+            "How many members of its pod may be down at once: a number, or a part as `25%`.",
+        ),
+        optional("gates", Kind::Table(&GATES), "What is asked around the acts of each of its steps."),
     ]],
 );
 
@@ -546,5 +560,27 @@ pub(super) static STEP: Table = table(
         required("instance", Kind::Text, "The index of the instance that it is for, or `default` for all."),
         required("tasks", Kind::List(&Kind::Text), "The tasks that it launches together."),
         optional("depends-on", Kind::List(&Kind::Text), "The steps that must be complete before."),
+        optional("gates", Kind::Table(&GATES), "What is asked around its acts, besides what the phase asks."),
+    ]],
+);
+
+pub(super) static GATES: Table = table(
+    "gates",
+    "What is asked around the acts of a step.",
+    &[&[optional("before", Kind::Table(&GATE), "What is asked right before the step acts on a member.")]],
+);
+
+pub(super) static GATE: Table = table(
+    "gate",
+    "A command that says whether a step may act: exit code 0 allows it, 1 defers it, 2 denies it.",
+    &[&[
+        required("cmd", Kind::Text, "The shell command; it is run beside a task of the member."),
+        optional(
+            "task",
+            Kind::Text,
+            "The task of the pod beside which it is run; by default the first RUNNING one of the step.",
+        ),
+        optional("timeout", AT_LEAST_A_SECOND, "A run of more seconds is inconclusive; by default 10."),
+        optional("max-age", AT_LEAST_A_SECOND, "Seconds for which its word holds; by default 60."),
     ]],
 );

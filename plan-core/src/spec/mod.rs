@@ -8,6 +8,7 @@ mod check;
 mod code;
 pub mod diagnostic;
 mod environment;
+pub mod gate;
 mod keys;
 pub mod names;
 mod nearest;
@@ -30,6 +31,7 @@ pub use environment::{
     Addresses, Ambiguous, LaunchPlace, Routing, TaskPlace, host_name, launch_environment, render_config,
     task_environment,
 };
+pub use gate::*;
 pub use names::*;
 pub use placement::{Census, Field, Judgement, NodeFacts, Pattern, PlacementError, PlacementRule, Why};
 pub use plan::*;

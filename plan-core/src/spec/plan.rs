@@ -3,7 +3,9 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::gate::Gates;
 use super::names::{PhaseName, PodName, StepName, TaskName};
+use super::units::MaxUnavailable;
 
 /// A workflow over the service's pods (C§1.11).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -17,6 +19,9 @@ pub struct PlanSpec {
     /// The fields whose change this plan brings about, as [`super::matches`] reads them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_change: Vec<String>,
+    /// How many members of all its pods together may be down at the same time; the engine has a default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unavailable: Option<MaxUnavailable>,
 }
 
 /// In which order the phases of a plan go.
@@ -58,12 +63,25 @@ pub struct PhaseSpec {
     /// The phases that must be complete before this one begins; only under [`PlanStrategy::Dependency`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<PhaseName>,
+    /// How many members of its pod may be down at the same time; the engine has a default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unavailable: Option<MaxUnavailable>,
+    /// What is asked around the acts of each of its steps.
+    #[serde(default, skip_serializing_if = "Gates::is_empty")]
+    pub gates: Gates,
 }
 
 impl PhaseSpec {
     /// A serial phase over a pod, one step per instance with all its tasks.
     pub fn new(pod: PodName) -> Self {
-        Self { strategy: PhaseStrategy::Serial, pod, steps: Steps::AllTasks, depends_on: Vec::new() }
+        Self {
+            strategy: PhaseStrategy::Serial,
+            pod,
+            steps: Steps::AllTasks,
+            depends_on: Vec::new(),
+            max_unavailable: None,
+            gates: Gates::default(),
+        }
     }
 }
 
@@ -139,6 +157,9 @@ pub struct NamedStep {
     /// The steps that must be complete before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<StepName>,
+    /// What is asked around its acts, besides what the phase asks.
+    #[serde(default, skip_serializing_if = "Gates::is_empty")]
+    pub gates: Gates,
 }
 
 /// Which instances of a pod.

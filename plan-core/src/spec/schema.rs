@@ -47,7 +47,13 @@ fn collect_kind(kind: &'static Kind, into: &mut BTreeMap<&'static str, &'static 
             collect_kind(inner, into);
         }
         Kind::Steps => collect(&STEP, into),
-        Kind::Text | Kind::Flag | Kind::Whole(..) | Kind::Share | Kind::Words(_) | Kind::AnyCase(_) => {}
+        Kind::Text
+        | Kind::Flag
+        | Kind::Whole(..)
+        | Kind::Share
+        | Kind::Part
+        | Kind::Words(_)
+        | Kind::AnyCase(_) => {}
     }
 }
 
@@ -90,6 +96,10 @@ fn form(kind: &'static Kind) -> Value {
         Kind::Share => json!({"anyOf": [
             {"type": "number", "exclusiveMinimum": 0},
             {"type": "string", "pattern": r"^\s*\+?([0-9]+\.?[0-9]*|\.[0-9]+)\s*$"},
+        ]}),
+        Kind::Part => json!({"anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": u32::MAX},
+            {"type": "string", "pattern": r"^\s*0*([1-9][0-9]*|([1-9][0-9]?|100)%)\s*$"},
         ]}),
         Kind::Limit(inner) => {
             let mut value = form(inner);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::check::{Origins, check};
 use super::diagnostic::{Code, Diagnostic, Path};
 use super::names::{PhaseName, PlanName, PodName, ServiceName};
-use super::plan::{PhaseSpec, PlanSpec, PlanStrategy};
+use super::plan::{PhaseSpec, PlanSpec};
 use super::pod::PodSpec;
 use super::units::Seconds;
 
@@ -124,7 +124,7 @@ fn generated(pods: &IndexMap<PodName, PodSpec>) -> Option<(PlanName, PlanSpec)> 
     // Every pod name is a phase name, and `deploy` is a plan name; the tests below hold them to it.
     let phase = |pod: &PodName| Some((PhaseName::new(pod.as_str()).ok()?, PhaseSpec::new(pod.clone())));
     let phases = pods.keys().filter_map(phase).collect();
-    let plan = PlanSpec { strategy: PlanStrategy::Serial, phases, on_change: Vec::new() };
+    let plan = PlanSpec { phases, ..PlanSpec::default() };
     Some((PlanName::new(DEPLOY).ok()?, plan))
 }
 

@@ -118,6 +118,137 @@ impl fmt::Display for Seconds {
     }
 }
 
+/// A part of a whole, in percent: 1 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Percent(u8);
+
+impl Percent {
+    /// From a count of percent; `None` below 1 and above 100.
+    pub fn new(percent: u8) -> Option<Self> {
+        (1..=100).contains(&percent).then_some(Self(percent))
+    }
+
+    /// The count of percent.
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+/// How many members may be down at the same time: so many, or a part of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "Written", try_from = "Written")]
+pub enum MaxUnavailable {
+    /// So many.
+    Count(Count),
+    /// A part of all, as `25%`.
+    Percent(Percent),
+}
+
+impl MaxUnavailable {
+    /// How many that are of `members`: a part is rounded down, and is at least 1.
+    ///
+    /// ```
+    /// use plan_core::spec::MaxUnavailable;
+    ///
+    /// let quarter: MaxUnavailable = "25%".parse()?;
+    /// assert_eq!([1, 7, 8, 100].map(|members| quarter.of(members)), [1, 1, 2, 25]);
+    /// assert_eq!("3".parse::<MaxUnavailable>()?.of(100), 3);
+    /// # Ok::<(), plan_core::spec::MaxUnavailableError>(())
+    /// ```
+    pub fn of(self, members: u32) -> u32 {
+        match self {
+            Self::Count(count) => count.get(),
+            Self::Percent(percent) => {
+                let part = u64::from(members) * u64::from(percent.0) / 100;
+                // A part of a number is not above it.
+                u32::try_from(part).unwrap_or(members).max(1)
+            }
+        }
+    }
+}
+
+/// Why a text is no `max-unavailable`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaxUnavailableError {
+    /// Neither a whole number nor one with a `%` after it.
+    #[error("`{0}` is neither a whole number nor a percentage")]
+    NotANumber(String),
+    /// None may be down, so that nothing could ever be done.
+    #[error("`{0}` must be at least 1")]
+    Zero(String),
+    /// More than all.
+    #[error("`{0}` is more than 100%")]
+    MoreThanAll(String),
+    /// More than can be counted.
+    #[error("`{0}` is too large")]
+    TooLarge(String),
+}
+
+impl FromStr for MaxUnavailable {
+    type Err = MaxUnavailableError;
+
+    fn from_str(text: &str) -> Result<Self, MaxUnavailableError> {
+        let trimmed = text.trim();
+        let (digits, percent) = match trimmed.strip_suffix('%') {
+            Some(digits) => (digits, true),
+            None => (trimmed, false),
+        };
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(MaxUnavailableError::NotANumber(text.to_owned()));
+        }
+        // Digits fail to be a number only where there are too many of them.
+        let number: Option<u32> = digits.parse().ok();
+        if number == Some(0) {
+            return Err(MaxUnavailableError::Zero(text.to_owned()));
+        }
+        if percent {
+            let percent = number.and_then(|number| u8::try_from(number).ok()).and_then(Percent::new);
+            percent.map(Self::Percent).ok_or_else(|| MaxUnavailableError::MoreThanAll(text.to_owned()))
+        } else {
+            let count = number.and_then(Count::new);
+            count.map(Self::Count).ok_or_else(|| MaxUnavailableError::TooLarge(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for MaxUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Percent(percent) => write!(f, "{}%", percent.0),
+        }
+    }
+}
+
+/// A [`MaxUnavailable`] as JSON has it: a number, or a text.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Count(Count),
+    Text(String),
+}
+
+impl From<MaxUnavailable> for Written {
+    fn from(most: MaxUnavailable) -> Self {
+        match most {
+            MaxUnavailable::Count(count) => Self::Count(count),
+            MaxUnavailable::Percent(_) => Self::Text(most.to_string()),
+        }
+    }
+}
+
+impl TryFrom<Written> for MaxUnavailable {
+    type Error = MaxUnavailableError;
+
+    fn try_from(written: Written) -> Result<Self, MaxUnavailableError> {
+        match written {
+            Written::Count(count) => Ok(Self::Count(count)),
+            Written::Text(text) => text.parse(),
+        }
+    }
+}
+
 /// A number of members, tries or instances; never zero.
 pub type Count = NonZeroU32;
 
@@ -139,6 +270,48 @@ mod tests {
         ] {
             let share: Thousandths = text.parse().unwrap();
             assert_eq!((share.thousandths(), share.to_string().as_str()), (count, shown), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_members_is_rounded_down_and_never_none() {
+        for (text, members, most) in [
+            ("1", 9, 1),
+            ("5", 3, 5),
+            (" 007 ", 9, 7),
+            ("1%", 1, 1),
+            ("34%", 3, 1),
+            ("67%", 3, 2),
+            ("99%", 100, 99),
+            ("100%", 3, 3),
+            ("100%", u32::MAX, u32::MAX),
+            ("100%", 0, 1),
+        ] {
+            let read: MaxUnavailable = text.parse().unwrap();
+            assert_eq!(read.of(members), most, "{text} of {members}");
+            assert_eq!(read.to_string().parse(), Ok(read), "{text}");
+            let json = serde_json::to_string(&read).unwrap();
+            assert_eq!(serde_json::from_str::<MaxUnavailable>(&json).unwrap(), read, "{json}");
+        }
+        for (text, why) in [
+            ("0", "must be at least 1"),
+            ("0%", "must be at least 1"),
+            ("101%", "more than 100%"),
+            ("99999999999%", "more than 100%"),
+            ("4294967296", "too large"),
+            ("-1", "neither a whole number nor a percentage"),
+            ("1.5", "neither a whole number nor a percentage"),
+            ("12.5%", "neither a whole number nor a percentage"),
+            ("25 %", "neither a whole number nor a percentage"),
+            ("%", "neither a whole number nor a percentage"),
+            ("", "neither a whole number nor a percentage"),
+            ("half", "neither a whole number nor a percentage"),
+        ] {
+            let error = text.parse::<MaxUnavailable>().unwrap_err().to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+        for json in ["0", "-1", "\"101%\"", "1.5", "null"] {
+            assert!(serde_json::from_str::<MaxUnavailable>(json).is_err(), "{json}");
         }
     }
 

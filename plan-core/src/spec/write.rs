@@ -3,14 +3,17 @@
 
 use serde_yaml::{Mapping, Number, Value};
 
+use super::gate::{Gate, Gates};
 use super::keys::{
     ENCRYPTION_KINDS, GOALS, IPC_MODES, KILL_SIGNALS, MODES, PHASE_STRATEGIES, PLAN_STRATEGIES, VISIBILITIES,
 };
+use super::names::TaskName;
 use super::plan::{Instances, PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, Steps};
 use super::pod::{ExternalVolume, HostVolume, Network, PodSpec, RLimit, Seccomp, Secret, VolumeMode};
 use super::resources::{Limit, Port, PortChoice, ResourceSet, Volume, VolumeKind};
 use super::service::{ReplacementFailurePolicy, ServiceSpec};
 use super::task::{HealthCheck, KillSignal, ReadinessCheck, TaskSpec, Visibility};
+use super::units::MaxUnavailable;
 
 impl ServiceSpec {
     /// The service as a file that a person would write. Read with [`Self::config_templates`] and no values,
@@ -436,6 +439,7 @@ fn plan(plan: &PlanSpec) -> Value {
     if !plan.on_change.is_empty() {
         map.put("on-change", list(&plan.on_change));
     }
+    map.maybe("max-unavailable", plan.max_unavailable.map(max_unavailable));
     map.0.into()
 }
 
@@ -467,6 +471,7 @@ fn phase(phase: &PhaseSpec) -> Value {
                 if !step.depends_on.is_empty() {
                     map.put("depends-on", list(&step.depends_on));
                 }
+                map.maybe("gates", gates(&step.gates));
                 Value::from(map.0)
             });
             map.put("steps", all.collect::<Value>());
@@ -475,5 +480,31 @@ fn phase(phase: &PhaseSpec) -> Value {
     if !phase.depends_on.is_empty() {
         map.put("depends-on", list(&phase.depends_on));
     }
+    map.maybe("max-unavailable", phase.max_unavailable.map(max_unavailable));
+    map.maybe("gates", gates(&phase.gates));
+    map.0.into()
+}
+
+fn max_unavailable(most: MaxUnavailable) -> Value {
+    match most {
+        MaxUnavailable::Count(count) => count.get().into(),
+        MaxUnavailable::Percent(_) => most.to_string().into(),
+    }
+}
+
+fn gates(gates: &Gates) -> Option<Value> {
+    let Gates { before } = gates;
+    let mut map = Map::default();
+    map.maybe("before", before.as_ref().map(gate));
+    (!map.0.is_empty()).then(|| map.0.into())
+}
+
+fn gate(gate: &Gate) -> Value {
+    let Gate { cmd, task, timeout, max_age } = gate;
+    let mut map = Map::default();
+    map.put("cmd", cmd.as_str());
+    map.maybe("task", task.as_ref().map(TaskName::as_str));
+    map.maybe("timeout", Some(timeout.0).filter(|seconds| *seconds != Gate::TIMEOUT.0));
+    map.maybe("max-age", Some(max_age.0).filter(|seconds| *seconds != Gate::MAX_AGE.0));
     map.0.into()
 }

@@ -20,10 +20,14 @@ impl Parts {
         let mut builder = ServiceSpec::builder("svc".parse().unwrap());
         let on_change = vec!["pods.pod-0".to_owned(), "count".to_owned()];
         let mut plan = PlanSpec { strategy: PlanStrategy::Dependency, on_change, ..PlanSpec::default() };
+        plan.max_unavailable = self.policy.map(|(timeout, _)| match Percent::new(timeout) {
+            Some(percent) => MaxUnavailable::Percent(percent),
+            None => MaxUnavailable::Count(Count::MAX),
+        });
         let mut before: Vec<PhaseName> = Vec::new();
         for (at, (pod, kind)) in self.pods.iter().enumerate() {
             let name = format!("pod-{at}");
-            let mut phase = phase(&name, *kind);
+            let mut phase = phase(&name, *kind, pod.tasks.values().all(|task| task.goal == Goal::Running));
             phase.depends_on = before.clone();
             before.push(name.parse().unwrap());
             plan.phases.insert(name.parse().unwrap(), phase);
@@ -167,11 +171,18 @@ prop_compose! {
     }
 }
 
-fn phase(pod: &str, kind: u8) -> PhaseSpec {
+/// A phase whose pod has the task `t0`; what is asked of its steps is asked beside that, if it runs.
+fn phase(pod: &str, kind: u8, runs: bool) -> PhaseSpec {
     let (default, t0): (_, TaskName) = (Instances::Default, "t0".parse().unwrap());
     let mut phase = PhaseSpec::new(pod.parse().unwrap());
+    phase.max_unavailable = ["3", "34%"].get(usize::from(kind)).map(|most| most.parse().unwrap());
+    let mut gates = Gates::default();
+    if runs {
+        let gate = Gate { max_age: Seconds(30 + u32::from(kind)), ..Gate::new("{{x}} ./in-sync") };
+        gates.before = Some(Gate { task: (kind == 0).then(|| t0.clone()), ..gate });
+    }
     match kind {
-        0 => {}
+        0 => phase.gates = gates,
         1 => {
             phase.strategy = PhaseStrategy::ParallelCanary;
             phase.steps =
@@ -184,6 +195,7 @@ fn phase(pod: &str, kind: u8) -> PhaseSpec {
                 instance: default,
                 tasks: vec![t0.clone()],
                 depends_on,
+                gates: gates.clone(),
             };
             phase.steps = Steps::Named(vec![step("a", vec![]), step("b", vec!["a".parse().unwrap()])]);
         }

@@ -254,10 +254,20 @@ static SET_RESOURCES: &[ChangeRule] = resources!("pods.*.resource-sets.*");
 static PLAN: &[ChangeRule] = &[
     live("plans.*.strategy", ""),
     live("plans.*.on-change", ""),
+    live("plans.*.max-unavailable", "it holds for acts from then on"),
     live("plans.*.phases", "their order alone"),
     live("plans.*.phases.*", ""),
     live("plans.*.phases.*.strategy", ""),
     live("plans.*.phases.*.pod", ""),
     live("plans.*.phases.*.steps", ""),
     live("plans.*.phases.*.depends-on", ""),
+    live("plans.*.phases.*.max-unavailable", "it holds for acts from then on"),
+    live(
+        "plans.*.phases.*.gates.before",
+        "it is asked for acts from then on; that of a named step is a part of `steps`",
+    ),
+    live("plans.*.phases.*.gates.before.cmd", ""),
+    live("plans.*.phases.*.gates.before.task", ""),
+    live("plans.*.phases.*.gates.before.timeout", ""),
+    live("plans.*.phases.*.gates.before.max-age", ""),
 ];

@@ -2,6 +2,7 @@
 
 use super::compare::{At, Comparer};
 use super::{Change, ChangeVerdict, matches};
+use crate::spec::gate::{Gate, Gates};
 use crate::spec::names::PlanName;
 use crate::spec::plan::{PhaseSpec, PlanSpec};
 use crate::spec::service::{DEPLOY, ReplacementFailurePolicy, SchedulerSpec, ServiceSpec};
@@ -126,22 +127,38 @@ impl Comparer {
     }
 
     fn plan(&mut self, at: &At<'_>, old: &PlanSpec, new: &PlanSpec) {
-        let PlanSpec { strategy, phases, on_change } = old;
+        let PlanSpec { strategy, phases, on_change, max_unavailable } = old;
         self.value(&at.key("strategy"), strategy, &new.strategy, |strategy| strategy.as_str().to_owned());
         self.value(&at.key("on-change"), on_change, &new.on_change, |entries| entries.join(", "));
+        let most = at.key("max-unavailable");
+        self.maybe(&most, max_unavailable.as_ref(), new.max_unavailable.as_ref(), ToString::to_string);
         let at = at.key("phases");
         self.named(&at, phases, &new.phases, |phase| format!("over {}", phase.pod), Self::phase);
         self.order(&at, &names(phases), &names(&new.phases));
     }
 
     fn phase(&mut self, at: &At<'_>, old: &PhaseSpec, new: &PhaseSpec) {
-        let PhaseSpec { strategy, pod, steps, depends_on } = old;
+        let PhaseSpec { strategy, pod, steps, depends_on, max_unavailable, gates } = old;
         self.value(&at.key("strategy"), strategy, &new.strategy, |strategy| strategy.as_str().to_owned());
         self.value(&at.key("pod"), pod, &new.pod, ToString::to_string);
         self.value(&at.key("steps"), steps, &new.steps, super::json);
         self.value(&at.key("depends-on"), depends_on, &new.depends_on, |names| {
             names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
         });
+        let most = at.key("max-unavailable");
+        self.maybe(&most, max_unavailable.as_ref(), new.max_unavailable.as_ref(), ToString::to_string);
+        let Gates { before } = gates;
+        let at = at.key("gates");
+        let cmd = |gate: &Gate| gate.cmd.clone();
+        self.part(&at.key("before"), before.as_ref(), new.gates.before.as_ref(), cmd, Self::gate);
+    }
+
+    fn gate(&mut self, at: &At<'_>, old: &Gate, new: &Gate) {
+        let Gate { cmd, task, timeout, max_age } = old;
+        self.value(&at.key("cmd"), cmd, &new.cmd, Clone::clone);
+        self.maybe(&at.key("task"), task.as_ref(), new.task.as_ref(), ToString::to_string);
+        self.value(&at.key("timeout"), timeout, &new.timeout, Seconds::to_string);
+        self.value(&at.key("max-age"), max_age, &new.max_age, Seconds::to_string);
     }
 }
 

@@ -8,12 +8,14 @@ use super::graph::cycles;
 use super::{Checker, repeated};
 use crate::spec::change;
 use crate::spec::diagnostic::{Code, Diagnostic, Path};
+use crate::spec::gate::{Gate, Gates};
 use crate::spec::names::{PhaseName, PodName, TaskName};
 use crate::spec::plan::{
     Instances, NamedStep, PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, StepLists, Steps,
 };
 use crate::spec::pod::PodSpec;
 use crate::spec::service::DEPLOY;
+use crate::spec::task::Goal;
 
 /// The plans that the engine runs by itself.
 const RESERVED: [&str; 3] = ["recovery", "decommission", "uninstall"];
@@ -167,6 +169,12 @@ impl Checker<'_> {
             counted: !self.is_broken(&pod_path.key("count")),
             tasks_known: !self.is_broken(&pod_path.key("tasks")),
         };
+        let launched: Vec<&TaskName> = match &phase.steps {
+            Steps::AllTasks => pod.tasks.keys().collect(),
+            Steps::Lists(lists) => lists.iter().flat_map(|one| &one.steps).flatten().collect(),
+            Steps::Named(steps) => steps.iter().flat_map(|step| &step.tasks).collect(),
+        };
+        self.gates(&path.key("gates"), over, &phase.gates, "no step of the phase launches", &launched);
         let steps = path.key("steps");
         match &phase.steps {
             Steps::AllTasks => {
@@ -277,6 +285,7 @@ impl Checker<'_> {
             }
             let tasks: Vec<&TaskName> = step.tasks.iter().collect();
             self.together(&at.key("tasks"), over, &tasks, false);
+            self.gates(&at.key("gates"), over, &step.gates, "the step does not launch", &tasks);
             let depends = at.key("depends-on");
             for (place, other) in step.depends_on.iter().enumerate() {
                 if !known.contains(other.as_str()) {
@@ -298,6 +307,70 @@ impl Checker<'_> {
             let first = steps.iter().position(|step| step.name.as_str() == members[0]);
             let at = path.index(first.unwrap_or(0));
             self.cycle(&at.key("depends-on"), "step", &members);
+        }
+    }
+
+    /// The rules of what is asked around steps that launch these tasks.
+    fn gates(
+        &mut self,
+        path: &Path<'_>,
+        over: Over<'_>,
+        gates: &Gates,
+        launches_no: &str,
+        launched: &[&TaskName],
+    ) {
+        let Gates { before } = gates;
+        let Some(gate) = before else { return };
+        let at = path.key("before");
+        let Gate { cmd, task, timeout, max_age } = gate;
+        if cmd.trim().is_empty() {
+            let help = "give a command that exits with 0 when the step may act";
+            self.error(Code::Gate, &at.key("cmd"), "the gate has no command", help);
+        } else if cmd.contains('\0') {
+            let message = "the command holds a NUL character, which no process can be given";
+            self.error(Code::Nul, &at.key("cmd"), message, "take it out, or hand it over in a file");
+        }
+        if timeout.0 == 0 {
+            let message = "the gate's command has no time to answer";
+            self.error(Code::Gate, &at.key("timeout"), message, "give it a second at least");
+        } else if timeout > max_age {
+            let message = format!(
+                "the gate's command may take {timeout}, and its word would be too old after {max_age}"
+            );
+            let help = "give a `timeout` that is not above `max-age`";
+            self.error(Code::Gate, &at.key("timeout"), message, help);
+        }
+        if !over.tasks_known {
+            return;
+        }
+        let stays = |name: &TaskName| over.pod.tasks.get(name).is_none_or(|task| task.goal == Goal::Running);
+        let running = || {
+            let all = over.pod.tasks.iter().filter(|(_, task)| task.goal == Goal::Running);
+            let names: Vec<&str> = all.map(|(name, _)| name.as_str()).collect();
+            if names.is_empty() {
+                "the pod has no task with `goal: RUNNING`: leave the gate out".to_owned()
+            } else {
+                format!("name one that goes on running, as `task: {}`", names.join("`, `task: "))
+            }
+        };
+        match task {
+            Some(task) if !over.pod.tasks.contains_key(task) => {
+                let message = format!("the pod `{}` has no task `{task}` to ask beside", over.pod_name);
+                let all = over.pod.tasks.keys().map(AsRef::as_ref);
+                let mut problem =
+                    Diagnostic::error(Code::GateTask, at.key("task"), message).nearest(task.as_str(), all);
+                problem.help.get_or_insert_with(running);
+                self.report(problem);
+            }
+            Some(task) if !stays(task) => {
+                let message = format!("the gate is asked beside `{task}`, which does not go on running");
+                self.error(Code::GateTask, &at.key("task"), message, running());
+            }
+            None if !launched.iter().any(|task| stays(task)) => {
+                let message = format!("the gate has no `task`, and {launches_no} one that goes on running");
+                self.error(Code::GateTask, &at, message, running());
+            }
+            _ => {}
         }
     }
 

@@ -1073,6 +1073,41 @@ codes! {
         ],
         [], [],
         "the plan `recovery` has the name of one that the engine runs by itself";
+    Gate = "P096", "a gate has a command, and its word is not too old when it comes",
+        "A gate is a command that is asked before a step acts. Without a command there is nothing to ask. Its word \
+         holds for `max-age` seconds, so that a `timeout` above it would let the command answer too late.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web: {pod: web, gates: {before: {cmd: ./in-sync, timeout: 90}}}",
+        ],
+        [], [],
+        "the gate's command may take 90 s, and its word would be too old after 60 s";
+    GateTask = "P097", "a gate is asked beside a task of its pod that goes on running",
+        "The command of a gate is run beside a task of the member that the step is about to act on: beside `task`, or \
+         beside the first task of the step with `goal: RUNNING`. A task that ends by itself is not there to be asked \
+         beside, and the gate would allow every act.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+            "plans:",
+            "  deploy:",
+            "    phases:",
+            "      web: {pod: web, gates: {before: {cmd: ./in-sync, task: sever}}}",
+        ],
+        [], [],
+        "the pod `web` has no task `sever` to ask beside";
     // Where the DC/OS SDK reads a file in another way.
     PathVolume = "P100", "a volume is of type ROOT or MOUNT",
         "The SDK lets `type: PATH` pass and makes a MOUNT volume of it, a whole disk. It does so here too, \

@@ -3,10 +3,12 @@
 use indexmap::IndexMap;
 
 use super::fields::{Field, Fields, Reader};
-use crate::spec::diagnostic::Path;
+use crate::spec::diagnostic::{Code, Path};
+use crate::spec::gate::{Gate, Gates};
 use crate::spec::keys;
 use crate::spec::names::{PhaseName, PlanName, PodName};
-use crate::spec::plan::{PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, Steps};
+use crate::spec::plan::{PhaseSpec, PhaseStrategy, PlanSpec, Steps};
+use crate::spec::units::MaxUnavailable;
 
 impl Reader<'_> {
     pub(super) fn plans(&mut self, path: &Path<'_>, field: Field<'_>) -> IndexMap<PlanName, PlanSpec> {
@@ -22,12 +24,12 @@ impl Reader<'_> {
     }
 
     fn plan(&mut self, path: &Path<'_>, field: Field<'_>) -> PlanSpec {
-        let mut plan =
-            PlanSpec { strategy: PlanStrategy::Serial, phases: IndexMap::new(), on_change: Vec::new() };
+        let mut plan = PlanSpec::default();
         let Some(fields) = self.fields(*path, field, &keys::PLAN) else {
             return plan;
         };
         plan.on_change = self.texts(&fields, "on-change");
+        plan.max_unavailable = self.max_unavailable(&fields);
         plan.strategy = self.strategy(&fields, "plan strategy", &keys::PLAN_STRATEGIES);
         let help = "declare a phase: `phases: {<name>: {pod: <pod>}}`";
         let Some(field) = self.required(&fields, "phases", help) else { return plan };
@@ -47,6 +49,8 @@ impl Reader<'_> {
         let pod = self.required_name::<PodName>(&fields, "pod", "name the pod that the phase is over");
         let steps = fields.get("steps").map(|field| self.steps(&path.key("steps"), field));
         let depends_on = fields.get("depends-on").map(|field| self.names(&path.key("depends-on"), field));
+        let max_unavailable = self.max_unavailable(&fields);
+        let gates = self.gates(&fields);
         // No steps at all are of either kind.
         let steps = match steps {
             Some(Steps::Lists(lists)) if lists.is_empty() && strategy == PhaseStrategy::Dependency => {
@@ -60,7 +64,45 @@ impl Reader<'_> {
             pod: pod.or_else(|| PodName::new("unnamed").ok())?,
             steps: steps.unwrap_or(Steps::AllTasks),
             depends_on: depends_on.unwrap_or_default(),
+            max_unavailable,
+            gates,
         })
+    }
+
+    fn max_unavailable(&mut self, fields: &Fields<'_, '_>) -> Option<MaxUnavailable> {
+        let field = fields.get("max-unavailable")?;
+        let at = fields.path.key("max-unavailable");
+        match self.scalar(&at, field)?.parse() {
+            Ok(most) => Some(most),
+            Err(error) => {
+                let help = "write how many members may be down, as `1`, or a part of them, as `25%`";
+                let message = format!("max-unavailable: {error}");
+                self.error(Code::Quantity, &at, field.place, message, help);
+                None
+            }
+        }
+    }
+
+    /// What is asked around the acts of a phase's steps, or of one step.
+    pub(super) fn gates(&mut self, fields: &Fields<'_, '_>) -> Gates {
+        let Some(field) = fields.get("gates") else { return Gates::default() };
+        let Some(gates) = self.fields(fields.path.key("gates"), field, &keys::GATES) else {
+            return Gates::default();
+        };
+        Gates { before: gates.get("before").and_then(|field| self.gate(&gates.path.key("before"), field)) }
+    }
+
+    fn gate(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<Gate> {
+        let fields = self.fields(*path, field, &keys::GATE)?;
+        let cmd =
+            self.required_text(&fields, "cmd", "give a command that exits with 0 when the step may act");
+        let task = fields.get("task").and_then(|field| {
+            let at = path.key("task");
+            self.scalar(&at, field).and_then(|text| self.name(&at, field.place, text))
+        });
+        let timeout = self.seconds(&fields, "timeout").unwrap_or(Gate::TIMEOUT);
+        let max_age = self.seconds(&fields, "max-age").unwrap_or(Gate::MAX_AGE);
+        Some(Gate { cmd: cmd?, task, timeout, max_age })
     }
 
     fn strategy<T: Copy + Default>(&mut self, fields: &Fields<'_, '_>, what: &str, words: &[(&str, T)]) -> T {

@@ -47,6 +47,12 @@ impl Reader<'_> {
                 "malformed step: a map should contain a single entry, but this one has {}",
                 entries.len()
             );
+            let gated = entries.iter().any(|(key, _)| key.text == "gates");
+            let help = if gated {
+                "put `gates` at the phase, or give the steps names, for `strategy: dependency`"
+            } else {
+                help
+            };
             self.error(Code::Step, path, node.span, message, help);
             return None;
         };
@@ -104,11 +110,13 @@ impl Reader<'_> {
         let tasks = tasks.map(|field| self.names::<TaskName>(&path.key("tasks"), field));
         let depends_on = fields.get("depends-on");
         let depends_on = depends_on.map(|field| self.names::<StepName>(&path.key("depends-on"), field));
+        let gates = self.gates(&fields);
         Some(NamedStep {
             name: name?,
             instance: index.unwrap_or(Instances::Default),
             tasks: tasks.unwrap_or_default(),
             depends_on: depends_on.unwrap_or_default(),
+            gates,
         })
     }
 }
@@ -116,6 +124,9 @@ impl Reader<'_> {
 /// Whether an entry is meant to have a name: a list's entry has one key, an index or `default`.
 fn is_named(node: &Node) -> bool {
     let Value::Map(entries) = &node.value else { return false };
+    if entries.iter().any(|(key, _)| instance(&key.text).is_some()) {
+        return false;
+    }
     entries.iter().any(|(key, value)| {
         keys::STEP.key(&key.text).is_some() && (entries.len() > 1 || !matches!(value.value, Value::List(_)))
     })
