@@ -10,44 +10,26 @@ use std::sync::Arc;
 
 use plan_core::engine::{
     Command, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, Launch,
-    LaunchAnswer, Number, Outcome, Record, Release, ReleaseAnswer, Seen, Snapshot, Stage, Wall,
+    LaunchAnswer, Number, Outcome, Release, ReleaseAnswer, Seen, Snapshot, Wall,
 };
 use plan_core::spec::placement::Census;
 use plan_core::spec::{InstanceName, NodeFacts, Seconds, TaskName};
 use smol_str::format_smolstr;
 
-use crate::checks::{Check, Scene, Verdict, Violation};
 use crate::choose::{Choose as _, Site};
 use crate::cluster::{Cluster, Judges, Reservation};
 use crate::fault::LaunchFault;
+use crate::latency::{ANSWER, BEFORE, CATCHES_UP, ECHO, HOLD, NEXT_PART, NOTICE, OBSERVE, RELEASE, take};
 use crate::node::{Lacks, Ports, Room};
 use crate::queue::Class;
-use crate::task::{Life, Task, Telling, take};
+use crate::task::{Life, Task, Telling};
 use crate::trace::What;
-use crate::watch::others;
 use crate::world::{Happening, World};
 
-const MILLI: u64 = 1000;
-/// From a command until its answer is there.
-pub(crate) const ANSWER: [u64; 4] = [10 * MILLI, MILLI, 300 * MILLI, 3_000 * MILLI];
-/// From what happens until the engine sees it.
-pub(crate) const OBSERVE: [u64; 4] = [20 * MILLI, MILLI, 200 * MILLI, 2_000 * MILLI];
-/// From the order to release resources until they are.
-pub(crate) const RELEASE: [u64; 4] = [50 * MILLI, MILLI, 1_000 * MILLI, 30_000 * MILLI];
 /// One in so many releases is answered "not yet".
 const NOT_YET: u32 = 8;
 /// One in so many observations is told twice.
 const AGAIN: u32 = 8;
-/// A silent node, or one that is gone, is noticed after so long.
-pub(crate) const NOTICE: [u64; 2] = [10_000 * MILLI, 1_000 * MILLI];
-/// A grant of a session that is over is kept for so long.
-pub(crate) const HOLD: u64 = 60_000 * MILLI;
-/// What is shown of the past is so old.
-const BEFORE: [u64; 4] = [5_000 * MILLI, 1_000 * MILLI, 20_000 * MILLI, 60_000 * MILLI];
-/// After so long the backend shows the present again.
-const CATCHES_UP: u64 = 3_000 * MILLI;
-/// A snapshot that is told once more is told after so long.
-const ECHO: u64 = 20_000 * MILLI;
 /// A part of a snapshot speaks of at most so many instances.
 const PART: usize = 1000;
 /// So many nodes are named in a reason.
@@ -110,22 +92,17 @@ impl Backend {
         Self { installation: Some(installation), faults, ..Self::default() }
     }
 
-    pub(crate) fn execute(
-        &mut self,
-        cluster: &mut Cluster,
-        world: &mut World<'_>,
-        command: Command,
-    ) -> Result<(), Violation> {
+    pub(crate) fn execute(&mut self, cluster: &mut Cluster, world: &mut World<'_>, command: Command) {
         self.count += 1;
         match command {
             Command::Fit(fit) => self.fit(cluster, world, fit),
             Command::Withdraw { instance, launch } => self.withdraw(cluster, &instance, launch),
-            Command::Launch(launch) => self.launch(cluster, world, &launch)?,
+            Command::Launch(launch) => self.launch(cluster, world, &launch),
             Command::Kill { instance, launch, task, grace } => {
                 self.kill(cluster, world, &instance, launch, &task, grace);
             }
             Command::Reconcile { number, expected } => self.reconcile(cluster, world, number, &expected),
-            Command::Release(release) => self.release(cluster, world, *release)?,
+            Command::Release(release) => self.release(cluster, world, *release),
             Command::Deregister => {
                 let at = world.now() + take(&mut world.choose, "deregister", 0, &ANSWER);
                 let (session, outcome) = (world.session, Box::new(Outcome::Deregistered));
@@ -135,7 +112,6 @@ impl Backend {
             _ => {}
         }
         self.look_again(cluster, world);
-        Ok(())
     }
 
     /// No launch is answered otherwise any more.
@@ -373,64 +349,20 @@ impl Backend {
         self.open.values().any(|open| open.instance == instance)
     }
 
-    /// When nothing more will happen: what is asked is wanted, and there is no room for it.
-    pub(crate) fn questions_are_true(&self, scene: &Scene<'_>) -> Verdict {
-        for (launch, open) in &self.open {
-            let (fit, cluster) = (&*open.fit, scene.cluster);
-            let record = scene.pod(&fit.instance);
-            let order = record.and_then(|record| record.order(*launch));
-            if order.is_none_or(|order| order.stage == Stage::Given) {
-                return scene.violation(
-                    Check::Held,
-                    "a question for room that is not wanted any more is withdrawn",
-                    format!("{} still asks for launch {launch}", fit.instance),
-                );
-            }
-            if fit.at.is_some() {
-                continue;
-            }
-            let room = Room::of(&fit.demand, &fit.volumes);
-            let records = scene.store.records().filter_map(|record| match record {
-                Record::Pod(name, record) => Some((name, &**record)),
-                _ => None,
-            });
-            let model = scene.model.pod_index(&fit.instance.pod);
-            let rule = model.and_then(|at| scene.model.pods()[at as usize].placement.as_deref());
-            let census = rule.map(|rule| others(records, rule, &fit.instance));
-            let good = cluster.nodes.iter().find(|node| {
-                node.is_heard()
-                    && node.free.holds(room)
-                    && rule.zip(census.as_ref()).is_none_or(|(rule, census)| rule.allows(&node.facts, census))
-                    && node.ports(&fit.demand, &Ports::new()).is_ok()
-            });
-            if let Some(node) = good {
-                return scene.violation(
-                    Check::Room,
-                    "who waits for room waits as there is none",
-                    format!(
-                        "{} waits, and {} has room and fits its placement",
-                        fit.instance, node.facts.name
-                    ),
-                );
-            }
-        }
-        Ok(())
+    /// The questions for room that stand, by launch.
+    pub(crate) fn questions(&self) -> impl Iterator<Item = &Fit> {
+        self.open.values().map(|open| &*open.fit)
     }
 
     // ---- launches
 
-    fn launch(
-        &mut self,
-        cluster: &mut Cluster,
-        world: &mut World<'_>,
-        launch: &Launch,
-    ) -> Result<(), Violation> {
-        let Some(id) = cluster.roster.id(&launch.instance) else { return Ok(()) };
+    fn launch(&mut self, cluster: &mut Cluster, world: &mut World<'_>, launch: &Launch) {
+        let Some(id) = cluster.roster.id(&launch.instance) else { return };
         if self.remembers {
             self.commanded.push((world.now(), launch.launch));
         }
         self.make_firm(cluster, world, id, launch);
-        let answer = match known(cluster, world, id, launch)? {
+        let answer = match known(cluster, world, id, launch) {
             Some(answer) => answer,
             None => {
                 let told = self.launches.entry(id).or_default();
@@ -456,7 +388,6 @@ impl Backend {
         };
         let (instance, launch) = (launch.instance.clone(), launch.launch);
         self.answer(world, id, Outcome::Launch { instance, launch, answer });
-        Ok(())
     }
 
     /// A launch says that a record names its handle: whatever else the launch comes to.
@@ -495,25 +426,8 @@ impl Backend {
 
     // ---- releases
 
-    fn release(
-        &mut self,
-        cluster: &mut Cluster,
-        world: &mut World<'_>,
-        release: Release,
-    ) -> Result<(), Violation> {
-        let Some(id) = cluster.roster.id(&release.instance) else { return Ok(()) };
-        let in_use = cluster.tasks_of(id).find(|(_, task)| task.lives() && task.handle == release.handle);
-        if let Some((_, task)) = in_use {
-            return Err(Violation {
-                check: Check::ReleasedInUse,
-                time: world.now(),
-                expected: "what is released is not in use".to_owned(),
-                found: format!(
-                    "{} of {} is released while {} (launch {}) lives in it",
-                    release.handle.0, release.instance, task.name, task.launch
-                ),
-            });
-        }
+    fn release(&mut self, cluster: &mut Cluster, world: &mut World<'_>, release: Release) {
+        let Some(id) = cluster.roster.id(&release.instance) else { return };
         let silent =
             cluster.node_id(release.node.as_str()).is_some_and(|id| cluster.nodes[id as usize].silent);
         if silent {
@@ -521,7 +435,6 @@ impl Backend {
         } else {
             self.free_and_answer(cluster, world, id, &release);
         }
-        Ok(())
     }
 
     fn free_and_answer(&mut self, cluster: &mut Cluster, world: &mut World<'_>, id: u32, release: &Release) {
@@ -762,7 +675,7 @@ impl Backend {
                 world.answer_at(at + ECHO, Happening::Part { session, snapshot: snapshot.clone() });
             }
             world.answer_at(at, Happening::Part { session, snapshot });
-            at += MILLI;
+            at += NEXT_PART;
         }
     }
 
@@ -829,24 +742,10 @@ impl Backend {
 }
 
 /// The answer to a launch that was carried out before.
-fn known(
-    cluster: &Cluster,
-    world: &mut World<'_>,
-    id: u32,
-    launch: &Launch,
-) -> Result<Option<LaunchAnswer>, Violation> {
-    let mut tasks = cluster.tasks_of(id).filter(|(_, task)| task.launch == launch.launch);
-    let Some((_, first)) = tasks.next() else { return Ok(None) };
-    if first.forgotten && tasks.all(|(_, task)| task.forgotten) {
-        return Err(Violation {
-            check: Check::LaunchedAgain,
-            time: world.now(),
-            expected: "a launch is never given again once it was seen ended".to_owned(),
-            found: format!("{} is told to launch {} again", launch.instance, launch.launch),
-        });
-    }
+fn known(cluster: &Cluster, world: &mut World<'_>, id: u32, launch: &Launch) -> Option<LaunchAnswer> {
+    cluster.tasks_of(id).find(|(_, task)| task.launch == launch.launch)?;
     world.tell(|| What::Again { instance: launch.instance.clone(), launch: launch.launch });
-    Ok(Some(LaunchAnswer::Done))
+    Some(LaunchAnswer::Done)
 }
 
 fn carry_out(

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::checks::{Check, Checks, Violation};
 use crate::choose::{Benign, Chooser, Seeded};
 use crate::ends::End;
 use crate::fault::{CrashPoint, Fault};
-use crate::scenario::{Choices, Scenario, ScenarioError};
+use crate::scenario::{Checks, Choices, Scenario, ScenarioError};
 use crate::sim::{Fork, Sim};
+use crate::violation::{Check, Violation};
 
 /// How many crashes are tried in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,7 +91,7 @@ pub fn crash_points(scenario: &Scenario, depth: Depth) -> Result<CrashReport, Sc
         return Ok(report);
     }
     let timed = plain.verbs.len() + plain.targets.len() + plain.faults.len();
-    let reference = Reference { end: End::of(&reference), more: u32::try_from(timed).unwrap_or(u32::MAX) };
+    let reference = Reference { end: reference.end(), more: u32::try_from(timed).unwrap_or(u32::MAX) };
     let mut sim = Sim::new(&plain, chooser()?, None)?;
     sim.frugal = true;
     sim.forks = Some(Vec::new());
@@ -156,7 +156,7 @@ fn try_one(
 
 /// A run with crashes ends as the one without, and launches nothing more often.
 fn compare(reference: &Reference, sim: &mut Sim<'_>) {
-    let end = End::of(sim);
+    let end = sim.end();
     if let Some((expected, found)) = reference.end.difference(&end) {
         sim.violate(Check::SameEnd, expected, found);
     } else if let Some((expected, found)) = reference.end.launched_less(&end, reference.more) {

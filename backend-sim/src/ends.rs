@@ -8,10 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use plan_core::plan::ContentHash;
 use plan_core::spec::{Goal, InstanceName, TaskName};
 
-use crate::choose::{Benign, Chooser};
-use crate::scenario::{Scenario, ScenarioError};
-use crate::sim::Sim;
+use crate::checks::GivenUp;
+use crate::cluster::Cluster;
+use crate::store::Store;
 use crate::task::Life;
+
+/// How a run stands: what its end is made of.
+pub(crate) struct Stand<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) store: &'a Store,
+    /// What nobody cares for any more.
+    pub(crate) given_up: &'a GivenUp,
+    /// Whether what was done is to be the same.
+    pub(crate) with_done: bool,
+    /// Whether the service is all that it shall be.
+    pub(crate) complete: bool,
+}
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +55,11 @@ struct Living {
 
 impl End {
     /// How a run has come to stand.
-    pub(crate) fn of(sim: &Sim<'_>) -> Self {
+    pub(crate) fn of(stand: &Stand<'_>) -> Self {
+        let Stand { cluster, given_up, .. } = *stand;
         let (mut lives, mut done, mut launches) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        let given_up = &sim.checker.given_up;
-        for task in &sim.cluster.tasks {
-            let key = (sim.cluster.roster.name(task.instance).clone(), task.name.clone());
+        for task in &cluster.tasks {
+            let key = (cluster.roster.name(task.instance).clone(), task.name.clone());
             *launches.entry(key.clone()).or_default() += 1;
             if task.attained && task.config.spec.goal != Goal::Running {
                 done.insert(key.clone());
@@ -58,18 +70,18 @@ impl End {
                 lives.entry(key).and_modify(|living: &mut Living| living.launches += 1).or_insert(living);
             }
         }
-        let places = (0..).zip(&sim.cluster.reservations).filter_map(|(id, held)| {
+        let places = (0..).zip(&cluster.reservations).filter_map(|(id, held)| {
             let held =
                 held.iter().filter(|held| held.used && !given_up.handles.contains(&held.handle)).count();
-            (held > 0).then(|| (sim.cluster.roster.name(id).clone(), held))
+            (held > 0).then(|| (cluster.roster.name(id).clone(), held))
         });
         Self {
             lives,
             done,
-            with_done: !sim.scenario.is_timed(),
+            with_done: stand.with_done,
             places: places.collect(),
-            debts: sim.store.debts().count(),
-            complete: sim.engine.as_ref().is_some_and(|engine| sim.is_complete(engine)),
+            debts: stand.store.debts().count(),
+            complete: stand.complete,
             launches,
         }
     }
@@ -126,19 +138,4 @@ impl End {
         }
         None
     }
-}
-
-/// How a run shall end, if its scenario wants that checked: as the one without faults. Where operators act at
-/// times, what comes of it depends on how far the service is by then, and there is none.
-pub(crate) fn reference(scenario: &Scenario) -> Result<Option<End>, ScenarioError> {
-    let wanted = scenario.checks.end || scenario.heal.is_some();
-    if !wanted || (scenario.heal.is_some() && scenario.is_timed()) {
-        return Ok(None);
-    }
-    let plain = scenario.without_faults();
-    let mut sim = Sim::new(&plain, Chooser::Benign(Benign), None)?;
-    sim.frugal = true;
-    sim.recover();
-    while sim.step()? {}
-    Ok(Some(End::of(&sim)))
 }

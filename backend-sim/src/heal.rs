@@ -5,9 +5,8 @@
 use plan_core::engine::Command;
 use plan_core::spec::Seconds;
 
-use crate::backend::{ANSWER, HOLD, NOTICE, OBSERVE, RELEASE};
+use crate::latency::{ANSWER, HOLD, NOTICE, OBSERVE, RELEASE, RESTART, most};
 use crate::scenario::Scenario;
-use crate::sim::RESTART;
 use crate::task::Task;
 
 const SECOND: u64 = 1_000_000;
@@ -37,7 +36,6 @@ pub(crate) enum Stage {
 /// Within what time a service becomes what it shall be, in microseconds: all steps of all plans one after the
 /// other, each with the longest latencies, a kill before it and the longest wait.
 pub(crate) fn bound(scenario: &Scenario) -> u64 {
-    let most = |table: &[u64]| table.iter().copied().max().unwrap_or_default();
     let exchange = 4 * (most(&ANSWER) + most(&OBSERVE)) + most(&RELEASE);
     let mut sum = most(&RESTART) + most(&NOTICE) + HOLD + 2 * LONGEST_WAIT;
     for model in scenario.models() {

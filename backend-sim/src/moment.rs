@@ -81,6 +81,11 @@ pub fn show(time: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
+/// In microseconds.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

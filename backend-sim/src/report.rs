@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use plan_core::engine::{Digest, PlanView, TaskView, Why};
 
-use crate::checks::Violation;
 use crate::choose::Choice;
 use crate::fault::{CrashPoint, Fault};
 use crate::trace::TraceEvent;
+use crate::violation::Violation;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,6 @@ use plan_core::engine::{Engine, Parameters, Record, RecoverError, Verb};
 use plan_core::plan::Model;
 use plan_core::spec::PlanName;
 
-use crate::checks::Checks;
 use crate::choose::{Choice, ReplayError};
 use crate::cluster::Shape;
 use crate::fault::Fault;
@@ -24,6 +23,24 @@ pub enum Choices {
     Seed(u64),
     /// A list that was recorded.
     Replay(Vec<Choice>),
+}
+
+/// Which checks are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checks {
+    /// An engine recovered from the store equals the live one with its session forgotten (engine.md §1, law 1).
+    pub law1: bool,
+    /// All others.
+    pub others: bool,
+    /// A run that comes to rest ends as the one without faults and with nothing left to chance does.
+    pub end: bool,
+}
+
+impl Checks {
+    /// All that hold of every run.
+    pub const ALL: Self = Self { law1: true, others: true, end: false };
+    /// None of them, for measurements.
+    pub const NONE: Self = Self { law1: false, others: false, end: false };
 }
 
 /// What is run.

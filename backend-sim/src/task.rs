@@ -1,7 +1,6 @@
 //! Tasks, as they truly are.
 //!
-//! Invariant: a task's life goes forward only, and ends once; how long each part of it takes comes from a
-//! table of integers, whose first entry is the typical one. Commands are not run.
+//! Invariant: a task's life goes forward only, and ends once. Commands are not run.
 
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use plan_core::plan::{ContentHash, TaskConfig};
 use plan_core::spec::{Goal, Seconds, TaskName};
 
 use crate::choose::{Choose, Site};
+use crate::latency::{CHECK, FINISHED, KILLED, READY_TRIES, RUNNING, STARTING, most, take};
 
 /// How far a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +133,6 @@ impl Task {
                 + CHECK
         });
         let grace = u64::from(config.spec.kill_grace_period.0) * 1_000_000;
-        let most = |table: &[u64]| table.iter().copied().max().unwrap_or_default();
         most(&STARTING) + most(&RUNNING) + check + most(&FINISHED) + grace + most(&KILLED)
     }
 
@@ -147,23 +146,3 @@ impl Task {
         (end, take(choose, "killed", entity, &KILLED).min(grace + KILLED[0]))
     }
 }
-
-/// A latency of a table.
-pub(crate) fn take(choose: &mut dyn Choose, label: &'static str, entity: u64, table: &[u64]) -> u64 {
-    let nth = choose.choose(Site::new(label, entity), table.len() as u32);
-    table.get(nth as usize).copied().unwrap_or_default()
-}
-
-const MILLI: u64 = 1000;
-/// From the launch until its node has it.
-const STARTING: [u64; 4] = [400 * MILLI, 100 * MILLI, 1_500 * MILLI, 6_000 * MILLI];
-/// From then until its command runs.
-const RUNNING: [u64; 4] = [1_200 * MILLI, 300 * MILLI, 4_000 * MILLI, 30_000 * MILLI];
-/// A readiness check passes at one of its first so many runs.
-const READY_TRIES: u32 = 4;
-/// How long a readiness check runs.
-const CHECK: u64 = 200 * MILLI;
-/// How long a task that shall end runs.
-const FINISHED: [u64; 4] = [2_000 * MILLI, 100 * MILLI, 10_000 * MILLI, 60_000 * MILLI];
-/// From the request to end until the end.
-const KILLED: [u64; 4] = [800 * MILLI, 50 * MILLI, 3_000 * MILLI, 20_000 * MILLI];

@@ -5,7 +5,10 @@
 use plan_core::engine::{DebtRecord, Launch, Number, Release, Stage};
 use plan_core::spec::{InstanceName, TaskName};
 
-use super::{Check, GivenUp, Scene, Verdict};
+use crate::violation::Check;
+
+use super::checker::GivenUp;
+use super::scene::{Scene, Verdict};
 
 impl Scene<'_> {
     /// A debt that owes the end of a launch.
@@ -81,6 +84,20 @@ impl Scene<'_> {
         Ok(())
     }
 
+    /// A launch that was seen ended is not given again.
+    pub(crate) fn launch_is_not_over(&self, launch: &Launch) -> Verdict {
+        let Some(id) = self.cluster.roster.id(&launch.instance) else { return Ok(()) };
+        let mut tasks = self.cluster.tasks_of(id).filter(|(_, task)| task.launch == launch.launch).peekable();
+        if tasks.peek().is_none() || !tasks.all(|(_, task)| task.forgotten) {
+            return Ok(());
+        }
+        self.violation(
+            Check::LaunchedAgain,
+            "a launch is never given again once it was seen ended",
+            format!("{} is told to launch {} again", launch.instance, launch.launch),
+        )
+    }
+
     /// What is told to end is in the way of an order, owed, or past.
     pub(crate) fn kill_is_wanted(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Verdict {
         self.is_ours(instance, launch, task)?;
@@ -132,6 +149,22 @@ impl Scene<'_> {
             Check::ReleaseOwed,
             "what is released is owed, nothing of it is to be ended, and nobody lives there",
             format!("{} of {instance} is released for debt {number}: {debt:?}, {place:?}", handle.0),
+        )
+    }
+
+    /// Nothing lives in what is released.
+    pub(crate) fn release_is_unused(&self, release: &Release) -> Verdict {
+        let Some(id) = self.cluster.roster.id(&release.instance) else { return Ok(()) };
+        let in_use =
+            self.cluster.tasks_of(id).find(|(_, task)| task.lives() && task.handle == release.handle);
+        let Some((_, task)) = in_use else { return Ok(()) };
+        self.violation(
+            Check::ReleasedInUse,
+            "what is released is not in use",
+            format!(
+                "{} of {} is released while {} (launch {}) lives in it",
+                release.handle.0, release.instance, task.name, task.launch
+            ),
         )
     }
 

@@ -5,12 +5,15 @@
 use std::collections::BTreeSet;
 
 use plan_core::engine::{Handle, Number, Reason, Record, Stage, TaskState, Why};
-use plan_core::spec::Goal;
+use plan_core::spec::{Goal, TaskName};
 
 use crate::backend::Backend;
 use crate::task::Life;
+use crate::violation::Check;
 
-use super::{Check, GivenUp, Scene, Verdict};
+use super::batch::is_timeout;
+use super::checker::GivenUp;
+use super::scene::{Scene, Verdict};
 
 impl Scene<'_> {
     /// What is held is what records name.
@@ -218,4 +221,68 @@ fn waits_for_another(reason: &Reason) -> bool {
             | Reason::WaitsForItsStep(_)
             | Reason::Leaves
     )
+}
+
+/// What lives is in a slot, or owed, or given up.
+pub(super) fn all_that_lives_is_known(scene: &Scene<'_>, given_up: &GivenUp) -> Verdict {
+    for task in scene.cluster.tasks.iter().filter(|task| task.lives()) {
+        let name = scene.cluster.roster.name(task.instance);
+        let in_slot = scene.pod(name).is_some_and(|record| {
+            record.living().any(|living| living.launch == task.launch && living.task == task.name)
+        });
+        let key = (task.launch, task.name.clone());
+        let known = in_slot
+            || scene.owes(name, task.launch, &task.name).is_some()
+            || given_up.launches.contains(&key)
+            // The backend said that it was lost, and nobody asked it since.
+            || task.lost == Some(scene.session);
+        if !known {
+            return scene.violation(
+                Check::Known,
+                "what lives is in a record, or owed",
+                format!("{name}-{} (launch {}) lives, and no record says so", task.name, task.launch),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Who is down for too long may move.
+pub(super) fn patience_ends(scene: &Scene<'_>) -> Verdict {
+    let Some(model) = scene.engine.model() else { return Ok(()) };
+    if scene.engine.is_uninstalling() || model.spec().replacement_failure_policy().is_none() {
+        return Ok(());
+    }
+    // One after the other: the next waits until the one before has gone.
+    let waiting = |record: &Record| matches!(record, Record::Pod(_, record) if is_timeout(record));
+    if scene.store.records().any(waiting) {
+        return Ok(());
+    }
+    for record in scene.store.records() {
+        let Record::Pod(name, record) = record else { continue };
+        let pod = model.pod_index(&name.pod).map(|at| &model.pods()[at as usize]);
+        // What runs is not taken elsewhere for what does not, and a sidecar takes nobody along.
+        let goes = |task: &TaskName| {
+            let models = pod.into_iter().flat_map(|pod| &pod.tasks);
+            models.into_iter().any(|model| {
+                model.name == *task && model.goal == Goal::Running && model.config.spec.essential
+            })
+        };
+        let runs = record.living().any(|living| {
+            let down = record.task(&living.task).is_some_and(|task| task.down.is_some() || task.paused);
+            let running = matches!(living.state, TaskState::Running { .. }) && living.silent.is_none();
+            goes(&living.task) && running && !down
+        });
+        let down = record.tasks.iter().find(|task| !task.paused && task.down.is_some() && goes(&task.name));
+        let down = down.filter(|_| !runs);
+        let member = pod.is_some_and(|pod| name.index < pod.count);
+        if let Some(task) = down.filter(|_| member && record.place.is_some() && record.permission.is_none()) {
+            return scene.violation(
+                Check::Patience,
+                "who is down for too long may move",
+                format!("{name}-{} is down for good, and {name} may not", task.name),
+            );
+        }
+    }
+    Ok(())
 }

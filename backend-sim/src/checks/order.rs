@@ -5,7 +5,10 @@
 use plan_core::engine::{Launch, Purpose, StepRef};
 use plan_core::spec::{Instances, PhaseStrategy, PlanStrategy, Steps};
 
-use super::{Check, Checker, Run, Scene, Verdict};
+use crate::violation::Check;
+
+use super::checker::Checker;
+use super::scene::{Run, Scene, Verdict};
 
 impl Checker {
     /// A launch leaves: it is ordered, nothing is in its way, and it keeps the order that the strategies

@@ -1,0 +1,219 @@
+//! What must hold of a batch, by what was before it.
+//!
+//! Invariant: each of these compares what is about to be written with the records and the cluster at that moment, and
+//! remembers nothing.
+
+use plan_core::engine::{
+    Cause, DebtCause, DebtRecord, End, Event, Key, Number, PodRecord, Record, RunKind, RunRecord, Stage,
+    TaskState, Verb, Write,
+};
+use plan_core::spec::{Goal, InstanceName, TaskName};
+
+use crate::task::Life;
+use crate::violation::Check;
+
+use super::scene::{Scene, Verdict};
+
+/// A batch that is about to become durable, with what leaves after it.
+pub(crate) struct Batch<'a> {
+    pub(crate) writes: &'a [Write],
+    pub(crate) events: &'a [Event],
+    /// The verb that it answers.
+    pub(crate) verb: Option<&'a Verb>,
+}
+
+impl Batch<'_> {
+    /// The record of an instance, if the batch has it.
+    pub(super) fn pod(&self, instance: &InstanceName) -> Option<&PodRecord> {
+        self.writes.iter().rev().find_map(|write| match write {
+            Write::Put(Record::Pod(name, record)) if name == instance => Some(&**record),
+            _ => None,
+        })
+    }
+
+    pub(super) fn deletes(&self, key: &Key) -> bool {
+        self.writes.iter().any(|write| matches!(write, Write::Delete(deleted) if deleted == key))
+    }
+}
+
+/// Whether an instance may go elsewhere as it was down for too long.
+pub(super) fn is_timeout(record: &PodRecord) -> bool {
+    record.permission.is_some_and(|permission| permission.cause == Cause::Timeout)
+}
+
+/// A request is carried out once.
+pub(super) fn once(scene: &Scene<'_>, request: &str) -> Verdict {
+    let again = scene
+        .store
+        .records()
+        .any(|record| matches!(record, Record::Audit(audit) if audit.request == request));
+    if !again {
+        return Ok(());
+    }
+    let found = format!("`{request}` is carried out again");
+    scene.violation(Check::Once, "a request that is said again has the reply that it had", found)
+}
+
+/// Who leaves is not of the target, is the highest of its pod, and goes after what others owe is settled.
+pub(super) fn leaves_in_turn(scene: &Scene<'_>, batch: &Batch<'_>, debt: &DebtRecord) -> Verdict {
+    let known = scene.store.get(&Key::Debt(debt.number)).is_some();
+    if debt.cause != DebtCause::Decommission || known {
+        return Ok(());
+    }
+    let expected = "who leaves is the highest that the target does not have, and goes after the one before";
+    let name = &debt.instance;
+    let model =
+        scene.engine.model().and_then(|model| Some(&model.pods()[model.pod_index(&name.pod)? as usize]));
+    if model.is_some_and(|pod| name.index < pod.count) {
+        return scene.violation(Check::Leaving, expected, format!("{name} leaves, and is of the target"));
+    }
+    let open = scene
+        .store
+        .debts()
+        .find(|other| other.cause == DebtCause::Decommission && !batch.deletes(&Key::Debt(other.number)));
+    let twin = batch.writes.iter().find_map(|write| match write {
+        Write::Put(Record::Debt(other)) if other.number != debt.number => Some(&**other),
+        _ => None,
+    });
+    let twin = twin.filter(|other| other.cause == DebtCause::Decommission);
+    if let Some(other) = open.or(twin).filter(|other| !batch.deletes(&Key::Debt(other.number))) {
+        let found = format!("{name} leaves while {} owes debt {}", other.instance, other.number);
+        return scene.violation(Check::Leaving, expected, found);
+    }
+    let higher = scene.store.records().find_map(|record| match record {
+        Record::Pod(other, _) if other.pod == name.pod && other.index > name.index => Some(other),
+        _ => None,
+    });
+    if let Some(other) = higher.filter(|other| !batch.deletes(&Key::Pod((*other).clone()))) {
+        return scene.violation(Check::Leaving, expected, format!("{name} leaves before {other}"));
+    }
+    Ok(())
+}
+
+/// What a record says was reached was: the launch attained its goal.
+pub(super) fn reached_is_true(scene: &Scene<'_>, instance: &InstanceName, record: &PodRecord) -> Verdict {
+    let before = scene.pod(instance);
+    let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
+    for task in &record.tasks {
+        let Some(reached) = task.reached else { continue };
+        if before.and_then(|before| before.task(&task.name)).is_some_and(|old| old.reached == task.reached) {
+            continue;
+        }
+        let truly = scene.cluster.find(id, reached.launch, &task.name);
+        if !truly.is_some_and(|nth| scene.cluster.tasks[nth as usize].attained) {
+            return scene.violation(
+                Check::ReachedIsTrue,
+                "what a record says attained its goal did",
+                format!("launch {} of {instance}-{} did not", reached.launch, task.name),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Who may move as it was down for too long is down, or is being ended for it.
+pub(super) fn permission_has_a_cause(
+    scene: &Scene<'_>,
+    instance: &InstanceName,
+    record: &PodRecord,
+) -> Verdict {
+    let timeout = record.permission.is_some_and(|permission| permission.cause == Cause::Timeout);
+    let down = record.tasks.iter().any(|task| task.down.is_some());
+    let clearing = record.orders.iter().any(|order| order.stage == Stage::Clearing);
+    if !timeout || down || clearing {
+        return Ok(());
+    }
+    let found = format!("{instance} runs again, and may move still");
+    scene.violation(Check::Patience, "who was down for too long and is there again stays", found)
+}
+
+/// At most one run makes the service what it shall be.
+pub(super) fn one_run_converges(scene: &Scene<'_>, batch: &Batch<'_>, number: Number) -> Verdict {
+    let ends = |of: Number| {
+        batch.writes.iter().any(|write| match write {
+            Write::Put(Record::Run(run)) => run.number == of && run.outcome.is_some(),
+            Write::Delete(key) => *key == Key::Run(of),
+            Write::Put(_) => false,
+        })
+    };
+    let other = scene.store.records().find_map(|record| match record {
+        Record::Run(run)
+            if run.kind == RunKind::Converging && run.outcome.is_none() && run.number != number =>
+        {
+            Some(run.number)
+        }
+        _ => None,
+    });
+    match other.filter(|&other| !ends(other) && !ends(number)) {
+        None => Ok(()),
+        Some(other) => scene.violation(
+            Check::OneRun,
+            "one run at a time makes the service what it shall be",
+            format!("runs {other} and {number} do"),
+        ),
+    }
+}
+
+/// What an operator replaces does not stay.
+pub(super) fn replaces_for_good(scene: &Scene<'_>, instance: &InstanceName) -> Verdict {
+    let permission = scene.pod(instance).and_then(|record| record.permission);
+    if permission.is_none_or(|permission| permission.cause != Cause::Replace) {
+        return Ok(());
+    }
+    let found = format!("{instance} stays");
+    scene.violation(Check::Obeyed, "what an operator replaces goes elsewhere", found)
+}
+
+/// An end that is a failure is one that nobody asked for.
+pub(super) fn nobody_asked(
+    scene: &Scene<'_>,
+    batch: &Batch<'_>,
+    instance: &InstanceName,
+    task: &TaskName,
+    end: End,
+) -> Verdict {
+    let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
+    let launch = batch.pod(instance).and_then(|record| {
+        let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        occupants.find(|occupant| occupant.task == *task && !occupant.may_live())
+    });
+    let Some(launch) = launch.map(|occupant| occupant.launch) else { return Ok(()) };
+    let truly = scene.cluster.find(id, launch, task).map(|nth| &scene.cluster.tasks[nth as usize]);
+    let asked = truly.is_some_and(|task| task.killing && task.life == Life::Ended(end) && end == End::Killed);
+    if !asked {
+        return Ok(());
+    }
+    let found = format!("{instance}-{task} (launch {launch}) was told to end, and its end is a failure");
+    scene.violation(Check::Expected, "an end that was asked for is no failure", found)
+}
+
+/// Who is broken goes back to what is good without a word: no canary is made of it.
+pub(super) fn no_canary_is_broken(scene: &Scene<'_>, run: &RunRecord) -> Verdict {
+    let Some(model) = scene.engine.model() else { return Ok(()) };
+    let Some(layout) = model.plans().get(&run.plan).filter(|_| run.afresh) else { return Ok(()) };
+    for (&phase, canary) in &run.canaries {
+        let of = &layout.phases[phase as usize];
+        for &step in &canary.steps {
+            let name = model.instance_name(of.pod, of.steps[step as usize].instance);
+            let Some(record) = scene.pod(&name) else { continue };
+            let broken = of.tasks(step).iter().find(|&&task| {
+                let task = &model.pods()[of.pod as usize].tasks[task as usize];
+                let Some(known) = record.task(&task.name) else { return false };
+                let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+                let up = occupants.any(|occupant| {
+                    occupant.task == task.name && occupant.state == TaskState::Running { ready: true }
+                });
+                let good = known.reached.map(|reached| reached.conf) == known.last.map(|last| last.conf);
+                task.goal == Goal::Running && !up && !good && !known.paused
+            });
+            if broken.is_some() {
+                return scene.violation(
+                    Check::BrokenFirst,
+                    "who is broken goes first, and waits for no canary to be released",
+                    format!("{name} is, and is a canary of {} / {}", run.plan, of.name),
+                );
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! What must hold of a launch when it becomes durable: where it goes, by which grant, and what recovery launches.
+//!
+//! Invariant: it is judged by the records before the batch and by the cluster.
+
+use plan_core::engine::{Key, Number, Order, PodRecord, Purpose, Record};
+use plan_core::spec::{Goal, InstanceName, NodeFacts, TaskName};
+
+use crate::violation::Check;
+
+use super::batch::Batch;
+use super::room::others;
+use super::scene::{Scene, Verdict};
+
+/// What is launched goes where it may, with a grant that is not over; what recovery launches was good.
+pub(super) fn launched(
+    scene: &Scene<'_>,
+    batch: &Batch<'_>,
+    instance: &InstanceName,
+    launch: Number,
+) -> Verdict {
+    let Some(record) = batch.pod(instance) else { return Ok(()) };
+    let (Some(place), Some(order)) = (&record.place, record.order(launch)) else { return Ok(()) };
+    let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
+    let held = scene.cluster.reservations[id as usize].iter().find(|held| held.handle == place.handle);
+    if let Some(until) = held.and_then(|held| held.until).filter(|until| *until < scene.time) {
+        return scene.violation(
+            Check::Granted,
+            "a launch goes where room is granted as long as it is",
+            format!("the grant of launch {launch} of {instance} was over {} µs before", scene.time - until),
+        );
+    }
+    let before = scene.pod(instance).and_then(|record| record.place.as_ref());
+    if before.is_none_or(|before| before.handle != place.handle) {
+        placed_well(scene, batch, instance, &place.node)?;
+    }
+    if order.purpose == Purpose::Recovery {
+        recovers_what_was_good(scene, record, order, instance)?;
+        recovers_the_group(scene, record, order, instance)?;
+    }
+    Ok(())
+}
+
+fn placed_well(scene: &Scene<'_>, batch: &Batch<'_>, instance: &InstanceName, node: &NodeFacts) -> Verdict {
+    let model = scene.engine.model();
+    let pod = model.and_then(|model| Some(&model.pods()[model.pod_index(&instance.pod)? as usize]));
+    let Some(rule) = pod.and_then(|pod| pod.placement.as_ref()) else { return Ok(()) };
+    let records = scene.store.records().filter_map(|record| match record {
+        Record::Pod(name, record) if !batch.deletes(&Key::Pod(name.clone())) => Some((name, &**record)),
+        _ => None,
+    });
+    let census = others(records, rule, instance);
+    if rule.allows(node, &census) {
+        return Ok(());
+    }
+    let found = format!("{instance} goes to {}: {}", node.name, rule.judge(node, &census));
+    scene.violation(Check::Placement, "an instance goes where its placement lets it", found)
+}
+
+/// Recovery launches what attained its goal last, or what was launched before.
+fn recovers_what_was_good(
+    scene: &Scene<'_>,
+    record: &PodRecord,
+    order: &Order,
+    instance: &InstanceName,
+) -> Verdict {
+    let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
+    for ordered in &order.tasks {
+        let Some(reached) = record.task(&ordered.task).and_then(|task| task.reached) else { continue };
+        let known = scene
+            .cluster
+            .tasks_of(id)
+            .any(|(_, task)| task.name == ordered.task && task.conf == ordered.conf);
+        if reached.conf != ordered.conf && !known {
+            return scene.violation(
+                Check::Recovered,
+                "recovery launches what was good",
+                format!("{instance}-{} is launched as it never was before", ordered.task),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// With an essential task that ended, all of its group come back.
+fn recovers_the_group(
+    scene: &Scene<'_>,
+    record: &PodRecord,
+    order: &Order,
+    instance: &InstanceName,
+) -> Verdict {
+    let before = scene.pod(instance);
+    if before.is_none_or(|before| before.permission.is_some()) {
+        return Ok(());
+    }
+    let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
+    let ended = |task: &TaskName| {
+        let mut slots = before.into_iter().flat_map(|before| &before.slots);
+        slots.any(|slot| slot.occupant.as_ref().is_some_and(|o| o.task == *task && !o.may_live()))
+    };
+    let essential = |task: &TaskName| {
+        let mut launches = scene.cluster.tasks_of(id).rev();
+        launches.find(|(_, of)| of.name == *task).is_some_and(|(_, of)| of.config.spec.essential)
+    };
+    // One that did not end for the order itself: its order took it along, or displaced it.
+    let failed = |task: &TaskName| {
+        let mut launches = scene.cluster.tasks_of(id).rev();
+        launches.find(|(_, of)| of.name == *task).is_some_and(|(_, of)| !of.killing)
+    };
+    if !order.tasks.iter().any(|of| ended(&of.task) && essential(&of.task) && failed(&of.task)) {
+        return Ok(());
+    }
+    let left = record.slots.iter().filter(|slot| slot.act.is_none()).find_map(|slot| {
+        let occupant = slot.occupant.as_ref().filter(|o| o.may_live() && o.launch < order.launch)?;
+        let task = record.task(&occupant.task)?;
+        // It was there, and as it shall be, when the order was made.
+        let there = task.last.is_some_and(|last| last.at < order.at && last.launch == occupant.launch)
+            && task.reached.is_some_and(|reached| reached.launch == occupant.launch && reached.at < order.at);
+        let running = scene
+            .cluster
+            .find(id, occupant.launch, &occupant.task)
+            .is_some_and(|nth| scene.cluster.tasks[nth as usize].config.spec.goal == Goal::Running);
+        (there && running && !task.paused).then_some(&occupant.task)
+    });
+    match left {
+        None => Ok(()),
+        Some(task) => scene.violation(
+            Check::Recovered,
+            format!("with an essential task all of {instance} comes back"),
+            format!("{task} goes on"),
+        ),
+    }
+}

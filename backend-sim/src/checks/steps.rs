@@ -1,0 +1,94 @@
+//! What was done for a step.
+//!
+//! Invariant: it is judged by the launches that the cluster has carried out, and not by the status of the step.
+
+use plan_core::engine::{Key, Record, RunKind, StepRef};
+use plan_core::plan::{PhaseLayout, Status};
+use plan_core::spec::Goal;
+
+use crate::violation::Check;
+
+use super::scene::{Run, Scene, Verdict};
+
+impl Scene<'_> {
+    /// The instance of a step, by number.
+    pub(super) fn instance(&self, run: &Run<'_>, phase: &PhaseLayout, step: u32) -> Option<u32> {
+        let pod = &run.model.pods()[phase.pod as usize].name;
+        self.cluster.roster.at(pod, phase.steps[step as usize].instance)
+    }
+
+    /// Whether the cluster's history holds a launch that attained the goal of each task of a step, with the
+    /// step's configuration; and, if asked, none after it with another.
+    pub(super) fn was_done(&self, run: &Run<'_>, phase: &PhaseLayout, step: u32, also_last: bool) -> bool {
+        let Some(instance) = self.instance(run, phase, step) else { return false };
+        let pod = &run.model.pods()[phase.pod as usize];
+        phase.tasks(step).iter().all(|&task| {
+            let task = &pod.tasks[task as usize];
+            let side = run.record.kind == RunKind::Side;
+            let any_conf = side || task.goal == Goal::Once;
+            let since = if side { run.record.number } else { 0 };
+            let mut launches = self.cluster.tasks_of(instance).rev().filter(|(_, t)| t.name == task.name);
+            let mut other_after = false;
+            launches.any(|(_, launch)| {
+                let right = any_conf || launch.conf == task.conf;
+                let done = launch.attained && right && launch.launch >= since && !(also_last && other_after);
+                other_after |= !right;
+                done
+            })
+        })
+    }
+
+    /// Whether an operator forced a step, its phase or its plan in this run; ended runs do not show it.
+    pub(super) fn is_forced(&self, run: &Run<'_>, phase: &PhaseLayout, step: StepRef) -> bool {
+        let instance = self.instance(run, phase, step.step);
+        let record = instance.and_then(|instance| self.pod(self.cluster.roster.name(instance)));
+        let by_step =
+            record.is_some_and(|record| record.steps.iter().any(|mark| mark.step == step && mark.forced > 0));
+        let run = run.record;
+        by_step || run.mark.forced > 0 || run.phases.get(&step.phase).is_some_and(|mark| mark.forced > 0)
+    }
+
+    pub(super) fn step_name(&self, run: &Run<'_>, phase: u32, step: u32) -> String {
+        let layout = run.layout;
+        let of = &layout.phases[phase as usize];
+        let pod = &run.model.pods()[of.pod as usize];
+        let tasks: Vec<&str> =
+            of.tasks(step).iter().map(|&task| pod.tasks[task as usize].name.as_str()).collect();
+        let instance = of.steps[step as usize].instance;
+        format!("{} / {} / {}-{instance}:[{}]", layout.name, of.name, pod.name, tasks.join(", "))
+    }
+
+    /// Every COMPLETE step that nobody forced was done.
+    pub(crate) fn complete_is_true(&self) -> Verdict {
+        for (name, layout) in self.model.plans() {
+            let Some(Record::Plan(_, plan)) = self.store.get(&Key::Plan(name.clone())) else { continue };
+            // What was complete by another specification says nothing of this one, nor what another run of
+            // this one has made complete once.
+            let converging = self.store.service().map(|service| service.converging);
+            let run = self.run(plan.latest).filter(|run| {
+                let (run, side) = (run.record, run.record.kind == RunKind::Side);
+                let present = side || run.outcome.is_none() || Some(run.number) == converging;
+                run.spec == self.model.hash() && present
+            });
+            let Some(run) = run else { continue };
+            let Some(view) = self.engine.plan(name.as_str()) else { continue };
+            for (phase_at, (phase, shown)) in (0..).zip(layout.phases.iter().zip(&view.phases)) {
+                for (step_at, step) in (0..).zip(&shown.steps) {
+                    let claims = step.status == Status::Complete && !step.forced;
+                    let of = StepRef { run: run.record.number, phase: phase_at, step: step_at };
+                    if claims
+                        && !self.is_forced(&run, phase, of)
+                        && !self.was_done(&run, phase, step_at, true)
+                    {
+                        return self.violation(
+                            Check::CompleteIsTrue,
+                            "a COMPLETE step has a launch that attained its goal with its configuration",
+                            format!("{} has none", self.step_name(&run, phase_at, step_at)),
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+//! What must hold of what an engine writes and says, and of what operators were promised.
+//!
+//! Invariant: it compares a batch with the records before it, with the cluster and with what operators asked for;
+//! it asks the engine for nothing that it decides by.
+
+use std::collections::BTreeMap;
+
+use plan_core::engine::{
+    Cause, Event, Key, Number, Reason, Record, Reply, RunKind, Stage, TaskState, Verb, Write,
+};
+use plan_core::spec::{Goal, InstanceName, TaskName};
+
+use crate::violation::Check;
+
+use super::batch::{self, Batch, is_timeout};
+use super::launched::launched;
+use super::scene::{Scene, Verdict};
+
+/// What is remembered of a run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watch {
+    /// Tasks that operators restarted, and the number of the last such word.
+    restarted: BTreeMap<(InstanceName, TaskName), Number>,
+    /// Whether operators want tasks paused.
+    paused: BTreeMap<(InstanceName, TaskName), bool>,
+    /// When an instance last went elsewhere as it was down for too long.
+    timeout: Option<u64>,
+    /// Launches that were told to end to make room.
+    displaced: BTreeMap<(InstanceName, Number, TaskName), Displaced>,
+}
+
+/// What a launch was when it was told to end.
+#[derive(Debug, Clone, Copy)]
+struct Displaced {
+    /// The order that it made room for, as it was numbered then.
+    by: Number,
+    /// Whether it was up.
+    up: bool,
+}
+
+impl Watch {
+    /// Looks at a batch, with the records before it.
+    pub(crate) fn batch(&mut self, scene: &Scene<'_>, batch: &Batch<'_>) -> Verdict {
+        for write in batch.writes {
+            match write {
+                Write::Put(Record::Audit(audit)) => {
+                    batch::once(scene, &audit.request)?;
+                    if let (Some(verb), Reply::Done) = (batch.verb, &audit.reply) {
+                        self.promise(scene, batch, verb, audit.number)?;
+                    }
+                }
+                Write::Put(Record::Debt(debt)) => batch::leaves_in_turn(scene, batch, debt)?,
+                Write::Put(Record::Pod(instance, record)) => {
+                    batch::reached_is_true(scene, instance, record)?;
+                    batch::permission_has_a_cause(scene, instance, record)?;
+                }
+                Write::Put(Record::Run(run)) if run.kind == RunKind::Converging && run.outcome.is_none() => {
+                    batch::one_run_converges(scene, batch, run.number)?;
+                    if scene.store.get(&Key::Run(run.number)).is_none() {
+                        batch::no_canary_is_broken(scene, run)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        for event in batch.events {
+            match event {
+                Event::MayMove { cause: Cause::Timeout, instance } => {
+                    self.keeps_distance(scene, batch, instance)?
+                }
+                Event::Moved { instance, .. } => self.moved(scene, batch, instance),
+                Event::Stays { instance } => batch::replaces_for_good(scene, instance)?,
+                Event::Ended { instance, task, end, expected: false } => {
+                    batch::nobody_asked(scene, batch, instance, task, *end)?;
+                }
+                Event::Displaced { instance, launch, task } => {
+                    self.displaced(scene, batch, instance, *launch, task);
+                }
+                Event::Launched { instance, launch, .. } => launched(scene, batch, instance, *launch)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A launch is told to end to make room: by the time that it ends, it may have come up.
+    fn displaced(
+        &mut self,
+        scene: &Scene<'_>,
+        batch: &Batch<'_>,
+        instance: &InstanceName,
+        launch: Number,
+        task: &TaskName,
+    ) {
+        let Some(record) = batch.pod(instance).or_else(|| scene.pod(instance)) else { return };
+        let clearing = record.orders.iter().filter(|order| order.stage == Stage::Clearing);
+        let by = clearing.map(|order| order.launch).max().unwrap_or_default();
+        let up = record.task(task).and_then(|task| task.reached).is_some_and(|r| r.launch >= launch);
+        self.displaced.entry((instance.clone(), launch, task.clone())).or_insert(Displaced { by, up });
+    }
+
+    /// Whether a launch was told to end when it was up, and for a run or later.
+    pub(crate) fn was_up(
+        &self,
+        instance: &InstanceName,
+        launch: Number,
+        task: &TaskName,
+        run: Number,
+    ) -> bool {
+        let displaced = self.displaced.get(&(instance.clone(), launch, task.clone()));
+        displaced.is_none_or(|displaced| displaced.up && displaced.by > run)
+    }
+
+    /// An operator's word was taken.
+    fn promise(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, verb: &Verb, number: Number) -> Verdict {
+        let running = |instance: &InstanceName, tasks: &[TaskName]| -> Vec<(InstanceName, TaskName)> {
+            let pod = scene.model.pod_index(&instance.pod).map(|at| &scene.model.pods()[at as usize]);
+            let all = pod.into_iter().flat_map(|pod| &pod.tasks);
+            let all = all.filter(|task| task.goal == Goal::Running).map(|task| &task.name);
+            let named = all.filter(|task| tasks.is_empty() || tasks.contains(task));
+            named.map(|task| (instance.clone(), task.clone())).collect()
+        };
+        match verb {
+            Verb::RestartPod { instance, tasks } => {
+                let all = running(instance, tasks).into_iter();
+                // What is on its way counts.
+                let fresh = |(instance, task): &(InstanceName, TaskName)| {
+                    let record = scene.pod(instance);
+                    let mut orders = record.into_iter().flat_map(|record| &record.orders);
+                    orders.any(|order| {
+                        order.stage != Stage::Given && order.tasks.iter().any(|of| of.task == *task)
+                    }) || record.is_some_and(|record| {
+                        record
+                            .living()
+                            .any(|living| living.task == *task && living.state == TaskState::Launching)
+                    })
+                };
+                let all = all.filter(|one| !fresh(one));
+                self.restarted.extend(all.map(|one| (one, number)));
+            }
+            Verb::PausePod { instance, tasks } | Verb::ResumePod { instance, tasks } => {
+                let paused = matches!(verb, Verb::PausePod { .. });
+                self.paused.extend(running(instance, tasks).into_iter().map(|one| (one, paused)));
+            }
+            Verb::Interrupt { plan, phase } => {
+                let is = batch.writes.iter().any(|write| match write {
+                    Write::Put(Record::Run(run)) if run.plan == *plan => match phase {
+                        None => run.mark.interrupted,
+                        Some(_) => run.phases.values().any(|mark| mark.interrupted),
+                    },
+                    _ => false,
+                });
+                if !is {
+                    return scene.violation(
+                        Check::Obeyed,
+                        "what an operator interrupted is interrupted",
+                        format!("`{verb}` is done, and nothing is"),
+                    );
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The loss of many does not move all at once.
+    fn keeps_distance(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, instance: &InstanceName) -> Verdict {
+        let policy = scene.engine.model().and_then(|model| model.spec().replacement_failure_policy());
+        let least = policy.map_or(0, |policy| u64::from(policy.min_replace_delay.0) * 1_000_000);
+        if least == 0 {
+            return Ok(());
+        }
+        let expected = || format!("at least {} s are between two replacements", least / 1_000_000);
+        if let Some(last) = self.timeout.filter(|last| scene.time - last < least) {
+            let found = format!("{instance} may move {} s after another", (scene.time - last) / 1_000_000);
+            return scene.violation(Check::Patience, expected(), found);
+        }
+        let waiting = scene.store.records().find_map(|record| match record {
+            Record::Pod(name, record) if name != instance && is_timeout(record) => Some(name),
+            _ => None,
+        });
+        let still = |name: &&InstanceName| {
+            !batch.deletes(&Key::Pod((*name).clone())) && batch.pod(name).is_none_or(is_timeout)
+        };
+        match waiting.filter(still) {
+            None => Ok(()),
+            Some(other) => {
+                let found = format!("{instance} may move before {other} has gone");
+                scene.violation(Check::Patience, expected(), found)
+            }
+        }
+    }
+
+    /// An instance went elsewhere; by a permission that it had, or has got with the same batch.
+    fn moved(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, instance: &InstanceName) {
+        let now = batch.events.iter().any(
+            |event| matches!(event, Event::MayMove { cause: Cause::Timeout, instance: of } if of == instance),
+        );
+        if now || scene.pod(instance).is_some_and(is_timeout) {
+            self.timeout = Some(scene.time);
+        }
+    }
+
+    /// When nothing more will happen, all that was promised is so.
+    pub(super) fn obeyed(&self, scene: &Scene<'_>) -> Verdict {
+        for ((instance, name), number) in &self.restarted {
+            let Some(id) = scene.cluster.roster.id(instance) else { continue };
+            let old = scene.cluster.tasks_of(id).find(|(nth, task)| {
+                task.name == *name
+                    && task.lives()
+                    && task.launch < *number
+                    && !scene.cluster.node_of(*nth).silent
+            });
+            if let Some((_, task)) = old.filter(|_| scene.engine.why(instance).is_empty()) {
+                return scene.violation(
+                    Check::Obeyed,
+                    format!("{instance}-{name}, which an operator restarted, is launched again"),
+                    format!("launch {} of before lives on", task.launch),
+                );
+            }
+        }
+        for ((instance, name), paused) in &self.paused {
+            let Some(id) = scene.cluster.roster.id(instance) else { continue };
+            let living = scene.cluster.tasks_of(id).find(|(_, task)| task.name == *name && task.lives());
+            let Some((nth, task)) = living else { continue };
+            let whys = scene.engine.why(instance);
+            let quiet = whys.iter().all(|why| matches!(why.reason, Reason::Paused(_)));
+            if task.paused != *paused && quiet && !scene.cluster.node_of(nth).silent {
+                let words = |paused: bool| if paused { "paused" } else { "not paused" };
+                return scene.violation(
+                    Check::Obeyed,
+                    format!("{instance}-{name} is {}, as an operator wants it", words(*paused)),
+                    format!("launch {} is {}", task.launch, words(task.paused)),
+                );
+            }
+        }
+        Ok(())
+    }
+}
