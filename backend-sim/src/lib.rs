@@ -30,11 +30,10 @@
 //!
 //! [`replay`] lets happen again what a driver recorded. [`run_with_operator`] lets a program act on what it sees, a custom scheduler. [`crash_points`] tries every point at which the engine can crash.
 //!
-//! Down the stairs: `crash` tries crashes; `sim` is the loop; `heal` what must come once all faults ended;
-//! `ends` how runs end; `checks` what must hold, `watch` of what is written and said; `chance` faults by chance;
-//! `backend` carries out commands on a `cluster` of `node`s and `task`s; `fault`, `scenario`, `operator`, `report`
-//! and `trace` are data; `store`, [`choose`] and `queue`
-//! know of nothing else here.
+//! Down the stairs: `crash` tries crashes; `sim` is the loop, and `chance` faults by chance; `heal` says what must come
+//! once all faults ended, `ends` how runs end, `checks` what must hold; `backend` carries out commands on a `cluster` of
+//! `node`s and `task`s; `fault`, `scenario`, `operator`, `report`, `violation` and `trace` are data; `latency`, `store`,
+//! [`choose`] and `queue` know of nothing else here.
 
 mod backend;
 mod chance;

@@ -12,7 +12,7 @@ use super::scene::{Scene, Verdict};
 
 impl Scene<'_> {
     /// A debt that owes the end of a launch.
-    pub(crate) fn owes(
+    pub(super) fn owes(
         &self,
         instance: &InstanceName,
         launch: Number,
@@ -85,7 +85,7 @@ impl Scene<'_> {
     }
 
     /// A launch that was seen ended is not given again.
-    pub(crate) fn launch_is_not_over(&self, launch: &Launch) -> Verdict {
+    pub(super) fn launch_is_not_over(&self, launch: &Launch) -> Verdict {
         let Some(id) = self.cluster.roster.id(&launch.instance) else { return Ok(()) };
         let mut tasks = self.cluster.tasks_of(id).filter(|(_, task)| task.launch == launch.launch).peekable();
         if tasks.peek().is_none() || !tasks.all(|(_, task)| task.forgotten) {
@@ -99,7 +99,7 @@ impl Scene<'_> {
     }
 
     /// What is told to end is in the way of an order, owed, or past.
-    pub(crate) fn kill_is_wanted(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Verdict {
+    pub(super) fn kill_is_wanted(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Verdict {
         self.is_ours(instance, launch, task)?;
         let Some(record) = self.pod(instance) else { return Ok(()) };
         let is_it = |slot: &&plan_core::engine::Slot| {
@@ -135,7 +135,7 @@ impl Scene<'_> {
     }
 
     /// What is released is owed, and is nobody's place.
-    pub(crate) fn release_is_owed(&self, release: &Release) -> Verdict {
+    pub(super) fn release_is_owed(&self, release: &Release) -> Verdict {
         let Release { debt: number, instance, handle, .. } = release;
         let debt = self.store.debts().find(|debt| debt.number == *number);
         let owed = debt.is_some_and(|debt| {
@@ -153,7 +153,7 @@ impl Scene<'_> {
     }
 
     /// Nothing lives in what is released.
-    pub(crate) fn release_is_unused(&self, release: &Release) -> Verdict {
+    pub(super) fn release_is_unused(&self, release: &Release) -> Verdict {
         let Some(id) = self.cluster.roster.id(&release.instance) else { return Ok(()) };
         let in_use =
             self.cluster.tasks_of(id).find(|(_, task)| task.lives() && task.handle == release.handle);
@@ -169,7 +169,7 @@ impl Scene<'_> {
     }
 
     /// A debt leaves the records: it is paid.
-    pub(crate) fn debt_is_paid(&self, debt: &DebtRecord) -> Verdict {
+    pub(super) fn debt_is_paid(&self, debt: &DebtRecord) -> Verdict {
         let Some(id) = self.cluster.roster.id(&debt.instance) else { return Ok(()) };
         let lives = debt.kill.iter().find(|owed| {
             self.cluster
@@ -190,7 +190,7 @@ impl Scene<'_> {
     }
 
     /// The backend is told to forget the service: nothing of it is left.
-    pub(crate) fn nothing_is_left(&self, given_up: &GivenUp) -> Verdict {
+    pub(super) fn nothing_is_left(&self, given_up: &GivenUp) -> Verdict {
         for id in 0..self.cluster.roster.len() {
             let name = self.cluster.roster.name(id);
             let mut tasks = self.cluster.tasks_of(id).filter(|(_, task)| task.lives());

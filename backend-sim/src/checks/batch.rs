@@ -9,6 +9,7 @@ use plan_core::engine::{
 };
 use plan_core::spec::{Goal, InstanceName, TaskName};
 
+use crate::store::Store;
 use crate::task::Life;
 use crate::violation::Check;
 
@@ -27,6 +28,17 @@ impl Batch<'_> {
     pub(super) fn pod(&self, instance: &InstanceName) -> Option<&PodRecord> {
         self.writes.iter().rev().find_map(|write| match write {
             Write::Put(Record::Pod(name, record)) if name == instance => Some(&**record),
+            _ => None,
+        })
+    }
+
+    /// The debts that leave the records with it.
+    pub(super) fn debts_that_leave<'s>(&self, store: &'s Store) -> impl Iterator<Item = &'s DebtRecord> {
+        self.writes.iter().filter_map(|write| match write {
+            Write::Delete(key @ Key::Debt(_)) => match store.get(key)? {
+                Record::Debt(debt) => Some(&**debt),
+                _ => None,
+            },
             _ => None,
         })
     }

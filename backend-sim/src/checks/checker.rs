@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_core::engine::{Handle, Number, StepRef};
+use plan_core::engine::{Command, DebtRecord, Handle, Number, StepRef, Verb};
 use plan_core::spec::TaskName;
 
 use crate::backend::Backend;
+use crate::store::Store;
 
+use super::batch::Batch;
 use super::end::{all_that_lives_is_known, patience_ends};
 use super::scene::{Scene, Verdict};
 use super::watch::Watch;
@@ -26,7 +28,7 @@ pub(crate) struct Checker {
     pub(crate) meddled: bool,
     /// What an operator gave up: launches, and resources.
     pub(crate) given_up: GivenUp,
-    pub(crate) watch: Watch,
+    pub(super) watch: Watch,
 }
 
 /// What nobody cares for any more.
@@ -37,6 +39,41 @@ pub(crate) struct GivenUp {
 }
 
 impl Checker {
+    /// Takes down what an operator gives up with a batch that is about to become durable.
+    pub(crate) fn note(&mut self, store: &Store, batch: &Batch<'_>) {
+        let Some(Verb::GiveUp { debt }) = batch.verb else { return };
+        for debt in batch.debts_that_leave(store).filter(|of| of.number == *debt) {
+            let launches = debt.kill.iter().map(|owed| (owed.launch, owed.task.clone()));
+            self.given_up.launches.extend(launches);
+            self.given_up.handles.extend(debt.release.clone());
+        }
+    }
+
+    /// What must hold of a batch that is about to become durable, and of what leaves after it.
+    pub(crate) fn batch(&mut self, scene: &Scene<'_>, batch: &Batch<'_>) -> Verdict {
+        let gives_up = |debt: &DebtRecord| matches!(batch.verb, Some(Verb::GiveUp { debt: number }) if *number == debt.number);
+        let mut leave = batch.debts_that_leave(scene.store).filter(|debt| !gives_up(debt));
+        leave.try_for_each(|debt| scene.debt_is_paid(debt))?;
+        self.watch.batch(scene, batch)
+    }
+
+    /// What must hold of a command as it leaves.
+    pub(crate) fn command(&mut self, scene: &Scene<'_>, command: &Command) -> Verdict {
+        match command {
+            Command::Launch(launch) => {
+                self.launched(scene, launch)?;
+                scene.launch_is_not_over(launch)
+            }
+            Command::Kill { instance, launch, task, .. } => scene.kill_is_wanted(instance, *launch, task),
+            Command::Release(release) => {
+                scene.release_is_owed(release)?;
+                scene.release_is_unused(release)
+            }
+            Command::Deregister => scene.nothing_is_left(&self.given_up),
+            _ => Ok(()),
+        }
+    }
+
     /// What must hold when nothing more will happen.
     pub(crate) fn rest(&self, scene: &Scene<'_>, backend: &Backend, complete: bool) -> Verdict {
         scene.rest_is_explained(backend, complete, self.meddled)?;

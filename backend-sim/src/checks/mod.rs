@@ -22,4 +22,4 @@ mod watch;
 
 pub(crate) use batch::Batch;
 pub(crate) use checker::{Checker, GivenUp};
-pub(crate) use scene::Scene;
+pub(crate) use scene::{Scene, Verdict};

@@ -13,7 +13,7 @@ use super::scene::{Run, Scene, Verdict};
 impl Checker {
     /// A launch leaves: it is ordered, nothing is in its way, and it keeps the order that the strategies
     /// declare.
-    pub(crate) fn launched(&mut self, scene: &Scene<'_>, launch: &Launch) -> Verdict {
+    pub(super) fn launched(&mut self, scene: &Scene<'_>, launch: &Launch) -> Verdict {
         scene.launch_is_ordered(launch, &self.given_up)?;
         let Some(record) = scene.pod(&launch.instance) else { return Ok(()) };
         let Some(Purpose::Step(step)) = record.order(launch.launch).map(|order| order.purpose) else {

@@ -1,0 +1,176 @@
+//! The engine is told something, and what it answers is done.
+//!
+//! Invariant: a command leaves only after a commit under the newest epoch.
+
+use plan_core::engine::{Command, Digest, Effects, Event, Input, Key, Record, RunOutcome, Wall};
+
+use crate::checks::{Batch, Checker, Scene, Verdict};
+use crate::fault::CrashPoint;
+use crate::queue::Class;
+use crate::scenario::Checks;
+use crate::trace::What;
+use crate::violation::Check;
+use crate::world::Happening;
+
+use super::Sim;
+
+impl Sim<'_> {
+    /// Gives the engine an input. Whether what it came to is durable, and the engine lives.
+    pub(super) fn feed(&mut self, input: Input) -> bool {
+        self.feed_for(input, None)
+    }
+
+    pub(super) fn feed_for(&mut self, input: Input, wish: Option<usize>) -> bool {
+        let Some(engine) = &mut self.engine else { return false };
+        self.counts.inputs += 1;
+        let now = self.world.now();
+        let verb = match &input {
+            Input::Verb(request) => Some(request.verb.clone()),
+            _ => None,
+        };
+        let Effects { writes, commands, events, reply, wake_at } = engine.handle(Wall(now), input);
+        let digest = engine.digest();
+        self.digest = Digest(self.digest.0.rotate_left(7) ^ digest.0 ^ u128::from(now));
+        let deployed = engine.is_deployed();
+        let has_writes = !writes.is_empty();
+        if has_writes {
+            if self.crashes_at(CrashPoint::BeforeCommit) {
+                return false;
+            }
+            self.counts.commits += 1;
+            let batch = Batch { writes: &writes, events: &events, verb: verb.as_ref() };
+            self.checker.note(&self.store, &batch);
+            self.judge(|checker, scene| checker.batch(scene, &batch));
+        }
+        // What writes nothing leaves under the newest epoch too.
+        if (has_writes || !commands.is_empty())
+            && let Err(fenced) = self.store.commit(self.epoch, writes)
+        {
+            self.violate(Check::Fenced, "the newest engine may write".to_owned(), fenced.to_string());
+            return false;
+        }
+        if has_writes {
+            self.find_present();
+            if self.crashes_at(CrashPoint::AfterCommit) {
+                return false;
+            }
+        }
+        if let (Some(nth), Some(reply)) = (wish, reply) {
+            self.replied(nth, reply);
+        }
+        let seen = self.operator.is_some().then(|| events.clone());
+        for event in events {
+            self.tell(event);
+        }
+        for command in commands {
+            if self.crashes_at(CrashPoint::BeforeCommand) {
+                return false;
+            }
+            self.carry_out(command);
+            if self.crashes_at(CrashPoint::AfterCommand) {
+                return false;
+            }
+        }
+        self.wake += 1;
+        if let Some(Wall(at)) = wake_at {
+            self.world.queue.at(at, Class::Timer, Happening::Wake { nth: self.wake });
+        }
+        self.go_on_with_targets();
+        if deployed && !self.plan_started {
+            self.start_plan();
+        }
+        self.watch_canaries();
+        if let Some(events) = seen.filter(|events| !events.is_empty()) {
+            self.show(&events);
+        }
+        self.check(wake_at);
+        self.settle();
+        self.engine.is_some()
+    }
+
+    pub(super) fn scene(&self) -> Option<Scene<'_>> {
+        Some(Scene {
+            scenario: self.scenario,
+            time: self.world.now(),
+            session: self.world.session,
+            model: &self.present,
+            store: &self.store,
+            cluster: &self.cluster,
+            engine: self.engine.as_ref()?,
+        })
+    }
+
+    /// Checks something, with what was remembered of the run before.
+    fn judge(&mut self, check: impl FnOnce(&mut Checker, &Scene<'_>) -> Verdict) {
+        if !self.scenario.checks.others {
+            return;
+        }
+        let mut checker = std::mem::take(&mut self.checker);
+        let verdict = self.scene().map_or(Ok(()), |scene| check(&mut checker, &scene));
+        self.checker = checker;
+        if let Err(violation) = verdict {
+            self.violation.get_or_insert(violation);
+        }
+    }
+
+    /// Finds what the service shall be now.
+    fn find_present(&mut self) {
+        let Some(service) = self.store.service() else { return };
+        if service.target != self.present.hash()
+            && let Some(Record::Spec(model)) = self.store.get(&Key::Spec(service.target))
+        {
+            self.present = model.clone();
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        self.counts.commands += 1;
+        self.judge(|checker, scene| checker.command(scene, &command));
+        match &command {
+            Command::Deregister => {
+                self.deregistered = true;
+                // What was granted and never used goes with the service.
+                for id in 0..self.cluster.roster.len() {
+                    self.cluster.free(id, |held, _| !held.used);
+                }
+            }
+            Command::Release(release) => {
+                let (instance, debt, node) = (&release.instance, release.debt, &release.node);
+                self.world.tell(|| What::Released { instance: instance.clone(), debt, node: node.clone() });
+            }
+            _ => {}
+        }
+        self.is_still(&command);
+        self.backend.execute(&mut self.cluster, &mut self.world, command);
+    }
+
+    fn check(&mut self, wake_at: Option<Wall>) {
+        let Checks { law1, others, .. } = self.scenario.checks;
+        if self.violation.is_some() || self.frugal || !(law1 || others) {
+            return;
+        }
+        let Some(scene) = self.scene() else { return };
+        let law = if law1 { scene.recover_equals_live() } else { Ok(()) };
+        let wakes = |()| if others { scene.waits_for_no_wake(wake_at) } else { Ok(()) };
+        let verdict = law.and_then(wakes);
+        let verdict = verdict.and_then(|()| if others { scene.complete_is_true() } else { Ok(()) });
+        self.violation = verdict.err();
+    }
+
+    fn tell(&mut self, event: Event) {
+        if let Event::RunEnded { plan, outcome: RunOutcome::Complete, .. } = &event {
+            self.completed.insert(plan.clone(), self.world.now());
+        }
+        if !self.world.trace.is_kept() {
+            return;
+        }
+        // A phase's and a plan's status follow from their steps'.
+        if matches!(event, Event::Phase { .. } | Event::Plan { .. }) {
+            return;
+        }
+        // It was there a moment ago, when this came of an input.
+        let Some(engine) = &self.engine else { return };
+        let story = engine.tell(&event);
+        self.world.tell(|| What::Engine(story));
+    }
+}

@@ -1,0 +1,153 @@
+//! Faults happen.
+//!
+//! Invariant: a fault that finds nothing to do does nothing, and the trace says so.
+
+use plan_core::engine::{End, Input, Key, Record, Seen};
+
+use crate::fault::Fault;
+use crate::heal::Stage;
+use crate::latency::{FOREIGN_ENDS, OLD_WAKE};
+use crate::moment::micros;
+use crate::queue::Class;
+use crate::task::Life;
+use crate::trace::What;
+use crate::world::Happening;
+
+use super::Sim;
+use super::second::Old;
+
+impl Sim<'_> {
+    pub(super) fn fault(&mut self, nth: u32) {
+        if self.stage != Stage::Chaos {
+            return;
+        }
+        let Some(fault) = self.faults.get(nth as usize).cloned() else { return };
+        if self.befalls(&fault) {
+            self.counts.faults += 1;
+        } else {
+            self.world.tell(|| What::Idle { fault: fault.to_string() });
+        }
+    }
+
+    /// A fault happens; whether it found something to do.
+    fn befalls(&mut self, fault: &Fault) -> bool {
+        let text = || What::Fault { fault: fault.to_string() };
+        match fault {
+            Fault::End { task, how, .. } => {
+                let Some(task) = self.living(task) else { return false };
+                self.world.tell(text);
+                self.enter(task, Life::Ended(*how));
+            }
+            Fault::Silent { node, lasts, .. } => {
+                let Some(id) = self.cluster.node_id(node) else { return false };
+                let at = &self.cluster.nodes[id as usize];
+                if !at.is_heard() {
+                    return false;
+                }
+                let name = at.facts.name.clone();
+                self.world.tell(|| What::Silent { node: name });
+                self.backend.silence(&mut self.cluster, &mut self.world, id);
+                if let Some(lasts) = lasts {
+                    self.world.queue.after(micros(*lasts), Class::World, Happening::Back { node: id });
+                }
+            }
+            Fault::Gone { node, .. } => {
+                let Some(id) = self.cluster.node_id(node) else { return false };
+                let at = &self.cluster.nodes[id as usize];
+                if at.gone {
+                    return false;
+                }
+                let name = at.facts.name.clone();
+                self.world.tell(|| What::Gone { node: name });
+                self.backend.gone(&mut self.cluster, &mut self.world, id);
+            }
+            Fault::Freeze { node, lasts, .. } => {
+                let Some(id) = self.cluster.node_id(node) else { return false };
+                let now = self.world.now();
+                let at = &mut self.cluster.nodes[id as usize];
+                if at.frozen.is_some() {
+                    return false;
+                }
+                let until = now.saturating_add(micros(*lasts));
+                at.frozen = Some((now, until));
+                self.world.tell(text);
+                self.world.queue.at(until, Class::Fault, Happening::Thaw { node: id });
+            }
+            Fault::Skip { instance, lasts, .. } => {
+                let Some(id) = self.cluster.roster.id(instance) else { return false };
+                if self.backend.skipped.contains_key(&id) {
+                    return false;
+                }
+                let until = self.world.now().saturating_add(micros(*lasts));
+                self.backend.skipped.insert(id, until);
+                self.world.tell(text);
+                self.world.queue.at(until, Class::Fault, Happening::Unskip { instance: id });
+            }
+            Fault::Rewind { .. } => {
+                self.world.tell(text);
+                self.backend.rewind(&mut self.world);
+                if self.engine.is_some() {
+                    self.world.end_session();
+                    self.backend.session_over();
+                    self.backend.session_begins(&mut self.cluster, &mut self.world);
+                    self.feed(Input::SessionLost);
+                }
+            }
+            Fault::Second { lasts, .. } => {
+                if self.old.is_some() {
+                    return false;
+                }
+                let Some(engine) = self.engine.take() else { return false };
+                let (epoch, session, wake) = (self.epoch, self.world.session, self.wake);
+                let last = match self.store.get(&Key::Clock) {
+                    Some(Record::Clock(clock)) => clock.seq,
+                    _ => 0,
+                };
+                self.old = Some(Old { engine, epoch, session, wake, last, knows: false });
+                self.world.queue.after(OLD_WAKE, Class::Timer, Happening::OldWake { nth: wake });
+                self.world.queue.after(micros(*lasts), Class::Timer, Happening::OldStops { epoch });
+                self.world.tell(|| What::Second { epoch: epoch + 1 });
+                self.world.end_session();
+                self.backend.session_over();
+                self.recover();
+            }
+            Fault::Undead { task, .. } => {
+                let Some(nth) = self.living(task) else { return false };
+                self.world.tell(text);
+                self.cluster.tasks[nth as usize].lost = Some(self.world.session);
+                self.backend.lose(&mut self.cluster, &mut self.world, nth);
+            }
+            Fault::Foreign { task, .. } => {
+                let Some(task) = self.living(task) else { return false };
+                self.world.tell(text);
+                let ends = Happening::Foreign { task, serial: u64::MAX, seen: Seen::Ended(End::Killed) };
+                self.world.queue.after(FOREIGN_ENDS, Class::Answer, ends);
+                self.foreign(task, u64::MAX - 1, Seen::Running { ready: true });
+            }
+            Fault::Launch { .. } | Fault::Crash { .. } | Fault::Echo { .. } | Fault::Random(_) => {}
+        }
+        true
+    }
+
+    /// The task that lives under this name, as in `kafka-0-broker`.
+    fn living(&self, text: &str) -> Option<u32> {
+        let (id, name) = self.cluster.named(self.scenario.models(), text)?;
+        let mut tasks = self.cluster.tasks_of(id).rev();
+        tasks.find(|(_, task)| task.name == name && task.lives()).map(|(nth, _)| nth)
+    }
+
+    pub(super) fn back(&mut self, node: u32) {
+        if self.cluster.nodes[node as usize].silent {
+            let name = self.cluster.nodes[node as usize].facts.name.clone();
+            self.world.tell(|| What::Back { node: name });
+            self.backend.back(&mut self.cluster, &mut self.world, node);
+        }
+    }
+
+    /// What was held back of a node is told, and then the present, to whom it was not held back for.
+    pub(super) fn thaw(&mut self, node: u32) {
+        if self.cluster.nodes[node as usize].frozen.take().is_some() {
+            self.backend.thawed(&mut self.cluster, &mut self.world, node);
+        }
+    }
+}

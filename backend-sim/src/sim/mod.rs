@@ -1,0 +1,332 @@
+//! The loop: the next event, and who takes it.
+//!
+//! Invariant: a run is the scenario and the choices; a fork of a run goes on as the run would have.
+//!
+//! `run` starts one. `engine` tells the engine and does what it answers, `second` knows one that was replaced;
+//! `told` is what it is told; `crashes`, `faults` and `healing` are what befalls it; `operators` act, and `wishes`
+//! holds what they want; `end` is how it ends.
+
+mod crashes;
+mod end;
+mod engine;
+mod faults;
+mod healing;
+mod operators;
+mod run;
+mod second;
+mod told;
+mod wishes;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plan_core::engine::{Digest, Engine, Input, InstallationId, Reply};
+use plan_core::plan::Model;
+use plan_core::spec::PlanName;
+use smol_str::SmolStr;
+
+use crate::backend::{Backend, go_on};
+use crate::chance;
+use crate::checks::Checker;
+use crate::choose::{Choose as _, Chooser};
+use crate::cluster::Cluster;
+use crate::ends::End;
+use crate::fault::{CrashPoint, Fault};
+use crate::heal::Stage;
+use crate::moment::micros;
+use crate::operator::Operator;
+use crate::queue::{Class, Queue};
+use crate::report::{Counts, Report};
+use crate::scenario::{Scenario, ScenarioError};
+use crate::store::Store;
+use crate::task::Life;
+use crate::trace::Trace;
+use crate::violation::{Check, Violation};
+use crate::world::{Happening, World};
+
+use crashes::Crashes;
+use second::Old;
+use wishes::{Wanted, Wishes};
+
+pub use run::{run, run_with, run_with_operator};
+
+/// The plan that a service is made by.
+const DEPLOY: &str = "deploy";
+/// The name that the simulator gives the installation.
+const INSTALLATION: &str = "sim";
+
+/// A run.
+pub(crate) struct Sim<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) world: World<'a>,
+    pub(crate) cluster: Cluster,
+    backend: Backend,
+    pub(crate) store: Store,
+    epoch: u64,
+    /// `None` while it is down.
+    pub(crate) engine: Option<Engine>,
+    old: Option<Old>,
+    /// What the service shall be.
+    pub(crate) present: Arc<Model>,
+    wishes: Wishes,
+    /// An operator who is a program.
+    operator: Option<&'a mut Operator<'a>>,
+    /// How many of `then` were submitted.
+    next: usize,
+    faults: Vec<Fault>,
+    crashes: Crashes,
+    wake: u64,
+    /// Whether the engine was woken since it was recovered.
+    woken: bool,
+    pub(crate) checker: Checker,
+    pub(crate) counts: Counts,
+    digest: Digest,
+    pub(crate) replies: Vec<(String, Reply)>,
+    has_canaries: bool,
+    plan_started: bool,
+    /// Whether the backend was told to forget the service.
+    pub(crate) deregistered: bool,
+    completed: BTreeMap<PlanName, u64>,
+    pub(crate) violation: Option<Violation>,
+    /// How this run shall end.
+    reference: Option<&'a End>,
+    stage: Stage,
+    /// Whether nothing is checked but acts, and the end.
+    pub(crate) frugal: bool,
+    /// Where crashes are tried, the runs that go on from them.
+    pub(crate) forks: Option<Vec<Fork<'a>>>,
+}
+
+/// A run that goes on from a crash.
+pub(crate) struct Fork<'a> {
+    pub(crate) point: CrashPoint,
+    pub(crate) nth: u64,
+    pub(crate) sim: Sim<'a>,
+}
+
+impl<'a> Sim<'a> {
+    pub(crate) fn new(
+        scenario: &'a Scenario,
+        choose: Chooser<'a>,
+        reference: Option<&'a End>,
+    ) -> Result<Self, ScenarioError> {
+        let model = &scenario.model;
+        let cluster = Cluster::new(scenario.models(), &scenario.shape);
+        if let Some((plan, _)) = &scenario.plan
+            && !scenario.models().any(|model| model.plans().contains_key(plan))
+        {
+            let known = model.plans().keys().map(ToString::to_string).collect();
+            return Err(ScenarioError::NoPlan { plan: plan.clone(), known });
+        }
+        let trace = Trace { kept: scenario.trace.then(Vec::new) };
+        let mut world = World { queue: Queue::default(), choose, trace, session: 1, awaited: 0 };
+        let faults = chance::decide(scenario, &cluster, &mut world.choose);
+        let (mut of_launches, mut echoes) = (Vec::new(), Vec::new());
+        let mut crashes = Vec::new();
+        for (nth, fault) in (0..).zip(&faults) {
+            chance::check_names(scenario, &cluster, fault)?;
+            match fault {
+                Fault::Launch { instance, nth, answer } => {
+                    of_launches.extend(cluster.roster.id(instance).map(|id| (id, *nth, *answer)));
+                }
+                Fault::Crash { point, nth } => crashes.push((*point, *nth)),
+                Fault::Echo { nth } => echoes.push(*nth),
+                Fault::Random(_) => {}
+                timed => {
+                    let at = timed.at().unwrap_or_default();
+                    world.queue.at(micros(at), Class::Fault, Happening::Fault { nth });
+                }
+            }
+        }
+        let mut backend = Backend::new(InstallationId(SmolStr::new_static(INSTALLATION)), of_launches);
+        backend.echoes = echoes;
+        (backend.grants, backend.judges) = (scenario.shape.grants.map(micros), scenario.shape.judges);
+        backend.remembers =
+            faults.iter().any(|fault| matches!(fault, Fault::Rewind { .. } | Fault::Freeze { .. }));
+        let mut wishes = Wishes::new();
+        for (at, verb) in &scenario.verbs {
+            let nth = wishes.verb(verb.clone());
+            world.queue.at(micros(*at), Class::Operator, Happening::Operate { nth });
+        }
+        for (nth, (at, _)) in scenario.targets.iter().enumerate() {
+            let nth = wishes.later(Wanted::Target(1 + scenario.then.len() + nth));
+            world.queue.at(micros(*at), Class::Operator, Happening::Operate { nth });
+        }
+        if let Some(at) = scenario.heal {
+            let acts = scenario.verbs.iter().map(|(at, _)| *at);
+            let acts = acts.chain(scenario.targets.iter().map(|(at, _)| *at));
+            let at = acts.max().unwrap_or_default().max(at);
+            world.queue.at(micros(at), Class::Fault, Happening::Heal);
+        }
+        Ok(Self {
+            scenario,
+            world,
+            cluster,
+            backend,
+            store: Store::default(),
+            epoch: 0,
+            engine: None,
+            old: None,
+            present: model.clone(),
+            wishes,
+            operator: None,
+            next: 0,
+            faults,
+            crashes: Crashes::new(crashes),
+            wake: 0,
+            woken: false,
+            checker: Checker::default(),
+            counts: Counts::default(),
+            digest: Digest::default(),
+            replies: Vec::new(),
+            has_canaries: scenario
+                .models()
+                .flat_map(|model| model.plans().values())
+                .any(|plan| plan.phases.iter().any(|phase| phase.is_canary())),
+            plan_started: false,
+            deregistered: false,
+            completed: BTreeMap::new(),
+            violation: None,
+            reference,
+            stage: Stage::Chaos,
+            frugal: false,
+            forks: None,
+        })
+    }
+
+    /// A run that goes on from here as this one would; it keeps no trace.
+    fn fork(&self) -> Self {
+        Self {
+            scenario: self.scenario,
+            world: self.world.fork(),
+            cluster: self.cluster.clone(),
+            backend: self.backend.clone(),
+            store: self.store.clone(),
+            epoch: self.epoch,
+            engine: None,
+            old: self.old.clone(),
+            present: self.present.clone(),
+            wishes: self.wishes.clone(),
+            operator: None,
+            next: self.next,
+            faults: self.faults.clone(),
+            crashes: self.crashes.clone(),
+            wake: self.wake,
+            woken: false,
+            checker: self.checker.clone(),
+            counts: self.counts.clone(),
+            digest: self.digest,
+            replies: self.replies.clone(),
+            has_canaries: self.has_canaries,
+            plan_started: self.plan_started,
+            deregistered: self.deregistered,
+            completed: BTreeMap::new(),
+            violation: None,
+            reference: self.reference,
+            stage: self.stage,
+            frugal: true,
+            forks: None,
+        }
+    }
+
+    fn run(mut self) -> Result<Report, ScenarioError> {
+        self.recover();
+        while self.step()? {}
+        let at_rest = self.is_at_rest();
+        Ok(self.report(at_rest))
+    }
+
+    /// Goes on to the next event; whether there was one.
+    pub(crate) fn step(&mut self) -> Result<bool, ScenarioError> {
+        if let Some(mismatch) = self.world.choose.mismatch() {
+            return Err(mismatch.clone().into());
+        }
+        let until = micros(self.scenario.until);
+        if self.violation.is_some() || self.stage == Stage::Over {
+            return Ok(false);
+        }
+        if self.world.queue.next_time().is_none_or(|time| time > until) {
+            return Ok(false);
+        }
+        if self.counts.events == self.scenario.most_events {
+            let expected = format!("the run ends within {} events", self.scenario.most_events);
+            self.violate(Check::Bounded, expected, "it goes on".to_owned());
+            return Ok(false);
+        }
+        self.counts.events += 1;
+        if let Some(happening) = self.world.queue.pop() {
+            self.happen(happening);
+        }
+        Ok(true)
+    }
+
+    /// Whether nothing more will happen.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.world.queue.next_time().is_none() || self.stage == Stage::Over
+    }
+
+    /// Whether the engine lives, was woken, and no answer that it waits for is on its way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let now = self.world.now();
+        let due = self.world.queue.next_time().is_some_and(|time| time == now);
+        self.engine.is_some() && self.woken && self.world.awaited == 0 && !due
+    }
+
+    pub(crate) fn violate(&mut self, check: Check, expected: String, found: String) {
+        let time = self.world.now();
+        self.violation.get_or_insert(Violation { check, time, expected, found });
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Answer { session, outcome } => self.arrives(session, Input::Outcome(*outcome)),
+            Happening::Part { session, snapshot } => self.arrives(session, Input::Snapshot(*snapshot)),
+            Happening::Observe { session, task, serial, seen } => self.observed(session, task, serial, seen),
+            Happening::Renew { session } => {
+                if session == self.world.session {
+                    self.backend.renew(&mut self.cluster, &mut self.world);
+                }
+            }
+            Happening::Life { task, life } => {
+                if self.cluster.tasks[task as usize].lives() {
+                    self.enter(task, life);
+                    go_on(&self.cluster.tasks[task as usize], task, &mut self.world);
+                }
+            }
+            Happening::End { task, end } => {
+                if self.cluster.tasks[task as usize].lives() {
+                    self.enter(task, Life::Ended(end));
+                }
+            }
+            Happening::Expire { session } => self.backend.expire(&mut self.cluster, &mut self.world, session),
+            Happening::Wake { nth } => {
+                if nth == self.wake {
+                    self.feed(Input::Wake);
+                    self.woken = true;
+                }
+            }
+            Happening::OldWake { nth } => {
+                if self.old.as_ref().is_some_and(|old| old.wake == nth) {
+                    self.feed_old(Input::Wake);
+                }
+            }
+            Happening::OldStops { epoch } => self.old = self.old.take().filter(|old| old.epoch != epoch),
+            Happening::Fault { nth } => self.fault(nth),
+            Happening::Back { node } => self.back(node),
+            Happening::Thaw { node } => self.thaw(node),
+            Happening::Unskip { instance } => {
+                self.backend.unskip(&mut self.cluster, &mut self.world, instance);
+            }
+            Happening::Operate { nth } => {
+                self.wishes.is_due(nth as usize);
+                self.wish(nth as usize);
+            }
+            Happening::Foreign { task, serial, seen } => self.foreign(task, serial, seen),
+            Happening::Look => self.show(&[]),
+            Happening::Recover => self.recover(),
+            Happening::Heal => self.heal(),
+            Happening::Deadline { stage } => self.deadline(stage),
+        }
+    }
+    // ---- operators
+}

@@ -1,0 +1,189 @@
+//! What operators do: those of a scenario, and one who is a program.
+//!
+//! Invariant: operators come through the engine's door alone, by verbs and targets.
+
+use std::time::Duration;
+
+use plan_core::engine::{
+    Author, Event, Input, InstallationId, Key, Record, Refusal, Reply, RunOutcome, Target, Verb,
+};
+use plan_core::plan::Status;
+use plan_core::spec::{PhaseName, PlanName, PlanStrategy};
+use smol_str::{SmolStr, format_smolstr};
+
+use crate::latency::REACTION;
+use crate::moment::micros;
+use crate::operator::{Act, Sight};
+use crate::queue::Class;
+use crate::trace::What;
+use crate::world::Happening;
+
+use super::wishes::Wanted;
+use super::{DEPLOY, INSTALLATION, Sim};
+
+impl Sim<'_> {
+    /// Says what an operator wants, if it is time and there was no reply yet.
+    pub(super) fn wish(&mut self, nth: usize) {
+        let Some(wanted) = self.wishes.open(nth).filter(|_| self.engine.is_some()) else { return };
+        let input = match wanted {
+            // An installation that is gone does not come back: another one would be made.
+            Wanted::Target(_) | Wanted::Model(_) if self.deregistered => {
+                let reply = Reply::Refused(Refusal::NoService);
+                return self.replied(nth, reply);
+            }
+            Wanted::Target(of) => {
+                let Some(model) = self.scenario.models().nth(*of).cloned() else { return };
+                let mut target = Target::new(model, InstallationId(SmolStr::new_static(INSTALLATION)));
+                let (id, who) = (format_smolstr!("target-{of}"), SmolStr::new_static("operator"));
+                // The first one is known by what it is.
+                target.by = (*of > 0).then_some(Author { id, who });
+                Input::Target(target)
+            }
+            Wanted::Model(model) => {
+                let mut target =
+                    Target::new(model.clone(), InstallationId(SmolStr::new_static(INSTALLATION)));
+                let id = format_smolstr!("target-of-act-{nth}");
+                target.by = Some(Author { id, who: SmolStr::new_static("operator") });
+                Input::Target(target)
+            }
+            Wanted::Verb(request) => {
+                // It is counted before it is carried out: what it allows may happen at once.
+                if let Verb::Continue { plan, phase: Some(phase) } = &request.verb
+                    && let Some(Record::Plan(_, plan)) = self.store.get(&Key::Plan(plan.clone()))
+                {
+                    *self.checker.continued.entry((plan.latest, phase.to_string())).or_default() += 1;
+                }
+                self.checker.meddled |= matches!(
+                    request.verb,
+                    Verb::ForceComplete { .. } | Verb::Restart { .. } | Verb::Stop { .. }
+                );
+                Input::Verb(request.clone())
+            }
+        };
+        if self.old.is_some() {
+            self.feed_old(input.clone());
+        }
+        self.feed_for(input, Some(nth));
+    }
+
+    pub(super) fn replied(&mut self, nth: usize, reply: Reply) {
+        let words = match self.wishes.wanted(nth) {
+            Wanted::Target(0) => {
+                let service = self.scenario.model.spec().name().to_string();
+                self.world.tell(|| What::Submitted { service });
+                None
+            }
+            Wanted::Target(of) => Some(format!("target {}", of + 1)),
+            Wanted::Model(model) => Some(format!("target {}", model.hash())),
+            Wanted::Verb(request) => Some(request.verb.to_string()),
+        };
+        if let Some(verb) = words {
+            self.world.tell(|| What::Verb { verb: verb.clone(), reply: reply.to_string() });
+            self.replies.push((verb, reply.clone()));
+        }
+        self.wishes.answer(nth, reply);
+    }
+
+    pub(super) fn wish_later(&mut self, delay: u64, verb: Verb) {
+        let nth = self.wishes.verb(verb);
+        self.world.queue.after(delay, Class::Operator, Happening::Operate { nth });
+    }
+
+    /// Shows an operator what happened, and takes down what it does about it.
+    pub(super) fn show(&mut self, events: &[Event]) {
+        let (Some(operator), now) = (&mut self.operator, self.world.now()) else { return };
+        let Some(engine) = &self.engine else {
+            // Who looks while no engine is there looks again.
+            return self.world.queue.after(REACTION, Class::Operator, Happening::Look);
+        };
+        for act in operator(&Sight { time: Duration::from_micros(now), events, engine }) {
+            match act {
+                Act::Verb(verb) => {
+                    let nth = self.wishes.verb(verb);
+                    self.world.queue.after(0, Class::Operator, Happening::Operate { nth });
+                }
+                Act::Target(model) => {
+                    self.cluster.expect_all_of(&model);
+                    let nth = self.wishes.later(Wanted::Model(model));
+                    self.world.queue.after(0, Class::Operator, Happening::Operate { nth });
+                }
+                Act::LookIn(time) => {
+                    self.world.queue.after(micros(time), Class::Operator, Happening::Look);
+                }
+            }
+        }
+    }
+
+    /// Submits what the service shall be next, once it is what it shall be.
+    pub(super) fn go_on_with_targets(&mut self) {
+        if self.next < self.scenario.then.len() && self.is_target_met() && !self.wishes.has_open_target() {
+            self.next += 1;
+            let nth = self.wishes.at_once(Wanted::Target(self.next));
+            self.world.queue.after(0, Class::Operator, Happening::Operate { nth });
+        }
+    }
+
+    /// Whether the run that makes the service what it shall be is complete.
+    fn is_target_met(&self) -> bool {
+        let Some(service) = self.store.service() else { return false };
+        match self.store.get(&Key::Run(service.converging)) {
+            Some(Record::Run(run)) => run.outcome == Some(RunOutcome::Complete),
+            _ => false,
+        }
+    }
+
+    pub(super) fn start_plan(&mut self) {
+        let Some((plan, parameters)) = self.scenario.plan.as_ref().filter(|(plan, _)| *plan != *DEPLOY)
+        else {
+            self.plan_started = true;
+            return;
+        };
+        let (plan, parameters) = (plan.clone(), parameters.clone());
+        let told = !self.wishes.has_open_target();
+        if self.next == self.scenario.then.len() && told && (self.next == 0 || self.is_target_met()) {
+            self.plan_started = true;
+            self.wish_later(0, Verb::Start { plan, parameters });
+        }
+    }
+
+    /// An operator who continues a phase whenever it waits on a canary.
+    pub(super) fn watch_canaries(&mut self) {
+        if !self.scenario.release_canaries || !self.has_canaries {
+            return;
+        }
+        let Some((plan, phase)) = self.waiting_canary() else { return };
+        let verb = Verb::Continue { plan, phase: Some(phase) };
+        if !self.wishes.has_open_verb(&verb) {
+            self.wish_later(REACTION, verb);
+        }
+    }
+
+    fn waiting_canary(&self) -> Option<(PlanName, PhaseName)> {
+        let engine = self.engine.as_ref()?;
+        for (name, layout) in self.present.plans() {
+            let Some(Record::Plan(_, plan)) = self.store.get(&Key::Plan(name.clone())) else { continue };
+            let Some(Record::Run(run)) = self.store.get(&Key::Run(plan.latest)) else { continue };
+            if run.spec != self.present.hash()
+                || run.outcome.is_some()
+                || run.mark.interrupted
+                || run.canaries.is_empty()
+            {
+                continue;
+            }
+            let Some(view) = engine.plan(name.as_str()) else { continue };
+            for (&phase, canary) in &run.canaries {
+                let interrupted = run.phases.get(&phase).is_some_and(|mark| mark.interrupted);
+                let released = canary.steps.iter().take(canary.released as usize);
+                let steps = &view.phases[phase as usize].steps;
+                let quiet = released.into_iter().all(|&step| steps[step as usize].status == Status::Complete);
+                let earlier = &view.phases[..phase as usize];
+                let turn = layout.strategy != PlanStrategy::Serial
+                    || earlier.iter().all(|phase| phase.status == Status::Complete);
+                if canary.is_holding() && !interrupted && quiet && turn {
+                    return Some((name.clone(), layout.phases[phase as usize].name.clone()));
+                }
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,85 @@
+//! Ways to run a scenario.
+//!
+//! Invariant: whatever chooses, the run is the same for the same choices.
+
+use crate::choose::{Benign, Choose, Chooser, Recorded, Replay, Seeded};
+use crate::ends::End;
+use crate::operator::Operator;
+use crate::report::Report;
+use crate::scenario::{Choices, Scenario, ScenarioError};
+
+use super::Sim;
+
+/// Runs a scenario with the choices that it names.
+///
+/// # Errors
+/// A fault or a plan names something that is not there, or the recorded choices are of another run.
+pub fn run(scenario: &Scenario) -> Result<Report, ScenarioError> {
+    match &scenario.choices {
+        Choices::Benign => run_with(scenario, &mut Benign),
+        Choices::Seed(seed) => run_with(scenario, &mut Seeded::new(*seed)),
+        Choices::Replay(list) => {
+            let mut replay = Replay::new(list.iter().cloned());
+            let report = run_with(scenario, &mut replay)?;
+            replay.finish()?;
+            Ok(report)
+        }
+    }
+}
+
+/// Runs a scenario with these choices, whatever it says of them.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(scenario: &Scenario, choose: &mut dyn Choose) -> Result<Report, ScenarioError> {
+    let reference = reference(scenario)?;
+    if !scenario.record {
+        return Sim::new(scenario, Chooser::Given(choose), reference.as_ref())?.run();
+    }
+    let mut recorded = Recorded::new(choose);
+    let mut report = Sim::new(scenario, Chooser::Given(&mut recorded), reference.as_ref())?.run()?;
+    report.choices = recorded.into_list();
+    Ok(report)
+}
+
+/// Runs a scenario with the choices that it names, and with an operator who acts on what it sees: a custom
+/// scheduler. How the run ends is not compared with one without faults, as that depends on what it does.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_operator(scenario: &Scenario, operator: &mut Operator<'_>) -> Result<Report, ScenarioError> {
+    let mut benign = Benign;
+    let (mut seeded, mut replay);
+    let choose: &mut dyn Choose = match &scenario.choices {
+        Choices::Benign => &mut benign,
+        Choices::Seed(seed) => {
+            seeded = Seeded::new(*seed);
+            &mut seeded
+        }
+        Choices::Replay(list) => {
+            replay = Replay::new(list.iter().cloned());
+            &mut replay
+        }
+    };
+    let mut recorded = Recorded::new(choose);
+    let mut sim = Sim::new(scenario, Chooser::Given(&mut recorded), None)?;
+    sim.operator = Some(operator);
+    let mut report = sim.run()?;
+    report.choices = recorded.into_list();
+    Ok(report)
+}
+
+/// How a run shall end, if its scenario wants that checked: as the one without faults. Where operators act at
+/// times, what comes of it depends on how far the service is by then, and there is none.
+fn reference(scenario: &Scenario) -> Result<Option<End>, ScenarioError> {
+    let wanted = scenario.checks.end || scenario.heal.is_some();
+    if !wanted || (scenario.heal.is_some() && scenario.is_timed()) {
+        return Ok(None);
+    }
+    let plain = scenario.without_faults();
+    let mut sim = Sim::new(&plain, Chooser::Benign(Benign), None)?;
+    sim.frugal = true;
+    sim.recover();
+    while sim.step()? {}
+    Ok(Some(sim.end()))
+}

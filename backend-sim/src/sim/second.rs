@@ -1,0 +1,59 @@
+//! An engine that was replaced, and does not know.
+//!
+//! Invariant: it hears what is told of its session and what everybody is told, and may write nothing.
+
+use plan_core::engine::{Effects, Engine, Input, Wall};
+
+use crate::queue::Class;
+use crate::trace::What;
+use crate::violation::Check;
+use crate::world::Happening;
+
+use super::Sim;
+
+/// An engine that was replaced, and does not know.
+#[derive(Clone)]
+pub(super) struct Old {
+    pub(super) engine: Engine,
+    pub(super) epoch: u64,
+    pub(super) session: u32,
+    pub(super) wake: u64,
+    /// The last number that it gave out.
+    pub(super) last: u64,
+    /// Whether it was told of a launch with a higher one.
+    pub(super) knows: bool,
+}
+
+impl Sim<'_> {
+    /// Gives an input to the engine that was replaced: it may write nothing, and so do nothing.
+    pub(super) fn feed_old(&mut self, input: Input) {
+        let Some(old) = &mut self.old else { return };
+        old.knows |= matches!(&input, Input::Observed(observation) if observation.of.launch > old.last);
+        let knows = old.knows;
+        let Effects { writes, commands, wake_at, .. } =
+            old.engine.handle(Wall(self.world.queue.now()), input);
+        let epoch = old.epoch;
+        if writes.is_empty() && commands.is_empty() {
+            if let Some(Wall(at)) = wake_at {
+                old.wake += 1;
+                let nth = old.wake;
+                self.world.queue.at(at, Class::Timer, Happening::OldWake { nth });
+            }
+            return;
+        }
+        self.old = None;
+        if knows && self.scenario.checks.others {
+            let expected =
+                "an engine that was told of a launch newer than all of its own does nothing".to_owned();
+            let found = format!("it writes {} records and gives {} commands", writes.len(), commands.len());
+            self.violate(Check::Superseded, expected, found);
+        }
+        match self.store.commit(epoch, writes) {
+            Err(_) => self.world.tell(|| What::Fenced { epoch }),
+            Ok(()) => {
+                let expected = "the store refuses what an engine that was replaced writes".to_owned();
+                self.violate(Check::Fenced, expected, format!("it took a batch of epoch {epoch}"));
+            }
+        }
+    }
+}
