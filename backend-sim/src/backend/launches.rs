@@ -1,0 +1,165 @@
+//! Tasks are started and ended.
+//!
+//! Invariant: a launch number is carried out at most once.
+
+use plan_core::engine::{Launch, LaunchAnswer, Number, Outcome, Seen};
+use plan_core::spec::{InstanceName, Seconds, TaskName};
+
+use crate::cluster::Cluster;
+use crate::fault::LaunchFault;
+use crate::queue::Class;
+use crate::task::{Life, Task, Telling};
+use crate::trace::What;
+use crate::world::{Happening, World};
+
+use super::Backend;
+
+impl Backend {
+    pub(super) fn launch(&mut self, cluster: &mut Cluster, world: &mut World<'_>, launch: &Launch) {
+        let Some(id) = cluster.roster.id(&launch.instance) else { return };
+        if self.remembers {
+            self.commanded.push((world.now(), launch.launch));
+        }
+        self.make_firm(cluster, world, id, launch);
+        let answer = match known(cluster, world, id, launch) {
+            Some(answer) => answer,
+            None => {
+                let told = self.launches.entry(id).or_default();
+                *told += 1;
+                let nth = *told;
+                let fault =
+                    self.faults.iter().find(|(of, at, _)| *of == id && *at == nth).map(|fault| fault.2);
+                match fault {
+                    Some(LaunchFault::Refuse) => {
+                        LaunchAnswer::Retry("the backend refused it: a fault".to_owned())
+                    }
+                    Some(LaunchFault::Never) => {
+                        LaunchAnswer::Never("the backend calls it invalid: a fault".to_owned())
+                    }
+                    Some(LaunchFault::UnknownLost) => LaunchAnswer::Unknown,
+                    Some(LaunchFault::UnknownDone) => {
+                        carry_out(cluster, world, id, launch, self.remembers);
+                        LaunchAnswer::Unknown
+                    }
+                    None => carry_out(cluster, world, id, launch, self.remembers),
+                }
+            }
+        };
+        let (instance, launch) = (launch.instance.clone(), launch.launch);
+        self.answer(world, id, Outcome::Launch { instance, launch, answer });
+    }
+
+    /// A launch says that a record names its handle: whatever else the launch comes to.
+    fn make_firm(&mut self, cluster: &mut Cluster, world: &World<'_>, id: u32, launch: &Launch) {
+        let count = self.count;
+        let Some((held, _)) = cluster.held(id, &launch.handle) else { return };
+        // One of a session before this was in the records when this session's questions were asked.
+        let known_before = held.session < world.session;
+        if held.firm.is_none() {
+            held.firm = Some(if known_before { 0 } else { count });
+            self.freed |= known_before;
+        }
+        held.session = world.session;
+    }
+
+    pub(super) fn kill(
+        &mut self,
+        cluster: &mut Cluster,
+        world: &mut World<'_>,
+        instance: &InstanceName,
+        launch: Number,
+        name: &TaskName,
+        grace: Seconds,
+    ) {
+        let Some(id) = cluster.roster.id(instance) else { return };
+        let Some(nth) = cluster.find(id, launch, name) else { return };
+        if cluster.node_of(nth).silent {
+            cluster.tasks[nth as usize].kill_waits = Some(grace);
+        } else if cluster.tasks[nth as usize].lives() {
+            end_it(cluster, world, nth, grace);
+        } else {
+            // Who is told to end what has ended is told so.
+            self.observe(cluster, world, nth);
+        }
+    }
+}
+
+/// The answer to a launch that was carried out before.
+fn known(cluster: &Cluster, world: &mut World<'_>, id: u32, launch: &Launch) -> Option<LaunchAnswer> {
+    cluster.tasks_of(id).find(|(_, task)| task.launch == launch.launch)?;
+    world.tell(|| What::Again { instance: launch.instance.clone(), launch: launch.launch });
+    Some(LaunchAnswer::Done)
+}
+
+fn carry_out(
+    cluster: &mut Cluster,
+    world: &mut World<'_>,
+    id: u32,
+    launch: &Launch,
+    remembers: bool,
+) -> LaunchAnswer {
+    let name = &launch.node.name;
+    let Some(node) = cluster.node_id(name.as_str()) else {
+        return LaunchAnswer::Retry(format!("there is no node {name}"));
+    };
+    match &cluster.nodes[node as usize] {
+        node if node.gone => return LaunchAnswer::Retry(format!("{name} is gone for good")),
+        node if node.silent => return LaunchAnswer::Retry(format!("nothing is heard of {name}")),
+        _ => {}
+    }
+    match cluster.held(id, &launch.handle) {
+        Some((held, at)) if held.node == node => {
+            held.launch = launch.launch;
+            held.used = true;
+            held.take_change(at, launch.launch);
+        }
+        _ => return LaunchAnswer::Retry(format!("{} is not held any more", launch.handle.0)),
+    }
+    // A snapshot shows it from now on, though nothing was told of it yet.
+    let arrived = Telling { time: world.now(), serial: 0, seen: Seen::Starting };
+    for task in &launch.tasks {
+        let task = Task {
+            instance: id,
+            name: task.config.task.clone(),
+            launch: launch.launch,
+            conf: task.conf,
+            config: task.config.clone(),
+            node,
+            handle: launch.handle.clone(),
+            paused: task.paused,
+            life: Life::Launched,
+            attained: false,
+            killing: false,
+            kill_waits: None,
+            end_known: false,
+            lost: None,
+            forgotten: false,
+            heard: (0, 0),
+            believed_silent: false,
+            told: if remembers { vec![arrived] } else { Vec::new() },
+        };
+        let nth = cluster.tasks.len() as u32;
+        go_on(&task, nth, world);
+        cluster.tasks.push(task);
+        cluster.of_instance[id as usize].push(nth);
+    }
+    LaunchAnswer::Done
+}
+
+/// A task is told to end.
+pub(super) fn end_it(cluster: &mut Cluster, world: &mut World<'_>, nth: u32, grace: Seconds) {
+    let task = &mut cluster.tasks[nth as usize];
+    if !task.killing {
+        task.killing = true;
+        let entity = u64::from(task.instance);
+        let (end, delay) = task.killed(&mut world.choose, entity, u64::from(grace.0) * 1_000_000);
+        world.queue.after(delay, Class::World, Happening::End { task: nth, end });
+    }
+}
+
+/// What comes next in a task's life is set.
+pub(crate) fn go_on(task: &Task, nth: u32, world: &mut World<'_>) {
+    if let Some((life, delay)) = task.next(&mut world.choose, u64::from(task.instance)) {
+        world.queue.after(delay, Class::World, Happening::Life { task: nth, life });
+    }
+}

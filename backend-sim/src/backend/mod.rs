@@ -1,0 +1,106 @@
+//! The backend: carries out commands on the cluster, and says what it sees of it.
+//!
+//! Invariant: a launch number is carried out at most once; an end is told until the engine's records hold
+//! it; a task's end frees nothing; a question for room stands until it is answered with room or given back; a
+//! place is held until it is released or its node is gone.
+//!
+//! `room` answers questions for room, `launches` starts and ends tasks, `releases` gives back; `seen` is what is told of
+//! tasks as it happens, `snapshot` what is told when it is asked for; `sessions` end and begin.
+
+mod launches;
+mod releases;
+mod room;
+mod seen;
+mod sessions;
+mod snapshot;
+
+use std::collections::BTreeMap;
+
+use plan_core::engine::{Command, InstallationId, Number, Outcome, Release};
+
+use crate::cluster::{Cluster, Judges};
+use crate::fault::LaunchFault;
+use crate::latency::{ANSWER, take};
+use crate::world::{Happening, World};
+
+use room::Open;
+
+pub(crate) use launches::go_on;
+
+/// The backend of a cluster.
+#[derive(Default, Clone)]
+pub(crate) struct Backend {
+    installation: Option<InstallationId>,
+    open: BTreeMap<Number, Open>,
+    /// Counts what the backend does.
+    count: u64,
+    serial: u64,
+    /// Of each instance, how many launches were told.
+    launches: BTreeMap<u32, u32>,
+    /// Of each instance, when the last answer arrives.
+    answered: BTreeMap<u32, u64>,
+    faults: Vec<(u32, u32, LaunchFault)>,
+    /// Whether room was freed since open questions were looked at.
+    freed: bool,
+    /// Releases on silent nodes, with their sessions.
+    releases: Vec<(u32, Release)>,
+    /// Whether the past is kept, for faults that show it.
+    pub(crate) remembers: bool,
+    /// When launches were commanded, where the past is kept.
+    commanded: Vec<(u64, Number)>,
+    /// What is shown is how things were then.
+    pub(crate) shows: Option<u64>,
+    /// For how long room that is granted may be used.
+    pub(crate) grants: Option<u64>,
+    /// Whether any node with room is named.
+    pub(crate) judges: Judges,
+    /// The answers to these questions of what lives are told once more, a little later.
+    pub(crate) echoes: Vec<u32>,
+    /// How many such questions there were.
+    reconciles: u32,
+    /// Nothing is told of these instances.
+    pub(crate) skipped: BTreeMap<u32, u64>,
+}
+
+impl Backend {
+    pub(crate) fn new(installation: InstallationId, faults: Vec<(u32, u32, LaunchFault)>) -> Self {
+        Self { installation: Some(installation), faults, ..Self::default() }
+    }
+
+    pub(crate) fn execute(&mut self, cluster: &mut Cluster, world: &mut World<'_>, command: Command) {
+        self.count += 1;
+        match command {
+            Command::Fit(fit) => self.fit(cluster, world, fit),
+            Command::Withdraw { instance, launch } => self.withdraw(cluster, &instance, launch),
+            Command::Launch(launch) => self.launch(cluster, world, &launch),
+            Command::Kill { instance, launch, task, grace } => {
+                self.kill(cluster, world, &instance, launch, &task, grace);
+            }
+            Command::Reconcile { number, expected } => self.reconcile(cluster, world, number, &expected),
+            Command::Release(release) => self.release(cluster, world, *release),
+            Command::Deregister => {
+                let at = world.now() + take(&mut world.choose, "deregister", 0, &ANSWER);
+                let (session, outcome) = (world.session, Box::new(Outcome::Deregistered));
+                world.answer_at(at, Happening::Answer { session, outcome });
+            }
+            // A command that this simulator does not know yet is not answered.
+            _ => {}
+        }
+        self.look_again(cluster, world);
+    }
+
+    /// No launch is answered otherwise any more.
+    pub(crate) fn end_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    /// Answers about one instance arrive in the order in which they were given: each replaces the one before.
+    fn answer(&mut self, world: &mut World<'_>, instance: u32, outcome: Outcome) {
+        let delay = take(&mut world.choose, "answer", u64::from(instance), &ANSWER);
+        let last = self.answered.entry(instance).or_default();
+        let at = (world.now() + delay).max(*last);
+        *last = at;
+        let session = world.session;
+        world.answer_at(at, Happening::Answer { session, outcome: Box::new(outcome) });
+    }
+}

@@ -1,0 +1,59 @@
+//! Resources are given back.
+//!
+//! Invariant: what is released on a node that is silent is freed when the node is heard again, or gone.
+
+use plan_core::engine::{Outcome, Release, ReleaseAnswer};
+
+use crate::choose::{Choose as _, Site};
+use crate::cluster::Cluster;
+use crate::latency::{RELEASE, take};
+use crate::world::{Happening, World};
+
+use super::Backend;
+
+/// One in so many releases is answered "not yet".
+const NOT_YET: u32 = 8;
+
+impl Backend {
+    pub(super) fn release(&mut self, cluster: &mut Cluster, world: &mut World<'_>, release: Release) {
+        let Some(id) = cluster.roster.id(&release.instance) else { return };
+        let silent =
+            cluster.node_id(release.node.as_str()).is_some_and(|id| cluster.nodes[id as usize].silent);
+        if silent {
+            self.releases.push((world.session, release));
+        } else {
+            self.free_and_answer(cluster, world, id, &release);
+        }
+    }
+
+    fn free_and_answer(&mut self, cluster: &mut Cluster, world: &mut World<'_>, id: u32, release: &Release) {
+        let entity = u64::from(id);
+        let later = world.choose.choose(Site::new("release-not-yet", entity), NOT_YET) == NOT_YET - 1;
+        let answer = if later {
+            ReleaseAnswer::Retry("the backend is busy".to_owned())
+        } else {
+            self.freed |= cluster.free(id, |held, _| held.handle == release.handle);
+            ReleaseAnswer::Done
+        };
+        let at = world.now() + take(&mut world.choose, "release", entity, &RELEASE);
+        let (session, outcome) = (world.session, Outcome::Release { debt: release.debt, answer });
+        world.answer_at(at, Happening::Answer { session, outcome: Box::new(outcome) });
+    }
+
+    /// Releases on a node that were not answered, as nothing was heard of it.
+    pub(super) fn release_waiting(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
+        let name = cluster.nodes[node as usize].facts.name.clone();
+        let (here, others) = std::mem::take(&mut self.releases)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, release)| release.node == name);
+        self.releases = others;
+        for (session, release) in here {
+            let Some(id) = cluster.roster.id(&release.instance) else { continue };
+            if session == world.session {
+                self.free_and_answer(cluster, world, id, &release);
+            } else {
+                self.freed |= cluster.free(id, |held, _| held.handle == release.handle);
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What is told of tasks and nodes as it happens.
+//!
+//! Invariant: nothing is told of what is on a silent node, and an end is told until the engine's records hold it.
+
+use plan_core::engine::{End, Seen};
+
+use crate::choose::{Choose as _, Site};
+use crate::cluster::Cluster;
+use crate::latency::{NOTICE, OBSERVE, take};
+use crate::queue::Class;
+use crate::task::{Life, Telling};
+use crate::trace::What;
+use crate::world::{Happening, World};
+
+use super::Backend;
+use super::launches::end_it;
+
+/// One in so many observations is told twice.
+const AGAIN: u32 = 8;
+
+impl Backend {
+    /// Tells the engine how a task is, if its node is heard of.
+    pub(crate) fn observe(&mut self, cluster: &mut Cluster, world: &mut World<'_>, nth: u32) {
+        self.observe_later(cluster, world, nth, 0);
+    }
+
+    fn observe_later(&mut self, cluster: &mut Cluster, world: &mut World<'_>, nth: u32, later: u64) {
+        if cluster.node_of(nth).silent {
+            return;
+        }
+        let task = &mut cluster.tasks[nth as usize];
+        task.end_known = !task.lives();
+        let seen = task.seen();
+        self.send(cluster, world, nth, seen, later);
+    }
+
+    fn send(&mut self, cluster: &mut Cluster, world: &mut World<'_>, task: u32, seen: Seen, later: u64) {
+        self.serial += 1;
+        let (session, serial, time) = (world.session, self.serial, world.now());
+        let of = &mut cluster.tasks[task as usize];
+        let entity = u64::from(of.instance);
+        if self.remembers {
+            of.told.push(Telling { time, serial, seen });
+        }
+        if self.skipped.contains_key(&of.instance) {
+            return;
+        }
+        let delay = later + take(&mut world.choose, "observe", entity, &OBSERVE);
+        world.queue.after(delay, Class::Answer, Happening::Observe { session, task, serial, seen });
+        if world.choose.choose(Site::new("observe-again", entity), AGAIN) == AGAIN - 1 {
+            let delay = delay + OBSERVE[3];
+            world.queue.after(delay, Class::Answer, Happening::Observe { session, task, serial, seen });
+        }
+    }
+
+    /// A task is told to be lost, and lives on.
+    pub(crate) fn lose(&mut self, cluster: &mut Cluster, world: &mut World<'_>, nth: u32) {
+        self.send(cluster, world, nth, Seen::Ended(End::Lost), 0);
+    }
+
+    /// Nothing is heard of a node any more.
+    pub(crate) fn silence(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
+        cluster.nodes[node as usize].silent = true;
+        let later = take(&mut world.choose, "notice", u64::from(node), &NOTICE);
+        for nth in 0..cluster.tasks.len() as u32 {
+            let task = &cluster.tasks[nth as usize];
+            if task.node == node && task.lives() {
+                self.send(cluster, world, nth, Seen::Unreachable, later);
+            }
+        }
+    }
+
+    /// A node is heard again: what it was told meanwhile is done now.
+    pub(crate) fn back(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
+        cluster.nodes[node as usize].silent = false;
+        for nth in 0..cluster.tasks.len() as u32 {
+            let task = &mut cluster.tasks[nth as usize];
+            if task.node != node {
+                continue;
+            }
+            let kill = task.kill_waits.take();
+            if !task.forgotten {
+                self.observe(cluster, world, nth);
+            }
+            if let Some(grace) = kill.filter(|_| cluster.tasks[nth as usize].lives()) {
+                end_it(cluster, world, nth, grace);
+            }
+        }
+        self.release_waiting(cluster, world, node);
+        self.freed = true;
+        self.look_again(cluster, world);
+    }
+
+    /// A node is gone for good, with all that was there. Its tasks have ended already.
+    pub(crate) fn gone(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
+        let at = &mut cluster.nodes[node as usize];
+        (at.gone, at.silent) = (true, false);
+        let later = take(&mut world.choose, "notice", u64::from(node), &NOTICE);
+        for nth in 0..cluster.tasks.len() as u32 {
+            let task = &mut cluster.tasks[nth as usize];
+            if task.node == node && !task.forgotten {
+                if task.lives() {
+                    task.enter(Life::Ended(End::Gone));
+                    let (task, launch, end) = (task.name.clone(), task.launch, End::Gone);
+                    let instance = cluster.roster.name(cluster.tasks[nth as usize].instance).clone();
+                    world.tell(|| What::Ended { instance, task, launch, end });
+                }
+                self.observe_later(cluster, world, nth, later);
+            }
+        }
+        for id in 0..cluster.roster.len() {
+            cluster.free(id, |held, _| held.node == node);
+        }
+        self.release_waiting(cluster, world, node);
+        self.freed = true;
+        self.look_again(cluster, world);
+    }
+
+    /// Of an instance, the latest is told: what was between is told to nobody.
+    pub(crate) fn unskip(&mut self, cluster: &mut Cluster, world: &mut World<'_>, instance: u32) {
+        self.skipped.remove(&instance);
+        for at in 0..cluster.of_instance[instance as usize].len() {
+            let nth = cluster.of_instance[instance as usize][at];
+            // Also what was told long ago: it may have been asked for again.
+            if cluster.tasks[nth as usize].lives() {
+                self.tell_present(cluster, world, nth);
+            } else {
+                self.observe(cluster, world, nth);
+            }
+        }
+    }
+
+    /// What was held back of a node is told: so is the present, for what was held back was told in a session
+    /// that may be over.
+    pub(crate) fn thawed(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
+        for nth in 0..cluster.tasks.len() as u32 {
+            if cluster.tasks[nth as usize].node == node {
+                self.tell_present(cluster, world, nth);
+            }
+        }
+    }
+
+    pub(super) fn tell_present(&mut self, cluster: &mut Cluster, world: &mut World<'_>, nth: u32) {
+        let task = &cluster.tasks[nth as usize];
+        if task.forgotten {
+            return;
+        }
+        if cluster.node_of(nth).silent {
+            self.send(cluster, world, nth, Seen::Unreachable, 0);
+        } else {
+            self.observe(cluster, world, nth);
+        }
+    }
+}

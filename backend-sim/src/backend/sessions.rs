@@ -1,0 +1,72 @@
+//! Sessions with the engine end and begin.
+//!
+//! Invariant: with a session its open questions go; what the engine may not know is told in the next one.
+
+use crate::cluster::Cluster;
+use crate::latency::{BEFORE, CATCHES_UP, HOLD, OBSERVE, take};
+use crate::queue::Class;
+use crate::task::Telling;
+use crate::world::{Happening, World};
+
+use super::Backend;
+
+impl Backend {
+    /// The engine is gone: open questions go with it.
+    pub(crate) fn session_over(&mut self) {
+        self.open.clear();
+    }
+
+    /// The next session begins with the past.
+    pub(crate) fn rewind(&mut self, world: &mut World<'_>) {
+        let before = take(&mut world.choose, "rewind", 0, &BEFORE);
+        self.shows = Some(world.now().saturating_sub(before));
+    }
+
+    /// The engine is here again: ends that its records may not hold are told again.
+    pub(crate) fn session_begins(&mut self, cluster: &mut Cluster, world: &mut World<'_>) {
+        let session = world.session;
+        if let Some(time) = self.shows {
+            for task in 0..cluster.tasks.len() as u32 {
+                let told = cluster.tasks[task as usize]
+                    .told
+                    .iter()
+                    .rev()
+                    .find(|told| told.time <= time && told.serial > 0);
+                if let Some(&Telling { serial, seen, .. }) = told {
+                    let entity = u64::from(cluster.tasks[task as usize].instance);
+                    let delay = take(&mut world.choose, "observe", entity, &OBSERVE);
+                    world.queue.after(
+                        delay,
+                        Class::Answer,
+                        Happening::Observe { session, task, serial, seen },
+                    );
+                }
+            }
+            world.queue.after(CATCHES_UP, Class::World, Happening::Renew { session });
+        } else {
+            for nth in 0..cluster.tasks.len() as u32 {
+                let task = &cluster.tasks[nth as usize];
+                if task.end_known && !task.forgotten {
+                    self.observe(cluster, world, nth);
+                }
+            }
+        }
+        world.queue.after(HOLD, Class::World, Happening::Expire { session });
+    }
+
+    /// The present is shown again.
+    pub(crate) fn renew(&mut self, cluster: &mut Cluster, world: &mut World<'_>) {
+        self.shows = None;
+        for nth in 0..cluster.tasks.len() as u32 {
+            self.tell_present(cluster, world, nth);
+        }
+    }
+
+    /// Grants of sessions before this one that nobody asked for again are freed.
+    pub(crate) fn expire(&mut self, cluster: &mut Cluster, world: &mut World<'_>, session: u32) {
+        for id in 0..cluster.roster.len() {
+            self.freed |= cluster.free(id, |held, _| !held.used && held.session < session);
+        }
+        self.look_again(cluster, world);
+    }
+}
