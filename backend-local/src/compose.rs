@@ -9,12 +9,13 @@ use plan_core::engine::{Launch, LaunchTask};
 use plan_core::plan::ContentHash;
 use plan_core::spec::{LaunchPlace, Limit, PortName, RLimit, RLimitName, TaskSpec, launch_environment};
 use plan_driver::backend::Identity;
+use plan_room::Numbers;
 use rustix::process::{geteuid, getrlimit};
 
 use crate::layout::RunFolder;
 use crate::local::Inner;
 use crate::reap::MARK;
-use crate::room::Place;
+use crate::room::Referenced;
 use crate::run::{GivenPort, MemoryGroup, Order};
 use crate::sandbox::relative;
 use crate::shim;
@@ -22,18 +23,24 @@ use crate::shim;
 /// What a paused task runs in place of its command.
 const WAIT: &str = "while :; do sleep 3600; done";
 
+/// What was chosen with the place that it is launched in.
+pub(crate) struct Chosen<'a> {
+    pub(crate) ports: &'a Numbers,
+    pub(crate) referenced: Referenced,
+}
+
 /// The order for a task of a launch.
 pub(crate) fn order(
     inner: &Inner,
     identity: &Identity,
     launch: &Launch,
     task: &LaunchTask,
-    place: &Place,
+    chosen: &Chosen<'_>,
     folder: &RunFolder,
     nonce: String,
 ) -> Result<Order, String> {
     let config = &task.config;
-    let numbers: BTreeMap<PortName, u16> = place.ports.iter().cloned().collect();
+    let numbers: BTreeMap<PortName, u16> = chosen.ports.iter().cloned().collect();
     let parameters = launch.parameters.as_deref().cloned().unwrap_or_default();
     let mut environment = inner.options.environment.clone();
     environment.extend(launch_environment(&LaunchPlace {
@@ -43,8 +50,8 @@ pub(crate) fn order(
         task: &config.task,
         spec: &config.spec,
         resources: Some(&config.resources),
-        region_referenced: place.referenced.region,
-        zone_referenced: place.referenced.zone,
+        region_referenced: chosen.referenced.region,
+        zone_referenced: chosen.referenced.zone,
         node: Some(&launch.node),
         ports: &numbers,
         parameters: &parameters,

@@ -65,9 +65,9 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
     }
     let retry = |why: String| Begun::Answer(LaunchAnswer::Retry(why));
     let name = &launch.node.name;
-    let health = state.rooms.health(name);
-    let count = state.count;
-    let place = state.rooms.launch(key, &launch.handle, name, launch.launch, count);
+    let health = state.book.health(name);
+    let (at, now) = ((&*name, &launch.handle), state.now(key));
+    let place = state.book.launch(key, &launch.instance, at, launch.launch, now);
     let place = match (health, place) {
         (None, _) => return retry(format!("there is no node {name}")),
         (Some(Health::Silent), _) => return retry(format!("nothing is heard of {name}")),
@@ -75,16 +75,18 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
         (_, None) => return retry(format!("{} is not held any more", launch.handle.0)),
         (Some(Health::Heard), Some(place)) => place.clone(),
     };
+    let referenced = state.referenced.get(&(key.clone(), launch.handle.clone())).copied().unwrap_or_default();
     let alive = state
         .runs_of_instance(key, &launch.instance)
         .find(|(run, of)| of.lives() && launch.tasks.iter().any(|task| task.config.task == run.task));
     if let Some((run, _)) = alive {
         return retry(format!("{} (launch {}) still runs", run.task, run.launch));
     }
+    let chosen = compose::Chosen { ports: place.ports(), referenced };
     let mut prepared = Vec::new();
     for task in &launch.tasks {
         let folder = inner.layout.run(identity, &launch.instance, &task.config.task, launch.launch);
-        let order = match compose::order(inner, identity, &launch, task, &place, &folder, nonce()) {
+        let order = match compose::order(inner, identity, &launch, task, &chosen, &folder, nonce()) {
             Ok(order) => Arc::new(order),
             Err(why) => return Begun::Answer(LaunchAnswer::Never(why)),
         };
@@ -158,8 +160,9 @@ async fn prepare_and_start(
     prepared: &[Prepared],
 ) -> Result<(), Failure> {
     // What is held is known after a restart before anything runs in it.
-    let (shared, of, service, handle) = (inner.clone(), identity.clone(), key.clone(), launch.handle.clone());
-    blocking(move || shared.note_place(&of, &service, &handle)).await?;
+    let (shared, of, service) = (inner.clone(), identity.clone(), key.clone());
+    let (instance, handle) = (launch.instance.clone(), launch.handle.clone());
+    blocking(move || shared.note_place(&of, &service, &instance, &handle)).await?;
     let place = inner.layout.place(identity, &launch.handle);
     let mut cancelled = Vec::new();
     for task in prepared {
@@ -213,7 +216,7 @@ async fn prepare_and_start(
 
 /// It was to end, or its node was lost, before it began.
 async fn never_began(inner: &Inner, task: &Prepared) -> Result<(), DiskError> {
-    let heard = inner.state().rooms.health(&task.order.node) == Some(Health::Heard);
+    let heard = inner.state().book.health(&task.order.node) == Some(Health::Heard);
     let cause = if heard { ExitCause::Killed } else { ExitCause::WithNode };
     let exit = Exit::new(cause, "it was to end before it began");
     let end = exit.end();

@@ -78,7 +78,6 @@ pub mod logs;
 mod lost;
 mod memory;
 pub mod options;
-mod ports;
 mod process;
 mod prune;
 mod reap;

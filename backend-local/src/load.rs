@@ -92,10 +92,12 @@ pub(crate) async fn all(inner: &Arc<Inner>) -> Result<(), LocalError> {
     {
         let mut state = inner.state();
         for (service, place) in contents.places {
-            state.rooms.restore(&service, place);
+            let (referenced, kept) = place.kept();
+            state.referenced.insert((service.clone(), kept.handle.clone()), referenced);
+            state.book.restore(&service, kept);
         }
         for lost in &contents.lost {
-            state.rooms.set_health(&lost.node, Health::Silent);
+            state.book.set_health(&lost.node, Health::Silent);
         }
         for (key, run) in runs {
             if run.lives() {

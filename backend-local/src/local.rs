@@ -24,7 +24,7 @@ use crate::lost;
 use crate::memory::MemoryControl;
 use crate::options::LocalOptions;
 use crate::process;
-use crate::room::{Rooms, ServiceKey};
+use crate::room::{self, PlaceFile, ServiceKey};
 use crate::session::LocalSession;
 use crate::state::State;
 use crate::unkept::Machine;
@@ -94,12 +94,18 @@ impl Inner {
         &self,
         of: &Identity,
         key: &ServiceKey,
+        instance: &InstanceName,
         handle: &Handle,
     ) -> Result<(), DiskError> {
         let _alone = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.layout.place(of, handle);
         disk::create_folder(&folder)?;
-        let file = self.state().rooms.file(key, handle);
+        let file = {
+            let state = self.state();
+            let referenced = state.referenced.get(&(key.clone(), handle.clone())).copied();
+            let place = state.book.place(key, instance, handle);
+            place.map(|place| PlaceFile::of(place, referenced.unwrap_or_default()))
+        };
         file.map_or(Ok(()), |file| disk::write(&folder.join("place.json"), &file))
     }
 
@@ -173,7 +179,7 @@ impl Local {
             .as_encoded_bytes()
             .iter()
             .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
-        let rooms = Rooms::new(&options.nodes, seed);
+        let book = room::book(&options.nodes, seed);
         let layout = Layout::new(root);
         let inner = Arc::new(Inner {
             fetcher: Fetcher::new(layout.cache(), options.fetch),
@@ -185,7 +191,7 @@ impl Local {
             vips: Vips::default(),
             ports_changed: Notify::new(),
             places: Mutex::default(),
-            state: Mutex::new(State::new(rooms)),
+            state: Mutex::new(State::new(book)),
             jobs: Mutex::default(),
         });
         let local = Self { inner };

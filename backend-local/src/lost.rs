@@ -26,7 +26,7 @@ pub(crate) struct LostNode {
 }
 
 pub(crate) async fn lose(inner: &Arc<Inner>, name: &NodeName) -> Result<(), LocalError> {
-    match inner.state().rooms.health(name) {
+    match inner.state().book.health(name) {
         None => return Err(LocalError::NoNode(name.clone())),
         Some(Health::Silent | Health::Gone) => return Ok(()),
         Some(Health::Heard) => {}
@@ -40,7 +40,7 @@ pub(crate) async fn lose(inner: &Arc<Inner>, name: &NodeName) -> Result<(), Loca
     .await?;
     let folders = {
         let mut state = inner.state();
-        state.rooms.set_health(name, Health::Silent);
+        state.book.set_health(name, Health::Silent);
         let there: Vec<RunKey> =
             state.runs().filter(|(_, run)| run.node == *name && run.lives()).map(|(key, _)| key).collect();
         let mut folders = Vec::new();
@@ -75,7 +75,7 @@ pub(crate) async fn be_gone(inner: Arc<Inner>, lost: LostNode) {
     tokio::time::sleep(inner.options.gone_after.saturating_sub(since)).await;
     let releases = {
         let mut state = inner.state();
-        state.rooms.set_health(&lost.node, Health::Gone);
+        state.book.set_health(&lost.node, Health::Gone);
         let there: Vec<RunKey> =
             state.runs().filter(|(_, run)| run.node == lost.node).map(|(key, _)| key).collect();
         for key in &there {

@@ -65,7 +65,7 @@ impl LocalSession {
 
     fn release(&self, release: Release) {
         let mut state = self.inner.state();
-        if state.rooms.health(&release.node) == Some(Health::Silent) {
+        if state.book.health(&release.node) == Some(Health::Silent) {
             state.service(&self.key).releases.push(release);
             return;
         }
@@ -118,7 +118,8 @@ pub(crate) async fn pay(inner: Arc<Inner>, key: ServiceKey, release: Release) {
     let mut state = inner.state();
     let answer = match removed {
         Ok(()) => {
-            state.rooms.release(&key, &release.handle);
+            state.book.release(&key, &release.instance, &release.handle);
+            state.referenced.remove(&(key.clone(), release.handle.clone()));
             state.look_again();
             ReleaseAnswer::Done
         }

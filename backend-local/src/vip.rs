@@ -145,7 +145,7 @@ fn wanted(inner: &Inner) -> (BTreeMap<VipKey, Vec<u16>>, BTreeMap<u16, String>) 
             }
         }
     }
-    let owner = |key: &VipKey| Some((key.port, state.rooms.ports.owner(key.port)?.to_owned()));
+    let owner = |key: &VipKey| Some((key.port, state.book.port_holder(key.port)?));
     let taken = wanted.keys().filter_map(owner).collect();
     (wanted.into_iter().map(|(key, ports)| (key, ports.into_iter().collect())).collect(), taken)
 }

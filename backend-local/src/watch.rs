@@ -76,7 +76,7 @@ async fn end(inner: &Arc<Inner>, key: &RunKey, folder: &RunFolder) -> Exit {
             let state = inner.state();
             state
                 .run(key)
-                .is_some_and(|run| !matches!(state.rooms.health(&run.node), None | Some(Health::Heard)))
+                .is_some_and(|run| !matches!(state.book.health(&run.node), None | Some(Health::Heard)))
         };
         let otherwise = if lost { ExitCause::WithNode } else { ExitCause::Lost };
         let of = folder.clone();

@@ -1,4 +1,4 @@
-//! What the backend knows now: rooms, runs, questions, sessions.
+//! What the backend knows now: places, runs, questions, sessions.
 //!
 //! Invariant: all of it is changed under one lock, without waiting; what must survive is on disk before anybody is told
 //! of it. Questions and unused grants are the session's, and go with it.
@@ -9,14 +9,14 @@ mod snapshot;
 
 use std::collections::BTreeMap;
 
-use plan_core::engine::{End, Number, Outcome, Release, Seen, Snapshot};
+use plan_core::engine::{End, Handle, Number, Outcome, Release, Seen, Snapshot};
 use plan_core::spec::{InstanceName, NodeName, TaskName};
+use plan_room::{Book, Questions};
 use tokio::sync::mpsc;
 
-use questions::Open;
 pub(crate) use runs::{Phase, Run, RunKey};
 
-use crate::room::{Health, Rooms, ServiceKey};
+use crate::room::{Health, Referenced, ServiceKey};
 
 /// Something to say to the engine.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) enum Say {
 #[derive(Debug, Default)]
 pub(crate) struct Service {
     session: Option<(u64, mpsc::UnboundedSender<Say>)>,
-    open: BTreeMap<(InstanceName, Number), Open>,
+    questions: Questions,
     /// Releases on nodes of which nothing is heard.
     pub(crate) releases: Vec<Release>,
 }
@@ -41,7 +41,9 @@ pub(crate) struct Service {
 /// All of it.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) rooms: Rooms,
+    pub(crate) book: Book<ServiceKey>,
+    /// Of each place, what the rule that chose it speaks of.
+    pub(crate) referenced: BTreeMap<(ServiceKey, Handle), Referenced>,
     runs: BTreeMap<ServiceKey, BTreeMap<(InstanceName, Number, TaskName), Run>>,
     services: BTreeMap<ServiceKey, Service>,
     /// Counts commands.
@@ -51,8 +53,16 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(rooms: Rooms) -> Self {
-        Self { rooms, runs: BTreeMap::new(), services: BTreeMap::new(), count: 0, serial: 0, sessions: 0 }
+    pub(crate) fn new(book: Book<ServiceKey>) -> Self {
+        Self {
+            book,
+            referenced: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            services: BTreeMap::new(),
+            count: 0,
+            serial: 0,
+            sessions: 0,
+        }
     }
 
     pub(crate) fn service(&mut self, key: &ServiceKey) -> &mut Service {
@@ -64,7 +74,7 @@ impl State {
         self.sessions += 1;
         let number = self.sessions;
         *self.service(key) = Service { session: Some((number, say)), ..Service::default() };
-        self.rooms.forget_grants(key);
+        self.book.forget_grants(key, number);
         for run in self.runs.get_mut(key).into_iter().flat_map(|runs| runs.values_mut()) {
             run.queued = false;
         }
@@ -81,7 +91,7 @@ impl State {
     pub(crate) fn end_session(&mut self, key: &ServiceKey, number: u64) {
         if self.is_session(key, number) {
             *self.service(key) = Service::default();
-            self.rooms.forget_grants(key);
+            self.book.forget_grants(key, number + 1);
             self.look_again();
         }
     }
@@ -141,7 +151,7 @@ impl State {
 
     /// How a run is seen: where nothing is heard of its node, only what was known before.
     pub(crate) fn view(&self, run: &Run) -> Seen {
-        let health = self.rooms.health(&run.node).unwrap_or(Health::Heard);
+        let health = self.book.health(&run.node).unwrap_or(Health::Heard);
         match (run.phase, health) {
             // Its node took it along.
             (Phase::Ended(End::Gone), Health::Silent) => Seen::Unreachable,
@@ -156,9 +166,10 @@ impl State {
     /// Forgets all that a service has.
     pub(crate) fn forget_service(&mut self, key: &ServiceKey) {
         self.runs.remove(key);
-        self.rooms.forget_service(key);
+        self.book.forget_owner(key);
+        self.referenced.retain(|(of, _), _| of != key);
         let service = self.service(key);
-        service.open.clear();
+        service.questions.clear();
         service.releases.clear();
         self.look_again();
     }

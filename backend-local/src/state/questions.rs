@@ -1,78 +1,85 @@
 //! Questions for room, which stand open until they can be answered.
 //!
-//! Invariant: a question is answered anew when the answer is another than before, and for good when there is room.
+//! Invariant: what became free is offered to every question that stands before anything else happens.
 
-use plan_core::engine::{Fit, FitAnswer, Number, Outcome};
+use plan_core::engine::{Fit, Handle, Number, Outcome};
 use plan_core::spec::InstanceName;
+use plan_room::{Ask, When};
+use smol_str::format_smolstr;
 
 use super::{Say, State};
-use crate::room::{NoRoom, ServiceKey};
-
-/// A question for room.
-#[derive(Debug)]
-pub(super) struct Open {
-    fit: Box<Fit>,
-    /// When it was asked, by the count of commands.
-    asked: u64,
-    told: Option<NoRoom>,
-}
+use crate::room::{Machine, Referenced, ServiceKey};
 
 impl State {
     pub(crate) fn ask(&mut self, key: &ServiceKey, fit: Box<Fit>) {
         let asked = self.count;
-        let of = (fit.instance.clone(), fit.launch);
-        let elsewhere = fit.at.is_none();
-        let open = &mut self.service(key).open;
-        // A question that is asked again replaces the one before.
-        open.retain(|(instance, launch), _| *instance != of.0 || *launch != of.1 && !elsewhere);
-        open.insert(of.clone(), Open { fit, asked, told: None });
-        self.consider(key, &of);
+        let (instance, launch) = (fit.instance.clone(), fit.launch);
+        self.service(key).questions.ask(fit, asked);
+        self.consider(key, &instance, launch);
+        self.look_if_freed();
     }
 
     pub(crate) fn withdraw(&mut self, key: &ServiceKey, instance: &InstanceName, launch: Number) {
-        self.service(key).open.remove(&(instance.clone(), launch));
-        if self.rooms.withdraw(key, instance, launch) {
-            self.look_again();
-        }
+        self.service(key).questions.withdraw(instance, launch);
+        self.book.withdraw(key, instance, launch);
+        self.look_if_freed();
     }
 
     /// Whether any question for room stands.
     pub(crate) fn is_asked(&self) -> bool {
-        self.services.values().any(|service| !service.open.is_empty())
+        self.services.values().any(|service| !service.questions.is_empty())
     }
 
-    /// Looks at all open questions again.
+    /// Looks at all open questions again, and once more as long as that itself frees room.
     pub(crate) fn look_again(&mut self) {
-        let all: Vec<_> = self
-            .services
-            .iter()
-            .flat_map(|(key, service)| service.open.keys().map(move |of| (key.clone(), of.clone())))
-            .collect();
-        for (key, of) in all {
-            self.consider(&key, &of);
+        loop {
+            self.book.take_freed();
+            let all: Vec<_> = self
+                .services
+                .iter()
+                .flat_map(|(key, service)| service.questions.orders().into_iter().map(|of| (key.clone(), of)))
+                .collect();
+            for (key, (instance, launch)) in all {
+                self.consider(&key, &instance, launch);
+            }
+            if !self.book.take_freed() {
+                break;
+            }
         }
     }
 
+    fn look_if_freed(&mut self) {
+        if self.book.take_freed() {
+            self.look_again();
+        }
+    }
+
+    /// When a command is carried out now.
+    pub(crate) fn now(&self, key: &ServiceKey) -> When {
+        let session = self.services.get(key).and_then(|service| service.session.as_ref());
+        When { command: self.count, session: session.map_or(0, |(number, _)| *number) }
+    }
+
     /// Answers a question if there is something new to say; with room, it is answered for good.
-    fn consider(&mut self, key: &ServiceKey, of: &(InstanceName, Number)) {
-        let Some(mut open) = self.service(key).open.remove(of) else { return };
-        let answer = match self.rooms.fit(key, &open.fit, open.asked, self.count) {
-            Ok(grant) => Some(FitAnswer::Fitted(grant)),
-            Err(why) if open.told.as_ref() == Some(&why) => {
-                self.service(key).open.insert(of.clone(), open);
-                None
+    fn consider(&mut self, key: &ServiceKey, instance: &InstanceName, launch: Number) {
+        let now = self.now(key);
+        let Some(service) = self.services.get_mut(key) else { return };
+        let (book, referenced) = (&mut self.book, &mut self.referenced);
+        let answer = service.questions.consider(instance, launch, |question| {
+            let fit = question.fit();
+            // A launch number is given to one order, and an order has one place.
+            let fresh = Handle(format_smolstr!("{}@{}", fit.instance, fit.launch));
+            let ask = Ask { owner: key, fit, asked: question.asked(), now, fresh, until: None };
+            let grant = book.fit(&ask, &mut Machine)?;
+            let rule = Referenced::by(fit.placement.as_deref());
+            let said = referenced.entry((key.clone(), grant.handle.clone())).or_insert(rule);
+            if fit.at.is_none() {
+                *said = rule;
             }
-            Err(why) => {
-                open.told = Some(why.clone());
-                self.service(key).open.insert(of.clone(), open);
-                Some(match why {
-                    NoRoom::Retry(why) => FitAnswer::Retry(why),
-                    NoRoom::Gone(why) => FitAnswer::NodeGone(why),
-                })
-            }
-        };
+            Ok(grant)
+        });
         if let Some(answer) = answer {
-            let (instance, launch) = of.clone();
+            let instance = instance.clone();
             self.say(key, Say::Outcome(Outcome::Fit { instance, launch, answer }));
         }
     }

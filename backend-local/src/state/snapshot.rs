@@ -24,7 +24,7 @@ impl State {
                 launch: of.launch,
                 task: of.task.clone(),
             };
-            let gone = self.rooms.health(node) == Some(Health::Gone);
+            let gone = self.book.health(node) == Some(Health::Gone);
             let is = match self.run(&run) {
                 Some(run) => Found::Seen(self.view(run)),
                 // Whatever was there, it is there no more.

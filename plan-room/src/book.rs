@@ -1,0 +1,324 @@
+//! The book: nodes, places, ports.
+//!
+//! Invariant: places come, change and go in `put` and `free` alone, and those keep nodes and ports with them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plan_core::engine::{Handle, Number};
+use plan_core::spec::placement::NodeFacts;
+use plan_core::spec::{InstanceName, NodeName};
+
+use crate::amounts::Amounts;
+use crate::fit::Judge;
+use crate::node::{Health, Node};
+use crate::place::{Kept, Owner, Place, When};
+use crate::ports::{Holder, PortRules, PortTable};
+use crate::words::Words;
+
+/// What is so for all of a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// How ports get numbers.
+    pub ports: PortRules,
+    /// Whether placement is judged.
+    pub judge: Judge,
+    /// Words of reasons.
+    pub words: Words,
+}
+
+/// Nodes, what is held on them, and for whom.
+///
+/// A place is held from its grant until it is given back: one that was never used by a withdrawal or with its session,
+/// any other by its release, or with its owner or node.
+#[derive(Debug, Clone)]
+pub struct Book<O> {
+    pub(crate) rules: Rules,
+    nodes: Vec<Node>,
+    by_name: BTreeMap<NodeName, usize>,
+    places: BTreeMap<O, BTreeMap<InstanceName, Vec<Place>>>,
+    pub(crate) ports: PortTable<O>,
+    freed: bool,
+}
+
+impl<O: Owner> Book<O> {
+    /// A book without nodes.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            nodes: Vec::new(),
+            by_name: BTreeMap::new(),
+            places: BTreeMap::new(),
+            ports: PortTable::new(rules.ports),
+            freed: false,
+        }
+    }
+
+    // ---- nodes
+
+    /// A node that instances may come to. One that is known already is this from now on, and keeps its places.
+    pub fn add_node(&mut self, facts: Arc<NodeFacts>, total: Amounts) {
+        match self.by_name.get(&facts.name) {
+            Some(&at) => self.nodes[at].become_open(facts, total),
+            None => self.push(Node::open(facts, total)),
+        }
+        self.freed = true;
+    }
+
+    /// The cluster says what it offers of a node now. That is beside what is used there, and what was granted and is
+    /// not used yet is still part of it.
+    pub fn offered(&mut self, name: &NodeName, amounts: Amounts) {
+        if let Some(&at) = self.by_name.get(name) {
+            self.nodes[at].offered(amounts);
+            self.freed = true;
+        }
+    }
+
+    /// The nodes, in the order in which they came.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// A node.
+    pub fn node(&self, name: &NodeName) -> Option<&Node> {
+        self.position(name).map(|at| &self.nodes[at])
+    }
+
+    /// The position of a node in [`nodes`](Self::nodes).
+    pub fn position(&self, name: &NodeName) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// How a node is.
+    pub fn health(&self, name: &NodeName) -> Option<Health> {
+        self.node(name).map(Node::health)
+    }
+
+    /// Notes how a node is; one that is not known is from now on, and takes nothing new.
+    pub fn set_health(&mut self, name: &NodeName, health: Health) {
+        let at = self.position(name).unwrap_or_else(|| {
+            let (name, attributes) = (name.clone(), BTreeMap::new());
+            self.push(Node::closed(Arc::new(NodeFacts { name, region: None, zone: None, attributes })));
+            self.nodes.len() - 1
+        });
+        self.freed |= health == Health::Heard && self.nodes[at].health != Health::Heard;
+        self.nodes[at].health = health;
+    }
+
+    /// A node took along all that was held there.
+    pub fn clear_node(&mut self, name: &NodeName) {
+        let Some(at) = self.position(name) else { return };
+        let owners: Vec<O> = self.places.keys().cloned().collect();
+        owners.iter().for_each(|owner| self.free(owner, |place| place.at == at));
+    }
+
+    fn push(&mut self, node: Node) {
+        self.by_name.insert(node.facts().name.clone(), self.nodes.len());
+        self.nodes.push(node);
+    }
+
+    // ---- places
+
+    /// What is held for an instance under a handle.
+    pub fn place(&self, owner: &O, instance: &InstanceName, handle: &Handle) -> Option<&Place> {
+        self.of_instance(owner, instance).iter().find(|place| place.handle == *handle)
+    }
+
+    /// What is held for an instance: its place, one that it goes to, those that it left.
+    pub fn of_instance(&self, owner: &O, instance: &InstanceName) -> &[Place] {
+        self.places.get(owner).and_then(|all| all.get(instance)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is held for an owner.
+    pub fn of_owner(&self, owner: &O) -> impl Iterator<Item = &Place> {
+        self.places.get(owner).into_iter().flat_map(BTreeMap::values).flatten()
+    }
+
+    /// All that is held.
+    pub fn places(&self) -> impl Iterator<Item = (&O, &Place)> {
+        self.places.iter().flat_map(|(owner, all)| all.values().flatten().map(move |place| (owner, place)))
+    }
+
+    /// Who has a port number, on whatever node, as reasons name it.
+    pub fn port_holder(&self, number: u16) -> Option<String> {
+        self.ports.holders(number).next().map(|holder| holder.owner.label(&holder.instance))
+    }
+
+    /// Whether room became free, or may be judged otherwise, since this was asked last: then questions that stand are
+    /// to be looked at again.
+    pub fn take_freed(&mut self) -> bool {
+        std::mem::take(&mut self.freed)
+    }
+
+    // ---- what becomes of places
+
+    /// Takes a place up that was held before. Records name it, so that nothing is judged; a node that is not known is
+    /// from now on, and takes nothing new.
+    pub fn restore(&mut self, owner: &O, kept: Kept) {
+        let at = self.position(&kept.node.name).unwrap_or_else(|| {
+            self.push(Node::closed(kept.node.clone()));
+            self.nodes.len() - 1
+        });
+        let place = Place {
+            handle: kept.handle,
+            instance: kept.instance,
+            node: kept.node,
+            at,
+            sets: kept.sets,
+            volumes: kept.volumes,
+            ports: kept.ports,
+            changes: Vec::new(),
+            launch: 0,
+            until: None,
+            session: 0,
+            firm: Some(0),
+            used: true,
+            room: Amounts::default(),
+        };
+        self.put(owner, place);
+    }
+
+    /// A question or a grant is given back.
+    pub fn withdraw(&mut self, owner: &O, instance: &InstanceName, launch: Number) {
+        self.free_of(owner, instance, |place| place.launch == launch && !place.used);
+        self.forget_changes(owner, instance, |place, at| place.changes[at].launch == launch);
+    }
+
+    /// A launch is commanded: a record names its handle, whatever else the launch comes to.
+    pub fn name(&mut self, owner: &O, instance: &InstanceName, handle: &Handle, now: When) {
+        let Some(place) = self.place_mut(owner, instance, handle) else { return };
+        // One of a session before this was in the records when this session's questions were asked.
+        let known_before = place.session < now.session;
+        place.session = now.session;
+        if place.firm.is_none() {
+            place.firm = Some(if known_before { 0 } else { now.command });
+            self.freed |= known_before;
+        }
+    }
+
+    /// A launch is carried out: a record names its handle, and the place is what was granted from now on, if it is held
+    /// on this node.
+    pub fn launch(
+        &mut self,
+        owner: &O,
+        instance: &InstanceName,
+        (node, handle): (&NodeName, &Handle),
+        launch: Number,
+        now: When,
+    ) -> Option<&Place> {
+        self.name(owner, instance, handle, now);
+        let held = self.place(owner, instance, handle).filter(|place| place.node.name == *node)?;
+        let mut place = held.clone();
+        place.launch = launch;
+        place.used = true;
+        if let Some(nth) = place.changes.iter().position(|change| change.launch == launch) {
+            let change = place.changes.remove(nth);
+            (place.sets, place.ports) = (change.sets, change.ports);
+        }
+        self.put(owner, place);
+        self.place(owner, instance, handle)
+    }
+
+    /// What sessions before this were granted, did not use, and was not asked for again, is given back.
+    pub fn forget_grants(&mut self, owner: &O, session: u64) {
+        self.free(owner, |place| !place.used && place.session < session);
+        let changed: Vec<InstanceName> = self
+            .of_owner(owner)
+            .filter(|place| !place.changes.is_empty())
+            .map(|place| place.instance.clone())
+            .collect();
+        for instance in changed {
+            self.forget_changes(owner, &instance, |place, at| place.changes[at].session < session);
+        }
+    }
+
+    /// Gives a place back.
+    pub fn release(&mut self, owner: &O, instance: &InstanceName, handle: &Handle) {
+        self.free_of(owner, instance, |place| place.handle == *handle);
+    }
+
+    /// Gives all back that an owner has.
+    pub fn forget_owner(&mut self, owner: &O) {
+        self.free(owner, |_| true);
+    }
+
+    // ---- the two ways in
+
+    pub(crate) fn place_mut(
+        &mut self,
+        owner: &O,
+        instance: &InstanceName,
+        handle: &Handle,
+    ) -> Option<&mut Place> {
+        let all = self.places.get_mut(owner)?.get_mut(instance)?;
+        all.iter_mut().find(|place| place.handle == *handle)
+    }
+
+    /// Holds a place, in the stead of the one that is held under its handle, if there is one.
+    pub(crate) fn put(&mut self, owner: &O, mut place: Place) {
+        place.room = place.needed();
+        let holder =
+            Holder { owner: owner.clone(), instance: place.instance.clone(), handle: place.handle.clone() };
+        let all = self.places.entry(owner.clone()).or_default().entry(place.instance.clone()).or_default();
+        let nth = all.iter().position(|old| old.handle == place.handle);
+        if let Some(old) = nth.map(|nth| &all[nth]) {
+            let goes = |number: &u16| old.at != place.at || place.numbers().all(|new| new != *number);
+            self.nodes[old.at].take(old);
+            self.ports.take_back(old.at, old.numbers().filter(goes), &holder);
+            self.freed |=
+                old.at != place.at || !place.room.holds(old.room) || old.numbers().any(|n| goes(&n));
+        }
+        self.nodes[place.at].add(&place);
+        self.ports.give(place.at, place.numbers(), &holder);
+        match nth {
+            Some(nth) => all[nth] = place,
+            None => all.push(place),
+        }
+    }
+
+    pub(crate) fn free_of(&mut self, owner: &O, instance: &InstanceName, which: impl Fn(&Place) -> bool) {
+        let Some(of_owner) = self.places.get_mut(owner) else { return };
+        let Some(all) = of_owner.get_mut(instance) else { return };
+        let (nodes, ports) = (&mut self.nodes, &mut self.ports);
+        let before = all.len();
+        all.retain(|place| {
+            let goes = which(place);
+            if goes {
+                let (owner, instance, handle) = (owner.clone(), instance.clone(), place.handle.clone());
+                nodes[place.at].take(place);
+                ports.take_back(place.at, place.numbers(), &Holder { owner, instance, handle });
+            }
+            !goes
+        });
+        self.freed |= all.len() < before;
+        if all.is_empty() {
+            of_owner.remove(instance);
+        }
+    }
+
+    fn free(&mut self, owner: &O, which: impl Fn(&Place) -> bool) {
+        let goes: Vec<InstanceName> =
+            self.of_owner(owner).filter(|place| which(place)).map(|place| place.instance.clone()).collect();
+        goes.iter().for_each(|instance| self.free_of(owner, instance, &which));
+    }
+
+    /// Forgets what places of an instance were granted to become.
+    pub(crate) fn forget_changes(
+        &mut self,
+        owner: &O,
+        instance: &InstanceName,
+        which: impl Fn(&Place, usize) -> bool,
+    ) {
+        for nth in 0..self.of_instance(owner, instance).len() {
+            let place = &self.of_instance(owner, instance)[nth];
+            let keeps = |at: &usize| !which(place, *at);
+            let kept: Vec<usize> = (0..place.changes.len()).filter(keeps).collect();
+            if kept.len() < place.changes.len() {
+                let mut becomes = place.clone();
+                becomes.changes = kept.into_iter().map(|at| place.changes[at].clone()).collect();
+                self.put(owner, becomes);
+                self.freed = true;
+            }
+        }
+    }
+}

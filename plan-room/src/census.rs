@@ -1,0 +1,37 @@
+//! Where the others are, as a rule asks.
+//!
+//! Invariant: no instance is counted twice: a place that a record named when the question was asked is in the engine's
+//! census, and any other is added.
+
+use std::sync::Arc;
+
+use plan_core::engine::Fit;
+use plan_core::spec::placement::Census;
+
+use crate::book::Book;
+use crate::place::{Owner, Place};
+
+impl<O: Owner> Book<O> {
+    /// What the engine said, and what was granted that it did not know of. `asked` is when the question came, by the
+    /// count of commands.
+    pub(crate) fn census(&self, owner: &O, fit: &Fit, asked: u64) -> Arc<Census> {
+        let mut census = fit.census.clone();
+        let Some(rule) = fit.placement.as_deref() else { return census };
+        let (fields, pods) = (rule.fields(), rule.pods());
+        let unknown = |place: &&Place| place.firm.is_none_or(|firm| firm > asked);
+        for place in self.of_owner(owner).filter(|place| place.instance != fit.instance).filter(unknown) {
+            let name = &place.instance.pod;
+            if *name == fit.instance.pod {
+                for field in &fields {
+                    if let Some(value) = place.node.value(field) {
+                        Arc::make_mut(&mut census).add(field, value);
+                    }
+                }
+            }
+            if pods.contains(name) {
+                Arc::make_mut(&mut census).add_host(name, &place.node.name);
+            }
+        }
+        census
+    }
+}

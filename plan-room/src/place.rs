@@ -1,0 +1,187 @@
+//! A place: what is held on a node for an instance.
+//!
+//! Invariant: a place holds what its instance has and whatever it was granted to become, until it is one or the other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plan_core::engine::{Grant, Handle, InstallationId, Number, Wall};
+use plan_core::plan::Demand;
+use plan_core::spec::placement::NodeFacts;
+use plan_core::spec::{InstanceName, PortName, ResourceSetName, ServiceName, Volume};
+
+use crate::amounts::Amounts;
+
+/// Numbers that were given for ports.
+pub type Numbers = Vec<(PortName, u16)>;
+
+/// Whose a place is.
+pub trait Owner: Clone + Ord {
+    /// One of its instances, as a reason names it.
+    fn label(&self, instance: &InstanceName) -> String;
+}
+
+/// A backend that serves one service.
+impl Owner for () {
+    fn label(&self, instance: &InstanceName) -> String {
+        instance.to_string()
+    }
+}
+
+/// A backend that serves several.
+impl Owner for (ServiceName, InstallationId) {
+    fn label(&self, instance: &InstanceName) -> String {
+        format!("{instance} of {}", self.0)
+    }
+}
+
+/// When something is asked or done, by the backend's own counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct When {
+    /// So many commands were carried out.
+    pub command: u64,
+    /// In this session of the engine.
+    pub session: u64,
+}
+
+/// Room that is held for an instance.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub(crate) handle: Handle,
+    pub(crate) instance: InstanceName,
+    pub(crate) node: Arc<NodeFacts>,
+    /// The position of its node.
+    pub(crate) at: usize,
+    pub(crate) sets: Arc<[Demand]>,
+    pub(crate) volumes: Arc<[Volume]>,
+    pub(crate) ports: Numbers,
+    /// What it becomes with launches that were granted it.
+    pub(crate) changes: Vec<Change>,
+    pub(crate) launch: Number,
+    pub(crate) until: Option<Wall>,
+    pub(crate) session: u64,
+    /// When a record began to name it, by the count of commands.
+    pub(crate) firm: Option<u64>,
+    pub(crate) used: bool,
+    /// What it holds, kept beside what it follows from.
+    pub(crate) room: Amounts,
+}
+
+/// What a place becomes with a launch.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) launch: Number,
+    pub(crate) session: u64,
+    pub(crate) sets: Arc<[Demand]>,
+    pub(crate) ports: Numbers,
+}
+
+/// A place that was held before the backend began, as records or files say.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The backend's name for it.
+    pub handle: Handle,
+    /// Whose it is.
+    pub instance: InstanceName,
+    /// Where it is.
+    pub node: Arc<NodeFacts>,
+    /// What it has of each resource set.
+    pub sets: Arc<[Demand]>,
+    /// The pod's own volumes.
+    pub volumes: Arc<[Volume]>,
+    /// Its ports.
+    pub ports: Numbers,
+}
+
+impl Place {
+    /// The backend's name for it.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Whose it is.
+    pub fn instance(&self) -> &InstanceName {
+        &self.instance
+    }
+
+    /// Where it is.
+    pub fn node(&self) -> &Arc<NodeFacts> {
+        &self.node
+    }
+
+    /// What it has of each resource set.
+    pub fn sets(&self) -> &Arc<[Demand]> {
+        &self.sets
+    }
+
+    /// The pod's own volumes.
+    pub fn volumes(&self) -> &Arc<[Volume]> {
+        &self.volumes
+    }
+
+    /// Its ports.
+    pub fn ports(&self) -> &Numbers {
+        &self.ports
+    }
+
+    /// The order that it was granted to last.
+    pub fn launch(&self) -> Number {
+        self.launch
+    }
+
+    /// Until when that grant may be used; none is without an end.
+    pub fn until(&self) -> Option<Wall> {
+        self.until
+    }
+
+    /// Whether anything was ever launched in it, or a record named it before it was held.
+    pub fn is_used(&self) -> bool {
+        self.used
+    }
+
+    /// What it holds: of each set the most that it is or may become.
+    pub fn room(&self) -> Amounts {
+        self.room
+    }
+
+    /// What it holds without what it was granted and is not yet.
+    pub(crate) fn in_use(&self) -> Amounts {
+        if self.used { Amounts::of(&self.sets, &self.volumes) } else { Amounts::default() }
+    }
+
+    /// What it has to hold.
+    pub(crate) fn needed(&self) -> Amounts {
+        let mut sets: BTreeMap<&ResourceSetName, Amounts> = BTreeMap::new();
+        for one in self.sets.iter().chain(self.changes.iter().flat_map(|change| change.sets.iter())) {
+            let room = sets.entry(&one.set).or_default();
+            *room = room.most(Amounts::of_set(&one.resources));
+        }
+        sets.into_values().fold(Amounts::of_volumes(&self.volumes), Amounts::plus)
+    }
+
+    /// Every number that it holds.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u16> {
+        let changed = self.changes.iter().flat_map(|change| &change.ports);
+        self.ports.iter().chain(changed).map(|(_, number)| *number)
+    }
+
+    /// Whether these are what it has already.
+    pub(crate) fn has(&self, demand: &[Demand]) -> bool {
+        demand.iter().all(|one| {
+            self.sets.iter().any(|old| {
+                old.set == one.set
+                    && (Arc::ptr_eq(&old.resources, &one.resources) || old.resources == one.resources)
+            })
+        })
+    }
+
+    /// As the engine is told of it.
+    pub(crate) fn grant(&self) -> Grant {
+        Grant {
+            node: self.node.clone(),
+            ports: self.ports.clone(),
+            handle: self.handle.clone(),
+            until: self.until,
+        }
+    }
+}
