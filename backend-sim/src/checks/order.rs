@@ -3,7 +3,7 @@
 //! Invariant: it is judged by what the cluster has done for the steps before, not by their statuses.
 
 use plan_core::engine::{Launch, Purpose, StepRef};
-use plan_core::spec::{Instances, PhaseStrategy, PlanStrategy, Steps};
+use plan_core::spec::{Instances, Sequence, Steps};
 
 use crate::violation::Check;
 
@@ -35,10 +35,10 @@ impl Checker {
     fn phases_before(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> Verdict {
         let layout = run.layout;
         let spec = &run.model.spec().plans()[&layout.name];
-        let before: Vec<usize> = match layout.strategy {
-            PlanStrategy::Serial => (0..step.phase as usize).collect(),
-            PlanStrategy::Parallel => Vec::new(),
-            PlanStrategy::Dependency => spec.phases[step.phase as usize]
+        let before: Vec<usize> = match layout.strategy.sequence() {
+            Sequence::OneByOne => (0..step.phase as usize).collect(),
+            Sequence::AtOnce => Vec::new(),
+            Sequence::ByDependency => spec.phases[step.phase as usize]
                 .depends_on
                 .iter()
                 .filter_map(|name| spec.phases.get_index_of(name))
@@ -56,17 +56,15 @@ impl Checker {
         let of = &layout.phases[step.phase as usize];
         let spec = &run.model.spec().plans()[&layout.name].phases[step.phase as usize];
         let instance = of.steps[step.step as usize].instance;
-        let before: Vec<u32> = match of.strategy {
+        let before: Vec<u32> = match of.strategy.sequence() {
             // After the first deployment instances come in an order of their own, one after the other still.
-            PhaseStrategy::Serial | PhaseStrategy::SerialCanary if run.record.afresh => {
+            Sequence::OneByOne if run.record.afresh => {
                 self.one_at_a_time(scene, run, step)?;
                 of.steps_of(instance).take_while(|&other| other < step.step).collect()
             }
-            PhaseStrategy::Serial | PhaseStrategy::SerialCanary => (0..step.step).collect(),
-            PhaseStrategy::Parallel | PhaseStrategy::ParallelCanary => {
-                of.steps_of(instance).take_while(|&other| other < step.step).collect()
-            }
-            PhaseStrategy::Dependency => {
+            Sequence::OneByOne => (0..step.step).collect(),
+            Sequence::AtOnce => of.steps_of(instance).take_while(|&other| other < step.step).collect(),
+            Sequence::ByDependency => {
                 let Steps::Named(named) = &spec.steps else { return Ok(()) };
                 let name = |at: u32| of.groups[of.steps[at as usize].group as usize].name.as_ref();
                 let this = named.iter().find(|named| Some(&named.name) == name(step.step));
@@ -159,12 +157,12 @@ impl Checker {
         if !of.is_canary() {
             return Ok(());
         }
-        // The first two steps that there are to do each wait for a word (C§2.4). Those of the first run are
+        // The first steps that there are to do each wait for a word (C§2.4). Those of the first run are
         // known; a later one may find some done.
         let waiting = if run.record.number > 1 {
             run.record.canaries.get(&step.phase).map_or(0, |canary| canary.steps.len())
         } else {
-            2.min(of.steps.len())
+            of.steps.len().min(of.strategy.canaries() as usize)
         };
         let key = (run.record.number, of.name.to_string());
         let released = self.continued.get(&key).copied().unwrap_or(0);

@@ -8,7 +8,7 @@ use plan_core::engine::{
     Author, Event, Input, InstallationId, Key, Record, Refusal, Reply, RunOutcome, Target, Verb,
 };
 use plan_core::plan::Status;
-use plan_core::spec::{PhaseName, PlanName, PlanStrategy};
+use plan_core::spec::{PhaseName, PlanName};
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::latency::REACTION;
@@ -177,8 +177,8 @@ impl Sim<'_> {
                 let steps = &view.phases[phase as usize].steps;
                 let quiet = released.into_iter().all(|&step| steps[step as usize].status == Status::Complete);
                 let earlier = &view.phases[..phase as usize];
-                let turn = layout.strategy != PlanStrategy::Serial
-                    || earlier.iter().all(|phase| phase.status == Status::Complete);
+                let turn =
+                    !layout.is_serial() || earlier.iter().all(|phase| phase.status == Status::Complete);
                 if canary.is_holding() && !interrupted && quiet && turn {
                     return Some((name.clone(), layout.phases[phase as usize].name.clone()));
                 }

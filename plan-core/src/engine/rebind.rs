@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Blocked, Status};
+use crate::plan::Status;
 use crate::spec::{ResourceSetName, TaskName};
 
 use super::at::At;
@@ -179,13 +179,11 @@ impl Turn<'_> {
     /// Whether a member that is on its way goes on with a step: nothing but the turn of others is against it.
     fn may_go_on(&self, run: &Run, phase: u32, step: u32) -> bool {
         let progress = run.progress.phase(phase);
-        let blocked = progress.blocked(run.phase(phase), step);
         progress.step(step) != Status::Complete
             && !run.progress.is_interrupted()
             && !progress.is_interrupted()
             && run.progress.blocked(&run.layout, phase).is_none()
-            && blocked != Some(Blocked::Canary)
-            && (run.phase(phase).is_serial() || blocked.is_none())
+            && progress.goes_on(run.phase(phase), step)
     }
 
     /// Tasks that the target does not have are ended when the steps of their instance are complete: until then

@@ -17,9 +17,6 @@ use super::reply::Refusal;
 use super::state::{Run, State};
 use super::turn::Turn;
 
-/// A canary phase lets this many first steps wait for an operator (C§2.4).
-const CANARIES: usize = 2;
-
 /// What of a run is interrupted from its start.
 #[derive(Default)]
 pub(super) struct Interrupted {
@@ -138,12 +135,12 @@ impl State {
 /// The canaries of a run that begins.
 fn first_pending(run: &Run) -> BTreeMap<u32, Canary> {
     let phases = (0..).zip(&run.layout.phases).filter(|(_, phase)| phase.is_canary());
-    let canaries = phases.map(|(at, _)| {
+    let canaries = phases.map(|(at, phase)| {
         let steps = (0..).zip(run.progress.phase(at).steps());
         let pending = steps
             .filter(|&(step, status)| *status != Status::Complete && !run.progress.phase(at).is_urgent(step))
             .map(|(step, _)| step);
-        (at, Canary { steps: pending.take(CANARIES).collect(), released: 0 })
+        (at, Canary { steps: pending.take(phase.strategy.canaries() as usize).collect(), released: 0 })
     });
     canaries.filter(|(_, canary)| !canary.steps.is_empty()).collect()
 }

@@ -252,23 +252,10 @@ impl Turn<'_> {
     /// The steps that a completed one may have let go on.
     fn consider_after(&mut self, nth: usize, step: StepRef) {
         let run = &self.state.active[nth];
-        let layout = run.phase(step.phase);
-        let items = &mut self.session.agenda.items;
-        if layout.is_serial() {
-            if let Some(first) = run.progress.phase(step.phase).next_in_order() {
-                items.insert(Item::Step(StepRef { step: first, ..step }));
-            }
-            return;
-        }
-        let at = layout.steps[step.step as usize];
-        let group = &layout.groups[at.group as usize];
-        for &after in &group.own_feeds {
-            if let Some(next) = layout.step_in_group(at.instance, after) {
-                items.insert(Item::Step(StepRef { step: next, ..step }));
-            }
-        }
-        let complete = run.progress.phase(step.phase).is_group_complete(at.group);
-        if complete && !group.whole_feeds.is_empty() {
+        let (layout, progress) = (run.phase(step.phase), run.progress.phase(step.phase));
+        let freed = progress.freed_by(layout, step.step);
+        self.session.agenda.items.extend(freed.map(|freed| Item::Step(StepRef { step: freed, ..step })));
+        if progress.opens_groups(layout, step.step) {
             self.session.agenda.sweeps.insert((step.run, step.phase), 0);
         }
     }
@@ -289,12 +276,7 @@ impl Turn<'_> {
     fn consider_phases_after(&mut self, nth: usize, phase: u32) {
         let run = &self.state.active[nth];
         let number = run.number();
-        let next = match run.layout.strategy {
-            crate::spec::PlanStrategy::Serial => run.progress.first_incomplete(),
-            _ => None,
-        };
-        let feeds = run.layout.feeds[phase as usize].iter().copied();
-        let sweeps = feeds.chain(next).chain([phase]);
+        let sweeps = run.progress.freed_by(&run.layout, phase).chain([phase]);
         self.session.agenda.sweeps.extend(sweeps.map(|phase| ((number, phase), 0)));
     }
 
@@ -346,34 +328,10 @@ impl Turn<'_> {
     /// The next step of a sweep, and where the sweep goes on.
     fn next_in_sweep(&self, number: Number, phase: u32, from: u32) -> Option<(u32, Option<u32>)> {
         let run = self.state.run(number)?;
-        let progress = run.progress.phase(phase);
         if run.progress.blocked(&run.layout, phase).is_some() {
             return None;
         }
-        // The steps of broken members first; what comes then is counted on from the last step.
-        let len = run.phase(phase).steps.len() as u32;
-        if progress.asks_urgency() && from < len {
-            return match progress.next_urgent(from) {
-                Some(step) => Some((step, Some(step + 1))),
-                None => self.next_in_sweep(number, phase, len),
-            };
-        }
-        let from = if progress.asks_urgency() { from - len } else { from };
-        // A canary that was released is not PENDING but at most WAITING before it is considered; and in a
-        // serial phase there is one step only.
-        if let Some(canary) = progress.canary().filter(|canary| canary.is_holding()) {
-            let at = from as usize;
-            let step = canary.steps.get(at).filter(|_| at < canary.released as usize)?;
-            let next = if progress.asks_urgency() { from + len + 1 } else { from + 1 };
-            return Some((*step, Some(next)));
-        }
-        if run.phase(phase).is_serial() {
-            return progress.next_in_order().map(|step| (step, None));
-        }
-        if progress.asks_urgency() {
-            return progress.next_pending(from).map(|step| (step, Some(len + step + 1)));
-        }
-        progress.next_pending(from).map(|step| (step, Some(step + 1)))
+        run.progress.phase(phase).next_due(run.phase(phase), from)
     }
 
     /// Ends the turn: ends the runs that became complete, and makes writes of what changed.

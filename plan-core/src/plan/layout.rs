@@ -9,7 +9,7 @@ use petgraph::graph::DiGraph;
 
 use crate::spec::{
     Gate, Gates, Goal, Instances, MaxUnavailable, PhaseName, PhaseSpec, PhaseStrategy, PlanName, PlanSpec,
-    PlanStrategy, Seconds, StepName, Steps,
+    PlanStrategy, Seconds, Sequence, StepName, Steps,
 };
 
 use super::model::{ModelError, PodModel};
@@ -27,7 +27,7 @@ pub struct PlanLayout {
     pub members: u32,
     /// How many of them may be down at the same time, as declared.
     pub max_unavailable: Option<MaxUnavailable>,
-    /// For each phase, those that it waits for; empty but under [`PlanStrategy::Dependency`].
+    /// For each phase, those that it waits for; empty but under [`Sequence::ByDependency`].
     pub needs: Vec<Vec<u32>>,
     /// For each phase, those that wait for it.
     pub feeds: Vec<Vec<u32>>,
@@ -149,16 +149,21 @@ impl PhaseLayout {
 
     /// Whether the phase's steps go one after the other.
     pub fn is_serial(&self) -> bool {
-        matches!(self.strategy, PhaseStrategy::Serial | PhaseStrategy::SerialCanary)
+        self.strategy.sequence() == Sequence::OneByOne
     }
 
     /// Whether the first steps wait for an operator.
     pub fn is_canary(&self) -> bool {
-        matches!(self.strategy, PhaseStrategy::SerialCanary | PhaseStrategy::ParallelCanary)
+        self.strategy.canaries() > 0
     }
 }
 
 impl PlanLayout {
+    /// Whether the plan's phases go one after the other.
+    pub fn is_serial(&self) -> bool {
+        self.strategy.sequence() == Sequence::OneByOne
+    }
+
     /// The phases over a pod, by its place in the specification.
     pub fn phases_of(&self, pod: u32) -> &[u32] {
         self.of_pod.get(pod as usize).map(Vec::as_slice).unwrap_or_default()
@@ -342,7 +347,7 @@ impl Builder<'_> {
                 let group =
                     self.group(None, entry.instance != Instances::Default, tasks, &Gates::default())?;
                 // The steps of one instance keep their order, also where instances go at once (C§2.4).
-                let chained = matches!(strategy, PhaseStrategy::Parallel | PhaseStrategy::ParallelCanary);
+                let chained = strategy.sequence() == Sequence::AtOnce;
                 if let (true, Some(&before)) = (chained, groups.last()) {
                     self.groups[group as usize].own_needs.push(before);
                     self.groups[before as usize].own_feeds.push(group);

@@ -5,17 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::PlanStrategy;
-
 use super::bits::BitTree;
 use super::layout::{PhaseLayout, PlanLayout};
 use super::status::{Counts, Status, aggregate};
 
-/// The first steps of a canary phase, each of which waits for an operator. A run's canaries are its first
-/// two steps that are pending at its start (engine.md §5).
+/// The first steps of a canary phase, each of which waits for an operator: the first that are pending when the
+/// run begins, as many as the strategy says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Canary {
-    /// The steps, at most two.
+    /// The steps.
     pub steps: Vec<u32>,
     /// How many of them were released.
     pub released: u32,
@@ -184,11 +182,6 @@ impl PhaseProgress {
         self.pending.next(from)
     }
 
-    /// Whether all steps of a group are COMPLETE. Groups are not followed where order is position.
-    pub fn is_group_complete(&self, group: u32) -> bool {
-        self.groups.get(group as usize).is_some_and(|group| group.incomplete == 0)
-    }
-
     /// The canaries, if the phase has any.
     pub fn canary(&self) -> Option<&Canary> {
         self.canary.as_ref()
@@ -251,6 +244,58 @@ impl PhaseProgress {
         }
         let at = layout.steps[step as usize];
         self.are_own_needs_met(layout, at.instance, at.group, None) && self.is_open(layout, at.group)
+    }
+
+    /// Whether a step that is on its way goes on: nothing but the turn of others is against it.
+    pub fn goes_on(&self, layout: &PhaseLayout, step: u32) -> bool {
+        match self.blocked(layout, step) {
+            None => true,
+            Some(Blocked::Canary) => false,
+            Some(Blocked::Behind(_)) => layout.is_serial(),
+        }
+    }
+
+    /// The steps that one may have let go on when it became COMPLETE. Where it was the last of those that whole
+    /// groups wait for ([`Self::opens_groups`]), there are more.
+    pub fn freed_by<'a>(&self, layout: &'a PhaseLayout, step: u32) -> impl Iterator<Item = u32> + use<'a> {
+        let next = self.next_in_order().filter(|_| layout.is_serial());
+        let at = layout.steps[step as usize];
+        let own = if layout.is_serial() { &[][..] } else { &layout.groups[at.group as usize].own_feeds };
+        let own = own.iter().filter_map(move |&after| layout.step_in_group(at.instance, after));
+        next.into_iter().chain(own)
+    }
+
+    /// Whether a step that became COMPLETE may have let groups of steps go on, each of which waits for all of
+    /// its own.
+    pub fn opens_groups(&self, layout: &PhaseLayout, step: u32) -> bool {
+        let group = layout.steps[step as usize].group;
+        !layout.is_serial()
+            && !layout.groups[group as usize].whole_feeds.is_empty()
+            && self.groups[group as usize].incomplete == 0
+    }
+
+    /// The next step that may be due, of a pass over the phase that has come to `from`, and where the pass goes
+    /// on.
+    pub fn next_due(&self, layout: &PhaseLayout, from: u32) -> Option<(u32, Option<u32>)> {
+        // The steps of broken members first; what comes then is counted on from the last step.
+        let len = layout.steps.len() as u32;
+        let asks = self.asks_urgency();
+        if asks && from < len {
+            return match self.next_urgent(from) {
+                Some(step) => Some((step, Some(step + 1))),
+                None => self.next_due(layout, len),
+            };
+        }
+        let (from, base) = if asks { (from - len, len) } else { (from, 0) };
+        // A canary that was released is not PENDING but at most WAITING before it is considered; and in a
+        // serial phase there is one step only.
+        if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding()) {
+            return canary.released_steps().get(from as usize).map(|&step| (step, Some(base + from + 1)));
+        }
+        if layout.is_serial() {
+            return self.next_in_order().map(|step| (step, None));
+        }
+        self.next_pending(from).map(|step| (step, Some(base + step + 1)))
     }
 
     fn is_open(&self, layout: &PhaseLayout, group: u32) -> bool {
@@ -391,7 +436,7 @@ pub struct PlanProgress {
     held: Vec<bool>,
     counts: Counts,
     incomplete: BitTree,
-    /// How many phases each still waits for; empty but under [`PlanStrategy::Dependency`].
+    /// How many phases each still waits for; empty in a serial plan, where order is position.
     unmet: Vec<u32>,
     /// Of the phases that may go on, where order is not position.
     allowed: Counts,
@@ -410,10 +455,10 @@ impl PlanProgress {
             held: vec![false; len],
             counts: Counts::NONE,
             incomplete: BitTree::new(len),
-            unmet: if layout.strategy == PlanStrategy::Dependency {
-                layout.needs.iter().map(|needs| needs.len() as u32).collect()
-            } else {
+            unmet: if layout.is_serial() {
                 Vec::new()
+            } else {
+                layout.needs.iter().map(|needs| needs.len() as u32).collect()
             },
             allowed: Counts::NONE,
             interrupted: false,
@@ -513,14 +558,17 @@ impl PlanProgress {
 
     /// What the plan's strategy says against a phase that is not complete: the phase that comes first.
     pub fn blocked(&self, layout: &PlanLayout, phase: u32) -> Option<u32> {
-        match layout.strategy {
-            PlanStrategy::Serial => self.incomplete.first().filter(|&first| first != phase),
-            PlanStrategy::Parallel => None,
-            PlanStrategy::Dependency => {
-                let mut needs = layout.needs[phase as usize].iter().copied();
-                needs.find(|&before| self.phase_status(before) != Status::Complete)
-            }
+        if layout.is_serial() {
+            return self.incomplete.first().filter(|&first| first != phase);
         }
+        let mut needs = layout.needs[phase as usize].iter().copied();
+        needs.find(|&before| self.phase_status(before) != Status::Complete)
+    }
+
+    /// The phases that one may have let go on when it became COMPLETE, or that it closes when it is so no more.
+    pub fn freed_by<'a>(&self, layout: &'a PlanLayout, phase: u32) -> impl Iterator<Item = u32> + use<'a> {
+        let next = self.incomplete.first().filter(|_| layout.is_serial());
+        layout.feeds[phase as usize].iter().copied().chain(next)
     }
 
     /// Whether both strategies allow a step, and nothing interrupts it.
@@ -534,9 +582,7 @@ impl PlanProgress {
     /// Whether a phase counts among those that the strategy allows, where order is not position.
     fn contributes(&self, layout: &PlanLayout, phase: u32) -> bool {
         let at = phase as usize;
-        layout.strategy != PlanStrategy::Serial
-            && !self.held[at]
-            && self.unmet.get(at).is_none_or(|&n| n == 0)
+        !layout.is_serial() && !self.held[at] && self.unmet.get(at).is_none_or(|&n| n == 0)
     }
 
     /// Brings the plan's counts up to what a phase is now.
@@ -583,7 +629,7 @@ impl PlanProgress {
     }
 
     fn derive(&self, layout: &PlanLayout) -> Status {
-        let allowed = if layout.strategy == PlanStrategy::Serial {
+        let allowed = if layout.is_serial() {
             let first = self.incomplete.first().filter(|&phase| !self.held[phase as usize]);
             first.map(|phase| self.phase_status(phase)).into_iter().collect()
         } else {

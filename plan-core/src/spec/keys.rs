@@ -1,8 +1,8 @@
 //! The keys of a file (C§1.2 to C§1.11), declared once: reading, the suggestions for a key that is not
 //! known, the bounds of numbers and the JSON Schema all come from these tables.
 
-use super::plan::{PhaseStrategy, PlanStrategy};
 use super::pod::{IpcMode, RLimitName, VolumeMode};
+use super::strategy::{PhaseStrategy, PlanStrategy};
 use super::task::{EncryptionKind, Goal, KillSignal, Visibility};
 
 /// The keys of a mapping.
@@ -136,17 +136,17 @@ pub(super) const VISIBILITIES: [(&str, Visibility); 3] = [
 pub(super) const ENCRYPTION_KINDS: [(&str, EncryptionKind); 2] =
     [("TLS", EncryptionKind::Tls), ("KEYSTORE", EncryptionKind::Keystore)];
 pub(super) const PLAN_STRATEGIES: [(&str, PlanStrategy); 3] = [
-    ("serial", PlanStrategy::Serial),
-    ("parallel", PlanStrategy::Parallel),
-    ("dependency", PlanStrategy::Dependency),
+    (PlanStrategy::Serial.as_str(), PlanStrategy::Serial),
+    (PlanStrategy::Parallel.as_str(), PlanStrategy::Parallel),
+    (PlanStrategy::Dependency.as_str(), PlanStrategy::Dependency),
 ];
 pub(super) const PHASE_STRATEGIES: [(&str, PhaseStrategy); 6] = [
-    ("serial", PhaseStrategy::Serial),
-    ("parallel", PhaseStrategy::Parallel),
-    ("serial-canary", PhaseStrategy::SerialCanary),
+    (PhaseStrategy::Serial.as_str(), PhaseStrategy::Serial),
+    (PhaseStrategy::Parallel.as_str(), PhaseStrategy::Parallel),
+    (PhaseStrategy::SerialCanary.as_str(), PhaseStrategy::SerialCanary),
     ("canary", PhaseStrategy::SerialCanary),
-    ("parallel-canary", PhaseStrategy::ParallelCanary),
-    ("dependency", PhaseStrategy::Dependency),
+    (PhaseStrategy::ParallelCanary.as_str(), PhaseStrategy::ParallelCanary),
+    (PhaseStrategy::Dependency.as_str(), PhaseStrategy::Dependency),
 ];
 
 // The numbers that keys take.

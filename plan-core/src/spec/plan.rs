@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gate::Gates;
 use super::names::{PhaseName, PodName, StepName, TaskName};
+use super::strategy::{PhaseStrategy, PlanStrategy};
 use super::units::MaxUnavailable;
 
 /// A workflow over the service's pods (C§1.11).
@@ -22,30 +23,6 @@ pub struct PlanSpec {
     /// How many members of all its pods together may be down at the same time; the engine has a default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<MaxUnavailable>,
-}
-
-/// In which order the phases of a plan go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PlanStrategy {
-    /// One after the other, as declared.
-    #[default]
-    Serial,
-    /// All at once.
-    Parallel,
-    /// Each after those that it depends on.
-    Dependency,
-}
-
-impl PlanStrategy {
-    /// The name as files give it and trees show it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Serial => "serial",
-            Self::Parallel => "parallel",
-            Self::Dependency => "dependency",
-        }
-    }
 }
 
 /// Steps over the instances of one pod (C§1.11).
@@ -75,42 +52,12 @@ impl PhaseSpec {
     /// A serial phase over a pod, one step per instance with all its tasks.
     pub fn new(pod: PodName) -> Self {
         Self {
-            strategy: PhaseStrategy::Serial,
+            strategy: PhaseStrategy::default(),
             pod,
             steps: Steps::AllTasks,
             depends_on: Vec::new(),
             max_unavailable: None,
             gates: Gates::default(),
-        }
-    }
-}
-
-/// In which order the steps of a phase go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PhaseStrategy {
-    /// One after the other, as declared.
-    #[default]
-    Serial,
-    /// All at once; the steps of one instance still keep their order.
-    Parallel,
-    /// The first two each wait for an operator, the rest is serial.
-    SerialCanary,
-    /// The first two each wait for an operator, the rest is parallel.
-    ParallelCanary,
-    /// Each after those that it depends on; steps have names.
-    Dependency,
-}
-
-impl PhaseStrategy {
-    /// The name as files give it and trees show it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Serial => "serial",
-            Self::Parallel => "parallel",
-            Self::SerialCanary => "serial-canary",
-            Self::ParallelCanary => "parallel-canary",
-            Self::Dependency => "dependency",
         }
     }
 }

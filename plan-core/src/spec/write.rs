@@ -8,10 +8,11 @@ use super::keys::{
     ENCRYPTION_KINDS, GOALS, IPC_MODES, KILL_SIGNALS, MODES, PHASE_STRATEGIES, PLAN_STRATEGIES, VISIBILITIES,
 };
 use super::names::TaskName;
-use super::plan::{Instances, PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, Steps};
+use super::plan::{Instances, PhaseSpec, PlanSpec, Steps};
 use super::pod::{ExternalVolume, HostVolume, Network, PodSpec, RLimit, Seccomp, Secret, VolumeMode};
 use super::resources::{Limit, Port, PortChoice, ResourceSet, Volume, VolumeKind};
 use super::service::{ReplacementFailurePolicy, ServiceSpec};
+use super::strategy::{PhaseStrategy, PlanStrategy};
 use super::task::{HealthCheck, KillSignal, ReadinessCheck, TaskSpec, Visibility};
 use super::units::MaxUnavailable;
 

@@ -15,13 +15,10 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
-use crate::spec::{PhaseStrategy, PlanStrategy};
+use crate::spec::Sequence;
 
 use super::layout::{PhaseLayout, PlanLayout};
 use super::model::Model;
-
-/// How many steps of a canary phase wait for an operator (C§2.4).
-const CANARIES: u32 = 2;
 
 /// A plan as a graph over its phases and steps.
 ///
@@ -133,28 +130,24 @@ impl PlanGraph {
             let steps: Vec<_> = (0..)
                 .zip(&phase.steps)
                 .map(|(step, _)| {
-                    let canary = phase.is_canary() && step < CANARIES;
+                    let canary = step < phase.strategy.canaries();
                     let name = step_name(model, phase, step);
                     graph.add_node(Node::Step { phase: at, step, name, canary })
                 })
                 .collect();
             add_steps(&mut graph, phase, &steps);
         }
-        match plan.strategy {
-            PlanStrategy::Parallel => {}
+        if plan.is_serial() {
             // A phase without steps is complete from the start, and the order goes past it.
-            PlanStrategy::Serial => {
-                let busy: Vec<_> =
-                    plan.phases.iter().zip(&phases).filter(|(phase, _)| !phase.steps.is_empty()).collect();
-                for pair in busy.windows(2) {
-                    graph.add_edge(*pair[0].1, *pair[1].1, Order::Strategy);
-                }
+            let busy: Vec<_> =
+                plan.phases.iter().zip(&phases).filter(|(phase, _)| !phase.steps.is_empty()).collect();
+            for pair in busy.windows(2) {
+                graph.add_edge(*pair[0].1, *pair[1].1, Order::Strategy);
             }
-            PlanStrategy::Dependency => {
-                for (needs, &after) in plan.needs.iter().zip(&phases) {
-                    for &before in needs {
-                        graph.add_edge(phases[before as usize], after, Order::Dependency);
-                    }
+        } else {
+            for (needs, &after) in plan.needs.iter().zip(&phases) {
+                for &before in needs {
+                    graph.add_edge(phases[before as usize], after, Order::Dependency);
                 }
             }
         }
@@ -230,8 +223,10 @@ fn add_steps(graph: &mut DiGraph<Node, Order>, phase: &PhaseLayout, steps: &[Nod
         }
         return;
     }
-    let reason =
-        if phase.strategy == PhaseStrategy::Dependency { Order::Dependency } else { Order::Instance };
+    let reason = match phase.strategy.sequence() {
+        Sequence::ByDependency => Order::Dependency,
+        Sequence::OneByOne | Sequence::AtOnce => Order::Instance,
+    };
     let mut members = vec![Vec::new(); phase.groups.len()];
     for (at, &node) in phase.steps.iter().zip(steps) {
         members[at.group as usize].push(node);
@@ -249,17 +244,14 @@ fn add_steps(graph: &mut DiGraph<Node, Order>, phase: &PhaseLayout, steps: &[Nod
             }
         }
     }
-    if phase.is_canary() {
-        let canaries = steps.len().min(CANARIES as usize);
-        if let [first, second] = steps[..canaries] {
-            let released =
-                std::iter::once((first, second)).chain(steps[canaries..].iter().map(|&rest| (second, rest)));
-            for (before, after) in released {
-                // To be complete is more than to be released.
-                if graph.find_edge(before, after).is_none() {
-                    graph.add_edge(before, after, Order::Canary);
-                }
-            }
+    // Each canary is released before the next one, and the last before all others.
+    let (canaries, rest) = steps.split_at(steps.len().min(phase.strategy.canaries() as usize));
+    let pairs = canaries.windows(2).map(|pair| (pair[0], pair[1]));
+    let last = canaries.last().into_iter().flat_map(|&last| rest.iter().map(move |&after| (last, after)));
+    for (before, after) in pairs.chain(last) {
+        // To be complete is more than to be released.
+        if graph.find_edge(before, after).is_none() {
+            graph.add_edge(before, after, Order::Canary);
         }
     }
 }

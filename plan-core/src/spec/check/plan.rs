@@ -10,11 +10,10 @@ use crate::spec::change;
 use crate::spec::diagnostic::{Code, Diagnostic, Path};
 use crate::spec::gate::{Gate, Gates};
 use crate::spec::names::{PhaseName, PodName, TaskName};
-use crate::spec::plan::{
-    Instances, NamedStep, PhaseSpec, PhaseStrategy, PlanSpec, PlanStrategy, StepLists, Steps,
-};
+use crate::spec::plan::{Instances, NamedStep, PhaseSpec, PlanSpec, StepLists, Steps};
 use crate::spec::pod::PodSpec;
 use crate::spec::service::DEPLOY;
+use crate::spec::strategy::Sequence;
 use crate::spec::task::Goal;
 
 /// The plans that the engine runs by itself.
@@ -124,7 +123,7 @@ impl Checker<'_> {
         for (name, phase) in plan.phases.iter().filter(|(_, phase)| !phase.depends_on.is_empty()) {
             let at = phases.key(name.as_str());
             let at = at.key("depends-on");
-            if plan.strategy != PlanStrategy::Dependency {
+            if plan.strategy.sequence() != Sequence::ByDependency {
                 let message = "`depends-on` has no meaning in a plan that is not of `strategy: dependency`";
                 self.error(Code::DependsOnStrategy, &at, message, "write `strategy: dependency` at the plan");
             }
@@ -176,9 +175,10 @@ impl Checker<'_> {
         };
         self.gates(&path.key("gates"), over, &phase.gates, "no step of the phase launches", &launched);
         let steps = path.key("steps");
+        let takes_names = phase.strategy.sequence() == Sequence::ByDependency;
         match &phase.steps {
             Steps::AllTasks => {
-                if phase.strategy == PhaseStrategy::Dependency {
+                if takes_names {
                     let message = "a phase of `strategy: dependency` needs steps with names";
                     let help = "write `steps: [{name: …, instance: default, tasks: [[…]], depends-on: []}]`";
                     self.error(Code::DependsOnStrategy, &steps, message, help.replace("[[…]]", "[…]"));
@@ -190,7 +190,7 @@ impl Checker<'_> {
                 }
             }
             Steps::Lists(lists) => {
-                if phase.strategy == PhaseStrategy::Dependency {
+                if takes_names {
                     let message = "steps of a phase of `strategy: dependency` need names";
                     let help = "write each as `{name: …, instance: default, tasks: […], depends-on: […]}`";
                     self.error(Code::DependsOnStrategy, &steps, message, help);
@@ -198,7 +198,7 @@ impl Checker<'_> {
                 self.lists(&steps, over, lists);
             }
             Steps::Named(named) => {
-                if phase.strategy != PhaseStrategy::Dependency {
+                if !takes_names {
                     let message = "steps with names and `depends-on` have no meaning in a phase that is not of `strategy: dependency`";
                     self.error(
                         Code::DependsOnStrategy,

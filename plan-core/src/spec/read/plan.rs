@@ -7,7 +7,8 @@ use crate::spec::diagnostic::{Code, Path};
 use crate::spec::gate::{Gate, Gates};
 use crate::spec::keys;
 use crate::spec::names::{PhaseName, PlanName, PodName};
-use crate::spec::plan::{PhaseSpec, PhaseStrategy, PlanSpec, Steps};
+use crate::spec::plan::{PhaseSpec, PlanSpec, Steps};
+use crate::spec::strategy::{PhaseStrategy, Sequence};
 use crate::spec::units::MaxUnavailable;
 
 impl Reader<'_> {
@@ -45,17 +46,16 @@ impl Reader<'_> {
 
     fn phase(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<PhaseSpec> {
         let fields = self.fields(*path, field, &keys::PHASE)?;
-        let strategy = self.strategy(&fields, "phase strategy", &keys::PHASE_STRATEGIES);
+        let strategy: PhaseStrategy = self.strategy(&fields, "phase strategy", &keys::PHASE_STRATEGIES);
         let pod = self.required_name::<PodName>(&fields, "pod", "name the pod that the phase is over");
         let steps = fields.get("steps").map(|field| self.steps(&path.key("steps"), field));
         let depends_on = fields.get("depends-on").map(|field| self.names(&path.key("depends-on"), field));
         let max_unavailable = self.max_unavailable(&fields);
         let gates = self.gates(&fields);
+        let takes_names = strategy.sequence() == Sequence::ByDependency;
         // No steps at all are of either kind.
         let steps = match steps {
-            Some(Steps::Lists(lists)) if lists.is_empty() && strategy == PhaseStrategy::Dependency => {
-                Some(Steps::Named(Vec::new()))
-            }
+            Some(Steps::Lists(lists)) if lists.is_empty() && takes_names => Some(Steps::Named(Vec::new())),
             other => other,
         };
         Some(PhaseSpec {
