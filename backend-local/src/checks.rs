@@ -12,12 +12,13 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::blocking::blocking;
 use crate::disk;
+use crate::inner::Inner;
 use crate::layout::RunFolder;
-use crate::local::{Inner, blocking};
 use crate::run::{Kill, KillReason, Launched, Order, now};
 use crate::state::{Phase, RunKey};
-use crate::{shim, watch};
+use crate::{kill, shim};
 
 /// Between two runs, whatever the file says.
 const LEAST_INTERVAL: Duration = Duration::from_millis(50);
@@ -67,7 +68,7 @@ async fn watch_health(inner: &Inner, folder: &RunFolder, order: &Order, check: &
         }
         if failures >= check.max_consecutive_failures.get() {
             let kill = Kill { why: KillReason::Unhealthy, grace: order.grace };
-            watch::kill(folder.clone(), kill).await;
+            kill::order(folder.clone(), kill).await;
             // Its end is seen by whoever watches it.
             return std::future::pending().await;
         }

@@ -12,12 +12,11 @@ use plan_driver::backend::Identity;
 use plan_room::Numbers;
 use rustix::process::{geteuid, getrlimit};
 
-use crate::layout::RunFolder;
-use crate::local::Inner;
+use crate::inner::Inner;
+use crate::layout::{RunFolder, relative};
 use crate::reap::MARK;
 use crate::room::Referenced;
 use crate::run::{GivenPort, MemoryGroup, Order};
-use crate::sandbox::relative;
 use crate::shim;
 
 /// What a paused task runs in place of its command.

@@ -6,7 +6,7 @@ use plan_core::engine::Seen;
 use plan_core::spec::{Addresses, Discovery, InstanceName, PortName, ServiceName, TaskName, host_name};
 use plan_driver::backend::{Identity, OpenPort, Reach};
 
-use crate::local::{Inner, Local};
+use crate::inner::Inner;
 use crate::vip::VipKey;
 
 /// A port of a task that runs.
@@ -47,43 +47,40 @@ pub struct VirtualAddress {
     pub trouble: Option<String>,
 }
 
-impl Local {
-    /// The ports of a service's tasks that run, by instance and task.
-    pub fn endpoints(&self, of: &Identity) -> Vec<Endpoint> {
-        let inner = self.inner();
-        let key = (of.service.clone(), of.installation.clone());
-        let names = Names::new(&inner.options.addresses, &of.service);
-        let state = inner.state();
-        let mut found = Vec::new();
-        for (run, is) in state.runs_of(&key) {
-            let Seen::Running { ready } = state.view(is) else { continue };
-            for port in &is.order.ports {
-                let vip = port.vip.as_ref().map(|vip| {
-                    let (prefix, number) = (vip.prefix.clone(), vip.port.get());
-                    let of = VipKey { service: key.clone(), prefix: prefix.clone(), port: number };
-                    VirtualAddress {
-                        dns: names.of_vip(&prefix, number),
-                        address: format!("127.0.0.1:{number}"),
-                        trouble: inner.vips.trouble(&of),
-                        prefix,
-                        port: number,
-                    }
-                });
-                found.push(Endpoint {
-                    instance: run.instance.clone(),
-                    task: run.task.clone(),
-                    port: port.name.clone(),
-                    number: port.number,
-                    advertised: port.advertise,
-                    address: format!("127.0.0.1:{}", port.number),
-                    dns: names.of_task(&run.instance, &run.task, is.order.discovery.as_ref(), port.number),
-                    ready,
-                    vip,
-                });
-            }
+/// The ports of a service's tasks that run, by instance and task.
+pub(crate) fn list(inner: &Inner, of: &Identity) -> Vec<Endpoint> {
+    let key = (of.service.clone(), of.installation.clone());
+    let names = Names::new(&inner.options.addresses, &of.service);
+    let state = inner.state();
+    let mut found = Vec::new();
+    for (run, is) in state.runs.of_service(&key) {
+        let Seen::Running { ready } = is.seen(&state.book) else { continue };
+        for port in &is.order.ports {
+            let vip = port.vip.as_ref().map(|vip| {
+                let (prefix, number) = (vip.prefix.clone(), vip.port.get());
+                let of = VipKey { service: key.clone(), prefix: prefix.clone(), port: number };
+                VirtualAddress {
+                    dns: names.of_vip(&prefix, number),
+                    address: format!("127.0.0.1:{number}"),
+                    trouble: inner.vips.trouble(&of),
+                    prefix,
+                    port: number,
+                }
+            });
+            found.push(Endpoint {
+                instance: run.instance.clone(),
+                task: run.task.clone(),
+                port: port.name.clone(),
+                number: port.number,
+                advertised: port.advertise,
+                address: format!("127.0.0.1:{}", port.number),
+                dns: names.of_task(&run.instance, &run.task, is.order.discovery.as_ref(), port.number),
+                ready,
+                vip,
+            });
         }
-        found
     }
+    found
 }
 
 /// How a port of a task with a place is reached: the nodes are this machine.
@@ -91,7 +88,7 @@ pub(crate) fn reach(inner: &Inner, port: &OpenPort<'_>) -> Reach {
     let names = Names::new(&inner.options.addresses, port.service);
     let state = inner.state();
     // One service has one installation at a time; what is left of another has ended.
-    let run = state.runs().filter(|(key, _)| {
+    let run = state.runs.all().filter(|(key, _)| {
         key.service.0 == *port.service && key.instance == *port.instance && key.task == *port.task
     });
     let run = run.max_by_key(|(key, run)| (run.lives(), key.launch));

@@ -13,8 +13,9 @@ use plan_core::engine::Incarnation;
 use plan_core::spec::ServiceName;
 use plan_driver::backend::{BackendError, Identity, Log, LogEnd, LogError, LogQuery, LogStream};
 
+use crate::blocking::blocking;
 use crate::disk;
-use crate::local::{Inner, blocking};
+use crate::inner::Inner;
 use crate::logs::{LogReader, Stream};
 use crate::run::Exit;
 use crate::state::RunKey;
@@ -59,7 +60,7 @@ pub(crate) async fn why_ended(inner: &Inner, service: &ServiceName, of: &Incarna
         launch: of.launch,
         task: of.task.clone(),
     };
-    let folder = inner.state().run(&key)?.folder.clone();
+    let folder = inner.state().runs.get(&key)?.folder.clone();
     let exit = blocking(move || disk::read::<Exit>(&folder.exit())).await;
     match exit {
         Ok(exit) => exit.map(|exit| exit.why).filter(|why| !why.is_empty()),

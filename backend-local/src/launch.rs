@@ -8,23 +8,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use plan_core::engine::{Launch, LaunchAnswer, LaunchTask};
+use plan_core::engine::{Launch, LaunchAnswer, LaunchTask, Number, Outcome};
+use plan_core::spec::InstanceName;
 use plan_driver::backend::Identity;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use crate::blocking::blocking;
 use crate::disk::{self, DiskError};
+use crate::error::Failure;
+use crate::inner::Inner;
 use crate::layout::RunFolder;
-use crate::local::{Inner, blocking};
 use crate::process::ProcessId;
 use crate::prune::throw_away;
 use crate::room::{Health, ServiceKey};
 use crate::run::{Exit, ExitCause, Order};
-use crate::sandbox::{self, Failure};
-use crate::session::answer_launch;
-use crate::state::{Phase, Run, RunKey};
+use crate::sandbox;
+use crate::state::{Phase, Run, RunKey, Say};
 use crate::{compose, reap, shim, watch};
 
 /// A shim answers within this time, or is ended.
@@ -52,7 +54,8 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
     let mut guard = inner.state();
     let state = &mut *guard;
     let known: Vec<(RunKey, Phase)> = state
-        .runs_of_instance(key, &launch.instance)
+        .runs
+        .of_instance(key, &launch.instance)
         .filter(|(run, _)| run.launch == launch.launch)
         .map(|(key, run)| (key, run.phase))
         .collect();
@@ -66,7 +69,7 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
     let retry = |why: String| Begun::Answer(LaunchAnswer::Retry(why));
     let name = &launch.node.name;
     let health = state.book.health(name);
-    let (at, now) = ((&*name, &launch.handle), state.now(key));
+    let (at, now) = ((name, &launch.handle), state.now(key));
     let place = state.book.launch(key, &launch.instance, at, launch.launch, now);
     let place = match (health, place) {
         (None, _) => return retry(format!("there is no node {name}")),
@@ -77,7 +80,8 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
     };
     let referenced = state.referenced.get(&(key.clone(), launch.handle.clone())).copied().unwrap_or_default();
     let alive = state
-        .runs_of_instance(key, &launch.instance)
+        .runs
+        .of_instance(key, &launch.instance)
         .find(|(run, of)| of.lives() && launch.tasks.iter().any(|task| task.config.task == run.task));
     if let Some((run, _)) = alive {
         return retry(format!("{} (launch {}) still runs", run.task, run.launch));
@@ -101,7 +105,7 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
     let prepared = prepared.into_iter().map(|(key, folder, order, task)| {
         let run = Run::new(folder.clone(), order.clone(), Phase::Preparing);
         let cancel = run.cancel.clone();
-        state.insert(key.clone(), run);
+        state.runs.insert(key.clone(), run);
         state.changed(&key);
         Prepared { key, folder, order, cancel, task }
     });
@@ -109,6 +113,17 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
     drop(guard);
     inner.spawn(go_on(inner.clone(), identity.clone(), key.clone(), launch, prepared));
     Begun::Later
+}
+
+/// Answers a launch.
+pub(crate) fn answer(
+    inner: &Inner,
+    key: &ServiceKey,
+    instance: InstanceName,
+    launch: Number,
+    answer: LaunchAnswer,
+) {
+    inner.state().sessions.say(key, Say::Outcome(Outcome::Launch { instance, launch, answer }));
 }
 
 /// No two orders have the same.
@@ -141,7 +156,7 @@ async fn go_on(
             .await;
             let mut state = inner.state();
             for task in &prepared {
-                state.remove(&task.key);
+                state.runs.remove(&task.key);
             }
             match failure {
                 Failure::Retry(why) => LaunchAnswer::Retry(why),
@@ -149,7 +164,7 @@ async fn go_on(
             }
         }
     };
-    answer_launch(&inner, &key, launch.instance, launch.launch, answer);
+    self::answer(&inner, &key, launch.instance, launch.launch, answer);
 }
 
 async fn prepare_and_start(
@@ -177,7 +192,7 @@ async fn prepare_and_start(
     for (task, cancelled) in prepared.iter().zip(cancelled) {
         let go = {
             let mut state = inner.state();
-            let go = !cancelled && state.run(&task.key).is_some_and(|run| !run.cancelled);
+            let go = !cancelled && state.runs.get(&task.key).is_some_and(|run| !run.cancelled);
             if go {
                 state.set_phase(&task.key, Phase::Starting);
             }

@@ -61,14 +61,18 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("backend-local needs Linux: `/proc`, process descriptors and parent-death signals");
 
+mod blocking;
 mod bootstrap;
 mod checks;
 mod command;
 mod compose;
 mod disk;
 pub mod endpoints;
+mod error;
 mod fetch;
+mod inner;
 mod inspect;
+mod kill;
 mod launch;
 mod layout;
 mod left;
@@ -79,8 +83,10 @@ mod lost;
 mod memory;
 pub mod options;
 mod process;
+mod proxy;
 mod prune;
 mod reap;
+mod release;
 mod room;
 mod run;
 mod sandbox;
@@ -93,6 +99,7 @@ mod vip;
 mod watch;
 
 pub use disk::DiskError;
+pub use error::LocalError;
 pub use left::{Left, left};
-pub use local::{Local, LocalError};
+pub use local::Local;
 pub use options::{LocalOptions, NodeSpec};

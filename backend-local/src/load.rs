@@ -11,9 +11,11 @@ use plan_core::engine::End;
 use plan_driver::backend::Identity;
 use serde::{Deserialize, Serialize};
 
+use crate::blocking::blocking;
 use crate::disk::{self, DiskError};
+use crate::error::LocalError;
+use crate::inner::Inner;
 use crate::layout::{Layout, RunFolder};
-use crate::local::{Inner, LocalError, blocking};
 use crate::lost::{self, LostNode};
 use crate::prune::throw_away;
 use crate::reap;
@@ -103,7 +105,7 @@ pub(crate) async fn all(inner: &Arc<Inner>) -> Result<(), LocalError> {
             if run.lives() {
                 living.push(key.clone());
             }
-            state.insert(key, run);
+            state.runs.insert(key, run);
         }
     }
     for lost in contents.lost {

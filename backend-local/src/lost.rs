@@ -9,11 +9,13 @@ use std::time::Duration;
 use plan_core::spec::NodeName;
 use serde::{Deserialize, Serialize};
 
+use crate::blocking::blocking;
 use crate::disk;
-use crate::local::{Inner, LocalError, blocking};
+use crate::error::LocalError;
+use crate::inner::Inner;
+use crate::release::pay;
 use crate::room::Health;
 use crate::run::{Launched, now};
-use crate::session::pay;
 use crate::state::RunKey;
 
 /// A node that was lost: `lost/NODE.json`.
@@ -41,11 +43,15 @@ pub(crate) async fn lose(inner: &Arc<Inner>, name: &NodeName) -> Result<(), Loca
     let folders = {
         let mut state = inner.state();
         state.book.set_health(name, Health::Silent);
-        let there: Vec<RunKey> =
-            state.runs().filter(|(_, run)| run.node == *name && run.lives()).map(|(key, _)| key).collect();
+        let there: Vec<RunKey> = state
+            .runs
+            .all()
+            .filter(|(_, run)| run.node == *name && run.lives())
+            .map(|(key, _)| key)
+            .collect();
         let mut folders = Vec::new();
         for key in &there {
-            if let Some(run) = state.run_mut(key) {
+            if let Some(run) = state.runs.get_mut(key) {
                 run.cancelled = true;
                 run.cancel.notify_one();
                 folders.push(run.folder.clone());
@@ -77,12 +83,12 @@ pub(crate) async fn be_gone(inner: Arc<Inner>, lost: LostNode) {
         let mut state = inner.state();
         state.book.set_health(&lost.node, Health::Gone);
         let there: Vec<RunKey> =
-            state.runs().filter(|(_, run)| run.node == lost.node).map(|(key, _)| key).collect();
+            state.runs.all().filter(|(_, run)| run.node == lost.node).map(|(key, _)| key).collect();
         for key in &there {
             state.changed(key);
         }
         state.look_again();
-        state.take_releases(&lost.node)
+        state.sessions.take_releases(&lost.node)
     };
     for (key, release) in releases {
         pay(inner.clone(), key, release).await;

@@ -6,9 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::blocking::blocking;
 use crate::disk::{self, DiskError};
+use crate::inner::Inner;
 use crate::layout::Layout;
-use crate::local::{Inner, blocking};
 use crate::state::RunKey;
 
 /// Removes the oldest runs of a task, where there are too many.
@@ -16,12 +17,12 @@ pub(crate) async fn old_runs(inner: &Arc<Inner>, of: &RunKey) {
     let folders: Vec<PathBuf> = {
         let mut state = inner.state();
         let of_task =
-            state.runs_of_instance(&of.service, &of.instance).filter(|(key, _)| key.task == of.task);
+            state.runs.of_instance(&of.service, &of.instance).filter(|(key, _)| key.task == of.task);
         let kept = inner.options.kept_runs as usize;
         let old = of_task.rev().filter(|(_, run)| !run.lives()).skip(kept).filter(|(_, run)| run.told);
         let old: Vec<_> = old.map(|(key, run)| (key, run.folder.path().to_owned())).collect();
         for (key, _) in &old {
-            state.remove(key);
+            state.runs.remove(key);
         }
         old.into_iter().map(|(_, folder)| folder).collect()
     };

@@ -6,32 +6,19 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use plan_core::engine::LaunchTask;
 use plan_core::plan::TaskConfig;
 use plan_core::spec::{VolumeMode, render_config};
 
+use crate::blocking::blocking;
 use crate::disk::{self, DiskError};
-use crate::layout::{RunFolder, file_name};
-use crate::local::{Inner, blocking};
+use crate::error::Failure;
+use crate::inner::Inner;
+use crate::layout::{Linked, RunFolder, file_name, parent_in};
 use crate::run::Order;
 use crate::shim;
-
-/// Why a task is not launched.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// Not now.
-    Retry(String),
-    /// Not until the specification changes.
-    Never(String),
-}
-
-impl From<DiskError> for Failure {
-    fn from(error: DiskError) -> Self {
-        Self::Retry(error.to_string())
-    }
-}
 
 /// Makes the sandbox of a task, with all that is to be in it before the command runs.
 pub(crate) async fn make(
@@ -140,12 +127,6 @@ fn render(folder: &RunFolder, order: &Order, config: &TaskConfig, volumes: &[Lin
     Ok(())
 }
 
-/// A volume in a sandbox: the link, and the folder that it leads to.
-pub(crate) struct Linked {
-    name: String,
-    folder: PathBuf,
-}
-
 fn link_volumes(sandbox: &Path, config: &TaskConfig, place: &Path) -> Result<Vec<Linked>, Failure> {
     let set = &config.spec.resource_set;
     let pod = config.carried.volumes.iter().map(|volume| (volume, format!("pod.{}", volume.path)));
@@ -178,81 +159,4 @@ fn link(to: &Path, at: &Path) -> Result<(), Failure> {
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DiskError> {
     let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     opened.and_then(|mut file| file.write_all(bytes)).map_err(DiskError::io("write", path))
-}
-
-/// A path below a folder: relative, and without `..`.
-pub(crate) fn relative(text: &str) -> Result<PathBuf, &'static str> {
-    if text.contains('\0') {
-        return Err("holds a NUL character");
-    }
-    let mut path = PathBuf::new();
-    for component in Path::new(text).components() {
-        match component {
-            Component::Normal(name) => path.push(name),
-            Component::CurDir => {}
-            Component::ParentDir => return Err("leads out of the sandbox with `..`"),
-            Component::RootDir | Component::Prefix(_) => {
-                return Err("is an absolute path, and not one below the sandbox");
-            }
-        }
-    }
-    if path.as_os_str().is_empty() { Err("is empty") } else { Ok(path) }
-}
-
-/// Makes the folders above a path of the sandbox. Our own links to volumes are followed, and no others.
-pub(crate) fn parent_in(sandbox: &Path, volumes: &[Linked], text: &str) -> Result<PathBuf, String> {
-    let path = relative(text).map_err(|why| format!("`{text}` {why}"))?;
-    let mut at = sandbox.to_owned();
-    let mut components: Vec<_> = path.components().collect();
-    let last = components.pop();
-    for (nth, component) in components.into_iter().enumerate() {
-        let name = component.as_os_str();
-        if let Some(volume) = volumes.iter().find(|volume| nth == 0 && name == volume.name.as_str()) {
-            at.clone_from(&volume.folder);
-            continue;
-        }
-        at.push(name);
-        match fs::symlink_metadata(&at) {
-            Ok(found) if found.is_dir() => {}
-            Ok(_) => return Err(format!("`{}` of `{text}` is no folder of its own", name.display())),
-            Err(_) => disk::create_folder(&at).map_err(|error| error.to_string())?,
-        }
-    }
-    if let Some(last) = last {
-        at.push(last);
-    }
-    Ok(at)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_stay_below_the_sandbox() {
-        let good = [("a", "a"), ("./a/b", "a/b"), ("a//b/", "a/b")];
-        for (text, path) in good {
-            assert_eq!(relative(text), Ok(PathBuf::from(path)));
-        }
-        for text in ["", ".", "..", "a/../../b", "/etc/passwd", "a\0b", "../x"] {
-            assert!(relative(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn only_links_to_volumes_are_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        let (sandbox, volume) = (folder.path().join("sandbox"), folder.path().join("volume"));
-        fs::create_dir(&sandbox).unwrap();
-        fs::create_dir(&volume).unwrap();
-        symlink("/etc", sandbox.join("outside")).unwrap();
-        symlink(&volume, sandbox.join("data")).unwrap();
-        symlink("/etc", volume.join("outside")).unwrap();
-        let volumes = [Linked { name: "data".to_owned(), folder: volume.clone() }];
-        let at = |text| parent_in(&sandbox, &volumes, text);
-        assert_eq!(at("conf/a"), Ok(sandbox.join("conf/a")));
-        assert_eq!(at("data/a"), Ok(volume.join("a")));
-        assert!(at("outside/passwd").is_err());
-        assert!(at("data/outside/passwd").is_err());
-    }
 }

@@ -6,17 +6,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plan_core::engine::{Command, End, Launch, LaunchAnswer, Number, Outcome, Release, ReleaseAnswer};
+use plan_core::engine::{Command, End, Launch, Number, Outcome, Release, ReleaseAnswer};
 use plan_core::spec::{InstanceName, Seconds, TaskName};
 use plan_driver::backend::{BackendError, Identity, Session};
 
-use crate::launch;
-use crate::local::{Inner, blocking};
+use crate::blocking::blocking;
+use crate::inner::Inner;
 use crate::prune::throw_away;
 use crate::room::{Health, ServiceKey};
 use crate::run::{Kill, KillReason};
 use crate::state::{Phase, RunKey, Say};
-use crate::watch;
+use crate::{kill, launch, release};
 
 /// A service's session.
 pub(crate) struct LocalSession {
@@ -37,13 +37,13 @@ impl LocalSession {
             launch::Begun::Answer(answer) => answer,
             launch::Begun::Later => return,
         };
-        answer_launch(&self.inner, &self.key, instance, number, answer);
+        launch::answer(&self.inner, &self.key, instance, number, answer);
     }
 
     fn kill(&self, instance: InstanceName, launch: Number, task: TaskName, grace: Seconds) {
         let key = RunKey { service: self.key.clone(), instance, launch, task };
         let mut state = self.inner.state();
-        let Some(run) = state.run_mut(&key) else {
+        let Some(run) = state.runs.get_mut(&key) else {
             // Nothing is left of what is not known: whoever waits for its end is told so.
             state.observe_unknown(&key, End::Lost);
             return;
@@ -58,7 +58,7 @@ impl LocalSession {
             Phase::Starting | Phase::Running { .. } => {
                 let folder = run.folder.clone();
                 let kill = Kill { why: KillReason::Ordered, grace: grace.0 };
-                self.inner.spawn(watch::kill(folder, kill));
+                self.inner.spawn(kill::order(folder, kill));
             }
         }
     }
@@ -66,20 +66,21 @@ impl LocalSession {
     fn release(&self, release: Release) {
         let mut state = self.inner.state();
         if state.book.health(&release.node) == Some(Health::Silent) {
-            state.service(&self.key).releases.push(release);
+            state.sessions.hold(&self.key, release);
             return;
         }
         let in_use = state
-            .runs_of_instance(&self.key, &release.instance)
+            .runs
+            .of_instance(&self.key, &release.instance)
             .find(|(_, run)| run.lives() && run.handle == release.handle);
         if let Some((run, _)) = in_use {
             let why = format!("{} (launch {}) still runs there", run.task, run.launch);
             let answer = ReleaseAnswer::Retry(why);
-            state.say(&self.key, Say::Outcome(Outcome::Release { debt: release.debt, answer }));
+            state.sessions.say(&self.key, Say::Outcome(Outcome::Release { debt: release.debt, answer }));
             return;
         }
         drop(state);
-        self.inner.spawn(pay(self.inner.clone(), self.key.clone(), release));
+        self.inner.spawn(release::pay(self.inner.clone(), self.key.clone(), release));
     }
 
     fn deregister(&self) {
@@ -87,7 +88,7 @@ impl LocalSession {
         let folder = inner.layout.installation(&self.identity);
         let living: Vec<RunKey> = {
             let state = inner.state();
-            state.runs_of(&key).filter(|(_, run)| run.lives()).map(|(key, _)| key).collect()
+            state.runs.of_service(&key).filter(|(_, run)| run.lives()).map(|(key, _)| key).collect()
         };
         if let Some(run) = living.first() {
             tracing::error!(
@@ -105,37 +106,9 @@ impl LocalSession {
                     tracing::warn!(%error, "the folder of a service that is gone stays");
                 }
             }
-            inner.state().say(&key, Say::Outcome(Outcome::Deregistered));
+            inner.state().sessions.say(&key, Say::Outcome(Outcome::Deregistered));
         });
     }
-}
-
-/// Gives a place back, with its volumes.
-pub(crate) async fn pay(inner: Arc<Inner>, key: ServiceKey, release: Release) {
-    let identity = Identity { service: key.0.clone(), installation: key.1.clone() };
-    let (layout, folder) = (inner.layout.clone(), inner.layout.place(&identity, &release.handle));
-    let removed = blocking(move || throw_away(&layout, &folder)).await;
-    let mut state = inner.state();
-    let answer = match removed {
-        Ok(()) => {
-            state.book.release(&key, &release.instance, &release.handle);
-            state.referenced.remove(&(key.clone(), release.handle.clone()));
-            state.look_again();
-            ReleaseAnswer::Done
-        }
-        Err(error) => ReleaseAnswer::Retry(error.to_string()),
-    };
-    state.say(&key, Say::Outcome(Outcome::Release { debt: release.debt, answer }));
-}
-
-pub(crate) fn answer_launch(
-    inner: &Inner,
-    key: &ServiceKey,
-    instance: InstanceName,
-    launch: Number,
-    answer: LaunchAnswer,
-) {
-    inner.state().say(key, Say::Outcome(Outcome::Launch { instance, launch, answer }));
 }
 
 #[async_trait]
@@ -143,7 +116,7 @@ impl Session for LocalSession {
     async fn carry_out(&mut self, command: Command) -> Result<(), BackendError> {
         {
             let mut state = self.inner.state();
-            if !state.is_session(&self.key, self.number) {
+            if !state.sessions.is(&self.key, self.number) {
                 return Err(BackendError::new("another session of the service has begun"));
             }
             state.count += 1;

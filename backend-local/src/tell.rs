@@ -11,7 +11,8 @@ use plan_core::engine::{Observation, Seen};
 use plan_driver::backend::{Report, Reports};
 use tokio::sync::mpsc;
 
-use crate::local::{Inner, blocking};
+use crate::blocking::blocking;
+use crate::inner::Inner;
 use crate::room::ServiceKey;
 use crate::state::{RunKey, Say};
 use crate::{disk, prune};
@@ -48,7 +49,7 @@ pub(crate) async fn tell(
             Say::Observe(key) => {
                 let turn = {
                     let mut state = inner.state();
-                    if !state.is_session(&service, session) {
+                    if !state.sessions.is(&service, session) {
                         break;
                     }
                     state.take_turn(&key)
@@ -70,7 +71,7 @@ pub(crate) async fn tell(
 fn remember(inner: &Arc<Inner>, key: RunKey) {
     let folder = {
         let mut state = inner.state();
-        let Some(run) = state.run_mut(&key).filter(|run| !run.told) else { return };
+        let Some(run) = state.runs.get_mut(&key).filter(|run| !run.told) else { return };
         run.told = true;
         run.folder.clone()
     };

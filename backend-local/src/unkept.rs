@@ -15,8 +15,8 @@ use plan_driver::backend::{Severity, Unkept};
 use crate::command::{Then, missing};
 use crate::compose::{check_paths, check_rlimit};
 use crate::fetch::Source;
+use crate::layout::relative;
 use crate::memory::MemoryControl;
-use crate::sandbox::relative;
 
 /// What is found.
 struct Found(Vec<Unkept>);

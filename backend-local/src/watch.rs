@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use plan_core::engine::End;
 
+use crate::blocking::blocking;
 use crate::checks;
-use crate::disk::{self, DiskError};
+use crate::disk;
+use crate::inner::Inner;
 use crate::layout::RunFolder;
-use crate::local::{Inner, blocking};
 use crate::reap;
 use crate::room::Health;
-use crate::run::{Exit, ExitCause, Kill, Launched};
+use crate::run::{Exit, ExitCause, Launched};
 use crate::state::{Phase, RunKey};
 
 /// A shim that has begun writes itself down after so long at most.
@@ -25,7 +26,8 @@ const DISK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Watches a run whose shim was started, here or by a scheduler before.
 pub(crate) async fn watch(inner: Arc<Inner>, key: RunKey) {
-    let Some((folder, order)) = inner.state().run(&key).map(|run| (run.folder.clone(), run.order.clone()))
+    let Some((folder, order)) =
+        inner.state().runs.get(&key).map(|run| (run.folder.clone(), run.order.clone()))
     else {
         return;
     };
@@ -75,7 +77,8 @@ async fn end(inner: &Arc<Inner>, key: &RunKey, folder: &RunFolder) -> Exit {
         let lost = {
             let state = inner.state();
             state
-                .run(key)
+                .runs
+                .get(key)
                 .is_some_and(|run| !matches!(state.book.health(&run.node), None | Some(Health::Heard)))
         };
         let otherwise = if lost { ExitCause::WithNode } else { ExitCause::Lost };
@@ -83,32 +86,6 @@ async fn end(inner: &Arc<Inner>, key: &RunKey, folder: &RunFolder) -> Exit {
         match blocking(move || reap::settle(&of, otherwise)).await {
             Ok(exit) => return exit,
             Err(error) => tracing::warn!(%error, "how a task ended cannot be written down or read"),
-        }
-        tokio::time::sleep(DISK_AGAIN).await;
-    }
-}
-
-/// Has a task ended by its shim. It is written down first, so that it goes on without us.
-pub(crate) async fn kill(folder: RunFolder, kill: Kill) {
-    loop {
-        let of = folder.clone();
-        let done = blocking(move || {
-            if disk::read::<Exit>(&of.exit())?.is_some() {
-                return Ok::<_, DiskError>(());
-            }
-            // Who asks again may give it less time; why it ends stays what was said first.
-            let kill = match disk::read::<Kill>(&of.kill())? {
-                Some(first) => Kill { why: first.why, grace: first.grace.min(kill.grace) },
-                None => kill,
-            };
-            disk::write(&of.kill(), &kill)?;
-            // A shim that does not hear it has ended, or reads it before it begins.
-            let _ = crate::shim::ring(&of.bell());
-            Ok(())
-        });
-        match done.await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(%error, "a task that is to end cannot be told so"),
         }
         tokio::time::sleep(DISK_AGAIN).await;
     }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use plan_core::spec::template::{Missing, render};
 
-use crate::sandbox::relative;
+use crate::layout::relative;
 use flags::{Flags, Parsed};
 
 /// Runs with these arguments, in the environment and folder of the task.

@@ -21,10 +21,10 @@ use tokio::time::timeout;
 pub(crate) use source::Source;
 use source::{Form, Place};
 
+use crate::blocking::blocking;
 use crate::disk::{self, DiskError};
-use crate::local::blocking;
+use crate::error::Failure;
 use crate::options::FetchLimits;
-use crate::sandbox::Failure;
 
 /// So many redirects are followed.
 const MOST_REDIRECTS: usize = 10;

@@ -10,8 +10,9 @@ use std::path::Path;
 
 use tar::EntryType;
 
+use crate::error::Failure;
+use crate::layout::parent_in;
 use crate::options::FetchLimits;
-use crate::sandbox::{Failure, parent_in};
 
 /// The longest target of a link that is read.
 const LONGEST_LINK: u64 = 4096;

@@ -15,24 +15,19 @@ mod become_command;
 mod bell;
 mod last_words;
 mod output;
+mod say;
 mod signals;
 mod supervise;
+mod words;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(crate) use become_command::resource;
 pub(crate) use bell::ring;
-pub(crate) use supervise::STARTED;
-
-/// Runs a launch: its folder, its nonce.
-pub(crate) const SUPERVISE: &str = "planwright-shim-supervise";
-/// Becomes a command: who must be the parent, the run's folder or `-`, the command.
-pub(crate) const EXEC: &str = "planwright-shim-exec";
-/// Is the `bootstrap` of a task.
-pub(crate) const BOOTSTRAP: &str = "planwright-shim-bootstrap";
+use say::say;
+pub(crate) use words::{BOOTSTRAP, EXEC, STARTED, SUPERVISE};
 
 /// Is the shim, if the program was started as one: its first argument is one of the shim's own words. Then this
 /// returns when the shim's work is done, with the code to exit with.
@@ -73,10 +68,4 @@ pub fn run_if_asked() -> Option<ExitCode> {
 fn wrong(what: &str) -> ExitCode {
     say(&format!("planwright-shim wants {what}: it is started by a scheduler, not by hand"));
     ExitCode::from(2)
-}
-
-/// A line for whoever reads what the shim says.
-fn say(line: &str) {
-    // There is nobody to tell if this fails.
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

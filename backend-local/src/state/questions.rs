@@ -7,27 +7,28 @@ use plan_core::spec::InstanceName;
 use plan_room::{Ask, When};
 use smol_str::format_smolstr;
 
-use super::{Say, State};
+use super::State;
+use super::sessions::Say;
 use crate::room::{Machine, Referenced, ServiceKey};
 
 impl State {
     pub(crate) fn ask(&mut self, key: &ServiceKey, fit: Box<Fit>) {
         let asked = self.count;
         let (instance, launch) = (fit.instance.clone(), fit.launch);
-        self.service(key).questions.ask(fit, asked);
+        self.sessions.service(key).questions.ask(fit, asked);
         self.consider(key, &instance, launch);
         self.look_if_freed();
     }
 
     pub(crate) fn withdraw(&mut self, key: &ServiceKey, instance: &InstanceName, launch: Number) {
-        self.service(key).questions.withdraw(instance, launch);
+        self.sessions.service(key).questions.withdraw(instance, launch);
         self.book.withdraw(key, instance, launch);
         self.look_if_freed();
     }
 
     /// Whether any question for room stands.
     pub(crate) fn is_asked(&self) -> bool {
-        self.services.values().any(|service| !service.questions.is_empty())
+        self.sessions.services().any(|(_, service)| !service.questions.is_empty())
     }
 
     /// Looks at all open questions again, and once more as long as that itself frees room.
@@ -35,8 +36,8 @@ impl State {
         loop {
             self.book.take_freed();
             let all: Vec<_> = self
-                .services
-                .iter()
+                .sessions
+                .services()
                 .flat_map(|(key, service)| service.questions.orders().into_iter().map(|of| (key.clone(), of)))
                 .collect();
             for (key, (instance, launch)) in all {
@@ -56,16 +57,14 @@ impl State {
 
     /// When a command is carried out now.
     pub(crate) fn now(&self, key: &ServiceKey) -> When {
-        let session = self.services.get(key).and_then(|service| service.session.as_ref());
-        When { command: self.count, session: session.map_or(0, |(number, _)| *number) }
+        When { command: self.count, session: self.sessions.number(key).unwrap_or_default() }
     }
 
     /// Answers a question if there is something new to say; with room, it is answered for good.
     fn consider(&mut self, key: &ServiceKey, instance: &InstanceName, launch: Number) {
         let now = self.now(key);
-        let Some(service) = self.services.get_mut(key) else { return };
         let (book, referenced) = (&mut self.book, &mut self.referenced);
-        let answer = service.questions.consider(instance, launch, |question| {
+        let answer = self.sessions.service(key).questions.consider(instance, launch, |question| {
             let fit = question.fit();
             // A launch number is given to one order, and an order has one place.
             let fresh = Handle(format_smolstr!("{}@{}", fit.instance, fit.launch));
@@ -80,7 +79,7 @@ impl State {
         });
         if let Some(answer) = answer {
             let instance = instance.clone();
-            self.say(key, Say::Outcome(Outcome::Fit { instance, launch, answer }));
+            self.sessions.say(key, Say::Outcome(Outcome::Fit { instance, launch, answer }));
         }
     }
 }

@@ -2,15 +2,16 @@
 //!
 //! Invariant: a run goes forward only, and ends once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plan_core::engine::{End, Handle, Incarnation, Number};
+use plan_core::engine::{End, Handle, Incarnation, Number, Seen};
 use plan_core::spec::{InstanceName, NodeName, TaskName};
+use plan_room::Book;
 use tokio::sync::Notify;
 
-use super::State;
 use crate::layout::RunFolder;
-use crate::room::ServiceKey;
+use crate::room::{Health, ServiceKey};
 use crate::run::Order;
 
 /// A launch of a task, of whatever service.
@@ -48,7 +49,7 @@ pub(crate) struct Run {
     /// Whether the engine's records hold its end.
     pub(crate) told: bool,
     /// Whether it waits to be told.
-    pub(super) queued: bool,
+    queued: bool,
     /// Rings when it is to end before it began.
     pub(crate) cancel: Arc<Notify>,
     pub(crate) cancelled: bool,
@@ -72,6 +73,20 @@ impl Run {
     pub(crate) fn lives(&self) -> bool {
         !matches!(self.phase, Phase::Ended(_))
     }
+
+    /// How it is seen: where nothing is heard of its node, only what was known before.
+    pub(crate) fn seen(&self, book: &Book<ServiceKey>) -> Seen {
+        let health = book.health(&self.node).unwrap_or(Health::Heard);
+        match (self.phase, health) {
+            // Its node took it along.
+            (Phase::Ended(End::Gone), Health::Silent) => Seen::Unreachable,
+            (Phase::Ended(end), _) => Seen::Ended(end),
+            (_, Health::Gone) => Seen::Ended(End::Gone),
+            (_, Health::Silent) => Seen::Unreachable,
+            (Phase::Preparing | Phase::Starting, Health::Heard) => Seen::Starting,
+            (Phase::Running { ready }, Health::Heard) => Seen::Running { ready },
+        }
+    }
 }
 
 /// How far a launch is.
@@ -90,43 +105,79 @@ pub(crate) enum Phase {
     Ended(End),
 }
 
-impl State {
+/// All launches that are known.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    of: BTreeMap<ServiceKey, BTreeMap<(InstanceName, Number, TaskName), Run>>,
+}
+
+impl Runs {
     pub(crate) fn insert(&mut self, key: RunKey, run: Run) {
-        self.runs.entry(key.service).or_default().insert((key.instance, key.launch, key.task), run);
+        self.of.entry(key.service).or_default().insert((key.instance, key.launch, key.task), run);
     }
 
     pub(crate) fn remove(&mut self, key: &RunKey) {
-        if let Some(runs) = self.runs.get_mut(&key.service) {
+        if let Some(runs) = self.of.get_mut(&key.service) {
             runs.remove(&key.within());
         }
     }
 
-    pub(crate) fn run(&self, key: &RunKey) -> Option<&Run> {
-        self.runs.get(&key.service)?.get(&key.within())
+    /// Forgets all of a service.
+    pub(super) fn forget(&mut self, service: &ServiceKey) {
+        self.of.remove(service);
     }
 
-    pub(crate) fn run_mut(&mut self, key: &RunKey) -> Option<&mut Run> {
-        self.runs.get_mut(&key.service)?.get_mut(&key.within())
+    pub(crate) fn get(&self, key: &RunKey) -> Option<&Run> {
+        self.of.get(&key.service)?.get(&key.within())
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &RunKey) -> Option<&mut Run> {
+        self.of.get_mut(&key.service)?.get_mut(&key.within())
     }
 
     /// The runs of an instance, in the order of their launches.
-    pub(crate) fn runs_of_instance(
+    pub(crate) fn of_instance(
         &self,
         service: &ServiceKey,
         instance: &InstanceName,
     ) -> impl DoubleEndedIterator<Item = (RunKey, &Run)> {
-        self.runs_of(service).filter(move |(key, _)| key.instance == *instance)
+        self.of_service(service).filter(move |(key, _)| key.instance == *instance)
     }
 
     /// The runs of a service, by instance in the order of their launches.
-    pub(crate) fn runs_of(&self, service: &ServiceKey) -> impl DoubleEndedIterator<Item = (RunKey, &Run)> {
-        let runs = self.runs.get_key_value(service);
+    pub(crate) fn of_service(&self, service: &ServiceKey) -> impl DoubleEndedIterator<Item = (RunKey, &Run)> {
+        let runs = self.of.get_key_value(service);
         runs.into_iter().flat_map(|(of, runs)| runs.iter().map(move |(within, run)| (key(of, within), run)))
     }
 
     /// All runs.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = (RunKey, &Run)> {
-        self.runs.iter().flat_map(|(of, runs)| runs.iter().map(move |(within, run)| (key(of, within), run)))
+    pub(crate) fn all(&self) -> impl Iterator<Item = (RunKey, &Run)> {
+        self.of.iter().flat_map(|(of, runs)| runs.iter().map(move |(within, run)| (key(of, within), run)))
+    }
+
+    /// A session begins: nothing waits to be told.
+    pub(super) fn listen(&mut self, service: &ServiceKey) {
+        for run in self.of.get_mut(service).into_iter().flat_map(BTreeMap::values_mut) {
+            run.queued = false;
+        }
+    }
+
+    /// A run is to be told; false if it is already.
+    pub(super) fn queue(&mut self, key: &RunKey) -> bool {
+        self.get_mut(key).is_some_and(|run| !std::mem::replace(&mut run.queued, true))
+    }
+
+    /// It is told now.
+    pub(super) fn take_turn(&mut self, key: &RunKey) -> Option<&Run> {
+        let run = self.get_mut(key)?;
+        run.queued = false;
+        Some(run)
+    }
+
+    /// Takes a run forward, never back from its end; whether it is another than before.
+    pub(super) fn set_phase(&mut self, key: &RunKey, phase: Phase) -> bool {
+        let run = self.get_mut(key).filter(|run| run.lives() && run.phase != phase);
+        run.map(|run| run.phase = phase).is_some()
     }
 }
 

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 
 use plan_core::engine::{End, Expected, Found, Incarnation, Number, Seen, Snapshot};
 
-use super::{RunKey, Say, State};
+use super::State;
+use super::runs::RunKey;
+use super::sessions::Say;
 use crate::room::{Health, ServiceKey};
 
 /// A part of a snapshot speaks of at most so many launches.
@@ -25,8 +27,8 @@ impl State {
                 task: of.task.clone(),
             };
             let gone = self.book.health(node) == Some(Health::Gone);
-            let is = match self.run(&run) {
-                Some(run) => Found::Seen(self.view(run)),
+            let is = match self.runs.get(&run) {
+                Some(run) => Found::Seen(run.seen(&self.book)),
                 // Whatever was there, it is there no more.
                 None if gone => Found::Seen(Seen::Ended(End::Gone)),
                 None => Found::Absent,
@@ -34,13 +36,13 @@ impl State {
             found.push((of.clone(), is));
             asked.insert(&of.instance);
         }
-        let others = self.runs().filter(|(key, run)| {
+        let others = self.runs.all().filter(|(key, run)| {
             run.lives()
                 && key.service.0 == service.0
                 && (key.service.1 != service.1 || asked.contains(&key.instance))
         });
         let others: Vec<_> = others
-            .map(|(key, run)| (key.incarnation(), Found::Seen(self.view(run))))
+            .map(|(key, run)| (key.incarnation(), Found::Seen(run.seen(&self.book))))
             .filter(|(of, _)| !expected.iter().any(|one| one.of == *of))
             .collect();
         found.extend(others);
@@ -52,7 +54,7 @@ impl State {
         for (nth, found) in parts.into_iter().enumerate() {
             // Commands are carried out in order, so that all before this one show.
             let snapshot = Snapshot { of: number, as_of: number, found, last: nth == last };
-            self.say(service, Say::Snapshot(snapshot));
+            self.sessions.say(service, Say::Snapshot(snapshot));
         }
     }
 }

@@ -10,7 +10,8 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group
 
 use super::Shim;
 use crate::run::{Exit, ExitCause, Kill, KillReason, now};
-use crate::shim::{say, signals};
+use crate::shim::say::say;
+use crate::shim::signals;
 use crate::{disk, memory, process};
 
 /// While something is being ended, it is looked at this often.

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open, set_child_subreaper};
 
-use super::{EXEC, bell, say};
+use super::bell;
+use super::say::say;
+use super::words::{EXEC, STARTED};
 use crate::disk::{self, Reserved};
 use crate::layout::RunFolder;
 use crate::memory;
@@ -22,9 +24,6 @@ use crate::process::{self, ProcessId};
 use crate::run::{Exit, ExitCause, Kill, Launched, Order, now};
 use ending::{Killing, cause};
 use streams::Streams;
-
-/// What the shim answers the scheduler that started it, in one line.
-pub(crate) const STARTED: &str = "started";
 
 /// Processes that were left to us are waited for this often.
 const LOOK: Duration = Duration::from_secs(30);

@@ -3,6 +3,8 @@
 //! Invariant: every path that this crate writes or removes is made here, below the root, of names that hold neither
 //! slash nor dot-dot: a name of a service, instance or task cannot lead elsewhere.
 
+mod within;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,8 @@ use plan_core::engine::{Handle, Number};
 use plan_core::plan::ContentHash;
 use plan_core::spec::{InstanceName, NodeName, TaskName};
 use plan_driver::backend::Identity;
+
+pub(crate) use within::{Linked, parent_in, relative};
 
 /// The data folder.
 #[derive(Debug, Clone)]

@@ -1,0 +1,43 @@
+//! Why the backend, or a part of it, cannot be used.
+
+use plan_core::spec::NodeName;
+
+use crate::disk::DiskError;
+
+/// Why the backend cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocalError {
+    /// The data folder cannot be used, or holds what planwright did not write.
+    #[error("the data folder cannot be used: {0}")]
+    Disk(#[from] DiskError),
+    /// The system does not say what must be known of it.
+    #[error("cannot find out {what}: {source}")]
+    System {
+        /// What is to be known.
+        what: &'static str,
+        /// Why it is not.
+        source: std::io::Error,
+    },
+    /// There is no such node.
+    #[error("there is no node `{0}`")]
+    NoNode(NodeName),
+    /// There is no such launch.
+    #[error("nothing is known of `{0}`: it was never launched here, or is not kept any more")]
+    NoRun(String),
+}
+
+/// Why a task is not launched.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Not now.
+    Retry(String),
+    /// Not until the specification changes.
+    Never(String),
+}
+
+impl From<DiskError> for Failure {
+    fn from(error: DiskError) -> Self {
+        Self::Retry(error.to_string())
+    }
+}

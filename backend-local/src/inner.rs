@@ -1,0 +1,131 @@
+//! What all parts of the backend share.
+//!
+//! Invariant: the state is changed under one lock, without waiting; what runs in the background ends when it is told to
+//! stop, or with whoever holds this.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use plan_core::engine::{Handle, Number};
+use plan_core::spec::{InstanceName, TaskName};
+use plan_driver::backend::Identity;
+use plan_room::Book;
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::disk::{self, DiskError};
+use crate::error::LocalError;
+use crate::fetch::Fetcher;
+use crate::layout::Layout;
+use crate::memory::MemoryControl;
+use crate::options::LocalOptions;
+use crate::room::{PlaceFile, ServiceKey};
+use crate::state::State;
+use crate::vip::Vips;
+
+/// What all parts share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) options: LocalOptions,
+    pub(crate) layout: Layout,
+    pub(crate) shim: PathBuf,
+    pub(crate) boot: String,
+    pub(crate) memory: Result<MemoryControl, String>,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) vips: Vips,
+    /// Rings when a port of a task may be another than before.
+    pub(crate) ports_changed: Notify,
+    /// Whoever writes a place down has this: a file has one writer at a time.
+    places: Mutex<()>,
+    state: Mutex<State>,
+    jobs: Mutex<JoinSet<()>>,
+}
+
+impl Inner {
+    pub(crate) fn new(
+        options: LocalOptions,
+        layout: Layout,
+        shim: PathBuf,
+        boot: String,
+        book: Book<ServiceKey>,
+    ) -> Self {
+        Self {
+            fetcher: Fetcher::new(layout.cache(), options.fetch),
+            memory: MemoryControl::find(),
+            options,
+            layout,
+            shim,
+            boot,
+            vips: Vips::default(),
+            ports_changed: Notify::new(),
+            places: Mutex::default(),
+            state: Mutex::new(State::new(book)),
+            jobs: Mutex::default(),
+        }
+    }
+
+    /// Stops what is done in the background.
+    pub(crate) fn stop(&self) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // Each change is complete in itself: after a panic the state is what it was before the next.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down what is held under a handle, as it is now. Launches of one instance may be prepared at one time.
+    pub(crate) fn note_place(
+        &self,
+        of: &Identity,
+        key: &ServiceKey,
+        instance: &InstanceName,
+        handle: &Handle,
+    ) -> Result<(), DiskError> {
+        let _alone = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.layout.place(of, handle);
+        disk::create_folder(&folder)?;
+        let file = {
+            let state = self.state();
+            let referenced = state.referenced.get(&(key.clone(), handle.clone())).copied();
+            let place = state.book.place(key, instance, handle);
+            place.map(|place| PlaceFile::of(place, referenced.unwrap_or_default()))
+        };
+        file.map_or(Ok(()), |file| disk::write(&folder.join("place.json"), &file))
+    }
+
+    /// The sandbox of a launch of a task; the latest, if no launch is named.
+    pub(crate) fn sandbox(
+        &self,
+        of: &Identity,
+        instance: &InstanceName,
+        task: &TaskName,
+        launch: Option<Number>,
+    ) -> Result<PathBuf, LocalError> {
+        let state = self.state();
+        let key = (of.service.clone(), of.installation.clone());
+        let mut runs = state.runs.of_instance(&key, instance).filter(|(key, _)| key.task == *task).rev();
+        let run = runs.find(|(key, _)| launch.is_none_or(|launch| key.launch == launch));
+        let unknown = || LocalError::NoRun(format!("{instance}-{task}"));
+        run.map(|(_, run)| run.folder.sandbox()).ok_or_else(unknown)
+    }
+
+    /// Does something in the background, for as long as the backend is there.
+    pub(crate) fn spawn(&self, job: impl Future<Output = ()> + Send + 'static) {
+        drop(self.spawn_abortable(job));
+    }
+
+    /// The same, until it is told to stop.
+    pub(crate) fn spawn_abortable(&self, job: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(ended) = jobs.try_join_next() {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                tracing::error!(%error, "a part of the local backend panicked: please report it");
+            }
+        }
+        jobs.spawn(job)
+    }
+}

@@ -1,0 +1,11 @@
+//! The words between a scheduler and its shims.
+
+/// Runs a launch: its folder, its nonce.
+pub(crate) const SUPERVISE: &str = "planwright-shim-supervise";
+/// Becomes a command: who must be the parent, the run's folder or `-`, the command.
+pub(crate) const EXEC: &str = "planwright-shim-exec";
+/// Is the `bootstrap` of a task.
+pub(crate) const BOOTSTRAP: &str = "planwright-shim-bootstrap";
+
+/// What the shim answers the scheduler that started it, in one line.
+pub(crate) const STARTED: &str = "started";
