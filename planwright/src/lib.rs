@@ -18,7 +18,6 @@ mod run;
 mod running;
 mod screen;
 mod table;
-mod tree;
 pub mod ui;
 
 use std::ffi::OsString;

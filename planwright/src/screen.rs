@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use plan_core::engine::{Tree, TreeLine};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
@@ -15,8 +16,6 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use ratatui::{DefaultTerminal, Frame};
 use tokio::sync::mpsc;
-
-use crate::tree::Tree;
 
 /// What is on a screen.
 #[derive(Debug, Clone, Default)]
@@ -184,7 +183,7 @@ fn render(frame: &mut Frame<'_>, page: &Page, colours: Colours, scroll: u16) -> 
     scroll
 }
 
-fn drawn(line: crate::tree::Line, colours: Colours) -> Line<'static> {
+fn drawn(line: TreeLine, colours: Colours) -> Line<'static> {
     let mut spans = vec![Span::raw(line.stem), Span::raw(line.label)];
     if let Some(status) = line.status {
         let style = if colours == Colours::On { colour(&status) } else { Style::new() };

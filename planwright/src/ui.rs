@@ -6,13 +6,13 @@ use std::io::{self, Write};
 
 use annotate_snippets::Renderer;
 use anstream::AutoStream;
+use plan_core::engine::Tree;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use crate::arguments::{Color, Output};
 use crate::problem::Problem;
 use crate::screen::Colours;
-use crate::tree::Tree;
 
 /// The user's terminal, files or pipes.
 #[derive(Debug)]

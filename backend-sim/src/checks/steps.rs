@@ -51,11 +51,7 @@ impl Scene<'_> {
     pub(super) fn step_name(&self, run: &Run<'_>, phase: u32, step: u32) -> String {
         let layout = run.layout;
         let of = &layout.phases[phase as usize];
-        let pod = &run.model.pods()[of.pod as usize];
-        let tasks: Vec<&str> =
-            of.tasks(step).iter().map(|&task| pod.tasks[task as usize].name.as_str()).collect();
-        let instance = of.steps[step as usize].instance;
-        format!("{} / {} / {}-{instance}:[{}]", layout.name, of.name, pod.name, tasks.join(", "))
+        format!("{} / {} / {}", layout.name, of.name, of.step_name(run.model, step))
     }
 
     /// Every COMPLETE step that nobody forced was done.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is reported follows from the records, the cluster and what was counted.
 
-use plan_core::engine::{DECOMMISSION, Engine, Key, RECOVERY, Record, UNINSTALL, Why};
+use plan_core::engine::{Engine, Key, Record, Why};
 use plan_core::plan::Status;
 use plan_core::spec::PlanName;
 
@@ -10,7 +10,7 @@ use crate::ends::{End, Stand};
 use crate::report::{Outcome, Report};
 use crate::violation::Check;
 
-use super::{DEPLOY, Sim};
+use super::Sim;
 
 impl Sim<'_> {
     pub(super) fn whys(&self, engine: &Engine) -> Vec<Why> {
@@ -23,13 +23,13 @@ impl Sim<'_> {
         let run = self.store.service().and_then(|service| self.store.get(&Key::Run(service.converging)));
         match run {
             Some(Record::Run(run)) => run.plan.clone(),
-            _ => deploy(),
+            _ => PlanName::deploy(),
         }
     }
 
     /// The plans that are to be complete.
     fn wanted(&self) -> Vec<PlanName> {
-        let mut wanted = vec![deploy()];
+        let mut wanted = vec![PlanName::deploy()];
         let started = self.scenario.plan.iter().map(|(plan, _)| plan.clone());
         for plan in std::iter::once(self.converging()).chain(started) {
             if !wanted.contains(&plan) {
@@ -98,7 +98,7 @@ impl Sim<'_> {
             wanted.iter().map(|plan| self.completed.get(plan.as_str()).copied()).max().flatten();
         let completed_at = completed_at.filter(|_| complete);
         let mut plans: Vec<_> = wanted.iter().filter_map(|plan| engine.plan(plan.as_str())).collect();
-        let by_itself = [RECOVERY, DECOMMISSION, UNINSTALL].into_iter().filter_map(|plan| engine.plan(plan));
+        let by_itself = PlanName::RESERVED.into_iter().filter_map(|plan| engine.plan(plan));
         plans.extend(by_itself.filter(|plan| !plan.phases.is_empty()));
         let whys = self.whys(&engine);
         let outcome = match self.violation.take() {
@@ -123,8 +123,4 @@ impl Sim<'_> {
             digest: self.digest,
         }
     }
-}
-
-fn deploy() -> PlanName {
-    PlanName::new(DEPLOY).expect("`deploy` is a name")
 }

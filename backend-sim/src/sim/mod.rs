@@ -50,8 +50,6 @@ use wishes::{Wanted, Wishes};
 
 pub use run::{run, run_with, run_with_operator};
 
-/// The plan that a service is made by.
-const DEPLOY: &str = "deploy";
 /// The name that the simulator gives the installation.
 const INSTALLATION: &str = "sim";
 

@@ -19,7 +19,7 @@ use crate::trace::What;
 use crate::world::Happening;
 
 use super::wishes::Wanted;
-use super::{DEPLOY, INSTALLATION, Sim};
+use super::{INSTALLATION, Sim};
 
 impl Sim<'_> {
     /// Says what an operator wants, if it is time and there was no reply yet.
@@ -133,7 +133,8 @@ impl Sim<'_> {
     }
 
     pub(super) fn start_plan(&mut self) {
-        let Some((plan, parameters)) = self.scenario.plan.as_ref().filter(|(plan, _)| *plan != *DEPLOY)
+        let Some((plan, parameters)) =
+            self.scenario.plan.as_ref().filter(|(plan, _)| *plan != *PlanName::DEPLOY)
         else {
             self.plan_started = true;
             return;

@@ -64,15 +64,13 @@ pub use recover::RecoverError;
 pub use reply::{Refusal, RefusedItem, Reply};
 pub use story::Story;
 pub use time::{Time, Wall};
-pub use view::{PhaseView, PlanView, StepView, TaskView};
+pub use view::{PhaseView, PlanView, StepView, TaskView, Tree, TreeLine};
 
 use at::At;
 use session::{Item, Session, Stage as SessionStage};
 use state::State;
 use std::time::Duration;
 use turn::Turn;
-
-use crate::spec::PlanName;
 
 /// A plan engine for one service.
 ///
@@ -133,8 +131,6 @@ impl Engine {
     }
 }
 
-/// The plan that a service is made by (C§2.6).
-const DEPLOY: &str = "deploy";
 /// The service is taken leave of again after so long.
 const FAREWELL_AGAIN: Duration = Duration::from_secs(30);
 
@@ -203,18 +199,4 @@ impl Turn<'_> {
         self.ask_again();
         self.go_on_starting();
     }
-}
-
-/// The name of the plan that recovery is shown as.
-pub const RECOVERY: &str = "recovery";
-
-/// The name of the plan that leaving is shown as.
-pub const DECOMMISSION: &str = "decommission";
-
-/// The name of the plan that taking the service away is shown as.
-pub const UNINSTALL: &str = "uninstall";
-
-/// Whether a plan's name is taken by the engine.
-pub fn is_reserved(plan: &PlanName) -> bool {
-    [RECOVERY, DECOMMISSION, UNINSTALL].contains(&plan.as_str())
 }

@@ -82,7 +82,7 @@ impl Engine {
             Event::Asked { instance, launch, tasks, what } => {
                 let cause = match what {
                     Purpose::Step(step) => format!("step {}", self.name_of_step(step)),
-                    Purpose::Recovery => "recovery".to_owned(),
+                    Purpose::Recovery => PlanName::RECOVERY.to_owned(),
                 };
                 Story::Asked { instance, launch, tasks, cause }
             }
@@ -148,11 +148,8 @@ impl Engine {
     fn name_of_step(&self, step: StepRef) -> String {
         let named = self.run_of_events(step.run).and_then(|(plan, model)| {
             let phase = model?.plans().get(plan)?.phases.get(step.phase as usize)?;
-            let at = phase.steps.get(step.step as usize)?;
-            let pod = &model?.pods()[phase.pod as usize];
-            let tasks = phase.tasks(step.step).iter();
-            let tasks: Vec<&str> = tasks.map(|&task| pod.tasks[task as usize].name.as_str()).collect();
-            Some(format!("{plan} / {} / {}-{}:[{}]", phase.name, pod.name, at.instance, tasks.join(", ")))
+            phase.steps.get(step.step as usize)?;
+            Some(format!("{plan} / {} / {}", phase.name, phase.step_name(model?, step.step)))
         });
         named.unwrap_or_else(|| format!("run {} / {} / {}", step.run, step.phase, step.step))
     }
@@ -160,7 +157,7 @@ impl Engine {
     fn cause(&self, instance: &InstanceName, launch: Number) -> String {
         match self.pod(instance).and_then(|record| record.order(launch)).map(|order| order.purpose) {
             Some(Purpose::Step(step)) => format!("step {}", self.name_of_step(step)),
-            Some(Purpose::Recovery) => "recovery".to_owned(),
+            Some(Purpose::Recovery) => PlanName::RECOVERY.to_owned(),
             None => "nothing".to_owned(),
         }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::plan::{ContentHash, Model, PlanLayout, PodModel, TaskModel};
 use crate::spec::{Change, ChangeVerdict, Goal, PlanName, PodName, change, changes};
 
+use super::Engine;
 use super::at::At;
 use super::bug::Bug;
 use super::digest::Digest;
@@ -21,7 +22,6 @@ use super::session::{Item, Stage as SessionStage, Whose};
 use super::state::{Instance, Run, State};
 use super::time::Wall;
 use super::turn::Turn;
-use super::{DEPLOY, Engine};
 
 impl Engine {
     /// The first target: makes the service, and begins to deploy it.
@@ -78,13 +78,12 @@ impl State {
     ) -> Result<Arc<PlanLayout>, Refusal> {
         if let Some(named) = named {
             let layout = model.plans().get(named).cloned().ok_or_else(|| Refusal::NoPlan(named.clone()))?;
-            let early = !self.service.deployed && *named != *DEPLOY;
+            let early = !self.service.deployed && *named != *PlanName::DEPLOY;
             return if early { Err(Refusal::DeployFirst(named.clone())) } else { Ok(layout) };
         }
         let changed = self.service.deployed.then(|| change::converging_plan(model.spec(), changes)).flatten();
-        let name = changed.map_or(DEPLOY, PlanName::as_str);
-        let missing = || PlanName::new(name).map_or(Refusal::NoService, Refusal::NoPlan);
-        model.plans().get(name).cloned().ok_or_else(missing)
+        let name = changed.cloned().unwrap_or_else(PlanName::deploy);
+        model.plans().get(&name).cloned().ok_or(Refusal::NoPlan(name))
     }
 
     /// What of a target must not be, item by item.

@@ -3,16 +3,17 @@
 //! Invariant: a layout never changes. Steps of one instance stand next to each other, in their order; what
 //! runs is kept in [`super::progress`].
 
+use std::fmt;
 use std::sync::Arc;
 
 use petgraph::graph::DiGraph;
 
 use crate::spec::{
     Gate, Gates, Goal, Instances, MaxUnavailable, PhaseName, PhaseSpec, PhaseStrategy, PlanName, PlanSpec,
-    PlanStrategy, Seconds, Sequence, StepName, Steps,
+    PlanStrategy, Seconds, Sequence, StepName, Steps, TaskName,
 };
 
-use super::model::{ModelError, PodModel};
+use super::model::{Model, ModelError, PodModel};
 
 /// A plan, laid out.
 #[derive(Debug, PartialEq)]
@@ -130,6 +131,18 @@ impl PhaseLayout {
     /// The tasks that a step launches, by their place in the pod.
     pub fn tasks(&self, step: u32) -> &Arc<[u32]> {
         &self.groups[self.steps[step as usize].group as usize].tasks
+    }
+
+    /// The name of a step, as `kafka-0:[broker, agent]` (C§2.5).
+    pub fn step_name(&self, model: &Model, step: u32) -> String {
+        let instance = model.instance_name(self.pod, self.steps[step as usize].instance);
+        step_name(&instance, self.task_names(model, step))
+    }
+
+    /// The names of the tasks that a step launches.
+    pub fn task_names<'a>(&'a self, model: &'a Model, step: u32) -> impl Iterator<Item = &'a TaskName> {
+        let pod = &model.pods()[self.pod as usize];
+        self.tasks(step).iter().map(|&task| &pod.tasks[task as usize].name)
     }
 
     /// What is asked right before a step acts; empty for most.
@@ -319,7 +332,7 @@ impl Builder<'_> {
         Ok(GateLayout { of, cmd: cmd.as_str().into(), beside, timeout: *timeout, max_age: *max_age })
     }
 
-    fn tasks(&self, names: &[crate::spec::TaskName]) -> Result<Arc<[u32]>, ModelError> {
+    fn tasks(&self, names: &[TaskName]) -> Result<Arc<[u32]>, ModelError> {
         names
             .iter()
             .map(|task| {
@@ -414,6 +427,17 @@ impl Builder<'_> {
     }
 }
 
+/// The name of what is about these tasks of an instance or of a pod, as `kafka-0:[broker, agent]` (C§2.5).
+pub fn step_name<'a>(of: &impl fmt::Display, tasks: impl IntoIterator<Item = &'a TaskName>) -> String {
+    let mut name = format!("{of}:[");
+    for (nth, task) in tasks.into_iter().enumerate() {
+        name.push_str(if nth == 0 { "" } else { ", " });
+        name.push_str(task.as_str());
+    }
+    name.push(']');
+    name
+}
+
 /// Refuses a graph with a cycle, with all members of the first one found, in declared order.
 fn refuse_cycle(
     graph: &DiGraph<(), ()>,
@@ -444,7 +468,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::plan::Model;
     use crate::spec::{Files, ReadOptions, Source, read};
 
     fn layout(plan: &str) -> Arc<PlanLayout> {

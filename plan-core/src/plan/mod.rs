@@ -8,7 +8,7 @@ pub mod progress;
 pub mod status;
 
 pub use graph::{Node, Order, PlanGraph};
-pub use layout::{GateLayout, GateOf, Group, PhaseLayout, PlanLayout, StepAt};
+pub use layout::{GateLayout, GateOf, Group, PhaseLayout, PlanLayout, StepAt, step_name};
 pub use model::{ContentHash, Demand, Model, ModelError, PodModel, TaskConfig, TaskModel};
 pub use progress::{Blocked, Canary, Changed, PhaseProgress, PlanProgress};
 pub use status::{Counts, Status, aggregate};

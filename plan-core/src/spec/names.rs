@@ -177,6 +177,32 @@ name!(
     NodeName, "node name", []
 );
 
+/// The names that mean something to the engine.
+impl PlanName {
+    /// The plan that every service has, and by which it is made (C§2.6).
+    pub const DEPLOY: &'static str = "deploy";
+    /// The plan that brings the next targets about, where there is one and `on-change` names no other.
+    pub const UPDATE: &'static str = "update";
+    /// The plan that recovery is shown as.
+    pub const RECOVERY: &'static str = "recovery";
+    /// The plan that leaving is shown as.
+    pub const DECOMMISSION: &'static str = "decommission";
+    /// The plan that taking the service away is shown as.
+    pub const UNINSTALL: &'static str = "uninstall";
+    /// The plans that the engine runs by itself: no file has one of these names.
+    pub const RESERVED: [&'static str; 3] = [Self::RECOVERY, Self::DECOMMISSION, Self::UNINSTALL];
+
+    /// [`Self::DEPLOY`].
+    pub fn deploy() -> Self {
+        Self(SmolStr::new_static(Self::DEPLOY))
+    }
+
+    /// Whether it is one of [`Self::RESERVED`].
+    pub fn is_reserved(&self) -> bool {
+        Self::RESERVED.contains(&self.as_str())
+    }
+}
+
 /// One instance of a pod type: `<pod>-<index>`, as `kafka-0`. Its index is its identity and outlives
 /// restarts, moves and replacements.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -247,6 +273,7 @@ mod tests {
     #[test]
     fn what_means_something_else_is_no_name() {
         assert_eq!(PodName::new(" "), Err(NameError::Empty { what: "pod name" }));
+        assert_eq!(PlanName::new(PlanName::DEPLOY), Ok(PlanName::deploy()));
         assert!(PodName::new("a__b").is_err());
         assert!(TaskName::new("a\nb").is_err());
         assert!(ServiceName::new("/group/kafka").is_ok());

@@ -11,9 +11,6 @@ use super::plan::{PhaseSpec, PlanSpec};
 use super::pod::PodSpec;
 use super::units::Seconds;
 
-/// The plan that every service has.
-pub(super) const DEPLOY: &str = "deploy";
-
 /// What a service is and what is done to it: pods of tasks, and plans (C§1.2). Checked, and unchangeable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", try_from = "Parts")]
@@ -91,7 +88,7 @@ impl Parts {
     pub(super) fn checked(mut self, mut origins: Origins) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
         if self.plans.is_empty() {
             origins.generate();
-            self.plans.extend(generated(&self.pods));
+            self.plans.extend([generated(&self.pods)]);
         }
         self.tidy();
         let found = check(&self, &origins);
@@ -120,12 +117,12 @@ impl Parts {
 
 /// The plan of a service without plans (C§1.11): serial phases, one for each pod, with one step per instance
 /// that launches all of its tasks.
-fn generated(pods: &IndexMap<PodName, PodSpec>) -> Option<(PlanName, PlanSpec)> {
-    // Every pod name is a phase name, and `deploy` is a plan name; the tests below hold them to it.
+fn generated(pods: &IndexMap<PodName, PodSpec>) -> (PlanName, PlanSpec) {
+    // Every pod name is a phase name.
     let phase = |pod: &PodName| Some((PhaseName::new(pod.as_str()).ok()?, PhaseSpec::new(pod.clone())));
     let phases = pods.keys().filter_map(phase).collect();
     let plan = PlanSpec { phases, ..PlanSpec::default() };
-    Some((PlanName::new(DEPLOY).ok()?, plan))
+    (PlanName::deploy(), plan)
 }
 
 impl TryFrom<Parts> for ServiceSpec {
@@ -276,12 +273,10 @@ impl ServiceSpec {
 
     /// Whether its plans are those of a file without any.
     pub(super) fn has_generated_plan(&self) -> bool {
-        self.plans.len() == 1
-            && generated(&self.pods).is_some_and(|(name, plan)| {
-                // The order of phases is meaning, and equality of maps does not see it.
-                let found = self.plans.get(&name);
-                found.is_some_and(|found| *found == plan && found.phases.keys().eq(plan.phases.keys()))
-            })
+        let (name, plan) = generated(&self.pods);
+        // The order of phases is meaning, and equality of maps does not see it.
+        let is_same = |found: &PlanSpec| *found == plan && found.phases.keys().eq(plan.phases.keys());
+        self.plans.len() == 1 && self.plans.get(&name).is_some_and(is_same)
     }
 
     /// The plans, in declared order; there is always a `deploy`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backend_sim::moment;
 use clap::{Args, Subcommand, ValueEnum};
+use plan_core::spec::PlanName;
 
 use super::{Reading, assignment};
 
@@ -84,7 +85,7 @@ pub enum PlanVerb {
 #[derive(Debug, Clone, Args)]
 pub struct OfPlan {
     /// The plan
-    #[arg(value_name = "PLAN", default_value = "deploy")]
+    #[arg(value_name = "PLAN", default_value = PlanName::DEPLOY)]
     pub plan: String,
 }
 
@@ -92,7 +93,7 @@ pub struct OfPlan {
 #[derive(Debug, Clone, Args)]
 pub struct PlanStatus {
     /// The plan
-    #[arg(value_name = "PLAN", default_value = "deploy")]
+    #[arg(value_name = "PLAN", default_value = PlanName::DEPLOY)]
     pub plan: String,
     /// Show it again whenever it changes, until Ctrl-C
     #[arg(long, conflicts_with = "wait")]

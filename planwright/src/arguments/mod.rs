@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use backend_sim::{Fault, moment};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use plan_core::spec::PlanName;
 
 use crate::operator::Act;
 
@@ -239,7 +240,7 @@ pub struct OnePlan {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// The plan
-    #[arg(value_name = "PLAN", default_value = "deploy")]
+    #[arg(value_name = "PLAN", default_value = PlanName::DEPLOY)]
     pub plan: String,
     /// How the file is read.
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! `plan`: plans are looked at, and acted on.
 
+use plan_core::engine::Tree;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,7 +15,6 @@ use super::{Came, Stop, ask, tell};
 use crate::Verdict;
 use crate::arguments::{PlanGroup, PlanPart, PlanPhase, PlanStart, PlanStatus, PlanVerb, Waiting, WholePlan};
 use crate::table::Table;
-use crate::tree::Tree;
 use crate::ui::Ui;
 
 /// A plan of the list.

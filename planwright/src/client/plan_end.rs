@@ -3,7 +3,7 @@
 //! Invariant: whatever a plan comes to is an end: nobody waits for what does not run, or for what only a person can
 //! help on without being told so.
 
-use plan_core::engine::{DECOMMISSION, RECOVERY, UNINSTALL};
+use plan_core::spec::PlanName;
 use serde::Deserialize;
 
 use super::ended::Ended;
@@ -42,7 +42,7 @@ impl PlanEnd {
 
     /// Whether it is what the engine does by itself: that has no runs.
     fn is_engines(&self) -> bool {
-        [RECOVERY, DECOMMISSION, UNINSTALL].contains(&self.plan.as_str())
+        PlanName::RESERVED.contains(&self.plan.as_str())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use plan_core::engine::Tree;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,7 +20,6 @@ use super::{Came, ask, show, tell};
 use crate::Verdict;
 use crate::arguments::{PodGroup, PodLogs, PodTasks, PodVerb};
 use crate::problem::Problem;
-use crate::tree::Tree;
 use crate::ui::Ui;
 
 /// So often it is looked whether somebody still reads a log.

@@ -6,6 +6,7 @@
 use std::io;
 use std::path::Path;
 
+use plan_core::engine::Tree;
 use plan_core::plan::Model;
 use plan_core::spec::ServiceSpec;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,6 @@ use crate::Verdict;
 use crate::arguments::Update;
 use crate::commands;
 use crate::problem::Problem;
-use crate::tree::Tree;
 use crate::ui::Ui;
 
 /// What is submitted. It is written as it is: as a `Value` its tasks and plans would be in another order, which is a change.

@@ -5,6 +5,7 @@
 
 use std::io::{self, IsTerminal};
 
+use plan_core::engine::Tree;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -15,7 +16,6 @@ use super::http::Scheduler;
 use super::trouble::Trouble;
 use crate::Verdict;
 use crate::screen::{Page, Screen, Wish};
-use crate::tree::Tree;
 use crate::ui::Ui;
 
 /// What there is to be seen.

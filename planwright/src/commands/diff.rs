@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use plan_core::plan::Model;
+use plan_core::plan::{Model, step_name};
 use plan_core::spec::{Change, ChangeVerdict, PlanName, PodName, TaskName, changes, converging_plan};
 use serde::Serialize;
 
@@ -128,10 +128,7 @@ fn shown(result: &Difference) -> String {
         lines.extend(change.why.as_ref().map(|why| format!("          {why}")));
     }
     lines.push(String::new());
-    let pods = result.relaunched.iter().map(|pod| {
-        let tasks: Vec<&str> = pod.tasks.iter().map(AsRef::as_ref).collect();
-        format!("{}:[{}]", pod.pod, tasks.join(", "))
-    });
+    let pods = result.relaunched.iter().map(|pod| step_name(&pod.pod, &pod.tasks));
     let pods = pods.collect::<Vec<_>>().join(", ");
     let pods = if pods.is_empty() { "nothing".to_owned() } else { pods };
     if count(result, ChangeVerdict::Refused) > 0 {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use backend_sim::{Choices, Outcome, Report, Scenario, Shape, TraceEvent, Violation, What};
 use plan_core::engine::{End, PlanView, Reason, Story, Time};
 use plan_core::plan::{Model, Status};
-use plan_core::spec::InstanceName;
+use plan_core::spec::{InstanceName, PlanName};
 use serde::Serialize;
 
 use super::crashes;
@@ -21,8 +21,6 @@ use crate::input;
 use crate::problem::Problem;
 use crate::ui::Ui;
 
-/// The plan that runs by itself.
-const DEPLOY: &str = "deploy";
 /// Of more instances than this, only those are told of to which something befell.
 const FEW: usize = 30;
 
@@ -65,7 +63,7 @@ pub(crate) fn simulate(ui: &mut Ui, arguments: &Simulate) -> io::Result<Verdict>
 /// What the command line asks for, of the service as it shall be first and then.
 fn scenario(models: &[Arc<Model>], arguments: &Simulate, file: &str) -> Result<Scenario, Vec<Problem>> {
     let Some((model, then)) = models.split_first() else { return Err(Vec::new()) };
-    let plan = input::plan(model, arguments.plan.as_deref().unwrap_or(DEPLOY), file)?.name.clone();
+    let plan = input::plan(model, arguments.plan.as_deref().unwrap_or(PlanName::DEPLOY), file)?.name.clone();
     let mut scenario = Scenario::new(model.clone());
     scenario.then = then.to_vec();
     scenario.record = false;
@@ -77,10 +75,11 @@ fn scenario(models: &[Arc<Model>], arguments: &Simulate, file: &str) -> Result<S
     scenario.release_canaries = arguments.release_canaries;
     scenario.heal = arguments.heal;
     scenario.checks.end = arguments.same_end;
-    if plan.as_str() != DEPLOY {
+    if plan.as_str() != PlanName::DEPLOY {
         scenario.plan = Some((plan, arguments.parameter.iter().cloned().collect()));
     } else if !arguments.parameter.is_empty() {
-        let problem = Problem::error(format!("`{DEPLOY}` runs by itself, and takes no parameters"));
+        let problem =
+            Problem::error(format!("`{}` runs by itself, and takes no parameters", PlanName::DEPLOY));
         return Err(vec![problem.help("name a plan of your own with `--plan`, or leave `-p` out")]);
     }
     if let Some(until) = arguments.until {
@@ -174,7 +173,7 @@ fn whys(models: &[Arc<Model>], report: &Report) -> Vec<(InstanceName, String)> {
 /// The trees: of the plan that was asked for, of the last one that changed the service, and of others that are
 /// not over.
 fn shown_plans<'a>(report: &'a Report, arguments: &'a Simulate) -> impl Iterator<Item = &'a PlanView> {
-    let asked = arguments.plan.as_deref().unwrap_or(DEPLOY);
+    let asked = arguments.plan.as_deref().unwrap_or(PlanName::DEPLOY);
     let changed = report.plans.get(1).filter(|_| !arguments.then.is_empty()).map(|plan| plan.name.as_str());
     report.plans.iter().filter(move |plan| {
         plan.name == asked || Some(plan.name.as_str()) == changed || plan.status != Status::Complete
@@ -259,7 +258,9 @@ fn general(report: &Report) -> Vec<&TraceEvent> {
 
 fn is_general(what: &What) -> bool {
     match what {
-        What::Engine(Story::RunBegan { plan, .. } | Story::RunEnded { plan, .. }) => plan.as_str() != DEPLOY,
+        What::Engine(Story::RunBegan { plan, .. } | Story::RunEnded { plan, .. }) => {
+            plan.as_str() != PlanName::DEPLOY
+        }
         What::Verb { .. }
         | What::Idle { .. }
         | What::Fault { .. }
@@ -320,7 +321,7 @@ impl<'a> Simulated<'a> {
         };
         let verbs = report.replies.iter().map(|(verb, reply)| VerbResult { verb, reply: reply.to_string() });
         Self {
-            plan: arguments.plan.as_deref().unwrap_or(DEPLOY),
+            plan: arguments.plan.as_deref().unwrap_or(PlanName::DEPLOY),
             outcome,
             time: report.time,
             completed_at: report.completed_at,

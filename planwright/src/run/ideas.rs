@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use plan_core::plan::{Model, PodModel};
-use plan_core::spec::{ChangeVerdict, Goal, changes};
+use plan_core::spec::{ChangeVerdict, Goal, PlanName, changes};
 
 use super::{Wanted, again};
 use crate::arguments::Run;
@@ -23,7 +23,7 @@ pub(super) fn ideas(arguments: &Run, wanted: &Wanted, running: &Running) -> Vec<
     // What came through a pipe cannot be read again.
     let other = if is_standard_input(&arguments.file) { None } else { another(&wanted.model, &wanted.input) };
     let update = other.map(|(key, value)| again::update(arguments, Some((&key, &value)), running));
-    let plan = wanted.plan.as_ref().map_or("deploy", |plan| plan.as_str());
+    let plan = wanted.plan.as_ref().map_or(PlanName::DEPLOY, PlanName::as_str);
     let status = again::ask(&format!("plan status {plan} --watch"), running);
     restart.into_iter().chain(update).chain([status]).collect()
 }

@@ -4,11 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use plan_core::engine::{Engine, PlanView};
+use plan_core::engine::{Engine, PlanView, Tree};
 use plan_core::plan::Status;
 use plan_core::spec::PlanName;
-
-use crate::tree::Tree;
 
 /// So many reasons are shown at most.
 const REASONS: usize = 8;

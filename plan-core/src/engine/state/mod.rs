@@ -273,10 +273,7 @@ impl State {
 
     /// The name of a step (C§2.5).
     pub(super) fn step_name(&self, layout: &PhaseLayout, step: u32) -> String {
-        let tasks: Vec<&str> =
-            layout.tasks(step).iter().map(|&task| self.task_model(layout.pod, task).name.as_str()).collect();
-        let instance = self.model.instance_name(layout.pod, layout.steps[step as usize].instance);
-        format!("{instance}:[{}]", tasks.join(", "))
+        layout.step_name(&self.model, step)
     }
 
     /// Whether a run is remembered: it goes on, or is its plan's latest.

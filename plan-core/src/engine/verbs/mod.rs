@@ -32,7 +32,7 @@ impl Turn<'_> {
             return Err(Refusal::Uninstalling);
         }
         if let Some(plan) = verb.plan().filter(|plan| !self.state.model.plans().contains_key(*plan)) {
-            let refusal = if super::is_reserved(plan) { Refusal::ByItself } else { Refusal::NoPlan };
+            let refusal = if plan.is_reserved() { Refusal::ByItself } else { Refusal::NoPlan };
             return Err(refusal(plan.clone()));
         }
         match verb {

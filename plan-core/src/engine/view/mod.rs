@@ -7,6 +7,8 @@ mod readers;
 mod tree;
 mod whys;
 
+pub use tree::{Tree, TreeLine};
+
 use crate::plan::Status;
 use crate::spec::{InstanceName, TaskName};
 

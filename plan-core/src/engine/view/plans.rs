@@ -2,13 +2,13 @@
 //!
 //! Invariant: every plan that [`Engine::plan_names`] lists has a tree.
 
+use crate::engine::Engine;
 use crate::engine::at::At;
 use crate::engine::record::{DebtCause, DebtRecord, PodRecord, Purpose, Slot, StepRef, TaskState};
 use crate::engine::recovery::Owner;
 use crate::engine::state::{Run, State, is_complete, is_stale};
-use crate::engine::{DECOMMISSION, DEPLOY, Engine, RECOVERY, UNINSTALL};
-use crate::plan::{Counts, Model, PhaseLayout, PlanLayout, Status, aggregate};
-use crate::spec::{InstanceName, PlanName, TaskName};
+use crate::plan::{Counts, Model, PlanLayout, Status, aggregate, step_name};
+use crate::spec::{InstanceName, PlanName};
 
 use super::{PhaseView, PlanView, StepView};
 
@@ -29,13 +29,13 @@ impl PlanView {
                     status: Status::Pending,
                     steps: (0..phase.steps.len() as u32)
                         .map(|step| StepView {
-                            name: declared_step_name(model, phase, step),
+                            name: phase.step_name(model, step),
                             status: Status::Pending,
                             forced: false,
                             instance: Some(
                                 model.instance_name(phase.pod, phase.steps[step as usize].instance),
                             ),
-                            tasks: declared_tasks(model, phase, step).cloned().collect(),
+                            tasks: phase.task_names(model, step).cloned().collect(),
                         })
                         .collect(),
                 })
@@ -44,28 +44,14 @@ impl PlanView {
     }
 }
 
-fn declared_step_name(model: &Model, phase: &PhaseLayout, step: u32) -> String {
-    let pod = &model.pods()[phase.pod as usize];
-    let tasks: Vec<&str> = declared_tasks(model, phase, step).map(TaskName::as_str).collect();
-    format!("{}-{}:[{}]", pod.name, phase.steps[step as usize].instance, tasks.join(", "))
-}
-
-fn declared_tasks<'a>(
-    model: &'a Model,
-    phase: &'a PhaseLayout,
-    step: u32,
-) -> impl Iterator<Item = &'a TaskName> {
-    let pod = &model.pods()[phase.pod as usize];
-    phase.tasks(step).iter().map(|&task| &pod.tasks[task as usize].name)
-}
-
 impl Engine {
     /// The names of the plans, in the order of the API: `deploy`, `recovery`, the others (C§6.1).
     pub fn plan_names(&self) -> Vec<String> {
         let Some(state) = &self.state else { return Vec::new() };
         let mut names: Vec<String> = state.model.plans().keys().map(ToString::to_string).collect();
-        let after_deploy = names.iter().position(|name| name == DEPLOY).map_or(0, |at| at + 1);
-        let derived = [RECOVERY.to_owned()].into_iter().chain(state.leaving_view().map(|view| view.name));
+        let after_deploy = names.iter().position(|name| name == PlanName::DEPLOY).map_or(0, |at| at + 1);
+        let derived =
+            [PlanName::RECOVERY.to_owned()].into_iter().chain(state.leaving_view().map(|view| view.name));
         names.splice(after_deploy..after_deploy, derived);
         names
     }
@@ -73,10 +59,10 @@ impl Engine {
     /// A plan as it is now.
     pub fn plan(&self, name: &str) -> Option<PlanView> {
         let state = self.state.as_ref()?;
-        if name == RECOVERY {
+        if name == PlanName::RECOVERY {
             return Some(state.recovery_view());
         }
-        if name == DECOMMISSION || name == UNINSTALL {
+        if name == PlanName::DECOMMISSION || name == PlanName::UNINSTALL {
             return state.leaving_view().filter(|view| view.name == name);
         }
         let layout = state.model.plans().get(name)?;
@@ -89,10 +75,10 @@ impl Engine {
     /// The status of a plan; `None` if there is no such plan.
     pub fn plan_status(&self, name: &str) -> Option<Status> {
         let state = self.state.as_ref()?;
-        if name == RECOVERY {
+        if name == PlanName::RECOVERY {
             return Some(state.recovery_view().status);
         }
-        if name == DECOMMISSION || name == UNINSTALL {
+        if name == PlanName::DECOMMISSION || name == PlanName::UNINSTALL {
             return self.plan(name).map(|view| view.status);
         }
         let layout = state.model.plans().get(name)?;
@@ -116,7 +102,7 @@ impl State {
                     status,
                     forced: run.record.wanted(self.record(of), reference).forced,
                     instance: Some(self.name(of)),
-                    tasks: declared_tasks(&self.model, phase, step).cloned().collect(),
+                    tasks: phase.task_names(&self.model, step).cloned().collect(),
                 }
             });
             PhaseView {
@@ -150,7 +136,7 @@ impl State {
                     status: below,
                     forced,
                     instance: Some(self.model.instance_name(phase.pod, of.instance)),
-                    tasks: declared_tasks(&self.model, phase, step).cloned().collect(),
+                    tasks: phase.task_names(&self.model, step).cloned().collect(),
                 }
             });
             PhaseView {
@@ -173,7 +159,7 @@ impl State {
         let phases: Vec<PhaseView> = self.hurt.iter().filter_map(|&at| self.recovery_phase(at)).collect();
         let all: Counts = phases.iter().map(|phase| phase.status).collect();
         PlanView {
-            name: RECOVERY.to_owned(),
+            name: PlanName::RECOVERY.to_owned(),
             strategy: "parallel",
             status: aggregate(&all, &all, false),
             phases,
@@ -191,10 +177,9 @@ impl State {
         if tasks.is_empty() {
             return None;
         }
-        let words: Vec<&str> = tasks.iter().map(TaskName::as_str).collect();
-        let name = format!("{}:[{}]", self.name(at), words.join(", "));
-        let instance = Some(self.name(at));
-        let step = StepView { name: name.clone(), status, forced: false, instance, tasks };
+        let instance = self.name(at);
+        let name = step_name(&instance, &tasks);
+        let step = StepView { name: name.clone(), status, forced: false, instance: Some(instance), tasks };
         let of: Counts = [status].into_iter().collect();
         let status = aggregate(&of, &of, false);
         Some(PhaseView { name, strategy: "serial", status, steps: vec![step] })
@@ -234,7 +219,7 @@ impl State {
     }
 
     pub(super) fn leaving_name(&self) -> &'static str {
-        if self.service.uninstalling { UNINSTALL } else { DECOMMISSION }
+        if self.service.uninstalling { PlanName::UNINSTALL } else { PlanName::DECOMMISSION }
     }
 
     /// Those who leave, as a plan: a phase for each, of what was left already and of what is there still

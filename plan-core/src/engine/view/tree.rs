@@ -1,56 +1,164 @@
-//! A plan's tree, as text (C§6.9).
+//! Trees, as C§6.9 draws them: of a plan, and of whatever else is a tree with statuses.
 //!
-//! Invariant: the text has nothing that the view has not.
+//! Invariant: a tree is lines of text, and this is the one place that draws it; a status stands in words at the
+//! end of its line. The text of a plan has nothing that its view has not.
 
 use std::fmt;
 
-use crate::plan::Status;
-
 use super::PlanView;
 
-impl PlanView {
-    /// The tree without its statuses.
-    pub fn without_status(&self) -> impl fmt::Display + '_ {
-        Tree { plan: self, status: false }
+/// A node, with all below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    /// What it is.
+    pub label: String,
+    /// How it is, if it has a status.
+    pub status: Option<String>,
+    /// What it consists of.
+    pub below: Vec<Self>,
+}
+
+/// A line of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeLine {
+    /// The branches that lead to it.
+    pub stem: String,
+    /// What it is.
+    pub label: String,
+    /// How it is.
+    pub status: Option<String>,
+}
+
+impl Tree {
+    /// A node without anything below.
+    pub fn leaf(label: impl Into<String>, status: Option<String>) -> Self {
+        Self { label: label.into(), status, below: Vec::new() }
+    }
+
+    /// Its lines, from the top.
+    pub fn lines(&self) -> Vec<TreeLine> {
+        let mut lines = Vec::new();
+        self.add_lines(String::new(), "", &mut lines);
+        lines
+    }
+
+    fn forget_statuses(&mut self) {
+        self.status = None;
+        self.below.iter_mut().for_each(Self::forget_statuses);
+    }
+
+    fn add_lines(&self, stem: String, below: &str, lines: &mut Vec<TreeLine>) {
+        lines.push(TreeLine { stem, label: self.label.clone(), status: self.status.clone() });
+        for (nth, node) in self.below.iter().enumerate() {
+            let (branch, trunk) =
+                if nth + 1 == self.below.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            node.add_lines(format!("{below}{branch}"), &format!("{below}{trunk}"), lines);
+        }
     }
 }
 
-struct Tree<'a> {
-    plan: &'a PlanView,
-    status: bool,
+impl fmt::Display for TreeLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.stem, self.label)?;
+        match &self.status {
+            Some(status) => write!(f, " ({status})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, line) in self.lines().iter().enumerate() {
+            if nth > 0 {
+                f.write_str("\n")?;
+            }
+            line.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Tree {
+    /// A plan, or a phase of one.
+    pub fn of_strategy(
+        name: &impl fmt::Display,
+        strategy: &impl fmt::Display,
+        status: &impl fmt::Display,
+        below: impl Iterator<Item = Self>,
+    ) -> Self {
+        Self {
+            label: format!("{name} ({strategy} strategy)"),
+            status: Some(status.to_string()),
+            below: below.collect(),
+        }
+    }
+
+    /// A step.
+    pub fn of_step(name: &impl fmt::Display, status: &impl fmt::Display, forced: bool) -> Self {
+        let forced = if forced { ", forced" } else { "" };
+        Self::leaf(name.to_string(), Some(format!("{status}{forced}")))
+    }
+}
+
+impl From<&PlanView> for Tree {
+    fn from(plan: &PlanView) -> Self {
+        let phases = plan.phases.iter().map(|phase| {
+            let steps = phase.steps.iter().map(|step| Self::of_step(&step.name, &step.status, step.forced));
+            Self::of_strategy(&phase.name, &phase.strategy, &phase.status, steps)
+        });
+        Self::of_strategy(&plan.name, &plan.strategy, &plan.status, phases)
+    }
+}
+
+impl PlanView {
+    /// The tree without its statuses.
+    pub fn without_status(&self) -> Tree {
+        let mut tree = Tree::from(self);
+        tree.forget_statuses();
+        tree
+    }
 }
 
 impl fmt::Display for PlanView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Tree { plan: self, status: true }.fmt(f)
+        Tree::from(self).fmt(f)
     }
 }
 
-impl fmt::Display for Tree<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |f: &mut fmt::Formatter<'_>, strategy: Option<&str>, status: Status, forced: bool| {
-            if let Some(strategy) = strategy {
-                write!(f, " ({strategy} strategy)")?;
-            }
-            match (self.status, forced) {
-                (false, _) => Ok(()),
-                (true, false) => write!(f, " ({status})"),
-                (true, true) => write!(f, " ({status}, forced)"),
-            }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{PhaseView, StepView};
+    use crate::plan::Status;
+
+    #[test]
+    fn a_plan_is_a_tree() {
+        let step = |name: &str, forced| StepView {
+            name: name.to_owned(),
+            status: Status::Complete,
+            forced,
+            instance: None,
+            tasks: Vec::new(),
         };
-        let PlanView { name, strategy, status, phases } = self.plan;
-        f.write_str(name)?;
-        line(f, Some(strategy), *status, false)?;
-        for (nth, phase) in phases.iter().enumerate() {
-            let (branch, stem) = if nth + 1 == phases.len() { ("└─", "  ") } else { ("├─", "│ ") };
-            write!(f, "\n{branch} {}", phase.name)?;
-            line(f, Some(phase.strategy), phase.status, false)?;
-            for (nth, step) in phase.steps.iter().enumerate() {
-                let branch = if nth + 1 == phase.steps.len() { "└─" } else { "├─" };
-                write!(f, "\n{stem} {branch} {}", step.name)?;
-                line(f, None, step.status, step.forced)?;
-            }
-        }
-        Ok(())
+        let phase = |name: &str, steps| PhaseView {
+            name: name.to_owned(),
+            strategy: "parallel",
+            status: Status::Pending,
+            steps,
+        };
+        let phases =
+            vec![phase("a", vec![step("x", false), step("y", true)]), phase("b", vec![step("z", false)])];
+        let plan =
+            PlanView { name: "deploy".to_owned(), strategy: "serial", status: Status::InProgress, phases };
+        let with = "deploy (serial strategy) (IN_PROGRESS)\n\
+                    ├─ a (parallel strategy) (PENDING)\n\
+                    │  ├─ x (COMPLETE)\n\
+                    │  └─ y (COMPLETE, forced)\n\
+                    └─ b (parallel strategy) (PENDING)\n   \
+                       └─ z (COMPLETE)";
+        assert_eq!(plan.to_string(), with);
+        let without = with.lines().map(|line| line.rsplit_once(" (").map_or(line, |(head, _)| head));
+        assert_eq!(plan.without_status().to_string(), without.collect::<Vec<_>>().join("\n"));
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::engine::Engine;
 use crate::engine::at::At;
 use crate::engine::reason::{Reason, Verdict, Why};
 use crate::engine::record::{DebtCause, DebtRecord, Order, PodRecord, Purpose, Slot, Stage, StepRef};
@@ -11,9 +12,8 @@ use crate::engine::recovery::Owner;
 use crate::engine::rules::may_act;
 use crate::engine::state::{Run, State};
 use crate::engine::time::Time;
-use crate::engine::{Engine, RECOVERY};
 use crate::plan::Status;
-use crate::spec::{InstanceName, ResourceSetName, TaskName};
+use crate::spec::{InstanceName, PlanName, ResourceSetName, TaskName};
 
 impl Engine {
     /// Why an instance is as it is: for each of its steps that goes on and is not complete, for its recovery, for
@@ -78,8 +78,10 @@ impl Engine {
     /// What recovery does for the tasks of an instance, or what it waits for.
     fn recovery_reasons(&self, state: &State, at: At, whys: &mut Vec<Why>) {
         let Some(record) = state.record(at) else { return };
-        let what = record.permission.map(|permission| format!("{RECOVERY}, elsewhere: {}", permission.cause));
-        let what = what.unwrap_or_else(|| RECOVERY.to_owned());
+        let what = record
+            .permission
+            .map(|permission| format!("{}, elsewhere: {}", PlanName::RECOVERY, permission.cause));
+        let what = what.unwrap_or_else(|| PlanName::RECOVERY.to_owned());
         for (slot, status) in state.recovery_slots(at, record) {
             let Some(main) = state.main_task(record, &slot.set) else { continue };
             let owed = state.unsettled(at).filter(|_| status == Status::Pending);
@@ -191,7 +193,7 @@ impl State {
         }
         for occupant in record.living() {
             if let Some(since) = occupant.silent {
-                add(RECOVERY, Reason::Silent { task: occupant.task.clone(), since }, Some(since));
+                add(PlanName::RECOVERY, Reason::Silent { task: occupant.task.clone(), since }, Some(since));
             }
         }
     }

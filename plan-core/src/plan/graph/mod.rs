@@ -131,7 +131,7 @@ impl PlanGraph {
                 .zip(&phase.steps)
                 .map(|(step, _)| {
                     let canary = step < phase.strategy.canaries();
-                    let name = step_name(model, phase, step);
+                    let name = phase.step_name(model, step);
                     graph.add_node(Node::Step { phase: at, step, name, canary })
                 })
                 .collect();
@@ -254,13 +254,6 @@ fn add_steps(graph: &mut DiGraph<Node, Order>, phase: &PhaseLayout, steps: &[Nod
             graph.add_edge(before, after, Order::Canary);
         }
     }
-}
-
-fn step_name(model: &Model, phase: &PhaseLayout, step: u32) -> String {
-    let pod = &model.pods()[phase.pod as usize];
-    let tasks: Vec<&str> =
-        phase.tasks(step).iter().map(|&task| pod.tasks[task as usize].name.as_str()).collect();
-    format!("{}-{}:[{}]", pod.name, phase.steps[step as usize].instance, tasks.join(", "))
 }
 
 #[cfg(test)]

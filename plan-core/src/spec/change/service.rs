@@ -5,7 +5,7 @@ use super::{Change, ChangeVerdict, matches};
 use crate::spec::gate::{Gate, Gates};
 use crate::spec::names::PlanName;
 use crate::spec::plan::{PhaseSpec, PlanSpec};
-use crate::spec::service::{DEPLOY, ReplacementFailurePolicy, SchedulerSpec, ServiceSpec};
+use crate::spec::service::{ReplacementFailurePolicy, SchedulerSpec, ServiceSpec};
 use crate::spec::units::Seconds;
 
 /// The user of tasks that a file does not name (C§1.2).
@@ -47,7 +47,7 @@ pub fn converging_plan<'a>(new: &'a ServiceSpec, found: &[Change]) -> Option<&'a
     };
     let called = |name: &str| new.plans().get_key_value(name).map(|(name, _)| name);
     let first = new.plans().iter().find(|(_, plan)| named(plan)).map(|(name, _)| name);
-    first.or_else(|| called("update")).or_else(|| called(DEPLOY))
+    first.or_else(|| called(PlanName::UPDATE)).or_else(|| called(PlanName::DEPLOY))
 }
 
 impl Comparer {

@@ -9,15 +9,12 @@ use super::{Checker, repeated};
 use crate::spec::change;
 use crate::spec::diagnostic::{Code, Diagnostic, Path};
 use crate::spec::gate::{Gate, Gates};
-use crate::spec::names::{PhaseName, PodName, TaskName};
+use crate::spec::names::{PhaseName, PlanName, PodName, TaskName};
 use crate::spec::plan::{Instances, NamedStep, PhaseSpec, PlanSpec, StepLists, Steps};
 use crate::spec::pod::PodSpec;
-use crate::spec::service::DEPLOY;
 use crate::spec::strategy::Sequence;
 use crate::spec::task::Goal;
 
-/// The plans that the engine runs by itself.
-const RESERVED: [&str; 3] = ["recovery", "decommission", "uninstall"];
 /// There are not as many fields; who has more entries has made them by a slip.
 const MOST_ENTRIES: usize = 1000;
 
@@ -35,16 +32,16 @@ struct Over<'a> {
 impl Checker<'_> {
     pub(super) fn plans(&mut self, path: &Path<'_>) {
         let parts = self.parts;
-        if !parts.plans.contains_key(DEPLOY) {
+        if !parts.plans.contains_key(PlanName::DEPLOY) {
             let known: Vec<_> = parts.plans.keys().map(AsRef::as_ref).collect();
             let message = "there are plans, but no `deploy` plan among them";
             let problem = Diagnostic::error(Code::NoDeploy, path, message);
             let help = "call one of them `deploy`, or leave out `plans` and have one made";
             let mut problem = problem.help(help);
-            problem.nearest = crate::spec::nearest::nearest(DEPLOY, known).map(ToOwned::to_owned);
+            problem.nearest = crate::spec::nearest::nearest(PlanName::DEPLOY, known).map(ToOwned::to_owned);
             self.report(problem);
         }
-        for name in parts.plans.keys().filter(|name| RESERVED.contains(&name.as_str())) {
+        for name in parts.plans.keys().filter(|name| name.is_reserved()) {
             let message = format!("the plan `{name}` has the name of one that the engine runs by itself");
             self.error(Code::ReservedPlan, &path.key(name.as_str()), message, "give it another name");
         }

@@ -6,8 +6,9 @@
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
-use plan_core::engine::{Engine, RECOVERY};
+use plan_core::engine::Engine;
 use plan_core::plan::Status;
+use plan_core::spec::PlanName;
 use plan_driver::{Condition, Service};
 use serde::Serialize;
 
@@ -147,9 +148,9 @@ fn states(engine: &Engine) -> Vec<(State, String)> {
             Status::Prepared | Status::Starting | Status::Started | Status::InProgress if converges => {
                 Some(State::Deploying)
             }
-            Status::Pending | Status::Delayed if name == RECOVERY => Some(State::RecoveringPending),
+            Status::Pending | Status::Delayed if name == PlanName::RECOVERY => Some(State::RecoveringPending),
             Status::Prepared | Status::Starting | Status::Started | Status::InProgress
-                if name == RECOVERY =>
+                if name == PlanName::RECOVERY =>
             {
                 Some(State::Recovering)
             }

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use plan_core::engine::{
-    Engine, Parameters, Part, PhaseView, PlanView, RECOVERY, Reason, Refusal, Reply, StepView, Verb,
+    Engine, Parameters, Part, PhaseView, PlanView, Reason, Refusal, Reply, StepView, Verb,
 };
 use plan_core::plan::Status;
 use plan_core::spec::{PhaseName, PlanName};
@@ -14,9 +14,6 @@ use crate::api::call::{Call, read};
 use crate::api::ids::Ids;
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, json, message, ok};
-
-/// The plan that `/v1/plan` means.
-const DEPLOY: &str = "deploy";
 
 /// A plan, as C§6.1 shows it.
 #[derive(Debug, Serialize)]
@@ -49,7 +46,7 @@ impl PlanBody {
     pub(super) fn of(engine: &Engine, name: &str) -> Option<Self> {
         let view = engine.plan(name)?;
         let ids = Ids::of(engine.installation());
-        let class = if view.name == RECOVERY { "DeploymentRecoveryStep" } else { "DeploymentStep" };
+        let class = if view.name == PlanName::RECOVERY { "DeploymentRecoveryStep" } else { "DeploymentStep" };
         let mut errors = Vec::new();
         let phases = view.phases.iter().map(|phase| {
             let id = ids.phase(&view, phase);
@@ -104,7 +101,7 @@ fn error_of(engine: &Engine, plan: &PlanView, phase: &PhaseView, step: &StepView
 /// The plan that the path names, or means.
 fn plan_text(call: &Call) -> &str {
     match call.param("plan") {
-        "" => DEPLOY,
+        "" => PlanName::DEPLOY,
         plan => plan,
     }
 }
