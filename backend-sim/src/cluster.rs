@@ -1,18 +1,17 @@
-//! The truth: nodes, what is reserved on them, and every task that was ever launched.
+//! The truth: nodes, and every task that was ever launched.
 //!
-//! Invariant: it has one history, in which nothing is taken back; the engine never looks at it. What is held
-//! on a node is what its reservations say, and no more.
+//! Invariant: it has one history, in which nothing is taken back; the engine never looks at it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plan_core::engine::{Handle, Number};
-use plan_core::plan::{Demand, Model};
+use plan_core::engine::Number;
+use plan_core::plan::Model;
 use plan_core::spec::placement::NodeFacts;
-use plan_core::spec::{InstanceName, NodeName, PodName, TaskName, Volume};
+use plan_core::spec::{InstanceName, NodeName, PodName, TaskName};
 use smol_str::format_smolstr;
 
-use crate::node::{Node, Ports, Room};
+use crate::node::{Node, Room};
 use crate::task::Task;
 
 /// What the nodes of a cluster are.
@@ -81,126 +80,11 @@ impl Roster {
     }
 }
 
-/// Room that is kept for an instance.
-#[derive(Debug, Clone)]
-pub(crate) struct Reservation {
-    pub(crate) handle: Handle,
-    pub(crate) node: u32,
-    pub(crate) sets: Arc<[Demand]>,
-    pub(crate) volumes: Arc<[Volume]>,
-    /// What it holds: of each set the most that it is or was granted to become.
-    pub(crate) room: Room,
-    pub(crate) ports: Ports,
-    /// What it becomes with launches that were granted it.
-    pub(crate) changes: Vec<Change>,
-    /// The order that it was granted to last.
-    pub(crate) launch: Number,
-    /// Until when that grant may be used.
-    pub(crate) until: Option<u64>,
-    /// The session in which it was asked for last.
-    pub(crate) session: u32,
-    /// When a record began to name it, by the backend's count.
-    pub(crate) firm: Option<u64>,
-    /// Whether anything was ever launched in it, or a record named it before it was reserved.
-    pub(crate) used: bool,
-}
-
-/// What a place becomes with a launch.
-#[derive(Debug, Clone)]
-pub(crate) struct Change {
-    pub(crate) launch: Number,
-    pub(crate) sets: Arc<[Demand]>,
-    pub(crate) ports: Ports,
-}
-
-impl Reservation {
-    /// What it has to hold.
-    fn needed(&self) -> Room {
-        let mut sets: BTreeMap<_, Room> = BTreeMap::new();
-        for one in self.sets.iter().chain(self.changes.iter().flat_map(|change| change.sets.iter())) {
-            let room = sets.entry(&one.set).or_default();
-            *room = room.most(Room::of_set(&one.resources));
-        }
-        sets.values().fold(Room::of(&[], &self.volumes), |sum, one| sum.plus(*one))
-    }
-
-    fn numbers(&self) -> std::collections::BTreeSet<u16> {
-        let changed = self.changes.iter().flat_map(|change| &change.ports);
-        self.ports.iter().chain(changed).map(|(_, number)| *number).collect()
-    }
-
-    /// Grants it to a launch with these sets changed, if its node has the rest; why not, otherwise.
-    pub(crate) fn grant(
-        &mut self,
-        node: &mut Node,
-        launch: Number,
-        demand: &[Demand],
-    ) -> Result<Ports, String> {
-        let same = |one: &Demand| {
-            self.sets.iter().any(|old| {
-                old.set == one.set
-                    && (Arc::ptr_eq(&old.resources, &one.resources) || old.resources == one.resources)
-            })
-        };
-        if demand.iter().all(same) {
-            self.forget_change(node, launch);
-            return Ok(self.ports.clone());
-        }
-        let others = self.sets.iter().filter(|old| demand.iter().all(|one| one.set != old.set));
-        let sets: Arc<[Demand]> = others.chain(demand).cloned().collect();
-        let had: Ports =
-            self.changes.iter().flat_map(|change| &change.ports).chain(&self.ports).cloned().collect();
-        let ports =
-            node.ports(&sets, &had).map_err(|port| format!("{}: port {port} is taken", node.facts.name))?;
-        let mut becomes = self.clone();
-        becomes.changes.retain(|change| change.launch != launch);
-        becomes.changes.push(Change { launch, sets, ports: ports.clone() });
-        let more = becomes.needed().minus(self.room);
-        if !node.free.holds(more) {
-            return Err(format!(
-                "{}: {}",
-                node.facts.name,
-                crate::node::Lacks { wanted: more, free: node.free }
-            ));
-        }
-        self.become_this(node, becomes);
-        Ok(ports)
-    }
-
-    /// A launch that it was granted to is not wanted any more.
-    pub(crate) fn forget_change(&mut self, node: &mut Node, launch: Number) {
-        if self.changes.iter().any(|change| change.launch == launch) {
-            let mut becomes = self.clone();
-            becomes.changes.retain(|change| change.launch != launch);
-            self.become_this(node, becomes);
-        }
-    }
-
-    /// A launch that it was granted to is carried out: it is what was granted.
-    pub(crate) fn take_change(&mut self, node: &mut Node, launch: Number) {
-        let Some(nth) = self.changes.iter().position(|change| change.launch == launch) else { return };
-        let mut becomes = self.clone();
-        let change = becomes.changes.remove(nth);
-        (becomes.sets, becomes.ports) = (change.sets, change.ports);
-        self.become_this(node, becomes);
-    }
-
-    fn become_this(&mut self, node: &mut Node, mut becomes: Self) {
-        becomes.room = becomes.needed();
-        let (old, new) = (self.numbers(), becomes.numbers());
-        node.take_back(self.room, old.difference(&new).copied());
-        node.give(becomes.room, new.difference(&old).copied());
-        *self = becomes;
-    }
-}
-
 /// A cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
     pub(crate) roster: Roster,
     pub(crate) nodes: Vec<Node>,
-    /// By instance, what is held for it: its place, one that it goes to, those that it left.
-    pub(crate) reservations: Vec<Vec<Reservation>>,
     pub(crate) tasks: Vec<Task>,
     /// By instance, its tasks in the order of their launches.
     pub(crate) of_instance: Vec<Vec<u32>>,
@@ -232,20 +116,13 @@ impl Cluster {
         let mut roster = Roster::default();
         models.for_each(|model| roster.extend(model));
         let instances = roster.names.len();
-        Self {
-            roster,
-            nodes,
-            reservations: vec![Vec::new(); instances],
-            tasks: Vec::with_capacity(instances),
-            of_instance: vec![Vec::new(); instances],
-        }
+        Self { roster, nodes, tasks: Vec::with_capacity(instances), of_instance: vec![Vec::new(); instances] }
     }
 
     /// A target comes that may have instances which none before it had.
     pub(crate) fn expect_all_of(&mut self, model: &Model) {
         self.roster.extend(model);
         let instances = self.roster.names.len();
-        self.reservations.resize_with(instances, Vec::new);
         self.of_instance.resize_with(instances, Vec::new);
     }
 
@@ -282,38 +159,6 @@ impl Cluster {
             let rest = text.strip_prefix(self.roster.name(id).to_string().as_str())?.strip_prefix('-')?;
             models.clone().find_map(|model| of(model, id, rest))
         })
-    }
-
-    /// What is held for an instance under a handle.
-    pub(crate) fn held(&mut self, instance: u32, handle: &Handle) -> Option<(&mut Reservation, &mut Node)> {
-        let held = self.reservations[instance as usize].iter_mut().find(|held| held.handle == *handle)?;
-        let node = &mut self.nodes[held.node as usize];
-        Some((held, node))
-    }
-
-    /// Frees what of an instance is held and meets a condition; whether there was any.
-    pub(crate) fn free(&mut self, instance: u32, what: impl Fn(&Reservation, &Node) -> bool) -> bool {
-        let nodes = &mut self.nodes;
-        let all = &mut self.reservations[instance as usize];
-        let before = all.len();
-        all.retain(|held| {
-            let node = &mut nodes[held.node as usize];
-            let goes = what(held, node);
-            if goes {
-                node.instances -= 1;
-                node.take_back(held.room, held.numbers());
-            }
-            !goes
-        });
-        all.len() < before
-    }
-
-    /// Reserves for an instance, under a handle that is not held.
-    pub(crate) fn reserve(&mut self, instance: u32, reservation: Reservation) {
-        let node = &mut self.nodes[reservation.node as usize];
-        node.instances += 1;
-        node.give(reservation.room, reservation.numbers());
-        self.reservations[instance as usize].push(reservation);
     }
 }
 

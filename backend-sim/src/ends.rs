@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plan_core::plan::ContentHash;
 use plan_core::spec::{Goal, InstanceName, TaskName};
+use plan_room::Book;
 
 use crate::checks::GivenUp;
 use crate::cluster::Cluster;
@@ -16,6 +17,8 @@ use crate::task::Life;
 /// How a run stands: what its end is made of.
 pub(crate) struct Stand<'a> {
     pub(crate) cluster: &'a Cluster,
+    /// What is held.
+    pub(crate) book: &'a Book<()>,
     pub(crate) store: &'a Store,
     /// What nobody cares for any more.
     pub(crate) given_up: &'a GivenUp,
@@ -70,16 +73,17 @@ impl End {
                 lives.entry(key).and_modify(|living: &mut Living| living.launches += 1).or_insert(living);
             }
         }
-        let places = (0..).zip(&cluster.reservations).filter_map(|(id, held)| {
-            let held =
-                held.iter().filter(|held| held.used && !given_up.handles.contains(&held.handle)).count();
-            (held > 0).then(|| (cluster.roster.name(id).clone(), held))
-        });
+        let mut places = BTreeMap::new();
+        for held in stand.book.of_owner(&()).filter(|held| held.is_used()) {
+            if !given_up.handles.contains(held.handle()) {
+                *places.entry(held.instance().clone()).or_default() += 1;
+            }
+        }
         Self {
             lives,
             done,
             with_done: stand.with_done,
-            places: places.collect(),
+            places,
             debts: stand.store.debts().count(),
             complete: stand.complete,
             launches,

@@ -124,6 +124,11 @@ impl Place {
         &self.ports
     }
 
+    /// What it was granted to become, by launch: its sets and its ports then.
+    pub fn becomes(&self) -> impl Iterator<Item = (Number, &[Demand], &Numbers)> {
+        self.changes.iter().map(|change| (change.launch, &*change.sets, &change.ports))
+    }
+
     /// The order that it was granted to last.
     pub fn launch(&self) -> Number {
         self.launch

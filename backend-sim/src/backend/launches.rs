@@ -20,7 +20,9 @@ impl Backend {
         if self.remembers {
             self.commanded.push((world.now(), launch.launch));
         }
-        self.make_firm(cluster, world, id, launch);
+        // Whatever else it comes to: a record names its handle.
+        let now = self.when(world);
+        self.book.name(&(), &launch.instance, &launch.handle, now);
         let answer = match known(cluster, world, id, launch) {
             Some(answer) => answer,
             None => {
@@ -38,10 +40,10 @@ impl Backend {
                     }
                     Some(LaunchFault::UnknownLost) => LaunchAnswer::Unknown,
                     Some(LaunchFault::UnknownDone) => {
-                        carry_out(cluster, world, id, launch, self.remembers);
+                        self.carry_out(cluster, world, id, launch);
                         LaunchAnswer::Unknown
                     }
-                    None => carry_out(cluster, world, id, launch, self.remembers),
+                    None => self.carry_out(cluster, world, id, launch),
                 }
             }
         };
@@ -49,17 +51,55 @@ impl Backend {
         self.answer(world, id, Outcome::Launch { instance, launch, answer });
     }
 
-    /// A launch says that a record names its handle: whatever else the launch comes to.
-    fn make_firm(&mut self, cluster: &mut Cluster, world: &World<'_>, id: u32, launch: &Launch) {
-        let count = self.count;
-        let Some((held, _)) = cluster.held(id, &launch.handle) else { return };
-        // One of a session before this was in the records when this session's questions were asked.
-        let known_before = held.session < world.session;
-        if held.firm.is_none() {
-            held.firm = Some(if known_before { 0 } else { count });
-            self.freed |= known_before;
+    fn carry_out(
+        &mut self,
+        cluster: &mut Cluster,
+        world: &mut World<'_>,
+        id: u32,
+        launch: &Launch,
+    ) -> LaunchAnswer {
+        let name = &launch.node.name;
+        let Some(node) = cluster.node_id(name.as_str()) else {
+            return LaunchAnswer::Retry(format!("there is no node {name}"));
+        };
+        match &cluster.nodes[node as usize] {
+            node if node.gone => return LaunchAnswer::Retry(format!("{name} is gone for good")),
+            node if node.silent => return LaunchAnswer::Retry(format!("nothing is heard of {name}")),
+            _ => {}
         }
-        held.session = world.session;
+        let (at, now) = ((name, &launch.handle), self.when(world));
+        if self.book.launch(&(), &launch.instance, at, launch.launch, now).is_none() {
+            return LaunchAnswer::Retry(format!("{} is not held any more", launch.handle.0));
+        }
+        // A snapshot shows it from now on, though nothing was told of it yet.
+        let arrived = Telling { time: world.now(), serial: 0, seen: Seen::Starting };
+        for task in &launch.tasks {
+            let task = Task {
+                instance: id,
+                name: task.config.task.clone(),
+                launch: launch.launch,
+                conf: task.conf,
+                config: task.config.clone(),
+                node,
+                handle: launch.handle.clone(),
+                paused: task.paused,
+                life: Life::Launched,
+                attained: false,
+                killing: false,
+                kill_waits: None,
+                end_known: false,
+                lost: None,
+                forgotten: false,
+                heard: (0, 0),
+                believed_silent: false,
+                told: if self.remembers { vec![arrived] } else { Vec::new() },
+            };
+            let nth = cluster.tasks.len() as u32;
+            go_on(&task, nth, world);
+            cluster.tasks.push(task);
+            cluster.of_instance[id as usize].push(nth);
+        }
+        LaunchAnswer::Done
     }
 
     pub(super) fn kill(
@@ -89,61 +129,6 @@ fn known(cluster: &Cluster, world: &mut World<'_>, id: u32, launch: &Launch) -> 
     cluster.tasks_of(id).find(|(_, task)| task.launch == launch.launch)?;
     world.tell(|| What::Again { instance: launch.instance.clone(), launch: launch.launch });
     Some(LaunchAnswer::Done)
-}
-
-fn carry_out(
-    cluster: &mut Cluster,
-    world: &mut World<'_>,
-    id: u32,
-    launch: &Launch,
-    remembers: bool,
-) -> LaunchAnswer {
-    let name = &launch.node.name;
-    let Some(node) = cluster.node_id(name.as_str()) else {
-        return LaunchAnswer::Retry(format!("there is no node {name}"));
-    };
-    match &cluster.nodes[node as usize] {
-        node if node.gone => return LaunchAnswer::Retry(format!("{name} is gone for good")),
-        node if node.silent => return LaunchAnswer::Retry(format!("nothing is heard of {name}")),
-        _ => {}
-    }
-    match cluster.held(id, &launch.handle) {
-        Some((held, at)) if held.node == node => {
-            held.launch = launch.launch;
-            held.used = true;
-            held.take_change(at, launch.launch);
-        }
-        _ => return LaunchAnswer::Retry(format!("{} is not held any more", launch.handle.0)),
-    }
-    // A snapshot shows it from now on, though nothing was told of it yet.
-    let arrived = Telling { time: world.now(), serial: 0, seen: Seen::Starting };
-    for task in &launch.tasks {
-        let task = Task {
-            instance: id,
-            name: task.config.task.clone(),
-            launch: launch.launch,
-            conf: task.conf,
-            config: task.config.clone(),
-            node,
-            handle: launch.handle.clone(),
-            paused: task.paused,
-            life: Life::Launched,
-            attained: false,
-            killing: false,
-            kill_waits: None,
-            end_known: false,
-            lost: None,
-            forgotten: false,
-            heard: (0, 0),
-            believed_silent: false,
-            told: if remembers { vec![arrived] } else { Vec::new() },
-        };
-        let nth = cluster.tasks.len() as u32;
-        go_on(&task, nth, world);
-        cluster.tasks.push(task);
-        cluster.of_instance[id as usize].push(nth);
-    }
-    LaunchAnswer::Done
 }
 
 /// A task is told to end.

@@ -17,21 +17,23 @@ mod snapshot;
 use std::collections::BTreeMap;
 
 use plan_core::engine::{Command, InstallationId, Number, Outcome, Release};
+use plan_room::{Book, Questions};
 
-use crate::cluster::{Cluster, Judges};
+use crate::cluster::{Cluster, Shape};
 use crate::fault::LaunchFault;
 use crate::latency::{ANSWER, take};
+use crate::moment::micros;
 use crate::world::{Happening, World};
-
-use room::Open;
 
 pub(crate) use launches::go_on;
 
 /// The backend of a cluster.
-#[derive(Default, Clone)]
+#[derive(Clone)]
 pub(crate) struct Backend {
-    installation: Option<InstallationId>,
-    open: BTreeMap<Number, Open>,
+    installation: InstallationId,
+    /// What is held, and for whom.
+    book: Book<()>,
+    questions: Questions,
     /// Counts what the backend does.
     count: u64,
     serial: u64,
@@ -40,8 +42,6 @@ pub(crate) struct Backend {
     /// Of each instance, when the last answer arrives.
     answered: BTreeMap<u32, u64>,
     faults: Vec<(u32, u32, LaunchFault)>,
-    /// Whether room was freed since open questions were looked at.
-    freed: bool,
     /// Releases on silent nodes, with their sessions.
     releases: Vec<(u32, Release)>,
     /// Whether the past is kept, for faults that show it.
@@ -51,9 +51,7 @@ pub(crate) struct Backend {
     /// What is shown is how things were then.
     pub(crate) shows: Option<u64>,
     /// For how long room that is granted may be used.
-    pub(crate) grants: Option<u64>,
-    /// Whether any node with room is named.
-    pub(crate) judges: Judges,
+    grants: Option<u64>,
     /// The answers to these questions of what lives are told once more, a little later.
     pub(crate) echoes: Vec<u32>,
     /// How many such questions there were.
@@ -63,15 +61,37 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    pub(crate) fn new(installation: InstallationId, faults: Vec<(u32, u32, LaunchFault)>) -> Self {
-        Self { installation: Some(installation), faults, ..Self::default() }
+    pub(crate) fn new(
+        installation: InstallationId,
+        cluster: &Cluster,
+        shape: &Shape,
+        faults: Vec<(u32, u32, LaunchFault)>,
+    ) -> Self {
+        Self {
+            installation,
+            book: room::book(cluster, shape.judges),
+            questions: Questions::default(),
+            count: 0,
+            serial: 0,
+            launches: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            faults,
+            releases: Vec::new(),
+            remembers: false,
+            commanded: Vec::new(),
+            shows: None,
+            grants: shape.grants.map(micros),
+            echoes: Vec::new(),
+            reconciles: 0,
+            skipped: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn execute(&mut self, cluster: &mut Cluster, world: &mut World<'_>, command: Command) {
         self.count += 1;
         match command {
             Command::Fit(fit) => self.fit(cluster, world, fit),
-            Command::Withdraw { instance, launch } => self.withdraw(cluster, &instance, launch),
+            Command::Withdraw { instance, launch } => self.withdraw(&instance, launch),
             Command::Launch(launch) => self.launch(cluster, world, &launch),
             Command::Kill { instance, launch, task, grace } => {
                 self.kill(cluster, world, &instance, launch, &task, grace);
@@ -79,6 +99,8 @@ impl Backend {
             Command::Reconcile { number, expected } => self.reconcile(cluster, world, number, &expected),
             Command::Release(release) => self.release(cluster, world, *release),
             Command::Deregister => {
+                // What was granted and never used goes with the service.
+                self.book.forget_grants(&(), u64::MAX);
                 let at = world.now() + take(&mut world.choose, "deregister", 0, &ANSWER);
                 let (session, outcome) = (world.session, Box::new(Outcome::Deregistered));
                 world.answer_at(at, Happening::Answer { session, outcome });
@@ -86,7 +108,7 @@ impl Backend {
             // A command that this simulator does not know yet is not answered.
             _ => {}
         }
-        self.look_again(cluster, world);
+        self.look_if_freed(cluster, world);
     }
 
     /// No launch is answered otherwise any more.

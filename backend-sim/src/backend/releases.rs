@@ -22,17 +22,17 @@ impl Backend {
         if silent {
             self.releases.push((world.session, release));
         } else {
-            self.free_and_answer(cluster, world, id, &release);
+            self.free_and_answer(world, id, &release);
         }
     }
 
-    fn free_and_answer(&mut self, cluster: &mut Cluster, world: &mut World<'_>, id: u32, release: &Release) {
+    fn free_and_answer(&mut self, world: &mut World<'_>, id: u32, release: &Release) {
         let entity = u64::from(id);
         let later = world.choose.choose(Site::new("release-not-yet", entity), NOT_YET) == NOT_YET - 1;
         let answer = if later {
             ReleaseAnswer::Retry("the backend is busy".to_owned())
         } else {
-            self.freed |= cluster.free(id, |held, _| held.handle == release.handle);
+            self.book.release(&(), &release.instance, &release.handle);
             ReleaseAnswer::Done
         };
         let at = world.now() + take(&mut world.choose, "release", entity, &RELEASE);
@@ -50,9 +50,9 @@ impl Backend {
         for (session, release) in here {
             let Some(id) = cluster.roster.id(&release.instance) else { continue };
             if session == world.session {
-                self.free_and_answer(cluster, world, id, &release);
+                self.free_and_answer(world, id, &release);
             } else {
-                self.freed |= cluster.free(id, |held, _| held.handle == release.handle);
+                self.book.release(&(), &release.instance, &release.handle);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Invariant: nothing is told of what is on a silent node, and an end is told until the engine's records hold it.
 
 use plan_core::engine::{End, Seen};
+use plan_room::Health;
 
 use crate::choose::{Choose as _, Site};
 use crate::cluster::Cluster;
@@ -61,6 +62,7 @@ impl Backend {
     /// Nothing is heard of a node any more.
     pub(crate) fn silence(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
         cluster.nodes[node as usize].silent = true;
+        self.book.set_health(&cluster.nodes[node as usize].facts.name, Health::Silent);
         let later = take(&mut world.choose, "notice", u64::from(node), &NOTICE);
         for nth in 0..cluster.tasks.len() as u32 {
             let task = &cluster.tasks[nth as usize];
@@ -73,6 +75,7 @@ impl Backend {
     /// A node is heard again: what it was told meanwhile is done now.
     pub(crate) fn back(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
         cluster.nodes[node as usize].silent = false;
+        self.book.set_health(&cluster.nodes[node as usize].facts.name, Health::Heard);
         for nth in 0..cluster.tasks.len() as u32 {
             let task = &mut cluster.tasks[nth as usize];
             if task.node != node {
@@ -87,7 +90,6 @@ impl Backend {
             }
         }
         self.release_waiting(cluster, world, node);
-        self.freed = true;
         self.look_again(cluster, world);
     }
 
@@ -95,6 +97,8 @@ impl Backend {
     pub(crate) fn gone(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
         let at = &mut cluster.nodes[node as usize];
         (at.gone, at.silent) = (true, false);
+        let name = at.facts.name.clone();
+        self.book.set_health(&name, Health::Gone);
         let later = take(&mut world.choose, "notice", u64::from(node), &NOTICE);
         for nth in 0..cluster.tasks.len() as u32 {
             let task = &mut cluster.tasks[nth as usize];
@@ -108,11 +112,8 @@ impl Backend {
                 self.observe_later(cluster, world, nth, later);
             }
         }
-        for id in 0..cluster.roster.len() {
-            cluster.free(id, |held, _| held.node == node);
-        }
+        self.book.clear_node(&name);
         self.release_waiting(cluster, world, node);
-        self.freed = true;
         self.look_again(cluster, world);
     }
 

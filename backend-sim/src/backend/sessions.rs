@@ -13,7 +13,7 @@ use super::Backend;
 impl Backend {
     /// The engine is gone: open questions go with it.
     pub(crate) fn session_over(&mut self) {
-        self.open.clear();
+        self.questions.clear();
     }
 
     /// The next session begins with the past.
@@ -64,9 +64,7 @@ impl Backend {
 
     /// Grants of sessions before this one that nobody asked for again are freed.
     pub(crate) fn expire(&mut self, cluster: &mut Cluster, world: &mut World<'_>, session: u32) {
-        for id in 0..cluster.roster.len() {
-            self.freed |= cluster.free(id, |held, _| !held.used && held.session < session);
-        }
-        self.look_again(cluster, world);
+        self.book.forget_grants(&(), u64::from(session));
+        self.look_if_freed(cluster, world);
     }
 }

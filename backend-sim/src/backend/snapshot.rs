@@ -57,9 +57,8 @@ impl Backend {
             let past =
                 |task: &Task| shown.is_some() && !matches!(view(cluster, task), None | Some(Seen::Ended(_)));
             for (_, task) in cluster.tasks_of(id).filter(|(_, task)| task.lives() || past(task)) {
-                let Some(installation) = self.installation.clone() else { continue };
                 let of = Incarnation {
-                    installation,
+                    installation: self.installation.clone(),
                     instance: cluster.roster.name(id).clone(),
                     task: task.name.clone(),
                     launch: task.launch,

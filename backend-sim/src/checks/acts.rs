@@ -176,9 +176,8 @@ impl Scene<'_> {
                 .find(id, owed.launch, &owed.task)
                 .is_some_and(|nth| self.cluster.tasks[nth as usize].lives())
         });
-        let held = debt.release.as_ref().filter(|handle| {
-            self.cluster.reservations[id as usize].iter().any(|held| held.handle == **handle)
-        });
+        let book = self.backend.book();
+        let held = debt.release.as_ref().filter(|handle| book.place(&(), &debt.instance, handle).is_some());
         if lives.is_none() && held.is_none() {
             return Ok(());
         }
@@ -196,8 +195,8 @@ impl Scene<'_> {
             let mut tasks = self.cluster.tasks_of(id).filter(|(_, task)| task.lives());
             let lives =
                 tasks.find(|(_, task)| !given_up.launches.contains(&(task.launch, task.name.clone())));
-            let mut places = self.cluster.reservations[id as usize].iter();
-            let held = places.find(|held| held.used && !given_up.handles.contains(&held.handle));
+            let mut places = self.backend.book().of_instance(&(), name).iter();
+            let held = places.find(|held| held.is_used() && !given_up.handles.contains(held.handle()));
             if lives.is_some() || held.is_some() {
                 return self.violation(
                     Check::NothingLeft,
@@ -205,7 +204,7 @@ impl Scene<'_> {
                     format!(
                         "of {name}, {:?} lives and {:?} is held",
                         lives.map(|(_, task)| (&task.name, task.launch)),
-                        held.map(|held| &held.handle.0)
+                        held.map(|held| &held.handle().0)
                     ),
                 );
             }

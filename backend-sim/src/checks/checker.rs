@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use plan_core::engine::{Command, DebtRecord, Handle, Number, StepRef, Verb};
 use plan_core::spec::TaskName;
 
-use crate::backend::Backend;
 use crate::store::Store;
 
 use super::batch::Batch;
@@ -75,13 +74,14 @@ impl Checker {
     }
 
     /// What must hold when nothing more will happen.
-    pub(crate) fn rest(&self, scene: &Scene<'_>, backend: &Backend, complete: bool) -> Verdict {
-        scene.rest_is_explained(backend, complete, self.meddled)?;
+    pub(crate) fn rest(&self, scene: &Scene<'_>, complete: bool) -> Verdict {
+        scene.rest_is_explained(complete, self.meddled)?;
         scene.held_is_named(&self.given_up)?;
         self.watch.obeyed(scene)?;
         all_that_lives_is_known(scene, &self.given_up)?;
         patience_ends(scene)?;
-        scene.questions_are_true(backend)?;
+        scene.questions_are_true()?;
+        scene.what_lives_has_room(&self.given_up)?;
         scene.complete_is_true()
     }
 }

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use plan_core::engine::{Handle, Number, Reason, Record, Stage, TaskState, Why};
 use plan_core::spec::{Goal, TaskName};
 
-use crate::backend::Backend;
 use crate::task::Life;
 use crate::violation::Check;
 
@@ -31,23 +30,23 @@ impl Scene<'_> {
                 _ => {}
             }
         }
-        for (id, held) in (0..).zip(&self.cluster.reservations) {
+        let book = self.backend.book();
+        for id in 0..self.cluster.roster.len() {
             let name = self.cluster.roster.name(id);
-            let nobodys = held.iter().find(|held| {
-                !named.contains(&held.handle)
-                    && !standing.contains(&held.launch)
-                    && !given_up.handles.contains(&held.handle)
+            let nobodys = book.of_instance(&(), name).iter().find(|held| {
+                !named.contains(held.handle())
+                    && !standing.contains(&held.launch())
+                    && !given_up.handles.contains(held.handle())
             });
             if let Some(held) = nobodys {
                 return self.violation(
                     Check::Held,
                     "what is held is somebody's place, owed, or granted to an order that stands",
-                    format!("{} of {name} is held, and no record names it", held.handle.0),
+                    format!("{} of {name} is held, and no record names it", held.handle().0),
                 );
             }
         }
-        let held: BTreeSet<&Handle> =
-            self.cluster.reservations.iter().flatten().map(|held| &held.handle).collect();
+        let held: BTreeSet<&Handle> = book.of_owner(&()).map(|held| held.handle()).collect();
         for record in self.store.records() {
             let Record::Pod(name, pod) = record else { continue };
             let Some(place) = &pod.place else { continue };
@@ -104,7 +103,7 @@ impl Scene<'_> {
     }
 
     /// Nothing more will happen: the engine knows what lives, and whatever is not done has a reason.
-    pub(crate) fn rest_is_explained(&self, backend: &Backend, complete: bool, meddled: bool) -> Verdict {
+    pub(crate) fn rest_is_explained(&self, complete: bool, meddled: bool) -> Verdict {
         for view in self.engine.tasks() {
             let Some(state) = view.state else { continue };
             let Some(id) = self.cluster.roster.id(&view.instance) else { continue };
@@ -146,7 +145,7 @@ impl Scene<'_> {
                 );
             }
             let no_room = |why: &&Why| matches!(why.reason, Reason::NoRoom(_));
-            if let Some(why) = whys.iter().find(no_room).filter(|_| !backend.is_asked(id)) {
+            if let Some(why) = whys.iter().find(no_room).filter(|_| !self.is_asked(name)) {
                 return self.violation(
                     Check::Stuck,
                     "who waits for room has asked for it, and the question stands",

@@ -2,7 +2,7 @@
 //!
 //! Invariant: it is judged by the records before the batch and by the cluster.
 
-use plan_core::engine::{Key, Number, Order, PodRecord, Purpose, Record};
+use plan_core::engine::{Key, Number, Order, PodRecord, Purpose, Record, Wall};
 use plan_core::spec::{Goal, InstanceName, NodeFacts, TaskName};
 
 use crate::violation::Check;
@@ -20,9 +20,8 @@ pub(super) fn launched(
 ) -> Verdict {
     let Some(record) = batch.pod(instance) else { return Ok(()) };
     let (Some(place), Some(order)) = (&record.place, record.order(launch)) else { return Ok(()) };
-    let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
-    let held = scene.cluster.reservations[id as usize].iter().find(|held| held.handle == place.handle);
-    if let Some(until) = held.and_then(|held| held.until).filter(|until| *until < scene.time) {
+    let held = scene.backend.book().place(&(), instance, &place.handle);
+    if let Some(Wall(until)) = held.and_then(|held| held.until()).filter(|until| until.0 < scene.time) {
         return scene.violation(
             Check::Granted,
             "a launch goes where room is granted as long as it is",

@@ -1,21 +1,88 @@
-//! What must hold of who waits for room.
+//! What must hold of room: of who waits for it, and of what lives in it.
 //!
-//! Invariant: where others are follows from the records here, and not from what the backend counts.
+//! Invariant: what is free on a node is counted here from what is held there, where others are follows from the records,
+//! and what a place needs follows from the tasks that live in it. Nothing is taken from what the book counts, so that a
+//! fault of the book is not in the check too.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use plan_core::engine::{PodRecord, Record, Stage};
+use plan_core::plan::Demand;
 use plan_core::spec::placement::Census;
-use plan_core::spec::{InstanceName, PlacementRule};
+use plan_core::spec::{InstanceName, NodeName, PlacementRule, PortChoice, ResourceSetName};
+use plan_room::Place;
 
-use crate::backend::Backend;
-use crate::node::{Ports, Room};
+use crate::node::{Node, Room};
 use crate::violation::Check;
 
+use super::checker::GivenUp;
 use super::scene::{Scene, Verdict};
 
+/// Where ports come from that name no range.
+const DYNAMIC: std::ops::RangeInclusive<u16> = 31_000..=32_000;
+
+/// What is left of a node.
+struct Left {
+    room: Room,
+    /// The port numbers that are given.
+    ports: BTreeSet<u16>,
+}
+
+impl Left {
+    /// Of a node, with these places on it.
+    fn of<'p>(node: &Node, places: impl Iterator<Item = &'p Place>) -> Self {
+        let mut left = Self { room: node.total, ports: BTreeSet::new() };
+        for place in places {
+            left.room = left.room.minus(needed(place));
+            let become_ports = place.becomes().flat_map(|(_, _, ports)| ports);
+            left.ports.extend(place.ports().iter().chain(become_ports).map(|(_, number)| *number));
+        }
+        left
+    }
+
+    /// Whether there are numbers for the ports of these sets.
+    fn has_ports(&self, demand: &[Demand]) -> bool {
+        let mut given = self.ports.clone();
+        demand.iter().flat_map(|one| one.resources.ports.iter()).all(|(_, port)| {
+            let free = |number: &u16| !given.contains(number);
+            let number = match &port.number {
+                PortChoice::Static(number) => Some(number.get()).filter(free),
+                PortChoice::Dynamic(ranges) if ranges.is_empty() => DYNAMIC.into_iter().find(free),
+                PortChoice::Dynamic(ranges) => {
+                    ranges.iter().flat_map(|range| range.begin.max(1)..=range.end).find(free)
+                }
+            };
+            number.is_some_and(|number| given.insert(number))
+        })
+    }
+}
+
+/// What a place holds: of each set the most that it is or may become.
+fn needed(place: &Place) -> Room {
+    let mut sets: BTreeMap<&ResourceSetName, Room> = BTreeMap::new();
+    let becomes = place.becomes().flat_map(|(_, sets, _)| sets);
+    for one in place.sets().iter().chain(becomes) {
+        let most = sets.entry(&one.set).or_default();
+        *most = most.most(Room::of_set(&one.resources));
+    }
+    sets.into_values().fold(Room::of(&[], place.volumes()), Room::plus)
+}
+
 impl Scene<'_> {
+    /// Whether a question for room of an instance stands.
+    pub(super) fn is_asked(&self, instance: &InstanceName) -> bool {
+        self.backend.questions().any(|fit| fit.instance == *instance)
+    }
+
+    /// What is left of a node.
+    fn left(&self, node: &Node) -> Left {
+        let places = self.backend.book().of_owner(&());
+        Left::of(node, places.filter(|place| place.node().name == node.facts.name))
+    }
+
     /// When nothing more will happen: what is asked is wanted, and there is no room for it.
-    pub(crate) fn questions_are_true(&self, backend: &Backend) -> Verdict {
-        for fit in backend.questions() {
+    pub(super) fn questions_are_true(&self) -> Verdict {
+        for fit in self.backend.questions() {
             let record = self.pod(&fit.instance);
             let order = record.and_then(|record| record.order(fit.launch));
             if order.is_none_or(|order| order.stage == Stage::Given) {
@@ -36,11 +103,11 @@ impl Scene<'_> {
             let model = self.model.pod_index(&fit.instance.pod);
             let rule = model.and_then(|at| self.model.pods()[at as usize].placement.as_deref());
             let census = rule.map(|rule| others(records, rule, &fit.instance));
-            let good = self.cluster.nodes.iter().find(|node| {
-                node.is_heard()
-                    && node.free.holds(room)
+            let good = self.cluster.nodes.iter().filter(|node| node.is_heard()).find(|node| {
+                let left = self.left(node);
+                left.room.holds(room)
+                    && left.has_ports(&fit.demand)
                     && rule.zip(census.as_ref()).is_none_or(|(rule, census)| rule.allows(&node.facts, census))
-                    && node.ports(&fit.demand, &Ports::new()).is_ok()
             });
             if let Some(node) = good {
                 return self.violation(
@@ -51,6 +118,53 @@ impl Scene<'_> {
                         fit.instance, node.facts.name
                     ),
                 );
+            }
+        }
+        Ok(())
+    }
+
+    /// What lives has a place that holds what its configuration asks for, and all places of a node are no more than it
+    /// has, each with port numbers of its own.
+    pub(super) fn what_lives_has_room(&self, given_up: &GivenUp) -> Verdict {
+        let expected = "what lives has all that it asks for where it lives";
+        let book = self.backend.book();
+        for task in self.cluster.tasks.iter().filter(|task| task.lives()) {
+            let name = self.cluster.roster.name(task.instance);
+            // What an operator gave up, or the backend took for lost, may have lost its place.
+            if given_up.handles.contains(&task.handle) || task.lost.is_some() {
+                continue;
+            }
+            let of = || format!("{name}-{} (launch {})", task.name, task.launch);
+            let Some(place) = book.place(&(), name, &task.handle) else {
+                return self.violation(Check::Held, expected, format!("nothing is held for {}", of()));
+            };
+            let wanted = &task.config.resources;
+            let set = place.sets().iter().find(|one| one.set == task.config.spec.resource_set);
+            let there = place.node().name == self.cluster.nodes[task.node as usize].facts.name;
+            if !there || set.is_none_or(|set| set.resources != *wanted) {
+                let held = set.map(|set| &set.resources);
+                let found = format!("{} asks for {wanted:?} of its set, and {held:?} is held", of());
+                return self.violation(Check::Held, expected, found);
+            }
+        }
+        let mut given: BTreeMap<(&NodeName, u16), &InstanceName> = BTreeMap::new();
+        let mut sums: BTreeMap<&NodeName, Room> = BTreeMap::new();
+        for place in book.of_owner(&()) {
+            let (node, name) = (&place.node().name, place.instance());
+            let sum = sums.entry(node).or_default();
+            *sum = sum.plus(needed(place));
+            for (port, number) in place.ports() {
+                if let Some(other) = given.insert((node, *number), name) {
+                    let found = format!("{port} of {name} on {node} is {number}, and so is one of {other}");
+                    return self.violation(Check::Held, "a port number is given once on a node", found);
+                }
+            }
+        }
+        for node in &self.cluster.nodes {
+            let sum = sums.get(&node.facts.name).copied().unwrap_or_default();
+            if !node.total.holds(sum) {
+                let found = format!("{} has {:?}, and {sum:?} is held", node.facts.name, node.total);
+                return self.violation(Check::Held, "no more is held on a node than it has", found);
             }
         }
         Ok(())

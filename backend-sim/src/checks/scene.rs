@@ -7,6 +7,7 @@ use plan_core::engine::{Engine, Key, Number, PodRecord, Record, RunRecord};
 use plan_core::plan::{ContentHash, Model, PlanLayout};
 use plan_core::spec::InstanceName;
 
+use crate::backend::Backend;
 use crate::cluster::Cluster;
 use crate::scenario::Scenario;
 use crate::store::Store;
@@ -25,6 +26,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) model: &'a Model,
     pub(crate) store: &'a Store,
     pub(crate) cluster: &'a Cluster,
+    pub(crate) backend: &'a Backend,
     pub(crate) engine: &'a Engine,
 }
 

@@ -54,6 +54,7 @@ impl Sim<'_> {
     pub(crate) fn end(&self) -> End {
         End::of(&Stand {
             cluster: &self.cluster,
+            book: self.backend.book(),
             store: &self.store,
             given_up: &self.checker.given_up,
             with_done: !self.scenario.is_timed(),
@@ -72,7 +73,7 @@ impl Sim<'_> {
         if self.scenario.checks.others
             && let Some(scene) = self.scene()
         {
-            self.violation = self.checker.rest(&scene, &self.backend, complete).err();
+            self.violation = self.checker.rest(&scene, complete).err();
         }
         if let (Some(reference), None) = (self.reference, &self.violation) {
             let end = self.end();

@@ -96,6 +96,7 @@ impl Sim<'_> {
             model: &self.present,
             store: &self.store,
             cluster: &self.cluster,
+            backend: &self.backend,
             engine: self.engine.as_ref()?,
         })
     }
@@ -127,13 +128,7 @@ impl Sim<'_> {
         self.counts.commands += 1;
         self.judge(|checker, scene| checker.command(scene, &command));
         match &command {
-            Command::Deregister => {
-                self.deregistered = true;
-                // What was granted and never used goes with the service.
-                for id in 0..self.cluster.roster.len() {
-                    self.cluster.free(id, |held, _| !held.used);
-                }
-            }
+            Command::Deregister => self.deregistered = true,
             Command::Release(release) => {
                 let (instance, debt, node) = (&release.instance, release.debt, &release.node);
                 self.world.tell(|| What::Released { instance: instance.clone(), debt, node: node.clone() });

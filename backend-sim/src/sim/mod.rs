@@ -136,9 +136,9 @@ impl<'a> Sim<'a> {
                 }
             }
         }
-        let mut backend = Backend::new(InstallationId(SmolStr::new_static(INSTALLATION)), of_launches);
+        let installation = InstallationId(SmolStr::new_static(INSTALLATION));
+        let mut backend = Backend::new(installation, &cluster, &scenario.shape, of_launches);
         backend.echoes = echoes;
-        (backend.grants, backend.judges) = (scenario.shape.grants.map(micros), scenario.shape.judges);
         backend.remembers =
             faults.iter().any(|fault| matches!(fault, Fault::Rewind { .. } | Fault::Freeze { .. }));
         let mut wishes = Wishes::new();
