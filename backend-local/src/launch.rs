@@ -66,7 +66,7 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
         let answered_later = known.iter().any(|(_, phase)| *phase == Phase::Preparing);
         return if answered_later { Begun::Later } else { Begun::Answer(LaunchAnswer::Done) };
     }
-    let retry = |why: String| Begun::Answer(LaunchAnswer::Retry(why));
+    let retry = |why: String| Begun::Answer(LaunchAnswer::Retry(why.into()));
     let name = &launch.node.name;
     let health = state.book.health(name);
     let (at, now) = ((name, &launch.handle), state.now(key));
@@ -92,7 +92,7 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
         let folder = inner.layout.run(identity, &launch.instance, &task.config.task, launch.launch);
         let order = match compose::order(inner, identity, &launch, task, &chosen, &folder, nonce()) {
             Ok(order) => Arc::new(order),
-            Err(why) => return Begun::Answer(LaunchAnswer::Never(why)),
+            Err(why) => return Begun::Answer(LaunchAnswer::Never(why.into())),
         };
         let key = RunKey {
             service: key.clone(),
@@ -159,8 +159,8 @@ async fn go_on(
                 state.runs.remove(&task.key);
             }
             match failure {
-                Failure::Retry(why) => LaunchAnswer::Retry(why),
-                Failure::Never(why) => LaunchAnswer::Never(why),
+                Failure::Retry(why) => LaunchAnswer::Retry(why.into()),
+                Failure::Never(why) => LaunchAnswer::Never(why.into()),
             }
         }
     };

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use plan_core::engine::{Incarnation, Number};
 use plan_core::spec::{InstanceName, NodeName, ServiceName, ServiceSpec, TaskName};
 use plan_driver::backend::{
-    Backend, BackendError, Identity, Log, LogError, LogQuery, OpenPort, Reach, Reports, Session, Unkept,
+    Backend, BackendError, Identity, Log, LogError, LogQuery, OpenPort, Opening, Reach, Reports, Session,
+    Unkept,
 };
 use tokio::sync::mpsc;
 
@@ -128,7 +129,8 @@ impl Backend for Local {
         crate::unkept::of(spec, Machine { memory, environment: &options.environment })
     }
 
-    async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
+    async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
+        let identity = opening.identity;
         load::note_service(&self.inner, &identity)
             .await
             .map_err(|error| BackendError::because("the service's folder cannot be made", error))?;

@@ -26,7 +26,7 @@ pub(crate) async fn pay(inner: Arc<Inner>, key: ServiceKey, release: Release) {
             state.look_again();
             ReleaseAnswer::Done
         }
-        Err(error) => ReleaseAnswer::Retry(error.to_string()),
+        Err(error) => ReleaseAnswer::Retry(error.to_string().into()),
     };
     state.sessions.say(&key, Say::Outcome(Outcome::Release { debt: release.debt, answer }));
 }

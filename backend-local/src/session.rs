@@ -31,6 +31,36 @@ impl LocalSession {
         Self { inner, identity, key, number }
     }
 
+    /// Begins to carry a command out.
+    fn begin(&self, command: Command) -> Result<(), BackendError> {
+        {
+            let mut state = self.inner.state();
+            if !state.sessions.is(&self.key, self.number) {
+                return Err(BackendError::new("another session of the service has begun"));
+            }
+            state.count += 1;
+        }
+        match command {
+            Command::Fit(fit) => self.inner.state().ask(&self.key, fit),
+            Command::Withdraw { instance, launch } => {
+                self.inner.state().withdraw(&self.key, &instance, launch);
+            }
+            Command::Launch(launch) => self.launch(*launch),
+            Command::Kill { instance, launch, task, grace } => self.kill(instance, launch, task, grace),
+            Command::Reconcile { number, expected } => {
+                self.inner.state().reconcile(&self.key, number, &expected);
+            }
+            Command::Release(release) => self.release(*release),
+            Command::Deregister => self.deregister(),
+            other => {
+                return Err(BackendError::new(format!(
+                    "the local backend does not know this command: {other:?}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn launch(&self, launch: Launch) {
         let (instance, number) = (launch.instance.clone(), launch.launch);
         let answer = match launch::begin(&self.inner, &self.identity, &self.key, launch) {
@@ -75,7 +105,7 @@ impl LocalSession {
             .find(|(_, run)| run.lives() && run.handle == release.handle);
         if let Some((run, _)) = in_use {
             let why = format!("{} (launch {}) still runs there", run.task, run.launch);
-            let answer = ReleaseAnswer::Retry(why);
+            let answer = ReleaseAnswer::Retry(why.into());
             state.sessions.say(&self.key, Say::Outcome(Outcome::Release { debt: release.debt, answer }));
             return;
         }
@@ -113,33 +143,8 @@ impl LocalSession {
 
 #[async_trait]
 impl Session for LocalSession {
-    async fn carry_out(&mut self, command: Command) -> Result<(), BackendError> {
-        {
-            let mut state = self.inner.state();
-            if !state.sessions.is(&self.key, self.number) {
-                return Err(BackendError::new("another session of the service has begun"));
-            }
-            state.count += 1;
-        }
-        match command {
-            Command::Fit(fit) => self.inner.state().ask(&self.key, fit),
-            Command::Withdraw { instance, launch } => {
-                self.inner.state().withdraw(&self.key, &instance, launch);
-            }
-            Command::Launch(launch) => self.launch(*launch),
-            Command::Kill { instance, launch, task, grace } => self.kill(instance, launch, task, grace),
-            Command::Reconcile { number, expected } => {
-                self.inner.state().reconcile(&self.key, number, &expected);
-            }
-            Command::Release(release) => self.release(*release),
-            Command::Deregister => self.deregister(),
-            other => {
-                return Err(BackendError::new(format!(
-                    "the local backend does not know this command: {other:?}"
-                )));
-            }
-        }
-        Ok(())
+    async fn carry_out(&mut self, commands: Vec<Command>) -> Result<(), BackendError> {
+        commands.into_iter().try_for_each(|command| self.begin(command))
     }
 }
 

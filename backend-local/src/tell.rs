@@ -43,7 +43,8 @@ pub(crate) async fn tell(
             Say::Snapshot(snapshot) => (Report::Snapshot(snapshot), None),
             Say::Unknown(key, end) => {
                 let serial = inner.state().next_serial();
-                let observation = Observation { of: key.incarnation(), serial, seen: Seen::Ended(end) };
+                let observation =
+                    Observation { of: key.incarnation(), serial, seen: Seen::Ended(end).into() };
                 (Report::Observed(observation), None)
             }
             Say::Observe(key) => {
@@ -55,7 +56,8 @@ pub(crate) async fn tell(
                     state.take_turn(&key)
                 };
                 let Some((seen, serial)) = turn else { continue };
-                let report = Report::Observed(Observation { of: key.incarnation(), serial, seen });
+                let report =
+                    Report::Observed(Observation { of: key.incarnation(), serial, seen: seen.into() });
                 (report, matches!(seen, Seen::Ended(_)).then_some(key))
             }
         };

@@ -75,7 +75,9 @@ impl Scheduler {
     fn act(&mut self, sight: &Sight<'_>) -> Result<Vec<Act>, Box<dyn Error>> {
         let mut acts = Vec::new();
         for event in sight.events {
-            let Event::Ended { instance, task, end: End::Failed, expected: false } = event else { continue };
+            let Event::Ended { instance, task, end: End::Failed, expected: false, .. } = event else {
+                continue;
+            };
             let failures = self.failures.entry((instance.clone(), task.clone())).or_default();
             *failures += 1;
             if *failures == 3 {

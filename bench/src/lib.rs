@@ -175,6 +175,6 @@ pub fn running(launch: &Launch) -> Input {
             launch: launch.launch,
         },
         serial: 1,
-        seen: Seen::Running { ready: true },
+        seen: Seen::Running { ready: true }.into(),
     })
 }

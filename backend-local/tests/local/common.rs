@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use backend_local::{Local, LocalOptions, options};
 use plan_core::engine::{
-    Command, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, Launch,
-    LaunchAnswer, LaunchTask, Number, Outcome, Parameters, Release, ReleaseAnswer, Seen, Snapshot,
+    Command, Domains, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId,
+    Launch, LaunchAnswer, LaunchTask, Number, Outcome, Parameters, Release, ReleaseAnswer, Seen, Snapshot,
 };
 use plan_core::plan::Model;
 use plan_core::spec::{
     Census, Files, InstanceName, NodeName, ReadOptions, Reading, Seconds, ServiceSpec, Source, TaskName, read,
 };
-use plan_driver::backend::{Backend as _, Identity, Report, Reports, Session, Told};
+use plan_driver::backend::{Backend as _, Identity, Opening, Report, Reports, Session, Told};
 use tokio::sync::mpsc;
 
 /// Nothing that is waited for takes longer.
@@ -88,7 +88,7 @@ pub(crate) fn not_run(what: &str) {
 /// The launch that a report says has ended.
 pub(crate) fn an_end(report: &Report) -> Option<Number> {
     match report {
-        Report::Observed(of) if matches!(of.seen, Seen::Ended(_)) => Some(of.of.launch),
+        Report::Observed(of) if matches!(of.seen.seen, Seen::Ended(_)) => Some(of.of.launch),
         _ => None,
     }
 }
@@ -183,7 +183,7 @@ impl Bench {
         let (reports, told) = Reports::channel(1000);
         self.told = Some(told);
         self.reports.clear();
-        self.session = Some(self.local().open(identity(), reports).await.unwrap());
+        self.session = Some(self.local().open(Opening::new(identity()), reports).await.unwrap());
     }
 
     /// The backend is gone; what it started is not.
@@ -199,7 +199,7 @@ impl Bench {
     }
 
     pub(crate) async fn command(&mut self, command: Command) {
-        self.session.as_mut().unwrap().carry_out(command).await.unwrap();
+        self.session.as_mut().unwrap().carry_out(vec![command]).await.unwrap();
     }
 
     /// The next report, if one comes within the time.
@@ -234,7 +234,7 @@ impl Bench {
     pub(crate) async fn task_seen(&mut self, task: &str, launch: Number, seen: Seen) {
         self.report(&format!("launch {launch} of {task} is {seen:?}"), |report| match report {
             Report::Observed(of) => {
-                (of.of.launch == launch && of.of.task == *task && of.seen == seen).then_some(())
+                (of.of.launch == launch && of.of.task == *task && of.seen.seen == seen).then_some(())
             }
             _ => None,
         })
@@ -244,7 +244,7 @@ impl Bench {
     /// Waits until it ended, however.
     pub(crate) async fn ended(&mut self, launch: Number) -> End {
         self.report(&format!("launch {launch} ends"), |report| match report {
-            Report::Observed(of) if of.of.launch == launch => match of.seen {
+            Report::Observed(of) if of.of.launch == launch => match of.seen.seen {
                 Seen::Ended(end) => Some(end),
                 _ => None,
             },
@@ -270,6 +270,7 @@ impl Bench {
             launch,
             demand: pod.footprint.clone(),
             volumes: if at.is_some() { Arc::new([]) } else { pod.volumes.clone() },
+            configs: pod.configs.clone(),
             placement: pod.placement.clone().filter(|_| at.is_none()),
             at,
             from: None,
@@ -307,6 +308,9 @@ impl Bench {
             launch,
             node: grant.node.clone(),
             handle: grant.handle.clone(),
+            ports: grant.ports.clone(),
+            domains: Domains::of(pod.placement.as_deref()),
+            principal: None,
             tasks: tasks.collect(),
             parameters: None,
         }

@@ -18,7 +18,7 @@ fn a_task_is_launched_seen_and_killed() {
         let (launch, grant) = bench.launch(0).await;
         bench.seen(launch, READY).await;
         bench.output(0, launch, |text| text.starts_with("started")).await;
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY));
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY.into()));
         // Given again, it is the same.
         let order = bench.launch_of(0, launch, &grant, &["t"]);
         assert_eq!(bench.give(order).await, LaunchAnswer::Done);
@@ -161,7 +161,7 @@ fn what_runs_is_found_again() {
         bench.seen(launch, READY).await;
         let processes = bench.processes(0, launch).await;
         bench.reopen().await;
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY));
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY.into()));
         assert_eq!(bench.processes(0, launch).await, processes);
         // It is not launched once more, neither by its own number nor by another while it lives.
         let order = bench.launch_of(0, launch, &grant, &["t"]);
@@ -259,7 +259,7 @@ fn after_a_start_of_the_machine_nothing_lives() {
         change(&path, |value| value["boot"] = "another".into());
         bench.open().await;
         assert_eq!(bench.ended(launch).await, End::Lost);
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Lost)));
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Lost).into()));
         // These are not of this start, as far as is written down: they are not touched.
         assert!(lives(process));
         kill_9(shim);
@@ -302,7 +302,7 @@ fn after_a_reboot_all_comes_back_where_it_was() {
         });
         bench.open().await;
         for (index, launch, grant) in &given {
-            assert_eq!(bench.found(*index, *launch, grant).await, Found::Seen(Seen::Ended(End::Lost)));
+            assert_eq!(bench.found(*index, *launch, grant).await, Found::Seen(Seen::Ended(End::Lost).into()));
             assert_eq!(bench.why(*index, *launch), "the machine was started again");
             let (again, now) = bench.launch_again(*index, grant).await;
             assert_eq!((&now.ports, &now.handle), (&grant.ports, &grant.handle));

@@ -183,7 +183,7 @@ fn a_host_volume_is_the_machines_own_folder() {
         let order = bench.launch_of(0, launch, &grant, &["t"]);
         let answer = bench.give(order).await;
         let why = format!("host volume `h`: there is no `{host}/later`");
-        assert_eq!(answer, LaunchAnswer::Retry(why));
+        assert_eq!(answer, LaunchAnswer::Retry(why.into()));
         std::fs::create_dir(folder.path().join("later")).unwrap();
         let (launch, _) = bench.launch(0).await;
         bench.output(0, launch, |text| text == "end\n").await;

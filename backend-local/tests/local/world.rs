@@ -59,7 +59,7 @@ fn readiness_passes_late_and_is_lost() {
         bench.seen(launch, NOT_READY).await;
         bench.seen(launch, READY).await;
         bench.reopen().await;
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY));
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY.into()));
         std::fs::remove_file(bench.sandbox(0, launch).join("up")).unwrap();
         bench.seen(launch, NOT_READY).await;
     });
@@ -233,7 +233,7 @@ fn a_lost_node_is_silent_and_then_gone() {
             }
         };
         assert!(gone);
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Gone)));
+        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Gone).into()));
         let (_, elsewhere) = bench.room(1, None).await;
         assert_ne!(elsewhere.node.name, grant.node.name);
         assert!(bench.local().lose_node(&"no-such".parse().unwrap()).await.is_err());

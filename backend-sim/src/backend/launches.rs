@@ -33,10 +33,10 @@ impl Backend {
                     self.faults.iter().find(|(of, at, _)| *of == id && *at == nth).map(|fault| fault.2);
                 match fault {
                     Some(LaunchFault::Refuse) => {
-                        LaunchAnswer::Retry("the backend refused it: a fault".to_owned())
+                        LaunchAnswer::Retry("the backend refused it: a fault".into())
                     }
                     Some(LaunchFault::Never) => {
-                        LaunchAnswer::Never("the backend calls it invalid: a fault".to_owned())
+                        LaunchAnswer::Never("the backend calls it invalid: a fault".into())
                     }
                     Some(LaunchFault::UnknownLost) => LaunchAnswer::Unknown,
                     Some(LaunchFault::UnknownDone) => {
@@ -60,16 +60,16 @@ impl Backend {
     ) -> LaunchAnswer {
         let name = &launch.node.name;
         let Some(node) = cluster.node_id(name.as_str()) else {
-            return LaunchAnswer::Retry(format!("there is no node {name}"));
+            return LaunchAnswer::Retry(format!("there is no node {name}").into());
         };
         match &cluster.nodes[node as usize] {
-            node if node.gone => return LaunchAnswer::Retry(format!("{name} is gone for good")),
-            node if node.silent => return LaunchAnswer::Retry(format!("nothing is heard of {name}")),
+            node if node.gone => return LaunchAnswer::Retry(format!("{name} is gone for good").into()),
+            node if node.silent => return LaunchAnswer::Retry(format!("nothing is heard of {name}").into()),
             _ => {}
         }
         let (at, now) = ((name, &launch.handle), self.when(world));
         if self.book.launch(&(), &launch.instance, at, launch.launch, now).is_none() {
-            return LaunchAnswer::Retry(format!("{} is not held any more", launch.handle.0));
+            return LaunchAnswer::Retry(format!("{} is not held any more", launch.handle.0).into());
         }
         // A snapshot shows it from now on, though nothing was told of it yet.
         let arrived = Telling { time: world.now(), serial: 0, seen: Seen::Starting };

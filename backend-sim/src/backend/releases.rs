@@ -30,7 +30,7 @@ impl Backend {
         let entity = u64::from(id);
         let later = world.choose.choose(Site::new("release-not-yet", entity), NOT_YET) == NOT_YET - 1;
         let answer = if later {
-            ReleaseAnswer::Retry("the backend is busy".to_owned())
+            ReleaseAnswer::Retry("the backend is busy".into())
         } else {
             self.book.release(&(), &release.instance, &release.handle);
             ReleaseAnswer::Done

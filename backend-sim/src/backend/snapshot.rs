@@ -44,9 +44,9 @@ impl Backend {
             found.push((
                 incarnation.clone(),
                 match is.and_then(|task| view(cluster, task)) {
-                    Some(seen) => Found::Seen(seen),
+                    Some(seen) => Found::Seen(seen.into()),
                     // Whatever was there, it is there no more.
-                    None if gone => Found::Seen(Seen::Ended(End::Gone)),
+                    None if gone => Found::Seen(Seen::Ended(End::Gone).into()),
                     None => Found::Absent,
                 },
             ));
@@ -64,7 +64,7 @@ impl Backend {
                     launch: task.launch,
                 };
                 if let (false, Some(seen)) = (expected.iter().any(|one| one.of == of), view(cluster, task)) {
-                    found.push((of, Found::Seen(seen)));
+                    found.push((of, Found::Seen(seen.into())));
                 }
             }
         }

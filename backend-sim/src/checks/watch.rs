@@ -70,7 +70,7 @@ impl Watch {
                 }
                 Event::Moved { instance, .. } => self.moved(scene, batch, instance),
                 Event::Stays { instance } => batch::replaces_for_good(scene, instance)?,
-                Event::Ended { instance, task, end, expected: false } => {
+                Event::Ended { instance, task, end, expected: false, .. } => {
                     batch::nobody_asked(scene, batch, instance, task, *end)?;
                 }
                 Event::Displaced { instance, launch, task } => {

@@ -34,7 +34,7 @@ impl Sim<'_> {
     /// The launches that a snapshot says nothing is heard of.
     fn silent_in(&self, input: &Input) -> Vec<u32> {
         let Input::Snapshot(snapshot) = input else { return Vec::new() };
-        let silent = |found: &&(_, Found)| matches!(found.1, Found::Seen(Seen::Unreachable));
+        let silent = |found: &&(_, Found)| matches!(&found.1, Found::Seen(of) if of.seen == Seen::Unreachable);
         let silent = snapshot.found.iter().filter(silent).filter_map(|(of, _)| {
             self.cluster.find(self.cluster.roster.id(&of.instance)?, of.launch, &of.task)
         });
@@ -70,7 +70,7 @@ impl Sim<'_> {
             return;
         }
         if let Some((_, until)) = self.cluster.node_of(nth).frozen {
-            let held = Happening::Observe { session, task: nth, serial, seen };
+            let held = Happening::Observe { session, task: nth, serial, seen: seen.into() };
             return self.world.queue.at(until + 1, Class::Answer, held);
         }
         let task = &self.cluster.tasks[nth as usize];
@@ -80,7 +80,7 @@ impl Sim<'_> {
             task: task.name.clone(),
             launch: task.launch,
         };
-        let observation = Observation { of, serial, seen };
+        let observation = Observation { of, serial, seen: seen.into() };
         if self.old.is_some() {
             self.feed_old(Input::Observed(observation.clone()));
         }
@@ -106,6 +106,6 @@ impl Sim<'_> {
             task: task.name.clone(),
             launch: task.launch,
         };
-        self.feed(Input::Observed(Observation { of, serial, seen }));
+        self.feed(Input::Observed(Observation { of, serial, seen: seen.into() }));
     }
 }

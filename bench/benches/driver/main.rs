@@ -15,7 +15,7 @@ use plan_core::engine::Command;
 use plan_core::plan::Model;
 use plan_core::spec::{ServiceName, ServiceSpec};
 use plan_driver::backend::prompt::PromptBackend;
-use plan_driver::backend::{Backend, BackendError, Identity, Reports, Session, Unkept};
+use plan_driver::backend::{Backend, BackendError, Opening, Reports, Session, Unkept};
 use plan_driver::store::Store;
 use plan_driver::{Options, Scheduler, Service};
 use tokio::sync::mpsc;
@@ -58,16 +58,18 @@ impl Backend for Timed {
         self.0.unkept(spec)
     }
 
-    async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
-        Ok(Box::new(TimedSession(self.0.open(identity, reports).await?, self.1.clone())))
+    async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
+        Ok(Box::new(TimedSession(self.0.open(opening, reports).await?, self.1.clone())))
     }
 }
 
 #[async_trait]
 impl Session for TimedSession {
-    async fn carry_out(&mut self, command: Command) -> Result<(), BackendError> {
-        let _ = self.1.send(Clock::now());
-        self.0.carry_out(command).await
+    async fn carry_out(&mut self, commands: Vec<Command>) -> Result<(), BackendError> {
+        for _ in &commands {
+            let _ = self.1.send(Clock::now());
+        }
+        self.0.carry_out(commands).await
     }
 }
 

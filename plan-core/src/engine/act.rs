@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::plan::{Demand, Status};
+use crate::plan::{Demand, Status, TaskConfig};
 use crate::spec::placement::Census;
-use crate::spec::{ResourceSetName, Seconds, TaskName};
+use crate::spec::{PortName, ResourceSetName, Seconds, TaskName};
 
 use super::at::At;
 use super::bug::Bug;
@@ -17,13 +17,14 @@ use super::effects::{Command, Event, Fit, Launch, LaunchTask};
 use super::input::{FitAnswer, Grant, LaunchAnswer};
 use super::reason::{Reason, Verdict};
 use super::record::{
-    Cause, DebtCause, End, Launched, Never, Number, Occupant, Order, OrderedTask, Place, PodRecord, Purpose,
-    Stage, StepRef, TaskState,
+    Cause, DebtCause, Domains, End, Launched, Never, Number, Occupant, Order, OrderedTask, Place, PodRecord,
+    Purpose, Stage, StepRef, TaskState, Trouble,
 };
 use super::rules::may_act;
 use super::session::Fitting;
 use super::state::{Run, State};
 use super::turn::Turn;
+use super::words::Words;
 
 /// A kill is commanded again after so long, until the task is seen to have ended.
 const KILL_AGAIN: Duration = Duration::from_secs(5);
@@ -71,6 +72,12 @@ impl State {
             Purpose::Recovery => !self.gives_way(order, None),
         };
         (record.place.is_none() || record.permission.is_some()) && record.standing().any(in_the_way)
+    }
+
+    /// What a place that an instance takes now is told of the rule that chose it, and under whom it is held.
+    fn taken(&self, at: At) -> (Domains, Option<Arc<str>>) {
+        let rule = self.pod_model(at.pod).and_then(|pod| pod.placement.as_deref());
+        (Domains::of(rule), self.model.spec().scheduler().principal.as_deref().map(Arc::from))
     }
 
     /// Whether a step goes on and is not complete.
@@ -243,6 +250,7 @@ impl Turn<'_> {
                 from,
                 demand,
                 volumes: pod.volumes.clone(),
+                configs: state.whole_configs(at, &order.tasks),
                 placement: pod.placement.clone(),
                 census,
             });
@@ -254,6 +262,7 @@ impl Turn<'_> {
             from: None,
             demand: self.demand(at, &order.tasks),
             volumes: Arc::new([]),
+            configs: self.configs(at, &order.tasks),
             placement: None,
             census: Arc::new(Census::default()),
         })
@@ -276,6 +285,17 @@ impl Turn<'_> {
             .collect()
     }
 
+    /// The configurations of these tasks.
+    fn configs(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Arc<TaskConfig>]> {
+        if let [task] = tasks {
+            let models = self.state.pod_model(at.pod).map(|pod| pod.tasks.as_slice()).unwrap_or_default();
+            if let Some(model) = models.iter().find(|model| model.conf == task.conf) {
+                return model.configs.clone();
+            }
+        }
+        tasks.iter().filter_map(|task| self.state.confs.get(&task.conf).cloned()).collect()
+    }
+
     /// Takes the backend's answer to a question for room.
     pub(super) fn fit_answered(&mut self, at: At, launch: Number, answer: FitAnswer) {
         let stage = self.state.record(at).and_then(|record| record.order(launch)).map(|order| order.stage);
@@ -295,7 +315,6 @@ impl Turn<'_> {
                 self.advance(at, launch);
             }
             FitAnswer::Retry(why) => {
-                let why: Arc<str> = why.into();
                 let Some(fitting) = self.session.fits.get_mut(&launch) else { return };
                 // What was granted before is granted no longer; the question stands open again.
                 fitting.grant = None;
@@ -336,17 +355,20 @@ impl Turn<'_> {
     }
 
     /// A launch was surely not carried out: it ended before it began, and its number is spent.
-    fn refused(&mut self, at: At, launch: Number, why: String, never: Option<String>) {
+    fn refused(&mut self, at: At, launch: Number, why: Words, never: Option<Words>) {
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
-        let for_good = never.is_some();
-        self.event(Event::Refused { instance: self.name(at), launch, why: why.into(), for_good });
+        let (now, for_good) = (self.now, never.is_some());
+        self.event(Event::Refused { instance: self.name(at), launch, why: why.clone(), for_good });
         for OrderedTask { task, conf, .. } in &tasks {
             let record = self.record_mut(at);
             if let Some(occupant) = record.occupant_mut(launch, task) {
                 occupant.state = TaskState::Ended(End::Refused);
                 occupant.silent = None;
+                (occupant.words, occupant.address) = (Some(why.clone()), None);
             }
+            let (end, words) = (End::Refused, Some(why.clone()));
+            record.task_mut(task).trouble = Some(Arc::new(Trouble { launch, end, at: now, words }));
             match &never {
                 Some(why) => {
                     record.task_mut(task).never = Some(Arc::new(Never { conf: *conf, why: why.clone() }));
@@ -409,11 +431,10 @@ impl Turn<'_> {
     }
 
     /// The backend will never have room for an order.
-    fn never_fits(&mut self, at: At, launch: Number, why: String) {
+    fn never_fits(&mut self, at: At, launch: Number, why: Words) {
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
-        let words = why.as_str().into();
-        self.event(Event::Refused { instance: self.name(at), launch, why: words, for_good: true });
+        self.event(Event::Refused { instance: self.name(at), launch, why: why.clone(), for_good: true });
         self.spend(at, launch);
         let record = self.record_mut(at);
         for OrderedTask { task, conf, .. } in tasks {
@@ -463,7 +484,7 @@ impl Turn<'_> {
         }
         // What is being ended for it has to be launched again: it asks for other room.
         if let Err(why) = judgement {
-            let why: Arc<str> = why.to_string().into();
+            let why: Words = why.to_string().into();
             self.event(Event::NoRoom { instance: self.name(at), why: why.clone() });
             let launch = self.renumber(at, launch);
             if let Some(fitting) = self.session.fits.get_mut(&launch) {
@@ -602,7 +623,7 @@ impl Turn<'_> {
         // Where it stays, its node may have other facts than when it came.
         let place = self.state.record(at).and_then(|record| record.place.clone());
         if place.as_ref().is_none_or(|place| place.node != grant.node) {
-            if let Some(place) = place {
+            if let Some(place) = &place {
                 self.uncount(at, &place.node);
             }
             self.state.count_place(at, &grant.node);
@@ -610,14 +631,17 @@ impl Turn<'_> {
         let node = grant.node.clone();
         let sets = self.state.sets(&tasks);
         let now = self.now;
+        // What chose the node is of the launch that takes the place.
+        let taken = place.map_or_else(|| self.state.taken(at), |old| (old.domains, old.principal.clone()));
         let record = self.record_mut(at);
         let same = record.place.as_ref().is_some_and(|place| {
             place.node == grant.node && place.handle == grant.handle && place.ports == grant.ports
         });
         if !same {
             let since = record.place.as_ref().map_or(launch, |place| place.since);
+            let (domains, principal) = taken;
             let Grant { node, ports, handle, .. } = grant;
-            record.place = Some(Arc::new(Place { node, ports, handle, since }));
+            record.place = Some(Arc::new(Place { node, ports, handle, since, domains, principal }));
         }
         // A task that took turns elsewhere before has ended there: for this launch, or earlier.
         for slot in record.slots.iter_mut().filter(|slot| !sets.contains(&slot.set)) {
@@ -631,8 +655,7 @@ impl Turn<'_> {
         for (OrderedTask { task, conf, .. }, set) in tasks.into_iter().zip(sets) {
             let slot = record.slot_mut(&set);
             slot.act = None;
-            slot.occupant =
-                Some(Occupant { launch, task: task.clone(), state: TaskState::Launching, silent: None });
+            slot.occupant = Some(Occupant::new(launch, task.clone()));
             let known = record.task_mut(&task);
             known.last = Some(Launched { launch, conf, at: now });
             if known.reached.is_some_and(|reached| reached.conf != conf) {
@@ -667,12 +690,21 @@ impl Turn<'_> {
             let config = self.state.confs.get(&task.conf)?.clone();
             Some(LaunchTask { conf: task.conf, config, paused: task.paused })
         });
+        let tasks: Vec<LaunchTask> = tasks.collect();
+        // Those of other sets may be others by the time that this is given again.
+        let own = |name: &PortName| {
+            tasks.iter().any(|task| task.config.resources.ports.iter().any(|(other, _)| other == name))
+        };
+        let ports = place.ports.iter().filter(|(name, _)| own(name)).cloned().collect();
         let command = Command::Launch(Box::new(Launch {
             instance,
             launch,
             node: place.node.clone(),
             handle: place.handle.clone(),
-            tasks: tasks.collect(),
+            ports,
+            domains: place.domains,
+            principal: place.principal.clone(),
+            tasks,
             parameters: order.parameters.clone(),
         }));
         self.effects.commands.push(command);

@@ -79,6 +79,7 @@ pub fn encode(record: &Record) -> Result<(String, Vec<u8>), CodecError> {
         Record::Plan(_, plan) => envelope(&**plan),
         Record::Audit(audit) => envelope(&**audit),
         Record::Debt(debt) => envelope(&**debt),
+        Record::Note(_, text) => envelope(text),
     };
     match bytes {
         Ok(bytes) => Ok((key, bytes)),
@@ -117,6 +118,7 @@ pub fn decode(key: &str, bytes: &[u8]) -> Result<Record, CodecError> {
         "plan" => Record::Plan(rest.parse().map_err(|_| unknown())?, open(key, bytes)?),
         "audit" => Record::Audit(open(key, bytes)?),
         "debt" => Record::Debt(open(key, bytes)?),
+        "note" => Record::Note(rest.parse().map_err(|_| unknown())?, open(key, bytes)?),
         _ => return Err(unknown()),
     };
     let found = match record.key() {

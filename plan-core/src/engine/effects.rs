@@ -8,15 +8,17 @@ use serde::Serialize;
 
 use crate::plan::{ContentHash, Demand, Status, TaskConfig};
 use crate::spec::placement::{Census, NodeFacts};
-use crate::spec::{InstanceName, NodeName, PlacementRule, PlanName, Seconds, TaskName, Volume};
+use crate::spec::{InstanceName, NodeName, PlacementRule, PlanName, PortName, Seconds, TaskName, Volume};
 
+use super::ask::Ask;
 use super::input::Incarnation;
 use super::reason::Reason;
 use super::record::{
-    Cause, DebtCause, End, Handle, Key, Number, Parameters, Purpose, Record, RunOutcome, StepRef,
+    Cause, DebtCause, Domains, End, Handle, Key, Number, Parameters, Purpose, Record, RunOutcome, StepRef,
 };
 use super::reply::Reply;
 use super::time::Wall;
+use super::words::Words;
 
 /// What one input leads to.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -79,6 +81,8 @@ pub enum Command {
     },
     /// Gives resources back, of which nothing is in use any more. Given again, it is the same.
     Release(Box<Release>),
+    /// Asks something beside a task that runs.
+    Ask(Box<Ask>),
     /// Nothing of the service is left: the backend may forget it.
     Deregister,
 }
@@ -124,6 +128,11 @@ pub struct Fit {
     pub demand: Arc<[Demand]>,
     /// The pod's own volumes, of an instance that has no place yet.
     pub volumes: Arc<[Volume]>,
+    /// The configurations that the room is for, so that a backend can judge image, ports and user before anything is
+    /// ended: those of the order; of an instance that has no place yet, those of all tasks of its pod, the order's own
+    /// where it launches another.
+    #[serde(skip)]
+    pub configs: Arc<[Arc<TaskConfig>]>,
     /// Where it may go.
     pub placement: Option<Arc<PlacementRule>>,
     /// Where the others are, for `placement`; the backend adds its own open grants.
@@ -142,6 +151,16 @@ pub struct Launch {
     pub node: Arc<NodeFacts>,
     /// The room that was granted.
     pub handle: Handle,
+    /// The ports of these tasks, with the numbers that were granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<(PortName, u16)>,
+    /// Which domains the placement rule names that chose the node.
+    #[serde(skip_serializing_if = "Domains::is_none")]
+    pub domains: Domains,
+    /// The principal under which the room is held, if the specification names one. The user stands in each task's
+    /// configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Arc<str>>,
     /// What.
     pub tasks: Vec<LaunchTask>,
     /// Environment from the run's parameters.
@@ -221,7 +240,7 @@ pub enum Event {
         /// For this instance.
         instance: InstanceName,
         /// The backend's words.
-        why: Arc<str>,
+        why: Words,
     },
     /// A launch is commanded.
     Launched {
@@ -258,6 +277,18 @@ pub enum Event {
         end: End,
         /// Whether it was to end.
         expected: bool,
+        /// The backend's words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        words: Option<Words>,
+    },
+    /// The backend says something else of a task that is as it was.
+    Said {
+        /// The instance.
+        instance: InstanceName,
+        /// The task.
+        task: TaskName,
+        /// The backend's words.
+        words: Words,
     },
     /// A task's node is silent, or is heard again.
     Silent {
@@ -275,7 +306,7 @@ pub enum Event {
         /// The order.
         launch: Number,
         /// The backend's words.
-        why: Arc<str>,
+        why: Words,
         /// Whether it is final.
         for_good: bool,
     },

@@ -12,8 +12,11 @@ use crate::plan::Model;
 use crate::spec::placement::NodeFacts;
 use crate::spec::{InstanceName, PhaseName, PlanName, PortName, ServiceSpec, TaskName};
 
+use super::ask::Answer;
+use super::note::Note;
 use super::record::{End, Handle, InstallationId, Number, Parameters};
 use super::time::Wall;
+use super::words::{Address, Words};
 
 /// Something that happened.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ pub enum Input {
     Outcome(Outcome),
     /// The backend answers a `Reconcile`.
     Snapshot(Snapshot),
+    /// The backend wants something kept, or forgotten.
+    Note(Note),
     /// An operator wants something.
     Verb(Request),
     /// The service shall be this.
@@ -59,7 +64,76 @@ pub struct Observation {
     /// Grows with each observation of a launch within a session; a lower one is stale.
     pub serial: u64,
     /// How it is.
+    pub seen: Sighting,
+}
+
+/// How a launched task was seen, with what its backend adds.
+///
+/// Words and address are of this moment: a sighting without words takes back those of the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "SightingForm", into = "SightingForm")]
+pub struct Sighting {
+    /// How.
     pub seen: Seen,
+    /// Why it is so, in the backend's words: `ImagePullBackOff: no such image`, `exit code 3: no space left`,
+    /// `readiness check timed out after 5 s`. They name no count that grows and no time: words that differ are written.
+    pub words: Option<Words>,
+    /// Where the task is reached, if it is known.
+    pub address: Option<Arc<Address>>,
+}
+
+impl Sighting {
+    /// With words, where there are any.
+    #[must_use]
+    pub fn saying(mut self, words: impl AsRef<str>) -> Self {
+        self.words = Words::some(words);
+        self
+    }
+
+    /// With an address.
+    #[must_use]
+    pub fn at(mut self, address: impl Into<Arc<Address>>) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+}
+
+impl From<Seen> for Sighting {
+    fn from(seen: Seen) -> Self {
+        Self { seen, words: None, address: None }
+    }
+}
+
+/// How a sighting is written: where nothing is added it is its [`Seen`] alone, as in recordings of version 1.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum SightingForm {
+    Bare(Seen),
+    Whole {
+        seen: Seen,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<Words>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<Arc<Address>>,
+    },
+}
+
+impl From<SightingForm> for Sighting {
+    fn from(form: SightingForm) -> Self {
+        match form {
+            SightingForm::Bare(seen) => seen.into(),
+            SightingForm::Whole { seen, words, address } => Self { seen, words, address },
+        }
+    }
+}
+
+impl From<Sighting> for SightingForm {
+    fn from(sighting: Sighting) -> Self {
+        match sighting {
+            Sighting { seen, words: None, address: None } => Self::Bare(seen),
+            Sighting { seen, words, address } => Self::Whole { seen, words, address },
+        }
+    }
 }
 
 /// How a launched task was seen.
@@ -108,6 +182,13 @@ pub enum Outcome {
         /// The answer.
         answer: ReleaseAnswer,
     },
+    /// To [`super::Command::Ask`].
+    Ask {
+        /// The question.
+        id: Number,
+        /// The answer.
+        answer: Answer,
+    },
     /// To [`super::Command::Deregister`]: the backend knows nothing of the service any more.
     Deregistered,
 }
@@ -119,7 +200,7 @@ pub enum ReleaseAnswer {
     /// The resources are free, or are not there any more.
     Done,
     /// Not yet, and why. It is asked again.
-    Retry(String),
+    Retry(Words),
 }
 
 /// The answer to the question for room. It stands open until `Fitted`, `Never` or a withdrawal.
@@ -129,11 +210,11 @@ pub enum FitAnswer {
     /// There is room, and it is kept.
     Fitted(Grant),
     /// There is none now, and why; what was granted before is taken back. The question stays open.
-    Retry(String),
+    Retry(Words),
     /// There will be none, and why, until the specification changes.
-    Never(String),
+    Never(Words),
     /// The node that the instance lives on is gone for good, and why one knows: the instance may go elsewhere.
-    NodeGone(String),
+    NodeGone(Words),
 }
 
 /// Room that is kept for an order.
@@ -157,9 +238,9 @@ pub enum LaunchAnswer {
     /// The backend has it. How it goes on is observed.
     Done,
     /// It was surely not done, and why.
-    Retry(String),
+    Retry(Words),
     /// It is invalid, and why: final until the specification changes.
-    Never(String),
+    Never(Words),
     /// Nobody knows whether it was done.
     Unknown,
 }
@@ -179,11 +260,11 @@ pub struct Snapshot {
 }
 
 /// What a snapshot says of a launch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Found {
     /// So it is.
-    Seen(Seen),
+    Seen(Sighting),
     /// There is no trace of it.
     Absent,
 }

@@ -136,6 +136,7 @@ impl Turn<'_> {
         keys.extend(state.ended.keys().map(|&run| Key::Run(run)));
         keys.extend(state.plans.keys().map(|plan| Key::Plan(plan.clone())));
         keys.extend(state.audit.keys().map(|&number| Key::Audit(number)));
+        keys.extend(state.notes.keys().map(|name| Key::Note(name.clone())));
         keys.sort_unstable();
         keys.dedup();
         self.effects.writes = keys.into_iter().map(Write::Delete).collect();

@@ -11,6 +11,7 @@
 
 mod act;
 mod answered;
+mod ask;
 mod at;
 mod backoff;
 mod bug;
@@ -18,10 +19,12 @@ mod codec;
 mod debts;
 mod digest;
 mod effects;
+mod held;
 mod input;
 mod invariants;
 mod leaving;
 mod moves;
+mod note;
 mod observe;
 mod preview;
 mod reason;
@@ -43,28 +46,33 @@ mod time;
 mod turn;
 mod verbs;
 mod view;
+mod words;
 mod zoo;
 
 #[cfg(not(feature = "zoo"))]
 use bug::Bug;
 #[cfg(feature = "zoo")]
 pub use bug::Bug;
+pub use ask::{Answer, Ask, Check, Ruling};
 pub use codec::{CodecError, decode, encode};
 pub use digest::Digest;
 pub use effects::{Command, Effects, Event, Expected, Fit, Launch, LaunchTask, Release, Write};
+pub use held::Held;
 pub use input::{
     Author, FitAnswer, Found, Grant, Incarnation, Input, LaunchAnswer, Observation, Outcome, Part,
-    ReleaseAnswer, Request, Seen, Snapshot, Target, Verb,
+    ReleaseAnswer, Request, Seen, Sighting, Snapshot, Target, Verb,
 };
+pub use note::{Note, NoteError, NoteName, NoteText};
 pub use preview::{Preview, Restart};
 pub use reason::{Reason, Verdict, Why};
 pub use record::*;
-pub use recording::{Entry, RECORDING_VERSION, Taken, effect_lines};
+pub use recording::{Entry, RECORDING_VERSION, Taken, effect_lines, same_effects};
 pub use recover::RecoverError;
 pub use reply::{Refusal, RefusedItem, Reply};
 pub use story::Story;
 pub use time::{Time, Wall};
 pub use view::{PhaseView, PlanView, StepView, TaskView, Tree, TreeLine};
+pub use words::{Address, Words};
 
 use at::At;
 use session::{Item, Session, Stage as SessionStage};
@@ -152,6 +160,7 @@ impl Turn<'_> {
             Input::Observed(observation) => self.observed(observation),
             Input::Outcome(outcome) => self.answered(outcome),
             Input::Snapshot(snapshot) => self.snapshot(snapshot),
+            Input::Note(note) => self.keep_note(note),
             Input::Verb(request) => self.effects.reply = Some(self.verb(request)),
             Input::Target(target) => self.effects.reply = Some(self.target(target)),
             Input::Wake => self.wake(),
@@ -173,6 +182,8 @@ impl Turn<'_> {
                 }
             }
             Outcome::Release { debt, answer } => self.released(debt, &answer),
+            // What nobody asked for, or asks for no more, says nothing.
+            Outcome::Ask { .. } => {}
             Outcome::Deregistered => self.dissolve(),
         }
     }

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::plan::Demand;
-use crate::spec::PlacementRule;
+use crate::plan::{Demand, TaskConfig};
 use crate::spec::placement::{Census, NodeFacts};
+use crate::spec::{PlacementRule, TaskName};
 
 use super::at::At;
 use super::bug::Bug;
@@ -38,6 +38,28 @@ impl State {
             }
         }
         whole.into()
+    }
+
+    /// The configurations that an instance needs room for where it has no place yet: its pod's, and of the tasks that
+    /// are launched first their own.
+    pub(super) fn whole_configs(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Arc<TaskConfig>]> {
+        let declared = self.pod_model(at.pod).map(|pod| pod.configs.clone()).unwrap_or_default();
+        let is_declared = |task: &OrderedTask| {
+            let models = self.pod_model(at.pod).map(|pod| pod.tasks.as_slice()).unwrap_or_default();
+            models.iter().any(|model| model.name == task.task && model.conf == task.conf)
+        };
+        if tasks.iter().all(is_declared) {
+            return declared;
+        }
+        let own = |name: &TaskName| {
+            let ordered = tasks.iter().find(|ordered| ordered.task == *name)?;
+            self.confs.get(&ordered.conf).cloned()
+        };
+        let known = |task: &OrderedTask| declared.iter().any(|config| config.task == task.task);
+        let others = tasks.iter().filter(|task| !known(task));
+        let others = others.filter_map(|task| self.confs.get(&task.conf).cloned());
+        let whole = declared.iter().map(|config| own(&config.task).unwrap_or_else(|| config.clone()));
+        whole.chain(others).collect()
     }
 
     /// Where the others are, for the placement of an instance that goes elsewhere.

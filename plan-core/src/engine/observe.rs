@@ -3,18 +3,21 @@
 //! Invariant: an observation changes only what it speaks of; an older one, or the same again, changes
 //! nothing; an end is final.
 
+use std::sync::Arc;
+
 use crate::plan::ContentHash;
 use crate::spec::{Goal, TaskName};
 
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
-use super::input::{Incarnation, Observation, Seen};
+use super::input::{Incarnation, Observation, Seen, Sighting};
 use super::reason::Reason;
-use super::record::{Cause, End, Number, Occupant, Order, OrderedTask, Purpose, Reached, Stage, TaskState};
+use super::record::{Cause, End, Number, Occupant, Order, OrderedTask, Purpose, Reached, Stage, TaskState, Trouble};
 use super::session::{Item, Whose};
 use super::time::Time;
 use super::turn::Turn;
+use super::words::Words;
 
 /// What a launch is to us.
 pub(super) enum Known {
@@ -37,13 +40,13 @@ impl Turn<'_> {
         match self.known(&of) {
             Known::Newer => self.superseded(of),
             // What we hold for ended may live; but the observation may be old, so that it is asked about.
-            Known::Past(at) => match seen {
+            Known::Past(at) => match seen.seen {
                 Seen::Ended(_) => self.session.kills.remove(&(at, of.launch, of.task)),
                 Seen::Starting | Seen::Running { .. } => self.ask_for_launch(at, of.launch, of.task),
                 Seen::Unreachable => {}
             },
-            Known::Owed(debt) => self.owed_seen(debt, &of, seen),
-            Known::Foreign => self.foreigner(of, seen),
+            Known::Owed(debt) => self.owed_seen(debt, &of, seen.seen),
+            Known::Foreign => self.foreigner(of, seen.seen),
             Known::Ours(at, slot) => {
                 let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
                 let first = !instance.answered.contains(slot, of.launch);
@@ -117,7 +120,8 @@ impl Turn<'_> {
     }
 
     /// Takes what is new of a task in a slot.
-    pub(super) fn seen(&mut self, at: At, launch: Number, name: &TaskName, seen: Seen) {
+    pub(super) fn seen(&mut self, at: At, launch: Number, name: &TaskName, sighting: Sighting) {
+        let Sighting { seen, words, address } = sighting;
         let Some(record) = self.state.record(at) else { return };
         let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
         let Some(occupant) = occupants.find(|o| o.launch == launch && o.task == *name) else { return };
@@ -134,13 +138,29 @@ impl Turn<'_> {
             Seen::Unreachable => old,
         };
         let silent = seen == Seen::Unreachable;
-        if new == old && silent == was_silent {
+        // Who is not heard of is where it was, and as was said last.
+        let (words, address) = if silent {
+            (words.or_else(|| occupant.words.clone()), occupant.address.clone())
+        } else {
+            (words, address)
+        };
+        let same = new == old && silent == was_silent;
+        let said = words.clone().filter(|_| occupant.words != words);
+        if same && occupant.words == words && occupant.address == address {
             return;
         }
         let now = self.now;
         if let Some(occupant) = self.record_mut(at).occupant_mut(launch, name) {
             occupant.state = new;
             occupant.silent = if silent { occupant.silent.or(Some(now)) } else { None };
+            (occupant.words, occupant.address) = (words.clone(), address);
+        }
+        // An end says its words itself.
+        if let Some(words) = said.filter(|_| !matches!(new, TaskState::Ended(_))) {
+            self.event(Event::Said { instance: self.name(at), task: name.clone(), words });
+        }
+        if same {
+            return;
         }
         let up = new == TaskState::Running { ready: true };
         if silent {
@@ -154,7 +174,7 @@ impl Turn<'_> {
         }
         match new {
             TaskState::Running { ready: true } => self.may_have_reached(at, launch, name, Goal::Running),
-            TaskState::Ended(end) => self.ended(at, launch, name, end),
+            TaskState::Ended(end) => self.ended(at, launch, name, end, words),
             _ => {}
         }
         self.touch(at);
@@ -202,6 +222,7 @@ impl Turn<'_> {
         }
         task.reached = Some(Reached { launch, conf, at: now });
         task.other = 0;
+        task.trouble = None;
         // A task that ends by its goal has begun anew; one that runs has when it goes on running.
         if attained != Goal::Running {
             task.failures = 0;
@@ -223,7 +244,7 @@ impl Turn<'_> {
         self.goes_on_as(at, &old, Purpose::Recovery, tasks);
     }
 
-    fn ended(&mut self, at: At, launch: Number, name: &TaskName, end: End) {
+    fn ended(&mut self, at: At, launch: Number, name: &TaskName, end: End, words: Option<Words>) {
         self.session.kills.remove(&(at, launch, name.clone()));
         for open in self.session.asked.values_mut() {
             open.remove(&(Whose::Instance(at), launch, name.clone()));
@@ -241,7 +262,13 @@ impl Turn<'_> {
         let expected = (expected || record.permission.is_some()) && !self.bug(Bug::ExpectedEndFails);
         let goal =
             record.order(launch).and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
-        self.event(Event::Ended { instance: self.name(at), task: name.clone(), end, expected });
+        self.event(Event::Ended {
+            instance: self.name(at),
+            task: name.clone(),
+            end,
+            expected,
+            words: words.clone(),
+        });
         match (goal, end) {
             (Some(Goal::Once | Goal::Finish), End::Finished) => {
                 self.may_have_reached(at, launch, name, Goal::Finish);
@@ -253,6 +280,8 @@ impl Turn<'_> {
                 }
             }
             _ => {
+                let trouble = Trouble { launch, end, at: self.now, words };
+                self.record_mut(at).task_mut(name).trouble = Some(Arc::new(trouble));
                 self.goes_down(at, launch, name);
                 self.failed(at, name);
             }

@@ -3,7 +3,6 @@
 //! Invariant: a reason is a value; the same one reaches the API, the command line and the simulator.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -12,6 +11,7 @@ use crate::spec::{InstanceName, NodeName, PhaseName, TaskName};
 
 use super::record::Number;
 use super::time::Time;
+use super::words::Words;
 
 /// The word of a rule on whether a step may act.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,10 +62,10 @@ pub enum Reason {
         /// The task.
         task: TaskName,
         /// The backend's words.
-        why: String,
+        why: Words,
     },
     /// Room is asked for, and there is none.
-    NoRoom(Arc<str>),
+    NoRoom(Words),
     /// Room is asked for; no answer yet.
     AskedForRoom,
     /// The task that it displaces has not ended yet.
@@ -260,7 +260,7 @@ mod tests {
         WaitsForItsStep, Reason::WaitsForItsStep(task()), "the plan, when it may";
         Paused, Reason::Paused(task()), "an operator";
         Backoff, Reason::Backoff { task: task(), failures: 3, until: Time(80_000_000) }, "time";
-        Never, Reason::Never { task: task(), why: "memory: above the limit".to_owned() }, "an operator, or another file";
+        Never, Reason::Never { task: task(), why: "memory: above the limit".into() }, "an operator, or another file";
         AskedForRoom, Reason::AskedForRoom, "the cluster";
         NoRoom, Reason::NoRoom("node-0: needs 2048 MB of memory, 512 are free".into()), "the cluster";
         Placement, Reason::Placement("no: hostname `node-0` has 1 of at most 1".to_owned()), "the cluster";

@@ -10,7 +10,7 @@ use crate::spec::TaskName;
 use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Expected};
-use super::input::{Found, Incarnation, Seen, Snapshot};
+use super::input::{Found, Incarnation, Seen, Sighting, Snapshot};
 use super::observe::Known;
 use super::record::{End, Number, Occupant, Stage, TaskState};
 use super::session::{Asked, Whose};
@@ -98,7 +98,7 @@ impl Turn<'_> {
                 Known::Past(at) => {
                     let Incarnation { launch, task, .. } = incarnation;
                     match found {
-                        Found::Absent | Found::Seen(Seen::Ended(_)) => {
+                        Found::Absent | Found::Seen(Sighting { seen: Seen::Ended(_), .. }) => {
                             self.session.kills.remove(&(at, launch, task));
                         }
                         Found::Seen(_) if self.bug(Bug::ZombieSpared) => {}
@@ -109,7 +109,7 @@ impl Turn<'_> {
                     let key = (Whose::Debt(debt), incarnation.launch, incarnation.task.clone());
                     let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
                     match found {
-                        Found::Seen(seen) => self.owed_seen(debt, &incarnation, seen),
+                        Found::Seen(seen) => self.owed_seen(debt, &incarnation, seen.seen),
                         Found::Absent if !asked => {}
                         Found::Absent if as_of > incarnation.launch => {
                             self.owed_ended(debt, incarnation.launch, &incarnation.task);
@@ -120,7 +120,7 @@ impl Turn<'_> {
                     }
                 }
                 Known::Foreign => match found {
-                    Found::Seen(seen) => self.foreigner(incarnation, seen),
+                    Found::Seen(seen) => self.foreigner(incarnation, seen.seen),
                     Found::Absent => {
                         self.session.foreigners.remove(&incarnation);
                     }
@@ -175,7 +175,7 @@ impl Turn<'_> {
 
     /// A snapshot shows a launch. Presence counts at any age, but what was observed in this session since is
     /// newer than a snapshot of unknown age.
-    fn found(&mut self, at: At, slot: usize, launch: Number, task: &TaskName, seen: Seen) {
+    fn found(&mut self, at: At, slot: usize, launch: Number, task: &TaskName, seen: Sighting) {
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         let first = !instance.answered.contains(slot, launch);
         if instance.answered.note(slot, launch, 0) {
@@ -236,7 +236,7 @@ impl Turn<'_> {
             }
             self.command_launch(at, launch);
         } else {
-            self.seen(at, launch, task, Seen::Ended(End::Lost));
+            self.seen(at, launch, task, Seen::Ended(End::Lost).into());
         }
         self.take_up(at);
     }

@@ -13,10 +13,13 @@ use smol_str::SmolStr;
 use crate::plan::{Canary, ContentHash, Model, TaskConfig};
 use crate::spec::placement::NodeFacts;
 use crate::spec::{
-    InstanceName, NodeName, PlanName, PodName, PortName, ResourceSetName, Seconds, ServiceName, TaskName,
+    Field, InstanceName, NodeName, PlacementRule, PlanName, PodName, PortName, ResourceSetName, Seconds,
+    ServiceName, TaskName,
 };
 
+use super::note::{NoteName, NoteText};
 use super::time::{Time, Wall};
+use super::words::{Address, Words};
 
 /// The number of a launch, a run or a question: one counter numbers them all, and none is used twice.
 pub type Number = u64;
@@ -42,6 +45,8 @@ pub enum Key {
     Audit(Number),
     /// [`DebtRecord`].
     Debt(Number),
+    /// A backend's note.
+    Note(NoteName),
 }
 
 impl fmt::Display for Key {
@@ -56,6 +61,7 @@ impl fmt::Display for Key {
             Self::Plan(name) => write!(f, "plan/{name}"),
             Self::Audit(number) => write!(f, "audit/{number}"),
             Self::Debt(number) => write!(f, "debt/{number}"),
+            Self::Note(name) => write!(f, "note/{name}"),
         }
     }
 }
@@ -81,6 +87,8 @@ pub enum Record {
     Audit(Arc<AuditRecord>),
     /// Something left behind.
     Debt(Arc<DebtRecord>),
+    /// What a backend has kept.
+    Note(NoteName, NoteText),
 }
 
 impl Record {
@@ -96,6 +104,7 @@ impl Record {
             Self::Plan(name, _) => Key::Plan(name.clone()),
             Self::Audit(audit) => Key::Audit(audit.number),
             Self::Debt(debt) => Key::Debt(debt.number),
+            Self::Note(name, _) => Key::Note(name.clone()),
         }
     }
 }
@@ -282,6 +291,38 @@ pub struct Place {
     /// The launch that it was taken for.
     #[serde(default, skip_serializing_if = "is_never")]
     pub since: Number,
+    /// Which domains the placement rule names that chose it.
+    #[serde(default, skip_serializing_if = "Domains::is_none")]
+    pub domains: Domains,
+    /// The principal under which its resources are held, if the specification names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Arc<str>>,
+}
+
+/// Which fault domains a placement rule names. A task is told, since a service that spreads over zones often has to know
+/// that it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Domains {
+    /// Whether it names the region.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub region: bool,
+    /// Whether it names the zone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub zone: bool,
+}
+
+impl Domains {
+    /// Those that a rule names.
+    pub fn of(rule: Option<&PlacementRule>) -> Self {
+        let names = |field| rule.is_some_and(|rule| rule.mentions(&field));
+        Self { region: names(Field::Region), zone: names(Field::Zone) }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A backend's own name for resources that it holds; opaque here.
@@ -385,9 +426,20 @@ pub struct Occupant {
     /// Since when nothing is heard of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent: Option<Time>,
+    /// What its backend said last of its state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<Words>,
+    /// Where it is reached, as its backend said last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Arc<Address>>,
 }
 
 impl Occupant {
+    /// A task whose launch is commanded.
+    pub(super) fn new(launch: Number, task: TaskName) -> Self {
+        Self { launch, task, state: TaskState::Launching, silent: None, words: None, address: None }
+    }
+
     /// Whether it has not been seen to end.
     pub fn may_live(&self) -> bool {
         !matches!(self.state, TaskState::Ended(_))
@@ -480,6 +532,33 @@ pub struct TaskRecord {
     /// Whether an operator wants it paused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
+    /// How it last ended without being asked to, or was refused, and what its backend said. It stays when the task is
+    /// launched again, until it attains its goal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Arc<Trouble>>,
+}
+
+/// How a launch of a task ended that nobody had asked to end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The order's number.
+    pub launch: Number,
+    /// How it ended.
+    pub end: End,
+    /// When.
+    pub at: Time,
+    /// The backend's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<Words>,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.words {
+            Some(words) => write!(f, "it {}: {words}", self.end),
+            None => write!(f, "it {}", self.end),
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -501,6 +580,7 @@ impl TaskRecord {
             since: 0,
             other: 0,
             paused: false,
+            trouble: None,
         }
     }
 }
@@ -534,7 +614,7 @@ pub struct Never {
     /// Of this configuration.
     pub conf: ContentHash,
     /// The backend's words.
-    pub why: String,
+    pub why: Words,
 }
 
 /// What operators said of one step. Numbers come from the counter; 0 is never.

@@ -57,6 +57,7 @@ impl Engine {
         let mut plans = BTreeMap::new();
         let mut audit = BTreeMap::new();
         let mut debts = Vec::new();
+        let mut notes = BTreeMap::new();
         let mut digest = Digest::default();
         let mut count = |one: Digest| digest.replace(Digest::default(), one);
         for record in records {
@@ -92,6 +93,10 @@ impl Engine {
                     count(Digest::of(&*record));
                     audit.insert(record.number, record);
                 }
+                Record::Note(name, text) => {
+                    count(Digest::of(&(&name, &text)));
+                    notes.insert(name, text);
+                }
             }
         }
         let Some(service) = service else {
@@ -119,6 +124,7 @@ impl Engine {
         state.confs = confs;
         state.plans = plans;
         state.audit = audit;
+        state.notes = notes;
         let mut unplaced: Vec<(StepRef, Key)> = Vec::new();
         for (name, record) in pods {
             let key = || Key::Pod(name.clone());

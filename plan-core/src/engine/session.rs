@@ -4,7 +4,6 @@
 //! again from the backend.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::spec::TaskName;
 
@@ -12,6 +11,7 @@ use super::at::At;
 use super::input::{Grant, Incarnation, Seen};
 use super::record::{Number, StepRef};
 use super::time::Time;
+use super::words::Words;
 
 /// The session.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -158,7 +158,7 @@ pub(super) struct Fitting {
     /// For this instance.
     pub(super) at: At,
     /// Why there is none, if the backend said so.
-    pub(super) why: Option<Arc<str>>,
+    pub(super) why: Option<Words>,
     /// The room, once it was granted.
     pub(super) grant: Option<Grant>,
 }

@@ -13,6 +13,7 @@ use crate::spec::{InstanceName, NodeName, PlanName, TaskName};
 use super::Engine;
 use super::effects::Event;
 use super::record::{End, Number, Purpose, RunOutcome, StepRef};
+use super::words::Words;
 
 /// What happened, in words and names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,7 +42,16 @@ pub enum Story {
     /// A task attained its goal.
     Reached { instance: InstanceName, task: TaskName },
     /// The engine saw a task's end.
-    EndSeen { instance: InstanceName, task: TaskName, end: End, expected: bool },
+    EndSeen {
+        instance: InstanceName,
+        task: TaskName,
+        end: End,
+        expected: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        words: Option<Words>,
+    },
+    /// The backend says something else of a task that is as it was.
+    Said { instance: InstanceName, task: TaskName, words: Words },
     /// The engine saw that nothing is heard of a task, or is again.
     SilenceSeen { instance: InstanceName, task: TaskName, silent: bool },
     /// A launch was refused.
@@ -93,9 +103,10 @@ impl Engine {
             }
             Event::Displaced { instance, launch, task } => Story::Displaced { instance, task, launch },
             Event::Reached { instance, task } => Story::Reached { instance, task },
-            Event::Ended { instance, task, end, expected } => {
-                Story::EndSeen { instance, task, end, expected }
+            Event::Ended { instance, task, end, expected, words } => {
+                Story::EndSeen { instance, task, end, expected, words }
             }
+            Event::Said { instance, task, words } => Story::Said { instance, task, words },
             Event::Silent { instance, task, silent } => Story::SilenceSeen { instance, task, silent },
             Event::Refused { instance, launch, why, for_good } => {
                 Story::Refused { instance, launch, why: why.to_string(), for_good }
@@ -176,6 +187,7 @@ impl Story {
             | Self::Displaced { instance, .. }
             | Self::Reached { instance, .. }
             | Self::EndSeen { instance, .. }
+            | Self::Said { instance, .. }
             | Self::SilenceSeen { instance, .. }
             | Self::Refused { instance, .. }
             | Self::Withdrawn { instance, .. }
@@ -202,6 +214,7 @@ impl Story {
             Self::Displaced { .. } => "displaced",
             Self::Reached { .. } => "reached",
             Self::EndSeen { .. } => "end-seen",
+            Self::Said { .. } => "said",
             Self::SilenceSeen { .. } => "silence-seen",
             Self::Refused { .. } => "refused",
             Self::Withdrawn { .. } => "withdrawn",
@@ -241,8 +254,12 @@ impl fmt::Display for Story {
                 write!(f, "{task} (launch {launch}) is told to end, to make room")
             }
             Self::Reached { task, .. } => write!(f, "{task} has reached its goal"),
-            Self::EndSeen { task, end, expected: true, .. } => write!(f, "{task} {end}, as it was to"),
-            Self::EndSeen { task, end, expected: false, .. } => write!(f, "{task} {end}, seen by the engine"),
+            Self::EndSeen { task, end, expected, words, .. } => {
+                write!(f, "{task} {end}")?;
+                words.iter().try_for_each(|words| write!(f, " ({words})"))?;
+                f.write_str(if *expected { ", as it was to" } else { ", seen by the engine" })
+            }
+            Self::Said { task, words, .. } => write!(f, "{task}: {words}"),
             Self::SilenceSeen { task, silent: true, .. } => write!(f, "nothing is heard of {task}"),
             Self::SilenceSeen { task, silent: false, .. } => write!(f, "{task} is heard again"),
             Self::Refused { launch, why, for_good: false, .. } => {

@@ -41,6 +41,8 @@ pub struct PodModel {
     pub footprint: Arc<[Demand]>,
     /// The pod's own volumes.
     pub volumes: Arc<[Volume]>,
+    /// The configurations of its tasks, as declared.
+    pub configs: Arc<[Arc<TaskConfig>]>,
 }
 
 /// A task, compiled.
@@ -58,6 +60,8 @@ pub struct TaskModel {
     pub config: Arc<TaskConfig>,
     /// What a launch of it needs, once its instance has a place.
     pub demand: Arc<[Demand]>,
+    /// Its configuration alone, as a launch of it needs it.
+    pub configs: Arc<[Arc<TaskConfig>]>,
 }
 
 /// A resource set that is asked for.
@@ -352,19 +356,22 @@ impl PodModel {
                     resources: demand.resources.clone(),
                     carried: carried.clone(),
                 };
+                let (conf, config) = (config.hash(), Arc::new(config));
                 Ok(TaskModel {
                     name: task.clone(),
                     goal: spec.goal,
                     set: spec.resource_set.clone(),
-                    conf: config.hash(),
-                    config: Arc::new(config),
+                    conf,
+                    config: config.clone(),
                     demand: Arc::new([demand.clone()]),
+                    configs: Arc::new([config]),
                 })
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        let configs = tasks.iter().map(|task: &TaskModel| task.config.clone()).collect();
         let placement = pod.placement.clone().map(Arc::new);
         let volumes = pod.volumes.iter().cloned().collect();
-        Ok(Self { name: name.clone(), count: pod.count, tasks, placement, footprint, volumes })
+        Ok(Self { name: name.clone(), count: pod.count, tasks, placement, footprint, volumes, configs })
     }
 
     /// A task's place among the tasks.

@@ -238,7 +238,7 @@ impl World {
         }
         let Some(&debt) = bytes.pick(&self.releases) else { return Input::Wake };
         let answer = match bytes.below(4) {
-            0 => ReleaseAnswer::Retry("not yet".to_owned()),
+            0 => ReleaseAnswer::Retry("not yet".into()),
             _ => ReleaseAnswer::Done,
         };
         Input::Outcome(Outcome::Release { debt, answer })
@@ -251,9 +251,9 @@ impl World {
             _ => format!("node-{}", bytes.below(4)),
         };
         let answer = match bytes.below(8) {
-            0 => FitAnswer::Retry("no room".to_owned()),
-            1 if bytes.below(8) == 0 => FitAnswer::Never("no such thing".to_owned()),
-            1 if bytes.below(4) == 0 => FitAnswer::NodeGone("it was removed".to_owned()),
+            0 => FitAnswer::Retry("no room".into()),
+            1 if bytes.below(8) == 0 => FitAnswer::Never("no such thing".into()),
+            1 if bytes.below(4) == 0 => FitAnswer::NodeGone("it was removed".into()),
             2 => FitAnswer::Fitted(Grant {
                 node: node(&name),
                 ports: Vec::new(),
@@ -274,8 +274,8 @@ impl World {
         let Some(launch) = bytes.pick(&self.launches) else { return Input::Wake };
         let answer = match bytes.below(8) {
             0 | 1 => LaunchAnswer::Unknown,
-            2 | 3 => LaunchAnswer::Retry("rescinded".to_owned()),
-            4 if bytes.below(8) == 0 => LaunchAnswer::Never("invalid".to_owned()),
+            2 | 3 => LaunchAnswer::Retry("rescinded".into()),
+            4 if bytes.below(8) == 0 => LaunchAnswer::Never("invalid".into()),
             _ => LaunchAnswer::Done,
         };
         Input::Outcome(Outcome::Launch { instance: launch.instance.clone(), launch: launch.launch, answer })
@@ -315,11 +315,20 @@ impl World {
         }
     }
 
+    fn sighting(bytes: &mut Bytes<'_>) -> Sighting {
+        let seen = Sighting::from(Self::seen(bytes));
+        match bytes.below(8) {
+            0 => seen.saying("exit code 3"),
+            1 => seen.saying("no such image").at(Address { host: Some("here".into()), ..Address::default() }),
+            _ => seen,
+        }
+    }
+
     fn observed(&mut self, bytes: &mut Bytes<'_>) -> Input {
         let Some(of) = self.incarnation(bytes) else { return Input::Wake };
         self.serial += 1;
         let serial = if bytes.below(8) == 0 { u64::from(bytes.byte()) } else { self.serial };
-        Input::Observed(Observation { of, serial, seen: Self::seen(bytes) })
+        Input::Observed(Observation { of, serial, seen: Self::sighting(bytes) })
     }
 
     fn snapshot(&mut self, bytes: &mut Bytes<'_>) -> Input {
@@ -330,11 +339,11 @@ impl World {
             match bytes.below(6) {
                 0 => {}
                 1 => found.push((incarnation, Found::Absent)),
-                _ => found.push((incarnation, Found::Seen(Self::seen(bytes)))),
+                _ => found.push((incarnation, Found::Seen(Self::sighting(bytes)))),
             }
         }
         if let Some(other) = self.incarnation(bytes).filter(|_| bytes.below(4) == 0) {
-            found.push((other, Found::Seen(Self::seen(bytes))));
+            found.push((other, Found::Seen(Self::sighting(bytes))));
         }
         Input::Snapshot(Snapshot { of, as_of, found, last: bytes.below(4) > 0 })
     }

@@ -223,7 +223,7 @@ impl Bench {
     pub fn observe_launch(&mut self, name: &str, of: &str, launch: Number, seen: Seen) {
         self.serial += 1;
         let of = self.incarnation(name, of, launch);
-        self.input(Input::Observed(Observation { of, serial: self.serial, seen }));
+        self.input(Input::Observed(Observation { of, serial: self.serial, seen: seen.into() }));
     }
 
     /// The latest launch of a task is seen so.

@@ -445,7 +445,7 @@ fn a_side_plan_does_not_take_the_set_that_a_task_has_yet_to_leave() {
 fn how_a_task_ended_in_a_set_that_it_left_says_nothing_of_it() {
     let mut bench = Bench::new(SETS);
     let launch = bench.launch_of("pair-0", "main");
-    bench.launch_answer("pair-0", launch, LaunchAnswer::Never("invalid".to_owned()));
+    bench.launch_answer("pair-0", launch, LaunchAnswer::Never("invalid".into()));
     bench.becomes(&SETS.replace("resource-set: a", "resource-set: b"));
     bench.runs("pair-0", "main");
     let states: Vec<_> = bench.engine.tasks().iter().map(|view| view.state).collect();

@@ -34,7 +34,7 @@ fn repeating_an_observation_changes_nothing() {
     let mut bench = Bench::new(KAFKA);
     let of = bench.incarnation("kafka-0", "broker", bench.launch_of("kafka-0", "broker"));
     for seen in [Seen::Starting, Seen::Running { ready: false }, Seen::Running { ready: true }] {
-        let observation = Observation { of: of.clone(), serial: 100, seen };
+        let observation = Observation { of: of.clone(), serial: 100, seen: seen.into() };
         bench.input(Input::Observed(observation.clone()));
         unchanged(&mut bench, Input::Observed(observation));
     }
@@ -47,11 +47,11 @@ fn a_lower_number_is_dropped() {
     bench.input(Input::Observed(Observation {
         of: of.clone(),
         serial: 7,
-        seen: Seen::Running { ready: true },
+        seen: Seen::Running { ready: true }.into(),
     }));
     for seen in [Seen::Starting, Seen::Running { ready: false }, Seen::Ended(End::Failed), Seen::Unreachable]
     {
-        unchanged(&mut bench, Input::Observed(Observation { of: of.clone(), serial: 6, seen }));
+        unchanged(&mut bench, Input::Observed(Observation { of: of.clone(), serial: 6, seen: seen.into() }));
     }
 }
 
@@ -63,7 +63,7 @@ fn an_end_is_final() {
     bench.finishes("hello-0", "init");
     only_asked_about(
         &mut bench,
-        Input::Observed(Observation { of, serial: 1000, seen: Seen::Running { ready: true } }),
+        Input::Observed(Observation { of, serial: 1000, seen: Seen::Running { ready: true }.into() }),
     );
 }
 
@@ -81,7 +81,7 @@ fn the_status_of_a_task_that_was_replaced_does_not_complete_its_successor() {
     let stale = bench.incarnation("kafka-0", "broker", old);
     only_asked_about(
         &mut bench,
-        Input::Observed(Observation { of: stale, serial: 5000, seen: Seen::Running { ready: true } }),
+        Input::Observed(Observation { of: stale, serial: 5000, seen: Seen::Running { ready: true }.into() }),
     );
     assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Starting);
     bench.runs("kafka-0", "broker");
@@ -102,11 +102,15 @@ fn a_foreigner_is_listed_and_not_touched() {
     let orphan = bench.incarnation("kafka-2", "broker", 1);
     for of in [foreign.clone(), orphan] {
         let seen = Seen::Running { ready: true };
-        bench.input(Input::Observed(Observation { of, serial: 1, seen }));
+        bench.input(Input::Observed(Observation { of, serial: 1, seen: seen.into() }));
     }
     assert_eq!(bench.engine.foreigners().count(), 2);
     assert_eq!((bench.sent.len(), &bench.store), (0, &records));
-    bench.input(Input::Observed(Observation { of: foreign, serial: 2, seen: Seen::Ended(End::Killed) }));
+    bench.input(Input::Observed(Observation {
+        of: foreign,
+        serial: 2,
+        seen: Seen::Ended(End::Killed).into(),
+    }));
     assert_eq!(bench.engine.foreigners().count(), 1);
 }
 
@@ -115,7 +119,7 @@ fn a_launch_newer_than_all_of_ours_means_that_we_are_the_old_scheduler() {
     let mut bench = Bench::new(KAFKA);
     bench.sent.clear();
     let of = bench.incarnation("kafka-1", "broker", 1_000);
-    bench.input(Input::Observed(Observation { of, serial: 1, seen: Seen::Starting }));
+    bench.input(Input::Observed(Observation { of, serial: 1, seen: Seen::Starting.into() }));
     assert!(bench.engine.is_superseded());
     let records = bench.store.clone();
     bench.runs("kafka-0", "broker");
@@ -193,8 +197,10 @@ fn what_was_believed_to_have_ended_and_lives_is_ended_by_its_own_number() {
     bench.observe("kafka-0", "broker", Seen::Ended(End::Lost));
     assert!(bench.launch_of("kafka-0", "broker") > old);
     bench.sent.clear();
-    let found =
-        vec![(bench.incarnation("kafka-0", "broker", old), Found::Seen(Seen::Running { ready: true }))];
+    let found = vec![(
+        bench.incarnation("kafka-0", "broker", old),
+        Found::Seen(Seen::Running { ready: true }.into()),
+    )];
     bench.input(Input::Snapshot(Snapshot { of: 0, as_of: 100, found, last: true }));
     assert!(matches!(&bench.sent[..], [Command::Kill { launch, .. }] if *launch == old), "{:?}", bench.sent);
 }
@@ -220,7 +226,7 @@ fn observations_of_the_tasks_of_one_launch_do_not_shadow_each_other() {
     let launch = bench.launch_of("p-0", "a");
     for (name, serial) in [("b", 6), ("a", 5)] {
         let of = bench.incarnation("p-0", name, launch);
-        bench.input(Input::Observed(Observation { of, serial, seen: Seen::Running { ready: true } }));
+        bench.input(Input::Observed(Observation { of, serial, seen: Seen::Running { ready: true }.into() }));
     }
     assert_eq!(bench.status("deploy"), plan_core::plan::Status::Complete);
 }
@@ -257,12 +263,12 @@ fn a_living_launch_that_was_given_up_is_ended_again_and_again() {
     bench.observe("kafka-0", "broker", Seen::Ended(End::Lost));
     bench.runs("kafka-0", "broker");
     let of = bench.incarnation("kafka-0", "broker", old);
-    let found = vec![(of.clone(), Found::Seen(Seen::Running { ready: true }))];
+    let found = vec![(of.clone(), Found::Seen(Seen::Running { ready: true }.into()))];
     bench.sent.clear();
     bench.input(Input::Snapshot(Snapshot { of: 0, as_of: 100, found, last: true }));
     bench.pass(10);
     assert_eq!(bench.commands().iter().filter(|command| *command == "kill kafka-0-broker").count(), 3);
-    bench.input(Input::Observed(Observation { of, serial: 9000, seen: Seen::Ended(End::Killed) }));
+    bench.input(Input::Observed(Observation { of, serial: 9000, seen: Seen::Ended(End::Killed).into() }));
     bench.sent.clear();
     bench.pass(60);
     assert_eq!(bench.sent, []);
@@ -319,7 +325,7 @@ fn what_was_given_up_and_lives_is_ended_once_it_is_sure() {
     bench.observe_launch("kafka-1", "broker", old, Seen::Running { ready: true });
     let Some(Command::Reconcile { number, expected }) = bench.sent.pop() else { panic!("{:?}", bench.sent) };
     assert_eq!(expected[0].of, bench.incarnation("kafka-1", "broker", old));
-    let found = vec![(expected[0].of.clone(), Found::Seen(Seen::Running { ready: true }))];
+    let found = vec![(expected[0].of.clone(), Found::Seen(Seen::Running { ready: true }.into()))];
     bench.input(Input::Snapshot(Snapshot { of: number, as_of: number, found, last: true }));
     assert!(matches!(&bench.sent[..], [Command::Kill { launch, .. }] if *launch == old), "{:?}", bench.sent);
     bench.observe_launch("kafka-1", "broker", old, Seen::Ended(End::Killed));

@@ -6,12 +6,15 @@
 mod inspect;
 pub mod prompt;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 pub use inspect::{Log, LogEnd, LogError, LogQuery, LogStream, OpenPort, Reach};
 
 use async_trait::async_trait;
-use plan_core::engine::{Command, Incarnation, InstallationId, Observation, Outcome, Snapshot};
+use plan_core::engine::{
+    Command, Held, Incarnation, InstallationId, Note, NoteName, NoteText, Observation, Outcome, Snapshot,
+};
 use plan_core::spec::{ServiceName, ServiceSpec};
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,7 +35,7 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Errors
     /// The orchestrator cannot be reached now; it is tried again.
-    async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError>;
+    async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError>;
 
     /// What a task printed. A backend that keeps no output need not have it.
     ///
@@ -60,13 +63,34 @@ pub trait Backend: Send + Sync + 'static {
 /// A service's connection to its backend. Dropping it leaves the tasks running.
 #[async_trait]
 pub trait Session: Send {
-    /// Begins to carry a command out; what comes of it is told to the session's [`Reports`]. It does not wait for
-    /// the result, nor for [`Reports::tell`]: commands of other instances are behind it, and who takes the reports
-    /// may be who waits here.
+    /// Begins to carry out what one batch ordered, in this order; what comes of it is told to the session's
+    /// [`Reports`]. The commands come together so that a backend can make one call of several. It does not wait for
+    /// results, nor for [`Reports::tell`]: commands of other batches are behind these, and the task that takes the
+    /// reports may be the one that waits here.
     ///
     /// # Errors
-    /// The session is lost: another is opened, and the engine asks what there is.
-    async fn carry_out(&mut self, command: Command) -> Result<(), BackendError>;
+    /// The session is lost, and nobody knows which of the commands were carried out: another session is opened, and the
+    /// engine asks what there is. A command that the backend does not know is such an error, and names it.
+    async fn carry_out(&mut self, commands: Vec<Command>) -> Result<(), BackendError>;
+}
+
+/// What a session begins with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opening {
+    /// Whose tasks it is about.
+    pub identity: Identity,
+    /// The places that the service's records name. What else a backend holds for the installation is of an open
+    /// question, or owed: a debt's release comes.
+    pub held: Vec<Held>,
+    /// The backend's own notes, durable since some [`Report::Note`].
+    pub notes: BTreeMap<NoteName, NoteText>,
+}
+
+impl Opening {
+    /// The beginning of a service that holds nothing.
+    pub fn new(identity: Identity) -> Self {
+        Self { identity, held: Vec::new(), notes: BTreeMap::new() }
+    }
 }
 
 /// Whose tasks a session is about. Both names stand in the label of each task.
@@ -133,6 +157,8 @@ pub enum Report {
     Outcome(Outcome),
     /// A part of the answer to `Reconcile`.
     Snapshot(Snapshot),
+    /// Something to keep in the service's records: it is durable with its receipt, and may be used from then on.
+    Note(Note),
 }
 
 /// Where a session tells what it sees. It may be cloned; all clones end with the session.

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use plan_core::engine::{
-    Command, End, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, LaunchAnswer, Number,
-    Observation, Outcome, ReleaseAnswer, Seen, Snapshot,
+    Answer, Command, End, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, LaunchAnswer, Number,
+    Observation, Outcome, ReleaseAnswer, Ruling, Seen, Snapshot, Wall, Words,
 };
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{Goal, NodeName, PortChoice, ServiceSpec, TaskName};
 use tokio::sync::mpsc;
 
-use super::{Backend, BackendError, Identity, Report, Reports, Session, Unkept};
+use super::{Backend, BackendError, Identity, Opening, Report, Reports, Session, Unkept};
 
 /// Runs everything, at once, nowhere. Its clones are one cluster.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +49,7 @@ impl Backend for PromptBackend {
         Vec::new()
     }
 
-    async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
+    async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
         let (said, mut says) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Some(report) = says.recv().await {
@@ -58,15 +58,17 @@ impl Backend for PromptBackend {
                 }
             }
         });
-        Ok(Box::new(Prompt { identity, backend: self.clone(), said }))
+        Ok(Box::new(Prompt { identity: opening.identity, backend: self.clone(), said }))
     }
 }
 
 #[async_trait]
 impl Session for Prompt {
-    async fn carry_out(&mut self, command: Command) -> Result<(), BackendError> {
-        for report in self.reports_of(command)? {
-            self.said.send(report).map_err(|_| BackendError::new("the session is over"))?;
+    async fn carry_out(&mut self, commands: Vec<Command>) -> Result<(), BackendError> {
+        for command in commands {
+            for report in self.reports_of(command)? {
+                self.said.send(report).map_err(|_| BackendError::new("the session is over"))?;
+            }
         }
         Ok(())
     }
@@ -133,14 +135,14 @@ impl Prompt {
                     let key = (one.of.launch, one.of.task.clone());
                     found.push((
                         one.of,
-                        tasks.get(&key).map_or(Found::Absent, |(_, seen, _)| Found::Seen(*seen)),
+                        tasks.get(&key).map_or(Found::Absent, |(_, seen, _)| Found::Seen((*seen).into())),
                     ));
                     asked.insert(key);
                 }
                 let alive = tasks
                     .iter()
                     .filter(|(key, (_, seen, _))| !asked.contains(key) && !matches!(seen, Seen::Ended(_)));
-                found.extend(alive.map(|(_, (of, seen, _))| (of.clone(), Found::Seen(*seen))));
+                found.extend(alive.map(|(_, (of, seen, _))| (of.clone(), Found::Seen((*seen).into()))));
                 vec![Report::Snapshot(Snapshot { of: number, as_of: number, found, last: true })]
             }
             Command::Release(release) => {
@@ -151,8 +153,24 @@ impl Prompt {
                 tasks.clear();
                 vec![Report::Outcome(Outcome::Deregistered)]
             }
-            // There is no room to give back.
-            _ => Vec::new(),
+            Command::Ask(ask) => {
+                let here = tasks.get(&(ask.launch, ask.task.clone()));
+                let runs = here.is_some_and(|(_, seen, _)| matches!(seen, Seen::Running { .. }));
+                let (ruling, words) = if runs {
+                    (Ruling::Allow, None)
+                } else {
+                    (Ruling::Inconclusive, Words::some("the launch does not run"))
+                };
+                let answer = Answer { ruling, words, at: Wall::default() };
+                vec![Report::Outcome(Outcome::Ask { id: ask.id, answer })]
+            }
+            // There is always room: there is none to give back.
+            Command::Withdraw { .. } => Vec::new(),
+            other => {
+                return Err(BackendError::new(format!(
+                    "the backend `prompt` does not know this command: {other:?}"
+                )));
+            }
         })
     }
 }
@@ -166,5 +184,5 @@ fn number(choice: &PortChoice) -> u16 {
 }
 
 fn observed(of: &Incarnation, seen: Seen, serial: u64) -> Report {
-    Report::Observed(Observation { of: of.clone(), serial, seen })
+    Report::Observed(Observation { of: of.clone(), serial, seen: seen.into() })
 }

@@ -5,8 +5,10 @@
 
 use std::io;
 
-/// What the file is, and its version.
-pub(super) const FIRST_LINE: &[u8] = b"planwright recording 1\n";
+/// What the file is, and its version: [`plan_core::engine::RECORDING_VERSION`].
+pub(super) const FIRST_LINE: &[u8] = b"planwright recording 2\n";
+/// The same of older versions that are read still. All are equally long.
+pub(super) const OLDER: &[&[u8; FIRST_LINE.len()]] = &[b"planwright recording 1\n"];
 /// Bytes before what a frame holds.
 pub(super) const HEAD: usize = 12;
 /// A frame holds no more. A specification with its templates is the largest there is.
@@ -33,4 +35,16 @@ pub(super) fn head(head: [u8; HEAD]) -> Option<(usize, u32)> {
     let good = crc32fast::hash(&len) == u32::from_le_bytes([e, f, g, h]);
     let len = Some(u32::from_le_bytes(len)).filter(|len| good && *len <= LONGEST)?;
     Some((len as usize, u32::from_le_bytes([i, j, k, l])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_has_the_version() {
+        let version = plan_core::engine::RECORDING_VERSION;
+        assert_eq!(FIRST_LINE, format!("planwright recording {version}\n").as_bytes());
+        assert_eq!(OLDER.len() as u32 + 1, version, "every older version is read");
+    }
 }

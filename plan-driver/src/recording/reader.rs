@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use plan_core::engine::Entry;
 
-use super::frame::{self, FIRST_LINE, HEAD};
+use super::frame::{self, FIRST_LINE, HEAD, OLDER};
 
 /// Gives the entries of a recording, one after another.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl<R: Read> Reader<R> {
         let mut first = vec![0; FIRST_LINE.len()];
         let read = fill(&mut from, &mut first)?;
         first.truncate(read);
-        if first != FIRST_LINE {
+        if first != FIRST_LINE && OLDER.iter().all(|older| first != *older) {
             let line = String::from_utf8_lossy(&first);
             let line = line.lines().next().unwrap_or_default();
             return Err(if line.starts_with("planwright recording") {

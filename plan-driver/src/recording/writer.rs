@@ -15,7 +15,7 @@ use std::sync::mpsc::Receiver;
 use std::thread::park_timeout;
 use std::time::Duration;
 
-use plan_core::engine::{Entry, Taken, effect_lines};
+use plan_core::engine::{Entry, RECORDING_VERSION, Taken, effect_lines};
 use tokio::sync::watch;
 
 use super::{Message, Took, frame};
@@ -118,7 +118,12 @@ impl<S: Sink> Writer<S> {
     fn take(&mut self, message: Message) {
         match message {
             Message::Began { service, wall, records } => {
-                self.entry(&Entry::Begin { service: service.clone(), wall, records: records.len() as u64 });
+                self.entry(&Entry::Begin {
+                    service: service.clone(),
+                    wall,
+                    records: records.len() as u64,
+                    version: RECORDING_VERSION,
+                });
                 for (key, bytes) in records {
                     match String::from_utf8(bytes) {
                         Ok(text) => self.entry(&Entry::Record { service: service.clone(), key, text }),

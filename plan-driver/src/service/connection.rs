@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::panics::panicked;
 use super::running::Running;
-use crate::backend::{BackendError, Identity, Reports, Session, Told};
+use crate::backend::{BackendError, Identity, Opening, Reports, Session, Told};
 use crate::condition::Condition;
 use crate::error::words;
 
@@ -53,12 +53,14 @@ impl Running<'_> {
     pub(super) fn open(&mut self, failures: u32) {
         let Some(installation) = self.engine.installation().cloned() else { return };
         let identity = Identity { service: self.of.name.clone(), installation: installation.clone() };
+        let notes = self.engine.notes().map(|(name, text)| (name.clone(), text.clone())).collect();
+        let opening = Opening { identity, held: self.engine.held(), notes };
         let limits = self.of.options.limits;
         let (reports, told) = Reports::channel(limits.reports);
         let backend = self.of.backend.clone();
         let opened = async move {
             let opening =
-                AssertUnwindSafe(async { timeout(limits.patience, backend.open(identity, reports)).await });
+                AssertUnwindSafe(async { timeout(limits.patience, backend.open(opening, reports)).await });
             match opening.catch_unwind().await {
                 Ok(Ok(opened)) => opened,
                 Ok(Err(_)) => Err(BackendError::new("the backend does not answer")),

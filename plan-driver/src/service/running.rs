@@ -173,6 +173,7 @@ impl<'a> Running<'a> {
                     Report::Observed(observation) => Input::Observed(observation),
                     Report::Outcome(outcome) => Input::Outcome(outcome),
                     Report::Snapshot(snapshot) => Input::Snapshot(snapshot),
+                    Report::Note(note) => Input::Note(note),
                 };
                 return self.handle(input, Asker::Backend(durable));
             }
@@ -234,20 +235,21 @@ impl<'a> Running<'a> {
         }
         // What the batch gave up may be the installation that the session is of.
         self.connect();
-        for command in std::mem::take(&mut self.turn.commands) {
-            // Without a session commands are dropped: the next one begins with asking what there is.
-            let Connection::Open { session, .. } = &mut self.connection else { break };
-            let patience = self.of.options.limits.patience;
-            let carried =
-                AssertUnwindSafe(timeout(patience, session.carry_out(command))).catch_unwind().await;
-            let error = match carried {
-                Ok(Ok(Ok(()))) => continue,
-                Ok(Ok(Err(error))) => error,
-                Ok(Err(_)) => BackendError::new("the backend does not take commands"),
-                Err(panic) => BackendError::new(panicked(&*panic)),
-            };
-            self.lost(&error);
+        let commands = std::mem::take(&mut self.turn.commands);
+        // Without a session commands are dropped: the next one begins with asking what there is.
+        let Connection::Open { session, .. } = &mut self.connection else { return Ok(()) };
+        if commands.is_empty() {
+            return Ok(());
         }
+        let patience = self.of.options.limits.patience;
+        let carried = AssertUnwindSafe(timeout(patience, session.carry_out(commands))).catch_unwind().await;
+        let error = match carried {
+            Ok(Ok(Ok(()))) => return Ok(()),
+            Ok(Ok(Err(error))) => error,
+            Ok(Err(_)) => BackendError::new("the backend does not take commands"),
+            Err(panic) => BackendError::new(panicked(&*panic)),
+        };
+        self.lost(&error);
         Ok(())
     }
 }

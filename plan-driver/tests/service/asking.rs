@@ -188,7 +188,7 @@ async fn telling_without_end_starves_nobody() {
                 task: "server".parse().unwrap(),
                 launch: 1,
             };
-            let report = Report::Observed(Observation { of, serial: 1, seen: Seen::Starting });
+            let report = Report::Observed(Observation { of, serial: 1, seen: Seen::Starting.into() });
             while reports.tell(report.clone()).await.is_ok() {
                 told.fetch_add(1, Ordering::Relaxed);
             }

@@ -10,7 +10,7 @@ use plan_core::engine::{Command, InstallationId, Request, Verb};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{Files, PlanName, ReadOptions, ServiceName, ServiceSpec, Source, read};
 use plan_driver::backend::prompt::PromptBackend;
-use plan_driver::backend::{Backend, BackendError, Identity, Reports, Session, Unkept};
+use plan_driver::backend::{Backend, BackendError, Identity, Opening, Reports, Session, Unkept};
 use plan_driver::clock::TokioClock;
 use plan_driver::store::{Batch, Epoch, MemoryStore, Opened, Store, StoreError};
 use plan_driver::{Condition, Options, Retries, Scheduler, Service};
@@ -211,13 +211,13 @@ impl Backend for WatchedBackend {
         Vec::new()
     }
 
-    async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
+    async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
         let fate = self.opens.next();
         self.log.note(format!("session {fate:?}"));
         match fate {
             Fate::Good => {
-                self.sessions.lock().unwrap().push((identity.clone(), reports.clone()));
-                let session = self.cluster.open(identity, reports).await?;
+                self.sessions.lock().unwrap().push((opening.identity.clone(), reports.clone()));
+                let session = self.cluster.open(opening, reports).await?;
                 Ok(Box::new(Watched { session, backend: self.clone() }))
             }
             Fate::Hangs => std::future::pending().await,
@@ -229,16 +229,25 @@ impl Backend for WatchedBackend {
 
 #[async_trait]
 impl Session for Watched {
-    async fn carry_out(&mut self, command: Command) -> Result<(), BackendError> {
+    async fn carry_out(&mut self, commands: Vec<Command>) -> Result<(), BackendError> {
+        for command in commands {
+            self.one(command).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Watched {
+    async fn one(&mut self, command: Command) -> Result<(), BackendError> {
         let fate = self.backend.commands.next();
         self.backend.log.note(format!("command {}", word(&command)));
         if command == Command::Deregister && self.backend.keeps_service.load(Ordering::Relaxed) {
             return Ok(());
         }
         match fate {
-            Fate::Good => self.session.carry_out(command).await,
+            Fate::Good => self.session.carry_out(vec![command]).await,
             Fate::DoneUnknown => {
-                self.session.carry_out(command).await?;
+                self.session.carry_out(vec![command]).await?;
                 Err(BackendError::new("the test says so"))
             }
             Fate::Hangs => std::future::pending().await,

@@ -11,7 +11,7 @@ use plan_core::engine::{
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{NodeName, ServiceSpec};
 use plan_driver::Scheduler;
-use plan_driver::backend::{Backend, BackendError, Identity, Report, Reports, Session, Unkept};
+use plan_driver::backend::{Backend, BackendError, Opening, Report, Reports, Session, Unkept};
 
 use crate::kit::{Fate, Kit, Log, WatchedStore, model, name, options, restart, settle, within};
 
@@ -34,14 +34,23 @@ impl Backend for Receipts {
         Vec::new()
     }
 
-    async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
-        Ok(Box::new(Receipt { log: self.0.clone(), installation: identity.installation, reports }))
+    async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
+        Ok(Box::new(Receipt { log: self.0.clone(), installation: opening.identity.installation, reports }))
     }
 }
 
 #[async_trait]
 impl Session for Receipt {
-    async fn carry_out(&mut self, command: Command) -> Result<(), BackendError> {
+    async fn carry_out(&mut self, commands: Vec<Command>) -> Result<(), BackendError> {
+        for command in commands {
+            self.one(command).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Receipt {
+    async fn one(&mut self, command: Command) -> Result<(), BackendError> {
         let node = Arc::new(NodeFacts {
             name: NodeName::new("node-0").unwrap(),
             region: None,
@@ -64,7 +73,7 @@ impl Session for Receipt {
                     launch: number,
                 };
                 let answer = LaunchAnswer::Done;
-                let runs = Observation { of, serial: 1, seen: Seen::Running { ready: true } };
+                let runs = Observation { of, serial: 1, seen: Seen::Running { ready: true }.into() };
                 let done = Report::Outcome(Outcome::Launch { instance, launch: number, answer });
                 ("launch", vec![done, Report::Observed(runs)])
             }

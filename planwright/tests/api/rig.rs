@@ -15,8 +15,8 @@ use plan_core::plan::Model;
 use plan_core::spec::{Files, ReadOptions, ServiceName, ServiceSpec, Source, read};
 use plan_driver::backend::prompt::PromptBackend;
 use plan_driver::backend::{
-    Backend, BackendError, Identity, Log, LogEnd, LogError, LogQuery, OpenPort, Reach, Report, Reports,
-    Session, Severity, Unkept,
+    Backend, BackendError, Identity, Log, LogEnd, LogError, LogQuery, OpenPort, Opening, Reach, Report,
+    Reports, Session, Severity, Unkept,
 };
 use plan_driver::clock::Clock;
 use plan_driver::store::MemoryStore;
@@ -52,9 +52,9 @@ impl Backend for Moody {
         limited.map(|(name, _)| unkept(name)).collect()
     }
 
-    async fn open(&self, identity: Identity, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
-        let service = identity.service.clone();
-        let prompt = self.0.open(identity, reports.clone()).await?;
+    async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
+        let service = opening.identity.service.clone();
+        let prompt = self.0.open(opening, reports.clone()).await?;
         Ok(Box::new(MoodySession { service, prompt, reports }))
     }
 
@@ -82,12 +82,21 @@ impl Backend for Moody {
 
 #[async_trait]
 impl Session for MoodySession {
-    async fn carry_out(&mut self, command: Command) -> Result<(), BackendError> {
-        let Command::Fit(fit) = &command else { return self.prompt.carry_out(command).await };
+    async fn carry_out(&mut self, commands: Vec<Command>) -> Result<(), BackendError> {
+        for command in commands {
+            self.one(command).await?;
+        }
+        Ok(())
+    }
+}
+
+impl MoodySession {
+    async fn one(&mut self, command: Command) -> Result<(), BackendError> {
+        let Command::Fit(fit) = &command else { return self.prompt.carry_out(vec![command]).await };
         let answer = match self.service.as_str() {
-            "full" => FitAnswer::Retry("node-0: needs 64 MB of memory, 3 are free".to_owned()),
-            "refused" => FitAnswer::Never("`./server` is no program".to_owned()),
-            _ => return self.prompt.carry_out(command).await,
+            "full" => FitAnswer::Retry("node-0: needs 64 MB of memory, 3 are free".into()),
+            "refused" => FitAnswer::Never("`./server` is no program".into()),
+            _ => return self.prompt.carry_out(vec![command]).await,
         };
         let outcome = Outcome::Fit { instance: fit.instance.clone(), launch: fit.launch, answer };
         let reports = self.reports.clone();

@@ -23,6 +23,7 @@ use super::answered::Answered;
 use super::at::At;
 use super::bug::{Bug, Switch};
 use super::digest::Digest;
+use super::note::{NoteName, NoteText};
 use super::record::{
     AuditRecord, DebtRecord, Mark, Number, Order, PlanRecord, PodRecord, RunKind, RunOutcome, RunRecord,
     ServiceRecord, StepRef,
@@ -48,6 +49,8 @@ pub(super) struct State {
     pub(super) ended: BTreeMap<Number, Arc<RunRecord>>,
     pub(super) plans: BTreeMap<PlanName, Arc<PlanRecord>>,
     pub(super) audit: BTreeMap<Number, Arc<AuditRecord>>,
+    /// What the backend has kept.
+    pub(super) notes: BTreeMap<NoteName, NoteText>,
     pub(super) debts: BTreeMap<Number, Arc<DebtRecord>>,
     /// The launches that are owed, and by which debt.
     pub(super) owed: BTreeMap<(Number, TaskName), Number>,
@@ -157,6 +160,7 @@ impl State {
             ended: Default::default(),
             plans: Default::default(),
             audit: Default::default(),
+            notes: Default::default(),
             debts: Default::default(),
             owed: Default::default(),
             owing: Default::default(),

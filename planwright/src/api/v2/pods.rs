@@ -176,7 +176,7 @@ impl TaskBody {
             configuration: last.map(|last| last.conf.to_string()),
             failures: known.map_or(0, |known| known.failures),
             delayed_until: known.and_then(|known| known.delayed_until).map(|until| seen.at(until)),
-            refused: known.and_then(|known| known.never.as_ref()).map(|never| never.why.clone()),
+            refused: known.and_then(|known| known.never.as_ref()).map(|never| never.why.to_string()),
             down: known.and_then(|known| known.down).map(|since| seen.at(since)),
             name,
         }
