@@ -76,8 +76,8 @@ pub enum NoRoom {
 impl From<NoRoom> for FitAnswer {
     fn from(why: NoRoom) -> Self {
         match why {
-            NoRoom::Retry(why) => Self::Retry(why),
-            NoRoom::Gone(why) => Self::NodeGone(why),
+            NoRoom::Retry(why) => Self::Retry(why.into()),
+            NoRoom::Gone(why) => Self::NodeGone(why.into()),
         }
     }
 }

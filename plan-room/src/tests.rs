@@ -55,6 +55,7 @@ pub(crate) fn fit(of: &str, launch: Number, demand: &[Demand]) -> Fit {
         from: None,
         demand: demand.into(),
         volumes: Arc::new([]),
+        configs: Arc::new([]),
         placement: None,
         census: Arc::new(Census::default()),
     }
@@ -375,9 +376,9 @@ fn questions_stand_until_there_is_room() {
         let answer = questions.consider(&instance("b-0"), launch, |_| room);
         (answer, questions.iter().count())
     };
-    assert_eq!(consider(1, Err("full")), (Some(FitAnswer::Retry("full".to_owned())), 2));
+    assert_eq!(consider(1, Err("full")), (Some(FitAnswer::Retry("full".into())), 2));
     assert_eq!(consider(1, Err("full")), (None, 2), "it is told once");
-    assert_eq!(consider(1, Err("fuller")), (Some(FitAnswer::Retry("fuller".to_owned())), 2));
+    assert_eq!(consider(1, Err("fuller")), (Some(FitAnswer::Retry("fuller".into())), 2));
     assert_eq!(consider(2, Ok(())), (None, 2), "there is no such question");
     assert!(matches!(consider(1, Ok(())), (Some(FitAnswer::Fitted(_)), 1)));
     questions.withdraw(&instance("a-0"), 5);

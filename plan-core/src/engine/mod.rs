@@ -49,11 +49,11 @@ mod view;
 mod words;
 mod zoo;
 
+pub use ask::{Answer, Ask, Check, Ruling};
 #[cfg(not(feature = "zoo"))]
 use bug::Bug;
 #[cfg(feature = "zoo")]
 pub use bug::Bug;
-pub use ask::{Answer, Ask, Check, Ruling};
 pub use codec::{CodecError, decode, encode};
 pub use digest::Digest;
 pub use effects::{Command, Effects, Event, Expected, Fit, Launch, LaunchTask, Release, Write};

@@ -13,7 +13,9 @@ use super::bug::Bug;
 use super::effects::Event;
 use super::input::{Incarnation, Observation, Seen, Sighting};
 use super::reason::Reason;
-use super::record::{Cause, End, Number, Occupant, Order, OrderedTask, Purpose, Reached, Stage, TaskState, Trouble};
+use super::record::{
+    Cause, End, Number, Occupant, Order, OrderedTask, Purpose, Reached, Stage, TaskState, Trouble,
+};
 use super::session::{Item, Whose};
 use super::time::Time;
 use super::turn::Turn;

@@ -205,6 +205,8 @@ pub struct Why {
     pub status: crate::plan::Status,
     /// The reason.
     pub reason: Reason,
+    /// What the backend said of it: of a task that waits or is not there yet its state, of one that failed its end.
+    pub words: Option<Words>,
     /// Since when, as far as it is known.
     pub since: Option<Time>,
 }
@@ -213,6 +215,7 @@ pub struct Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}): {}", self.what, self.status, self.reason)?;
+        self.words.iter().try_for_each(|words| write!(f, ": {words}"))?;
         match (self.reason.until(), self.reason.since()) {
             (Some(until), _) => write!(f, ", until {until}"),
             (None, Some(since)) => write!(f, ", since {since}"),

@@ -220,10 +220,16 @@ impl Bench {
         Incarnation { installation: installation(), instance: instance(name), task: task(of), launch }
     }
 
-    pub fn observe_launch(&mut self, name: &str, of: &str, launch: Number, seen: Seen) {
+    pub fn observe_launch(&mut self, name: &str, of: &str, launch: Number, seen: impl Into<Sighting>) {
         self.serial += 1;
         let of = self.incarnation(name, of, launch);
         self.input(Input::Observed(Observation { of, serial: self.serial, seen: seen.into() }));
+    }
+
+    /// The latest launch of a task is seen so, with words and address.
+    pub fn sight(&mut self, name: &str, of: &str, seen: Sighting) {
+        let launch = self.launch_of(name, of);
+        self.observe_launch(name, of, launch, seen);
     }
 
     /// The latest launch of a task is seen so.

@@ -54,6 +54,10 @@ plans:
     bench.say("force-complete deploy hello hello-2:[init]");
     bench.say("interrupt again again");
     bench.say("stop again");
+    let failed = Sighting::from(Seen::Ended(End::Failed)).saying("exit code 3: no space left on device");
+    bench.sight("hello-0", "main", failed);
+    let (name, text) = (NoteName::new("framework-id").unwrap(), NoteText::new("f-1").unwrap());
+    bench.input(Input::Note(Note { name, text: Some(text) }));
     bench
 }
 
@@ -85,7 +89,14 @@ pods:
     }
     bench.observe("kafka-1", "broker", Seen::Unreachable);
     bench.pass(61);
-    bench.runs("kafka-1", "broker");
+    let address = Address {
+        ip: Some([10, 0, 0, 7].into()),
+        host: Some("kafka-1.life.local".into()),
+        ports: vec![("broker".parse().unwrap(), 9092)],
+        vips: vec![("broker".parse().unwrap(), "broker.life.vip:9092".into())],
+    };
+    let runs = Sighting::from(Seen::Running { ready: true }).saying("health check failed: exit code 1");
+    bench.sight("kafka-1", "broker", runs.at(address));
     bench.say("pod pause kafka-2");
     bench.observe("kafka-2", "broker", Seen::Ended(End::Killed));
     bench.room = false;
@@ -97,7 +108,7 @@ pods:
 
 /// The sets that are written now.
 fn sets() -> [(&'static str, Bench); 2] {
-    [("2", store()), ("life", life())]
+    [("3", store()), ("life-3", life())]
 }
 
 fn folder(set: &str) -> PathBuf {
@@ -132,17 +143,18 @@ fn what_was_written_is_read_and_written_the_same() {
 /// Sets that were written by an earlier planwright, and are never written again.
 #[test]
 fn what_was_written_before_is_read_for_ever() {
-    let folder = folder("1");
-    let mut records = Vec::new();
-    for file in std::fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        let key = path.file_stem().unwrap().to_str().unwrap().replacen('_', "/", 1);
-        records.push(decode(&key, &std::fs::read(&path).unwrap()).unwrap());
+    for set in ["1", "2", "life"] {
+        let mut records = Vec::new();
+        for file in std::fs::read_dir(folder(set)).unwrap() {
+            let path = file.unwrap().path();
+            let key = path.file_stem().unwrap().to_str().unwrap().replacen('_', "/", 1);
+            records.push(decode(&key, &std::fs::read(&path).unwrap()).unwrap());
+        }
+        assert!(records.len() > 10, "{set}");
+        let mut engine = Engine::recover(records).unwrap();
+        let _ = engine.handle(Wall(0), Input::Wake);
+        assert_eq!(engine.broken_invariants(), [""; 0], "{set}");
     }
-    assert!(records.len() > 10);
-    let mut engine = Engine::recover(records).unwrap();
-    let _ = engine.handle(Wall(0), Input::Wake);
-    assert_eq!(engine.broken_invariants(), [""; 0]);
 }
 
 #[test]

@@ -19,3 +19,4 @@ mod targets;
 mod traps;
 mod verb_table;
 mod verbs;
+mod words;

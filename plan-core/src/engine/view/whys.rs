@@ -7,11 +7,12 @@ use std::sync::Arc;
 use crate::engine::Engine;
 use crate::engine::at::At;
 use crate::engine::reason::{Reason, Verdict, Why};
-use crate::engine::record::{DebtCause, DebtRecord, Order, PodRecord, Purpose, Slot, Stage, StepRef};
+use crate::engine::record::{DebtCause, DebtRecord, End, Order, PodRecord, Purpose, Slot, Stage, StepRef};
 use crate::engine::recovery::Owner;
 use crate::engine::rules::may_act;
 use crate::engine::state::{Run, State};
 use crate::engine::time::Time;
+use crate::engine::words::Words;
 use crate::plan::Status;
 use crate::spec::{InstanceName, PlanName, ResourceSetName, TaskName};
 
@@ -29,7 +30,7 @@ impl Engine {
             if state.is_leaver(at) && state.record(at).is_some() {
                 let (what, status) = (state.leaving_name().to_owned(), Status::Pending);
                 let (instance, reason, since) = (instance.clone(), Reason::Leaves, None);
-                whys.push(Why { instance, what, status, reason, since });
+                whys.push(Why { instance, what, status, reason, words: None, since });
             }
         }
         let leaves = |debt: &&Arc<DebtRecord>| {
@@ -42,7 +43,11 @@ impl Engine {
                 continue;
             }
             let (what, status) = (state.leaving_name().to_owned(), Status::Started);
-            whys.push(Why { instance: instance.clone(), what, status, reason, since: Some(debt.since) });
+            let (instance, since) = (instance.clone(), Some(debt.since));
+            whys.push(Why { instance, what, status, reason, words: None, since });
+        }
+        if let Some(record) = self.pod(instance) {
+            whys.iter_mut().for_each(|why| why.words = words_about(record, &why.reason));
         }
         whys
     }
@@ -69,6 +74,7 @@ impl Engine {
                         status,
                         since: state.since(run.record.begun, at, run.phase(phase).tasks(step), &reason),
                         reason,
+                        words: None,
                     }));
                 }
             }
@@ -108,7 +114,14 @@ impl Engine {
             }
             let down = main.down.or(main.last.map(|last| last.at));
             let since = record.permission.map(|permission| permission.at).or(down);
-            whys.push(Why { instance: state.name(at), what: what.clone(), status, reason, since });
+            whys.push(Why {
+                instance: state.name(at),
+                what: what.clone(),
+                status,
+                reason,
+                words: None,
+                since,
+            });
         }
     }
 
@@ -175,6 +188,22 @@ impl Engine {
     }
 }
 
+/// What the backend said of the task that a reason is about, where it says more than the reason.
+fn words_about(record: &PodRecord, reason: &Reason) -> Option<Words> {
+    match reason {
+        Reason::Backoff { task, .. } | Reason::WaitsForItsStep(task) => {
+            let trouble = record.task(task)?.trouble.as_ref()?;
+            let otherwise =
+                || Words::some(format!("it {}", trouble.end)).filter(|_| trouble.end != End::Failed);
+            trouble.words.clone().or_else(otherwise)
+        }
+        Reason::Launching(task) | Reason::NotThereYet(task) | Reason::Silent { task, .. } => {
+            record.living().find(|occupant| occupant.task == *task)?.words.clone()
+        }
+        _ => None,
+    }
+}
+
 impl State {
     /// What of an instance an operator paused, and what nobody hears of, if nothing was said of it yet.
     fn present_reasons(&self, at: At, whys: &mut Vec<Why>) {
@@ -182,7 +211,7 @@ impl State {
         let mut add = |what: &str, reason: Reason, since: Option<Time>| {
             if whys.iter().all(|why| why.reason != reason) {
                 let (instance, what) = (self.name(at), what.to_owned());
-                whys.push(Why { instance, what, status: Status::Waiting, reason, since });
+                whys.push(Why { instance, what, status: Status::Waiting, reason, words: None, since });
             }
         };
         for task in record.tasks.iter().filter(|task| task.paused && pod.task_index(&task.name).is_some()) {
