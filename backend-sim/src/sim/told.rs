@@ -34,7 +34,8 @@ impl Sim<'_> {
     /// The launches that a snapshot says nothing is heard of.
     fn silent_in(&self, input: &Input) -> Vec<u32> {
         let Input::Snapshot(snapshot) = input else { return Vec::new() };
-        let silent = |found: &&(_, Found)| matches!(&found.1, Found::Seen(of) if of.seen == Seen::Unreachable);
+        let silent =
+            |found: &&(_, Found)| matches!(&found.1, Found::Seen(of) if of.seen == Seen::Unreachable);
         let silent = snapshot.found.iter().filter(silent).filter_map(|(of, _)| {
             self.cluster.find(self.cluster.roster.id(&of.instance)?, of.launch, &of.task)
         });

@@ -2,7 +2,7 @@
 
 use plan_core::engine::*;
 
-use crate::bench::{Bench, instance, task};
+use crate::bench::{Bench, instance, model, task};
 
 const ONE: &str = "
 name: words
@@ -10,7 +10,7 @@ scheduler: { principal: kafka-principal }
 pods:
   a:
     count: 1
-    placement: '[[\"zone\", \"GROUP_BY\"]]'
+    placement: 'hostname:MAX_PER:1'
     resource-sets:
       main: { cpus: 1, memory: 8, ports: { http: { port: 0 } } }
       side: { cpus: 1, memory: 8, ports: { other: { port: 0 } } }
@@ -107,7 +107,10 @@ fn a_question_for_room_names_configurations_and_a_launch_is_whole() {
     });
     let launch = launch.unwrap();
     assert_eq!(launch.principal.as_deref(), Some("kafka-principal"));
-    assert_eq!(launch.domains, Domains { region: false, zone: true });
+    assert_eq!(launch.domains, Domains::default());
+    let zoned = model(&ONE.replace("'hostname:MAX_PER:1'", "'@zone:GROUP_BY:3'"));
+    let domains = Domains::of(zoned.pods()[0].placement.as_deref());
+    assert_eq!(domains, Domains { region: false, zone: true });
     let held = bench.engine.held();
     assert_eq!(held.len(), 1);
     assert_eq!(held[0].place.principal.as_deref(), Some("kafka-principal"));
@@ -131,10 +134,10 @@ fn a_note_is_a_record_and_goes_with_the_service() {
     bench.input(Input::Note(Note { name: name.clone(), text: None }));
     assert!(!bench.store.contains_key(&key));
     bench.input(note("f-3"));
+    let launch = bench.launch_of("a-0", "main");
     bench.say("uninstall");
     for of in ["main", "side"] {
-        bench.observe("a-0", of, Seen::Ended(End::Killed));
+        bench.observe_launch("a-0", of, launch, Seen::Ended(End::Killed));
     }
-    bench.input(Input::Outcome(Outcome::Deregistered));
     assert!(bench.store.is_empty(), "{:?}", bench.store.keys());
 }
