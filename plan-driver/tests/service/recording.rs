@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use backend_sim::{Divergence, ReplayError, replay};
-use plan_core::engine::{Entry, Taken};
+use plan_core::engine::{Entry, RECORDING_VERSION, Taken};
 use plan_driver::recording::{Reader, Recorder, RecordingError};
 use plan_driver::{Condition, Options};
 
@@ -87,7 +87,7 @@ async fn a_recording_that_is_cut_off_is_whole_up_to_there_and_damage_is_told() {
         damaged[at] ^= 0x40;
     }
     assert!(matches!(entries(b"name: kafka"), Err(RecordingError::NoRecording)));
-    assert!(matches!(entries(b"planwright recording 2\n"), Err(RecordingError::OtherVersion(_))));
+    assert!(matches!(entries(b"planwright recording 3\n"), Err(RecordingError::OtherVersion(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,31 +102,37 @@ async fn a_recording_that_is_full_ends_with_a_mark() {
     assert!(replayed.services[&name("hello")].inputs > 3);
 }
 
-/// What version 1 of the format is, byte for byte, is a file: a recording is read by whoever it is sent to. If the format
-/// is to change, its version does too; what engines do may change without it. `UPDATE_GOLDEN=1` writes it anew.
+/// What a version of the format is, byte for byte, is a file: a recording is read by whoever it is sent to, and replays
+/// to the same effects but for what its version did not have. If the format is to change, its version does too.
+/// `UPDATE_GOLDEN=1` writes the present version's anew.
 #[tokio::test(start_paused = true)]
-async fn the_format_is_the_one_of_the_golden_recording() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/recording-1");
+async fn the_format_is_the_one_of_the_golden_recordings() {
+    let golden = |version: u32| {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/recording-{version}"))
+    };
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("recording");
         recorded(&file, 48_000).await;
-        std::fs::create_dir_all(golden.parent().unwrap()).unwrap();
-        std::fs::copy(&file, &golden).unwrap();
+        std::fs::copy(&file, golden(RECORDING_VERSION)).unwrap();
     }
-    let bytes = std::fs::read(&golden).expect("UPDATE_GOLDEN=1 writes it");
-    let all = entries(&bytes).unwrap();
-    assert!(matches!(all.last(), Some(Entry::End { .. })), "each kind of entry is in it");
-    let mut again = b"planwright recording 1\n".to_vec();
-    for entry in &all {
-        if let Entry::Input(taken) = entry {
-            assert_eq!(Taken::digest_of(&taken.effects), taken.digest, "input {}", taken.number);
+    for version in 1..=RECORDING_VERSION {
+        let bytes = std::fs::read(golden(version)).expect("UPDATE_GOLDEN=1 writes it");
+        let all = entries(&bytes).unwrap();
+        assert!(matches!(all.last(), Some(Entry::End { .. })), "each kind of entry is in it");
+        let mut again = format!("planwright recording {version}\n").into_bytes();
+        for entry in &all {
+            if let Entry::Input(taken) = entry {
+                assert_eq!(Taken::digest_of(&taken.effects), taken.digest, "input {}", taken.number);
+            }
+            again.extend(frame(&serde_json::to_vec(entry).unwrap()));
         }
-        again.extend(frame(&serde_json::to_vec(entry).unwrap()));
+        let differs = bytes.iter().zip(&again).position(|(golden, now)| golden != now);
+        assert_eq!(differs, None, "version {version} is written otherwise at this byte");
+        assert_eq!(bytes.len(), again.len());
+        let replayed = replay(all).unwrap_or_else(|error| panic!("version {version}: {error}"));
+        assert!(replayed.services[&name("hello")].inputs > 10, "version {version}");
     }
-    let differs = bytes.iter().zip(&again).position(|(golden, now)| golden != now);
-    assert_eq!(differs, None, "it is written otherwise at this byte");
-    assert_eq!(bytes.len(), again.len());
 }
 
 /// A frame, by the words of the format and not by its code.
@@ -169,7 +175,7 @@ async fn a_recording_that_cannot_be_written_ends_and_nothing_else_does() {
         }
     });
     let recorder = Recorder::create(&pipe, Recorder::LIMIT).unwrap();
-    assert_eq!(&reads.join().unwrap(), b"planwright recording 1\n");
+    assert_eq!(&reads.join().unwrap(), b"planwright recording 2\n");
     let kit = Kit::with(Options { record: Some(recorder.clone()), ..options() }).await;
     kit.deploy(1).await;
     recorder.flush().await;
