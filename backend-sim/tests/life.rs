@@ -311,3 +311,44 @@ plans:
     assert!(launched.iter().all(|&launched| up < launched), "{}", story(&report));
     assert!(launched[1] < at("t runs (launch 12)"), "both at once: {}", story(&report));
 }
+
+/// Two tasks of one instance, each in a set of its own, whose steps do not wait for each other.
+fn twins(memory: u32, left: &str, right: &str) -> Arc<Model> {
+    common::model(&format!(
+        "name: twins
+pods:
+  twin:
+    count: 1
+    tasks:
+      left: {{goal: RUNNING, cmd: ./left, cpus: 0.1, memory: {memory}, ports: {{{left}}}}}
+      right: {{goal: RUNNING, cmd: ./right, cpus: 0.1, memory: {memory}, ports: {{{right}}}}}
+plans:
+  deploy:
+    phases:
+      twin:
+        strategy: dependency
+        pod: twin
+        steps:
+          - {{name: left, instance: default, tasks: [left]}}
+          - {{name: right, instance: default, tasks: [right]}}
+"
+    ))
+}
+
+#[test]
+fn two_sets_of_an_instance_change_at_once() {
+    let (first, second) = ("first: {port: 0}", "first: {port: 0}, second: {port: 0}");
+    let (own, more) = ("own: {port: 0}", "own: {port: 0}, more: {port: 0}");
+    for (before, after) in [
+        (twins(100, "", own), twins(200, "", own)),
+        (twins(200, "", own), twins(100, "", own)),
+        (twins(100, first, own), twins(200, second, own)),
+        (twins(100, second, more), twins(200, first, own)),
+    ] {
+        let mut scenario = then(before, after);
+        scenario.shape.capacity = Some(backend_sim::Room { cpus: 1000, memory: 500, ..Default::default() });
+        for choices in std::iter::once(Choices::Benign).chain((0..20).map(Choices::Seed)) {
+            complete(&run(&Scenario { choices, ..scenario.clone() }).unwrap());
+        }
+    }
+}

@@ -211,10 +211,7 @@ impl<O: Owner> Book<O> {
         let mut place = held.clone();
         place.launch = launch;
         place.used = true;
-        if let Some(nth) = place.changes.iter().position(|change| change.launch == launch) {
-            let change = place.changes.remove(nth);
-            (place.sets, place.ports) = (change.sets, change.ports);
-        }
+        place.take_change(launch);
         self.put(owner, place);
         self.place(owner, instance, handle)
     }

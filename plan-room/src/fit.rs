@@ -159,11 +159,12 @@ impl<O: Owner> Book<O> {
         place.launch = fit.launch;
         place.session = ask.now.session;
         if place.has(&fit.demand) {
-            let grant = place.grant();
+            let mut stays = place.clone();
+            stays.changes.retain(|change| change.launch != fit.launch);
             self.forget_changes(owner, &fit.instance, |place, at| {
                 place.handle == *handle && place.changes[at].launch == fit.launch
             });
-            return Ok(grant);
+            return Ok(stays.grant());
         }
         let place = place.clone();
         self.change(ask, place, outside).map_err(NoRoom::Retry)
@@ -171,22 +172,21 @@ impl<O: Owner> Book<O> {
 
     /// Grants a place to a launch that changes some of its sets, if its node has the rest.
     fn change(&mut self, ask: &Ask<'_, O>, place: Place, outside: &impl Outside) -> Result<Grant, String> {
-        let (demand, launch) = (&ask.fit.demand, ask.fit.launch);
-        let others = place.sets.iter().filter(|old| demand.iter().all(|one| one.set != old.set));
-        let sets: Arc<[Demand]> = others.chain(demand.iter()).cloned().collect();
+        let (demand, launch) = (ask.fit.demand.clone(), ask.fit.launch);
         let had: Numbers =
             place.changes.iter().flat_map(|change| &change.ports).chain(&place.ports).cloned().collect();
         let ports =
-            self.find_ports(place.at, &sets, &had, outside).map_err(|why| self.there(place.at, &why))?;
+            self.find_ports(place.at, &demand, &had, outside).map_err(|why| self.there(place.at, &why))?;
         let mut becomes = place.clone();
         becomes.changes.retain(|change| change.launch != launch);
-        becomes.changes.push(Change { launch, session: ask.now.session, sets, ports: ports.clone() });
+        becomes.changes.push(Change { launch, session: ask.now.session, demand, ports });
         let (more, node) = (becomes.needed().minus(place.room), &self.nodes()[place.at]);
         if !node.free().holds(more) {
             return Err(format!("{}: {}", node.facts().name, Lacks { wanted: more, free: node.free() }));
         }
+        let grant = becomes.grant();
         self.put(ask.owner, becomes);
-        Ok(Grant { ports, ..place.grant() })
+        Ok(grant)
     }
 
     fn reserve(

@@ -67,12 +67,14 @@ pub struct Place {
     pub(crate) room: Amounts,
 }
 
-/// What a place becomes with a launch.
+/// What a place becomes with a launch: of some sets, others stay what they are by then.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
     pub(crate) launch: Number,
     pub(crate) session: u64,
-    pub(crate) sets: Arc<[Demand]>,
+    /// The sets that the launch is of.
+    pub(crate) demand: Arc<[Demand]>,
+    /// Their ports.
     pub(crate) ports: Numbers,
 }
 
@@ -124,9 +126,9 @@ impl Place {
         &self.ports
     }
 
-    /// What it was granted to become, by launch: its sets and its ports then.
+    /// What it was granted to become, by launch: the sets that the launch is of, and their ports.
     pub fn becomes(&self) -> impl Iterator<Item = (Number, &[Demand], &Numbers)> {
-        self.changes.iter().map(|change| (change.launch, &*change.sets, &change.ports))
+        self.changes.iter().map(|change| (change.launch, &*change.demand, &change.ports))
     }
 
     /// The order that it was granted to last.
@@ -157,7 +159,7 @@ impl Place {
     /// What it has to hold.
     pub(crate) fn needed(&self) -> Amounts {
         let mut sets: BTreeMap<&ResourceSetName, Amounts> = BTreeMap::new();
-        for one in self.sets.iter().chain(self.changes.iter().flat_map(|change| change.sets.iter())) {
+        for one in self.sets.iter().chain(self.changes.iter().flat_map(|change| change.demand.iter())) {
             let room = sets.entry(&one.set).or_default();
             *room = room.most(Amounts::of_set(&one.resources));
         }
@@ -180,13 +182,28 @@ impl Place {
         })
     }
 
-    /// As the engine is told of it.
+    /// A launch that it was granted to is carried out: of the sets of the launch, it is what was granted.
+    pub(crate) fn take_change(&mut self, launch: Number) {
+        let Some(nth) = self.changes.iter().position(|change| change.launch == launch) else { return };
+        let change = self.changes.remove(nth);
+        self.become_this(&change);
+    }
+
+    fn become_this(&mut self, change: &Change) {
+        let stays = |old: &&Demand| change.demand.iter().all(|one| one.set != old.set);
+        let others: Vec<Demand> = self.sets.iter().filter(stays).cloned().collect();
+        let of_others = |name: &PortName| {
+            others.iter().any(|one| one.resources.ports.iter().any(|(other, _)| other == name))
+        };
+        self.ports.retain(|(name, _)| of_others(name));
+        self.ports.extend(change.ports.iter().cloned());
+        self.sets = others.into_iter().chain(change.demand.iter().cloned()).collect();
+    }
+
+    /// As the engine is told of it: with the ports that it has once all that was granted is carried out.
     pub(crate) fn grant(&self) -> Grant {
-        Grant {
-            node: self.node.clone(),
-            ports: self.ports.clone(),
-            handle: self.handle.clone(),
-            until: self.until,
-        }
+        let mut whole = self.clone();
+        self.changes.iter().for_each(|change| whole.become_this(change));
+        Grant { node: whole.node, ports: whole.ports, handle: whole.handle, until: self.until }
     }
 }

@@ -200,6 +200,28 @@ fn a_place_holds_what_it_is_and_what_it_may_become() {
 }
 
 #[test]
+fn two_sets_of_a_place_change_at_once_and_each_keeps_what_it_was_granted() {
+    let mut book = book();
+    let first = [set("left", 100, &[("in", 0)]), set("right", 100, &[])];
+    let grant = ask(&mut book, &fit("a-0", 1, &first)).unwrap();
+    launch(&mut book, "a-0", &grant, 1);
+    let there = |launch, demand: &[Demand]| Fit {
+        at: Some((node("node-0"), grant.handle.clone())),
+        ..fit("a-0", launch, demand)
+    };
+    ask(&mut book, &there(2, &[set("left", 200, &[("in", 0), ("more", 0)])])).unwrap();
+    let both = ask(&mut book, &there(3, &[set("right", 300, &[("out", 0)])])).unwrap();
+    let names: Vec<&str> = both.ports.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["in", "more", "out"]);
+    assert!(launch(&mut book, "a-0", &grant, 3) && launch(&mut book, "a-0", &grant, 2));
+    let place = book.place(&(), &instance("a-0"), &grant.handle).unwrap();
+    assert_eq!((free(&book, "node-0"), place.ports().len()), (500, 3));
+    let same = ask(&mut book, &there(4, &[set("right", 300, &[("out", 0)])])).unwrap();
+    assert_eq!(free(&book, "node-0"), 500);
+    assert!(same.ports.iter().all(|port| both.ports.contains(port)));
+}
+
+#[test]
 fn a_launch_needs_its_place() {
     let mut book = book();
     let grant = ask(&mut book, &fit("a-0", 1, &[set("s", 300, &[])])).unwrap();

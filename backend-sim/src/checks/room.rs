@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use plan_core::engine::{PodRecord, Record, Stage};
 use plan_core::plan::Demand;
 use plan_core::spec::placement::Census;
-use plan_core::spec::{InstanceName, NodeName, PlacementRule, PortChoice, ResourceSetName};
+use plan_core::spec::{InstanceName, NodeName, PlacementRule, PortChoice, PortName, ResourceSetName};
 use plan_room::Place;
 
 use crate::node::{Node, Room};
@@ -145,6 +145,25 @@ impl Scene<'_> {
                 let held = set.map(|set| &set.resources);
                 let found = format!("{} asks for {wanted:?} of its set, and {held:?} is held", of());
                 return self.violation(Check::Held, expected, found);
+            }
+            let recorded = self.pod(name).and_then(|record| record.place.as_ref());
+            let Some(recorded) = recorded.filter(|recorded| recorded.handle == task.handle) else { continue };
+            let mut ports = wanted.ports.iter().map(|(port, _)| port);
+            let number = |ports: &[(PortName, u16)], port: &PortName| {
+                ports.iter().find(|(name, _)| name == port).map(|(_, number)| *number)
+            };
+            let odd = ports.find(|port| {
+                let held = number(place.ports(), port);
+                held.is_none() || number(&recorded.ports, port) != held
+            });
+            if let Some(port) = odd {
+                let found = format!(
+                    "{port} of {}: {:?} are held, the record has {:?}",
+                    of(),
+                    place.ports(),
+                    recorded.ports
+                );
+                return self.violation(Check::Held, "the record names the ports of what lives", found);
             }
         }
         let mut given: BTreeMap<(&NodeName, u16), &InstanceName> = BTreeMap::new();
