@@ -29,6 +29,7 @@
 //! ```
 //!
 //! [`replay`] lets happen again what a driver recorded. [`run_with_operator`] lets a program act on what it sees, a custom scheduler. [`crash_points`] tries every point at which the engine can crash.
+//! [`Bench`] is the cluster without an engine.
 //!
 //! Down the stairs: `crash` tries crashes; `sim` is the loop, and `chance` faults by chance; `heal` says what must come
 //! once all faults ended, `ends` how runs end, `checks` what must hold; `backend` carries out commands on a `cluster` of
@@ -36,6 +37,7 @@
 //! [`choose`] and `queue` know of nothing else here.
 
 mod backend;
+mod bench;
 mod chance;
 mod checks;
 pub mod choose;
@@ -59,6 +61,7 @@ mod trace;
 mod violation;
 mod world;
 
+pub use bench::{Bench, Said};
 pub use cluster::{Judges, Shape};
 pub use crash::{CrashFailure, CrashReport, Depth, crash_points};
 pub use fault::{CrashPoint, Fault, FaultError, LaunchFault};

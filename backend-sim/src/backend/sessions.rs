@@ -2,6 +2,9 @@
 //!
 //! Invariant: with a session its open questions go; what the engine may not know is told in the next one.
 
+use plan_core::engine::Held;
+use plan_room::{Health, Kept};
+
 use crate::cluster::Cluster;
 use crate::latency::{BEFORE, CATCHES_UP, HOLD, OBSERVE, take};
 use crate::queue::Class;
@@ -14,6 +17,24 @@ impl Backend {
     /// The engine is gone: open questions go with it.
     pub(crate) fn session_over(&mut self) {
         self.questions.clear();
+    }
+
+    /// Records name these places: they are held, whether anything was launched there or not.
+    pub(crate) fn take_up(&mut self, held: &[Held]) {
+        for Held { instance, place, demand, volumes } in held {
+            if self.book.health(&place.node.name) == Some(Health::Gone) {
+                continue;
+            }
+            let kept = Kept {
+                handle: place.handle.clone(),
+                instance: instance.clone(),
+                node: place.node.clone(),
+                sets: demand.clone(),
+                volumes: volumes.clone(),
+                ports: place.ports.clone(),
+            };
+            self.book.restore(&(), kept);
+        }
     }
 
     /// The next session begins with the past.

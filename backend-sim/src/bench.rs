@@ -1,0 +1,203 @@
+//! The cluster and its backend without an engine: commands go in, and what the backend says comes out, in virtual time.
+//!
+//! Invariant: all choices are the benign ones, and nothing happens but by commands, time and what is done to nodes and
+//! tasks here. What was told in a session that is over is told to nobody.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plan_core::engine::{
+    Command, End, Held, Incarnation, InstallationId, Observation, Outcome, Seen, Snapshot,
+};
+use plan_core::plan::Model;
+
+use crate::backend::{Backend, go_on};
+use crate::choose::{Benign, Chooser};
+use crate::cluster::{Cluster, Shape};
+use crate::moment::micros;
+use crate::queue::{Class, Queue};
+use crate::task::Life;
+use crate::trace::Trace;
+use crate::world::{Happening, World};
+
+/// A simulated cluster with its backend, for whoever gives commands himself: the tests of what every backend promises.
+pub struct Bench {
+    installation: InstallationId,
+    cluster: Cluster,
+    backend: Backend,
+    /// What is to happen.
+    queue: Queue<Happening>,
+    session: u32,
+    said: VecDeque<Said>,
+}
+
+/// Something that the backend says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// How a task is.
+    Observed(Observation),
+    /// The answer to a command.
+    Outcome(Outcome),
+    /// A part of the answer to `Reconcile`.
+    Snapshot(Snapshot),
+}
+
+impl std::fmt::Debug for Bench {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bench").field("now", &self.now()).field("said", &self.said).finish_non_exhaustive()
+    }
+}
+
+impl Bench {
+    /// A cluster of this shape in which nothing of a service runs. Only instances of this model are known there.
+    pub fn new(model: &Arc<Model>, shape: &Shape, installation: InstallationId) -> Self {
+        let cluster = Cluster::new(std::iter::once(model), shape);
+        let backend = Backend::new(installation.clone(), &cluster, shape, Vec::new());
+        Self { installation, cluster, backend, queue: Queue::default(), session: 0, said: VecDeque::new() }
+    }
+
+    /// The virtual time, from the beginning on.
+    pub fn now(&self) -> Duration {
+        Duration::from_micros(self.queue.now())
+    }
+
+    /// Begins a session; the one before is over. These places are named by the records of whoever begins it.
+    pub fn begin_session(&mut self, held: &[Held]) {
+        self.end_session();
+        self.backend.take_up(held);
+        self.tell(|backend, cluster, world| backend.session_begins(cluster, world));
+    }
+
+    /// Nobody is there any more.
+    pub fn end_session(&mut self) {
+        self.session += 1;
+        self.backend.session_over();
+        self.said.clear();
+    }
+
+    /// Carries a command out, now.
+    pub fn execute(&mut self, command: Command) {
+        self.tell(|backend, cluster, world| backend.execute(cluster, world, command));
+    }
+
+    /// When something happens next.
+    pub fn next(&self) -> Option<Duration> {
+        self.queue.next_time().map(Duration::from_micros)
+    }
+
+    /// Lets all happen until a time, which is now then.
+    pub fn pass(&mut self, until: Duration) {
+        let until = micros(until);
+        while self.queue.next_time().is_some_and(|time| time <= until) {
+            let Some(happening) = self.queue.pop() else { break };
+            self.happen(happening);
+        }
+        if until > self.queue.now() {
+            // Time goes by with what happens.
+            self.queue.at(until, Class::Fault, Happening::Look);
+            self.queue.pop();
+        }
+    }
+
+    /// What the backend said since this was asked last.
+    pub fn said(&mut self) -> Vec<Said> {
+        self.said.drain(..).collect()
+    }
+
+    /// The records of whoever has the session hold the end of a task: it is told no more.
+    pub fn is_durable(&mut self, of: &Incarnation) {
+        if let Some(nth) = self.find(of) {
+            let task = &mut self.cluster.tasks[nth as usize];
+            task.forgotten |= !task.lives();
+        }
+    }
+
+    /// A task ends.
+    pub fn end(&mut self, of: &Incarnation, end: End) {
+        if let Some(nth) = self.find(of) {
+            self.happen(Happening::End { task: nth, end });
+        }
+    }
+
+    /// Nothing is heard of a node any more.
+    pub fn silence(&mut self, node: &str) {
+        if let Some(id) = self.cluster.node_id(node) {
+            self.tell(|backend, cluster, world| backend.silence(cluster, world, id));
+        }
+    }
+
+    /// A silent node is heard again.
+    pub fn hear(&mut self, node: &str) {
+        if let Some(id) = self.cluster.node_id(node) {
+            self.tell(|backend, cluster, world| backend.back(cluster, world, id));
+        }
+    }
+
+    /// A node is gone for good.
+    pub fn lose(&mut self, node: &str) {
+        if let Some(id) = self.cluster.node_id(node) {
+            self.tell(|backend, cluster, world| backend.gone(cluster, world, id));
+        }
+    }
+
+    /// Tells the backend something. Its world is one without a trace and without chance.
+    fn tell(&mut self, what: impl FnOnce(&mut Backend, &mut Cluster, &mut World<'_>)) {
+        let mut world = World {
+            queue: std::mem::take(&mut self.queue),
+            choose: Chooser::Benign(Benign),
+            trace: Trace { kept: None },
+            session: self.session,
+            awaited: 0,
+        };
+        what(&mut self.backend, &mut self.cluster, &mut world);
+        self.queue = world.queue;
+    }
+
+    fn find(&self, of: &Incarnation) -> Option<u32> {
+        self.cluster.find(self.cluster.roster.id(&of.instance)?, of.launch, &of.task)
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        let present = self.session;
+        match happening {
+            Happening::Answer { session, outcome } if session == present => {
+                self.said.push_back(Said::Outcome(*outcome));
+            }
+            Happening::Part { session, snapshot } if session == present => {
+                self.said.push_back(Said::Snapshot(*snapshot));
+            }
+            Happening::Observe { session, task, serial, seen } if session == present => {
+                self.observed(task, serial, seen);
+            }
+            Happening::Life { task, life } if self.cluster.tasks[task as usize].lives() => {
+                self.enter(task, life);
+                self.tell(|_, cluster, world| go_on(&cluster.tasks[task as usize], task, world));
+            }
+            Happening::End { task, end } if self.cluster.tasks[task as usize].lives() => {
+                self.enter(task, Life::Ended(end));
+            }
+            Happening::Expire { session } => {
+                self.tell(|backend, cluster, world| backend.expire(cluster, world, session));
+            }
+            // All else is of a session that is over, or of engines, operators and faults.
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, nth: u32, life: Life) {
+        self.cluster.tasks[nth as usize].enter(life);
+        self.tell(|backend, cluster, world| backend.observe(cluster, world, nth));
+    }
+
+    fn observed(&mut self, nth: u32, serial: u64, seen: Seen) {
+        let task = &self.cluster.tasks[nth as usize];
+        let of = Incarnation {
+            installation: self.installation.clone(),
+            instance: self.cluster.roster.name(task.instance).clone(),
+            task: task.name.clone(),
+            launch: task.launch,
+        };
+        self.said.push_back(Said::Observed(Observation { of, serial, seen: seen.into() }));
+    }
+}

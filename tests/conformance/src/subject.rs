@@ -1,0 +1,155 @@
+//! What the author of a backend tells the suite.
+//!
+//! Invariant: nothing here says what a backend must do. A subject makes clusters, names commands for tasks, and says
+//! with a reason what cannot be tried on it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use plan_core::engine::Incarnation;
+use plan_core::plan::Model;
+use plan_core::spec::NodeName;
+use plan_driver::backend::{Backend, BackendError};
+
+/// A backend that is put through the suite.
+#[async_trait]
+pub trait Subject: Send + Sync {
+    /// Its name, at the head of its column.
+    fn name(&self) -> &'static str;
+
+    /// The command of a task that does this. Commands go to `/bin/sh -c`, so the default suits whatever runs processes.
+    fn command(&self, does: Does) -> &'static str {
+        match does {
+            Does::Runs => "exec sleep 1000",
+            Does::Finishes => "echo done",
+            Does::Fails => "echo 'no space left' >&2; exit 3",
+            Does::Stays => "trap '' TERM; while :; do sleep 0.1; done",
+            Does::GetsReady => "sleep 0.3; touch ready; exec sleep 1000",
+            Does::IsReady => "test -e ready",
+        }
+    }
+
+    /// A cluster in which nothing runs, for one scenario. The suite's service is all that will run there. One node
+    /// has room for one instance of its pod `big` (3 processors) and not for two, and there are 2 to 7 nodes.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    async fn cluster(&self, model: &Arc<Model>) -> Result<Box<dyn Cluster>, BackendError>;
+
+    /// What cannot be tried on it, each with the reason.
+    fn lacks(&self) -> &'static [(Need, &'static str)] {
+        &[]
+    }
+
+    /// Promises that it does not make, by the names of their scenarios, each with the reason.
+    fn leaves_out(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// Nothing that must come takes longer.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    /// What must not come, and has not after so long, does not come.
+    fn quiet(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    /// So many scenarios may run at one time, each on a cluster of its own.
+    fn at_once(&self) -> usize {
+        1
+    }
+}
+
+/// A cluster of a subject: what outlives the backend.
+#[async_trait]
+pub trait Cluster: Send + Sync {
+    /// Starts the backend on this cluster: at first, and again after all of the one before was dropped.
+    ///
+    /// # Errors
+    /// It does not start.
+    async fn start(&mut self) -> Result<Arc<dyn Backend>, BackendError>;
+
+    /// Lets a task fail that cannot do so by its command.
+    async fn fail(&mut self, task: &Incarnation) {
+        let _ = task;
+    }
+
+    /// Nothing is heard of a node any more. Asked for where [`Need::Silence`] or [`Need::Loss`] is not lacking.
+    async fn silence(&mut self, node: &NodeName) {
+        let _ = node;
+    }
+
+    /// A silent node is heard again, with all that is on it.
+    async fn hear(&mut self, node: &NodeName) {
+        let _ = node;
+    }
+
+    /// A node is gone for good, or will be soon.
+    async fn lose(&mut self, node: &NodeName) {
+        let _ = node;
+    }
+}
+
+/// What a task does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    /// It runs until it is ended, and ends when it is asked to.
+    Runs,
+    /// It ends with success.
+    Finishes,
+    /// It ends without success, and leaves words about it.
+    Fails,
+    /// It does not end when it is asked to.
+    Stays,
+    /// It runs, and its readiness check passes after a while.
+    GetsReady,
+    /// It is that readiness check.
+    IsReady,
+}
+
+/// What a scenario needs of a backend or its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Need {
+    /// Nodes whose room is bounded.
+    Room,
+    /// Tasks that fail.
+    Failure,
+    /// Ends that have words.
+    Words,
+    /// Tasks that do not end when they are asked to.
+    Grace,
+    /// Readiness checks.
+    Readiness,
+    /// Questions beside a task that runs.
+    Questions,
+    /// Questions whose command is run: its exit code and last line are the answer.
+    Commands,
+    /// Several installations in one cluster.
+    Installations,
+    /// Nodes that are silent, and heard again.
+    Silence,
+    /// Nodes that are gone for good.
+    Loss,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Room => "nodes with bounded room",
+            Self::Failure => "tasks that fail",
+            Self::Words => "ends with words",
+            Self::Grace => "tasks that do not end when asked",
+            Self::Readiness => "readiness checks",
+            Self::Questions => "questions beside a task",
+            Self::Commands => "questions that run their command",
+            Self::Installations => "several installations",
+            Self::Silence => "nodes that fall silent and come back",
+            Self::Loss => "nodes that are gone for good",
+        })
+    }
+}
