@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::spec::{
     ExternalVolume, Goal, HostVolume, InstanceName, IpcMode, Megabytes, Network, PhaseName, PlacementRule,
-    PlanName, PodName, PodSpec, RLimit, RLimitName, ResourceSet, ResourceSetName, Seccomp, Secret,
-    ServiceSpec, StepName, TaskName, TaskSpec, Volume,
+    PlanName, PodName, PodSpec, RLimit, RLimitName, ResourceSet, ResourceSetName, SchedulerSpec, Seccomp,
+    Secret, ServiceSpec, StepName, TaskName, TaskSpec, Volume,
 };
 
 use super::layout::PlanLayout;
@@ -264,7 +264,7 @@ impl Model {
         let pods = spec
             .pods()
             .iter()
-            .map(|(name, pod)| PodModel::new(name, pod, spec.scheduler().user.as_ref()))
+            .map(|(name, pod)| PodModel::new(name, pod, spec.scheduler()))
             .collect::<Result<Vec<_>, _>>()?;
         let plans = spec
             .plans()
@@ -317,66 +317,101 @@ impl PartialEq for Model {
 impl Eq for Model {}
 
 impl PodModel {
-    fn new(name: &PodName, pod: &PodSpec, user: Option<&String>) -> Result<Self, ModelError> {
+    /// Every field of the pod and of the scheduler has its place here: what decides how a task runs is carried,
+    /// and thus hashed; the rest is named, with the reason why a change of it relaunches nothing.
+    fn new(name: &PodName, pod: &PodSpec, scheduler: &SchedulerSpec) -> Result<Self, ModelError> {
+        let PodSpec {
+            count,         // Another number of instances is other instances.
+            tasks,         // Each is in its own configuration, whole.
+            resource_sets, // Each is in the configurations of its tasks, whole.
+            placement,     // Judged when an instance gets a place; none is moved for it.
+            image,
+            networks,
+            rlimits,
+            uris,
+            volumes,
+            host_volumes,
+            external_volumes,
+            secrets,
+            pre_reserved_role,
+            share_pid_namespace,
+            allow_decommission: _, // About targets that leave the pod out, and no launch.
+            seccomp,
+            ipc_mode,
+            shm_size,
+        } = pod;
+        let SchedulerSpec {
+            principal: _, // How the scheduler registers.
+            zookeeper: _, // Where its records are.
+            user,
+        } = scheduler;
         let carried = Arc::new(Carried {
-            user: user.cloned(),
-            image: pod.image.clone(),
-            networks: pod.networks.clone(),
-            rlimits: pod.rlimits.clone(),
-            uris: pod.uris.clone(),
-            volumes: pod.volumes.clone(),
-            host_volumes: pod.host_volumes.clone(),
-            external_volumes: pod.external_volumes.clone(),
-            secrets: pod.secrets.clone(),
-            pre_reserved_role: pod.pre_reserved_role.clone(),
-            share_pid_namespace: pod.share_pid_namespace,
-            seccomp: pod.seccomp.clone(),
-            ipc_mode: pod.ipc_mode,
-            shm_size: pod.shm_size,
+            user: user.clone(),
+            image: image.clone(),
+            networks: networks.clone(),
+            rlimits: rlimits.clone(),
+            uris: uris.clone(),
+            volumes: volumes.clone(),
+            host_volumes: host_volumes.clone(),
+            external_volumes: external_volumes.clone(),
+            secrets: secrets.clone(),
+            pre_reserved_role: pre_reserved_role.clone(),
+            share_pid_namespace: *share_pid_namespace,
+            seccomp: seccomp.clone(),
+            ipc_mode: *ipc_mode,
+            shm_size: *shm_size,
         });
-        let footprint: Arc<[Demand]> = pod
-            .resource_sets
+        let footprint: Arc<[Demand]> = resource_sets
             .iter()
             .map(|(set, resources)| Demand { set: set.clone(), resources: Arc::new(resources.clone()) })
             .collect();
-        let tasks = pod
-            .tasks
+        let tasks = tasks
             .iter()
-            .map(|(task, spec)| {
-                let unknown = || ModelError::UnknownSet {
-                    pod: name.clone(),
-                    task: task.clone(),
-                    set: spec.resource_set.clone(),
-                };
-                let demand = footprint.iter().find(|d| d.set == spec.resource_set).ok_or_else(unknown)?;
-                let config = TaskConfig {
-                    pod: name.clone(),
-                    task: task.clone(),
-                    spec: spec.clone(),
-                    resources: demand.resources.clone(),
-                    carried: carried.clone(),
-                };
-                let (conf, config) = (config.hash(), Arc::new(config));
-                Ok(TaskModel {
-                    name: task.clone(),
-                    goal: spec.goal,
-                    set: spec.resource_set.clone(),
-                    conf,
-                    config: config.clone(),
-                    demand: Arc::new([demand.clone()]),
-                    configs: Arc::new([config]),
-                })
-            })
+            .map(|(task, spec)| TaskModel::new(name, task, spec, &footprint, &carried))
             .collect::<Result<Vec<_>, _>>()?;
         let configs = tasks.iter().map(|task: &TaskModel| task.config.clone()).collect();
-        let placement = pod.placement.clone().map(Arc::new);
-        let volumes = pod.volumes.iter().cloned().collect();
-        Ok(Self { name: name.clone(), count: pod.count, tasks, placement, footprint, volumes, configs })
+        let placement = placement.clone().map(Arc::new);
+        let volumes = volumes.iter().cloned().collect();
+        Ok(Self { name: name.clone(), count: *count, tasks, placement, footprint, volumes, configs })
     }
 
     /// A task's place among the tasks.
     pub fn task_index(&self, name: &TaskName) -> Option<usize> {
         self.tasks.iter().position(|task| task.name == *name)
+    }
+}
+
+impl TaskModel {
+    fn new(
+        pod: &PodName,
+        name: &TaskName,
+        spec: &TaskSpec,
+        footprint: &[Demand],
+        carried: &Arc<Carried>,
+    ) -> Result<Self, ModelError> {
+        let unknown = || ModelError::UnknownSet {
+            pod: pod.clone(),
+            task: name.clone(),
+            set: spec.resource_set.clone(),
+        };
+        let demand = footprint.iter().find(|d| d.set == spec.resource_set).ok_or_else(unknown)?;
+        let config = TaskConfig {
+            pod: pod.clone(),
+            task: name.clone(),
+            spec: spec.clone(),
+            resources: demand.resources.clone(),
+            carried: carried.clone(),
+        };
+        let (conf, config) = (config.hash(), Arc::new(config));
+        Ok(Self {
+            name: name.clone(),
+            goal: spec.goal,
+            set: spec.resource_set.clone(),
+            conf,
+            config: config.clone(),
+            demand: Arc::new([demand.clone()]),
+            configs: Arc::new([config]),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! A service as the text of a file. Invariant: what is written reads as the same service; what a file may
-//! leave out is left out.
+//! leave out is left out. Each type is taken apart without `..`, so that a field that is not written does not
+//! compile.
 
 use serde_yaml::{Mapping, Number, Value};
 
@@ -8,12 +9,18 @@ use super::keys::{
     ENCRYPTION_KINDS, GOALS, IPC_MODES, KILL_SIGNALS, MODES, PHASE_STRATEGIES, PLAN_STRATEGIES, VISIBILITIES,
 };
 use super::names::TaskName;
-use super::plan::{Instances, PhaseSpec, PlanSpec, Steps};
-use super::pod::{ExternalVolume, HostVolume, Network, PodSpec, RLimit, Seccomp, Secret, VolumeMode};
-use super::resources::{Limit, Port, PortChoice, ResourceSet, Volume, VolumeKind};
-use super::service::{ReplacementFailurePolicy, ServiceSpec};
+use super::plan::{Instances, NamedStep, PhaseSpec, PlanSpec, StepLists, Steps};
+use super::pod::{
+    ExternalVolume, HostVolume, Network, PodSpec, PortMapping, RLimit, Seccomp, Secret, VolumeMode,
+};
+use super::resources::{
+    Limit, Port, PortChoice, PortRange, ResourceLimits, ResourceSet, Vip, Volume, VolumeKind,
+};
+use super::service::{ReplacementFailurePolicy, SchedulerSpec, ServiceSpec};
 use super::strategy::{PhaseStrategy, PlanStrategy};
-use super::task::{HealthCheck, KillSignal, ReadinessCheck, TaskSpec, Visibility};
+use super::task::{
+    ConfigFile, Discovery, HealthCheck, KillSignal, ReadinessCheck, TaskSpec, TransportEncryption, Visibility,
+};
 use super::units::MaxUnavailable;
 
 impl ServiceSpec {
@@ -139,34 +146,33 @@ fn pairs<'a>(
 }
 
 fn service(spec: &ServiceSpec) -> Value {
+    let ServiceSpec { name, web_url, scheduler, replacement_failure_policy, pods, plans } = spec;
     let mut map = Map::default();
-    map.put("name", spec.name().as_str());
-    map.maybe("web-url", spec.web_url());
+    map.put("name", name.as_str());
+    map.maybe("web-url", web_url.as_deref());
+    let SchedulerSpec { principal, zookeeper, user } = scheduler;
     let mut scheduler = Map::default();
-    scheduler.maybe("principal", spec.scheduler().principal.as_deref());
-    scheduler.maybe("zookeeper", spec.scheduler().zookeeper.as_deref());
-    scheduler.maybe("user", spec.scheduler().user.as_deref());
+    scheduler.maybe("principal", principal.as_deref());
+    scheduler.maybe("zookeeper", zookeeper.as_deref());
+    scheduler.maybe("user", user.as_deref());
     if !scheduler.0.is_empty() {
         map.put("scheduler", scheduler.0);
     }
-    map.maybe("replacement-failure-policy", spec.replacement_failure_policy().map(policy));
-    map.all("pods", spec.pods(), pod);
+    map.maybe("replacement-failure-policy", replacement_failure_policy.as_ref().map(policy));
+    map.all("pods", pods, pod);
     if !spec.has_generated_plan() {
-        map.all("plans", spec.plans(), plan);
+        map.all("plans", plans, plan);
     }
     map.0.into()
 }
 
 fn policy(policy: &ReplacementFailurePolicy) -> Value {
-    let mut map = Map::default();
+    let ReplacementFailurePolicy { permanent_failure_timeout, min_replace_delay } = *policy;
     let default = ReplacementFailurePolicy::default();
+    let mut map = Map::default();
     for (key, value, default) in [
-        (
-            "permanent-failure-timeout-secs",
-            policy.permanent_failure_timeout,
-            default.permanent_failure_timeout,
-        ),
-        ("min-replace-delay-secs", policy.min_replace_delay, default.min_replace_delay),
+        ("permanent-failure-timeout-secs", permanent_failure_timeout, default.permanent_failure_timeout),
+        ("min-replace-delay-secs", min_replace_delay, default.min_replace_delay),
     ] {
         map.maybe(key, Some(value.0).filter(|seconds| *seconds != default.0));
     }
@@ -174,45 +180,64 @@ fn policy(policy: &ReplacementFailurePolicy) -> Value {
 }
 
 fn pod(pod: &PodSpec) -> Value {
+    let PodSpec {
+        count,
+        tasks,
+        resource_sets,
+        placement,
+        image,
+        networks,
+        rlimits,
+        uris,
+        volumes,
+        host_volumes,
+        external_volumes,
+        secrets,
+        pre_reserved_role,
+        share_pid_namespace,
+        allow_decommission,
+        seccomp,
+        ipc_mode,
+        shm_size,
+    } = pod;
     let mut map = Map::default();
-    map.put("count", pod.count);
-    map.maybe("placement", pod.placement.as_ref().map(|rule| rule.to_file()));
-    map.maybe("image", pod.image.as_deref());
-    map.all("networks", &pod.networks, network);
+    map.put("count", *count);
+    map.maybe("placement", placement.as_ref().map(|rule| rule.to_file()));
+    map.maybe("image", image.as_deref());
+    map.all("networks", networks, network);
     let rlimits: Mapping =
-        pod.rlimits.iter().map(|(name, limit)| (name.as_str().into(), rlimit(limit))).collect();
+        rlimits.iter().map(|(name, limit)| (name.as_str().into(), rlimit(limit))).collect();
     if !rlimits.is_empty() {
         map.put("rlimits", rlimits);
     }
-    if !pod.uris.is_empty() {
-        map.put("uris", list(&pod.uris));
+    if !uris.is_empty() {
+        map.put("uris", list(uris));
     }
-    volumes(&mut map, &pod.volumes);
-    map.all("host-volumes", &pod.host_volumes, host_volume);
-    map.all("external-volumes", &pod.external_volumes, external_volume);
-    map.all("secrets", &pod.secrets, secret);
-    map.maybe("pre-reserved-role", pod.pre_reserved_role.as_deref());
-    map.flag("share-pid-namespace", pod.share_pid_namespace, false);
-    map.flag("allow-decommission", pod.allow_decommission, false);
-    match &pod.seccomp {
+    self::volumes(&mut map, volumes);
+    map.all("host-volumes", host_volumes, host_volume);
+    map.all("external-volumes", external_volumes, external_volume);
+    map.all("secrets", secrets, secret);
+    map.maybe("pre-reserved-role", pre_reserved_role.as_deref());
+    map.flag("share-pid-namespace", *share_pid_namespace, false);
+    map.flag("allow-decommission", *allow_decommission, false);
+    match seccomp {
         None => {}
         Some(Seccomp::Unconfined) => map.put("seccomp-unconfined", true),
         Some(Seccomp::Profile(profile)) => map.put("seccomp-profile-name", profile.as_str()),
     }
-    map.maybe("ipc-mode", pod.ipc_mode.as_ref().map(|mode| word(&IPC_MODES, mode)));
-    map.maybe("shm-size", pod.shm_size.map(|size| size.get()));
-    let declared = pod.resource_sets.iter().filter(|(name, _)| pod.owner(name).is_none());
+    map.maybe("ipc-mode", ipc_mode.as_ref().map(|mode| word(&IPC_MODES, mode)));
+    map.maybe("shm-size", shm_size.map(|size| size.get()));
+    let declared = resource_sets.iter().filter(|(name, _)| pod.owner(name).is_none());
     map.all("resource-sets", declared, |set| {
         let mut map = Map::default();
         resources(&mut map, set);
         map.0.into()
     });
-    let tasks: Mapping = pod
-        .tasks
+    let tasks: Mapping = tasks
         .iter()
         .map(|(name, task)| {
             let set = &task.resource_set;
-            let own = pod.resource_sets.get(set).filter(|_| pod.owner(set).is_some());
+            let own = resource_sets.get(set).filter(|_| pod.owner(set).is_some());
             (name.as_str().into(), self::task(task, own))
         })
         .collect();
@@ -221,13 +246,15 @@ fn pod(pod: &PodSpec) -> Value {
 }
 
 fn network(network: &Network) -> Value {
+    let Network { ports, labels } = network;
     let mut map = Map::default();
-    if !network.ports.is_empty() {
-        map.put("host-ports", network.ports.iter().map(|port| Value::from(port.host)).collect::<Value>());
-        let container = network.ports.iter().map(|port| Value::from(port.container));
-        map.put("container-ports", container.collect::<Value>());
+    if !ports.is_empty() {
+        let both = |PortMapping { host, container }: &PortMapping| (Value::from(*host), (*container).into());
+        let (host, container): (Vec<Value>, Vec<Value>) = ports.iter().map(both).unzip();
+        map.put("host-ports", host);
+        map.put("container-ports", container);
     }
-    map.maybe("labels", pairs(network.labels.iter().map(|(key, value)| (key, value)), ':', ","));
+    map.maybe("labels", pairs(labels.iter().map(|(key, value)| (key, value)), ':', ","));
     map.0.into()
 }
 
@@ -247,10 +274,11 @@ fn rlimit(limit: &RLimit) -> Value {
 }
 
 fn host_volume(volume: &HostVolume) -> Value {
+    let HostVolume { host_path, container_path, mode } = volume;
     let mut map = Map::default();
-    map.put("host-path", volume.host_path.as_str());
-    map.put("container-path", volume.container_path.as_str());
-    map.maybe("mode", mode(volume.mode));
+    map.put("host-path", host_path.as_str());
+    map.put("container-path", container_path.as_str());
+    map.maybe("mode", self::mode(*mode));
     map.0.into()
 }
 
@@ -259,113 +287,138 @@ fn mode(mode: VolumeMode) -> Option<&'static str> {
 }
 
 fn external_volume(volume: &ExternalVolume) -> Value {
+    let ExternalVolume { container_path, driver, options, volume_name, mode } = volume;
     let mut map = Map::default();
     map.put("type", "DOCKER");
-    map.put("container-path", volume.container_path.as_str());
-    map.put("driver-name", volume.driver.as_str());
-    map.maybe("driver-options", pairs(volume.options.iter().map(|(key, value)| (key, value)), '=', ";"));
-    map.maybe("volume-name", volume.volume_name.as_deref());
-    map.maybe("volume-mode", mode(volume.mode));
+    map.put("container-path", container_path.as_str());
+    map.put("driver-name", driver.as_str());
+    map.maybe("driver-options", pairs(options.iter().map(|(key, value)| (key, value)), '=', ";"));
+    map.maybe("volume-name", volume_name.as_deref());
+    map.maybe("volume-mode", self::mode(*mode));
     map.0.into()
 }
 
 fn secret(secret: &Secret) -> Value {
+    let Secret { secret, env_key, file } = secret;
     let mut map = Map::default();
-    map.put("secret", secret.secret.as_str());
-    map.maybe("env-key", secret.env_key.as_deref());
-    map.maybe("file", secret.file.as_deref());
+    map.put("secret", secret.as_str());
+    map.maybe("env-key", env_key.as_deref());
+    map.maybe("file", file.as_deref());
     map.0.into()
 }
 
 fn task(task: &TaskSpec, own: Option<&ResourceSet>) -> Value {
+    let TaskSpec {
+        goal,
+        essential,
+        cmd,
+        env,
+        configs,
+        resource_set,
+        health_check,
+        readiness_check,
+        discovery,
+        labels,
+        kill_grace_period,
+        kill_signal,
+        transport_encryption,
+        ipc_mode,
+        shm_size,
+    } = task;
     let mut map = Map::default();
-    map.put("goal", word(&GOALS, &task.goal));
-    map.put("cmd", task.cmd.as_str());
-    map.flag("essential", task.essential, true);
-    map.all("env", &task.env, |value| value.as_str().into());
-    map.all("configs", &task.configs, |config| {
+    map.put("goal", word(&GOALS, goal));
+    map.put("cmd", cmd.as_str());
+    map.flag("essential", *essential, true);
+    map.all("env", env, |value| value.as_str().into());
+    map.all("configs", configs, |config| {
+        // Its text is another file: [`ServiceSpec::config_templates`].
+        let ConfigFile { template, dest, text: _ } = config;
         let mut map = Map::default();
-        map.put("template", config.template.as_str());
-        map.put("dest", config.dest.as_str());
+        map.put("template", template.as_str());
+        map.put("dest", dest.as_str());
         map.0.into()
     });
     match own {
         Some(set) => resources(&mut map, set),
-        None => map.put("resource-set", task.resource_set.as_str()),
+        None => map.put("resource-set", resource_set.as_str()),
     }
-    map.maybe("health-check", task.health_check.as_ref().map(health_check));
-    map.maybe("readiness-check", task.readiness_check.as_ref().map(readiness_check));
-    if let Some(discovery) = &task.discovery {
+    map.maybe("health-check", health_check.as_ref().map(self::health_check));
+    map.maybe("readiness-check", readiness_check.as_ref().map(self::readiness_check));
+    if let Some(Discovery { prefix, visibility }) = discovery {
         let mut found = Map::default();
-        found.put("prefix", discovery.prefix.as_str());
-        if discovery.visibility != Visibility::default() {
-            found.put("visibility", word(&VISIBILITIES, &discovery.visibility));
+        found.put("prefix", prefix.as_str());
+        if *visibility != Visibility::default() {
+            found.put("visibility", word(&VISIBILITIES, visibility));
         }
         map.put("discovery", found.0);
     }
-    map.maybe("labels", pairs(&task.labels, ':', ","));
-    if task.kill_grace_period.0 != 0 {
-        map.put("kill-grace-period", task.kill_grace_period.0);
+    map.maybe("labels", pairs(labels, ':', ","));
+    if kill_grace_period.0 != 0 {
+        map.put("kill-grace-period", kill_grace_period.0);
     }
-    if task.kill_signal != KillSignal::default() {
-        map.put("kill-signal", word(&KILL_SIGNALS, &task.kill_signal));
+    if *kill_signal != KillSignal::default() {
+        map.put("kill-signal", word(&KILL_SIGNALS, kill_signal));
     }
-    if !task.transport_encryption.is_empty() {
-        let all = task.transport_encryption.iter().map(|one| {
+    if !transport_encryption.is_empty() {
+        let all = transport_encryption.iter().map(|TransportEncryption { name, kind }| {
             let mut map = Map::default();
-            map.put("name", one.name.as_str());
-            map.put("type", word(&ENCRYPTION_KINDS, &one.kind));
+            map.put("name", name.as_str());
+            map.put("type", word(&ENCRYPTION_KINDS, kind));
             Value::from(map.0)
         });
         map.put("transport-encryption", all.collect::<Value>());
     }
-    map.maybe("ipc-mode", task.ipc_mode.as_ref().map(|mode| word(&IPC_MODES, mode)));
-    map.maybe("shm-size", task.shm_size.map(|size| size.get()));
+    map.maybe("ipc-mode", ipc_mode.as_ref().map(|mode| word(&IPC_MODES, mode)));
+    map.maybe("shm-size", shm_size.map(|size| size.get()));
     map.0.into()
 }
 
 fn health_check(check: &HealthCheck) -> Value {
+    let HealthCheck { cmd, interval, grace_period, max_consecutive_failures, delay, timeout } = check;
     let mut map = Map::default();
-    map.put("cmd", check.cmd.as_str());
-    map.put("interval", check.interval.0);
-    map.put("grace-period", check.grace_period.0);
-    map.put("max-consecutive-failures", check.max_consecutive_failures.get());
-    map.put("delay", check.delay.0);
-    map.put("timeout", check.timeout.0);
+    map.put("cmd", cmd.as_str());
+    map.put("interval", interval.0);
+    map.put("grace-period", grace_period.0);
+    map.put("max-consecutive-failures", max_consecutive_failures.get());
+    map.put("delay", delay.0);
+    map.put("timeout", timeout.0);
     map.0.into()
 }
 
 fn readiness_check(check: &ReadinessCheck) -> Value {
+    let ReadinessCheck { cmd, interval, delay, timeout } = check;
     let mut map = Map::default();
-    map.put("cmd", check.cmd.as_str());
-    map.put("interval", check.interval.0);
-    if check.delay.0 != 0 {
-        map.put("delay", check.delay.0);
+    map.put("cmd", cmd.as_str());
+    map.put("interval", interval.0);
+    if delay.0 != 0 {
+        map.put("delay", delay.0);
     }
-    map.put("timeout", check.timeout.0);
+    map.put("timeout", timeout.0);
     map.0.into()
 }
 
 fn resources(map: &mut Map, set: &ResourceSet) {
-    map.maybe("cpus", set.cpus.as_ref().map(number));
-    map.maybe("gpus", set.gpus.as_ref().map(number));
-    map.maybe("memory", set.memory.map(|size| size.get()));
-    let ports = set.ports.iter().map(|(name, port)| (name.as_str().into(), self::port(name.as_str(), port)));
-    if !set.ports.is_empty() {
-        map.put("ports", ports.collect::<Mapping>());
+    let ResourceSet { cpus, gpus, memory, ports, volumes, limits } = set;
+    map.maybe("cpus", cpus.as_ref().map(number));
+    map.maybe("gpus", gpus.as_ref().map(number));
+    map.maybe("memory", memory.map(|size| size.get()));
+    if !ports.is_empty() {
+        let all = ports.iter().map(|(name, port)| (name.as_str().into(), self::port(name.as_str(), port)));
+        map.put("ports", all.collect::<Mapping>());
     }
-    volumes(map, &set.volumes);
+    self::volumes(map, volumes);
+    let ResourceLimits { cpus, memory } = limits;
     let mut limits = Map::default();
     limits.maybe(
         "cpus",
-        set.limits.cpus.map(|limit| match limit {
+        cpus.map(|limit| match limit {
             Limit::Unlimited => "unlimited".into(),
             Limit::AtMost(share) => number(&share),
         }),
     );
     limits.maybe(
         "memory",
-        set.limits.memory.map(|limit| match limit {
+        memory.map(|limit| match limit {
             Limit::Unlimited => Value::from("unlimited"),
             Limit::AtMost(size) => size.get().into(),
         }),
@@ -376,25 +429,26 @@ fn resources(map: &mut Map, set: &ResourceSet) {
 }
 
 fn port(name: &str, port: &Port) -> Value {
+    let Port { number, env_key, advertise, vip } = port;
     let mut map = Map::default();
-    let (number, ranges) = match &port.number {
+    let (number, ranges) = match number {
         PortChoice::Static(number) => (number.get(), &[][..]),
         PortChoice::Dynamic(ranges) => (0, &ranges[..]),
     };
     map.put("port", number);
-    map.maybe("env-key", port.env_key.as_deref());
-    map.flag("advertise", port.advertise, false);
-    if let Some(vip) = &port.vip {
+    map.maybe("env-key", env_key.as_deref());
+    map.flag("advertise", *advertise, false);
+    if let Some(Vip { prefix, port }) = vip {
         let mut found = Map::default();
-        found.put("port", vip.port.get());
-        found.maybe("prefix", Some(vip.prefix.as_str()).filter(|prefix| *prefix != name));
+        found.put("port", port.get());
+        found.maybe("prefix", Some(prefix.as_str()).filter(|prefix| *prefix != name));
         map.put("vip", found.0);
     }
     if !ranges.is_empty() {
-        let all = ranges.iter().map(|range| {
+        let all = ranges.iter().map(|PortRange { begin, end }| {
             let mut map = Map::default();
-            map.put("begin", range.begin);
-            map.put("end", range.end);
+            map.put("begin", *begin);
+            map.put("end", *end);
             Value::from(map.0)
         });
         map.put("ranges", all.collect::<Value>());
@@ -415,9 +469,10 @@ fn volumes(map: &mut Map, volumes: &[Volume]) {
 }
 
 fn volume(volume: &Volume) -> Value {
+    let Volume { path, kind, size } = volume;
     let mut map = Map::default();
-    map.put("path", volume.path.as_str());
-    match &volume.kind {
+    map.put("path", path.as_str());
+    match kind {
         VolumeKind::Root => map.put("type", "ROOT"),
         VolumeKind::Mount(profiles) => {
             map.put("type", "MOUNT");
@@ -426,64 +481,69 @@ fn volume(volume: &Volume) -> Value {
             }
         }
     }
-    map.put("size", volume.size.get());
+    map.put("size", size.get());
     map.0.into()
 }
 
 fn plan(plan: &PlanSpec) -> Value {
+    let PlanSpec { strategy, phases, on_change, max_unavailable } = plan;
     let mut map = Map::default();
-    if plan.strategy != PlanStrategy::default() {
-        map.put("strategy", word(&PLAN_STRATEGIES, &plan.strategy));
+    if *strategy != PlanStrategy::default() {
+        map.put("strategy", word(&PLAN_STRATEGIES, strategy));
     }
-    let phases = plan.phases.iter().map(|(name, one)| (name.as_str().into(), phase(one)));
+    let phases = phases.iter().map(|(name, one)| (name.as_str().into(), phase(one)));
     map.put("phases", phases.collect::<Mapping>());
-    if !plan.on_change.is_empty() {
-        map.put("on-change", list(&plan.on_change));
+    if !on_change.is_empty() {
+        map.put("on-change", list(on_change));
     }
-    map.maybe("max-unavailable", plan.max_unavailable.map(max_unavailable));
+    map.maybe("max-unavailable", max_unavailable.map(self::max_unavailable));
     map.0.into()
 }
 
 fn phase(phase: &PhaseSpec) -> Value {
+    let PhaseSpec { strategy, pod, steps, depends_on, max_unavailable, gates } = phase;
     let mut map = Map::default();
-    if phase.strategy != PhaseStrategy::default() {
-        map.put("strategy", word(&PHASE_STRATEGIES, &phase.strategy));
+    if *strategy != PhaseStrategy::default() {
+        map.put("strategy", word(&PHASE_STRATEGIES, strategy));
     }
-    map.put("pod", phase.pod.as_str());
-    let instance = |instance: Instances| match instance {
+    map.put("pod", pod.as_str());
+    match steps {
+        Steps::AllTasks => {}
+        Steps::Lists(lists) => map.put("steps", lists.iter().map(step_lists).collect::<Value>()),
+        Steps::Named(steps) => map.put("steps", steps.iter().map(named_step).collect::<Value>()),
+    }
+    if !depends_on.is_empty() {
+        map.put("depends-on", list(depends_on));
+    }
+    map.maybe("max-unavailable", max_unavailable.map(self::max_unavailable));
+    map.maybe("gates", self::gates(gates));
+    map.0.into()
+}
+
+fn step_lists(lists: &StepLists) -> Value {
+    let StepLists { instance, steps } = lists;
+    let steps: Value = steps.iter().map(|tasks| list(tasks)).collect();
+    Mapping::from_iter([(self::instance(*instance), steps)]).into()
+}
+
+fn named_step(step: &NamedStep) -> Value {
+    let NamedStep { name, instance, tasks, depends_on, gates } = step;
+    let mut map = Map::default();
+    map.put("name", name.as_str());
+    map.put("instance", self::instance(*instance));
+    map.put("tasks", list(tasks));
+    if !depends_on.is_empty() {
+        map.put("depends-on", list(depends_on));
+    }
+    map.maybe("gates", self::gates(gates));
+    map.0.into()
+}
+
+fn instance(instance: Instances) -> Value {
+    match instance {
         Instances::Index(index) => Value::from(index),
         Instances::Default => "default".into(),
-    };
-    match &phase.steps {
-        Steps::AllTasks => {}
-        Steps::Lists(lists) => {
-            let all = lists.iter().map(|one| {
-                let steps: Value = one.steps.iter().map(|tasks| list(tasks)).collect();
-                Value::from(Mapping::from_iter([(instance(one.instance), steps)]))
-            });
-            map.put("steps", all.collect::<Value>());
-        }
-        Steps::Named(steps) => {
-            let all = steps.iter().map(|step| {
-                let mut map = Map::default();
-                map.put("name", step.name.as_str());
-                map.put("instance", instance(step.instance));
-                map.put("tasks", list(&step.tasks));
-                if !step.depends_on.is_empty() {
-                    map.put("depends-on", list(&step.depends_on));
-                }
-                map.maybe("gates", gates(&step.gates));
-                Value::from(map.0)
-            });
-            map.put("steps", all.collect::<Value>());
-        }
     }
-    if !phase.depends_on.is_empty() {
-        map.put("depends-on", list(&phase.depends_on));
-    }
-    map.maybe("max-unavailable", phase.max_unavailable.map(max_unavailable));
-    map.maybe("gates", gates(&phase.gates));
-    map.0.into()
 }
 
 fn max_unavailable(most: MaxUnavailable) -> Value {
