@@ -81,11 +81,12 @@ impl Comparer {
         let before = self.found.len();
         self.named(at, old, new, super::json, |this, at, old, new| {
             let Network { ports, labels } = old;
-            let host = |ports: &Vec<PortMapping>| ports.iter().map(|port| port.host).collect::<Vec<_>>();
-            let inside =
-                |ports: &Vec<PortMapping>| ports.iter().map(|port| port.container).collect::<Vec<_>>();
-            this.value(&at.key("host-ports"), &host(ports), &host(&new.ports), super::json);
-            this.value(&at.key("container-ports"), &inside(ports), &inside(&new.ports), super::json);
+            let both = |ports: &[PortMapping]| -> (Vec<u16>, Vec<u16>) {
+                ports.iter().map(|PortMapping { host, container }| (*host, *container)).unzip()
+            };
+            let ((old_host, old_container), (new_host, new_container)) = (both(ports), both(&new.ports));
+            this.value(&at.key("host-ports"), &old_host, &new_host, super::json);
+            this.value(&at.key("container-ports"), &old_container, &new_container, super::json);
             this.value(&at.key("labels"), labels, &new.labels, |labels| pairs(labels, ':', ","));
         });
         // Without a network a pod is on the node's.
