@@ -182,7 +182,7 @@ impl Turn<'_> {
         if sets.is_empty() {
             return;
         }
-        let launch = self.number();
+        let launch = self.writes.number();
         let at_time = self.now;
         self.event(Event::Asked {
             instance: self.name(at),
@@ -214,7 +214,7 @@ impl Turn<'_> {
     /// Asks for room under another number, where the question is another now: what is answered to the old one
     /// is given back.
     pub(super) fn renumber(&mut self, at: At, old: Number) -> Number {
-        let launch = self.number();
+        let launch = self.writes.number();
         let record = self.record_mut(at);
         for slot in record.slots.iter_mut().filter(|slot| slot.act == Some(old)) {
             slot.act = Some(launch);

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::spec::TaskName;
 
+use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
-use super::session::Item;
 use super::time::Time;
 use super::turn::Turn;
 
@@ -103,6 +103,6 @@ impl Turn<'_> {
             self.record_mut(at).task_mut(&task).delayed_until = None;
         }
         self.touch(at);
-        self.session.agenda.items.insert(Item::Recovery(at));
+        self.session.agenda.consider(Item::Recovery(at));
     }
 }

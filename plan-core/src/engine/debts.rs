@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use crate::spec::TaskName;
 
+use super::agenda::{Item, MOST_CONSIDERED};
 use super::at::At;
 use super::bug::Bug;
-use super::digest::Digest;
 use super::effects::{Command, Event, Release};
 use super::input::ReleaseAnswer;
 use super::reconcile::MOST_ASKED;
 use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, PodRecord, Record};
-use super::session::{Asked, Item, Whose};
-use super::turn::{MOST_CONSIDERED, Turn};
+use super::session::{Asked, Whose};
+use super::turn::Turn;
 
 /// A debt is pursued again after so long, each time twice as long.
 const PURSUE_AGAIN: Duration = Duration::from_secs(5);
@@ -47,7 +47,7 @@ impl Turn<'_> {
         });
         let kill = kill.collect();
         let debt = Arc::new(DebtRecord {
-            number: self.number(),
+            number: self.writes.number(),
             instance: self.name(at),
             cause,
             since: self.now,
@@ -61,7 +61,7 @@ impl Turn<'_> {
             node: debt.node.clone(),
             cause,
         });
-        self.put(None, Record::Debt(debt.clone()), Digest::of(&*debt));
+        self.writes.put_new(Record::Debt(debt.clone()));
         self.state.index_debt(&debt);
         self.pursue(debt.number);
     }
@@ -135,13 +135,13 @@ impl Turn<'_> {
     /// A launch that is owed has ended.
     pub(super) fn owed_ended(&mut self, number: Number, launch: Number, task: &TaskName) {
         let Some(debt) = self.state.debts.get_mut(&number) else { return };
-        let old = Digest::of(&**debt);
+        let old = Record::Debt(debt.clone()).digest();
         Arc::make_mut(debt).kill.retain(|owed| owed.launch != launch || owed.task != *task);
-        let (debt, new) = (debt.clone(), Digest::of(&**debt));
-        let new = if self.bug(Bug::StaleDigest) { old } else { new };
+        let debt = debt.clone();
+        let old = if self.bug(Bug::StaleDigest) { Record::Debt(debt.clone()).digest() } else { old };
         self.state.owed.remove(&(launch, task.clone()));
         self.close(number, std::iter::once((Whose::Debt(number), launch, task.clone())));
-        self.put(Some(old), Record::Debt(debt.clone()), new);
+        self.writes.put(old, Record::Debt(debt.clone()));
         if debt.kill.is_empty() {
             self.session.pursued.remove(&number);
             self.pursue(number);
@@ -158,10 +158,10 @@ impl Turn<'_> {
         let debts: Vec<Number> = debts.map(|debt| debt.number).collect();
         for number in debts {
             let Some(debt) = self.state.debts.get_mut(&number) else { continue };
-            let old = Digest::of(&**debt);
+            let old = Record::Debt(debt.clone()).digest();
             Arc::make_mut(debt).release = None;
-            let (debt, new) = (debt.clone(), Digest::of(&**debt));
-            self.put(Some(old), Record::Debt(debt.clone()), new);
+            let debt = debt.clone();
+            self.writes.put(old, Record::Debt(debt.clone()));
             if debt.kill.is_empty() {
                 self.settle(number, false);
             }
@@ -183,14 +183,14 @@ impl Turn<'_> {
         self.session.asking.remove(&number);
         self.session.pursuits.remove(&number);
         self.session.pursued.remove(&number);
-        self.delete(Key::Debt(number), Digest::of(&*debt));
+        self.writes.delete(Key::Debt(number), Record::Debt(debt.clone()).digest());
         self.event(Event::Settled { debt: number, instance: debt.instance.clone(), given_up });
         if let Some(at) = self.state.at(&debt.instance) {
             self.consider_steps_of(at);
-            self.session.agenda.items.insert(Item::Recovery(at));
+            self.session.agenda.consider(Item::Recovery(at));
         }
         if self.state.service.uninstalling || debt.cause == DebtCause::Decommission {
-            self.session.agenda.items.insert(Item::Leave);
+            self.session.agenda.consider(Item::Leave);
         }
     }
 

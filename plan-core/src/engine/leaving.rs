@@ -4,12 +4,13 @@
 
 use crate::spec::InstanceName;
 
+use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
-use super::effects::{Command, Event, Write};
+use super::effects::{Command, Event};
 use super::reason::Reason;
 use super::record::{DebtCause, Key, Number, PodRecord};
-use super::session::{Asked, Item, Whose};
+use super::session::{Asked, Whose};
 use super::state::State;
 use super::turn::Turn;
 
@@ -64,7 +65,7 @@ impl Turn<'_> {
                 at,
                 if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission },
             );
-            self.session.agenda.items.insert(Item::Leave);
+            self.session.agenda.consider(Item::Leave);
         } else if uninstalling
             && (self.state.debts.is_empty() || self.bug(Bug::EarlyFarewell))
             && self.session.farewell.is_none_or(|again| again <= self.now)
@@ -102,7 +103,7 @@ impl Turn<'_> {
         }
         self.state.hurt.remove(&at);
         self.state.obsolete.remove(&at);
-        self.session.agenda.items.remove(&Item::Recovery(at));
+        self.session.agenda.drop(Item::Recovery(at));
         self.session.kills.retain(|(whose, _, _)| *whose != at);
         for open in self.session.asked.values_mut() {
             for key in &asked {
@@ -139,7 +140,7 @@ impl Turn<'_> {
         keys.extend(state.notes.keys().map(|name| Key::Note(name.clone())));
         keys.sort_unstable();
         keys.dedup();
-        self.effects.writes = keys.into_iter().map(Write::Delete).collect();
+        self.writes.delete_all(keys);
         self.event(Event::Uninstalled);
         self.dissolved = true;
     }

@@ -10,6 +10,7 @@
 //! `reply`; a batch that fails, or whose result is unknown, drops the engine, which is recovered.
 
 mod act;
+mod agenda;
 mod answered;
 mod ask;
 mod at;
@@ -43,10 +44,12 @@ mod state;
 mod story;
 mod target;
 mod time;
+mod timers;
 mod turn;
 mod verbs;
 mod view;
 mod words;
+mod writes;
 mod zoo;
 
 pub use ask::{Answer, Ask, Check, Ruling};
@@ -74,8 +77,9 @@ pub use time::{Time, Wall};
 pub use view::{PhaseView, PlanView, StepView, TaskView, Tree, TreeLine};
 pub use words::{Address, Words};
 
+use agenda::Item;
 use at::At;
-use session::{Item, Session, Stage as SessionStage};
+use session::{Session, Stage as SessionStage};
 use state::State;
 use std::time::Duration;
 use turn::Turn;
@@ -195,7 +199,7 @@ impl Turn<'_> {
             for nth in 0..self.state.active.len() {
                 let run = &self.state.active[nth];
                 let (number, phases) = (run.number(), run.layout.phases.len() as u32);
-                self.session.agenda.sweeps.extend((0..phases).map(|phase| ((number, phase), 0)));
+                self.session.agenda.sweep(number, 0..phases);
             }
             self.consider_hurt();
             self.ask_owed();
@@ -204,7 +208,7 @@ impl Turn<'_> {
         self.end_patience();
         self.pursue_due();
         if self.session.farewell.is_some_and(|again| again <= self.now) {
-            self.session.agenda.items.insert(Item::Leave);
+            self.session.agenda.consider(Item::Leave);
         }
         self.kill_due();
         self.ask_again();

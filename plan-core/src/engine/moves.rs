@@ -10,15 +10,15 @@ use crate::plan::{Demand, TaskConfig};
 use crate::spec::placement::{Census, NodeFacts};
 use crate::spec::{PlacementRule, TaskName};
 
+use super::agenda::{Item, MOST_CONSIDERED};
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
 use super::reason::Reason;
 use super::record::{Cause, DebtCause, Number, Occupant, Order, OrderedTask, Permission, PodRecord, Stage};
-use super::session::Item;
 use super::state::State;
 use super::time::Time;
-use super::turn::{MOST_CONSIDERED, Turn};
+use super::turn::Turn;
 
 /// Who is down for too long, and was not seen in this session, is looked at again after so long.
 const UNSEEN_AGAIN: Duration = Duration::from_secs(5);
@@ -148,7 +148,7 @@ impl Turn<'_> {
         self.event(Event::MayMove { instance: self.name(at), cause });
         self.touch(at);
         self.consider_steps_of(at);
-        self.session.agenda.items.insert(Item::Recovery(at));
+        self.session.agenda.consider(Item::Recovery(at));
         // Nobody may be left there to say that its tasks have ended.
         if cause == Cause::NodeGone {
             self.ask_for_instance(at);
@@ -241,7 +241,7 @@ impl Turn<'_> {
         for (pod, other) in (0..).zip(model.pods()) {
             let asks = |rule: &Arc<PlacementRule>| pod == at.pod || rule.pods().contains(name);
             if other.placement.as_ref().is_some_and(asks) {
-                self.session.agenda.items.insert(Item::Refit(pod));
+                self.session.agenda.consider(Item::Refit(pod));
             }
         }
     }

@@ -10,10 +10,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::digest::Digest;
-use super::record::{Key, Record};
-use super::turn::Turn;
-
 /// Something that a backend wants kept: a framework id, which must be durable before it is used.
 ///
 /// It is durable when the receipt of its report says so. The next session is handed all notes when it is opened.
@@ -46,29 +42,6 @@ pub enum NoteError {
     /// The text is too long.
     #[error("a note of {0} bytes is too long: {most} are kept at most", most = NoteText::MOST)]
     TooLong(usize),
-}
-
-impl Turn<'_> {
-    /// Keeps a note, or forgets it. The same again writes nothing.
-    pub(super) fn keep_note(&mut self, note: Note) {
-        let Note { name, text } = note;
-        let old = self.state.notes.get(&name);
-        if old == text.as_ref() {
-            return;
-        }
-        let was = old.map(|old| Digest::of(&(&name, old)));
-        match text {
-            Some(text) => {
-                let new = Digest::of(&(&name, &text));
-                self.state.notes.insert(name.clone(), text.clone());
-                self.put(was, Record::Note(name, text), new);
-            }
-            None => {
-                self.state.notes.remove(&name);
-                self.delete(Key::Note(name), was.unwrap_or_default());
-            }
-        }
-    }
 }
 
 impl NoteName {

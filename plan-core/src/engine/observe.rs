@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::plan::ContentHash;
 use crate::spec::{Goal, TaskName};
 
+use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
@@ -16,7 +17,7 @@ use super::reason::Reason;
 use super::record::{
     Cause, End, Number, Occupant, Order, OrderedTask, Purpose, Reached, Stage, TaskState, Trouble,
 };
-use super::session::{Item, Whose};
+use super::session::Whose;
 use super::time::Time;
 use super::turn::Turn;
 use super::words::Words;
@@ -66,7 +67,7 @@ impl Turn<'_> {
         if of.installation != self.state.service.installation && !self.bug(Bug::AdoptForeigner) {
             return Known::Foreign;
         }
-        if of.launch > self.clock.seq && !self.bug(Bug::IgnoreNewer) {
+        if of.launch > self.writes.last_number() && !self.bug(Bug::IgnoreNewer) {
             return Known::Newer;
         }
         if !self.state.owed.is_empty()
@@ -331,9 +332,9 @@ impl Turn<'_> {
             }
         }
         self.touch(at);
-        self.session.agenda.items.insert(Item::Recovery(at));
+        self.session.agenda.consider(Item::Recovery(at));
         if self.state.is_leaver(at) {
-            self.session.agenda.items.insert(Item::Leave);
+            self.session.agenda.consider(Item::Leave);
         }
     }
 }

@@ -53,7 +53,7 @@ impl Turn<'_> {
         if open.is_empty() {
             return None;
         }
-        let number = self.number();
+        let number = self.writes.number();
         let installation = self.state.service.installation.clone();
         let expected = open
             .iter()

@@ -17,6 +17,7 @@ use crate::spec::{
     ServiceName, TaskName,
 };
 
+use super::digest::Digest;
 use super::note::{NoteName, NoteText};
 use super::time::{Time, Wall};
 use super::words::{Address, Words};
@@ -105,6 +106,22 @@ impl Record {
             Self::Audit(audit) => Key::Audit(audit.number),
             Self::Debt(debt) => Key::Debt(debt.number),
             Self::Note(name, _) => Key::Note(name.clone()),
+        }
+    }
+
+    /// What the record adds to the digest of all; the clocks add nothing.
+    pub(super) fn digest(&self) -> Digest {
+        match self {
+            Self::Clock(_) => Digest::default(),
+            Self::Service(service) => Digest::of(&**service),
+            Self::Spec(model) => Digest::of(&model.hash()),
+            Self::Conf(config) => Digest::of(&config.hash()),
+            Self::Pod(name, pod) => Digest::of(&(name, &**pod)),
+            Self::Run(run) => Digest::of(&**run),
+            Self::Plan(name, plan) => Digest::of(&(name, &**plan)),
+            Self::Audit(audit) => Digest::of(&**audit),
+            Self::Debt(debt) => Digest::of(&**debt),
+            Self::Note(name, text) => Digest::of(&(name, text)),
         }
     }
 }

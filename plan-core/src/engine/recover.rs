@@ -61,40 +61,36 @@ impl Engine {
         let mut digest = Digest::default();
         let mut count = |one: Digest| digest.replace(Digest::default(), one);
         for record in records {
+            // An instance's is remembered with it.
+            if !matches!(record, Record::Pod(..)) {
+                count(record.digest());
+            }
             match record {
                 Record::Clock(record) => clock = record,
                 Record::Service(record) => {
-                    count(Digest::of(&*record));
                     service = Some(record);
                 }
                 Record::Spec(model) => {
-                    count(Digest::of(&model.hash()));
                     specs.insert(model.hash(), model);
                 }
                 Record::Conf(config) => {
                     let hash = config.hash();
-                    count(Digest::of(&hash));
                     confs.insert(hash, config);
                 }
                 Record::Debt(record) => {
-                    count(Digest::of(&*record));
                     debts.push(record);
                 }
                 Record::Pod(name, record) => pods.push((name, record)),
                 Record::Run(record) => {
-                    count(Digest::of(&*record));
                     runs.insert(record.number, record);
                 }
                 Record::Plan(name, record) => {
-                    count(Digest::of(&(&name, &*record)));
                     plans.insert(name, record);
                 }
                 Record::Audit(record) => {
-                    count(Digest::of(&*record));
                     audit.insert(record.number, record);
                 }
                 Record::Note(name, text) => {
-                    count(Digest::of(&(&name, &text)));
                     notes.insert(name, text);
                 }
             }
@@ -145,7 +141,7 @@ impl Engine {
                 Purpose::Recovery => None,
             }));
             unplaced.extend(record.steps.iter().map(|mark| (mark.step, key())));
-            let one = Digest::of(&(&name, &*record));
+            let one = Record::Pod(name, record.clone()).digest();
             count(one);
             let instance = &mut state.pods[at.pod as usize][at.index as usize];
             instance.digest = one;

@@ -10,7 +10,6 @@ use crate::spec::PlanName;
 
 use super::at::At;
 use super::bug::Bug;
-use super::digest::Digest;
 use super::effects::Event;
 use super::record::{EndedRun, Key, Mark, Number, Parameters, Record, RunKind, RunRecord, StepTime};
 use super::reply::Refusal;
@@ -34,7 +33,7 @@ impl Turn<'_> {
         parameters: Option<Arc<Parameters>>,
         interrupted: Interrupted,
     ) -> Number {
-        let number = self.number();
+        let number = self.writes.number();
         let record = RunRecord {
             number,
             plan: layout.name.clone(),
@@ -57,7 +56,7 @@ impl Turn<'_> {
             run = self.state.index_run(Arc::new(record), layout.clone());
         }
         let record = run.record.clone();
-        self.put(None, Record::Run(record.clone()), Digest::of(&*record));
+        self.writes.put_new(Record::Run(record));
         self.change_plan(&layout.name, |plan| plan.latest = number);
         self.set_off(run);
         number
@@ -76,12 +75,12 @@ impl Turn<'_> {
         }
         let number = ended.number;
         self.state.ended.remove(&number);
-        let old = Digest::of(&*ended);
+        let old = Record::Run(ended.clone()).digest();
         let mut record = (*ended).clone();
         record.spec = self.state.model.hash();
         record.outcome = None;
         let record = Arc::new(record);
-        self.put(Some(old), Record::Run(record.clone()), Digest::of(&*record));
+        self.writes.put(old, Record::Run(record.clone()));
         self.change_plan(plan, |plan| plan.ended.retain(|run| run.run != number));
         let run = self.state.index_run(record, layout);
         self.set_off(run);
@@ -95,7 +94,7 @@ impl Turn<'_> {
             self.completed.push(number);
         }
         let phases = 0..run.layout.phases.len() as u32;
-        self.session.agenda.sweeps.extend(phases.map(|phase| ((number, phase), 0)));
+        self.session.agenda.sweep(number, phases);
         let at = self.state.active.partition_point(|other| other.number() < number);
         self.state.active.insert(at, run);
         self.consider_hurt();
@@ -105,7 +104,7 @@ impl Turn<'_> {
     pub(super) fn forget_ended(&mut self, plan: &PlanName) {
         let Some(ended) = self.state.ended_run(plan).cloned() else { return };
         self.state.ended.remove(&ended.number);
-        self.delete(Key::Run(ended.number), Digest::of(&*ended));
+        self.writes.delete(Key::Run(ended.number), Record::Run(ended).digest());
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Invariant: nobody is told to leave, and nothing that is owed to end, before all were asked.
 
+use super::agenda::Item;
 use super::at::At;
 use super::reconcile::MOST_ASKED;
 use super::record::Number;
-use super::session::{Item, Stage};
+use super::session::Stage;
 use super::turn::Turn;
 
 /// The start of a session looks at so many instances with one input.
@@ -58,7 +59,7 @@ impl Turn<'_> {
     /// Nobody is told to leave, and nothing that is owed to end, before all were asked.
     pub(super) fn begin_live(&mut self) {
         if self.session.is_live() {
-            self.session.agenda.items.insert(Item::Leave);
+            self.session.agenda.consider(Item::Leave);
             self.session.pursuits = self.state.debts.keys().map(|&debt| (debt, self.now)).collect();
         }
     }

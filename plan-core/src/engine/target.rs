@@ -10,15 +10,15 @@ use crate::plan::{ContentHash, Model, PlanLayout, PodModel, TaskModel};
 use crate::spec::{Change, ChangeVerdict, Goal, PlanName, PodName, change, changes};
 
 use super::Engine;
+use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
-use super::digest::Digest;
 use super::effects::{Effects, Event};
 use super::input::Target;
 use super::record::{Key, Mark, Number, Record, RunKind, RunOutcome, RunRecord, ServiceRecord, StepRef};
 use super::reply::{Refusal, RefusedItem, Reply};
 use super::runs::Interrupted;
-use super::session::{Item, Stage as SessionStage, Whose};
+use super::session::{Stage as SessionStage, Whose};
 use super::state::{Instance, Run, State};
 use super::time::Wall;
 use super::turn::Turn;
@@ -50,11 +50,10 @@ impl Engine {
         state.zoo = self.zoo;
         let now = self.clock.time;
         let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
-        turn.put(None, Record::Spec(model.clone()), Digest::of(&model.hash()));
+        turn.writes.put_new(Record::Spec(model.clone()));
         turn.keep_confs(&model);
         // A service's first digest is of nothing: what is not written yet is not counted.
-        let fresh = turn.state.service.clone();
-        turn.put(None, Record::Service(fresh.clone()), Digest::of(&*fresh));
+        turn.writes.put_new(Record::Service(turn.state.service.clone()));
         let run = turn.begin_run(&layout, RunKind::Converging, None, Interrupted::default());
         turn.change_service(|service| service.converging = run);
         turn.event(Event::Target { spec: model.hash(), plan: layout.name.clone() });
@@ -195,10 +194,10 @@ impl Turn<'_> {
         self.carry_runs(&before);
         let previous = self.state.previous.as_ref().map(|previous| previous.hash());
         if previous != Some(model.hash()) {
-            self.put(None, Record::Spec(model.clone()), Digest::of(&model.hash()));
+            self.writes.put_new(Record::Spec(model.clone()));
         }
         if previous != Some(before.hash()) {
-            self.forget_spec(before.hash());
+            self.forget_spec(&before);
         }
         self.keep_confs(&model);
         let instances = self.known_instances();
@@ -228,8 +227,8 @@ impl Turn<'_> {
             })
         };
         let pods = (0..).zip(model.pods()).filter(|(_, pod)| asks_otherwise(pod));
-        self.session.agenda.items.extend(pods.map(|(pod, _)| Item::Refit(pod)));
-        self.session.agenda.items.insert(Item::Leave);
+        self.session.agenda.consider_all(pods.map(|(pod, _)| Item::Refit(pod)));
+        self.session.agenda.consider(Item::Leave);
         self.consider_hurt();
     }
 
@@ -339,8 +338,8 @@ impl Turn<'_> {
             if !model.plans().contains_key(&plan)
                 && let Some(record) = self.state.plans.remove(&plan)
             {
-                let old = Digest::of(&(&plan, &*record));
-                self.delete(Key::Plan(plan), old);
+                let old = Record::Plan(plan.clone(), record).digest();
+                self.writes.delete(Key::Plan(plan), old);
             }
         }
         let running: Vec<Number> = self.state.active.iter().map(Run::number).collect();
@@ -359,7 +358,7 @@ impl Turn<'_> {
     pub(super) fn keep_confs(&mut self, model: &Model) {
         for task in model.pods().iter().flat_map(|pod| &pod.tasks) {
             if self.state.confs.insert(task.conf, task.config.clone()).is_none() {
-                self.put(None, Record::Conf(task.config.clone()), Digest::of(&task.conf));
+                self.writes.put_new(Record::Conf(task.config.clone()));
             }
         }
     }
@@ -381,7 +380,7 @@ impl Turn<'_> {
         if advance {
             let old = self.state.previous.replace(target.clone());
             if let Some(old) = old.filter(|old| old.hash() != target.hash()) {
-                self.forget_spec(old.hash());
+                self.forget_spec(&old);
             }
         }
         self.forget_unnamed();
@@ -411,8 +410,8 @@ impl Turn<'_> {
         })
     }
 
-    fn forget_spec(&mut self, spec: ContentHash) {
-        self.delete(Key::Spec(spec), Digest::of(&spec));
+    fn forget_spec(&mut self, spec: &Arc<Model>) {
+        self.writes.delete(Key::Spec(spec.hash()), Record::Spec(spec.clone()).digest());
     }
 
     /// Configurations and specifications that no record names are not kept.
@@ -430,8 +429,9 @@ impl Turn<'_> {
         let unnamed: Vec<ContentHash> =
             self.state.confs.keys().filter(|conf| !named.contains(conf)).copied().collect();
         for conf in unnamed {
-            self.state.confs.remove(&conf);
-            self.delete(Key::Conf(conf), Digest::of(&conf));
+            if let Some(config) = self.state.confs.remove(&conf) {
+                self.writes.delete(Key::Conf(conf), Record::Conf(config).digest());
+            }
         }
     }
 }

@@ -6,35 +6,32 @@
 use std::sync::Arc;
 
 use crate::plan::{Changed, Status};
-use crate::spec::InstanceName;
+use crate::spec::{InstanceName, PlanName};
 
+use super::agenda::{Bound, Item, Next, Sweep};
 use super::at::At;
 use super::bug::Bug;
 use super::digest::Digest;
-use super::effects::{Effects, Event, Write};
+use super::effects::{Effects, Event};
+use super::note::Note;
 use super::reason::Reason;
 use super::record::{
     ClockRecord, EndedRun, Key, Number, Order, PlanRecord, PodRecord, Purpose, Record, RunOutcome, RunRecord,
-    Stage as OrderStage, StepRef,
+    ServiceRecord, Stage as OrderStage, StepRef,
 };
-use super::session::{Item, Session, Stage};
+use super::session::{Session, Stage};
 use super::state::{Run, State};
 use super::time::{Time, Wall};
-
-/// So many steps and instances are considered with one input; then a wake is asked for at once.
-pub(super) const MOST_CONSIDERED: usize = 64;
+use super::writes::Writes;
 
 /// What one input is worked off with.
 pub(super) struct Turn<'a> {
     pub(super) now: Time,
     pub(super) wall: Wall,
-    pub(super) clock: &'a mut ClockRecord,
     pub(super) state: &'a mut State,
     pub(super) session: &'a mut Session,
-    pub(super) digest: &'a mut Digest,
+    pub(super) writes: Writes<'a>,
     pub(super) effects: Effects,
-    /// The last number given out before this turn.
-    pub(super) seq: Number,
     /// Instances whose records changed.
     pub(super) changed: Vec<At>,
     /// Runs whose plans became complete.
@@ -54,17 +51,14 @@ impl<'a> Turn<'a> {
         session: &'a mut Session,
         digest: &'a mut Digest,
     ) -> Self {
-        let seq = clock.seq;
-        let effects = Effects::default();
+        let writes = Writes::new(clock, digest, state.zoo);
         Self {
             now,
             wall,
-            clock,
             state,
             session,
-            digest,
-            effects,
-            seq,
+            writes,
+            effects: Effects::default(),
             changed: Vec::new(),
             completed: Vec::new(),
             dissolved: false,
@@ -78,12 +72,6 @@ impl Turn<'_> {
     #[inline(always)]
     pub(super) fn bug(&self, bug: Bug) -> bool {
         self.state.bug(bug)
-    }
-
-    /// The next number.
-    pub(super) fn number(&mut self) -> Number {
-        self.clock.seq += 1;
-        self.clock.seq
     }
 
     /// An instance's record, to be changed.
@@ -110,47 +98,52 @@ impl Turn<'_> {
         self.effects.events.push(event);
     }
 
-    /// Writes a record that is not an instance's.
-    pub(super) fn put(&mut self, old: Option<Digest>, record: Record, new: Digest) {
-        self.digest.replace(old.unwrap_or_default(), new);
-        self.write(record);
-    }
-
-    /// Deletes a record. What was put in this turn is not put after it is deleted.
-    pub(super) fn delete(&mut self, key: Key, old: Digest) {
-        self.digest.replace(old, Digest::default());
-        let put = |write: &Write| matches!(write, Write::Put(record) if record.key() == key);
-        self.effects.writes.retain(|write| !put(write));
-        self.effects.writes.push(Write::Delete(key));
-    }
-
-    fn write(&mut self, record: Record) {
-        if !self.forgets(&record) {
-            self.effects.writes.push(Write::Put(record));
-        }
-    }
-
     /// Changes the record of a run that goes on.
     pub(super) fn change_run(&mut self, number: Number, change: impl FnOnce(&mut RunRecord)) {
         let Some(run) = self.state.run_mut(number) else { return };
-        let old = Digest::of(&*run.record);
+        let old = Record::Run(run.record.clone()).digest();
         change(Arc::make_mut(&mut run.record));
-        let (record, new) = (run.record.clone(), Digest::of(&*run.record));
-        self.put(Some(old), Record::Run(record), new);
+        self.writes.put(old, Record::Run(run.record.clone()));
     }
 
     /// Changes what is remembered of a plan's runs.
-    pub(super) fn change_plan(&mut self, plan: &crate::spec::PlanName, change: impl FnOnce(&mut PlanRecord)) {
-        let old = self.state.plans.get(plan).map(|record| Digest::of(&(plan, &**record)));
+    pub(super) fn change_plan(&mut self, plan: &PlanName, change: impl FnOnce(&mut PlanRecord)) {
+        let known = self.state.plans.get(plan).cloned();
+        let old = known.map(|record| Record::Plan(plan.clone(), record).digest()).unwrap_or_default();
         let record = self
             .state
             .plans
             .entry(plan.clone())
             .or_insert_with(|| Arc::new(PlanRecord { latest: 0, ended: Vec::new() }));
         change(Arc::make_mut(record));
-        let record = record.clone();
-        let new = Digest::of(&(plan, &*record));
-        self.put(old, Record::Plan(plan.clone(), record), new);
+        self.writes.put(old, Record::Plan(plan.clone(), record.clone()));
+    }
+
+    /// Changes the service's record.
+    pub(super) fn change_service(&mut self, change: impl FnOnce(&mut ServiceRecord)) {
+        let old = Record::Service(self.state.service.clone()).digest();
+        change(Arc::make_mut(&mut self.state.service));
+        self.writes.put(old, Record::Service(self.state.service.clone()));
+    }
+
+    /// Keeps a backend's note, or forgets it. The same again writes nothing.
+    pub(super) fn keep_note(&mut self, note: Note) {
+        let Note { name, text } = note;
+        let old = self.state.notes.get(&name);
+        if old == text.as_ref() {
+            return;
+        }
+        let was = old.map(|old| Record::Note(name.clone(), old.clone()).digest()).unwrap_or_default();
+        match text {
+            Some(text) => {
+                self.state.notes.insert(name.clone(), text.clone());
+                self.writes.put(was, Record::Note(name, text));
+            }
+            None => {
+                self.state.notes.remove(&name);
+                self.writes.delete(Key::Note(name), was);
+            }
+        }
     }
 
     /// Derives anew what an instance's record says: the statuses of the steps that speak of it, and whether
@@ -168,7 +161,7 @@ impl Turn<'_> {
         self.state.index_hurt(at);
         self.state.index_deadline(at);
         if self.state.hurt.contains(&at) {
-            self.session.agenda.items.insert(Item::Recovery(at));
+            self.session.agenda.consider(Item::Recovery(at));
         }
     }
 
@@ -181,7 +174,7 @@ impl Turn<'_> {
                     .steps_of(at.index)
                     .filter(|&step| run.progress.phase(phase).step(step) == Status::Pending);
                 let items = pending.map(|step| Item::Step(StepRef { run: run.number(), phase, step }));
-                self.session.agenda.items.extend(items);
+                self.session.agenda.consider_all(items);
             }
         }
     }
@@ -196,11 +189,11 @@ impl Turn<'_> {
         let changed = progress.set_step(layout, step.phase, step.step, status, urgent);
         let released = held && !progress.phase(step.phase).is_held();
         if status == Status::Pending {
-            self.session.agenda.items.insert(Item::Step(step));
+            self.session.agenda.consider(Item::Step(step));
         }
         // Who owns what is broken in the instance may have changed.
         if changed.step.0 != changed.step.1 && self.state.hurt.contains(&at) {
-            self.session.agenda.items.insert(Item::Recovery(at));
+            self.session.agenda.consider(Item::Recovery(at));
         }
         self.follow_up(nth, step, changed, released);
     }
@@ -241,7 +234,7 @@ impl Turn<'_> {
             let phase = self.state.active[nth].phase(step.phase);
             let at = At { pod: phase.pod, index: phase.steps[before as usize].instance };
             self.consider_steps_of(at);
-            self.session.agenda.items.insert(Item::Recovery(at));
+            self.session.agenda.consider(Item::Recovery(at));
         }
         // A step that became incomplete again closes others, whose broken members recovery takes over.
         if old == Status::Complete && new != old {
@@ -254,9 +247,9 @@ impl Turn<'_> {
         let run = &self.state.active[nth];
         let (layout, progress) = (run.phase(step.phase), run.progress.phase(step.phase));
         let freed = progress.freed_by(layout, step.step);
-        self.session.agenda.items.extend(freed.map(|freed| Item::Step(StepRef { step: freed, ..step })));
+        self.session.agenda.consider_all(freed.map(|freed| Item::Step(StepRef { step: freed, ..step })));
         if progress.opens_groups(layout, step.step) {
-            self.session.agenda.sweeps.insert((step.run, step.phase), 0);
+            self.session.agenda.sweep(step.run, [step.phase]);
         }
     }
 
@@ -277,12 +270,12 @@ impl Turn<'_> {
         let run = &self.state.active[nth];
         let number = run.number();
         let sweeps = run.progress.freed_by(&run.layout, phase).chain([phase]);
-        self.session.agenda.sweeps.extend(sweeps.map(|phase| ((number, phase), 0)));
+        self.session.agenda.sweep(number, sweeps);
     }
 
     /// Whoever has something broken is considered again: who owns it may have changed.
     pub(super) fn consider_hurt(&mut self) {
-        self.session.agenda.hurt = Some(At::default());
+        self.session.agenda.go_through_hurt();
     }
 
     /// Considers what is on the agenda, up to a bound.
@@ -290,36 +283,27 @@ impl Turn<'_> {
         if self.session.stage == Stage::Fresh || self.session.superseded {
             return;
         }
-        for _ in 0..MOST_CONSIDERED {
-            if let Some(item) = self.session.agenda.items.pop_first() {
-                match item {
-                    Item::Leave => self.consider_leavers(),
-                    Item::Refit(pod) => self.ask_anew(pod),
-                    Item::Recovery(at) => self.consider_recovery(at),
-                    Item::Step(step) => self.consider_step(step),
+        let mut bound = Bound::default();
+        while let Some(next) = self.session.agenda.next(&mut bound) {
+            match next {
+                Next::Item(Item::Leave) => self.consider_leavers(),
+                Next::Item(Item::Refit(pod)) => self.ask_anew(pod),
+                Next::Item(Item::Recovery(at)) => self.consider_recovery(at),
+                Next::Item(Item::Step(step)) => self.consider_step(step),
+                Next::Hurt(from) => {
+                    let at = self.state.hurt.range(from..).next().copied();
+                    self.session.agenda.hurt_on(at);
+                    if let Some(at) = at {
+                        self.consider_recovery(at);
+                    }
                 }
-                continue;
-            }
-            if let Some(from) = self.session.agenda.hurt {
-                let next = self.state.hurt.range(from..).next().copied();
-                self.session.agenda.hurt = next.map(|at| At { index: at.index + 1, ..at });
-                if let Some(at) = next {
-                    self.consider_recovery(at);
-                }
-                continue;
-            }
-            let Some((&(run, phase), &from)) = self.session.agenda.sweeps.first_key_value() else { return };
-            match self.next_in_sweep(run, phase, from) {
-                Some((step, Some(next))) => {
-                    self.session.agenda.sweeps.insert((run, phase), next);
-                    self.consider_step(StepRef { run, phase, step });
-                }
-                Some((step, None)) => {
-                    self.session.agenda.sweeps.remove(&(run, phase));
-                    self.consider_step(StepRef { run, phase, step });
-                }
-                None => {
-                    self.session.agenda.sweeps.remove(&(run, phase));
+                Next::Sweep(sweep) => {
+                    let Sweep { run, phase, from } = sweep;
+                    let next = self.next_in_sweep(run, phase, from);
+                    self.session.agenda.sweep_on(sweep, next.and_then(|(_, from)| from));
+                    if let Some((step, _)) = next {
+                        self.consider_step(StepRef { run, phase, step });
+                    }
                 }
             }
         }
@@ -342,6 +326,7 @@ impl Turn<'_> {
             }
         }
         if self.dissolved {
+            self.effects.writes = self.writes.without_clock();
             return self.effects;
         }
         let mut changed = std::mem::take(&mut self.changed);
@@ -354,15 +339,9 @@ impl Turn<'_> {
         if !self.left.is_empty() {
             self.trim();
         }
-        // A number that was given out is durable before anyone sees it.
-        // And where the wall clock was set back, time goes on from there.
-        let set_back = self.wall < self.clock.wall && !self.session.superseded;
-        if !self.effects.writes.is_empty() || self.clock.seq != self.seq || set_back {
-            self.clock.time = self.now;
-            self.clock.wall = self.wall;
-            self.write(Record::Clock(*self.clock));
-        }
         self.effects.wake_at = self.wake_at();
+        let superseded = self.session.superseded;
+        self.effects.writes = self.writes.finish(self.now, self.wall, || !superseded);
         self.effects
     }
 
@@ -392,19 +371,14 @@ impl Turn<'_> {
         let Some(record) = &mut instance.record else {
             let old = std::mem::take(&mut instance.digest);
             if old != Digest::default() {
-                self.digest.replace(old, Digest::default());
-                self.effects.writes.push(Write::Delete(Key::Pod(name)));
+                self.writes.delete(Key::Pod(name), old);
             }
             return;
         };
         if !stale.is_empty() {
             Arc::make_mut(record).steps.retain(|mark| !stale.contains(&mark.step.run));
         }
-        let new = Digest::of(&(&name, &**record));
-        self.digest.replace(instance.digest, new);
-        instance.digest = new;
-        let record = record.clone();
-        self.write(Record::Pod(name, record));
+        instance.digest = self.writes.put(instance.digest, Record::Pod(name, record.clone()));
     }
 
     /// When the engine wants to be woken.
@@ -444,11 +418,11 @@ impl Turn<'_> {
             let over = record.ended.len().saturating_sub(PlanRecord::KEPT);
             record.ended.drain(..over);
         });
-        self.session.agenda.sweeps.retain(|(run, _), _| *run != number);
+        self.session.agenda.forget_run(number);
         // Whatever waited for a slot of this run may go on.
         for other in &self.state.active {
             let phases = 0..other.layout.phases.len() as u32;
-            self.session.agenda.sweeps.extend(phases.map(|phase| ((other.number(), phase), 0)));
+            self.session.agenda.sweep(other.number(), phases);
         }
         self.state.ended.insert(number, run.record);
         self.event(Event::RunEnded { run: number, plan, outcome });
@@ -456,14 +430,5 @@ impl Turn<'_> {
             self.became_target(number);
         }
         self.consider_hurt();
-    }
-
-    /// Changes the service's record.
-    pub(super) fn change_service(&mut self, change: impl FnOnce(&mut super::record::ServiceRecord)) {
-        let old = Digest::of(&*self.state.service);
-        change(Arc::make_mut(&mut self.state.service));
-        let service = self.state.service.clone();
-        let new = Digest::of(&*service);
-        self.put(Some(old), Record::Service(service), new);
     }
 }

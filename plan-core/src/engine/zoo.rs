@@ -11,7 +11,9 @@ use super::bug::Bug;
 use super::bug::Switch;
 use super::effects::Command;
 use super::input::Incarnation;
-use super::record::{DebtCause, Number, Record, TaskRecord};
+#[cfg(feature = "zoo")]
+use super::record::Record;
+use super::record::{DebtCause, Number, TaskRecord};
 #[cfg(feature = "zoo")]
 use super::recover::RecoverError;
 use super::state::State;
@@ -36,19 +38,6 @@ impl State {
 }
 
 impl Turn<'_> {
-    /// Whether a record is not written.
-    #[inline(always)]
-    pub(super) fn forgets(&self, record: &Record) -> bool {
-        match record {
-            Record::Clock(_) => self.bug(Bug::ForgetClock),
-            Record::Service(_) => self.bug(Bug::ForgetService),
-            Record::Pod(..) => self.bug(Bug::ForgetPod),
-            Record::Run(_) => self.bug(Bug::ForgetRun),
-            Record::Debt(_) => self.bug(Bug::ForgetDebt),
-            _ => false,
-        }
-    }
-
     /// Whether nothing is owed for what is left behind.
     #[inline(always)]
     pub(super) fn owes_nothing(&self, cause: DebtCause) -> bool {

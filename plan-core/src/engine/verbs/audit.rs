@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use crate::engine::bug::Bug;
-use crate::engine::digest::Digest;
 use crate::engine::input::Author;
 use crate::engine::record::{AuditRecord, Key, Record};
 use crate::engine::reply::Reply;
@@ -22,14 +21,14 @@ impl Turn<'_> {
     /// Notes what was asked, by whom, and what came of it.
     pub(in crate::engine) fn note(&mut self, by: Author, words: String, reply: Reply) -> Reply {
         let Author { id, who } = by;
-        let number = self.number();
+        let number = self.writes.number();
         let audit = AuditRecord { number, request: id, who, at: self.now, verb: words, reply: reply.clone() };
         let audit = Arc::new(audit);
-        self.put(None, Record::Audit(audit.clone()), Digest::of(&*audit));
+        self.writes.put_new(Record::Audit(audit.clone()));
         self.state.audit.insert(number, audit);
         while self.state.audit.len() > AuditRecord::KEPT {
             let Some((number, oldest)) = self.state.audit.pop_first() else { break };
-            self.delete(Key::Audit(number), Digest::of(&*oldest));
+            self.writes.delete(Key::Audit(number), Record::Audit(oldest).digest());
         }
         reply
     }

@@ -40,7 +40,7 @@ impl Turn<'_> {
             if is_stopped(run) {
                 return Ok(Reply::AlreadySo);
             }
-            let since = self.number();
+            let since = self.writes.number();
             self.mark(number, Scope::Plan, |mark| {
                 mark.interrupted = true;
                 mark.since = since;
@@ -170,7 +170,7 @@ impl Turn<'_> {
         if self.status_of(number, scope) == Some(Status::Complete) {
             return Ok(Reply::AlreadySo);
         }
-        let now = self.number();
+        let now = self.writes.number();
         self.mark_seq(number, scope, |mark| mark.forced = now);
         self.derive_scope(number, scope);
         let standing = self.standing(number, scope);
@@ -197,7 +197,7 @@ impl Turn<'_> {
         }
         // A single step whose launch is ordered and was not seen yet counts with that launch.
         let since = self.unseen_launch(scope);
-        let since = if let Some(launch) = since { launch } else { self.number() };
+        let since = if let Some(launch) = since { launch } else { self.writes.number() };
         self.mark_seq(number, scope, |mark| mark.since = since);
         if !matches!(scope, Scope::Step(_)) {
             self.mark(number, scope, |mark| mark.interrupted = false);

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::engine::agenda::Item;
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
 use crate::engine::reason::Reason;
 use crate::engine::record::{Cause, Number, PodRecord, RunOutcome, Stage, TaskState};
 use crate::engine::reply::{Refusal, Reply};
-use crate::engine::session::Item;
 use crate::engine::state::Run;
 use crate::engine::turn::Turn;
 use crate::spec::{Goal, InstanceName, TaskName};
@@ -71,7 +71,7 @@ impl Turn<'_> {
         if tasks.iter().all(fresh) {
             return Ok(Reply::AlreadySo);
         }
-        let since = if self.bug(Bug::RestartUnmarked) { 0 } else { self.number() };
+        let since = if self.bug(Bug::RestartUnmarked) { 0 } else { self.writes.number() };
         for task in tasks.iter().filter(|task| !fresh(task)) {
             self.forget_failure(at, task);
             self.record_mut(at).task_mut(task).since = since;
@@ -137,7 +137,7 @@ impl Turn<'_> {
     fn wanted_otherwise(&mut self, at: At) {
         self.touch(at);
         self.consider_steps_of(at);
-        self.session.agenda.items.insert(Item::Recovery(at));
+        self.session.agenda.consider(Item::Recovery(at));
     }
 
     /// What is owed is waited for no more.
@@ -164,7 +164,7 @@ impl Turn<'_> {
         self.left.extend(0..self.state.pods.len() as u32);
         let due: Vec<At> = self.state.deadlines.due.iter().map(|(_, at)| *at).collect();
         due.into_iter().for_each(|at| self.state.index_deadline(at));
-        self.session.agenda.items.insert(Item::Leave);
+        self.session.agenda.consider(Item::Leave);
         Ok(Reply::Done)
     }
 }

@@ -186,7 +186,7 @@ impl Turn<'_> {
     /// Goes through all phases of a run.
     pub(in crate::engine) fn sweep(&mut self, number: Number) {
         let phases = self.state.run(number).map_or(0, |run| run.layout.phases.len() as u32);
-        self.session.agenda.sweeps.extend((0..phases).map(|phase| ((number, phase), 0)));
+        self.session.agenda.sweep(number, 0..phases);
         self.consider_hurt();
     }
 }

@@ -1,0 +1,142 @@
+//! Times at which something is due, by what it is.
+//!
+//! Invariant: each has one time, and the one that is due first is found first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::time::Time;
+
+/// Times at which something is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Timers<K> {
+    /// When, and how often it was set again since it was not there.
+    at: BTreeMap<K, (Time, u32)>,
+    due: BTreeSet<(Time, K)>,
+}
+
+impl<K> Default for Timers<K> {
+    fn default() -> Self {
+        Self { at: BTreeMap::new(), due: BTreeSet::new() }
+    }
+}
+
+impl<K: Ord + Clone> FromIterator<(K, Time)> for Timers<K> {
+    fn from_iter<I: IntoIterator<Item = (K, Time)>>(timers: I) -> Self {
+        let mut all = Self::default();
+        timers.into_iter().for_each(|(key, time)| all.set(key, time));
+        all
+    }
+}
+
+impl<K: Ord + Clone> Timers<K> {
+    /// Sets a timer, in place of the one that it had.
+    pub(super) fn set(&mut self, key: K, time: Time) {
+        let again = self.at.get(&key).map_or(0, |(_, again)| again.saturating_add(1));
+        self.remove(&key);
+        self.at.insert(key.clone(), (time, again));
+        self.due.insert((time, key));
+    }
+
+    /// How often a timer was set again, since it was not there.
+    pub(super) fn again(&self, key: &K) -> u32 {
+        self.at.get(key).map_or(0, |(_, again)| *again)
+    }
+
+    /// Takes a timer out.
+    pub(super) fn remove(&mut self, key: &K) {
+        if let Some((time, _)) = self.at.remove(key) {
+            self.due.remove(&(time, key.clone()));
+        }
+    }
+
+    /// Gives each timer another key, or takes it out.
+    pub(super) fn rename(&mut self, name: impl Fn(K) -> Option<K>) {
+        let old = std::mem::take(&mut self.at).into_iter();
+        *self = old.filter_map(|(key, (time, _))| Some((name(key)?, time))).collect();
+    }
+
+    /// Keeps the timers that are wanted.
+    pub(super) fn retain(&mut self, mut wanted: impl FnMut(&K) -> bool) {
+        self.at.retain(|key, _| wanted(key));
+        self.due.retain(|(_, key)| self.at.contains_key(key));
+    }
+
+    /// Whether there is such a timer.
+    pub(super) fn contains(&self, key: &K) -> bool {
+        self.at.contains_key(key)
+    }
+
+    /// When the first is due.
+    pub(super) fn first(&self) -> Option<Time> {
+        self.due.first().map(|(time, _)| *time)
+    }
+
+    /// The first, if it is due.
+    pub(super) fn first_due(&self, now: Time) -> Option<K> {
+        self.due.first().filter(|(time, _)| *time <= now).map(|(_, key)| key.clone())
+    }
+
+    /// Takes the first out, if it is due.
+    pub(super) fn pop_due(&mut self, now: Time) -> Option<K> {
+        let (time, _) = self.due.first()?;
+        if *time > now {
+            return None;
+        }
+        let (_, key) = self.due.pop_first()?;
+        self.at.remove(&key);
+        Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timers(all: &[(&'static str, u64)]) -> Timers<&'static str> {
+        all.iter().map(|&(key, time)| (key, Time(time))).collect()
+    }
+
+    #[test]
+    fn the_first_due_comes_first_and_once() {
+        let mut timers = timers(&[("b", 2), ("c", 3), ("a", 2)]);
+        assert_eq!((timers.first(), timers.first_due(Time(1))), (Some(Time(2)), None));
+        assert_eq!(timers.pop_due(Time(1)), None);
+        assert_eq!(timers.pop_due(Time(2)), Some("a"));
+        assert_eq!(timers.first_due(Time(2)), Some("b"));
+        assert_eq!(timers.pop_due(Time(9)), Some("b"));
+        assert_eq!(timers.pop_due(Time(9)), Some("c"));
+        assert_eq!((timers.pop_due(Time(9)), timers.first()), (None, None));
+    }
+
+    #[test]
+    fn a_timer_that_is_set_again_has_one_time_and_counts() {
+        let mut timers = timers(&[("a", 1)]);
+        assert_eq!(timers.again(&"a"), 0);
+        timers.set("a", Time(5));
+        timers.set("a", Time(4));
+        assert_eq!((timers.again(&"a"), timers.first()), (2, Some(Time(4))));
+        assert_eq!(timers.pop_due(Time(4)), Some("a"));
+        assert_eq!(timers.pop_due(Time(9)), None);
+        // It was not there: it counts from the beginning.
+        timers.set("a", Time(6));
+        assert_eq!(timers.again(&"a"), 0);
+    }
+
+    #[test]
+    fn what_is_removed_or_not_kept_is_not_due() {
+        let mut timers = timers(&[("a", 1), ("b", 2), ("c", 3)]);
+        timers.remove(&"a");
+        timers.remove(&"nobody");
+        timers.retain(|key| *key != "b");
+        assert!(!timers.contains(&"a") && !timers.contains(&"b") && timers.contains(&"c"));
+        assert_eq!(timers.first(), Some(Time(3)));
+    }
+
+    #[test]
+    fn a_timer_of_another_name_keeps_its_time() {
+        let mut timers = timers(&[("a", 1), ("b", 2)]);
+        timers.rename(|key| (key == "b").then_some("c"));
+        assert_eq!((timers.first(), timers.contains(&"a")), (Some(Time(2)), false));
+        assert_eq!(timers.pop_due(Time(2)), Some("c"));
+    }
+}
