@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::plan::{Demand, Status, TaskConfig};
 use crate::spec::placement::Census;
@@ -21,15 +20,9 @@ use super::record::{
     Purpose, Stage, StepRef, TaskState, Trouble,
 };
 use super::rules::may_act;
-use super::session::Fitting;
 use super::state::{Run, State};
 use super::turn::Turn;
 use super::words::Words;
-
-/// A kill is commanded again after so long, until the task is seen to have ended.
-const KILL_AGAIN: Duration = Duration::from_secs(5);
-/// A task is asked about when its kill was commanded again so often, and then twice as often.
-const ASK_AFTER: u32 = 3;
 
 impl State {
     /// The resource sets that these tasks run in, one for each.
@@ -207,7 +200,7 @@ impl Turn<'_> {
     /// Asks, or asks again, for room for an order.
     pub(super) fn ask_for_room(&mut self, at: At, launch: Number) {
         let Some(fit) = self.fit(at, launch) else { return };
-        self.session.fits.insert(launch, Fitting { at, why: None, grant: None });
+        self.session.fits.ask(launch, at);
         self.effects.commands.push(Command::Fit(Box::new(fit)));
     }
 
@@ -222,7 +215,7 @@ impl Turn<'_> {
         if let Some(order) = record.order_mut(old) {
             order.launch = launch;
         }
-        self.session.fits.remove(&old);
+        self.session.fits.close(old);
         let instance = self.name(at);
         self.effects.commands.push(Command::Withdraw { instance, launch: old });
         self.ask_for_room(at, launch);
@@ -310,16 +303,12 @@ impl Turn<'_> {
         match answer {
             FitAnswer::Fitted(grant) => {
                 // What was asked in another session is asked again in this one.
-                let Some(fitting) = self.session.fits.get_mut(&launch) else { return };
-                fitting.grant = Some(grant);
-                self.advance(at, launch);
+                if self.session.fits.granted(launch, grant) {
+                    self.advance(at, launch);
+                }
             }
             FitAnswer::Retry(why) => {
-                let Some(fitting) = self.session.fits.get_mut(&launch) else { return };
-                // What was granted before is granted no longer; the question stands open again.
-                fitting.grant = None;
-                if fitting.why.as_ref() != Some(&why) {
-                    fitting.why = Some(why.clone());
+                if self.session.fits.refused(launch, &why) {
                     self.event(Event::NoRoom { instance: self.name(at), why });
                 }
             }
@@ -380,7 +369,7 @@ impl Turn<'_> {
         self.forget_place(at, launch);
         self.touch(at);
         for OrderedTask { task, .. } in &tasks {
-            self.session.kills.remove(&(at, launch, task.clone()));
+            self.session.kills.spare(&(at, launch, task.clone()));
             self.way_is_clear(at, launch, task);
         }
     }
@@ -409,7 +398,7 @@ impl Turn<'_> {
 
     /// Takes an order out that was not given; its number is spent.
     fn spend(&mut self, at: At, launch: Number) {
-        self.session.fits.remove(&launch);
+        self.session.fits.close(launch);
         let record = self.record_mut(at);
         record.orders.retain(|order| order.launch != launch);
         // For who goes elsewhere, all tasks of an instance are ended.
@@ -426,7 +415,7 @@ impl Turn<'_> {
         }
         // Nothing is ended without a successor.
         for victim in spared {
-            self.session.kills.remove(&victim);
+            self.session.kills.spare(&victim);
         }
     }
 
@@ -461,9 +450,7 @@ impl Turn<'_> {
         if record.slots.iter().filter(|slot| slot.act == Some(launch)).count() < order.tasks.len() {
             return;
         }
-        let Some(grant) = self.session.fits.get(&launch).and_then(|fitting| fitting.grant.as_ref()) else {
-            return;
-        };
+        let Some(grant) = self.session.fits.grant(launch) else { return };
         if !self.state.is_seen(at) {
             return;
         }
@@ -487,9 +474,7 @@ impl Turn<'_> {
             let why: Words = why.to_string().into();
             self.event(Event::NoRoom { instance: self.name(at), why: why.clone() });
             let launch = self.renumber(at, launch);
-            if let Some(fitting) = self.session.fits.get_mut(&launch) {
-                fitting.why = Some(why);
-            }
+            self.session.fits.refused(launch, &why);
             return;
         }
         if grant.until.is_some_and(|until| self.wall > until) && !self.bug(Bug::ExpiredGrant) {
@@ -512,7 +497,7 @@ impl Turn<'_> {
             self.touch(at);
         }
         for (victim, task) in victims {
-            if !self.session.kills.contains(&(at, victim, task.clone())) {
+            if !self.session.kills.is_told(&(at, victim, task.clone())) {
                 self.kill(at, victim, task);
             }
         }
@@ -531,11 +516,8 @@ impl Turn<'_> {
             let order = record.and_then(|record| record.order(launch));
             order.is_some_and(|order| order.stage == Stage::Clearing)
         };
-        for (&launch, fitting) in &self.session.fits {
-            let Some(grant) = &fitting.grant else { continue };
-            if fitting.at.pod != at.pod || fitting.at == at || !leaves(launch, fitting.at) {
-                continue;
-            }
+        for (_, _, grant) in self.session.fits.grants_beside(at).filter(|&(launch, at, _)| leaves(launch, at))
+        {
             let census = Arc::make_mut(&mut census);
             for field in rule.fields() {
                 if let Some(value) = grant.node.value(&field) {
@@ -578,18 +560,17 @@ impl Turn<'_> {
     pub(super) fn kill(&mut self, at: At, launch: Number, task: TaskName) {
         let record = self.state.record(at);
         let grace = record.map(|record| self.grace(at, record, launch, &task)).unwrap_or_default();
-        self.session.kills.set((at, launch, task.clone()), self.now.after(KILL_AGAIN));
+        self.session.kills.told((at, launch, task.clone()), self.now);
         self.effects.commands.push(Command::Kill { instance: self.name(at), launch, task, grace });
     }
 
     /// Commands again the kills whose ends were not seen. Who was told often is asked about: it may have ended
     /// unheard.
     pub(super) fn kill_due(&mut self) {
-        while let Some(key) = self.session.kills.first_due(self.now) {
-            let (at, launch, task) = key.clone();
+        while let Some(victim) = self.session.kills.due(self.now) {
+            let (at, launch, task) = victim.clone();
             self.kill(at, launch, task.clone());
-            let again = self.session.kills.again(&key);
-            if again.is_multiple_of(ASK_AFTER) && (again / ASK_AFTER).is_power_of_two() {
+            if self.session.kills.is_unheard(&victim) {
                 self.ask_for_launch(at, launch, task);
             }
         }
@@ -610,7 +591,7 @@ impl Turn<'_> {
 
     /// Gives a launch whose way is clear.
     fn give(&mut self, at: At, launch: Number) {
-        let Some(grant) = self.session.fits.remove(&launch).and_then(|fitting| fitting.grant) else { return };
+        let Some(grant) = self.session.fits.close(launch) else { return };
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
         if let Some(from) = self.state.record(at).filter(|record| record.permission.is_some()) {

@@ -3,9 +3,7 @@
 //! Invariant: a debt stands until the backend says that all of it has ended and is released, or an operator
 //! gives it up. Nothing that a debt releases is in use by a record.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::spec::TaskName;
 
@@ -15,14 +13,9 @@ use super::bug::Bug;
 use super::effects::{Command, Event, Release};
 use super::input::ReleaseAnswer;
 use super::reconcile::MOST_ASKED;
+use super::reconciliation::{Asked, Whose};
 use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, PodRecord, Record};
-use super::session::{Asked, Whose};
 use super::turn::Turn;
-
-/// A debt is pursued again after so long, each time twice as long.
-const PURSUE_AGAIN: Duration = Duration::from_secs(5);
-/// No debt is left alone for longer.
-const LONGEST: Duration = Duration::from_secs(300);
 
 impl Turn<'_> {
     /// Owes the end of these tasks of an instance, and the release of a handle.
@@ -42,7 +35,7 @@ impl Turn<'_> {
             let Occupant { launch, task, .. } = occupant;
             let grace = self.grace(at, record, launch, &task);
             // It is ended as what is owed, not as what is in the way.
-            self.session.kills.remove(&(at, launch, task.clone()));
+            self.session.kills.spare(&(at, launch, task.clone()));
             Owed { launch, task, grace }
         });
         let kill = kill.collect();
@@ -78,11 +71,7 @@ impl Turn<'_> {
             self.settle(number, false);
             return false;
         }
-        let tries = self.session.pursued.entry(number).or_default();
-        let again = PURSUE_AGAIN.saturating_mul(1 << (*tries).min(10)).min(LONGEST);
-        *tries += 1;
-        let first = *tries == 1;
-        self.session.pursuits.set(number, self.now.after(again));
+        let vain = self.session.pursuits.pursued(number, self.now);
         for Owed { launch, task, grace } in debt.kill.iter().cloned() {
             let instance = debt.instance.clone();
             self.effects.commands.push(Command::Kill { instance, launch, task, grace });
@@ -93,7 +82,7 @@ impl Turn<'_> {
             let release = Release { debt: number, instance, node, handle };
             self.effects.commands.push(Command::Release(Box::new(release)));
         }
-        !first && !debt.kill.is_empty()
+        vain && !debt.kill.is_empty()
     }
 
     /// Asks how all launches are that are owed.
@@ -109,27 +98,11 @@ impl Turn<'_> {
     /// Asks how the launches of these debts are, but of those that are asked for already.
     fn ask_debts(&mut self, debts: &[Number]) {
         let debts = debts.iter().filter_map(|number| self.state.debts.get(number));
-        let debts = debts.filter(|debt| {
-            let asked = |open: &BTreeSet<Asked>| asked_of(debt).any(|key| open.contains(&key));
-            !self
-                .session
-                .asking
-                .get(&debt.number)
-                .and_then(|of| self.session.asked.get(of))
-                .is_some_and(asked)
-        });
+        let asked =
+            |debt: &DebtRecord| self.session.reconciliation.is_debt_asked(debt.number, asked_of(debt));
+        let debts = debts.filter(|debt| !asked(debt));
         let open = debts.flat_map(|debt| asked_of(debt)).collect();
         self.ask_launches(open);
-    }
-
-    /// An open question asks for these launches of a debt no more.
-    fn close(&mut self, number: Number, keys: impl Iterator<Item = Asked>) {
-        let open = self.session.asking.get(&number).and_then(|of| self.session.asked.get_mut(of));
-        if let Some(open) = open {
-            for key in keys {
-                open.remove(&key);
-            }
-        }
     }
 
     /// A launch that is owed has ended.
@@ -140,10 +113,11 @@ impl Turn<'_> {
         let debt = debt.clone();
         let old = if self.bug(Bug::StaleDigest) { Record::Debt(debt.clone()).digest() } else { old };
         self.state.owed.remove(&(launch, task.clone()));
-        self.close(number, std::iter::once((Whose::Debt(number), launch, task.clone())));
+        let ended = std::iter::once((Whose::Debt(number), launch, task.clone()));
+        self.session.reconciliation.forget_owed(number, ended);
         self.writes.put(old, Record::Debt(debt.clone()));
         if debt.kill.is_empty() {
-            self.session.pursued.remove(&number);
+            self.session.pursuits.begin_anew(number);
             self.pursue(number);
         }
     }
@@ -179,10 +153,8 @@ impl Turn<'_> {
     /// A debt is paid, or given up.
     pub(super) fn settle(&mut self, number: Number, given_up: bool) {
         let Some(debt) = self.state.remove_debt(number) else { return };
-        self.close(number, asked_of(&debt));
-        self.session.asking.remove(&number);
-        self.session.pursuits.remove(&number);
-        self.session.pursued.remove(&number);
+        self.session.reconciliation.settled(number, asked_of(&debt));
+        self.session.pursuits.settled(number);
         self.writes.delete(Key::Debt(number), Record::Debt(debt.clone()).digest());
         self.event(Event::Settled { debt: number, instance: debt.instance.clone(), given_up });
         if let Some(at) = self.state.at(&debt.instance) {

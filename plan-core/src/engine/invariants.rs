@@ -10,7 +10,7 @@ use super::at::At;
 use super::reason::Verdict;
 use super::record::{Stage, StepRef};
 use super::rules::may_act;
-use super::session::{Session, Stage as SessionStage};
+use super::session::Session;
 use super::state::State;
 
 impl Engine {
@@ -28,7 +28,7 @@ impl Engine {
                     orders(state, &self.session, At { pod, index }, &mut broken);
                 }
             }
-            if self.session.stage == SessionStage::Live
+            if self.session.reconciliation.all_asked()
                 && self.session.agenda.is_empty()
                 && !self.session.superseded
             {
@@ -52,7 +52,7 @@ fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
             ));
         }
         let lives = state.victims(at, record, launch).next().is_some();
-        let granted = session.fits.get(&launch).is_some_and(|fitting| fitting.grant.is_some());
+        let granted = session.fits.grant(launch).is_some();
         if order.stage == Stage::Clearing && granted && !lives && state.is_seen(at) {
             broken.push(format!(
                 "{}: order {launch} has room and a clear way, and is not given",

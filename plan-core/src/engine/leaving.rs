@@ -9,8 +9,8 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event};
 use super::reason::Reason;
+use super::reconciliation::{Asked, Whose};
 use super::record::{DebtCause, Key, Number, PodRecord};
-use super::session::{Asked, Whose};
 use super::state::State;
 use super::turn::Turn;
 
@@ -104,12 +104,8 @@ impl Turn<'_> {
         self.state.hurt.remove(&at);
         self.state.obsolete.remove(&at);
         self.session.agenda.drop(Item::Recovery(at));
-        self.session.kills.retain(|(whose, _, _)| *whose != at);
-        for open in self.session.asked.values_mut() {
-            for key in &asked {
-                open.remove(key);
-            }
-        }
+        self.session.kills.spare_all(at);
+        self.session.reconciliation.forget(asked.iter());
         // What was to be launched with this very input is owed now, and is launched no more.
         let name = self.name(at);
         let launches = |command: &Command| matches!(command, Command::Launch(of) if of.instance == name);

@@ -20,17 +20,21 @@ mod codec;
 mod debts;
 mod digest;
 mod effects;
+mod fits;
 mod held;
 mod input;
 mod invariants;
+mod kills;
 mod leaving;
 mod moves;
 mod note;
 mod observe;
 mod preview;
+mod pursuits;
 mod reason;
 mod rebind;
 mod reconcile;
+mod reconciliation;
 mod record;
 mod recording;
 mod recover;
@@ -78,8 +82,7 @@ pub use view::{PhaseView, PlanView, StepView, TaskView, Tree, TreeLine};
 pub use words::{Address, Words};
 
 use agenda::Item;
-use at::At;
-use session::{Session, Stage as SessionStage};
+use session::Session;
 use state::State;
 use std::time::Duration;
 use turn::Turn;
@@ -193,8 +196,8 @@ impl Turn<'_> {
     }
 
     fn wake(&mut self) {
-        if self.session.stage == SessionStage::Fresh {
-            self.session.stage = SessionStage::Starting(At::default());
+        if self.session.reconciliation.is_fresh() {
+            self.session.reconciliation.begin();
             self.cut_waits();
             for nth in 0..self.state.active.len() {
                 let run = &self.state.active[nth];

@@ -248,11 +248,7 @@ impl Turn<'_> {
 
     /// Asks the open questions of a pod again, as the others are elsewhere now.
     pub(super) fn ask_anew(&mut self, pod: u32) {
-        let open = self.session.fits.iter().filter(|(_, fitting)| fitting.at.pod == pod);
-        let open: Vec<(Number, At)> = open
-            .filter(|(_, fitting)| fitting.grant.is_none())
-            .map(|(&launch, fitting)| (launch, fitting.at))
-            .collect();
+        let open: Vec<(Number, At)> = self.session.fits.open_of(pod).collect();
         for (launch, at) in open {
             let bound = |record: &PodRecord| record.place.is_some() && record.permission.is_none();
             if !self.state.record(at).is_some_and(bound) {

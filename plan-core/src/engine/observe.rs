@@ -14,10 +14,10 @@ use super::bug::Bug;
 use super::effects::Event;
 use super::input::{Incarnation, Observation, Seen, Sighting};
 use super::reason::Reason;
+use super::reconciliation::Whose;
 use super::record::{
     Cause, End, Number, Occupant, Order, OrderedTask, Purpose, Reached, Stage, TaskState, Trouble,
 };
-use super::session::Whose;
 use super::time::Time;
 use super::turn::Turn;
 use super::words::Words;
@@ -44,7 +44,7 @@ impl Turn<'_> {
             Known::Newer => self.superseded(of),
             // What we hold for ended may live; but the observation may be old, so that it is asked about.
             Known::Past(at) => match seen.seen {
-                Seen::Ended(_) => self.session.kills.remove(&(at, of.launch, of.task)),
+                Seen::Ended(_) => self.session.kills.spare(&(at, of.launch, of.task)),
                 Seen::Starting | Seen::Running { .. } => self.ask_for_launch(at, of.launch, of.task),
                 Seen::Unreachable => {}
             },
@@ -97,8 +97,8 @@ impl Turn<'_> {
             Seen::Ended(_) => self.owed_ended(debt, of.launch, &of.task),
             // Its node is there again.
             Seen::Starting | Seen::Running { .. } => {
-                if self.session.pursued.get(&debt).is_some_and(|&tries| tries > 1) {
-                    self.session.pursued.remove(&debt);
+                if self.session.pursuits.is_in_vain(debt) {
+                    self.session.pursuits.begin_anew(debt);
                     self.pursue(debt);
                 }
             }
@@ -248,10 +248,8 @@ impl Turn<'_> {
     }
 
     fn ended(&mut self, at: At, launch: Number, name: &TaskName, end: End, words: Option<Words>) {
-        self.session.kills.remove(&(at, launch, name.clone()));
-        for open in self.session.asked.values_mut() {
-            open.remove(&(Whose::Instance(at), launch, name.clone()));
-        }
+        self.session.kills.spare(&(at, launch, name.clone()));
+        self.session.reconciliation.forget([(Whose::Instance(at), launch, name.clone())].iter());
         let Some(record) = self.state.record(at) else { return };
         let here = |o: &Occupant| o.launch == launch && o.task == *name;
         let slot = record.slots.iter().find(|slot| slot.occupant.as_ref().is_some_and(here));
@@ -325,7 +323,7 @@ impl Turn<'_> {
                 .is_some_and(|order| order.stage == Stage::Wanted && self.state.still_wanted(order).is_err())
             {
                 self.withdraw(at, launch, Reason::NotWanted);
-            } else if self.session.fits.contains_key(&launch) {
+            } else if self.session.fits.is_asked(launch) {
                 self.advance(at, launch);
             } else {
                 self.ask_for_room(at, launch);

@@ -103,7 +103,7 @@ impl Turn<'_> {
         }
         if tasks.is_empty() {
             record.orders.retain(|order| order.launch != old.launch);
-            self.session.fits.remove(&old.launch);
+            self.session.fits.close(old.launch);
             let instance = self.name(at);
             self.effects.commands.push(Command::Withdraw { instance, launch: old.launch });
             self.touch(at);

@@ -3,7 +3,6 @@
 //! Invariant: an absence counts only where it was asked for, and only from a snapshot that is newer than the launch.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::spec::TaskName;
 
@@ -12,14 +11,10 @@ use super::bug::Bug;
 use super::effects::{Command, Expected};
 use super::input::{Found, Incarnation, Seen, Sighting, Snapshot};
 use super::observe::Known;
+use super::reconciliation::{Asked, Whose};
 use super::record::{End, Number, Occupant, Stage, TaskState};
-use super::session::{Asked, Whose};
 use super::turn::Turn;
 
-/// The unanswered rest of a `Reconcile` is asked again after so long.
-const ASK_AGAIN: Duration = Duration::from_secs(30);
-/// What an answer left open is asked again after so long.
-const UNSURE_AGAIN: Duration = Duration::from_secs(1);
 /// A `Reconcile` asks for the launches of at most so many instances.
 pub(super) const MOST_ASKED: usize = 1000;
 
@@ -33,7 +28,7 @@ impl Turn<'_> {
     pub(super) fn ask_for_launch(&mut self, at: At, launch: Number, task: TaskName) {
         let key = (Whose::Instance(at), launch, task);
         let lives = self.state.record(at).is_some_and(|record| record.place.is_some());
-        if lives && !self.session.asked.values().any(|open| open.contains(&key)) {
+        if lives && !self.session.reconciliation.is_asked(&key) {
             self.ask_launches([key].into());
         }
     }
@@ -72,13 +67,7 @@ impl Turn<'_> {
                 Some(Expected { of: Incarnation { installation, instance, task, launch: *launch }, node })
             })
             .collect();
-        let debts = open.iter().filter_map(|(whose, _, _)| match whose {
-            Whose::Debt(debt) => Some((*debt, number)),
-            Whose::Instance(_) => None,
-        });
-        self.session.asking.extend(debts);
-        self.session.asked.insert(number, open);
-        self.session.reconciles.set(number, self.now.after(ASK_AGAIN));
+        self.session.reconciliation.ask(number, open, self.now);
         self.effects.commands.push(Command::Reconcile { number, expected });
         Some(number)
     }
@@ -99,7 +88,7 @@ impl Turn<'_> {
                     let Incarnation { launch, task, .. } = incarnation;
                     match found {
                         Found::Absent | Found::Seen(Sighting { seen: Seen::Ended(_), .. }) => {
-                            self.session.kills.remove(&(at, launch, task));
+                            self.session.kills.spare(&(at, launch, task));
                         }
                         Found::Seen(_) if self.bug(Bug::ZombieSpared) => {}
                         Found::Seen(_) => self.kill(at, launch, task),
@@ -107,11 +96,11 @@ impl Turn<'_> {
                 }
                 Known::Owed(debt) => {
                     let key = (Whose::Debt(debt), incarnation.launch, incarnation.task.clone());
-                    let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
+                    let absence = self.session.reconciliation.answers(of, &key, as_of);
                     match found {
                         Found::Seen(seen) => self.owed_seen(debt, &incarnation, seen.seen),
-                        Found::Absent if !asked => {}
-                        Found::Absent if as_of > incarnation.launch => {
+                        Found::Absent if !absence.asked => {}
+                        Found::Absent if absence.newer => {
                             self.owed_ended(debt, incarnation.launch, &incarnation.task);
                         }
                         Found::Absent => {
@@ -128,12 +117,12 @@ impl Turn<'_> {
                 Known::Ours(at, slot) => {
                     let Incarnation { launch, task, .. } = incarnation;
                     let key = (Whose::Instance(at), launch, task.clone());
-                    let asked = self.session.asked.get_mut(&of).is_some_and(|open| open.remove(&key));
-                    let newer = as_of > launch || self.bug(Bug::OldAbsence);
+                    let absence = self.session.reconciliation.answers(of, &key, as_of);
+                    let newer = absence.newer || self.bug(Bug::OldAbsence);
                     match found {
                         Found::Seen(seen) => self.found(at, slot, launch, &task, seen),
                         // The answer to a question that is closed may be older than what was done since.
-                        Found::Absent if !asked && !self.bug(Bug::UnaskedAbsence) => {}
+                        Found::Absent if !absence.asked && !self.bug(Bug::UnaskedAbsence) => {}
                         // A snapshot from before the launch cannot know of it.
                         Found::Absent if newer => self.absent(at, slot, launch, &task),
                         Found::Absent => {
@@ -144,9 +133,11 @@ impl Turn<'_> {
             }
         }
         if last {
-            unsure.extend(self.session.asked.remove(&of).into_iter().flatten());
-            self.session.reconciles.remove(&of);
-            self.answer_start(of);
+            let closed = self.session.reconciliation.answered(of);
+            unsure.extend(closed.rest);
+            if closed.live {
+                self.begin_live();
+            }
         }
         unsure.retain(|(whose, launch, task)| match whose {
             Whose::Instance(at) => {
@@ -155,21 +146,17 @@ impl Turn<'_> {
             }
             Whose::Debt(_) => self.state.owed.contains_key(&(*launch, task.clone())),
         });
-        if !unsure.is_empty() {
-            // A backend that knows no more yet is not driven in a circle.
-            self.session.asked.entry(of).or_default().extend(unsure);
-            self.session.reconciles.set(of, self.now.after(UNSURE_AGAIN));
-        }
+        self.session.reconciliation.unsure(of, unsure, self.now);
         self.go_on_starting();
     }
 
     /// The rest of a `Reconcile` that was not answered is asked again.
     pub(super) fn ask_again(&mut self) {
-        while let Some(number) = self.session.reconciles.pop_due(self.now) {
-            self.answer_start(number);
-            if let Some(open) = self.session.asked.remove(&number) {
-                self.ask_launches(open);
+        while let Some(closed) = self.session.reconciliation.due(self.now) {
+            if closed.live {
+                self.begin_live();
             }
+            self.ask_launches(closed.rest);
         }
     }
 
@@ -229,11 +216,7 @@ impl Turn<'_> {
             let order = self.state.record(at).and_then(|record| record.order(launch));
             let tasks = order.into_iter().flat_map(|order| &order.tasks);
             let keys: Vec<Asked> = tasks.map(|of| (Whose::Instance(at), launch, of.task.clone())).collect();
-            for open in self.session.asked.values_mut() {
-                for key in &keys {
-                    open.remove(key);
-                }
-            }
+            self.session.reconciliation.forget(keys.iter());
             self.command_launch(at, launch);
         } else {
             self.seen(at, launch, task, Seen::Ended(End::Lost).into());

@@ -5,8 +5,6 @@
 use super::agenda::Item;
 use super::at::At;
 use super::reconcile::MOST_ASKED;
-use super::record::Number;
-use super::session::Stage;
 use super::turn::Turn;
 
 /// The start of a session looks at so many instances with one input.
@@ -15,13 +13,7 @@ const MOST_LOOKED_AT: usize = 1000;
 impl Turn<'_> {
     /// Goes on with the start of a session: asks for launches that may live, and takes up the rest.
     pub(super) fn go_on_starting(&mut self) {
-        let from = match self.session.stage {
-            Stage::Starting(from) => from,
-            Stage::Fresh | Stage::Live => return,
-        };
-        if self.session.start_asked.is_some() {
-            return;
-        }
+        let Some(from) = self.session.reconciliation.starts_from() else { return };
         let mut ask = Vec::new();
         let mut next = Some(from);
         for _ in 0..MOST_LOOKED_AT {
@@ -39,11 +31,11 @@ impl Turn<'_> {
                 }
             }
         }
-        self.session.stage = next.map_or(Stage::Live, Stage::Starting);
-        if !ask.is_empty() {
-            self.session.start_asked = self.ask(&ask);
+        let question = self.ask(&ask);
+        self.session.reconciliation.started(next, question);
+        if self.session.is_live() {
+            self.begin_live();
         }
-        self.begin_live();
     }
 
     /// The first instance with a record, from `at` on.
@@ -56,19 +48,9 @@ impl Turn<'_> {
         })
     }
 
-    /// Nobody is told to leave, and nothing that is owed to end, before all were asked.
+    /// All were asked: those who leave are told to, and what is owed is pursued.
     pub(super) fn begin_live(&mut self) {
-        if self.session.is_live() {
-            self.session.agenda.consider(Item::Leave);
-            self.session.pursuits = self.state.debts.keys().map(|&debt| (debt, self.now)).collect();
-        }
-    }
-
-    /// The start of the session goes on when its question was answered, or was not for long.
-    pub(super) fn answer_start(&mut self, number: Number) {
-        if self.session.start_asked == Some(number) {
-            self.session.start_asked = None;
-            self.begin_live();
-        }
+        self.session.agenda.consider(Item::Leave);
+        self.session.pursuits.begin(self.state.debts.keys().copied(), self.now);
     }
 }

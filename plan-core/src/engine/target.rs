@@ -18,7 +18,6 @@ use super::input::Target;
 use super::record::{Key, Mark, Number, Record, RunKind, RunOutcome, RunRecord, ServiceRecord, StepRef};
 use super::reply::{Refusal, RefusedItem, Reply};
 use super::runs::Interrupted;
-use super::session::{Stage as SessionStage, Whose};
 use super::state::{Instance, Run, State};
 use super::time::Wall;
 use super::turn::Turn;
@@ -45,7 +44,7 @@ impl Engine {
                 return Effects { reply: Some(Reply::Refused(refusal)), ..Effects::default() };
             }
         };
-        self.session.stage = SessionStage::Live;
+        self.session.reconciliation.nothing_to_ask();
         let state = self.state.insert(state);
         state.zoo = self.zoo;
         let now = self.clock.time;
@@ -285,21 +284,10 @@ impl Turn<'_> {
         }
         let place = |at: At| moved.get(&at.pod).map(|&pod| At { pod, ..at });
         let session = &mut *self.session;
-        session.kills.rename(|(at, launch, task)| Some((place(at)?, launch, task)));
-        for open in session.asked.values_mut() {
-            let asked = std::mem::take(open).into_iter().filter_map(|(whose, launch, task)| match whose {
-                Whose::Instance(at) => Some((Whose::Instance(place(at)?), launch, task)),
-                Whose::Debt(_) => Some((whose, launch, task)),
-            });
-            *open = asked.collect();
-        }
-        for fitting in session.fits.values_mut() {
-            fitting.at = place(fitting.at).unwrap_or(fitting.at);
-        }
+        session.kills.laid_out(place);
+        session.reconciliation.laid_out(place);
+        session.fits.laid_out(place);
         session.agenda = Default::default();
-        if matches!(session.stage, SessionStage::Starting(_)) {
-            session.stage = SessionStage::Starting(At::default());
-        }
         for at in &mut self.changed {
             *at = place(*at).unwrap_or(*at);
         }

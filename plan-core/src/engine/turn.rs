@@ -19,7 +19,7 @@ use super::record::{
     ClockRecord, EndedRun, Key, Number, Order, PlanRecord, PodRecord, Purpose, Record, RunOutcome, RunRecord,
     ServiceRecord, Stage as OrderStage, StepRef,
 };
-use super::session::{Session, Stage};
+use super::session::Session;
 use super::state::{Run, State};
 use super::time::{Time, Wall};
 use super::writes::Writes;
@@ -280,7 +280,7 @@ impl Turn<'_> {
 
     /// Considers what is on the agenda, up to a bound.
     pub(super) fn work_off_agenda(&mut self) {
-        if self.session.stage == Stage::Fresh || self.session.superseded {
+        if self.session.reconciliation.is_fresh() || self.session.superseded {
             return;
         }
         let mut bound = Bound::default();
@@ -387,20 +387,23 @@ impl Turn<'_> {
             return None;
         }
         let more = !self.session.agenda.is_empty() && !self.bug(Bug::BoundDropsWake);
-        if self.session.stage == Stage::Fresh || more || self.is_starting() {
+        // The start goes on without an answer of the backend.
+        let is_starting = self.session.reconciliation.starts_from().is_some();
+        if self.session.reconciliation.is_fresh() || more || is_starting {
             return Some(self.wall);
         }
         let delays = self.state.delays.first().filter(|_| !self.bug(Bug::NoWake)).map(|(until, _)| *until);
-        let Session { kills, reconciles, pursuits, farewell, .. } = &*self.session;
-        let waits =
-            [delays, self.next_patience(), kills.first(), reconciles.first(), pursuits.first(), *farewell];
+        let Session { kills, reconciliation, pursuits, farewell, .. } = &*self.session;
+        let waits = [
+            delays,
+            self.next_patience(),
+            kills.first(),
+            reconciliation.first(),
+            pursuits.first(),
+            *farewell,
+        ];
         let next = waits.into_iter().flatten().min()?;
         Some(self.wall.after(next.since(self.now)))
-    }
-
-    /// Whether the start of the session goes on without an answer of the backend.
-    fn is_starting(&self) -> bool {
-        matches!(self.session.stage, Stage::Starting(_)) && self.session.start_asked.is_none()
     }
 
     /// Ends a run.

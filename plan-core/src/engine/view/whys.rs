@@ -167,7 +167,7 @@ impl Engine {
             {
                 return Some(Reason::Displacing(victim.task.clone()));
             }
-            let why = self.session.fits.get(&order.launch).and_then(|fitting| fitting.why.clone());
+            let why = self.session.fits.why(order.launch).cloned();
             return Some(why.map_or(Reason::AskedForRoom, Reason::NoRoom));
         }
         if let Some(known) = record.task(task) {

@@ -1,0 +1,97 @@
+//! Debts that are pursued, and when they are again.
+//!
+//! Invariant: a debt that was pursued in vain is left alone for longer each time, up to a bound, and is never
+//! forgotten before it is settled.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::record::Number;
+use super::time::Time;
+use super::timers::Timers;
+
+/// A debt is pursued again after so long, each time twice as long.
+const PURSUE_AGAIN: Duration = Duration::from_secs(5);
+/// No debt is left alone for longer.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Debts that are pursued.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Pursuits {
+    due: Timers<Number>,
+    /// How often each was pursued in vain.
+    tries: BTreeMap<Number, u32>,
+}
+
+impl Pursuits {
+    /// These debts are due now.
+    pub(super) fn begin(&mut self, debts: impl IntoIterator<Item = Number>, now: Time) {
+        self.due = debts.into_iter().map(|debt| (debt, now)).collect();
+    }
+
+    /// A debt is pursued now, and again later. Says whether it was in vain before.
+    pub(super) fn pursued(&mut self, debt: Number, now: Time) -> bool {
+        let tries = self.tries.entry(debt).or_default();
+        let again = PURSUE_AGAIN.saturating_mul(1 << (*tries).min(10)).min(LONGEST);
+        *tries += 1;
+        let vain = *tries > 1;
+        self.due.set(debt, now.after(again));
+        vain
+    }
+
+    /// Whether a debt was pursued in vain, and is left alone for a while.
+    pub(super) fn is_in_vain(&self, debt: Number) -> bool {
+        self.tries.get(&debt).is_some_and(|&tries| tries > 1)
+    }
+
+    /// What stood against a debt does no more: it is pursued as if for the first time.
+    pub(super) fn begin_anew(&mut self, debt: Number) {
+        self.tries.remove(&debt);
+    }
+
+    /// A debt is settled.
+    pub(super) fn settled(&mut self, debt: Number) {
+        self.due.remove(&debt);
+        self.tries.remove(&debt);
+    }
+
+    /// Takes the first out that is due.
+    pub(super) fn pop_due(&mut self, now: Time) -> Option<Number> {
+        self.due.pop_due(now)
+    }
+
+    /// When the first is due.
+    pub(super) fn first(&self) -> Option<Time> {
+        self.due.first()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_debt_is_left_alone_for_longer_each_time() {
+        let mut pursuits = Pursuits::default();
+        let waits = (0..9).map(|nth| {
+            assert_eq!(pursuits.pursued(7, Time(0)), nth > 0);
+            pursuits.first().unwrap().0 / 1_000_000
+        });
+        assert_eq!(waits.collect::<Vec<_>>(), [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+        assert!(pursuits.is_in_vain(7) && !pursuits.is_in_vain(8));
+        pursuits.begin_anew(7);
+        assert!(!pursuits.is_in_vain(7));
+        assert!(!pursuits.pursued(7, Time(0)));
+        assert_eq!(pursuits.first(), Some(Time(5_000_000)));
+    }
+
+    #[test]
+    fn all_are_due_at_first_and_none_when_settled() {
+        let mut pursuits = Pursuits::default();
+        pursuits.begin([7, 8], Time(3));
+        assert_eq!(pursuits.pop_due(Time(2)), None);
+        assert_eq!(pursuits.pop_due(Time(3)), Some(7));
+        pursuits.settled(8);
+        assert_eq!((pursuits.pop_due(Time(9)), pursuits.first()), (None, None));
+    }
+}
