@@ -55,15 +55,16 @@ impl Turn<'_> {
             cause,
         });
         self.writes.put_new(Record::Debt(debt.clone()));
-        self.state.index_debt(&debt);
-        self.pursue(debt.number);
+        let number = debt.number;
+        self.state.debts.insert(debt);
+        self.pursue(number);
     }
 
     /// Asks for what a debt still needs, and again from time to time; once all were asked how they are: we may be
     /// the old scheduler. Says whether its launches are to be asked for: what was told to end long ago may have
     /// ended unheard.
     pub(super) fn pursue(&mut self, number: Number) -> bool {
-        let Some(debt) = self.state.debts.get(&number).cloned() else { return false };
+        let Some(debt) = self.state.debts.get(number).cloned() else { return false };
         if !self.session.is_live() {
             return false;
         }
@@ -87,8 +88,8 @@ impl Turn<'_> {
 
     /// Asks how all launches are that are owed.
     pub(super) fn ask_owed(&mut self) {
-        let owed = self.state.owed.iter();
-        let owed = owed.map(|((launch, task), debt)| (Whose::Debt(*debt), *launch, task.clone()));
+        let owed = self.state.debts.owed();
+        let owed = owed.map(|(launch, task, debt)| (Whose::Debt(debt), launch, task.clone()));
         let owed: Vec<Asked> = owed.collect();
         for part in owed.chunks(MOST_ASKED) {
             self.ask_launches(part.iter().cloned().collect());
@@ -97,7 +98,7 @@ impl Turn<'_> {
 
     /// Asks how the launches of these debts are, but of those that are asked for already.
     fn ask_debts(&mut self, debts: &[Number]) {
-        let debts = debts.iter().filter_map(|number| self.state.debts.get(number));
+        let debts = debts.iter().filter_map(|&number| self.state.debts.get(number));
         let asked =
             |debt: &DebtRecord| self.session.reconciliation.is_debt_asked(debt.number, asked_of(debt));
         let debts = debts.filter(|debt| !asked(debt));
@@ -107,16 +108,13 @@ impl Turn<'_> {
 
     /// A launch that is owed has ended.
     pub(super) fn owed_ended(&mut self, number: Number, launch: Number, task: &TaskName) {
-        let Some(debt) = self.state.debts.get_mut(&number) else { return };
-        let old = Record::Debt(debt.clone()).digest();
-        Arc::make_mut(debt).kill.retain(|owed| owed.launch != launch || owed.task != *task);
-        let debt = debt.clone();
-        let old = if self.bug(Bug::StaleDigest) { Record::Debt(debt.clone()).digest() } else { old };
-        self.state.owed.remove(&(launch, task.clone()));
+        let Some(changed) = self.state.debts.ended(number, launch, task) else { return };
         let ended = std::iter::once((Whose::Debt(number), launch, task.clone()));
         self.session.reconciliation.forget_owed(number, ended);
-        self.writes.put(old, Record::Debt(debt.clone()));
-        if debt.kill.is_empty() {
+        let is_ended = changed.new.kill.is_empty();
+        let old = if self.bug(Bug::StaleDigest) { changed.new.clone() } else { changed.old };
+        self.writes.put(Record::Debt(old).digest(), Record::Debt(changed.new));
+        if is_ended {
             self.session.pursuits.begin_anew(number);
             self.pursue(number);
         }
@@ -128,15 +126,11 @@ impl Turn<'_> {
             return;
         }
         let name = self.name(at);
-        let debts = self.state.debts_of(&name).filter(|debt| debt.release.as_ref() == Some(handle));
-        let debts: Vec<Number> = debts.map(|debt| debt.number).collect();
-        for number in debts {
-            let Some(debt) = self.state.debts.get_mut(&number) else { continue };
-            let old = Record::Debt(debt.clone()).digest();
-            Arc::make_mut(debt).release = None;
-            let debt = debt.clone();
-            self.writes.put(old, Record::Debt(debt.clone()));
-            if debt.kill.is_empty() {
+        for number in self.state.debts.that_release(&name, handle) {
+            let Some(changed) = self.state.debts.keep(number) else { continue };
+            let is_ended = changed.new.kill.is_empty();
+            self.writes.put(Record::Debt(changed.old).digest(), Record::Debt(changed.new));
+            if is_ended {
                 self.settle(number, false);
             }
         }
@@ -144,7 +138,7 @@ impl Turn<'_> {
 
     /// Takes the backend's answer to a release.
     pub(super) fn released(&mut self, number: Number, answer: &ReleaseAnswer) {
-        let ended = self.state.debts.get(&number).is_some_and(|debt| debt.kill.is_empty());
+        let ended = self.state.debts.get(number).is_some_and(|debt| debt.kill.is_empty());
         if ended && *answer == ReleaseAnswer::Done {
             self.settle(number, false);
         }
@@ -152,7 +146,7 @@ impl Turn<'_> {
 
     /// A debt is paid, or given up.
     pub(super) fn settle(&mut self, number: Number, given_up: bool) {
-        let Some(debt) = self.state.remove_debt(number) else { return };
+        let Some(debt) = self.state.debts.remove(number) else { return };
         self.session.reconciliation.settled(number, asked_of(&debt));
         self.session.pursuits.settled(number);
         self.writes.delete(Key::Debt(number), Record::Debt(debt.clone()).digest());

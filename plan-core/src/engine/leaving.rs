@@ -53,7 +53,7 @@ impl Turn<'_> {
     pub(super) fn consider_leavers(&mut self) {
         let uninstalling = self.state.service.uninstalling;
         let in_turn = !uninstalling && !self.bug(Bug::AllLeaveAtOnce);
-        if !self.session.is_live() || in_turn && self.state.leaves > 0 {
+        if !self.session.is_live() || in_turn && self.state.debts.has_leaver() {
             return;
         }
         if let Some(at) = self.state.next_leaver() {
@@ -94,10 +94,9 @@ impl Turn<'_> {
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         let record = instance.record.take();
         instance.answered.clear();
-        if let Some(old) = instance.deadline.take() {
-            self.state.deadlines.due.remove(&(old, at));
-        }
-        self.state.deadlines.over.remove(&at);
+        let deadline = instance.deadline.take();
+        self.state.deadlines.set(at, deadline, None);
+        self.state.deadlines.stays(at);
         for until in record.iter().flat_map(|record| &record.tasks).filter_map(|task| task.delayed_until) {
             self.state.delays.remove(&(until, at));
         }

@@ -185,7 +185,7 @@ impl Turn<'_> {
         if early || waits(self.state.next_replacement()) {
             return;
         }
-        let due = self.state.deadlines.due.iter().take_while(|(due, _)| *due <= now).map(|(_, at)| *at);
+        let due = self.state.deadlines.due(now);
         let seen: Vec<At> = due.filter(|&at| self.state.is_seen(at)).take(MOST_CONSIDERED).collect();
         let all = seen.len() < MOST_CONSIDERED;
         for at in seen {
@@ -195,7 +195,7 @@ impl Turn<'_> {
             self.permit(at, Cause::Timeout);
         }
         // Those who are left were not seen: they are looked at again.
-        let unseen = all && self.state.deadlines.due.first().is_some_and(|(due, _)| *due <= now);
+        let unseen = all && self.state.deadlines.first().is_some_and(|due| due <= now);
         self.session.patience = unseen.then(|| now.after(UNSEEN_AGAIN));
     }
 
@@ -204,7 +204,7 @@ impl Turn<'_> {
         if !self.session.is_live() {
             return None;
         }
-        let due = self.state.deadlines.due.first()?.0;
+        let due = self.state.deadlines.first()?;
         Some(due.max(self.state.next_replacement()?).max(self.session.patience.unwrap_or_default()))
     }
 

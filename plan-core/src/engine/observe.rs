@@ -70,11 +70,9 @@ impl Turn<'_> {
         if of.launch > self.writes.last_number() && !self.bug(Bug::IgnoreNewer) {
             return Known::Newer;
         }
-        if !self.state.owed.is_empty()
-            && let Some(&debt) = self.state.owed.get(&(of.launch, of.task.clone()))
-            && self.state.debts.get(&debt).is_some_and(|debt| debt.instance == of.instance)
-        {
-            return Known::Owed(debt);
+        let debt = self.state.debts.that_owes(of.launch, &of.task);
+        if let Some(debt) = debt.filter(|debt| debt.instance == of.instance) {
+            return Known::Owed(debt.number);
         }
         let Some(at) = self.state.at(&of.instance) else { return Known::Foreign };
         let Some(record) = self.state.record(at) else { return Known::Foreign };

@@ -59,7 +59,7 @@ impl Turn<'_> {
                         (self.state.name(*at), place.node.name.clone())
                     }
                     Whose::Debt(debt) => {
-                        let debt = self.state.debts.get(debt)?;
+                        let debt = self.state.debts.get(*debt)?;
                         (debt.instance.clone(), debt.node.clone())
                     }
                 };
@@ -144,7 +144,7 @@ impl Turn<'_> {
                 let living = self.state.record(*at).into_iter().flat_map(|record| record.living());
                 living.into_iter().any(|occupant| occupant.launch == *launch && occupant.task == *task)
             }
-            Whose::Debt(_) => self.state.owed.contains_key(&(*launch, task.clone())),
+            Whose::Debt(_) => self.state.debts.that_owes(*launch, task).is_some(),
         });
         self.session.reconciliation.unsure(of, unsure, self.now);
         self.go_on_starting();

@@ -116,7 +116,7 @@ impl Engine {
         if state.service.previous == Some(state.model.hash()) {
             state.previous = Some(state.model.clone());
         }
-        debts.iter().for_each(|debt| state.index_debt(debt));
+        debts.into_iter().for_each(|debt| state.debts.insert(debt));
         state.confs = confs;
         state.plans = plans;
         state.audit = audit;

@@ -51,6 +51,6 @@ impl Turn<'_> {
     /// All were asked: those who leave are told to, and what is owed is pursued.
     pub(super) fn begin_live(&mut self) {
         self.session.agenda.consider(Item::Leave);
-        self.session.pursuits.begin(self.state.debts.keys().copied(), self.now);
+        self.session.pursuits.begin(self.state.debts.iter().map(|debt| debt.number), self.now);
     }
 }

@@ -54,19 +54,17 @@ impl State {
     pub(in crate::engine) fn index_deadline(&mut self, at: At) {
         let permission = self.record(at).and_then(|record| record.permission);
         if permission.is_some_and(|permission| permission.cause == Cause::Timeout) {
-            self.deadlines.over.insert(at);
+            self.deadlines.goes(at);
         } else {
-            self.deadlines.over.remove(&at);
+            self.deadlines.stays(at);
         }
         let due = self.deadline(at);
         let instance = &mut self.pods[at.pod as usize][at.index as usize];
         if instance.deadline == due {
             return;
         }
-        if let Some(old) = std::mem::replace(&mut instance.deadline, due) {
-            self.deadlines.due.remove(&(old, at));
-        }
-        self.deadlines.due.extend(due.map(|due| (due, at)));
+        let old = std::mem::replace(&mut instance.deadline, due);
+        self.deadlines.set(at, old, due);
     }
 
     fn deadline(&self, at: At) -> Option<Time> {
@@ -86,7 +84,7 @@ impl State {
             return Some(Time::default());
         }
         let last = self.service.replaced.map(|last| last.after(seconds(policy.min_replace_delay)));
-        self.deadlines.over.is_empty().then(|| last.unwrap_or_default())
+        (!self.deadlines.is_anyone_going()).then(|| last.unwrap_or_default())
     }
 
     /// Since when an instance is down: none of its essential RUNNING tasks runs, and one at least did. What runs

@@ -5,6 +5,7 @@
 //! what the engine keeps up to date input by input.
 
 mod census;
+mod deadlines;
 mod debts;
 mod index;
 mod slots;
@@ -25,10 +26,12 @@ use super::bug::{Bug, Switch};
 use super::digest::Digest;
 use super::note::{NoteName, NoteText};
 use super::record::{
-    AuditRecord, DebtRecord, Mark, Number, Order, PlanRecord, PodRecord, RunKind, RunOutcome, RunRecord,
-    ServiceRecord, StepRef,
+    AuditRecord, DebtCause, DebtRecord, Mark, Number, Order, PlanRecord, PodRecord, RunKind, RunOutcome,
+    RunRecord, ServiceRecord, StepRef,
 };
 use super::time::Time;
+use deadlines::Deadlines;
+use debts::Debts;
 
 pub(super) use slots::is_stale;
 
@@ -51,13 +54,8 @@ pub(super) struct State {
     pub(super) audit: BTreeMap<Number, Arc<AuditRecord>>,
     /// What the backend has kept.
     pub(super) notes: BTreeMap<NoteName, NoteText>,
-    pub(super) debts: BTreeMap<Number, Arc<DebtRecord>>,
-    /// The launches that are owed, and by which debt.
-    pub(super) owed: BTreeMap<(Number, TaskName), Number>,
-    /// Who owes, and by which debts.
-    pub(super) owing: BTreeMap<InstanceName, BTreeSet<Number>>,
-    /// How many debts are of those who left the target.
-    pub(super) leaves: usize,
+    /// What was left behind.
+    pub(super) debts: Debts,
     /// Who is down, and for how long it may be.
     pub(super) deadlines: Deadlines,
     /// Tasks that are not launched before a time.
@@ -84,15 +82,6 @@ pub(super) struct Instance {
     pub(super) deadline: Option<Time>,
     /// What this session saw of it.
     pub(super) answered: Answered,
-}
-
-/// Who is down, and for how long it may be.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Deadlines {
-    /// Until when each may be down.
-    pub(super) due: BTreeSet<(Time, At)>,
-    /// Who was down for longer, and has not gone elsewhere yet.
-    pub(super) over: BTreeSet<At>,
 }
 
 /// A run that goes on.
@@ -162,9 +151,6 @@ impl State {
             audit: Default::default(),
             notes: Default::default(),
             debts: Default::default(),
-            owed: Default::default(),
-            owing: Default::default(),
-            leaves: 0,
             deadlines: Default::default(),
             delays: Default::default(),
             hurt: Default::default(),
@@ -264,6 +250,15 @@ impl State {
             u32::try_from(self.model.pods().len() + nth).ok()
         };
         self.model.pod_index(name).or_else(leaving)
+    }
+
+    /// What an instance still owes of an earlier life, in which it, or a task of it, left the target: nothing of
+    /// it is launched before that is settled.
+    pub(super) fn unsettled(&self, at: At) -> Option<&DebtRecord> {
+        if self.debts.is_empty() || self.bug(Bug::OwedComesBack) {
+            return None;
+        }
+        self.debts.of(&self.name(at)).find(|debt| debt.cause != DebtCause::Moved).map(|debt| &**debt)
     }
 
     /// Instances that are gone take no place any more.

@@ -25,7 +25,7 @@ impl Turn<'_> {
         only: &[TaskName],
     ) -> Result<(At, Arc<PodRecord>, Vec<TaskName>), Refusal> {
         let at = self.state.at(name).ok_or_else(|| {
-            let leaves = self.state.debts.values().any(|debt| debt.instance == *name);
+            let leaves = self.state.debts.of(name).next().is_some();
             if leaves { Refusal::Leaving(name.clone()) } else { Refusal::NoInstance(name.clone()) }
         })?;
         let pod = self.state.pod_model(at.pod).filter(|_| !self.state.is_leaver(at));
@@ -142,7 +142,7 @@ impl Turn<'_> {
 
     /// What is owed is waited for no more.
     pub(super) fn give_up(&mut self, debt: Number) -> Answer {
-        if !self.state.debts.contains_key(&debt) {
+        if self.state.debts.get(debt).is_none() {
             return Err(Refusal::NoDebt(debt));
         }
         self.settle(debt, true);
@@ -162,7 +162,7 @@ impl Turn<'_> {
         self.state.obsolete.clear();
         // Who never came is there no more.
         self.left.extend(0..self.state.pods.len() as u32);
-        let due: Vec<At> = self.state.deadlines.due.iter().map(|(_, at)| *at).collect();
+        let due: Vec<At> = self.state.deadlines.all().collect();
         due.into_iter().for_each(|at| self.state.index_deadline(at));
         self.session.agenda.consider(Item::Leave);
         Ok(Reply::Done)

@@ -239,7 +239,7 @@ impl State {
         };
         let mut phases = Vec::new();
         let of_cause = |debt: &&DebtRecord| uninstalling || debt.cause == cause;
-        for debt in self.debts.values().map(|debt| &**debt).filter(of_cause) {
+        for debt in self.debts.iter().map(|debt| &**debt).filter(of_cause) {
             let of = Some(&debt.instance);
             let kills = debt.kill.iter().map(|owed| {
                 about(format!("kill-{}", owed.task), Status::Started, of, vec![owed.task.clone()])

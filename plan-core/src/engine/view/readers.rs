@@ -63,7 +63,7 @@ impl Engine {
 
     /// What was left behind, and is to be ended and released.
     pub fn debts(&self) -> impl Iterator<Item = &DebtRecord> {
-        self.state.iter().flat_map(|state| state.debts.values().map(|debt| &**debt))
+        self.state.iter().flat_map(|state| state.debts.iter().map(|debt| &**debt))
     }
 
     /// The run of a plan that goes on, if one does.

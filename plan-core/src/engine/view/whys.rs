@@ -37,7 +37,7 @@ impl Engine {
             let left = matches!(debt.cause, DebtCause::Decommission | DebtCause::Uninstall);
             left && debt.instance == *instance
         };
-        for debt in state.debts.values().filter(leaves) {
+        for debt in state.debts.iter().filter(leaves) {
             let reason = Reason::Owes { debt: debt.number, node: debt.node.clone() };
             if whys.iter().any(|why| why.reason == reason) {
                 continue;

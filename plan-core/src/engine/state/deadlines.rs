@@ -1,0 +1,90 @@
+//! Who is down, and for how long it may be.
+//!
+//! Invariant: who is down has one deadline at most. The deadline itself stands with the instance, so that it is found
+//! here without a search; whoever changes it says what it was.
+
+use std::collections::BTreeSet;
+
+use crate::engine::at::At;
+use crate::engine::time::Time;
+
+/// Who is down, and for how long it may be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::engine) struct Deadlines {
+    /// Until when each may be down.
+    due: BTreeSet<(Time, At)>,
+    /// Who was down for longer, and has not gone elsewhere yet.
+    over: BTreeSet<At>,
+}
+
+impl Deadlines {
+    /// An instance has another deadline, or none.
+    pub(in crate::engine) fn set(&mut self, at: At, old: Option<Time>, new: Option<Time>) {
+        if let Some(old) = old {
+            self.due.remove(&(old, at));
+        }
+        self.due.extend(new.map(|new| (new, at)));
+    }
+
+    /// An instance was down for too long, and is to go elsewhere.
+    pub(in crate::engine) fn goes(&mut self, at: At) {
+        self.over.insert(at);
+    }
+
+    /// An instance is not on its way elsewhere for that.
+    pub(in crate::engine) fn stays(&mut self, at: At) {
+        self.over.remove(&at);
+    }
+
+    /// Whether someone has yet to go elsewhere for being down for too long.
+    pub(in crate::engine) fn is_anyone_going(&self) -> bool {
+        !self.over.is_empty()
+    }
+
+    /// When the first is down for too long.
+    pub(in crate::engine) fn first(&self) -> Option<Time> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// Who is down for too long, the longest first.
+    pub(in crate::engine) fn due(&self, now: Time) -> impl Iterator<Item = At> {
+        self.due.iter().take_while(move |(due, _)| *due <= now).map(|(_, at)| *at)
+    }
+
+    /// Who has a deadline.
+    pub(in crate::engine) fn all(&self) -> impl Iterator<Item = At> {
+        self.due.iter().map(|(_, at)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(index: u32) -> At {
+        At { pod: 0, index }
+    }
+
+    #[test]
+    fn the_first_due_comes_first_and_each_has_one_deadline() {
+        let mut deadlines = Deadlines::default();
+        deadlines.set(at(1), None, Some(Time(5)));
+        deadlines.set(at(2), None, Some(Time(3)));
+        deadlines.set(at(3), None, Some(Time(9)));
+        deadlines.set(at(1), Some(Time(5)), Some(Time(2)));
+        assert_eq!(deadlines.first(), Some(Time(2)));
+        assert_eq!(deadlines.due(Time(3)).collect::<Vec<_>>(), [at(1), at(2)]);
+        deadlines.set(at(1), Some(Time(2)), None);
+        assert_eq!(deadlines.all().collect::<Vec<_>>(), [at(2), at(3)]);
+    }
+
+    #[test]
+    fn who_goes_is_going_until_it_stays_or_went() {
+        let mut deadlines = Deadlines::default();
+        deadlines.goes(at(1));
+        deadlines.stays(at(2));
+        assert!(deadlines.is_anyone_going());
+        deadlines.stays(at(1));
+        assert!(!deadlines.is_anyone_going());
+    }
+}
