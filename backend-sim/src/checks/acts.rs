@@ -39,7 +39,7 @@ impl Scene<'_> {
                         && ordered.paused == task.paused
                 })
         });
-        let place = record.and_then(|record| record.place.as_ref());
+        let place = record.and_then(|record| record.place());
         let there = place.is_some_and(|place| place.handle == *handle && place.node.name == node.name);
         if !same || !there {
             return self.violation(
@@ -103,13 +103,13 @@ impl Scene<'_> {
         self.is_ours(instance, launch, task)?;
         let Some(record) = self.pod(instance) else { return Ok(()) };
         let is_it = |slot: &&plan_core::engine::Slot| {
-            let mut occupant = slot.occupant.iter();
+            let mut occupant = slot.occupant().into_iter();
             occupant.any(|o| o.launch == launch && o.task == *task && o.may_live())
         };
-        let Some(slot) = record.slots.iter().find(is_it) else { return Ok(()) };
+        let Some(slot) = record.slots().iter().find(is_it) else { return Ok(()) };
         let clearing = |order: &plan_core::engine::Order| order.stage == Stage::Clearing;
-        let in_the_way = slot.act.and_then(|act| record.order(act)).is_some_and(clearing);
-        let moves = record.permission.is_some() && record.orders.iter().any(clearing);
+        let in_the_way = slot.act().and_then(|act| record.order(act)).is_some_and(clearing);
+        let moves = record.permission().is_some() && record.orders().iter().any(clearing);
         if in_the_way || moves || self.owes(instance, launch, task).is_some() {
             return Ok(());
         }
@@ -141,7 +141,7 @@ impl Scene<'_> {
         let owed = debt.is_some_and(|debt| {
             debt.release.as_ref() == Some(handle) && debt.kill.is_empty() && debt.instance == *instance
         });
-        let place = self.pod(instance).and_then(|record| record.place.as_ref());
+        let place = self.pod(instance).and_then(|record| record.place());
         if owed && place.is_none_or(|place| place.handle != *handle) {
             return Ok(());
         }

@@ -50,7 +50,7 @@ impl Batch<'_> {
 
 /// Whether an instance may go elsewhere as it was down for too long.
 pub(super) fn is_timeout(record: &PodRecord) -> bool {
-    record.permission.is_some_and(|permission| permission.cause == Cause::Timeout)
+    record.permission().is_some_and(|permission| permission.cause == Cause::Timeout)
 }
 
 /// A request is carried out once.
@@ -106,17 +106,20 @@ pub(super) fn leaves_in_turn(scene: &Scene<'_>, batch: &Batch<'_>, debt: &DebtRe
 pub(super) fn reached_is_true(scene: &Scene<'_>, instance: &InstanceName, record: &PodRecord) -> Verdict {
     let before = scene.pod(instance);
     let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
-    for task in &record.tasks {
-        let Some(reached) = task.reached else { continue };
-        if before.and_then(|before| before.task(&task.name)).is_some_and(|old| old.reached == task.reached) {
+    for task in record.tasks() {
+        let Some(reached) = task.reached() else { continue };
+        if before
+            .and_then(|before| before.task(task.name()))
+            .is_some_and(|old| old.reached() == task.reached())
+        {
             continue;
         }
-        let truly = scene.cluster.find(id, reached.launch, &task.name);
+        let truly = scene.cluster.find(id, reached.launch, task.name());
         if !truly.is_some_and(|nth| scene.cluster.tasks[nth as usize].attained) {
             return scene.violation(
                 Check::ReachedIsTrue,
                 "what a record says attained its goal did",
-                format!("launch {} of {instance}-{} did not", reached.launch, task.name),
+                format!("launch {} of {instance}-{} did not", reached.launch, task.name()),
             );
         }
     }
@@ -129,9 +132,9 @@ pub(super) fn permission_has_a_cause(
     instance: &InstanceName,
     record: &PodRecord,
 ) -> Verdict {
-    let timeout = record.permission.is_some_and(|permission| permission.cause == Cause::Timeout);
-    let down = record.tasks.iter().any(|task| task.down.is_some());
-    let clearing = record.orders.iter().any(|order| order.stage == Stage::Clearing);
+    let timeout = record.permission().is_some_and(|permission| permission.cause == Cause::Timeout);
+    let down = record.tasks().iter().any(|task| task.down().is_some());
+    let clearing = record.orders().iter().any(|order| order.stage == Stage::Clearing);
     if !timeout || down || clearing {
         return Ok(());
     }
@@ -168,7 +171,7 @@ pub(super) fn one_run_converges(scene: &Scene<'_>, batch: &Batch<'_>, number: Nu
 
 /// What an operator replaces does not stay.
 pub(super) fn replaces_for_good(scene: &Scene<'_>, instance: &InstanceName) -> Verdict {
-    let permission = scene.pod(instance).and_then(|record| record.permission);
+    let permission = scene.pod(instance).and_then(|record| record.permission());
     if permission.is_none_or(|permission| permission.cause != Cause::Replace) {
         return Ok(());
     }
@@ -186,7 +189,7 @@ pub(super) fn nobody_asked(
 ) -> Verdict {
     let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
     let launch = batch.pod(instance).and_then(|record| {
-        let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
         occupants.find(|occupant| occupant.task == *task && !occupant.may_live())
     });
     let Some(launch) = launch.map(|occupant| occupant.launch) else { return Ok(()) };
@@ -211,12 +214,12 @@ pub(super) fn no_canary_is_broken(scene: &Scene<'_>, run: &RunRecord) -> Verdict
             let broken = of.tasks(step).iter().find(|&&task| {
                 let task = &model.pods()[of.pod as usize].tasks[task as usize];
                 let Some(known) = record.task(&task.name) else { return false };
-                let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+                let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
                 let up = occupants.any(|occupant| {
                     occupant.task == task.name && occupant.state == TaskState::Running { ready: true }
                 });
-                let good = known.reached.map(|reached| reached.conf) == known.last.map(|last| last.conf);
-                task.goal == Goal::Running && !up && !good && !known.paused
+                let good = known.reached().map(|reached| reached.conf) == known.last().map(|last| last.conf);
+                task.goal == Goal::Running && !up && !good && !known.paused()
             });
             if broken.is_some() {
                 return scene.violation(

@@ -22,8 +22,8 @@ impl Scene<'_> {
         for record in self.store.records() {
             match record {
                 Record::Pod(_, pod) => {
-                    named.extend(pod.place.iter().map(|place| &place.handle));
-                    let orders = pod.orders.iter().filter(|order| order.stage != Stage::Given);
+                    named.extend(pod.place().iter().map(|place| &place.handle));
+                    let orders = pod.orders().iter().filter(|order| order.stage != Stage::Given);
                     standing.extend(orders.map(|order| order.launch));
                 }
                 Record::Debt(debt) => named.extend(debt.release.iter()),
@@ -49,7 +49,7 @@ impl Scene<'_> {
         let held: BTreeSet<&Handle> = book.of_owner(&()).map(|held| held.handle()).collect();
         for record in self.store.records() {
             let Record::Pod(name, pod) = record else { continue };
-            let Some(place) = &pod.place else { continue };
+            let Some(place) = &pod.place() else { continue };
             let gone = self.cluster.node_id(place.node.name.as_str());
             let gone = gone.is_some_and(|id| self.cluster.nodes[id as usize].gone);
             let lives = pod.living().next().is_some();
@@ -268,18 +268,21 @@ pub(super) fn patience_ends(scene: &Scene<'_>) -> Verdict {
             })
         };
         let runs = record.living().any(|living| {
-            let down = record.task(&living.task).is_some_and(|task| task.down.is_some() || task.paused);
+            let down = record.task(&living.task).is_some_and(|task| task.down().is_some() || task.paused());
             let running = matches!(living.state, TaskState::Running { .. }) && living.silent.is_none();
             goes(&living.task) && running && !down
         });
-        let down = record.tasks.iter().find(|task| !task.paused && task.down.is_some() && goes(&task.name));
+        let down =
+            record.tasks().iter().find(|task| !task.paused() && task.down().is_some() && goes(task.name()));
         let down = down.filter(|_| !runs);
         let member = pod.is_some_and(|pod| name.index < pod.count);
-        if let Some(task) = down.filter(|_| member && record.place.is_some() && record.permission.is_none()) {
+        if let Some(task) =
+            down.filter(|_| member && record.place().is_some() && record.permission().is_none())
+        {
             return scene.violation(
                 Check::Patience,
                 "who is down for too long may move",
-                format!("{name}-{} is down for good, and {name} may not", task.name),
+                format!("{name}-{} is down for good, and {name} may not", task.name()),
             );
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn launched(
     launch: Number,
 ) -> Verdict {
     let Some(record) = batch.pod(instance) else { return Ok(()) };
-    let (Some(place), Some(order)) = (&record.place, record.order(launch)) else { return Ok(()) };
+    let (Some(place), Some(order)) = (record.place(), record.order(launch)) else { return Ok(()) };
     let held = scene.backend.book().place(&(), instance, &place.handle);
     if let Some(Wall(until)) = held.and_then(|held| held.until()).filter(|until| until.0 < scene.time) {
         return scene.violation(
@@ -28,7 +28,7 @@ pub(super) fn launched(
             format!("the grant of launch {launch} of {instance} was over {} µs before", scene.time - until),
         );
     }
-    let before = scene.pod(instance).and_then(|record| record.place.as_ref());
+    let before = scene.pod(instance).and_then(|record| record.place());
     if before.is_none_or(|before| before.handle != place.handle) {
         placed_well(scene, batch, instance, &place.node)?;
     }
@@ -64,7 +64,7 @@ fn recovers_what_was_good(
 ) -> Verdict {
     let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
     for ordered in &order.tasks {
-        let Some(reached) = record.task(&ordered.task).and_then(|task| task.reached) else { continue };
+        let Some(reached) = record.task(&ordered.task).and_then(|task| task.reached()) else { continue };
         let known = scene
             .cluster
             .tasks_of(id)
@@ -88,13 +88,13 @@ fn recovers_the_group(
     instance: &InstanceName,
 ) -> Verdict {
     let before = scene.pod(instance);
-    if before.is_none_or(|before| before.permission.is_some()) {
+    if before.is_none_or(|before| before.permission().is_some()) {
         return Ok(());
     }
     let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
     let ended = |task: &TaskName| {
-        let mut slots = before.into_iter().flat_map(|before| &before.slots);
-        slots.any(|slot| slot.occupant.as_ref().is_some_and(|o| o.task == *task && !o.may_live()))
+        let mut slots = before.into_iter().flat_map(|before| before.slots());
+        slots.any(|slot| slot.occupant().is_some_and(|o| o.task == *task && !o.may_live()))
     };
     let essential = |task: &TaskName| {
         let mut launches = scene.cluster.tasks_of(id).rev();
@@ -108,17 +108,19 @@ fn recovers_the_group(
     if !order.tasks.iter().any(|of| ended(&of.task) && essential(&of.task) && failed(&of.task)) {
         return Ok(());
     }
-    let left = record.slots.iter().filter(|slot| slot.act.is_none()).find_map(|slot| {
-        let occupant = slot.occupant.as_ref().filter(|o| o.may_live() && o.launch < order.launch)?;
+    let left = record.slots().iter().filter(|slot| slot.act().is_none()).find_map(|slot| {
+        let occupant = slot.occupant().filter(|o| o.may_live() && o.launch < order.launch)?;
         let task = record.task(&occupant.task)?;
         // It was there, and as it shall be, when the order was made.
-        let there = task.last.is_some_and(|last| last.at < order.at && last.launch == occupant.launch)
-            && task.reached.is_some_and(|reached| reached.launch == occupant.launch && reached.at < order.at);
+        let there = task.last().is_some_and(|last| last.at < order.at && last.launch == occupant.launch)
+            && task
+                .reached()
+                .is_some_and(|reached| reached.launch == occupant.launch && reached.at < order.at);
         let running = scene
             .cluster
             .find(id, occupant.launch, &occupant.task)
             .is_some_and(|nth| scene.cluster.tasks[nth as usize].config.spec.goal == Goal::Running);
-        (there && running && !task.paused).then_some(&occupant.task)
+        (there && running && !task.paused()).then_some(&occupant.task)
     });
     match left {
         None => Ok(()),

@@ -146,7 +146,7 @@ impl Scene<'_> {
                 let found = format!("{} asks for {wanted:?} of its set, and {held:?} is held", of());
                 return self.violation(Check::Held, expected, found);
             }
-            let recorded = self.pod(name).and_then(|record| record.place.as_ref());
+            let recorded = self.pod(name).and_then(|record| record.place());
             let Some(recorded) = recorded.filter(|recorded| recorded.handle == task.handle) else { continue };
             let mut ports = wanted.ports.iter().map(|(port, _)| port);
             let number = |ports: &[(PortName, u16)], port: &PortName| {
@@ -199,7 +199,7 @@ pub(super) fn others<'r>(
     let mut census = Census::default();
     let (fields, pods) = (rule.fields(), rule.pods());
     for (name, record) in records.filter(|(name, _)| *name != instance) {
-        let Some(place) = &record.place else { continue };
+        let Some(place) = &record.place() else { continue };
         if name.pod == instance.pod {
             for field in &fields {
                 if let Some(value) = place.node.value(field) {

@@ -42,8 +42,8 @@ impl Scene<'_> {
     pub(super) fn is_forced(&self, run: &Run<'_>, phase: &PhaseLayout, step: StepRef) -> bool {
         let instance = self.instance(run, phase, step.step);
         let record = instance.and_then(|instance| self.pod(self.cluster.roster.name(instance)));
-        let by_step =
-            record.is_some_and(|record| record.steps.iter().any(|mark| mark.step == step && mark.forced > 0));
+        let by_step = record
+            .is_some_and(|record| record.steps().iter().any(|mark| mark.step == step && mark.forced > 0));
         let run = run.record;
         by_step || run.mark.forced > 0 || run.phases.get(&step.phase).is_some_and(|mark| mark.forced > 0)
     }

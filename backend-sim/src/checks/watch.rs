@@ -93,9 +93,9 @@ impl Watch {
         task: &TaskName,
     ) {
         let Some(record) = batch.pod(instance).or_else(|| scene.pod(instance)) else { return };
-        let clearing = record.orders.iter().filter(|order| order.stage == Stage::Clearing);
+        let clearing = record.orders().iter().filter(|order| order.stage == Stage::Clearing);
         let by = clearing.map(|order| order.launch).max().unwrap_or_default();
-        let up = record.task(task).and_then(|task| task.reached).is_some_and(|r| r.launch >= launch);
+        let up = record.task(task).and_then(|task| task.reached()).is_some_and(|r| r.launch >= launch);
         self.displaced.entry((instance.clone(), launch, task.clone())).or_insert(Displaced { by, up });
     }
 
@@ -126,7 +126,7 @@ impl Watch {
                 // What is on its way counts.
                 let fresh = |(instance, task): &(InstanceName, TaskName)| {
                     let record = scene.pod(instance);
-                    let mut orders = record.into_iter().flat_map(|record| &record.orders);
+                    let mut orders = record.into_iter().flat_map(|record| record.orders());
                     orders.any(|order| {
                         order.stage != Stage::Given && order.tasks.iter().any(|of| of.task == *task)
                     }) || record.is_some_and(|record| {

@@ -31,7 +31,7 @@ impl Sim<'_> {
         let mut verbs = Vec::new();
         for record in self.store.records() {
             if let Record::Pod(instance, pod) = record
-                && pod.tasks.iter().any(|task| task.paused)
+                && pod.tasks().iter().any(|task| task.paused())
             {
                 verbs.push(Verb::ResumePod { instance: instance.clone(), tasks: Vec::new() });
             }
@@ -82,7 +82,7 @@ impl Sim<'_> {
                 let stands = |record: &Record| {
                     let Record::Pod(_, pod) = record else { return false };
                     let given = |order: &Order| order.stage == OrderStage::Given;
-                    pod.permission.is_some() || !pod.orders.iter().all(given)
+                    pod.permission().is_some() || !pod.orders().iter().all(given)
                 };
                 let paused = whys.iter().all(|why| matches!(why.reason, Reason::Paused(_)))
                     && !self.store.records().any(stands);

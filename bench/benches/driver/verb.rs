@@ -87,7 +87,7 @@ fn up(engine: &Engine) -> bool {
     let runs = |occupant: &Occupant| occupant.state == TaskState::Running { ready: true };
     engine.is_deployed()
         && engine.pods().all(|(_, pod)| {
-            pod.slots.iter().all(|slot| slot.act.is_none() && slot.occupant.as_ref().is_some_and(runs))
+            pod.slots().iter().all(|slot| slot.act().is_none() && slot.occupant().is_some_and(runs))
         })
 }
 

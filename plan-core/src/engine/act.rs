@@ -16,8 +16,8 @@ use super::effects::{Command, Event, Fit, Launch, LaunchTask};
 use super::input::{FitAnswer, Grant, LaunchAnswer};
 use super::reason::{Reason, Verdict};
 use super::record::{
-    Cause, DebtCause, Domains, End, Launched, Never, Number, Occupant, Order, OrderedTask, Place, PodRecord,
-    Purpose, Stage, StepRef, TaskState, Trouble,
+    Cause, DebtCause, Domains, Number, Order, OrderedTask, Place, PodRecord, Purpose, Stage, StepRef,
+    TaskState,
 };
 use super::rules::may_act;
 use super::state::{Run, State};
@@ -64,7 +64,7 @@ impl State {
             }
             Purpose::Recovery => !self.gives_way(order, None),
         };
-        (record.place.is_none() || record.permission.is_some()) && record.standing().any(in_the_way)
+        (record.place().is_none() || record.permission().is_some()) && record.standing().any(in_the_way)
     }
 
     /// What a place that an instance takes now is told of the rule that chose it, and under whom it is held.
@@ -129,7 +129,7 @@ impl Turn<'_> {
             let status = self.state.task_status(run, record, model, step, since);
             let conf = self.state.wanted_conf(run, record, model);
             let paused =
-                || record.and_then(|record| record.task(&model.name)).is_some_and(|task| task.paused);
+                || record.and_then(|record| record.task(&model.name)).is_some_and(|task| task.paused());
             (status == Status::Pending).then(|| OrderedTask {
                 task: model.name.clone(),
                 conf,
@@ -141,7 +141,7 @@ impl Turn<'_> {
 
     /// Of an instance that has no place, or goes elsewhere, one order asks for one.
     pub(super) fn withdraw_others(&mut self, at: At) {
-        let placed = |record: &&PodRecord| record.place.is_some() && record.permission.is_none();
+        let placed = |record: &&PodRecord| record.place().is_some() && record.permission().is_none();
         let Some(record) = self.state.record(at).filter(|record| !placed(record)) else { return };
         let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
         for launch in standing {
@@ -153,7 +153,7 @@ impl Turn<'_> {
     pub(super) fn asking(&self, at: At, tasks: &[OrderedTask]) -> BTreeSet<Number> {
         let Some(record) = self.state.record(at) else { return BTreeSet::new() };
         let sets = self.state.sets(tasks);
-        let here = sets.iter().filter_map(|set| record.slot(set)?.act);
+        let here = sets.iter().filter_map(|set| record.slot(set)?.act());
         // A task is asked for once, whatever set it was in.
         let named = |order: &&Order| {
             let same = |one: &OrderedTask| tasks.iter().any(|task| task.task == one.task);
@@ -183,13 +183,8 @@ impl Turn<'_> {
             tasks: tasks.iter().map(|task| task.task.clone()).collect(),
             what: purpose,
         });
-        let record = self.record_mut(at);
-        for (set, task) in sets.iter().zip(&tasks) {
-            record.slot_mut(set).act = Some(launch);
-            record.task_mut(&task.task);
-            record.claim(&task.task, launch);
-        }
-        record.orders.push(Order { launch, purpose, stage: Stage::Wanted, tasks, parameters, at: at_time });
+        let order = Order { launch, purpose, stage: Stage::Wanted, tasks, parameters, at: at_time };
+        self.record_mut(at).want(order, &sets);
         self.ask_for_room(at, launch);
         if self.bug(Bug::KillFirst) {
             self.clear_at_once(at, launch);
@@ -208,13 +203,7 @@ impl Turn<'_> {
     /// is given back.
     pub(super) fn renumber(&mut self, at: At, old: Number) -> Number {
         let launch = self.writes.number();
-        let record = self.record_mut(at);
-        for slot in record.slots.iter_mut().filter(|slot| slot.act == Some(old)) {
-            slot.act = Some(launch);
-        }
-        if let Some(order) = record.order_mut(old) {
-            order.launch = launch;
-        }
+        self.record_mut(at).renumber(old, launch);
         self.session.fits.close(old);
         let instance = self.name(at);
         self.effects.commands.push(Command::Withdraw { instance, launch: old });
@@ -228,10 +217,10 @@ impl Turn<'_> {
         let record = state.record(at)?;
         let order = record.order(launch)?;
         let instance = self.name(at);
-        let place = record.place.as_ref().filter(|_| record.permission.is_none());
+        let place = record.place().filter(|_| record.permission().is_none());
         let Some(place) = place else {
             let pod = state.pod_model(at.pod)?;
-            let from = record.place.as_ref().map(|place| (place.node.name.clone(), place.handle.clone()));
+            let from = record.place().map(|place| (place.node.name.clone(), place.handle.clone()));
             let (demand, census) = match from {
                 None => (pod.footprint.clone(), state.census[at.pod as usize].clone()),
                 Some(_) => (state.whole_demand(at, &order.tasks), self.census_elsewhere(at)),
@@ -314,7 +303,7 @@ impl Turn<'_> {
             }
             FitAnswer::Never(why) => self.never_fits(at, launch, why),
             FitAnswer::NodeGone(why) => {
-                let lives = self.state.record(at).is_some_and(|record| record.place.is_some());
+                let lives = self.state.record(at).is_some_and(|record| record.place().is_some());
                 if lives {
                     self.permit(at, Cause::NodeGone);
                 } else {
@@ -327,7 +316,7 @@ impl Turn<'_> {
     /// Takes the backend's answer to a launch.
     pub(super) fn launch_answered(&mut self, at: At, launch: Number, answer: LaunchAnswer) {
         let Some(record) = self.state.record(at) else { return };
-        let of_launch = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        let of_launch = record.slots().iter().filter_map(|slot| slot.occupant());
         let states: Vec<_> = of_launch.filter(|o| o.launch == launch).map(|o| o.state).collect();
         // What was seen of it since is newer than the answer.
         let unseen = states.iter().all(|state| *state == TaskState::Launching);
@@ -351,17 +340,9 @@ impl Turn<'_> {
         self.event(Event::Refused { instance: self.name(at), launch, why: why.clone(), for_good });
         for OrderedTask { task, conf, .. } in &tasks {
             let record = self.record_mut(at);
-            if let Some(occupant) = record.occupant_mut(launch, task) {
-                occupant.state = TaskState::Ended(End::Refused);
-                occupant.silent = None;
-                (occupant.words, occupant.address) = (Some(why.clone()), None);
-            }
-            let (end, words) = (End::Refused, Some(why.clone()));
-            record.task_mut(task).trouble = Some(Arc::new(Trouble { launch, end, at: now, words }));
+            record.refuse(launch, task, &why, now);
             match &never {
-                Some(why) => {
-                    record.task_mut(task).never = Some(Arc::new(Never { conf: *conf, why: why.clone() }));
-                }
+                Some(why) => record.refuse_for_good(task, *conf, why.clone()),
                 None => self.failed(at, task),
             }
             self.goes_down(at, launch, task);
@@ -379,19 +360,16 @@ impl Turn<'_> {
     fn forget_place(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
         // By the launch that took the place, and no other; those that merely ask for room there ask anew.
-        let untouched = record.place.as_ref().is_some_and(|place| place.since == launch)
-            && record.orders.iter().all(|order| order.launch == launch || order.stage == Stage::Wanted)
-            && record.tasks.iter().all(|task| task.last.is_none_or(|last| last.launch <= launch));
+        let untouched = record.place().is_some_and(|place| place.since == launch)
+            && record.orders().iter().all(|order| order.launch == launch || order.stage == Stage::Wanted)
+            && record.tasks().iter().all(|task| task.last().is_none_or(|last| last.launch <= launch));
         let asking: Vec<Number> = record.standing().map(|order| order.launch).collect();
-        if let Some(place) = record.place.clone().filter(|_| untouched) {
+        if let Some(place) = record.place().cloned().filter(|_| untouched) {
             for order in asking {
                 self.withdraw(at, order, Reason::NotWanted);
             }
             self.uncount(at, &place.node);
-            let record = self.record_mut(at);
-            record.place = None;
-            record.permission = None;
-            record.tasks.iter_mut().for_each(|task| task.down = None);
+            self.record_mut(at).forget_place();
             self.effects.commands.push(Command::Withdraw { instance: self.name(at), launch });
         }
     }
@@ -399,23 +377,9 @@ impl Turn<'_> {
     /// Takes an order out that was not given; its number is spent.
     fn spend(&mut self, at: At, launch: Number) {
         self.session.fits.close(launch);
-        let record = self.record_mut(at);
-        record.orders.retain(|order| order.launch != launch);
-        // For who goes elsewhere, all tasks of an instance are ended.
-        let moves = record.permission.is_some();
-        let mut spared = Vec::new();
-        for slot in &mut record.slots {
-            let own = slot.act == Some(launch);
-            if own {
-                slot.act = None;
-            }
-            if own || moves {
-                spared.extend(slot.occupant.as_ref().map(|o| (at, o.launch, o.task.clone())));
-            }
-        }
         // Nothing is ended without a successor.
-        for victim in spared {
-            self.session.kills.spare(&victim);
+        for (victim, task) in self.record_mut(at).spend(launch) {
+            self.session.kills.spare(&(at, victim, task));
         }
     }
 
@@ -427,7 +391,7 @@ impl Turn<'_> {
         self.spend(at, launch);
         let record = self.record_mut(at);
         for OrderedTask { task, conf, .. } in tasks {
-            record.task_mut(&task).never = Some(Arc::new(Never { conf, why: why.clone() }));
+            record.refuse_for_good(&task, conf, why.clone());
         }
         self.touch(at);
     }
@@ -447,7 +411,7 @@ impl Turn<'_> {
         let Some(record) = self.state.record(at) else { return };
         let Some(order) = record.order(launch) else { return };
         // An order acts where all of its slots wait for it.
-        if record.slots.iter().filter(|slot| slot.act == Some(launch)).count() < order.tasks.len() {
+        if record.slots().iter().filter(|slot| slot.act() == Some(launch)).count() < order.tasks.len() {
             return;
         }
         let Some(grant) = self.session.fits.grant(launch) else { return };
@@ -487,9 +451,7 @@ impl Turn<'_> {
             return self.give(at, launch);
         }
         if stage == Stage::Wanted {
-            if let Some(order) = self.record_mut(at).order_mut(launch) {
-                order.stage = Stage::Clearing;
-            }
+            self.record_mut(at).clear(launch);
             for (victim, task) in &victims {
                 let instance = self.name(at);
                 self.event(Event::Displaced { instance, launch: *victim, task: task.clone() });
@@ -512,7 +474,7 @@ impl Turn<'_> {
             return census;
         };
         let leaves = |launch: Number, whose: At| {
-            let record = state.record(whose).filter(|record| record.permission.is_some());
+            let record = state.record(whose).filter(|record| record.permission().is_some());
             let order = record.and_then(|record| record.order(launch));
             order.is_some_and(|order| order.stage == Stage::Clearing)
         };
@@ -535,8 +497,8 @@ impl Turn<'_> {
     fn judge(&self, at: At, grant: &Grant) -> Result<(), Reason> {
         let state = &*self.state;
         let record = state.record(at);
-        let moves = record.is_some_and(|record| record.permission.is_some());
-        let place = record.and_then(|record| record.place.as_ref());
+        let moves = record.is_some_and(|record| record.permission().is_some());
+        let place = record.and_then(|record| record.place());
         let rule = state.pod_model(at.pod).and_then(|pod| pod.placement.as_ref());
         match (place, rule) {
             _ if self.bug(Bug::NotJudged) => Ok(()),
@@ -594,15 +556,15 @@ impl Turn<'_> {
         let Some(grant) = self.session.fits.close(launch) else { return };
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
-        if let Some(from) = self.state.record(at).filter(|record| record.permission.is_some()) {
-            let from = from.place.as_ref().map(|place| place.node.name.clone());
+        if let Some(from) = self.state.record(at).filter(|record| record.permission().is_some()) {
+            let from = from.place().map(|place| place.node.name.clone());
             self.abandon_place(at, DebtCause::Moved, Some(&grant.handle));
             let (instance, to) = (self.name(at), grant.node.name.clone());
             self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
         }
         self.keep(at, &grant.handle);
         // Where it stays, its node may have other facts than when it came.
-        let place = self.state.record(at).and_then(|record| record.place.clone());
+        let place = self.state.record(at).and_then(|record| record.place().cloned());
         if place.as_ref().is_none_or(|place| place.node != grant.node) {
             if let Some(place) = &place {
                 self.uncount(at, &place.node);
@@ -612,44 +574,23 @@ impl Turn<'_> {
         let node = grant.node.clone();
         let sets = self.state.sets(&tasks);
         let now = self.now;
-        // What chose the node is of the launch that takes the place.
-        let taken = place.map_or_else(|| self.state.taken(at), |old| (old.domains, old.principal.clone()));
-        let record = self.record_mut(at);
-        let same = record.place.as_ref().is_some_and(|place| {
-            place.node == grant.node && place.handle == grant.handle && place.ports == grant.ports
-        });
-        if !same {
-            let since = record.place.as_ref().map_or(launch, |place| place.since);
-            let (domains, principal) = taken;
-            let Grant { node, ports, handle, .. } = grant;
-            record.place = Some(Arc::new(Place { node, ports, handle, since, domains, principal }));
-        }
-        // A task that took turns elsewhere before has ended there: for this launch, or earlier.
-        for slot in record.slots.iter_mut().filter(|slot| !sets.contains(&slot.set)) {
-            let past = |o: &Occupant| !o.may_live() && tasks.iter().any(|ordered| ordered.task == o.task);
-            if slot.act == Some(launch) {
-                (slot.act, slot.occupant) = (None, None);
-            } else if slot.occupant.as_ref().is_some_and(past) {
-                slot.occupant = None;
+        let same =
+            |old: &Place| old.node == grant.node && old.handle == grant.handle && old.ports == grant.ports;
+        let place = match place {
+            Some(place) if same(&place) => place,
+            place => {
+                // What chose the node is of the launch that takes the place.
+                let since = place.as_ref().map_or(launch, |old| old.since);
+                let taken = |old: Arc<Place>| (old.domains, old.principal.clone());
+                let (domains, principal) = place.map_or_else(|| self.state.taken(at), taken);
+                let Grant { node, ports, handle, .. } = grant;
+                Arc::new(Place { node, ports, handle, since, domains, principal })
             }
-        }
-        for (OrderedTask { task, conf, .. }, set) in tasks.into_iter().zip(sets) {
-            let slot = record.slot_mut(&set);
-            slot.act = None;
-            slot.occupant = Some(Occupant::new(launch, task.clone()));
-            let known = record.task_mut(&task);
-            known.last = Some(Launched { launch, conf, at: now });
-            if known.reached.is_some_and(|reached| reached.conf != conf) {
-                known.other = launch;
-            }
-        }
-        if let Some(order) = record.order_mut(launch) {
-            order.stage = Stage::Given;
-        }
-        record.forget_past_orders();
+        };
+        self.record_mut(at).give(launch, &sets, place, now);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        for (nth, slot) in instance.record.iter().flat_map(|record| record.slots.iter().enumerate()) {
-            if slot.occupant.as_ref().is_some_and(|occupant| occupant.launch == launch) {
+        for (nth, slot) in instance.record.iter().flat_map(|record| record.slots().iter().enumerate()) {
+            if slot.occupant().is_some_and(|occupant| occupant.launch == launch) {
                 instance.answered.note(nth, launch, 0);
             }
         }
@@ -666,7 +607,7 @@ impl Turn<'_> {
             return;
         }
         let Some(record) = self.state.record(at) else { return };
-        let (Some(order), Some(place)) = (record.order(launch), &record.place) else { return };
+        let (Some(order), Some(place)) = (record.order(launch), &record.place()) else { return };
         let tasks = order.tasks.iter().filter_map(|task| {
             let config = self.state.confs.get(&task.conf)?.clone();
             Some(LaunchTask { conf: task.conf, config, paused: task.paused })

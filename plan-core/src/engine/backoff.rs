@@ -33,10 +33,10 @@ impl Turn<'_> {
     pub(super) fn failed(&mut self, at: At, name: &TaskName) {
         let now = self.now;
         self.lasted(at, name);
-        let Some(task) = self.state.record(at).and_then(|record| record.task(name)) else { return };
-        let failures = task.failures.saturating_add(1);
-        let wait = backoff(failures);
-        self.record_mut(at).task_mut(name).failures = failures;
+        if self.state.record(at).is_none_or(|record| record.task(name).is_none()) {
+            return;
+        }
+        let wait = backoff(self.record_mut(at).fail(name));
         self.delay(at, name, (wait > Duration::ZERO).then(|| now.after(wait)));
     }
 
@@ -44,23 +44,33 @@ impl Turn<'_> {
     pub(super) fn lasted(&mut self, at: At, name: &TaskName) {
         let now = self.now;
         let Some(task) = self.state.record(at).and_then(|record| record.task(name)) else { return };
-        let lasted = task.reached.filter(|reached| Some(reached.launch) == task.last.map(|last| last.launch));
-        if task.failures > 0 && lasted.is_some_and(|reached| now.since(reached.at) >= STABLE_AFTER) {
-            self.record_mut(at).task_mut(name).failures = 0;
+        let lasted =
+            task.reached().filter(|reached| Some(reached.launch) == task.last().map(|last| last.launch));
+        if task.failures() > 0 && lasted.is_some_and(|reached| now.since(reached.at) >= STABLE_AFTER) {
+            self.record_mut(at).forgive(name);
         }
+    }
+
+    /// What a task waits for, and what was refused of it, is forgotten.
+    pub(super) fn begin_anew(&mut self, at: At, name: &TaskName) {
+        self.delay(at, name, None);
+        let record = self.record_mut(at);
+        record.forgive(name);
+        record.ask_once_more(name);
     }
 
     /// Lets a task wait until a time, or no more.
     pub(super) fn delay(&mut self, at: At, name: &TaskName, until: Option<Time>) {
-        let old = self.state.record(at).and_then(|record| record.task(name)).and_then(|t| t.delayed_until);
+        let old = self.state.record(at).and_then(|record| record.task(name)).and_then(|t| t.delayed_until());
         if old == until {
             return;
         }
         let written = until.filter(|_| !self.bug(Bug::BackoffNotWritten));
-        self.record_mut(at).task_mut(name).delayed_until = written;
+        self.record_mut(at).delay(name, written);
         if let Some(old) = old {
             let record = self.state.record(at);
-            let shared = record.is_some_and(|r| r.tasks.iter().any(|task| task.delayed_until == Some(old)));
+            let shared =
+                record.is_some_and(|r| r.tasks().iter().any(|task| task.delayed_until() == Some(old)));
             if !shared {
                 self.state.delays.remove(&(old, at));
             }
@@ -93,14 +103,14 @@ impl Turn<'_> {
 
     fn end_wait(&mut self, at: At, time: Time) {
         self.state.delays.remove(&(time, at));
-        let tasks = self.state.record(at).map(|record| record.tasks.as_slice()).unwrap_or_default();
+        let tasks = self.state.record(at).map(|record| record.tasks()).unwrap_or_default();
         let over: Vec<TaskName> = tasks
             .iter()
-            .filter(|task| task.delayed_until == Some(time))
-            .map(|task| task.name.clone())
+            .filter(|task| task.delayed_until() == Some(time))
+            .map(|task| task.name().clone())
             .collect();
         for task in over {
-            self.record_mut(at).task_mut(&task).delayed_until = None;
+            self.record_mut(at).delay(&task, None);
         }
         self.touch(at);
         self.session.agenda.consider(Item::Recovery(at));

@@ -27,7 +27,7 @@ impl Turn<'_> {
         living: Vec<Occupant>,
         release: Option<Handle>,
     ) {
-        let Some(place) = &record.place else { return };
+        let Some(place) = &record.place() else { return };
         if living.is_empty() && release.is_none() || self.owes_nothing(cause) {
             return;
         }

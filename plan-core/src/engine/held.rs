@@ -30,11 +30,11 @@ impl Engine {
     pub fn held(&self) -> Vec<Held> {
         let Some(state) = &self.state else { return Vec::new() };
         let instances = self.pods().filter_map(|(instance, record)| {
-            let place = record.place.clone()?;
+            let place = record.place().cloned()?;
             let at = state.at(&instance)?;
-            let last = record.tasks.iter().filter_map(|task| {
-                let Launched { conf, launch, .. } = task.last?;
-                Some((launch, OrderedTask { task: task.name.clone(), conf, paused: false }))
+            let last = record.tasks().iter().filter_map(|task| {
+                let Launched { conf, launch, .. } = task.last()?;
+                Some((launch, OrderedTask { task: task.name().clone(), conf, paused: false }))
             });
             // Of the tasks that take turns in a set the last one decides what it is.
             let mut last: Vec<_> = last.collect();

@@ -41,9 +41,9 @@ impl Engine {
 
 fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
     let Some(record) = state.record(at) else { return };
-    for order in record.orders.iter().filter(|order| order.stage != Stage::Given) {
+    for order in record.orders().iter().filter(|order| order.stage != Stage::Given) {
         let launch = order.launch;
-        let named = record.slots.iter().filter(|slot| slot.act == Some(launch)).count();
+        let named = record.slots().iter().filter(|slot| slot.act() == Some(launch)).count();
         if named < order.tasks.len() {
             broken.push(format!(
                 "{}: order {launch} of {} tasks is named by {named} slots",
@@ -60,12 +60,13 @@ fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
             ));
         }
     }
-    for slot in &record.slots {
-        if let Some(act) = slot.act.filter(|&act| record.order(act).is_none_or(|o| o.stage == Stage::Given)) {
+    for slot in record.slots() {
+        if let Some(act) = slot.act().filter(|&act| record.order(act).is_none_or(|o| o.stage == Stage::Given))
+        {
             broken.push(format!(
                 "{}: slot `{}` names order {act}, which does not stand",
                 state.name(at),
-                slot.set
+                slot.set()
             ));
         }
     }

@@ -86,8 +86,8 @@ impl Turn<'_> {
         for launch in standing {
             self.withdraw(at, launch, Reason::NotWanted);
         }
-        let slots = self.state.record(at).map(|record| record.slots.as_slice()).unwrap_or_default();
-        let occupants = slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        let slots = self.state.record(at).map(|record| record.slots()).unwrap_or_default();
+        let occupants = slots.iter().filter_map(|slot| slot.occupant());
         let asked: Vec<Asked> = occupants.map(|o| (Whose::Instance(at), o.launch, o.task.clone())).collect();
         self.abandon_place(at, cause, None);
         self.mark_changed(at);
@@ -97,7 +97,7 @@ impl Turn<'_> {
         let deadline = instance.deadline.take();
         self.state.deadlines.set(at, deadline, None);
         self.state.deadlines.stays(at);
-        for until in record.iter().flat_map(|record| &record.tasks).filter_map(|task| task.delayed_until) {
+        for until in record.iter().flat_map(|record| record.tasks()).filter_map(|task| task.delayed_until()) {
             self.state.delays.remove(&(until, at));
         }
         self.state.hurt.remove(&at);

@@ -15,7 +15,7 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
 use super::reason::Reason;
-use super::record::{Cause, DebtCause, Number, Occupant, Order, OrderedTask, Permission, PodRecord, Stage};
+use super::record::{Cause, DebtCause, Number, Occupant, OrderedTask, Permission, PodRecord, Stage};
 use super::state::State;
 use super::time::Time;
 use super::turn::Turn;
@@ -66,7 +66,8 @@ impl State {
     pub(super) fn census_without(&self, at: At) -> Arc<Census> {
         let census = self.census[at.pod as usize].clone();
         let record = self.record(at).filter(|_| !self.bug(Bug::CountsItself));
-        let (Some(place), Some(pod)) = (record.and_then(|r| r.place.clone()), self.pod_model(at.pod)) else {
+        let (Some(place), Some(pod)) = (record.and_then(|r| r.place().cloned()), self.pod_model(at.pod))
+        else {
             return census;
         };
         let Some(rule) = &pod.placement else { return census };
@@ -97,54 +98,40 @@ impl State {
         record: &'a PodRecord,
         launch: Number,
     ) -> impl Iterator<Item = &'a Occupant> {
-        let moves = record.permission.is_some();
+        let moves = record.permission().is_some();
         let shared = moves && self.has_external_volume(at) && !self.bug(Bug::SharedVolume);
         let stays = moves && self.bug(Bug::MoveAlive);
-        let slots = record.slots.iter().filter(move |slot| moves || slot.act == Some(launch));
-        let living = slots.filter_map(|slot| slot.occupant.as_ref()).filter(|occupant| occupant.may_live());
+        let slots = record.slots().iter().filter(move |slot| moves || slot.act() == Some(launch));
+        let living = slots.filter_map(|slot| slot.occupant()).filter(|occupant| occupant.may_live());
         living.filter(move |occupant| !stays && (!moves || shared || occupant.silent.is_none()))
     }
 }
 
-impl PodRecord {
-    /// How many orders are not given yet.
-    pub fn standing_orders(&self) -> usize {
-        self.standing().count()
-    }
-
-    /// The orders that are not given yet.
-    pub(super) fn standing(&self) -> impl Iterator<Item = &Order> {
-        self.orders.iter().filter(|order| order.stage != Stage::Given)
-    }
-}
-
 impl Turn<'_> {
-    /// An instance may, and shall, go elsewhere.
+    /// An instance may, and shall, go elsewhere: what it waits for and what was refused of it is forgotten.
     pub(super) fn permit(&mut self, at: At, cause: Cause) {
+        let now = self.now;
         let Some(record) = self.state.record(at) else { return };
-        if record.place.is_none() {
+        if record.place().is_none() {
             return;
         }
-        if let Some(known) = record.permission {
+        if let Some(known) = record.permission() {
             // The word that is hardest to take back counts; what stands, stands for it too.
             if cause == Cause::Replace && known.cause != Cause::Replace {
-                self.record_mut(at).permission = Some(Permission { cause, ..known });
+                self.record_mut(at).permit(cause, now);
             }
             return;
         }
         // Room at the old place is asked for no more.
         let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
-        let tasks: Vec<_> = record.tasks.iter().map(|task| task.name.clone()).collect();
+        let tasks: Vec<_> = record.tasks().iter().map(|task| task.name().clone()).collect();
         for launch in standing {
             self.withdraw(at, launch, Reason::NotWanted);
         }
         for task in tasks {
-            self.delay(at, &task, None);
-            let task = self.record_mut(at).task_mut(&task);
-            task.failures = 0;
-            task.never = None;
+            self.begin_anew(at, &task);
         }
-        self.record_mut(at).permission = Some(Permission { cause, at: self.now });
+        self.record_mut(at).permit(cause, now);
         self.event(Event::MayMove { instance: self.name(at), cause });
         self.touch(at);
         self.consider_steps_of(at);
@@ -160,8 +147,8 @@ impl Turn<'_> {
     pub(super) fn may_stay(&mut self, at: At) {
         let Some(record) = self.state.record(at) else { return };
         let for_good = |cause| cause == Cause::Replace && !self.bug(Bug::ReplaceTakenBack);
-        let lost = record.permission.is_some_and(|permission| !for_good(permission.cause));
-        let down = record.tasks.iter().any(|task| task.down.is_some());
+        let lost = record.permission().is_some_and(|permission| !for_good(permission.cause));
+        let down = record.tasks().iter().any(|task| task.down().is_some());
         let down = down || self.bug(Bug::NeverStays);
         if !lost || down || record.standing().any(|order| order.stage == Stage::Clearing) {
             return;
@@ -170,7 +157,7 @@ impl Turn<'_> {
         for launch in standing {
             self.withdraw(at, launch, Reason::NotWanted);
         }
-        self.record_mut(at).permission = None;
+        self.record_mut(at).stay();
         self.event(Event::Stays { instance: self.name(at) });
         self.touch(at);
         self.consider_steps_of(at);
@@ -211,25 +198,21 @@ impl Turn<'_> {
     /// What an instance has at its place becomes a debt, and the place is given up.
     pub(super) fn abandon_place(&mut self, at: At, cause: DebtCause, kept: Option<&super::record::Handle>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
-        let Some(place) = record.place.clone() else { return };
+        let Some(place) = record.place().cloned() else { return };
         let living: Vec<Occupant> = record.living().cloned().collect();
         let release = Some(place.handle.clone()).filter(|handle| Some(handle) != kept);
         self.owe(at, &record, cause, living, release);
         self.uncount(at, &place.node);
-        let timeout = record.permission.is_some_and(|permission| permission.cause == Cause::Timeout);
+        let timeout = record.permission().is_some_and(|permission| permission.cause == Cause::Timeout);
         if cause == DebtCause::Moved && timeout {
             let now = self.now;
             self.change_service(|service| service.replaced = Some(now));
         }
-        let kept_permission = self.bug(Bug::PermissionKept);
+        let kept = record.permission().filter(|_| self.bug(Bug::PermissionKept));
         let record = self.record_mut(at);
-        record.place = None;
-        for slot in &mut record.slots {
-            slot.occupant = None;
-        }
-        record.permission = record.permission.filter(|_| kept_permission);
-        for task in &mut record.tasks {
-            task.down = None;
+        record.abandon_place();
+        if let Some(Permission { cause, at: since }) = kept {
+            record.permit(cause, since);
         }
     }
 
@@ -250,7 +233,7 @@ impl Turn<'_> {
     pub(super) fn ask_anew(&mut self, pod: u32) {
         let open: Vec<(Number, At)> = self.session.fits.open_of(pod).collect();
         for (launch, at) in open {
-            let bound = |record: &PodRecord| record.place.is_some() && record.permission.is_none();
+            let bound = |record: &PodRecord| record.place().is_some() && record.permission().is_none();
             if !self.state.record(at).is_some_and(bound) {
                 self.renumber(at, launch);
             }

@@ -3,8 +3,6 @@
 //! Invariant: an observation changes only what it speaks of; an older one, or the same again, changes
 //! nothing; an end is final.
 
-use std::sync::Arc;
-
 use crate::plan::ContentHash;
 use crate::spec::{Goal, TaskName};
 
@@ -16,7 +14,7 @@ use super::input::{Incarnation, Observation, Seen, Sighting};
 use super::reason::Reason;
 use super::reconciliation::Whose;
 use super::record::{
-    Cause, End, Number, Occupant, Order, OrderedTask, Purpose, Reached, Stage, TaskState, Trouble,
+    Cause, End, Number, Occupant, Occupied, Order, OrderedTask, Purpose, Reached, Stage, TaskState, Trouble,
 };
 use super::time::Time;
 use super::turn::Turn;
@@ -76,16 +74,14 @@ impl Turn<'_> {
         }
         let Some(at) = self.state.at(&of.instance) else { return Known::Foreign };
         let Some(record) = self.state.record(at) else { return Known::Foreign };
-        for (nth, slot) in record.slots.iter().enumerate() {
-            if let Some(occupant) =
-                slot.occupant.as_ref().filter(|o| o.launch == of.launch && o.task == of.task)
-            {
+        for (nth, slot) in record.slots().iter().enumerate() {
+            if let Some(occupant) = slot.occupant().filter(|o| o.launch == of.launch && o.task == of.task) {
                 let lives = occupant.may_live() || self.bug(Bug::EndNotFinal);
                 return if lives { Known::Ours(at, nth) } else { Known::Past(at) };
             }
         }
         // A task leaves its slot only when it was seen to end, and numbers grow.
-        let last = record.task(&of.task).and_then(|task| task.last);
+        let last = record.task(&of.task).and_then(|task| task.last());
         if last.is_some_and(|last| of.launch <= last.launch) { Known::Past(at) } else { Known::Foreign }
     }
 
@@ -124,7 +120,7 @@ impl Turn<'_> {
     pub(super) fn seen(&mut self, at: At, launch: Number, name: &TaskName, sighting: Sighting) {
         let Sighting { seen, words, address } = sighting;
         let Some(record) = self.state.record(at) else { return };
-        let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
         let Some(occupant) = occupants.find(|o| o.launch == launch && o.task == *name) else { return };
         let (old, silent_since) = (occupant.state, occupant.silent);
         let was_silent = silent_since.is_some();
@@ -151,11 +147,9 @@ impl Turn<'_> {
             return;
         }
         let now = self.now;
-        if let Some(occupant) = self.record_mut(at).occupant_mut(launch, name) {
-            occupant.state = new;
-            occupant.silent = if silent { occupant.silent.or(Some(now)) } else { None };
-            (occupant.words, occupant.address) = (words.clone(), address);
-        }
+        let since = silent.then(|| silent_since.unwrap_or(now));
+        let how = Occupied { state: new, silent: since, words: words.clone(), address };
+        self.record_mut(at).seen(launch, name, how);
         // An end says its words itself.
         if let Some(words) = said.filter(|_| !matches!(new, TaskState::Ended(_))) {
             self.event(Event::Said { instance: self.name(at), task: name.clone(), words });
@@ -180,7 +174,7 @@ impl Turn<'_> {
         }
         self.touch(at);
         // Who goes elsewhere does not wait for what is not heard of.
-        let moves = || self.state.record(at).is_some_and(|record| record.permission.is_some());
+        let moves = || self.state.record(at).is_some_and(|record| record.permission().is_some());
         if matches!(new, TaskState::Ended(_)) || silent && moves() {
             self.way_is_clear(at, launch, name);
         }
@@ -191,19 +185,20 @@ impl Turn<'_> {
         let record = self.state.record(at);
         let order = record.and_then(|record| record.order(launch));
         let goal = order.and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
-        let known = record.and_then(|record| record.task(name)).is_some_and(|task| task.down.is_some());
+        let known = record.and_then(|record| record.task(name)).is_some_and(|task| task.down().is_some());
         if goal == Some(Goal::Running) && !known {
-            self.record_mut(at).task_mut(name).down = Some(self.now);
+            let now = self.now;
+            self.record_mut(at).goes_down(name, now);
         }
     }
 
     /// A task is up, or is heard of again: then it is down no more if only its silence, since then, made it so.
     fn comes_up(&mut self, at: At, name: &TaskName, silent: Option<Time>) {
         let record =
-            self.state.record(at).filter(|record| record.tasks.iter().any(|task| task.down.is_some()));
-        let down = record.and_then(|record| record.task(name)).and_then(|task| task.down);
+            self.state.record(at).filter(|record| record.tasks().iter().any(|task| task.down().is_some()));
+        let down = record.and_then(|record| record.task(name)).and_then(|task| task.down());
         if down.is_some() && (silent.is_none() || down == silent) {
-            self.record_mut(at).task_mut(name).down = None;
+            self.record_mut(at).comes_up(name);
             self.may_stay(at);
         }
     }
@@ -217,16 +212,12 @@ impl Turn<'_> {
             return;
         }
         let now = self.now;
-        let task = self.record_mut(at).task_mut(name);
-        if task.reached.is_some_and(|reached| reached.launch >= launch) {
+        if !self.record_mut(at).reach(name, Reached { launch, conf, at: now }) {
             return;
         }
-        task.reached = Some(Reached { launch, conf, at: now });
-        task.other = 0;
-        task.trouble = None;
         // A task that ends by its goal has begun anew; one that runs has when it goes on running.
         if attained != Goal::Running {
-            task.failures = 0;
+            self.record_mut(at).forgive(name);
         }
         self.event(Event::Reached { instance: self.name(at), task: name.clone() });
         self.recover_to(at, name, conf);
@@ -250,15 +241,15 @@ impl Turn<'_> {
         self.session.reconciliation.forget([(Whose::Instance(at), launch, name.clone())].iter());
         let Some(record) = self.state.record(at) else { return };
         let here = |o: &Occupant| o.launch == launch && o.task == *name;
-        let slot = record.slots.iter().find(|slot| slot.occupant.as_ref().is_some_and(here));
-        let act = slot.and_then(|slot| slot.act).and_then(|act| record.order(act));
+        let slot = record.slots().iter().find(|slot| slot.occupant().is_some_and(here));
+        let act = slot.and_then(|slot| slot.act()).and_then(|act| record.order(act));
         let clearing = act.filter(|order| order.stage == Stage::Clearing);
         let expected = clearing.is_some();
         // What is to run again is down from now on, whoever ended it.
-        let again = record.permission.is_some()
+        let again = record.permission().is_some()
             || clearing.is_some_and(|order| order.tasks.iter().any(|of| of.task == *name && !of.paused));
         // Where an instance goes elsewhere, nobody is surprised by its end.
-        let expected = (expected || record.permission.is_some()) && !self.bug(Bug::ExpectedEndFails);
+        let expected = (expected || record.permission().is_some()) && !self.bug(Bug::ExpectedEndFails);
         let goal =
             record.order(launch).and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
         self.event(Event::Ended {
@@ -280,7 +271,7 @@ impl Turn<'_> {
             }
             _ => {
                 let trouble = Trouble { launch, end, at: self.now, words };
-                self.record_mut(at).task_mut(name).trouble = Some(Arc::new(trouble));
+                self.record_mut(at).trouble(name, trouble);
                 self.goes_down(at, launch, name);
                 self.failed(at, name);
             }
@@ -292,14 +283,14 @@ impl Turn<'_> {
 
     /// Goes on with the order that waited for this end.
     pub(super) fn way_is_clear(&mut self, at: At, launch: Number, name: &TaskName) {
-        let slots = self.state.record(at).map(|record| record.slots.as_slice()).unwrap_or_default();
+        let slots = self.state.record(at).map(|record| record.slots()).unwrap_or_default();
         let act = slots
             .iter()
-            .find(|slot| slot.occupant.as_ref().is_some_and(|o| o.launch == launch && o.task == *name))
-            .and_then(|slot| slot.act);
+            .find(|slot| slot.occupant().is_some_and(|o| o.launch == launch && o.task == *name))
+            .and_then(|slot| slot.act());
         // Who goes elsewhere waits for all of its tasks.
         let moving = || {
-            let record = self.state.record(at).filter(|record| record.permission.is_some())?;
+            let record = self.state.record(at).filter(|record| record.permission().is_some())?;
             Some(record.standing().next()?.launch)
         };
         if let Some(act) = act.or_else(moving) {
@@ -312,7 +303,7 @@ impl Turn<'_> {
         if !self.state.is_seen(at) {
             return;
         }
-        let orders = self.state.record(at).map(|record| record.orders.as_slice()).unwrap_or_default();
+        let orders = self.state.record(at).map(|record| record.orders()).unwrap_or_default();
         let standing: Vec<Number> =
             orders.iter().filter(|order| order.stage != Stage::Given).map(|order| order.launch).collect();
         for launch in standing {

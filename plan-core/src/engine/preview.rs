@@ -85,10 +85,10 @@ impl Engine {
                     continue;
                 }
                 let Some(record) = known(&name) else { continue };
-                let gone = record.tasks.iter().filter(|task| model.task_index(&task.name).is_none());
-                preview.ends.extend(gone.map(|task| (name.clone(), task.name.clone())));
+                let gone = record.tasks().iter().filter(|task| model.task_index(task.name()).is_none());
+                preview.ends.extend(gone.map(|task| (name.clone(), task.name().clone())));
                 for task in new.tasks_to_do(At { pod, index }) {
-                    if record.task(&task.name).is_none_or(|known| known.last.is_none()) {
+                    if record.task(&task.name).is_none_or(|known| known.last().is_none()) {
                         continue;
                     }
                     let of = |change: &&Change| {

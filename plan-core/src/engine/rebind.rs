@@ -28,16 +28,16 @@ impl Turn<'_> {
                 self.withdraw(at, order.launch, Reason::NotWanted);
             }
         }
-        for task in &record.tasks {
+        for task in record.tasks() {
             let model = self.state.pod_model(at.pod);
-            let wanted = model.and_then(|pod| Some(pod.tasks[pod.task_index(&task.name)?].conf));
-            let other = task.last.is_some_and(|last| Some(last.conf) != wanted);
-            if other && (task.failures > 0 || task.delayed_until.is_some()) {
-                self.delay(at, &task.name, None);
-                self.record_mut(at).task_mut(&task.name).failures = 0;
+            let wanted = model.and_then(|pod| Some(pod.tasks[pod.task_index(task.name())?].conf));
+            let other = task.last().is_some_and(|last| Some(last.conf) != wanted);
+            if other && (task.failures() > 0 || task.delayed_until().is_some()) {
+                self.delay(at, task.name(), None);
+                self.record_mut(at).forgive(task.name());
             }
-            if task.never.is_some() {
-                self.record_mut(at).task_mut(&task.name).never = None;
+            if task.never().is_some() {
+                self.record_mut(at).ask_once_more(task.name());
             }
         }
         self.state.index_instance(at);
@@ -93,29 +93,20 @@ impl Turn<'_> {
         let sets = self.state.sets(&tasks);
         // Two orders do not take one slot; what the other would have launched is recovery's again.
         let current = self.state.record(at);
-        let others: BTreeSet<Number> = sets.iter().filter_map(|set| current?.slot(set)?.act).collect();
+        let others: BTreeSet<Number> = sets.iter().filter_map(|set| current?.slot(set)?.act()).collect();
         for other in others.into_iter().filter(|&other| other != old.launch) {
             self.withdraw(at, other, Reason::NotWanted);
         }
-        let record = self.record_mut(at);
-        for slot in &mut record.slots {
-            slot.act = slot.act.filter(|&act| act != old.launch);
-        }
         if tasks.is_empty() {
-            record.orders.retain(|order| order.launch != old.launch);
+            // What was told to end for it ends for nothing.
+            self.record_mut(at).spend(old.launch);
             self.session.fits.close(old.launch);
             let instance = self.name(at);
             self.effects.commands.push(Command::Withdraw { instance, launch: old.launch });
             self.touch(at);
             return;
         }
-        for (set, task) in sets.iter().zip(&tasks) {
-            record.slot_mut(set).act = Some(old.launch);
-            record.claim(&task.task, old.launch);
-        }
-        if let Some(order) = record.order_mut(old.launch) {
-            (order.purpose, order.tasks) = (purpose, tasks);
-        }
+        self.record_mut(at).want_otherwise(old.launch, purpose, tasks, &sets);
         self.renumber(at, old.launch);
     }
 
@@ -127,11 +118,12 @@ impl Turn<'_> {
         launch: Number,
         taken: &[ResourceSetName],
     ) -> Vec<OrderedTask> {
-        let slots = record.slots.iter().filter(|slot| slot.act == Some(launch) && !taken.contains(&slot.set));
-        let mains = slots.filter_map(|slot| self.state.main_task(record, &slot.set));
+        let slots =
+            record.slots().iter().filter(|slot| slot.act() == Some(launch) && !taken.contains(slot.set()));
+        let mains = slots.filter_map(|slot| self.state.main_task(record, slot.set()));
         let tasks = mains.filter_map(|main| {
-            let conf = self.state.comes_back_as(record, main).or(main.last.map(|last| last.conf))?;
-            Some(OrderedTask { task: main.name.clone(), conf, paused: main.paused })
+            let conf = self.state.comes_back_as(record, main).or(main.last().map(|last| last.conf))?;
+            Some(OrderedTask { task: main.name().clone(), conf, paused: main.paused() })
         });
         tasks.filter(|ordered| !self.is_removed(at, &ordered.task)).collect()
     }
@@ -167,7 +159,7 @@ impl Turn<'_> {
             let conf = match (step, model) {
                 (Some(_), Some(model)) => model.conf,
                 // It goes on as it was, until its step may act.
-                (None, Some(_)) => good.or_else(|| known?.last.map(|last| last.conf))?,
+                (None, Some(_)) => good.or_else(|| known?.last().map(|last| last.conf))?,
                 (_, None) if state.is_leaver(at) => good?,
                 (_, None) => return None,
             };
@@ -201,28 +193,17 @@ impl Turn<'_> {
         let Some(pod) = self.state.pod_model(at.pod) else { return };
         let gone = |task: &TaskName| pod.task_index(task).is_none();
         let removed: Vec<TaskName> =
-            record.tasks.iter().map(|task| &task.name).filter(|task| gone(task)).cloned().collect();
+            record.tasks().iter().map(|task| task.name()).filter(|task| gone(task)).cloned().collect();
         // What is being ended for another is ended as that.
-        let ends = |slot: &&Slot| slot.act.is_none() && slot.occupant.as_ref().is_some_and(|o| gone(&o.task));
-        let ended = record.slots.iter().filter(ends).filter_map(|slot| slot.occupant.clone());
+        let ends = |slot: &&Slot| slot.act().is_none() && slot.occupant().is_some_and(|o| gone(&o.task));
+        let ended = record.slots().iter().filter(ends).filter_map(|slot| slot.occupant().cloned());
         let ended: Vec<Occupant> = ended.collect();
         let living = ended.iter().filter(|occupant| occupant.may_live()).cloned().collect();
         self.owe(at, &record, DebtCause::TaskRemoved, living, None);
         for task in &removed {
             self.delay(at, task, None);
         }
-        let current = self.record_mut(at);
-        for slot in &mut current.slots {
-            if slot.occupant.as_ref().is_some_and(|occupant| ended.contains(occupant)) {
-                slot.occupant = None;
-            }
-        }
-        let here = |slots: &[Slot], task: &TaskName| {
-            slots.iter().any(|slot| slot.occupant.as_ref().is_some_and(|o| o.task == *task))
-        };
-        let PodRecord { tasks, slots, .. } = &mut *current;
-        tasks.retain(|task| !removed.contains(&task.name) || here(slots, &task.name));
-        current.forget_past_orders();
+        self.record_mut(at).drop_removed(&removed, &ended);
         self.touch(at);
         self.state.index_instance(at);
     }

@@ -27,7 +27,7 @@ impl Turn<'_> {
     /// Asks how a launch of an instance is, if that is not asked already.
     pub(super) fn ask_for_launch(&mut self, at: At, launch: Number, task: TaskName) {
         let key = (Whose::Instance(at), launch, task);
-        let lives = self.state.record(at).is_some_and(|record| record.place.is_some());
+        let lives = self.state.record(at).is_some_and(|record| record.place().is_some());
         if lives && !self.session.reconciliation.is_asked(&key) {
             self.ask_launches([key].into());
         }
@@ -55,7 +55,7 @@ impl Turn<'_> {
             .filter_map(|(whose, launch, task)| {
                 let (instance, node) = match whose {
                     Whose::Instance(at) => {
-                        let place = self.state.record(*at)?.place.as_ref()?;
+                        let place = self.state.record(*at)?.place()?;
                         (self.state.name(*at), place.node.name.clone())
                     }
                     Whose::Debt(debt) => {
@@ -178,9 +178,9 @@ impl Turn<'_> {
         let Some(record) = self.state.record(at) else { return false };
         let Some(order) = record.order(launch) else { return false };
         order.tasks.iter().all(|ordered| {
-            record.slots.iter().enumerate().any(|(nth, slot)| {
+            record.slots().iter().enumerate().any(|(nth, slot)| {
                 let here = |o: &&Occupant| o.launch == launch && o.task == ordered.task;
-                let launching = slot.occupant.as_ref().filter(here).map(|o| o.state);
+                let launching = slot.occupant().filter(here).map(|o| o.state);
                 launching == Some(TaskState::Launching) && !self.is_being_cleared(at, nth)
             })
         })
@@ -188,10 +188,10 @@ impl Turn<'_> {
 
     fn is_being_cleared(&self, at: At, slot: usize) -> bool {
         let Some(record) = self.state.record(at) else { return false };
-        if record.permission.is_some() {
+        if record.permission().is_some() {
             return true;
         }
-        let act = record.slots.get(slot).and_then(|slot| slot.act).and_then(|act| record.order(act));
+        let act = record.slots().get(slot).and_then(|slot| slot.act()).and_then(|act| record.order(act));
         act.is_some_and(|order| order.stage == Stage::Clearing)
     }
 

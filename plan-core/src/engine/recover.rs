@@ -125,22 +125,25 @@ impl Engine {
         for (name, record) in pods {
             let key = || Key::Pod(name.clone());
             let at = state.make_room(&name).ok_or_else(|| RecoverError::Unknown(key()))?;
-            let named = record.orders.iter().flat_map(|order| &order.tasks).map(|task| task.conf);
-            let remembered = record.tasks.iter().flat_map(|task| {
-                task.last.map(|last| last.conf).into_iter().chain(task.reached.map(|reached| reached.conf))
+            let named = record.orders().iter().flat_map(|order| &order.tasks).map(|task| task.conf);
+            let remembered = record.tasks().iter().flat_map(|task| {
+                task.last()
+                    .map(|last| last.conf)
+                    .into_iter()
+                    .chain(task.reached().map(|reached| reached.conf))
             });
             if let Some(conf) = named.chain(remembered).find(|conf| !state.confs.contains_key(conf)) {
                 return Err(RecoverError::Missing { missing: Key::Conf(conf), named_by: key() });
             }
-            if let Some(place) = &record.place {
+            if let Some(place) = &record.place() {
                 let node = place.node.clone();
                 state.count_place(at, &node);
             }
-            unplaced.extend(record.orders.iter().filter_map(|order| match order.purpose {
+            unplaced.extend(record.orders().iter().filter_map(|order| match order.purpose {
                 Purpose::Step(step) => Some((step, key())),
                 Purpose::Recovery => None,
             }));
-            unplaced.extend(record.steps.iter().map(|mark| (mark.step, key())));
+            unplaced.extend(record.steps().iter().map(|mark| (mark.step, key())));
             let one = Record::Pod(name, record.clone()).digest();
             count(one);
             let instance = &mut state.pods[at.pod as usize][at.index as usize];

@@ -36,7 +36,7 @@ impl State {
                     let status = run.progress.phase(phase).step(step);
                     let speaks = layout.tasks(step).iter().any(|&task| {
                         let model = self.task_model(at.pod, task);
-                        model.set == slot.set || model.name == main.name
+                        model.set == *slot.set() || model.name == *main.name()
                     });
                     if !speaks || status == Status::Complete {
                         continue;
@@ -52,7 +52,7 @@ impl State {
             }
         }
         let record = self.record(at);
-        match (record.and_then(|record| self.comes_back_as(record, main)), main.last) {
+        match (record.and_then(|record| self.comes_back_as(record, main)), main.last()) {
             (Some(good), _) => Owner::Recovery(self.known_good(at, main, good)),
             (None, Some(last)) if !waits => Owner::Recovery(last.conf),
             _ => Owner::Later,
@@ -64,7 +64,7 @@ impl State {
     pub(super) fn recovery_tasks(&self, at: At) -> Option<Vec<OrderedTask>> {
         let state = self;
         let record = state.record(at)?;
-        let moves = record.permission.is_some();
+        let moves = record.permission().is_some();
         if !state.is_seen(at) || state.service.uninstalling || moves && state.is_leaver(at) {
             return None;
         }
@@ -73,60 +73,60 @@ impl State {
             return None;
         }
         let free = |slot: &&Slot| {
-            let act = slot.act.and_then(|act| record.order(act));
+            let act = slot.act().and_then(|act| record.order(act));
             act.is_none_or(|order| state.gives_way(order, None))
         };
-        let down = |slot: &&Slot| slot.occupant.as_ref().is_none_or(|occupant| !occupant.may_live());
+        let down = |slot: &&Slot| slot.occupant().is_none_or(|occupant| !occupant.may_live());
         let fits = |slot: &Slot, conf, with: &[OrderedTask]| {
             state.in_the_way(record, slot, conf).is_none() && !state.is_set_of_any(with, conf)
         };
         let mut tasks = Vec::new();
         let mut essential = false;
-        for slot in record.slots.iter().filter(free) {
-            let Some(main) = state.main_task(record, &slot.set) else { continue };
+        for slot in record.slots().iter().filter(free) {
+            let Some(main) = state.main_task(record, slot.set()) else { continue };
             // A task is asked for once, whatever set it was in.
-            if state.is_asked(record, &main.name, None) {
+            if state.is_asked(record, main.name(), None) {
                 continue;
             }
-            let living = slot.occupant.as_ref().filter(|occupant| occupant.may_live());
+            let living = slot.occupant().filter(|occupant| occupant.may_live());
             let wanted = living
-                .is_none_or(|occupant| moves || occupant.task == main.name && is_stale(record, occupant));
+                .is_none_or(|occupant| moves || occupant.task == *main.name() && is_stale(record, occupant));
             if !wanted {
                 continue;
             }
-            let conf = match (state.owner(at, slot, main), main.last) {
+            let conf = match (state.owner(at, slot, main), main.last()) {
                 (Owner::Recovery(conf), _) => conf,
                 // An operator's word, or a lost node, is obeyed by what runs, good or not.
-                (Owner::Later, Some(last)) if living.is_some() || main.paused => last.conf,
+                (Owner::Later, Some(last)) if living.is_some() || main.paused() => last.conf,
                 _ => continue,
             };
-            if main.never.as_ref().is_some_and(|never| never.conf == conf) {
+            if main.never().is_some_and(|never| never.conf == conf) {
                 continue;
             }
             // A sidecar that waits does not hold the others down.
-            if main.delayed_until.is_some() || !fits(slot, conf, &tasks) {
+            if main.delayed_until().is_some() || !fits(slot, conf, &tasks) {
                 continue;
             }
             if living.is_none() {
                 essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
             }
-            let paused = main.paused && !state.bug(Bug::PauseForgotten);
-            tasks.push(OrderedTask { task: main.name.clone(), conf, paused });
+            let paused = main.paused() && !state.bug(Bug::PauseForgotten);
+            tasks.push(OrderedTask { task: main.name().clone(), conf, paused });
         }
         if tasks.is_empty() {
             return None;
         }
         if essential && !moves && !state.bug(Bug::GroupIgnored) {
-            for slot in record.slots.iter().filter(free).filter(|slot| !down(slot)) {
-                let Some(main) = state.main_task(record, &slot.set) else { continue };
-                let runs = slot.occupant.as_ref().is_some_and(|occupant| occupant.task == main.name);
-                let named = tasks.iter().any(|ordered| ordered.task == main.name);
-                if !runs || named || main.paused || state.is_on_its_way(record, slot, main) {
+            for slot in record.slots().iter().filter(free).filter(|slot| !down(slot)) {
+                let Some(main) = state.main_task(record, slot.set()) else { continue };
+                let runs = slot.occupant().is_some_and(|occupant| occupant.task == *main.name());
+                let named = tasks.iter().any(|ordered| ordered.task == *main.name());
+                if !runs || named || main.paused() || state.is_on_its_way(record, slot, main) {
                     continue;
                 }
                 let conf = state.comes_back_as(record, main);
                 if let Some(conf) = conf.filter(|&conf| fits(slot, conf, &tasks)) {
-                    tasks.push(OrderedTask { task: main.name.clone(), conf, paused: false });
+                    tasks.push(OrderedTask { task: main.name().clone(), conf, paused: false });
                 }
             }
         }
@@ -142,9 +142,9 @@ impl State {
         conf: ContentHash,
     ) -> Option<&'a TaskName> {
         let set = &self.confs.get(&conf)?.spec.resource_set;
-        let other = record.slot(set).filter(|_| *set != slot.set)?;
-        let act = other.act.and_then(|act| record.order(act)).filter(|order| !self.gives_way(order, None));
-        let lives = other.occupant.as_ref().filter(|occupant| occupant.may_live());
+        let other = record.slot(set).filter(|_| *set != *slot.set())?;
+        let act = other.act().and_then(|act| record.order(act)).filter(|order| !self.gives_way(order, None));
+        let lives = other.occupant().filter(|occupant| occupant.may_live());
         let comes = act.and_then(|order| order.tasks.first()).map(|ordered| &ordered.task);
         lives.map(|occupant| &occupant.task).or(comes)
     }
@@ -158,9 +158,9 @@ impl State {
     /// Whether what lives in a slot was launched for a step that is not complete, and is not up yet: then it is
     /// that step's.
     fn is_on_its_way(&self, record: &PodRecord, slot: &Slot, task: &TaskRecord) -> bool {
-        slot.occupant.as_ref().is_some_and(|occupant| {
+        slot.occupant().is_some_and(|occupant| {
             let order = record.order(occupant.launch).map(|order| order.purpose);
-            let up = task.reached.is_some_and(|reached| reached.launch >= occupant.launch);
+            let up = task.reached().is_some_and(|reached| reached.launch >= occupant.launch);
             !up && matches!(order, Some(Purpose::Step(step)) if self.is_served(step, record, occupant.launch))
         })
     }
@@ -177,7 +177,7 @@ impl Turn<'_> {
         // All of them run by the parameters that they had.
         let record = self.state.record(at);
         let parameters = tasks.iter().find_map(|ordered| {
-            let last = record?.task(&ordered.task)?.last?;
+            let last = record?.task(&ordered.task)?.last()?;
             record?.order(last.launch)?.parameters.clone()
         });
         self.begin(at, Purpose::Recovery, tasks, parameters);

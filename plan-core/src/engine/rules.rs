@@ -87,7 +87,7 @@ fn phase_order(q: &Question<'_>) -> Verdict {
 
 fn paused(q: &Question<'_>) -> Verdict {
     let paused = q.state.paused_task(q.run, q.at, q.step);
-    paused.map_or(Verdict::Allow, |task| Verdict::Deny(Reason::Paused(task.name.clone())))
+    paused.map_or(Verdict::Allow, |task| Verdict::Deny(Reason::Paused(task.name().clone())))
 }
 
 /// What an instance left behind when it left the target ends before it comes back.
@@ -104,7 +104,7 @@ fn refused(q: &Question<'_>) -> Verdict {
     let never = tasks.find_map(|&task| {
         let model = q.state.task_model(q.at.pod, task);
         let conf = q.state.wanted_conf(q.run, Some(record), model);
-        let never = record.task(&model.name)?.never.as_ref().filter(|never| never.conf == conf)?;
+        let never = record.task(&model.name)?.never().filter(|never| never.conf == conf)?;
         Some(Reason::Never { task: model.name.clone(), why: never.why.clone() })
     });
     never.map_or(Verdict::Allow, Verdict::Deny)
@@ -138,21 +138,21 @@ fn slot_taken(q: &Question<'_>) -> Verdict {
             && *set != model.set
             && let Some(other) = q.state.successor_in(record, set, &model.name)
         {
-            return Verdict::Defer(Reason::SlotBusy { task: other.name.clone() });
+            return Verdict::Defer(Reason::SlotBusy { task: other.name().clone() });
         }
         // Its own, and another where it lives still.
         let takes = |slot: &&Slot| {
             let lives = |o: &Occupant| o.task == model.name && o.may_live();
-            slot.set == model.set || slot.occupant.as_ref().is_some_and(lives)
+            *slot.set() == model.set || slot.occupant().is_some_and(lives)
         };
-        for slot in record.slots.iter().filter(takes) {
-            if let Some(order) = slot.act.and_then(|act| record.order(act))
+        for slot in record.slots().iter().filter(takes) {
+            if let Some(order) = slot.act().and_then(|act| record.order(act))
                 && !q.state.gives_way(order, Some(q.step))
             {
                 let task = order.tasks.first().map_or_else(|| model.name.clone(), |o| o.task.clone());
                 return Verdict::Defer(Reason::SlotBusy { task });
             }
-            let Some(occupant) = slot.occupant.as_ref().filter(|occupant| occupant.may_live()) else {
+            let Some(occupant) = slot.occupant().filter(|occupant| occupant.may_live()) else {
                 continue;
             };
             let Some(Purpose::Step(by)) = record.order(occupant.launch).map(|order| order.purpose) else {
@@ -173,8 +173,8 @@ fn backoff(q: &Question<'_>) -> Verdict {
     let mut tasks = q.run.phase(q.step.phase).tasks(q.step.step).iter();
     let delayed = tasks.find_map(|&task| {
         let task = record.task(&q.state.task_model(q.at.pod, task).name)?;
-        let until = task.delayed_until?;
-        Some(Reason::Backoff { task: task.name.clone(), failures: task.failures, until })
+        let until = task.delayed_until()?;
+        Some(Reason::Backoff { task: task.name().clone(), failures: task.failures(), until })
     });
     delayed.map_or(Verdict::Allow, Verdict::Defer)
 }

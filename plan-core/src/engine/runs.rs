@@ -120,8 +120,8 @@ impl State {
             let known = tasks.filter_map(|&task| record?.task(&self.task_model(at.pod, task).name));
             let (mut launched, mut reached) = (None, None);
             for task in known {
-                let last = task.last.filter(|last| last.launch > run.number()).map(|last| last.at);
-                let goal = task.reached.filter(|reached| reached.launch > run.number());
+                let last = task.last().filter(|last| last.launch > run.number()).map(|last| last.at);
+                let goal = task.reached().filter(|reached| reached.launch > run.number());
                 launched = launched.max(last);
                 reached = reached.max(goal.map(|reached| reached.at));
             }

@@ -297,7 +297,7 @@ impl Turn<'_> {
         state.pods.iter_mut().flatten().for_each(|instance| instance.deadline = None);
         self.change_service(|service| service.leaving = leaving);
         for at in self.known_instances() {
-            if let Some(place) = self.state.record(at).and_then(|record| record.place.clone()) {
+            if let Some(place) = self.state.record(at).and_then(|record| record.place().cloned()) {
                 self.state.count_place(at, &place.node);
             }
         }
@@ -391,7 +391,7 @@ impl Turn<'_> {
         (0..).zip(self.state.model.pods()).all(|(pod, model)| {
             (0..model.count).all(|index| {
                 let record = self.state.record(At { pod, index });
-                let of = |task: &TaskModel| record.and_then(|record| record.task(&task.name)?.last);
+                let of = |task: &TaskModel| record.and_then(|record| record.task(&task.name)?.last());
                 let tasks = model.tasks.iter().filter(|task| task.goal != Goal::Once);
                 tasks.into_iter().all(|task| of(task).is_none_or(|last| last.conf == task.conf))
             })
@@ -410,9 +410,9 @@ impl Turn<'_> {
             return;
         }
         for record in self.state.pods.iter().flatten().filter_map(|instance| instance.record.as_ref()) {
-            named.extend(record.orders.iter().flat_map(|order| &order.tasks).map(|task| task.conf));
-            named.extend(record.tasks.iter().filter_map(|task| task.last).map(|last| last.conf));
-            named.extend(record.tasks.iter().filter_map(|task| task.reached).map(|reached| reached.conf));
+            named.extend(record.orders().iter().flat_map(|order| &order.tasks).map(|task| task.conf));
+            named.extend(record.tasks().iter().filter_map(|task| task.last()).map(|last| last.conf));
+            named.extend(record.tasks().iter().filter_map(|task| task.reached()).map(|reached| reached.conf));
         }
         let unnamed: Vec<ContentHash> =
             self.state.confs.keys().filter(|conf| !named.contains(conf)).copied().collect();

@@ -259,7 +259,7 @@ impl Turn<'_> {
         let at = At { pod: phase.pod, index: phase.steps[step.step as usize].instance };
         let asking =
             |order: &&Order| order.stage == OrderStage::Wanted && order.purpose == Purpose::Step(step);
-        let order = self.state.record(at).and_then(|record| record.orders.iter().find(asking));
+        let order = self.state.record(at).and_then(|record| record.orders().iter().find(asking));
         if let Some(launch) = order.map(|order| order.launch) {
             self.withdraw(at, launch, Reason::NotWanted);
         }
@@ -361,7 +361,7 @@ impl Turn<'_> {
     }
 
     fn write_instance(&mut self, at: At) {
-        let marks = self.state.record(at).map(|record| record.steps.as_slice()).unwrap_or_default();
+        let marks = self.state.record(at).map(|record| record.steps()).unwrap_or_default();
         // Marks of runs that are forgotten go with the next write.
         let stale = marks.iter().map(|mark| mark.step.run).filter(|&run| !self.state.remembers(run));
         let stale: Vec<Number> = stale.collect();
@@ -376,7 +376,7 @@ impl Turn<'_> {
             return;
         };
         if !stale.is_empty() {
-            Arc::make_mut(record).steps.retain(|mark| !stale.contains(&mark.step.run));
+            Arc::make_mut(record).forget_marks(&stale);
         }
         instance.digest = self.writes.put(instance.digest, Record::Pod(name, record.clone()));
     }

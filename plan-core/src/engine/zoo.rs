@@ -32,7 +32,7 @@ impl State {
     #[inline(always)]
     pub(super) fn known_good(&self, at: At, task: &TaskRecord, reached: ContentHash) -> ContentHash {
         let pod = self.pod_model(at.pod).filter(|_| self.bug(Bug::RecoverTarget));
-        let model = pod.and_then(|pod| Some(&pod.tasks[pod.task_index(&task.name)?]));
+        let model = pod.and_then(|pod| Some(&pod.tasks[pod.task_index(task.name())?]));
         model.map_or(reached, |model| model.conf)
     }
 }

@@ -170,7 +170,7 @@ impl Bench {
     /// Where an instance lives.
     pub fn place_of(&self, name: &str) -> String {
         let record = self.engine.pod(&instance(name)).unwrap();
-        record.place.as_ref().unwrap().node.name.to_string()
+        record.place().unwrap().node.name.to_string()
     }
 
     /// What is owed, as `kafka-0 on node-kafka-0: kill broker#3, release`.
@@ -213,7 +213,7 @@ impl Bench {
     /// The number of the latest launch of a task.
     pub fn launch_of(&self, name: &str, of: &str) -> Number {
         let record = self.engine.pod(&instance(name)).unwrap();
-        record.task(&task(of)).unwrap().last.unwrap().launch
+        record.task(&task(of)).unwrap().last().unwrap().launch
     }
 
     pub fn incarnation(&self, name: &str, of: &str, launch: Number) -> Incarnation {

@@ -47,8 +47,8 @@ fn replace_is_fit_elsewhere_then_kill_then_launch_and_the_old_place_is_owed() {
     bench.runs("kafka-1", "broker");
     assert_eq!(bench.plan("recovery"), "recovery (parallel strategy) (COMPLETE)");
     assert_eq!(bench.status("deploy"), Complete);
-    let task = &bench.engine.pod(&instance("kafka-1")).unwrap().tasks[0];
-    assert_eq!((task.failures, task.down), (0, None), "its end was no failure");
+    let task = &bench.engine.pod(&instance("kafka-1")).unwrap().tasks()[0];
+    assert_eq!((task.failures(), task.down()), (0, None), "its end was no failure");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_node_that_comes_back_in_time_gets_its_instance_back() {
     assert_eq!(bench.commands(), ["withdraw kafka-0"]);
     assert_eq!(bench.place_of("kafka-0"), "node-kafka-0");
     assert_eq!(bench.launch_of("kafka-0", "broker"), old);
-    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().permission, None);
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().permission(), None);
     assert_eq!(bench.status("recovery"), Complete);
 }
 
@@ -236,9 +236,9 @@ fn a_crash_loop_is_down_until_it_is_up() {
             bench.pass(5);
         }
     }
-    assert!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].down.is_some());
+    assert!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].down().is_some());
     bench.runs("kafka-0", "broker");
-    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].down, None);
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].down(), None);
     bench.pass(2000);
     assert_eq!(bench.launched(), [""; 0]);
 }
@@ -308,7 +308,7 @@ fn a_member_whose_step_is_on_its_way_is_moved_by_its_step() {
     bench.say("pod replace kafka-0");
     assert_eq!(bench.commands(), ["fit kafka-0", "kill kafka-0-broker"]);
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
-    let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders[0].purpose;
+    let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders()[0].purpose;
     assert!(matches!(order, Purpose::Step(_)), "{order:?}");
     bench.runs("kafka-0", "broker");
     assert_eq!(bench.launched(), ["kafka-0:[broker]", "kafka-1:[broker]"]);
@@ -344,7 +344,7 @@ fn who_waits_for_room_is_asked_for_again_when_another_goes() {
     bench.say("pod replace kafka-0");
     bench.fit(
         "kafka-0",
-        bench.engine.pod(&instance("kafka-0")).unwrap().orders.last().unwrap().launch,
+        bench.engine.pod(&instance("kafka-0")).unwrap().orders().last().unwrap().launch,
         FitAnswer::Retry("taken".into()),
     );
     bench.commands();
@@ -419,7 +419,7 @@ fn a_node_that_has_other_facts_is_counted_by_them() {
     bench.fit("kafka-0", fit.launch, granted(in_rack("r2"), "h"));
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
     // The bench compares the census with the one of an engine that reads the records.
-    let place = bench.engine.pod(&instance("kafka-0")).unwrap().place.clone().unwrap();
+    let place = bench.engine.pod(&instance("kafka-0")).unwrap().place().cloned().unwrap();
     assert_eq!(place.node, in_rack("r2"));
     let census = asked(&bench, "kafka-1").census;
     assert!(format!("{census:?}").contains("r2") && !format!("{census:?}").contains("r1"), "{census:?}");
@@ -434,7 +434,7 @@ fn of_two_that_go_to_one_node_the_second_is_not_ended_for_it() {
     bench.say("pod replace kafka-1");
     bench.commands();
     for name in ["kafka-0", "kafka-1"] {
-        let launch = bench.engine.pod(&instance(name)).unwrap().orders.last().unwrap().launch;
+        let launch = bench.engine.pod(&instance(name)).unwrap().orders().last().unwrap().launch;
         bench.fit(name, launch, granted(node("spare"), name));
     }
     let fit = asked(&bench, "kafka-1");
@@ -585,7 +585,7 @@ fn silence_does_not_reset_the_clock_of_a_crash_loop() {
     let mut bench = with_policy();
     bench.fails("kafka-0", "broker");
     bench.observe("kafka-0", "broker", Seen::Starting);
-    let down = |bench: &Bench| bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].down;
+    let down = |bench: &Bench| bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].down();
     let since = down(&bench);
     assert!(since.is_some());
     bench.pass(10);
@@ -609,9 +609,9 @@ fn an_end_that_is_heard_of_only_after_the_timeout_is_no_failure() {
     bench.pass(601);
     bench.events.clear();
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
-    let task = &bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0];
-    assert_eq!(task.failures, 0);
-    assert!(task.down.is_some());
+    let task = &bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0];
+    assert_eq!(task.failures(), 0);
+    assert!(task.down().is_some());
     assert!(!bench.events.iter().any(|event| matches!(event, Event::Stays { .. })), "it has ended");
 }
 
@@ -622,10 +622,11 @@ fn a_restart_whose_room_is_lost_is_down_and_goes_elsewhere_in_time() {
     bench.room = false;
     // Its grant is taken back while it ends.
     let clearing = |order: &&Order| order.stage == Stage::Clearing;
-    let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders.iter().find(clearing).unwrap().launch;
+    let order =
+        bench.engine.pod(&instance("kafka-0")).unwrap().orders().iter().find(clearing).unwrap().launch;
     bench.fit("kafka-0", order, FitAnswer::Retry("taken".into()));
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
-    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].failures, 0);
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].failures(), 0);
     bench.pass(590);
     let moves = |bench: &Bench| bench.events.iter().any(|event| matches!(event, Event::MayMove { .. }));
     assert!(!moves(&bench));
@@ -658,7 +659,7 @@ fn a_replacement_that_is_not_needed_any_more_takes_nobodys_turn() {
     bench.observe("kafka-0", "broker", Seen::Unreachable);
     bench.observe("kafka-1", "broker", Seen::Unreachable);
     bench.pass(601);
-    let permitted = |bench: &Bench, name: &str| bench.engine.pod(&instance(name)).unwrap().permission;
+    let permitted = |bench: &Bench, name: &str| bench.engine.pod(&instance(name)).unwrap().permission();
     assert!(permitted(&bench, "kafka-0").is_some());
     bench.pass(4000);
     assert_eq!(permitted(&bench, "kafka-1"), None, "one at a time");

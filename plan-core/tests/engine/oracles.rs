@@ -185,7 +185,7 @@ fn permanent_after_transient() {
     assert_eq!(bench.shown("recovery"), ["kafka-0:[broker] IN_PROGRESS", "  kafka-0:[broker] PREPARED"]);
     assert_eq!(bench.commands(), ["withdraw kafka-0", "fit kafka-0"]);
     bench.room = true;
-    let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders.last().unwrap().launch;
+    let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders().last().unwrap().launch;
     let grant = Grant {
         node: crate::bench::node("elsewhere"),
         ports: Vec::new(),
@@ -238,6 +238,6 @@ fn placement_that_cannot_be_read() {
     bench.fails("kafka-0", "broker");
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
     assert_eq!(bench.status("deploy"), Complete);
-    let conf = bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].last.unwrap().conf;
+    let conf = bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].last().unwrap().conf;
     assert_eq!(conf, bench.engine.model().unwrap().pods()[0].tasks[0].conf);
 }

@@ -22,7 +22,7 @@ fn a_task_that_ends_comes_back_where_it_was() {
         let mut bench = deployed();
         bench.observe("kafka-1", "broker", Seen::Ended(end));
         assert_eq!(bench.commands(), ["fit kafka-1", "launch kafka-1"]);
-        let place = bench.engine.pod(&instance("kafka-1")).unwrap().place.clone().unwrap();
+        let place = bench.engine.pod(&instance("kafka-1")).unwrap().place().cloned().unwrap();
         assert_eq!(place.node.name, "node-kafka-1");
         assert_eq!(
             bench.plan("recovery"),
@@ -98,7 +98,7 @@ pods:
     bench.runs("p-0", "main");
     assert_eq!(bench.status("recovery"), Complete);
     let record = bench.engine.pod(&instance("p-0")).unwrap();
-    assert_eq!(record.tasks[1].failures, 1, "an end that was asked for is no failure");
+    assert_eq!(record.tasks()[1].failures(), 1, "an end that was asked for is no failure");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_crash_in_the_middle_of_a_displacement_ends_it_rightly() {
     let old = bench.launch_of("kafka-0", "broker");
     bench.observe_launch("kafka-0", "broker", old, Seen::Ended(End::Killed));
     assert_eq!(bench.commands(), ["fit kafka-0", "launch kafka-0"]);
-    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks[0].failures, 0);
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].failures(), 0);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_stop_reaches_orders_of_an_earlier_session() {
         bench.runs(broker, "broker");
     }
     let record = bench.engine.pod(&instance("kafka-0")).unwrap();
-    assert_eq!((record.orders.len(), record.slots[0].act), (1, None));
+    assert_eq!((record.orders().len(), record.slots()[0].act()), (1, None));
 }
 
 #[test]
@@ -328,7 +328,7 @@ plans:
     bench.say("force-complete deploy p pair-0:[main]");
     bench.launch_answer("pair-0", fit.launch, LaunchAnswer::Retry("the offer is gone".into()));
     bench.pass(60);
-    assert!(bench.engine.pod(&instance("pair-0")).unwrap().place.is_none());
+    assert!(bench.engine.pod(&instance("pair-0")).unwrap().place().is_none());
     assert_eq!(asks(&bench), 1, "{:?}", bench.why("pair-0"));
     let fit = bench.sent.iter().rev().find_map(|command| match command {
         Command::Fit(fit) => Some(fit.clone()),

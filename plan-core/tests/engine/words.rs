@@ -68,11 +68,11 @@ fn how_a_task_failed_outlives_its_next_launch() {
     bench.pass(60);
     let record = bench.engine.pod(&instance("a-0")).unwrap();
     assert_eq!(
-        record.task(&task("main")).unwrap().trouble.as_ref().unwrap().to_string(),
+        record.task(&task("main")).unwrap().trouble().unwrap().to_string(),
         "it failed: exit code 3: no space left"
     );
     bench.runs("a-0", "main");
-    assert!(bench.engine.pod(&instance("a-0")).unwrap().task(&task("main")).unwrap().trouble.is_none());
+    assert!(bench.engine.pod(&instance("a-0")).unwrap().task(&task("main")).unwrap().trouble().is_none());
 }
 
 #[test]

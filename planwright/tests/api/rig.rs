@@ -208,8 +208,8 @@ impl Rig {
             !asks
                 && engine.debts().count() == 0
                 && pods.all(|(_, record)| {
-                    record.orders.iter().all(|order| order.stage == Stage::Given)
-                        && record.slots.iter().filter_map(|slot| slot.occupant.as_ref()).all(|occupant| {
+                    record.orders().iter().all(|order| order.stage == Stage::Given)
+                        && record.slots().iter().filter_map(|slot| slot.occupant()).all(|occupant| {
                             !matches!(occupant.state, TaskState::Launching | TaskState::Starting)
                         })
                 })

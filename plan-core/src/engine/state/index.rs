@@ -18,8 +18,8 @@ impl State {
     /// Builds the indices of an instance.
     pub(in crate::engine) fn index_instance(&mut self, at: At) {
         let Some(record) = self.instance(at).record.clone() else { return };
-        for task in &record.tasks {
-            if let Some(until) = task.delayed_until {
+        for task in record.tasks() {
+            if let Some(until) = task.delayed_until() {
                 self.delays.insert((until, at));
             }
         }
@@ -35,13 +35,13 @@ impl State {
     /// Whether an instance that stays has a task which the target does not have.
     fn has_obsolete(&self, at: At, record: &PodRecord) -> bool {
         let Some(pod) = self.pod_model(at.pod).filter(|_| !self.is_leaver(at)) else { return false };
-        record.tasks.iter().any(|task| pod.task_index(&task.name).is_none())
+        record.tasks().iter().any(|task| pod.task_index(task.name()).is_none())
     }
 
     /// Brings up whether recovery has, or may have, something to do for an instance.
     pub(in crate::engine) fn index_hurt(&mut self, at: At) {
         let hurt = self.record(at).is_some_and(|record| {
-            record.permission.is_some() || record.slots.iter().any(|slot| self.is_slot_hurt(record, slot))
+            record.permission().is_some() || record.slots().iter().any(|slot| self.is_slot_hurt(record, slot))
         });
         if hurt {
             self.hurt.insert(at);
@@ -52,7 +52,7 @@ impl State {
 
     /// Brings up when an instance that is down may go elsewhere.
     pub(in crate::engine) fn index_deadline(&mut self, at: At) {
-        let permission = self.record(at).and_then(|record| record.permission);
+        let permission = self.record(at).and_then(|record| record.permission());
         if permission.is_some_and(|permission| permission.cause == Cause::Timeout) {
             self.deadlines.goes(at);
         } else {
@@ -70,7 +70,7 @@ impl State {
     fn deadline(&self, at: At) -> Option<Time> {
         let policy = self.model.spec().replacement_failure_policy()?;
         let record =
-            self.record(at).filter(|record| record.permission.is_none() && record.place.is_some())?;
+            self.record(at).filter(|record| record.permission().is_none() && record.place().is_some())?;
         let record = Some(record).filter(|_| !self.bug(Bug::IgnoreTimeout))?;
         let down = self.down_since(at, record)?;
         (!self.is_leaver(at)).then(|| down.after(seconds(policy.permanent_failure_timeout)))
@@ -92,17 +92,19 @@ impl State {
     fn down_since(&self, at: At, record: &PodRecord) -> Option<Time> {
         let pod = self.pod_model(at.pod)?;
         let mut since = None;
-        for task in record.tasks.iter().filter(|task| !task.paused && pod.task_index(&task.name).is_some()) {
-            let Some(config) = task.last.and_then(|last| self.confs.get(&last.conf)) else { continue };
+        for task in
+            record.tasks().iter().filter(|task| !task.paused() && pod.task_index(task.name()).is_some())
+        {
+            let Some(config) = task.last().and_then(|last| self.confs.get(&last.conf)) else { continue };
             if config.spec.goal != Goal::Running || !config.spec.essential {
                 continue;
             }
-            let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+            let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
             let runs = occupants.any(|occupant| {
                 let runs = matches!(occupant.state, TaskState::Running { .. });
-                occupant.task == task.name && runs && occupant.silent.is_none()
+                occupant.task == *task.name() && runs && occupant.silent.is_none()
             });
-            match task.down {
+            match task.down() {
                 None if runs => return None,
                 down => since = since.max(down),
             }

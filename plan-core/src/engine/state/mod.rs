@@ -120,7 +120,7 @@ impl RunRecord {
             RunKind::Side => self.number,
         };
         let phase = self.phases.get(&step.phase).copied().unwrap_or_default();
-        let own = record.and_then(|record| record.steps.iter().find(|mark| mark.step == step));
+        let own = record.and_then(|record| record.steps().iter().find(|mark| mark.step == step));
         let own = own.map_or(Mark::default(), |own| Mark {
             interrupted: false,
             forced: own.forced,
@@ -223,7 +223,8 @@ impl State {
         match run.record.kind {
             RunKind::Converging => task.conf,
             RunKind::Side => {
-                let reached = record.and_then(|record| record.task(&task.name)).and_then(|task| task.reached);
+                let reached =
+                    record.and_then(|record| record.task(&task.name)).and_then(|task| task.reached());
                 reached.map_or(task.conf, |reached| reached.conf)
             }
         }

@@ -17,13 +17,13 @@ impl State {
         record: &'a PodRecord,
         set: &ResourceSetName,
     ) -> Option<&'a TaskRecord> {
-        let candidates = record.tasks.iter().filter(|task| {
-            task.last.is_some_and(|last| {
+        let candidates = record.tasks().iter().filter(|task| {
+            task.last().is_some_and(|last| {
                 let config = self.confs.get(&last.conf);
                 config.is_some_and(|c| c.spec.goal == Goal::Running && c.spec.resource_set == *set)
             })
         });
-        candidates.max_by_key(|task| task.last.map(|last| last.launch))
+        candidates.max_by_key(|task| task.last().map(|last| last.launch))
     }
 
     /// Whether recovery has, or may have, something to do in a slot: its RUNNING task is not alive, or is
@@ -31,15 +31,15 @@ impl State {
     pub(in crate::engine) fn is_slot_hurt(&self, record: &PodRecord, slot: &Slot) -> bool {
         let by_recovery =
             |launch: Number| record.order(launch).is_some_and(|order| order.purpose == Purpose::Recovery);
-        if slot.act.is_some_and(by_recovery) {
+        if slot.act().is_some_and(by_recovery) {
             return true;
         }
-        match &slot.occupant {
+        match &slot.occupant() {
             Some(occupant) if occupant.may_live() => {
                 is_stale(record, occupant) || by_recovery(occupant.launch) && !is_up(record, occupant)
             }
             // Only where something ended there can be a task to bring back.
-            _ => self.main_task(record, &slot.set).is_some(),
+            _ => self.main_task(record, slot.set()).is_some(),
         }
     }
 
@@ -49,10 +49,10 @@ impl State {
         record: &PodRecord,
         task: &TaskRecord,
     ) -> Option<ContentHash> {
-        let conf = task.reached?.conf;
+        let conf = task.reached()?.conf;
         let set = |conf: ContentHash| Some(&self.confs.get(&conf)?.spec.resource_set);
-        let stays = task.last.and_then(|last| set(last.conf)) == set(conf);
-        let lost = || set(conf).is_some_and(|set| self.successor_in(record, set, &task.name).is_some());
+        let stays = task.last().and_then(|last| set(last.conf)) == set(conf);
+        let lost = || set(conf).is_some_and(|set| self.successor_in(record, set, task.name()).is_some());
         (stays || !lost()).then_some(conf)
     }
 
@@ -63,15 +63,15 @@ impl State {
         set: &ResourceSetName,
         task: &TaskName,
     ) -> Option<&'a TaskRecord> {
-        self.main_task(record, set).filter(|main| main.name != *task)
+        self.main_task(record, set).filter(|main| *main.name() != *task)
     }
 
     /// Whether every launch of an instance that may live was seen in this session.
     pub(in crate::engine) fn is_seen(&self, at: At) -> bool {
         let instance = self.instance(at);
         let Some(record) = instance.record.as_deref() else { return true };
-        record.slots.iter().enumerate().all(|(nth, slot)| {
-            let living = slot.occupant.as_ref().filter(|occupant| occupant.may_live());
+        record.slots().iter().enumerate().all(|(nth, slot)| {
+            let living = slot.occupant().filter(|occupant| occupant.may_live());
             let seen = |occupant: &Occupant| instance.answered.contains(nth, occupant.launch);
             living.is_none_or(|occupant| seen(occupant) || self.bug(Bug::ActUnseen))
         })
@@ -81,13 +81,18 @@ impl State {
 /// Whether a living task is not what an operator wants it to be: launched before a restart, paused or not, or
 /// at a place that its instance shall leave.
 pub(in crate::engine) fn is_stale(record: &PodRecord, occupant: &Occupant) -> bool {
-    let paused = || record.orders.iter().flat_map(|order| &order.tasks).any(|ordered| ordered.paused);
+    let paused = || record.orders().iter().flat_map(|order| &order.tasks).any(|ordered| ordered.paused);
     // Mostly nobody has said anything.
-    if record.permission.is_none() && record.tasks.iter().all(|t| t.since == 0 && !t.paused) && !paused() {
+    if record.permission().is_none()
+        && record.tasks().iter().all(|t| t.since() == 0 && !t.paused())
+        && !paused()
+    {
         return false;
     }
     let Some(task) = record.task(&occupant.task) else { return false };
-    record.permission.is_some() || occupant.launch < task.since || is_paused(record, occupant) != task.paused
+    record.permission().is_some()
+        || occupant.launch < task.since()
+        || is_paused(record, occupant) != task.paused()
 }
 
 /// Whether a task was launched paused.
@@ -101,6 +106,6 @@ fn is_up(record: &PodRecord, occupant: &Occupant) -> bool {
     if is_paused(record, occupant) {
         return matches!(occupant.state, TaskState::Running { .. });
     }
-    let reached = record.task(&occupant.task).and_then(|task| task.reached);
+    let reached = record.task(&occupant.task).and_then(|task| task.reached());
     reached.is_some_and(|reached| reached.launch >= occupant.launch)
 }

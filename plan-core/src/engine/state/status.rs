@@ -44,7 +44,7 @@ impl State {
     pub(in crate::engine) fn paused_task(&self, run: &Run, at: At, step: StepRef) -> Option<&TaskRecord> {
         let record = self.record(at)?;
         let mut tasks = run.phase(step.phase).tasks(step.step).iter();
-        tasks.find_map(|&task| record.task(&self.task_model(at.pod, task).name).filter(|task| task.paused))
+        tasks.find_map(|&task| record.task(&self.task_model(at.pod, task).name).filter(|task| task.paused()))
     }
 
     /// Whether a step is of a broken member, where its phase asks: it is the next of its instance, and a task
@@ -80,7 +80,7 @@ impl State {
         let Some(record) = record else { return Status::Pending };
         let Some(task) = record.task(&model.name) else { return Status::Pending };
         let conf = self.wanted_conf(run, Some(record), model);
-        if task.never.as_ref().is_some_and(|never| never.conf == conf) {
+        if task.never().is_some_and(|never| never.conf == conf) {
             return Status::Error;
         }
         let any_conf = run.record.kind == RunKind::Side || model.goal == Goal::Once || self.bug(Bug::AnyConf);
@@ -89,14 +89,14 @@ impl State {
         // A side run wants what was reached, which may have been in another set.
         let slot = record.slot(if conf == model.conf { &model.set } else { self.set_of(&conf, model) });
         let mut displaced = false;
-        if let Some(reached) = task.reached.filter(|reached| satisfies(reached.launch, reached.conf)) {
-            let later = task.last.filter(|last| last.launch > reached.launch);
+        if let Some(reached) = task.reached().filter(|reached| satisfies(reached.launch, reached.conf)) {
+            let later = task.last().filter(|last| last.launch > reached.launch);
             let superseded =
-                !any_conf && (task.other > reached.launch || later.is_some_and(|l| l.conf != conf));
+                !any_conf && (task.other() > reached.launch || later.is_some_and(|l| l.conf != conf));
             let again = later.and_then(|last| record.order(last.launch));
             let again = again.is_some_and(|order| order.purpose == Purpose::Step(step));
             // What is being ended for the step is not what completes it.
-            let act = slot.and_then(|slot| slot.act).and_then(|act| record.order(act));
+            let act = slot.and_then(|slot| slot.act()).and_then(|act| record.order(act));
             let again =
                 again || act.is_some_and(|o| o.stage == Stage::Clearing && o.purpose == Purpose::Step(step));
             displaced = self.is_displaced(run, record, model, slot, step, reached.launch);
@@ -104,15 +104,15 @@ impl State {
                 return Status::Complete;
             }
         }
-        if task.delayed_until.is_some() {
+        if task.delayed_until().is_some() {
             return Status::Delayed;
         }
         if !displaced
-            && let Some(occupant) = slot.and_then(|slot| slot.occupant.as_ref())
+            && let Some(occupant) = slot.and_then(|slot| slot.occupant())
             && occupant.task == model.name
             && !is_stale(record, occupant)
             && task
-                .last
+                .last()
                 .is_some_and(|last| last.launch == occupant.launch && satisfies(last.launch, last.conf))
         {
             match occupant.state {
@@ -121,7 +121,7 @@ impl State {
                 TaskState::Ended(_) => {}
             }
         }
-        let act = slot.and_then(|slot| slot.act).and_then(|launch| record.order(launch));
+        let act = slot.and_then(|slot| slot.act()).and_then(|launch| record.order(launch));
         let stands = act.is_some_and(|order| {
             order
                 .tasks
@@ -146,8 +146,9 @@ impl State {
             return false;
         }
         let Some(slot) = slot else { return false };
-        let clearing = slot.act.filter(|&act| record.order(act).is_some_and(|o| o.stage == Stage::Clearing));
-        let occupant = slot.occupant.as_ref().map(|occupant| occupant.launch);
+        let clearing =
+            slot.act().filter(|&act| record.order(act).is_some_and(|o| o.stage == Stage::Clearing));
+        let occupant = slot.occupant().map(|occupant| occupant.launch);
         clearing
             .or(occupant)
             .filter(|&launch| launch > reached)
@@ -165,13 +166,13 @@ impl State {
 /// configuration or failed repeatedly.
 fn is_broken(record: &PodRecord, model: &TaskModel) -> bool {
     let Some(task) = record.task(&model.name) else { return false };
-    let Some(last) = task.last else { return false };
-    let occupant = record.slot(&model.set).and_then(|slot| slot.occupant.as_ref());
+    let Some(last) = task.last() else { return false };
+    let occupant = record.slot(&model.set).and_then(|slot| slot.occupant());
     let up = occupant.is_some_and(|occupant| {
         occupant.task == model.name
             && occupant.state == TaskState::Running { ready: true }
             && occupant.silent.is_none()
     });
-    let stale = |reached: Reached| reached.conf != last.conf || task.other > reached.launch;
-    !up && !task.paused && (task.failures > 1 || task.reached.is_none_or(stale))
+    let stale = |reached: Reached| reached.conf != last.conf || task.other() > reached.launch;
+    !up && !task.paused() && (task.failures() > 1 || task.reached().is_none_or(stale))
 }

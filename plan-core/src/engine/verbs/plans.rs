@@ -61,7 +61,7 @@ impl Turn<'_> {
     fn standing(&self, number: Number, scope: Scope) -> Vec<(At, Number)> {
         let steps = self.steps_in(number, scope).into_iter().filter_map(|step| {
             let record = self.state.record(self.step_at(step)?)?;
-            let mut orders = record.orders.iter();
+            let mut orders = record.orders().iter();
             let order = orders.find(|o| o.stage == Stage::Wanted && o.purpose == Purpose::Step(step))?;
             Some((self.step_at(step)?, order.launch))
         });
@@ -212,8 +212,8 @@ impl Turn<'_> {
         let Scope::Step(step) = scope else { return None };
         let at = self.step_at(step)?;
         let record = self.state.record(at)?;
-        let order = record.orders.iter().rev().find(|order| order.purpose == Purpose::Step(step))?;
-        let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+        let order = record.orders().iter().rev().find(|order| order.purpose == Purpose::Step(step))?;
+        let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
         let unseen = order.stage != Stage::Given
             || occupants
                 .any(|occupant| occupant.launch == order.launch && occupant.state == TaskState::Launching);
@@ -230,11 +230,8 @@ impl Turn<'_> {
             for &task in tasks.iter() {
                 let name = self.state.task_model(at.pod, task).name.clone();
                 let known = self.state.record(at).and_then(|record| record.task(&name));
-                if known.is_some_and(|task| task.failures > 0 || task.never.is_some()) {
-                    self.delay(at, &name, None);
-                    let task = self.record_mut(at).task_mut(&name);
-                    task.failures = 0;
-                    task.never = None;
+                if known.is_some_and(|task| task.failures() > 0 || task.never().is_some()) {
+                    self.begin_anew(at, &name);
                     // Other steps speak of the task too.
                     self.touch(at);
                 }

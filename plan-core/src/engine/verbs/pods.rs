@@ -43,7 +43,8 @@ impl Turn<'_> {
         }
         let never = || Refusal::NeverLaunched(name.clone());
         let record = self.state.instance(at).record.clone().ok_or_else(never)?;
-        let tasks = record.tasks.iter().filter(|task| task.last.is_some()).map(|task| task.name.clone());
+        let tasks =
+            record.tasks().iter().filter(|task| task.last().is_some()).map(|task| task.name().clone());
         let tasks = tasks.filter(|task| goal(task) == Some(Goal::Running));
         let tasks: Vec<_> = tasks.filter(|task| only.is_empty() || only.contains(task)).collect();
         if tasks.is_empty() || only.iter().any(|task| !tasks.contains(task)) {
@@ -55,7 +56,7 @@ impl Turn<'_> {
     /// Launches an instance's RUNNING tasks again where it lives.
     pub(super) fn restart_pod(&mut self, name: &InstanceName, only: &[TaskName]) -> Answer {
         let (at, record, tasks) = self.running_tasks(name, only)?;
-        let paused = |task: &&TaskName| record.task(task).is_some_and(|task| task.paused);
+        let paused = |task: &&TaskName| record.task(task).is_some_and(|task| task.paused());
         if let Some(task) = tasks.iter().find(paused) {
             return Err(Refusal::Paused { instance: name.clone(), task: task.clone() });
         }
@@ -65,7 +66,7 @@ impl Turn<'_> {
             let launching = occupants.any(|occupant| occupant.state == TaskState::Launching);
             let asked = record.standing().any(|order| order.tasks.iter().any(|of| of.task == *task));
             let known = record.task(task);
-            let waits = known.is_some_and(|task| task.delayed_until.is_some() || task.never.is_some());
+            let waits = known.is_some_and(|task| task.delayed_until().is_some() || task.never().is_some());
             (launching || asked) && !waits
         };
         if tasks.iter().all(fresh) {
@@ -73,8 +74,8 @@ impl Turn<'_> {
         }
         let since = if self.bug(Bug::RestartUnmarked) { 0 } else { self.writes.number() };
         for task in tasks.iter().filter(|task| !fresh(task)) {
-            self.forget_failure(at, task);
-            self.record_mut(at).task_mut(task).since = since;
+            self.begin_anew(at, task);
+            self.record_mut(at).restart(task, since);
         }
         self.wanted_otherwise(at);
         Ok(Reply::Done)
@@ -83,18 +84,18 @@ impl Turn<'_> {
     /// Lets an instance go elsewhere.
     pub(super) fn replace_pod(&mut self, name: &InstanceName) -> Answer {
         let (at, record, _) = self.running_tasks(name, &[])?;
-        if record.place.is_none() {
+        if record.place().is_none() {
             return Err(Refusal::NeverLaunched(name.clone()));
         }
         // Where there will never be room elsewhere, it is asked for once more.
-        let moves = record.permission.is_some();
-        let refused = record.tasks.iter().filter(|task| moves && task.never.is_some());
-        let refused: Vec<&TaskName> = refused.map(|task| &task.name).collect();
-        let replaced = record.permission.is_some_and(|permission| permission.cause == Cause::Replace);
+        let moves = record.permission().is_some();
+        let refused = record.tasks().iter().filter(|task| moves && task.never().is_some());
+        let refused: Vec<&TaskName> = refused.map(|task| task.name()).collect();
+        let replaced = record.permission().is_some_and(|permission| permission.cause == Cause::Replace);
         if replaced && refused.is_empty() {
             return Ok(Reply::AlreadySo);
         }
-        refused.iter().for_each(|task| self.forget_failure(at, task));
+        refused.iter().for_each(|task| self.begin_anew(at, task));
         self.permit(at, Cause::Replace);
         self.wanted_otherwise(at);
         Ok(Reply::Done)
@@ -103,16 +104,15 @@ impl Turn<'_> {
     /// Pauses tasks of an instance, or takes that back.
     pub(super) fn pause_pod(&mut self, name: &InstanceName, only: &[TaskName], pause: bool) -> Answer {
         let (at, record, tasks) = self.running_tasks(name, only)?;
-        let other = |task: &&TaskName| record.task(task).is_some_and(|task| task.paused != pause);
+        let other = |task: &&TaskName| record.task(task).is_some_and(|task| task.paused() != pause);
         let others: Vec<&TaskName> = tasks.iter().filter(other).collect();
         if others.is_empty() {
             return Ok(Reply::AlreadySo);
         }
         for task in others {
-            self.forget_failure(at, task);
-            let task = self.record_mut(at).task_mut(task);
-            task.paused = pause;
-            task.down = None;
+            self.begin_anew(at, task);
+            let record = self.record_mut(at);
+            if pause { record.pause(task) } else { record.resume(task) }
         }
         // Room that is asked for is asked for the other kind of launch.
         let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
@@ -124,14 +124,6 @@ impl Turn<'_> {
         }
         self.wanted_otherwise(at);
         Ok(Reply::Done)
-    }
-
-    /// An operator's word takes back waits and refusals.
-    fn forget_failure(&mut self, at: At, name: &TaskName) {
-        self.delay(at, name, None);
-        let task = self.record_mut(at).task_mut(name);
-        task.failures = 0;
-        task.never = None;
     }
 
     fn wanted_otherwise(&mut self, at: At) {

@@ -5,7 +5,7 @@
 use crate::engine::at::At;
 use crate::engine::effects::Event;
 use crate::engine::input::Part;
-use crate::engine::record::{Mark, Number, StepMark, StepRef};
+use crate::engine::record::{Mark, Number, StepRef};
 use crate::engine::reply::Refusal;
 use crate::engine::state::Run;
 use crate::engine::turn::Turn;
@@ -145,15 +145,7 @@ impl Turn<'_> {
     pub(super) fn mark_seq(&mut self, number: Number, scope: Scope, change: impl FnOnce(&mut Mark)) {
         let Scope::Step(step) = scope else { return self.mark(number, scope, change) };
         let Some(at) = self.step_at(step) else { return };
-        let record = self.record_mut(at);
-        let nth = record.steps.iter().position(|mark| mark.step == step).unwrap_or_else(|| {
-            record.steps.push(StepMark { step, forced: 0, since: 0 });
-            record.steps.len() - 1
-        });
-        let own = &mut record.steps[nth];
-        let mut mark = Mark { interrupted: false, forced: own.forced, since: own.since };
-        change(&mut mark);
-        (own.forced, own.since) = (mark.forced, mark.since);
+        self.record_mut(at).mark(step, change);
     }
 
     /// Derives the statuses of the steps of a part of a run anew.

@@ -171,7 +171,7 @@ impl State {
         let mut tasks = Vec::new();
         let mut status = Status::Complete;
         for (slot, of) in self.recovery_slots(at, record) {
-            tasks.push(self.main_task(record, &slot.set)?.name.clone());
+            tasks.push(self.main_task(record, slot.set())?.name().clone());
             status = status.least(of);
         }
         if tasks.is_empty() {
@@ -191,26 +191,25 @@ impl State {
         at: At,
         record: &'a PodRecord,
     ) -> impl Iterator<Item = (&'a Slot, Status)> {
-        record.slots.iter().filter_map(move |slot| {
+        record.slots().iter().filter_map(move |slot| {
             if !self.is_slot_hurt(record, slot) {
                 return None;
             }
-            let main = self.main_task(record, &slot.set)?;
+            let main = self.main_task(record, slot.set())?;
             let recovers = |launch| record.order(launch).is_some_and(|o| o.purpose == Purpose::Recovery);
-            if slot.act.is_some_and(recovers) {
+            if slot.act().is_some_and(recovers) {
                 return Some((slot, Status::Prepared));
             }
-            match slot.occupant.as_ref().map(|occupant| occupant.state) {
-                Some(state)
-                    if is_alive(state) && slot.occupant.as_ref().is_some_and(|o| is_stale(record, o)) => {}
+            match slot.occupant().map(|occupant| occupant.state) {
+                Some(state) if is_alive(state) && slot.occupant().is_some_and(|o| is_stale(record, o)) => {}
                 Some(TaskState::Launching | TaskState::Starting) => return Some((slot, Status::Starting)),
                 Some(TaskState::Running { .. }) => return Some((slot, Status::Started)),
                 Some(_) | None => {}
             }
             match self.owner(at, slot, main) {
                 Owner::Step => None,
-                Owner::Recovery(_) if main.never.is_some() => Some((slot, Status::Error)),
-                Owner::Recovery(_) | Owner::Later if main.delayed_until.is_some() => {
+                Owner::Recovery(_) if main.never().is_some() => Some((slot, Status::Error)),
+                Owner::Recovery(_) | Owner::Later if main.delayed_until().is_some() => {
                     Some((slot, Status::Delayed))
                 }
                 Owner::Recovery(_) | Owner::Later => Some((slot, Status::Pending)),

@@ -136,14 +136,14 @@ impl State {
     fn task_view(&self, at: At, name: &TaskName) -> TaskView {
         let record = self.record(at);
         let known = record.and_then(|record| record.task(name));
-        let occupants = record.map(|record| record.slots.as_slice()).unwrap_or_default().iter();
-        let occupant = occupants.filter_map(|slot| slot.occupant.as_ref()).find(|o| o.task == *name);
+        let occupants = record.map(|record| record.slots()).unwrap_or_default().iter();
+        let occupant = occupants.filter_map(|slot| slot.occupant()).find(|o| o.task == *name);
         TaskView {
             instance: self.name(at),
             task: name.clone(),
             state: occupant.map(|occupant| occupant.state),
             silent: occupant.is_some_and(|occupant| occupant.silent.is_some()),
-            reached: known.and_then(|known| known.reached),
+            reached: known.and_then(|known| known.reached()),
         }
     }
 }

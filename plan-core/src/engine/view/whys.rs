@@ -85,35 +85,35 @@ impl Engine {
     fn recovery_reasons(&self, state: &State, at: At, whys: &mut Vec<Why>) {
         let Some(record) = state.record(at) else { return };
         let what = record
-            .permission
+            .permission()
             .map(|permission| format!("{}, elsewhere: {}", PlanName::RECOVERY, permission.cause));
         let what = what.unwrap_or_else(|| PlanName::RECOVERY.to_owned());
         for (slot, status) in state.recovery_slots(at, record) {
-            let Some(main) = state.main_task(record, &slot.set) else { continue };
+            let Some(main) = state.main_task(record, slot.set()) else { continue };
             let owed = state.unsettled(at).filter(|_| status == Status::Pending);
             let reason = if let Some(debt) = owed {
                 Some(Reason::Owes { debt: debt.number, node: debt.node.clone() })
-            } else if state.is_waiting_for_step(at, record, &slot.set) {
-                Some(Reason::WaitsForItsStep(main.name.clone()))
+            } else if state.is_waiting_for_step(at, record, slot.set()) {
+                Some(Reason::WaitsForItsStep(main.name().clone()))
             } else if let (Status::Pending, Owner::Recovery(conf)) = (status, state.owner(at, slot, main))
                 && let Some(other) = state.in_the_way(record, slot, conf)
             {
                 Some(Reason::SlotBusy { task: other.clone() })
             } else {
                 // It may be on its way into another set than its last.
-                let names = |order: &&Order| order.tasks.iter().any(|ordered| ordered.task == main.name);
+                let names = |order: &&Order| order.tasks.iter().any(|ordered| ordered.task == *main.name());
                 let asked = || record.standing().find(names).map(|order| order.launch);
-                let other = slot.act.is_none().then(asked).flatten();
-                let other = other.and_then(|act| record.slots.iter().find(|slot| slot.act == Some(act)));
-                self.slot_reason(state, at, record, other.unwrap_or(slot), &main.name, status)
+                let other = slot.act().is_none().then(asked).flatten();
+                let other = other.and_then(|act| record.slots().iter().find(|slot| slot.act() == Some(act)));
+                self.slot_reason(state, at, record, other.unwrap_or(slot), main.name(), status)
             };
             let Some(reason) = reason else { continue };
             // Tasks of one order wait for the same.
             if whys.iter().any(|why| why.what == what && why.reason == reason) {
                 continue;
             }
-            let down = main.down.or(main.last.map(|last| last.at));
-            let since = record.permission.map(|permission| permission.at).or(down);
+            let down = main.down().or(main.last().map(|last| last.at));
+            let since = record.permission().map(|permission| permission.at).or(down);
             whys.push(Why {
                 instance: state.name(at),
                 what: what.clone(),
@@ -141,8 +141,8 @@ impl Engine {
             run.phase(step.phase).tasks(step.step).iter().map(|&task| state.task_model(at.pod, task));
         let task = tasks.find(|task| state.task_status(run, Some(record), task, step, since) == status)?;
         let named =
-            |slot: &&Slot| state.main_task(record, &slot.set).is_some_and(|main| main.name == task.name);
-        let slot = record.slot(&task.set).or_else(|| record.slots.iter().find(named))?;
+            |slot: &&Slot| state.main_task(record, slot.set()).is_some_and(|main| *main.name() == task.name);
+        let slot = record.slot(&task.set).or_else(|| record.slots().iter().find(named))?;
         self.slot_reason(state, at, record, slot, &task.name, status)
     }
 
@@ -156,14 +156,14 @@ impl Engine {
         task: &TaskName,
         status: Status,
     ) -> Option<Reason> {
-        if let Some(occupant) = &slot.occupant
+        if let Some(occupant) = &slot.occupant()
             && let Some(since) = occupant.silent
         {
             return Some(Reason::Silent { task: occupant.task.clone(), since });
         }
-        if let Some(order) = slot.act.and_then(|act| record.order(act)) {
+        if let Some(order) = slot.act().and_then(|act| record.order(act)) {
             if order.stage == Stage::Clearing
-                && let Some(victim) = slot.occupant.as_ref().filter(|occupant| occupant.may_live())
+                && let Some(victim) = slot.occupant().filter(|occupant| occupant.may_live())
             {
                 return Some(Reason::Displacing(victim.task.clone()));
             }
@@ -171,10 +171,10 @@ impl Engine {
             return Some(why.map_or(Reason::AskedForRoom, Reason::NoRoom));
         }
         if let Some(known) = record.task(task) {
-            if let Some(until) = known.delayed_until {
-                return Some(Reason::Backoff { task: task.clone(), failures: known.failures, until });
+            if let Some(until) = known.delayed_until() {
+                return Some(Reason::Backoff { task: task.clone(), failures: known.failures(), until });
             }
-            if let Some(never) = &known.never {
+            if let Some(never) = &known.never() {
                 return Some(Reason::Never { task: task.clone(), why: never.why.clone() });
             }
         }
@@ -192,7 +192,7 @@ impl Engine {
 fn words_about(record: &PodRecord, reason: &Reason) -> Option<Words> {
     match reason {
         Reason::Backoff { task, .. } | Reason::WaitsForItsStep(task) => {
-            let trouble = record.task(task)?.trouble.as_ref()?;
+            let trouble = record.task(task)?.trouble()?;
             let otherwise =
                 || Words::some(format!("it {}", trouble.end)).filter(|_| trouble.end != End::Failed);
             trouble.words.clone().or_else(otherwise)
@@ -214,10 +214,12 @@ impl State {
                 whys.push(Why { instance, what, status: Status::Waiting, reason, words: None, since });
             }
         };
-        for task in record.tasks.iter().filter(|task| task.paused && pod.task_index(&task.name).is_some()) {
-            add("pause", Reason::Paused(task.name.clone()), task.last.map(|last| last.at));
+        for task in
+            record.tasks().iter().filter(|task| task.paused() && pod.task_index(task.name()).is_some())
+        {
+            add("pause", Reason::Paused(task.name().clone()), task.last().map(|last| last.at));
         }
-        if record.permission.is_some() {
+        if record.permission().is_some() {
             return;
         }
         for occupant in record.living() {
@@ -238,10 +240,10 @@ impl State {
                 standing.min().unwrap_or(begun)
             }
             Reason::Launching(name) | Reason::NotThereYet(name) => {
-                let last = record.and_then(|record| record.task(name)).and_then(|task| task.last);
+                let last = record.and_then(|record| record.task(name)).and_then(|task| task.last());
                 last.map_or(begun, |last| last.at)
             }
-            _ => tasks.filter_map(|task| task.down).max().map_or(begun, |down| down.max(begun)),
+            _ => tasks.filter_map(|task| task.down()).max().map_or(begun, |down| down.max(begun)),
         })
     }
 
@@ -249,8 +251,8 @@ impl State {
         let slot = record.slot(set);
         let main = self.main_task(record, set);
         slot.zip(main).is_some_and(|(slot, main)| {
-            let lives = slot.occupant.as_ref().is_some_and(|occupant| occupant.may_live());
-            slot.act.is_none() && !lives && self.owner(at, slot, main) == Owner::Later
+            let lives = slot.occupant().is_some_and(|occupant| occupant.may_live());
+            slot.act().is_none() && !lives && self.owner(at, slot, main) == Owner::Later
         })
     }
 }

@@ -141,7 +141,7 @@ pub(in crate::api) async fn task_statuses(call: Call) -> Answer {
             let instance = step.instance.as_ref()?;
             let record = engine.pod(instance)?;
             let tasks = step.tasks.iter().filter_map(|task| {
-                let launch = record.task(task)?.last?.launch;
+                let launch = record.task(task)?.last()?.launch;
                 let goal = goal(engine, instance.pod.as_str(), task.as_str());
                 let shown = paused(record, task).map(Pause::as_str).or_else(|| state(record, task, goal));
                 let id = id(&name, instance, task, launch);
@@ -176,7 +176,7 @@ pub(in crate::api) async fn reservations(call: Call) -> Answer {
     let body = read(&service, |engine| {
         let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (_, record) in engine.pods() {
-            if let Some(place) = &record.place {
+            if let Some(place) = &record.place() {
                 held.entry(place.node.name.to_string()).or_default().push(place.handle.0.to_string());
             }
         }

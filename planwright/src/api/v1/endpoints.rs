@@ -46,7 +46,7 @@ fn open(engine: &Engine) -> Vec<Open> {
     let mut all = Vec::new();
     let Some(model) = engine.model() else { return all };
     for (instance, record) in engine.pods() {
-        let Some(place) = &record.place else { continue };
+        let Some(place) = &record.place() else { continue };
         let Some(pod) = model.spec().pods().get(&instance.pod) else { continue };
         for (name, number) in &place.ports {
             let sets = pod.resource_sets.iter();

@@ -71,11 +71,11 @@ pub(in crate::api) fn tasks_of(engine: &Engine, instance: &InstanceName) -> Vec<
     let pods = engine.model().into_iter().flat_map(|model| model.pods());
     let declared = pods.filter(|pod| pod.name == instance.pod).flat_map(|pod| &pod.tasks);
     let mut tasks: Vec<_> = declared.map(|task| (task.name.clone(), task.goal)).collect();
-    let known = engine.pod(instance).into_iter().flat_map(|record| &record.tasks);
+    let known = engine.pod(instance).into_iter().flat_map(|record| record.tasks());
     for task in known {
-        if tasks.iter().all(|(name, _)| *name != task.name) {
-            let config = task.last.and_then(|last| engine.task_config(last.conf));
-            tasks.push((task.name.clone(), config.map_or(Goal::Running, |config| config.spec.goal)));
+        if tasks.iter().all(|(name, _)| *name != *task.name()) {
+            let config = task.last().and_then(|last| engine.task_config(last.conf));
+            tasks.push((task.name().clone(), config.map_or(Goal::Running, |config| config.spec.goal)));
         }
     }
     tasks
@@ -89,7 +89,7 @@ fn instance_body(
 ) -> InstanceBody {
     let record = engine.pod(instance);
     let tasks = tasks_of(engine, instance).into_iter().map(|(task, goal)| {
-        let launch = record.and_then(|record| record.task(&task)?.last).map(|last| last.launch);
+        let launch = record.and_then(|record| record.task(&task)?.last()).map(|last| last.launch);
         TaskBody {
             id: launch.map(|launch| id(service, instance, &task, launch)),
             name: full_name(instance, &task),
@@ -171,9 +171,9 @@ fn task_info(
     task: &TaskName,
     goal: Goal,
 ) -> Option<Value> {
-    let last = record.task(task)?.last?;
+    let last = record.task(task)?.last()?;
     let task_id = json!({ "value": id(service, instance, task, last.launch) });
-    let node = record.place.as_ref().map(|place| json!({ "value": place.node.name }));
+    let node = record.place().map(|place| json!({ "value": place.node.name }));
     let mut info = json!({ "name": full_name(instance, task), "taskId": task_id, "slaveId": node });
     if let Some(config) = engine.task_config(last.conf) {
         info["resources"] = resources(config, record);
@@ -190,7 +190,7 @@ fn task_info(
     }
     let state = state(record, task, goal).map(|state| format!("TASK_{state}"));
     let mut status = json!({ "taskId": task_id, "slaveId": node, "state": state });
-    let mut occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+    let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
     if let Some(now) = occupants.find(|occupant| occupant.task == *task && occupant.launch == last.launch)
         && let plan_core::engine::TaskState::Running { ready } = now.state
     {
@@ -214,7 +214,7 @@ fn resources(config: &Arc<TaskConfig>, record: &PodRecord) -> Value {
         disk["disk"] = json!({ "volume": { "containerPath": volume.path.as_str(), "mode": "RW" } });
         disk
     }));
-    let ports = record.place.iter().flat_map(|place| &place.ports);
+    let ports = record.place().into_iter().flat_map(|place| &place.ports);
     let mine = ports.filter(|(name, _)| of.ports.iter().any(|(declared, _)| declared == name));
     let ranges: Vec<_> = mine.map(|(_, port)| json!({ "begin": port, "end": port })).collect();
     if !ranges.is_empty() {

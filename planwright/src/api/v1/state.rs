@@ -149,7 +149,7 @@ async fn uploaded(call: &Call) -> Result<Bytes, Problem> {
 fn zones_of(engine: &Engine) -> BTreeMap<String, String> {
     let mut zones = BTreeMap::new();
     for (instance, record) in engine.pods() {
-        let Some(zone) = record.place.as_ref().and_then(|place| place.node.zone.as_ref()) else { continue };
+        let Some(zone) = record.place().and_then(|place| place.node.zone.as_ref()) else { continue };
         for (task, _) in tasks_of(engine, &instance) {
             zones.insert(full_name(&instance, &task), zone.to_string());
         }
@@ -179,9 +179,8 @@ pub(in crate::api) async fn node_zone(call: Call) -> Answer {
     let zone = read(&service, move |engine| {
         let mut pods = engine.pods().filter(|(instance, _)| instance.pod == *pod.as_str());
         let on = |node: &NodeName| *node == *ip.as_str();
-        let zone = pods.find_map(|(_, record)| {
-            record.place.as_ref().filter(|place| on(&place.node.name))?.node.zone.clone()
-        });
+        let zone = pods
+            .find_map(|(_, record)| record.place().filter(|place| on(&place.node.name))?.node.zone.clone());
         zone.map(|zone| zone.to_string())
     });
     text(zone.await?.ok_or_else(|| Problem::missing("Zone of", words))?)

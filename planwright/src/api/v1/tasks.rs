@@ -29,8 +29,8 @@ impl Pause {
 
 /// How far a task's pause is, if it has to do with one.
 pub(in crate::api) fn paused(record: &PodRecord, task: &TaskName) -> Option<Pause> {
-    let wanted = record.task(task).is_some_and(|known| known.paused);
-    let occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+    let wanted = record.task(task).is_some_and(|known| known.paused());
+    let occupants = record.slots().iter().filter_map(|slot| slot.occupant());
     let now =
         occupants.filter(|occupant| occupant.task == *task && occupant.may_live()).max_by_key(|o| o.launch);
     let order = now.and_then(|now| record.order(now.launch));
@@ -46,7 +46,7 @@ pub(in crate::api) fn paused(record: &PodRecord, task: &TaskName) -> Option<Paus
 
 /// The state of a task in the words of Mesos, without `TASK_`; none if it was never launched.
 pub(in crate::api) fn state(record: &PodRecord, task: &TaskName, goal: Goal) -> Option<&'static str> {
-    let occupants = record.slots.iter().filter_map(|slot| slot.occupant.as_ref());
+    let occupants = record.slots().iter().filter_map(|slot| slot.occupant());
     if let Some(now) = occupants.filter(|occupant| occupant.task == *task).max_by_key(|o| o.launch) {
         return Some(match now.state {
             _ if now.silent.is_some() && now.may_live() => "UNREACHABLE",
@@ -62,9 +62,9 @@ pub(in crate::api) fn state(record: &PodRecord, task: &TaskName, goal: Goal) -> 
         });
     }
     let known = record.task(task)?;
-    let last = known.last?;
+    let last = known.last()?;
     // Another has taken its turn in the resource set since.
-    let reached = known.reached.is_some_and(|reached| reached.launch == last.launch);
+    let reached = known.reached().is_some_and(|reached| reached.launch == last.launch);
     Some(if reached && goal != Goal::Running { "FINISHED" } else { "KILLED" })
 }
 

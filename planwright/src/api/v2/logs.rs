@@ -40,7 +40,7 @@ pub(in crate::api) async fn show(mut call: Call) -> Answer {
         let tasks = exists(engine, &asked).then(|| tasks_of(engine, &asked))?;
         let record = engine.pod(&asked);
         let launch =
-            |task: &TaskName| record.and_then(|record| record.task(task)?.last).map(|last| last.launch);
+            |task: &TaskName| record.and_then(|record| record.task(task)?.last()).map(|last| last.launch);
         Some(tasks.into_iter().map(|(task, goal)| (launch(&task), task, goal)).collect::<Vec<_>>())
     });
     let tasks = found.await?.ok_or_else(|| Problem::missing("Pod", &instance))?;

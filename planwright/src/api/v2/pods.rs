@@ -99,7 +99,7 @@ impl PodBody {
         let record = seen.engine.pod(&name);
         let tasks = tasks_of(seen.engine, &name).into_iter().map(|(task, goal)| {
             let id = record
-                .and_then(|record| record.task(&task)?.last)
+                .and_then(|record| record.task(&task)?.last())
                 .map(|last| id(service, &name, &task, last.launch));
             TaskBody { id, ..TaskBody::of(seen, record, task, goal) }
         });
@@ -108,7 +108,7 @@ impl PodBody {
             pod: name.pod.clone(),
             index: name.index,
             leaves,
-            place: record.and_then(|record| record.place.as_ref()).map(|place| PlaceBody {
+            place: record.and_then(|record| record.place()).map(|place| PlaceBody {
                 node: place.node.name.clone(),
                 zone: place.node.zone.as_ref().map(ToString::to_string),
                 region: place.node.region.as_ref().map(ToString::to_string),
@@ -121,14 +121,14 @@ impl PodBody {
                 ports: place.ports.iter().map(|(name, port)| (name.to_string(), *port)).collect(),
                 handle: place.handle.0.to_string(),
             }),
-            moves: record.and_then(|record| record.permission).map(|permission| MovesBody {
+            moves: record.and_then(|record| record.permission()).map(|permission| MovesBody {
                 why: permission.cause.to_string(),
                 since: seen.at(permission.at),
             }),
             tasks,
             orders: record
                 .into_iter()
-                .flat_map(|record| &record.orders)
+                .flat_map(|record| record.orders())
                 .map(|order| OrderBody {
                     launch: order.launch,
                     serves: match order.purpose {
@@ -152,9 +152,9 @@ impl PodBody {
 impl TaskBody {
     fn of(seen: Seen<'_>, record: Option<&PodRecord>, name: TaskName, goal: Goal) -> Self {
         let known = record.and_then(|record| record.task(&name));
-        let last = known.and_then(|known| known.last);
+        let last = known.and_then(|known| known.last());
         let occupants =
-            record.into_iter().flat_map(|record| &record.slots).filter_map(|slot| slot.occupant.as_ref());
+            record.into_iter().flat_map(|record| record.slots()).filter_map(|slot| slot.occupant());
         let now = occupants.filter(|occupant| occupant.task == name).max_by_key(|occupant| occupant.launch);
         Self {
             id: None,
@@ -168,16 +168,16 @@ impl TaskBody {
             pause: record.and_then(|record| paused(record, &name)).map(Pause::as_str),
             launch: last.map(|last| last.launch),
             launched: last.map(|last| seen.at(last.at)),
-            reached: known.and_then(|known| known.reached).map(|reached| ReachedBody {
+            reached: known.and_then(|known| known.reached()).map(|reached| ReachedBody {
                 launch: reached.launch,
                 configuration: reached.conf.to_string(),
                 at: seen.at(reached.at),
             }),
             configuration: last.map(|last| last.conf.to_string()),
-            failures: known.map_or(0, |known| known.failures),
-            delayed_until: known.and_then(|known| known.delayed_until).map(|until| seen.at(until)),
-            refused: known.and_then(|known| known.never.as_ref()).map(|never| never.why.to_string()),
-            down: known.and_then(|known| known.down).map(|since| seen.at(since)),
+            failures: known.map_or(0, |known| known.failures()),
+            delayed_until: known.and_then(|known| known.delayed_until()).map(|until| seen.at(until)),
+            refused: known.and_then(|known| known.never()).map(|never| never.why.to_string()),
+            down: known.and_then(|known| known.down()).map(|since| seen.at(since)),
             name,
         }
     }
@@ -239,7 +239,7 @@ pub(in crate::api) async fn why(call: Call) -> Answer {
 /// The launch whose failure is waited out, if it is that.
 fn failed(engine: &Engine, instance: &InstanceName, reason: &Reason) -> Option<Incarnation> {
     let (Reason::Backoff { task, .. } | Reason::WaitsForItsStep(task)) = reason else { return None };
-    let launch = engine.pod(instance)?.task(task)?.last?.launch;
+    let launch = engine.pod(instance)?.task(task)?.last()?.launch;
     let installation = engine.installation()?.clone();
     Some(Incarnation { installation, instance: instance.clone(), task: task.clone(), launch })
 }

@@ -1,0 +1,587 @@
+//! How an instance's record changes. There is no other way.
+//!
+//! Invariant: what a slot waits for is an order that is not given; what an order that is given launched is in a slot
+//! until something else is; a number of a launch is in the record of one order.
+//!
+//! These keep the record true to itself. When to change it is decided by the rooms that call them: nothing here looks
+//! at a specification, a run or another instance.
+
+use std::sync::Arc;
+
+use super::{Occupant, Order, OrderedTask, PodRecord, Slot, TaskRecord};
+use crate::engine::record::{
+    Cause, End, Launched, Mark, Never, Number, Permission, Place, Purpose, Reached, Stage, StepMark, StepRef,
+    TaskState, Trouble,
+};
+use crate::engine::time::Time;
+use crate::engine::words::{Address, Words};
+use crate::plan::ContentHash;
+use crate::spec::{ResourceSetName, TaskName};
+
+/// Orders, from the wish to the end of their tasks.
+impl PodRecord {
+    /// An order is wanted: the slots of its tasks wait for it, and those where one of them lives, so that it is ended
+    /// there first.
+    pub(in crate::engine) fn want(&mut self, order: Order, sets: &[ResourceSetName]) {
+        for task in &order.tasks {
+            self.task_mut(&task.task);
+        }
+        self.claim(order.launch, &order.tasks, sets);
+        self.orders.push(order);
+    }
+
+    /// An order that is not given is for something else from now on, and its slots are others.
+    pub(in crate::engine) fn want_otherwise(
+        &mut self,
+        launch: Number,
+        purpose: Purpose,
+        tasks: Vec<OrderedTask>,
+        sets: &[ResourceSetName],
+    ) {
+        self.unclaim(launch);
+        self.claim(launch, &tasks, sets);
+        if let Some(order) = self.order_mut(launch) {
+            (order.purpose, order.tasks) = (purpose, tasks);
+        }
+    }
+
+    /// An order that is not given has another number from now on.
+    pub(in crate::engine) fn renumber(&mut self, old: Number, new: Number) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.act == Some(old)) {
+            slot.act = Some(new);
+        }
+        if let Some(order) = self.order_mut(old) {
+            order.launch = new;
+        }
+    }
+
+    /// There is room for an order: what is in its way is being ended.
+    pub(in crate::engine) fn clear(&mut self, launch: Number) {
+        if let Some(order) = self.order_mut(launch) {
+            order.stage = Stage::Clearing;
+        }
+    }
+
+    /// An order that is not given is taken out, and no slot waits for it. Returned are those that were to end for it:
+    /// what is in its slots or, where the instance is to go elsewhere, in all.
+    pub(in crate::engine) fn spend(&mut self, launch: Number) -> Vec<(Number, TaskName)> {
+        self.orders.retain(|order| order.launch != launch);
+        let moves = self.permission.is_some();
+        let mut spared = Vec::new();
+        for slot in &mut self.slots {
+            let own = slot.act == Some(launch);
+            if own {
+                slot.act = None;
+            }
+            if own || moves {
+                spared.extend(slot.occupant.as_ref().map(|o| (o.launch, o.task.clone())));
+            }
+        }
+        spared
+    }
+
+    /// An order is given at a place: each of its tasks is in its slot, and nowhere else. What was in these slots has
+    /// ended, and orders that nothing is left of are forgotten.
+    pub(in crate::engine) fn give(
+        &mut self,
+        launch: Number,
+        sets: &[ResourceSetName],
+        place: Arc<Place>,
+        now: Time,
+    ) {
+        self.place = Some(place);
+        let Some(order) = self.order_mut(launch) else { return };
+        order.stage = Stage::Given;
+        let tasks = order.tasks.clone();
+        // A task that took turns elsewhere before has ended there: for this launch, or earlier.
+        for slot in self.slots.iter_mut().filter(|slot| !sets.contains(&slot.set)) {
+            let past = |o: &Occupant| !o.may_live() && tasks.iter().any(|ordered| ordered.task == o.task);
+            if slot.act == Some(launch) {
+                (slot.act, slot.occupant) = (None, None);
+            } else if slot.occupant.as_ref().is_some_and(past) {
+                slot.occupant = None;
+            }
+        }
+        for (OrderedTask { task, conf, .. }, set) in tasks.into_iter().zip(sets) {
+            let known = self.task_mut(&task);
+            known.last = Some(Launched { launch, conf, at: now });
+            if known.reached.is_some_and(|reached| reached.conf != conf) {
+                known.other = launch;
+            }
+            let slot = self.slot_mut(set);
+            slot.act = None;
+            slot.occupant = Some(Occupant::new(launch, task));
+        }
+        self.forget_past_orders();
+    }
+
+    /// A launch of a task was refused: it ended before it began.
+    pub(in crate::engine) fn refuse(&mut self, launch: Number, task: &TaskName, why: &Words, now: Time) {
+        if let Some(occupant) = self.occupant_mut(launch, task) {
+            occupant.state = TaskState::Ended(End::Refused);
+            occupant.silent = None;
+            (occupant.words, occupant.address) = (Some(why.clone()), None);
+        }
+        let words = Some(why.clone());
+        self.trouble(task, Trouble { launch, end: End::Refused, at: now, words });
+    }
+
+    /// What the target does not have is gone: the tasks in these slots, and what is remembered of these tasks unless
+    /// one is in another slot.
+    pub(in crate::engine) fn drop_removed(&mut self, tasks: &[TaskName], occupants: &[Occupant]) {
+        for slot in &mut self.slots {
+            if slot.occupant.as_ref().is_some_and(|occupant| occupants.contains(occupant)) {
+                slot.occupant = None;
+            }
+        }
+        let slots = &self.slots;
+        let here = |task: &TaskName| {
+            slots.iter().any(|slot| slot.occupant.as_ref().is_some_and(|o| o.task == *task))
+        };
+        self.tasks.retain(|task| !tasks.contains(&task.name) || here(&task.name));
+        self.forget_past_orders();
+    }
+
+    /// The slots of these tasks wait for an order, and those without one where such a task lives.
+    fn claim(&mut self, launch: Number, tasks: &[OrderedTask], sets: &[ResourceSetName]) {
+        for (OrderedTask { task, .. }, set) in tasks.iter().zip(sets) {
+            self.slot_mut(set).act = Some(launch);
+            for slot in self.slots.iter_mut().filter(|slot| slot.act.is_none()) {
+                if slot.occupant.as_ref().is_some_and(|o| o.task == *task && o.may_live()) {
+                    slot.act = Some(launch);
+                }
+            }
+        }
+    }
+
+    /// No slot waits for an order.
+    fn unclaim(&mut self, launch: Number) {
+        for slot in &mut self.slots {
+            slot.act = slot.act.filter(|&act| act != launch);
+        }
+    }
+
+    /// Forgets orders that are given and whose tasks are in no slot any more.
+    fn forget_past_orders(&mut self) {
+        let slots = &self.slots;
+        self.orders.retain(|order| {
+            order.stage != Stage::Given
+                || slots.iter().any(|slot| slot.occupant.as_ref().is_some_and(|o| o.launch == order.launch))
+        });
+    }
+
+    fn order_mut(&mut self, launch: Number) -> Option<&mut Order> {
+        self.orders.iter_mut().find(|order| order.launch == launch)
+    }
+
+    fn slot_mut(&mut self, set: &ResourceSetName) -> &mut Slot {
+        let at = self.slots.iter().position(|slot| slot.set == *set).unwrap_or_else(|| {
+            self.slots.push(Slot { set: set.clone(), occupant: None, act: None });
+            self.slots.len() - 1
+        });
+        &mut self.slots[at]
+    }
+
+    fn occupant_mut(&mut self, launch: Number, task: &TaskName) -> Option<&mut Occupant> {
+        let occupants = self.slots.iter_mut().filter_map(|slot| slot.occupant.as_mut());
+        occupants.into_iter().find(|occupant| occupant.launch == launch && occupant.task == *task)
+    }
+}
+
+/// Where the instance lives.
+impl PodRecord {
+    /// It may, and shall, go elsewhere. What stands since earlier stands since then; the last cause counts.
+    pub(in crate::engine) fn permit(&mut self, cause: Cause, now: Time) {
+        let at = self.permission.map_or(now, |known| known.at);
+        self.permission = Some(Permission { cause, at });
+    }
+
+    /// It stays where it is.
+    pub(in crate::engine) fn stay(&mut self) {
+        self.permission = None;
+    }
+
+    /// It leaves its place with all that is there: it lives nowhere, nothing is in a slot, nothing is down, and the
+    /// permission is used.
+    pub(in crate::engine) fn abandon_place(&mut self) {
+        for slot in &mut self.slots {
+            slot.occupant = None;
+        }
+        self.forget_place();
+    }
+
+    /// It never came to its place: it lives nowhere, and nothing is down.
+    pub(in crate::engine) fn forget_place(&mut self) {
+        (self.place, self.permission) = (None, None);
+        for task in &mut self.tasks {
+            task.down = None;
+        }
+    }
+}
+
+/// What is known of its tasks.
+impl PodRecord {
+    /// How a launched task is.
+    pub(in crate::engine) fn seen(&mut self, launch: Number, task: &TaskName, seen: Occupied) {
+        if let Some(occupant) = self.occupant_mut(launch, task) {
+            let Occupied { state, silent, words, address } = seen;
+            (occupant.state, occupant.silent) = (state, silent);
+            (occupant.words, occupant.address) = (words, address);
+        }
+    }
+
+    /// A task is down, since now if it was not before.
+    pub(in crate::engine) fn goes_down(&mut self, task: &TaskName, now: Time) {
+        self.task_mut(task).down.get_or_insert(now);
+    }
+
+    /// A task is down no more.
+    pub(in crate::engine) fn comes_up(&mut self, task: &TaskName) {
+        self.task_mut(task).down = None;
+    }
+
+    /// A launch attained its task's goal. False if a later one did before, which nothing takes back.
+    pub(in crate::engine) fn reach(&mut self, task: &TaskName, reached: Reached) -> bool {
+        let task = self.task_mut(task);
+        if task.reached.is_some_and(|known| known.launch >= reached.launch) {
+            return false;
+        }
+        task.reached = Some(reached);
+        (task.other, task.trouble) = (0, None);
+        true
+    }
+
+    /// A task failed once more in a row, and so often in all.
+    pub(in crate::engine) fn fail(&mut self, task: &TaskName) -> u32 {
+        let task = self.task_mut(task);
+        task.failures = task.failures.saturating_add(1);
+        task.failures
+    }
+
+    /// How a task ended that nobody had asked to end.
+    pub(in crate::engine) fn trouble(&mut self, task: &TaskName, trouble: Trouble) {
+        self.task_mut(task).trouble = Some(Arc::new(trouble));
+    }
+
+    /// A task's failures in a row are forgotten.
+    pub(in crate::engine) fn forgive(&mut self, task: &TaskName) {
+        self.task_mut(task).failures = 0;
+    }
+
+    /// A task is not launched with this configuration any more.
+    pub(in crate::engine) fn refuse_for_good(&mut self, task: &TaskName, conf: ContentHash, why: Words) {
+        self.task_mut(task).never = Some(Arc::new(Never { conf, why }));
+    }
+
+    /// A refusal for good is forgotten.
+    pub(in crate::engine) fn ask_once_more(&mut self, task: &TaskName) {
+        self.task_mut(task).never = None;
+    }
+
+    /// A task is not launched before a time, or may be now.
+    pub(in crate::engine) fn delay(&mut self, task: &TaskName, until: Option<Time>) {
+        self.task_mut(task).delayed_until = until;
+    }
+
+    fn task_mut(&mut self, name: &TaskName) -> &mut TaskRecord {
+        let at = self.tasks.iter().position(|task| task.name == *name).unwrap_or_else(|| {
+            self.tasks.push(TaskRecord::new(name.clone()));
+            self.tasks.len() - 1
+        });
+        &mut self.tasks[at]
+    }
+}
+
+/// What operators said.
+impl PodRecord {
+    /// Only launches of a task from this number on are wanted.
+    pub(in crate::engine) fn restart(&mut self, task: &TaskName, since: Number) {
+        self.task_mut(task).since = since;
+    }
+
+    /// A task is wanted paused, and is not down by that.
+    pub(in crate::engine) fn pause(&mut self, task: &TaskName) {
+        let task = self.task_mut(task);
+        (task.paused, task.down) = (true, None);
+    }
+
+    /// A task is wanted running.
+    pub(in crate::engine) fn resume(&mut self, task: &TaskName) {
+        let task = self.task_mut(task);
+        (task.paused, task.down) = (false, None);
+    }
+
+    /// Changes the numbers of what was said of a step.
+    pub(in crate::engine) fn mark(&mut self, step: StepRef, change: impl FnOnce(&mut Mark)) {
+        let nth = self.steps.iter().position(|mark| mark.step == step).unwrap_or_else(|| {
+            self.steps.push(StepMark { step, forced: 0, since: 0 });
+            self.steps.len() - 1
+        });
+        let own = &mut self.steps[nth];
+        let mut mark = Mark { interrupted: false, forced: own.forced, since: own.since };
+        change(&mut mark);
+        (own.forced, own.since) = (mark.forced, mark.since);
+    }
+
+    /// What was said of steps of these runs is forgotten.
+    pub(in crate::engine) fn forget_marks(&mut self, runs: &[Number]) {
+        self.steps.retain(|mark| !runs.contains(&mark.step.run));
+    }
+}
+
+/// How a launched task was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct Occupied {
+    /// What is known of it.
+    pub(in crate::engine) state: TaskState,
+    /// Since when nothing is heard of it.
+    pub(in crate::engine) silent: Option<Time>,
+    /// What its backend said last.
+    pub(in crate::engine) words: Option<Words>,
+    /// Where it is reached.
+    pub(in crate::engine) address: Option<Arc<Address>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::record::{Handle, Parameters};
+    use crate::spec::placement::NodeFacts;
+
+    fn name(task: &str) -> TaskName {
+        task.parse().unwrap()
+    }
+
+    fn sets(all: &[&str]) -> Vec<ResourceSetName> {
+        all.iter().map(|set| set.parse().unwrap()).collect()
+    }
+
+    fn conf(nth: u8) -> ContentHash {
+        ContentHash::of(&[nth])
+    }
+
+    fn order(launch: Number, tasks: &[&str], of: u8) -> Order {
+        let task = |task: &&str| OrderedTask { task: name(task), conf: conf(of), paused: false };
+        let tasks = tasks.iter().map(task).collect();
+        let parameters: Option<Arc<Parameters>> = None;
+        Order { launch, purpose: Purpose::Recovery, stage: Stage::Wanted, tasks, parameters, at: Time(1) }
+    }
+
+    fn place(handle: &str, since: Number) -> Arc<Place> {
+        let node = NodeFacts {
+            name: "node-1".parse().unwrap(),
+            region: None,
+            zone: None,
+            attributes: Default::default(),
+        };
+        Arc::new(Place {
+            node: Arc::new(node),
+            ports: Vec::new(),
+            handle: Handle(handle.into()),
+            since,
+            domains: Default::default(),
+            principal: None,
+        })
+    }
+
+    fn seen(state: TaskState) -> Occupied {
+        Occupied { state, silent: None, words: None, address: None }
+    }
+
+    /// An instance with a task in each of two sets, by one launch.
+    fn running() -> PodRecord {
+        let (mut record, sets) = (PodRecord::default(), sets(&["main", "side"]));
+        record.want(order(7, &["broker", "logs"], 1), &sets);
+        record.give(7, &sets, place("a", 7), Time(2));
+        record.seen(7, &name("broker"), seen(TaskState::Running { ready: true }));
+        record.seen(7, &name("logs"), seen(TaskState::Running { ready: true }));
+        record
+    }
+
+    /// By slot: what is in it, by which launch, and what it waits for.
+    fn slots(record: &PodRecord) -> Vec<(String, Option<(String, Number)>, Option<Number>)> {
+        let slot = |slot: &Slot| {
+            let occupant = slot.occupant().map(|o| (o.task.to_string(), o.launch));
+            (slot.set().to_string(), occupant, slot.act())
+        };
+        record.slots().iter().map(slot).collect()
+    }
+
+    fn slot(
+        set: &str,
+        of: Option<(&str, Number)>,
+        act: Option<Number>,
+    ) -> (String, Option<(String, Number)>, Option<Number>) {
+        (set.to_owned(), of.map(|(task, launch)| (task.to_owned(), launch)), act)
+    }
+
+    #[test]
+    fn what_is_wanted_is_waited_for_and_what_is_given_is_in_its_slot() {
+        let mut record = PodRecord::default();
+        record.want(order(7, &["broker"], 1), &sets(&["main"]));
+        assert_eq!(slots(&record), [slot("main", None, Some(7))]);
+        assert_eq!((record.standing_orders(), record.task(&name("broker")).unwrap().last()), (1, None));
+        record.renumber(7, 8);
+        record.clear(8);
+        assert_eq!(record.order(8).unwrap().stage, Stage::Clearing);
+        record.give(8, &sets(&["main"]), place("a", 8), Time(2));
+        assert_eq!(slots(&record), [slot("main", Some(("broker", 8)), None)]);
+        let task = record.task(&name("broker")).unwrap();
+        assert_eq!(task.last(), Some(Launched { launch: 8, conf: conf(1), at: Time(2) }));
+        assert_eq!((record.standing_orders(), record.order(8).unwrap().stage), (0, Stage::Given));
+    }
+
+    #[test]
+    fn an_order_that_is_spent_spares_what_was_in_its_way() {
+        let mut record = running();
+        record.want(order(8, &["broker"], 2), &sets(&["main"]));
+        assert_eq!(record.spend(8), [(7, name("broker"))]);
+        assert_eq!((slots(&record), record.order(8)), (slots(&running()), None));
+        // Where the instance was to go elsewhere, all were to end.
+        record.want(order(9, &["broker"], 2), &sets(&["main"]));
+        record.permit(Cause::Replace, Time(3));
+        assert_eq!(record.spend(9), [(7, name("broker")), (7, name("logs"))]);
+    }
+
+    #[test]
+    fn a_task_is_in_one_slot() {
+        let mut record = running();
+        // In another set it is ended first where it lives.
+        record.want(order(8, &["broker"], 2), &sets(&["other"]));
+        let waits = slot("main", Some(("broker", 7)), Some(8));
+        assert_eq!((&slots(&record)[0], &slots(&record)[2]), (&waits, &slot("other", None, Some(8))));
+        record.seen(7, &name("broker"), seen(TaskState::Ended(End::Killed)));
+        record.give(8, &sets(&["other"]), place("a", 7), Time(3));
+        let now = [
+            slot("main", None, None),
+            slot("side", Some(("logs", 7)), None),
+            slot("other", Some(("broker", 8)), None),
+        ];
+        assert_eq!(slots(&record), now);
+        // The order of what runs on is remembered; that of nothing is not.
+        record.seen(7, &name("logs"), seen(TaskState::Ended(End::Killed)));
+        record.want(order(9, &["logs"], 2), &sets(&["side"]));
+        record.give(9, &sets(&["side"]), place("a", 7), Time(4));
+        assert_eq!(record.orders().iter().map(|order| order.launch).collect::<Vec<_>>(), [8, 9]);
+    }
+
+    #[test]
+    fn an_order_that_is_for_something_else_leaves_its_slots() {
+        let mut record = running();
+        record.want(order(8, &["broker"], 2), &sets(&["main"]));
+        let tasks = order(8, &["logs"], 3).tasks;
+        let step = Purpose::Step(StepRef { run: 1, phase: 0, step: 0 });
+        record.want_otherwise(8, step, tasks.clone(), &sets(&["side"]));
+        assert_eq!(slots(&record).iter().map(|(_, _, act)| *act).collect::<Vec<_>>(), [None, Some(8)]);
+        let order = record.order(8).unwrap();
+        assert_eq!((order.purpose, &order.tasks), (step, &tasks));
+    }
+
+    #[test]
+    fn what_was_reached_is_kept_and_another_configuration_completes_nothing() {
+        let mut record = running();
+        let reached = |launch, of, at| Reached { launch, conf: conf(of), at: Time(at) };
+        assert!(record.reach(&name("broker"), reached(7, 1, 3)));
+        assert!(!record.reach(&name("broker"), reached(6, 2, 9)));
+        record.want(order(8, &["broker"], 2), &sets(&["main"]));
+        record.give(8, &sets(&["main"]), place("a", 7), Time(4));
+        let task = record.task(&name("broker")).unwrap();
+        assert_eq!((task.reached(), task.other()), (Some(reached(7, 1, 3)), 8));
+        assert!(record.reach(&name("broker"), reached(8, 2, 5)));
+        assert_eq!(record.task(&name("broker")).unwrap().other(), 0);
+    }
+
+    #[test]
+    fn a_refused_launch_has_ended_before_it_began() {
+        let mut record = running();
+        record.refuse(7, &name("broker"), &"no such image".into(), Time(5));
+        record.refuse_for_good(&name("broker"), conf(1), "no such image".into());
+        let occupant = record.slot(&sets(&["main"])[0]).unwrap().occupant().unwrap();
+        assert_eq!((occupant.state, occupant.may_live()), (TaskState::Ended(End::Refused), false));
+        let task = record.task(&name("broker")).unwrap();
+        assert_eq!(task.trouble().unwrap().end, End::Refused);
+        assert_eq!(task.never().unwrap().conf, conf(1));
+        record.ask_once_more(&name("broker"));
+        assert_eq!(record.task(&name("broker")).unwrap().never(), None);
+    }
+
+    #[test]
+    fn who_leaves_its_place_has_nothing_there() {
+        let mut record = running();
+        record.goes_down(&name("broker"), Time(3));
+        record.permit(Cause::Timeout, Time(4));
+        record.permit(Cause::Replace, Time(9));
+        assert_eq!(record.permission(), Some(Permission { cause: Cause::Replace, at: Time(4) }));
+        record.abandon_place();
+        assert_eq!((record.place(), record.permission(), record.living().count()), (None, None, 0));
+        assert_eq!(record.task(&name("broker")).unwrap().down(), None);
+        let mut record = running();
+        record.permit(Cause::Timeout, Time(4));
+        record.stay();
+        assert_eq!((record.permission(), record.living().count()), (None, 2));
+    }
+
+    #[test]
+    fn down_is_since_the_first_time() {
+        let (mut record, broker) = (running(), name("broker"));
+        record.goes_down(&broker, Time(3));
+        record.goes_down(&broker, Time(9));
+        assert_eq!(record.task(&broker).unwrap().down(), Some(Time(3)));
+        record.comes_up(&broker);
+        assert_eq!(record.task(&broker).unwrap().down(), None);
+    }
+
+    #[test]
+    fn failures_are_counted_in_a_row() {
+        let (mut record, broker) = (running(), name("broker"));
+        assert_eq!((record.fail(&broker), record.fail(&broker)), (1, 2));
+        record.delay(&broker, Some(Time(9)));
+        assert_eq!(record.task(&broker).unwrap().delayed_until(), Some(Time(9)));
+        record.forgive(&broker);
+        assert_eq!(record.fail(&broker), 1);
+    }
+
+    #[test]
+    fn what_operators_said_is_said_once_of_each() {
+        let (mut record, broker) = (running(), name("broker"));
+        record.goes_down(&broker, Time(3));
+        record.pause(&broker);
+        let task = record.task(&broker).unwrap();
+        assert_eq!((task.paused(), task.down()), (true, None));
+        record.resume(&broker);
+        record.restart(&broker, 9);
+        let task = record.task(&broker).unwrap();
+        assert_eq!((task.paused(), task.since()), (false, 9));
+        let step = StepRef { run: 1, phase: 0, step: 2 };
+        record.mark(step, |mark| mark.forced = 5);
+        record.mark(step, |mark| mark.since = 6);
+        record.mark(StepRef { run: 2, ..step }, |mark| mark.since = 7);
+        let marks = [
+            StepMark { step, forced: 5, since: 6 },
+            StepMark { step: StepRef { run: 2, ..step }, forced: 0, since: 7 },
+        ];
+        assert_eq!(record.steps(), marks);
+        record.forget_marks(&[1]);
+        assert_eq!(record.steps(), &marks[1..]);
+    }
+
+    #[test]
+    fn what_the_target_does_not_have_goes_where_it_is_in_no_slot() {
+        let mut record = running();
+        let occupant = record.slots()[0].occupant().cloned().unwrap();
+        record.drop_removed(&[name("broker"), name("logs")], &[occupant]);
+        assert_eq!(slots(&record), [slot("main", None, None), slot("side", Some(("logs", 7)), None)]);
+        assert_eq!(record.tasks().iter().map(|task| task.name().clone()).collect::<Vec<_>>(), [name("logs")]);
+    }
+
+    #[test]
+    fn its_written_form_is_of_its_fields() {
+        let mut record = PodRecord::default();
+        assert_eq!(serde_json::to_string(&record).unwrap(), "{}");
+        record.want(order(7, &["broker"], 1), &sets(&["main"]));
+        let written = serde_json::to_value(&record).unwrap();
+        assert_eq!(written["slots"], serde_json::json!([{ "set": "main", "act": 7 }]));
+        assert_eq!(written["tasks"], serde_json::json!([{ "name": "broker" }]));
+        assert_eq!(serde_json::from_value::<PodRecord>(written).unwrap(), record);
+    }
+}
