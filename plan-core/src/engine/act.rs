@@ -142,10 +142,20 @@ impl Turn<'_> {
     /// Of an instance that has no place, or goes elsewhere, one order asks for one.
     pub(super) fn withdraw_others(&mut self, at: At) {
         let placed = |record: &&PodRecord| record.place().is_some() && record.permission().is_none();
-        let Some(record) = self.state.record(at).filter(|record| !placed(record)) else { return };
-        let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
+        if self.state.record(at).is_some_and(|record| !placed(&record)) {
+            self.withdraw_where(at, |_| true);
+        }
+    }
+
+    /// Withdraws orders of an instance that are not given, as far as they stand when it is their turn.
+    pub(super) fn withdraw_where(&mut self, at: At, which: impl Fn(&Order) -> bool) {
+        let record = self.state.record(at).into_iter();
+        let standing: Vec<Number> = record.flat_map(PodRecord::standing).map(|order| order.launch).collect();
         for launch in standing {
-            self.withdraw(at, launch, Reason::NotWanted);
+            let order = self.state.record(at).and_then(|record| record.order(launch));
+            if order.is_some_and(&which) {
+                self.withdraw(at, launch, Reason::NotWanted);
+            }
         }
     }
 
@@ -363,11 +373,8 @@ impl Turn<'_> {
         let untouched = record.place().is_some_and(|place| place.since == launch)
             && record.orders().iter().all(|order| order.launch == launch || order.stage == Stage::Wanted)
             && record.tasks().iter().all(|task| task.last().is_none_or(|last| last.launch <= launch));
-        let asking: Vec<Number> = record.standing().map(|order| order.launch).collect();
         if let Some(place) = record.place().cloned().filter(|_| untouched) {
-            for order in asking {
-                self.withdraw(at, order, Reason::NotWanted);
-            }
+            self.withdraw_where(at, |_| true);
             self.uncount(at, &place.node);
             self.record_mut(at).forget_place();
             self.effects.commands.push(Command::Withdraw { instance: self.name(at), launch });

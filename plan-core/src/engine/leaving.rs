@@ -8,9 +8,8 @@ use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event};
-use super::reason::Reason;
 use super::reconciliation::{Asked, Whose};
-use super::record::{DebtCause, Key, Number, PodRecord};
+use super::record::{DebtCause, Key};
 use super::state::State;
 use super::turn::Turn;
 
@@ -76,16 +75,7 @@ impl Turn<'_> {
 
     /// An instance goes for good: what it has becomes a debt, and nothing else is remembered.
     fn remove_instance(&mut self, at: At, cause: DebtCause) {
-        let standing: Vec<Number> = self
-            .state
-            .record(at)
-            .into_iter()
-            .flat_map(PodRecord::standing)
-            .map(|order| order.launch)
-            .collect();
-        for launch in standing {
-            self.withdraw(at, launch, Reason::NotWanted);
-        }
+        self.withdraw_where(at, |_| true);
         let slots = self.state.record(at).map(|record| record.slots()).unwrap_or_default();
         let occupants = slots.iter().filter_map(|slot| slot.occupant());
         let asked: Vec<Asked> = occupants.map(|o| (Whose::Instance(at), o.launch, o.task.clone())).collect();

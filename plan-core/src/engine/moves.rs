@@ -14,7 +14,6 @@ use super::agenda::{Item, MOST_CONSIDERED};
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
-use super::reason::Reason;
 use super::record::{Cause, DebtCause, Number, Occupant, OrderedTask, Permission, PodRecord, Stage};
 use super::state::State;
 use super::time::Time;
@@ -122,20 +121,13 @@ impl Turn<'_> {
             }
             return;
         }
-        // Room at the old place is asked for no more.
-        let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
         let tasks: Vec<_> = record.tasks().iter().map(|task| task.name().clone()).collect();
-        for launch in standing {
-            self.withdraw(at, launch, Reason::NotWanted);
-        }
-        for task in tasks {
-            self.begin_anew(at, &task);
-        }
+        // Room at the old place is asked for no more.
+        self.withdraw_where(at, |_| true);
+        tasks.iter().for_each(|task| self.begin_anew(at, task));
         self.record_mut(at).permit(cause, now);
         self.event(Event::MayMove { instance: self.name(at), cause });
-        self.touch(at);
-        self.consider_steps_of(at);
-        self.session.agenda.consider(Item::Recovery(at));
+        self.wanted_otherwise(at);
         // Nobody may be left there to say that its tasks have ended.
         if cause == Cause::NodeGone {
             self.ask_for_instance(at);
@@ -153,10 +145,7 @@ impl Turn<'_> {
         if !lost || down || record.standing().any(|order| order.stage == Stage::Clearing) {
             return;
         }
-        let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
-        for launch in standing {
-            self.withdraw(at, launch, Reason::NotWanted);
-        }
+        self.withdraw_where(at, |_| true);
         self.record_mut(at).stay();
         self.event(Event::Stays { instance: self.name(at) });
         self.touch(at);

@@ -179,6 +179,13 @@ impl Turn<'_> {
         }
     }
 
+    /// An instance is wanted otherwise: what its record says is derived anew, and all that may act on it is considered.
+    pub(super) fn wanted_otherwise(&mut self, at: At) {
+        self.touch(at);
+        self.consider_steps_of(at);
+        self.session.agenda.consider(Item::Recovery(at));
+    }
+
     /// Derives a step's status, and tells its parents and its successors.
     pub(super) fn derive_step(&mut self, nth: usize, at: At, step: StepRef) {
         let run = &self.state.active[nth];

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::engine::agenda::Item;
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
-use crate::engine::reason::Reason;
 use crate::engine::record::{Cause, Number, PodRecord, RunOutcome, Stage, TaskState};
 use crate::engine::reply::{Refusal, Reply};
 use crate::engine::state::Run;
@@ -87,12 +86,14 @@ impl Turn<'_> {
         if record.place().is_none() {
             return Err(Refusal::NeverLaunched(name.clone()));
         }
-        // Where there will never be room elsewhere, it is asked for once more.
-        let moves = record.permission().is_some();
-        let refused = record.tasks().iter().filter(|task| moves && task.never().is_some());
+        let Some(known) = record.permission() else {
+            self.permit(at, Cause::Replace);
+            return Ok(Reply::Done);
+        };
+        // It goes elsewhere already: where there will never be room, it is asked for once more.
+        let refused = record.tasks().iter().filter(|task| task.never().is_some());
         let refused: Vec<&TaskName> = refused.map(|task| task.name()).collect();
-        let replaced = record.permission().is_some_and(|permission| permission.cause == Cause::Replace);
-        if replaced && refused.is_empty() {
+        if known.cause == Cause::Replace && refused.is_empty() {
             return Ok(Reply::AlreadySo);
         }
         refused.iter().for_each(|task| self.begin_anew(at, task));
@@ -115,21 +116,9 @@ impl Turn<'_> {
             if pause { record.pause(task) } else { record.resume(task) }
         }
         // Room that is asked for is asked for the other kind of launch.
-        let standing: Vec<Number> = record.standing().map(|order| order.launch).collect();
-        for launch in standing {
-            let order = self.state.record(at).and_then(|record| record.order(launch));
-            if order.is_some_and(|order| order.stage == Stage::Wanted) {
-                self.withdraw(at, launch, Reason::NotWanted);
-            }
-        }
+        self.withdraw_where(at, |order| order.stage == Stage::Wanted);
         self.wanted_otherwise(at);
         Ok(Reply::Done)
-    }
-
-    fn wanted_otherwise(&mut self, at: At) {
-        self.touch(at);
-        self.consider_steps_of(at);
-        self.session.agenda.consider(Item::Recovery(at));
     }
 
     /// What is owed is waited for no more.

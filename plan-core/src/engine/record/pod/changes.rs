@@ -398,8 +398,10 @@ mod tests {
         record
     }
 
-    /// By slot: what is in it, by which launch, and what it waits for.
-    fn slots(record: &PodRecord) -> Vec<(String, Option<(String, Number)>, Option<Number>)> {
+    /// A slot: what is in it, by which launch, and what it waits for.
+    type Shown = (String, Option<(String, Number)>, Option<Number>);
+
+    fn slots(record: &PodRecord) -> Vec<Shown> {
         let slot = |slot: &Slot| {
             let occupant = slot.occupant().map(|o| (o.task.to_string(), o.launch));
             (slot.set().to_string(), occupant, slot.act())
@@ -407,11 +409,7 @@ mod tests {
         record.slots().iter().map(slot).collect()
     }
 
-    fn slot(
-        set: &str,
-        of: Option<(&str, Number)>,
-        act: Option<Number>,
-    ) -> (String, Option<(String, Number)>, Option<Number>) {
+    fn slot(set: &str, of: Option<(&str, Number)>, act: Option<Number>) -> Shown {
         (set.to_owned(), of.map(|(task, launch)| (task.to_owned(), launch)), act)
     }
 
