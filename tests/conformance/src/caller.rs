@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plan_core::engine::Handle;
 use plan_core::engine::{
-    Answer, Ask, Check, Command, Domains, End, Expected, Fit, FitAnswer, Found, Grant, Held, Incarnation,
-    InstallationId, Launch, LaunchAnswer, LaunchTask, Note, Number, Observation, Outcome, Place, Release,
-    ReleaseAnswer, Seen, Snapshot, Words,
+    Answer, Ask, Check, Command, Domains, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Held,
+    Incarnation, InstallationId, Launch, LaunchAnswer, LaunchTask, Note, Number, Observation, Outcome, Place,
+    Release, ReleaseAnswer, Seen, Snapshot, Words,
 };
 use plan_core::plan::{Model, PodModel};
 use plan_core::spec::{InstanceName, NodeName, Seconds, TaskName};

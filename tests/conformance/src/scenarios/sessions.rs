@@ -1,6 +1,6 @@
 //! Sessions: what outlives them and the backend, and what does not.
 
-use plan_core::engine::{Command, FitAnswer, Outcome};
+use plan_core::engine::{Command, FitAnswer, LaunchAnswer, Outcome};
 use plan_driver::backend::{Report, Severity};
 
 use super::room::fill;
@@ -38,11 +38,7 @@ pub(super) async fn after_a_restart(stage: Stage) -> Verdict {
     let again = us.launch(&room)?;
     us.command(again).await?;
     let answer = us.launch_answer(room.launch).await?;
-    ensure!(
-        answer == plan_core::engine::LaunchAnswer::Done,
-        "given again, launch {} was answered with {answer:?}",
-        room.launch
-    );
+    ensure!(answer == LaunchAnswer::Done, "given again, launch {} was answered with {answer:?}", room.launch);
     us.runs_on(&of, &room).await?;
     us.end(&of).await.map(drop)
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use backend_sim::Said;
-use plan_core::engine::{Command, End, Found, LaunchAnswer, Number, Outcome, Seen};
+use plan_core::engine::{Command, End, FitAnswer, Found, LaunchAnswer, Number, Outcome, Seen};
+use plan_core::spec::Seconds;
 
 /// What is remembered of what was commanded and said, for faults of the second time.
 #[derive(Debug, Default)]
@@ -60,8 +61,7 @@ impl Fault {
             (Self::WithdrawalsEndTasks, Command::Withdraw { instance, launch }) => {
                 let Ok(task) = "t".parse() else { return vec![command] };
                 let (instance, launch) = (instance.clone(), *launch);
-                let grace = plan_core::spec::Seconds(0);
-                return vec![Command::Kill { instance, launch, task, grace }, command];
+                return vec![Command::Kill { instance, launch, task, grace: Seconds(0) }, command];
             }
             (Self::TasksFallTogether, Command::Kill { instance, launch, grace, .. }) => {
                 let Ok(task) = "u".parse() else { return vec![command] };
@@ -84,15 +84,16 @@ impl Fault {
     pub(crate) fn said(self, given: &mut Given, mut said: Said) -> Vec<Said> {
         match (self, &mut said) {
             (Self::ReleasesAreLost, Said::Outcome(Outcome::Release { .. })) => return Vec::new(),
-            (Self::PortsAreForgotten, Said::Outcome(Outcome::Fit { answer, .. })) => {
-                if let plan_core::engine::FitAnswer::Fitted(grant) = answer {
-                    grant.ports.clear();
-                }
+            (
+                Self::PortsAreForgotten,
+                Said::Outcome(Outcome::Fit { answer: FitAnswer::Fitted(grant), .. }),
+            ) => {
+                grant.ports.clear();
             }
-            (Self::LaunchesAgainAreRefused, Said::Outcome(Outcome::Launch { launch, answer, .. })) => {
-                if !given.launches.insert(*launch) {
-                    *answer = LaunchAnswer::Retry("it was launched before".into());
-                }
+            (Self::LaunchesAgainAreRefused, Said::Outcome(Outcome::Launch { launch, answer, .. }))
+                if !given.launches.insert(*launch) =>
+            {
+                *answer = LaunchAnswer::Retry("it was launched before".into());
             }
             (Self::SerialsDoNotGrow, Said::Observed(of)) => of.serial = 1,
             (Self::AllIsReady, Said::Observed(of)) if of.seen.seen == (Seen::Running { ready: false }) => {
