@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::engine::{
-    Command, End, Held, Incarnation, InstallationId, Observation, Outcome, Seen, Snapshot,
+    Command, End, Held, Incarnation, InstallationId, Observation, Outcome, Sighting, Snapshot, Words,
 };
 use plan_core::plan::Model;
 
 use crate::backend::{Backend, go_on};
 use crate::choose::{Benign, Chooser};
 use crate::cluster::{Cluster, Shape};
+use crate::fault::end_words;
 use crate::moment::micros;
 use crate::queue::{Class, Queue};
 use crate::task::Life;
@@ -116,7 +117,9 @@ impl Bench {
     /// A task ends.
     pub fn end(&mut self, of: &Incarnation, end: End) {
         if let Some(nth) = self.find(of) {
-            self.happen(Happening::End { task: nth, end });
+            if self.cluster.tasks[nth as usize].lives() {
+                self.ends(nth, end, Some(end_words(end)));
+            }
         }
     }
 
@@ -171,11 +174,14 @@ impl Bench {
                 self.observed(task, serial, seen);
             }
             Happening::Life { task, life } if self.cluster.tasks[task as usize].lives() => {
-                self.enter(task, life);
+                match life {
+                    Life::Ended(end) => self.ends(task, end, None),
+                    life => self.enter(task, life),
+                }
                 self.tell(|_, cluster, world| go_on(&cluster.tasks[task as usize], task, world));
             }
             Happening::End { task, end } if self.cluster.tasks[task as usize].lives() => {
-                self.enter(task, Life::Ended(end));
+                self.ends(task, end, None);
             }
             Happening::Expire { session } => {
                 self.tell(|backend, cluster, world| backend.expire(cluster, world, session));
@@ -190,7 +196,12 @@ impl Bench {
         self.tell(|backend, cluster, world| backend.observe(cluster, world, nth));
     }
 
-    fn observed(&mut self, nth: u32, serial: u64, seen: Seen) {
+    fn ends(&mut self, nth: u32, end: End, words: Option<Words>) {
+        self.cluster.tasks[nth as usize].ends(end, words);
+        self.tell(|backend, cluster, world| backend.observe(cluster, world, nth));
+    }
+
+    fn observed(&mut self, nth: u32, serial: u64, seen: Sighting) {
         let task = &self.cluster.tasks[nth as usize];
         let of = Incarnation {
             installation: self.installation.clone(),
@@ -198,6 +209,6 @@ impl Bench {
             task: task.name.clone(),
             launch: task.launch,
         };
-        self.said.push_back(Said::Observed(Observation { of, serial, seen: seen.into() }));
+        self.said.push_back(Said::Observed(Observation { of, serial, seen }));
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plan_core::engine::Number;
+use plan_core::engine::{Number, Sighting};
 use plan_core::plan::Model;
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{InstanceName, NodeName, PodName, TaskName};
@@ -110,7 +110,7 @@ impl Cluster {
                 zone,
                 attributes: shape.attributes.clone(),
             };
-            Node::new(Arc::new(facts), total)
+            Node::new(nth, Arc::new(facts), total)
         });
         let nodes = nodes.collect();
         let mut roster = Roster::default();
@@ -133,6 +133,11 @@ impl Cluster {
     /// The node of a task.
     pub(crate) fn node_of(&self, task: u32) -> &Node {
         &self.nodes[self.tasks[task as usize].node as usize]
+    }
+
+    /// A task, as its backend sees it, as long as its node is heard of.
+    pub(crate) fn seen(&self, task: u32) -> Sighting {
+        self.tasks[task as usize].seen(self.node_of(task))
     }
 
     /// The tasks of an instance, in the order of their launches.

@@ -26,7 +26,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use plan_core::engine::End;
+use plan_core::engine::{End, Words};
 use plan_core::spec::InstanceName;
 use smol_str::SmolStr;
 
@@ -243,6 +243,19 @@ fn end_name(end: End) -> &'static str {
         End::Refused => "refused",
         End::Gone => "gone",
     }
+}
+
+/// What a backend says of a task that ended by a fault.
+pub(crate) fn end_words(end: End) -> Words {
+    Words::from(match end {
+        End::Finished => "exit code 0: a fault",
+        End::Failed => "exit code 1: a fault",
+        End::Killed => "signal 9: a fault",
+        End::Unhealthy => "health check failed: a fault",
+        End::Lost => "its node knows nothing of it: a fault",
+        End::Refused => "its node refused it: a fault",
+        End::Gone => "its node is gone: a fault",
+    })
 }
 
 /// `WHO#N`.

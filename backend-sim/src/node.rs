@@ -3,8 +3,10 @@
 //! Invariant: what is held on a node is the backend's to count, in its book; what is counted here is for checks, and
 //! shares nothing with the book.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use plan_core::engine::Address;
 use plan_core::plan::Demand;
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{ResourceSet, Volume};
@@ -104,12 +106,17 @@ pub(crate) struct Node {
     pub(crate) gone: bool,
     /// What is seen of it is held back: since when, until when.
     pub(crate) frozen: Option<(u64, u64)>,
+    /// Where what runs there is reached.
+    pub(crate) address: Arc<Address>,
 }
 
 impl Node {
-    /// A node that is heard of.
-    pub(crate) fn new(facts: Arc<NodeFacts>, total: Room) -> Self {
-        Self { facts, total, silent: false, gone: false, frozen: None }
+    /// The `nth` node, heard of.
+    pub(crate) fn new(nth: u32, facts: Arc<NodeFacts>, total: Room) -> Self {
+        let [_, a, b, c] = (nth + 1).to_be_bytes();
+        let ip = Some(IpAddr::from([10, a, b, c]));
+        let address = Address { ip, host: Some(facts.name.as_str().into()), ..Address::default() };
+        Self { facts, total, silent: false, gone: false, frozen: None, address: Arc::new(address) }
     }
 
     /// Whether anything can be done there.

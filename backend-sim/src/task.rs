@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use plan_core::engine::{End, Handle, Number, Seen};
+use plan_core::engine::{End, Handle, Number, Seen, Sighting, Words};
 use plan_core::plan::{ContentHash, TaskConfig};
 use plan_core::spec::{Goal, Seconds, TaskName};
 
 use crate::choose::{Choose, Site};
 use crate::latency::{CHECK, FINISHED, KILLED, READY_TRIES, RUNNING, STARTING, most, take};
+use crate::node::Node;
 
 /// How far a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub(crate) struct Task {
     pub(crate) paused: bool,
     /// How far it is.
     pub(crate) life: Life,
+    /// Why it ended, where somebody wonders.
+    pub(crate) words: Option<Words>,
     /// Whether it ever attained its goal.
     pub(crate) attained: bool,
     /// Whether it was told to end.
@@ -69,14 +72,14 @@ pub(crate) struct Task {
 }
 
 /// Something that was told of a task.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Telling {
     /// When it was so.
     pub(crate) time: u64,
     /// Its number.
     pub(crate) serial: u64,
     /// What.
-    pub(crate) seen: Seen,
+    pub(crate) seen: Sighting,
 }
 
 impl Task {
@@ -85,13 +88,20 @@ impl Task {
         !matches!(self.life, Life::Ended(_))
     }
 
-    /// As its backend sees it, as long as its node is heard of.
-    pub(crate) fn seen(&self) -> Seen {
-        match self.life {
-            Life::Launched | Life::Starting => Seen::Starting,
-            Life::Running { ready } => Seen::Running { ready },
-            Life::Ended(end) => Seen::Ended(end),
-        }
+    /// As its backend sees it on its node, as long as that is heard of.
+    pub(crate) fn seen(&self, node: &Node) -> Sighting {
+        let (seen, address) = match self.life {
+            Life::Launched | Life::Starting => (Seen::Starting, None),
+            Life::Running { ready } => (Seen::Running { ready }, Some(node.address.clone())),
+            Life::Ended(end) => (Seen::Ended(end), None),
+        };
+        Sighting { seen, words: self.words.clone(), address }
+    }
+
+    /// It ends, and why.
+    pub(crate) fn ends(&mut self, end: End, words: Option<Words>) {
+        self.enter(Life::Ended(end));
+        self.words = words;
     }
 
     /// Goes into the next part of its life; whether that attained its goal is noted.

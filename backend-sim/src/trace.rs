@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use plan_core::engine::{End, Number, Story, Time};
+use plan_core::engine::{End, Number, Story, Time, Words};
 use plan_core::spec::{InstanceName, NodeName, TaskName};
 use serde::Serialize;
 use smol_str::SmolStr;
@@ -34,7 +34,14 @@ pub enum What {
     /// A task's readiness check passes.
     Ready { instance: InstanceName, task: TaskName, launch: Number },
     /// A task ended.
-    Ended { instance: InstanceName, task: TaskName, launch: Number, end: End },
+    Ended {
+        instance: InstanceName,
+        task: TaskName,
+        launch: Number,
+        end: End,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        words: Option<Words>,
+    },
     /// A launch that was told before was told again, and nothing was done.
     Again { instance: InstanceName, launch: Number },
     /// A fault found nothing to do.
@@ -95,7 +102,10 @@ impl fmt::Display for What {
                 write!(f, "{task} runs, and is not ready (launch {launch})")
             }
             Self::Ready { task, launch, .. } => write!(f, "{task} is ready (launch {launch})"),
-            Self::Ended { task, launch, end, .. } => write!(f, "{task} {end} (launch {launch})"),
+            Self::Ended { task, launch, end, words, .. } => {
+                write!(f, "{task} {end} (launch {launch})")?;
+                words.iter().try_for_each(|words| write!(f, ": {words}"))
+            }
             Self::Again { launch, .. } => write!(f, "launch {launch} is told again: nothing is done twice"),
             Self::Idle { fault } => write!(f, "{fault}: nothing to do"),
             Self::Fault { fault } => f.write_str(fault),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is to happen is in the queue, and nowhere else.
 
-use plan_core::engine::{End, Outcome, Seen, Snapshot};
+use plan_core::engine::{End, Outcome, Seen, Sighting, Snapshot};
 
 use crate::choose::Chooser;
 use crate::queue::{Class, Queue};
@@ -17,7 +17,7 @@ pub(crate) enum Happening {
     /// A part of a snapshot arrives.
     Part { session: u32, snapshot: Box<Snapshot> },
     /// An observation arrives.
-    Observe { session: u32, task: u32, serial: u64, seen: Seen },
+    Observe { session: u32, task: u32, serial: u64, seen: Sighting },
     /// What the backend shows is up to date again.
     Renew { session: u32 },
     /// A task goes on.

@@ -72,7 +72,7 @@ impl Backend {
             return LaunchAnswer::Retry(format!("{} is not held any more", launch.handle.0).into());
         }
         // A snapshot shows it from now on, though nothing was told of it yet.
-        let arrived = Telling { time: world.now(), serial: 0, seen: Seen::Starting };
+        let arrived = Telling { time: world.now(), serial: 0, seen: Seen::Starting.into() };
         for task in &launch.tasks {
             let task = Task {
                 instance: id,
@@ -84,6 +84,7 @@ impl Backend {
                 handle: launch.handle.clone(),
                 paused: task.paused,
                 life: Life::Launched,
+                words: None,
                 attained: false,
                 killing: false,
                 kill_waits: None,
@@ -92,7 +93,7 @@ impl Backend {
                 forgotten: false,
                 heard: (0, 0),
                 believed_silent: false,
-                told: if self.remembers { vec![arrived] } else { Vec::new() },
+                told: if self.remembers { vec![arrived.clone()] } else { Vec::new() },
             };
             let nth = cluster.tasks.len() as u32;
             go_on(&task, nth, world);

@@ -2,14 +2,16 @@
 //!
 //! Invariant: nothing is told of what is on a silent node, and an end is told until the engine's records hold it.
 
-use plan_core::engine::{End, Seen};
+use plan_core::engine::{End, Seen, Sighting, Words};
 use plan_room::Health;
 
 use crate::choose::{Choose as _, Site};
 use crate::cluster::Cluster;
+use crate::fault::end_words;
 use crate::latency::{NOTICE, OBSERVE, take};
+use crate::node::Node;
 use crate::queue::Class;
-use crate::task::{Life, Telling};
+use crate::task::Telling;
 use crate::trace::What;
 use crate::world::{Happening, World};
 
@@ -31,24 +33,26 @@ impl Backend {
         }
         let task = &mut cluster.tasks[nth as usize];
         task.end_known = !task.lives();
-        let seen = task.seen();
+        let seen = cluster.seen(nth);
         self.send(cluster, world, nth, seen, later);
     }
 
-    fn send(&mut self, cluster: &mut Cluster, world: &mut World<'_>, task: u32, seen: Seen, later: u64) {
+    fn send(&mut self, cluster: &mut Cluster, world: &mut World<'_>, task: u32, seen: Sighting, later: u64) {
         self.serial += 1;
         let (session, serial, time) = (world.session, self.serial, world.now());
         let of = &mut cluster.tasks[task as usize];
         let entity = u64::from(of.instance);
         if self.remembers {
-            of.told.push(Telling { time, serial, seen });
+            of.told.push(Telling { time, serial, seen: seen.clone() });
         }
         if self.skipped.contains_key(&of.instance) {
             return;
         }
         let delay = later + take(&mut world.choose, "observe", entity, &OBSERVE);
-        world.queue.after(delay, Class::Answer, Happening::Observe { session, task, serial, seen });
-        if world.choose.choose(Site::new("observe-again", entity), AGAIN) == AGAIN - 1 {
+        let again = world.choose.choose(Site::new("observe-again", entity), AGAIN) == AGAIN - 1;
+        let observe = Happening::Observe { session, task, serial, seen: seen.clone() };
+        world.queue.after(delay, Class::Answer, observe);
+        if again {
             let delay = delay + OBSERVE[3];
             world.queue.after(delay, Class::Answer, Happening::Observe { session, task, serial, seen });
         }
@@ -56,7 +60,8 @@ impl Backend {
 
     /// A task is told to be lost, and lives on.
     pub(crate) fn lose(&mut self, cluster: &mut Cluster, world: &mut World<'_>, nth: u32) {
-        self.send(cluster, world, nth, Seen::Ended(End::Lost), 0);
+        let seen = Sighting::from(Seen::Ended(End::Lost)).saying(&*end_words(End::Lost));
+        self.send(cluster, world, nth, seen, 0);
     }
 
     /// Nothing is heard of a node any more.
@@ -67,7 +72,8 @@ impl Backend {
         for nth in 0..cluster.tasks.len() as u32 {
             let task = &cluster.tasks[nth as usize];
             if task.node == node && task.lives() {
-                self.send(cluster, world, nth, Seen::Unreachable, later);
+                let seen = unreachable(&cluster.nodes[node as usize]);
+                self.send(cluster, world, nth, seen, later);
             }
         }
     }
@@ -104,10 +110,11 @@ impl Backend {
             let task = &mut cluster.tasks[nth as usize];
             if task.node == node && !task.forgotten {
                 if task.lives() {
-                    task.enter(Life::Ended(End::Gone));
+                    let words = Words::some(format!("{name} is gone for good"));
+                    task.ends(End::Gone, words.clone());
                     let (task, launch, end) = (task.name.clone(), task.launch, End::Gone);
                     let instance = cluster.roster.name(cluster.tasks[nth as usize].instance).clone();
-                    world.tell(|| What::Ended { instance, task, launch, end });
+                    world.tell(|| What::Ended { instance, task, launch, end, words });
                 }
                 self.observe_later(cluster, world, nth, later);
             }
@@ -147,9 +154,15 @@ impl Backend {
             return;
         }
         if cluster.node_of(nth).silent {
-            self.send(cluster, world, nth, Seen::Unreachable, 0);
+            let seen = unreachable(cluster.node_of(nth));
+            self.send(cluster, world, nth, seen, 0);
         } else {
             self.observe(cluster, world, nth);
         }
     }
+}
+
+/// As a task on a node is seen that nothing is heard of.
+pub(super) fn unreachable(node: &Node) -> Sighting {
+    Sighting::from(Seen::Unreachable).saying(format!("{} does not answer", node.facts.name))
 }

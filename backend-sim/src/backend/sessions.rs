@@ -53,7 +53,7 @@ impl Backend {
                     .iter()
                     .rev()
                     .find(|told| told.time <= time && told.serial > 0);
-                if let Some(&Telling { serial, seen, .. }) = told {
+                if let Some(Telling { serial, seen, .. }) = told.cloned() {
                     let entity = u64::from(cluster.tasks[task as usize].instance);
                     let delay = take(&mut world.choose, "observe", entity, &OBSERVE);
                     world.queue.after(

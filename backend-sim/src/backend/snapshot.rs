@@ -3,7 +3,7 @@
 //! Invariant: a snapshot speaks of all that was asked for, and of all that lives of the same instances; what it shows of
 //! the past it calls the past.
 
-use plan_core::engine::{End, Expected, Found, Incarnation, Number, Seen, Snapshot};
+use plan_core::engine::{End, Expected, Found, Incarnation, Number, Seen, Sighting, Snapshot};
 
 use crate::cluster::Cluster;
 use crate::latency::{ANSWER, ECHO, NEXT_PART, take};
@@ -11,6 +11,7 @@ use crate::task::{Life, Task};
 use crate::world::{Happening, World};
 
 use super::Backend;
+use super::seen::unreachable;
 
 /// A part of a snapshot speaks of at most so many instances.
 const PART: usize = 1000;
@@ -25,7 +26,7 @@ impl Backend {
     ) {
         let shown = self.shows;
         // What is held back of a node is not in a snapshot either.
-        let view = |cluster: &Cluster, task: &Task| -> Option<Seen> {
+        let view = |cluster: &Cluster, task: &Task| -> Option<Sighting> {
             let frozen = cluster.nodes[task.node as usize].frozen.map(|(since, _)| since);
             match (shown, frozen) {
                 (None, None) => Some(view(cluster, task)),
@@ -39,14 +40,18 @@ impl Backend {
             asked.extend(id);
             let task = id.and_then(|id| cluster.find(id, incarnation.launch, &incarnation.task));
             let is = task.map(|nth| &cluster.tasks[nth as usize]).filter(|task| !task.forgotten);
-            let node = cluster.node_id(node.as_str()).map(|id| &cluster.nodes[id as usize]);
+            let name = node;
+            let node = cluster.node_id(name.as_str()).map(|id| &cluster.nodes[id as usize]);
             let gone = node.is_some_and(|node| node.gone && node.frozen.is_none());
             found.push((
                 incarnation.clone(),
                 match is.and_then(|task| view(cluster, task)) {
-                    Some(seen) => Found::Seen(seen.into()),
+                    Some(seen) => Found::Seen(seen),
                     // Whatever was there, it is there no more.
-                    None if gone => Found::Seen(Seen::Ended(End::Gone).into()),
+                    None if gone => {
+                        let words = format!("{name} is gone for good");
+                        Found::Seen(Sighting::from(Seen::Ended(End::Gone)).saying(words))
+                    }
                     None => Found::Absent,
                 },
             ));
@@ -54,8 +59,10 @@ impl Backend {
         asked.sort_unstable();
         asked.dedup();
         for &id in &asked {
-            let past =
-                |task: &Task| shown.is_some() && !matches!(view(cluster, task), None | Some(Seen::Ended(_)));
+            let past = |task: &Task| {
+                shown.is_some()
+                    && view(cluster, task).is_some_and(|seen| !matches!(seen.seen, Seen::Ended(_)))
+            };
             for (_, task) in cluster.tasks_of(id).filter(|(_, task)| task.lives() || past(task)) {
                 let of = Incarnation {
                     installation: self.installation.clone(),
@@ -64,7 +71,7 @@ impl Backend {
                     launch: task.launch,
                 };
                 if let (false, Some(seen)) = (expected.iter().any(|one| one.of == of), view(cluster, task)) {
-                    found.push((of, Found::Seen(seen.into())));
+                    found.push((of, Found::Seen(seen)));
                 }
             }
         }
@@ -93,15 +100,16 @@ impl Backend {
 }
 
 /// What the backend knows of a task.
-fn view(cluster: &Cluster, task: &Task) -> Seen {
+fn view(cluster: &Cluster, task: &Task) -> Sighting {
+    let node = &cluster.nodes[task.node as usize];
     match task.life {
-        Life::Ended(_) if task.end_known => task.seen(),
-        _ if cluster.nodes[task.node as usize].silent => Seen::Unreachable,
-        _ => task.seen(),
+        Life::Ended(_) if task.end_known => task.seen(node),
+        _ if node.silent => unreachable(node),
+        _ => task.seen(node),
     }
 }
 
 /// What was known of a task at a time; none of one that was not there yet.
-fn told_at(task: &Task, time: u64) -> Option<Seen> {
-    task.told.iter().rev().find(|told| told.time <= time).map(|told| told.seen)
+fn told_at(task: &Task, time: u64) -> Option<Sighting> {
+    task.told.iter().rev().find(|told| told.time <= time).map(|told| told.seen.clone())
 }

@@ -131,6 +131,18 @@ impl Scene<'_> {
                     format!("it believes {state:?}"),
                 );
             }
+            let mut living = self.pod(&view.instance).into_iter().flat_map(|record| record.living());
+            let recorded = living.find(|occupant| occupant.task == view.task);
+            if let (Some(of), Some((nth, _))) = (recorded, latest) {
+                let truth = self.cluster.seen(nth);
+                if (&of.words, &of.address) != (&truth.words, &truth.address) {
+                    return self.violation(
+                        Check::View,
+                        format!("the record of {}-{} has {truth:?}", view.instance, view.task),
+                        format!("it has {:?}, {:?}", of.words, of.address),
+                    );
+                }
+            }
         }
         for id in 0..self.cluster.roster.len() {
             let name = self.cluster.roster.name(id);

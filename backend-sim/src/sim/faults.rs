@@ -4,12 +4,11 @@
 
 use plan_core::engine::{End, Input, Key, Record, Seen};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, end_words};
 use crate::heal::Stage;
 use crate::latency::{FOREIGN_ENDS, OLD_WAKE};
 use crate::moment::micros;
 use crate::queue::Class;
-use crate::task::Life;
 use crate::trace::What;
 use crate::world::Happening;
 
@@ -36,7 +35,7 @@ impl Sim<'_> {
             Fault::End { task, how, .. } => {
                 let Some(task) = self.living(task) else { return false };
                 self.world.tell(text);
-                self.enter(task, Life::Ended(*how));
+                self.ends(task, *how, Some(end_words(*how)));
             }
             Fault::Silent { node, lasts, .. } => {
                 let Some(id) = self.cluster.node_id(node) else { return false };

@@ -287,13 +287,16 @@ impl<'a> Sim<'a> {
             }
             Happening::Life { task, life } => {
                 if self.cluster.tasks[task as usize].lives() {
-                    self.enter(task, life);
+                    match life {
+                        Life::Ended(end) => self.ends(task, end, None),
+                        life => self.enter(task, life),
+                    }
                     go_on(&self.cluster.tasks[task as usize], task, &mut self.world);
                 }
             }
             Happening::End { task, end } => {
                 if self.cluster.tasks[task as usize].lives() {
-                    self.enter(task, Life::Ended(end));
+                    self.ends(task, end, None);
                 }
             }
             Happening::Expire { session } => self.backend.expire(&mut self.cluster, &mut self.world, session),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what was told in a session that is over arrives at nobody but the engine whose session it was.
 
-use plan_core::engine::{Found, Incarnation, Input, InstallationId, Observation, Seen};
+use plan_core::engine::{End, Found, Incarnation, Input, InstallationId, Observation, Seen, Sighting, Words};
 use smol_str::SmolStr;
 
 use crate::queue::Class;
@@ -46,32 +46,36 @@ impl Sim<'_> {
     pub(super) fn enter(&mut self, nth: u32, life: Life) {
         let task = &mut self.cluster.tasks[nth as usize];
         task.enter(life);
-        if self.world.trace.is_kept() {
+        if let (true, Life::Running { ready }) = (self.world.trace.is_kept(), life) {
             let instance = self.cluster.roster.name(task.instance).clone();
-            let (task, launch) = (task.name.clone(), task.launch);
-            let told = match life {
-                Life::Running { ready: true }
-                    if self.cluster.tasks[nth as usize].config.spec.readiness_check.is_some() =>
-                {
-                    Some(What::Ready { instance, task, launch })
-                }
-                Life::Running { ready } => Some(What::Runs { instance, task, launch, ready }),
-                Life::Ended(end) => Some(What::Ended { instance, task, launch, end }),
-                Life::Launched | Life::Starting => None,
-            };
-            if let Some(told) = told {
-                self.world.tell(|| told);
-            }
+            let (name, launch) = (task.name.clone(), task.launch);
+            let checked = task.config.spec.readiness_check.is_some();
+            self.world.tell(|| match ready {
+                true if checked => What::Ready { instance, task: name, launch },
+                ready => What::Runs { instance, task: name, launch, ready },
+            });
         }
         self.backend.observe(&mut self.cluster, &mut self.world, nth);
     }
 
-    pub(super) fn observed(&mut self, session: u32, nth: u32, serial: u64, seen: Seen) {
+    /// A task ends, and its backend tells why.
+    pub(super) fn ends(&mut self, nth: u32, end: End, words: Option<Words>) {
+        let task = &mut self.cluster.tasks[nth as usize];
+        task.ends(end, words.clone());
+        if self.world.trace.is_kept() {
+            let instance = self.cluster.roster.name(task.instance).clone();
+            let (task, launch) = (task.name.clone(), task.launch);
+            self.world.tell(|| What::Ended { instance, task, launch, end, words });
+        }
+        self.backend.observe(&mut self.cluster, &mut self.world, nth);
+    }
+
+    pub(super) fn observed(&mut self, session: u32, nth: u32, serial: u64, seen: Sighting) {
         if session != self.world.session {
             return;
         }
         if let Some((_, until)) = self.cluster.node_of(nth).frozen {
-            let held = Happening::Observe { session, task: nth, serial, seen: seen.into() };
+            let held = Happening::Observe { session, task: nth, serial, seen };
             return self.world.queue.at(until + 1, Class::Answer, held);
         }
         let task = &self.cluster.tasks[nth as usize];
@@ -81,7 +85,8 @@ impl Sim<'_> {
             task: task.name.clone(),
             launch: task.launch,
         };
-        let observation = Observation { of, serial, seen: seen.into() };
+        let (silent, ended) = (seen.seen == Seen::Unreachable, matches!(seen.seen, Seen::Ended(_)));
+        let observation = Observation { of, serial, seen };
         if self.old.is_some() {
             self.feed_old(Input::Observed(observation.clone()));
         }
@@ -89,11 +94,11 @@ impl Sim<'_> {
         let task = &mut self.cluster.tasks[nth as usize];
         if done && (session, serial) > task.heard {
             task.heard = (session, serial);
-            task.believed_silent = seen == Seen::Unreachable;
+            task.believed_silent = silent;
         }
         // What the engine has durable is confirmed, and not told again.
         let task = &mut self.cluster.tasks[nth as usize];
-        if done && matches!(seen, Seen::Ended(_)) && !task.lives() {
+        if done && ended && !task.lives() {
             task.forgotten = true;
         }
     }
