@@ -1,24 +1,22 @@
-//! Health and readiness checks: commands that are run beside a task, in its sandbox, with its environment.
+//! Health and readiness checks.
 //!
-//! Invariant: a check never outlives its timeout, nor its scheduler; each runs again only after it has ended. Paused
-//! tasks have none.
+//! Invariant: a check runs again only after it has ended, and what it says is of its last run. Paused tasks have none.
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plan_core::engine::Words;
 use plan_core::spec::{HealthCheck, ReadinessCheck, Seconds};
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::Command;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::beside::{self, How, Ran};
 use crate::blocking::blocking;
 use crate::disk;
 use crate::inner::Inner;
+use crate::kill;
 use crate::layout::RunFolder;
 use crate::run::{Kill, KillReason, Launched, Order, now};
-use crate::state::{Phase, RunKey};
-use crate::{kill, shim};
+use crate::state::{CheckKind, Phase, RunKey};
 
 /// Between two runs, whatever the file says.
 const LEAST_INTERVAL: Duration = Duration::from_millis(50);
@@ -39,7 +37,7 @@ pub(crate) async fn keep(
     let began = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
     let health = async {
         match &order.health {
-            Some(check) => watch_health(inner, folder, order, check, began).await,
+            Some(check) => watch_health(inner, key, folder, order, check, began).await,
             None => std::future::pending().await,
         }
     };
@@ -52,23 +50,32 @@ pub(crate) async fn keep(
     tokio::join!(health, readiness);
 }
 
-async fn watch_health(inner: &Inner, folder: &RunFolder, order: &Order, check: &HealthCheck, began: Instant) {
+async fn watch_health(
+    inner: &Inner,
+    key: &RunKey,
+    folder: &RunFolder,
+    order: &Order,
+    check: &HealthCheck,
+    began: Instant,
+) {
     sleep_until(began + duration(check.delay)).await;
+    let most = check.max_consecutive_failures.get();
     let mut failures = 0;
     loop {
-        match run(inner, folder, order, &check.cmd, check.timeout).await {
-            Ok(()) => failures = 0,
-            Err(why) if began.elapsed() < duration(check.grace_period) => {
-                tracing::debug!(instance = %order.instance, task = %order.task, why, "health check failed, in its grace period");
-            }
-            Err(why) => {
-                failures += 1;
-                tracing::info!(instance = %order.instance, task = %order.task, why, failures, "health check failed");
-            }
+        let ran = beside::run(inner, folder, order, &check.cmd, check.timeout).await;
+        if ran.passed() {
+            failures = 0;
+            inner.state().set_check(key, CheckKind::Health, None);
+        } else if began.elapsed() < duration(check.grace_period) {
+            tracing::debug!(instance = %order.instance, task = %order.task, why = %ran, "health check failed, in its grace period");
+        } else {
+            failures += 1;
+            tracing::info!(instance = %order.instance, task = %order.task, why = %ran, failures, "health check failed");
+            inner.state().set_check(key, CheckKind::Health, Words::some(failed(CheckKind::Health, 1, &ran)));
         }
-        if failures >= check.max_consecutive_failures.get() {
-            let kill = Kill { why: KillReason::Unhealthy, grace: order.grace };
-            kill::order(folder.clone(), kill).await;
+        if failures >= most {
+            let words = failed(CheckKind::Health, most, &ran);
+            kill::order(folder.clone(), Kill { why: KillReason::Unhealthy, grace: order.grace, words }).await;
             // Its end is seen by whoever watches it.
             return std::future::pending().await;
         }
@@ -87,14 +94,14 @@ async fn watch_readiness(
     sleep_until(began + duration(check.delay)).await;
     let mut before = None;
     loop {
-        let ready = match run(inner, folder, order, &check.cmd, check.timeout).await {
-            Ok(()) => true,
-            Err(why) => {
-                tracing::debug!(instance = %order.instance, task = %order.task, why, "readiness check failed");
-                false
-            }
-        };
-        if before.replace(ready) != Some(ready) {
+        let ran = beside::run(inner, folder, order, &check.cmd, check.timeout).await;
+        let ready = ran.passed();
+        let words = if ready { None } else { Words::some(failed(CheckKind::Readiness, 1, &ran)) };
+        if !ready {
+            tracing::debug!(instance = %order.instance, task = %order.task, why = %ran, "readiness check failed");
+        }
+        let changed = before.replace(ready) != Some(ready);
+        if changed {
             let path = folder.ready();
             let noted =
                 blocking(move || if ready { disk::claim(&path).map(|_| ()) } else { disk::remove(&path) });
@@ -102,10 +109,27 @@ async fn watch_readiness(
                 // The next scheduler runs the check before it believes anything else.
                 tracing::debug!(%error, "readiness is not noted");
             }
-            inner.state().set_phase(key, Phase::Running { ready });
+        }
+        {
+            // Both are told in one.
+            let mut state = inner.state();
+            state.set_check(key, CheckKind::Readiness, words);
+            state.set_phase(key, Phase::Running { ready });
+        }
+        if changed {
             inner.ports_changed.notify_one();
         }
         sleep(duration(check.interval).max(LEAST_INTERVAL)).await;
+    }
+}
+
+/// What a check that did not pass has to say; `times` is how often in a row, where that is known and does not grow.
+fn failed(kind: CheckKind, times: u32, ran: &Ran) -> String {
+    let times = if times > 1 { format!(" {times} times in a row") } else { String::new() };
+    match &ran.how {
+        How::TimedOut(_) | How::NotRun(_) if times.is_empty() => format!("{kind} check {ran}"),
+        How::TimedOut(_) | How::NotRun(_) => format!("{kind} check failed{times}: it {ran}"),
+        How::Code(_) | How::Signal(_) => format!("{kind} check failed{times}: {ran}"),
     }
 }
 
@@ -113,53 +137,22 @@ fn duration(seconds: Seconds) -> Duration {
     Duration::from_secs(u64::from(seconds.0))
 }
 
-/// Runs a check once; why it did not pass. A timeout of 0 is none, as in Mesos.
-async fn run(
-    inner: &Inner,
-    folder: &RunFolder,
-    order: &Order,
-    command: &str,
-    limit: Seconds,
-) -> Result<(), String> {
-    let mut child = Command::new(&inner.shim)
-        .arg(shim::EXEC)
-        .arg(std::process::id().to_string())
-        .arg("-")
-        .arg(command)
-        .env_clear()
-        .envs(&order.environment)
-        .current_dir(folder.sandbox())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| format!("it cannot be run: {error}"))?;
-    let group = Group(child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw));
-    let ended = if limit.0 == 0 {
-        child.wait().await
-    } else {
-        match timeout(duration(limit), child.wait()).await {
-            Ok(ended) => ended,
-            Err(_) => return Err(format!("it took longer than {limit}")),
-        }
-    };
-    drop(group);
-    match ended {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(status.to_string()),
-        Err(error) => Err(error.to_string()),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The processes of a check, which end with it, whether it ended, was given up, or nobody waits for it any more.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(pid) = self.0 {
-            // Nothing may be left of it. Its number is not given again while its group lives or it was not waited for.
-            let _ = kill_process_group(pid, Signal::KILL);
+    #[test]
+    fn a_check_says_which_it_is_how_often_and_how_it_failed() {
+        let ran = |how, last: &str| Ran { how, last: last.to_owned() };
+        let (code, limit) = (ran(How::Code(1), "no leader"), ran(How::TimedOut(Seconds(5)), ""));
+        let table = [
+            (CheckKind::Readiness, 1, &limit, "readiness check timed out after 5 s"),
+            (CheckKind::Readiness, 1, &code, "readiness check failed: exit code 1: no leader"),
+            (CheckKind::Health, 3, &code, "health check failed 3 times in a row: exit code 1: no leader"),
+            (CheckKind::Health, 3, &limit, "health check failed 3 times in a row: it timed out after 5 s"),
+        ];
+        for (kind, times, ran, text) in table {
+            assert_eq!(failed(kind, times, ran), text);
         }
     }
 }

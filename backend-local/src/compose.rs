@@ -9,24 +9,16 @@ use plan_core::engine::{Launch, LaunchTask};
 use plan_core::plan::ContentHash;
 use plan_core::spec::{LaunchPlace, Limit, PortName, RLimit, RLimitName, TaskSpec, launch_environment};
 use plan_driver::backend::Identity;
-use plan_room::Numbers;
 use rustix::process::{geteuid, getrlimit};
 
 use crate::inner::Inner;
 use crate::layout::{RunFolder, relative};
 use crate::reap::MARK;
-use crate::room::Referenced;
 use crate::run::{GivenPort, MemoryGroup, Order};
 use crate::shim;
 
 /// What a paused task runs in place of its command.
 const WAIT: &str = "while :; do sleep 3600; done";
-
-/// What was chosen with the place that it is launched in.
-pub(crate) struct Chosen<'a> {
-    pub(crate) ports: &'a Numbers,
-    pub(crate) referenced: Referenced,
-}
 
 /// The order for a task of a launch.
 pub(crate) fn order(
@@ -34,12 +26,11 @@ pub(crate) fn order(
     identity: &Identity,
     launch: &Launch,
     task: &LaunchTask,
-    chosen: &Chosen<'_>,
     folder: &RunFolder,
     nonce: String,
 ) -> Result<Order, String> {
     let config = &task.config;
-    let numbers: BTreeMap<PortName, u16> = chosen.ports.iter().cloned().collect();
+    let numbers: BTreeMap<PortName, u16> = launch.ports.iter().cloned().collect();
     let parameters = launch.parameters.as_deref().cloned().unwrap_or_default();
     let mut environment = inner.options.environment.clone();
     environment.extend(launch_environment(&LaunchPlace {
@@ -49,8 +40,8 @@ pub(crate) fn order(
         task: &config.task,
         spec: &config.spec,
         resources: Some(&config.resources),
-        region_referenced: chosen.referenced.region,
-        zone_referenced: chosen.referenced.zone,
+        region_referenced: launch.domains.region,
+        zone_referenced: launch.domains.zone,
         node: Some(&launch.node),
         ports: &numbers,
         parameters: &parameters,
@@ -93,6 +84,7 @@ pub(crate) fn order(
         health: config.spec.health_check.clone(),
         readiness: config.spec.readiness_check.clone(),
         discovery: config.spec.discovery.clone(),
+        resources: Some((config.spec.resource_set.clone(), (*config.resources).clone())),
     })
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Invariant: what is listed runs now; whether it is ready stands beside it.
 
-use plan_core::engine::Seen;
+use std::net::Ipv4Addr;
+
+use plan_core::engine::{Address, Seen};
 use plan_core::spec::{Addresses, Discovery, InstanceName, PortName, ServiceName, TaskName, host_name};
 use plan_driver::backend::{Identity, OpenPort, Reach};
 
 use crate::inner::Inner;
+use crate::run::Order;
 use crate::vip::VipKey;
 
 /// A port of a task that runs.
@@ -54,7 +57,8 @@ pub(crate) fn list(inner: &Inner, of: &Identity) -> Vec<Endpoint> {
     let state = inner.state();
     let mut found = Vec::new();
     for (run, is) in state.runs.of_service(&key) {
-        let Seen::Running { ready } = is.seen(&state.book) else { continue };
+        let Seen::Running { ready } = is.seen(&state.book).seen else { continue };
+        let host = names.host_of(&run.instance, &run.task, is.order.discovery.as_ref());
         for port in &is.order.ports {
             let vip = port.vip.as_ref().map(|vip| {
                 let (prefix, number) = (vip.prefix.clone(), vip.port.get());
@@ -74,13 +78,28 @@ pub(crate) fn list(inner: &Inner, of: &Identity) -> Vec<Endpoint> {
                 number: port.number,
                 advertised: port.advertise,
                 address: format!("127.0.0.1:{}", port.number),
-                dns: names.of_task(&run.instance, &run.task, is.order.discovery.as_ref(), port.number),
+                dns: format!("{host}:{}", port.number),
                 ready,
                 vip,
             });
         }
     }
     found
+}
+
+/// Where a task is reached while it runs: the nodes are this machine.
+pub(crate) fn address(addresses: &Addresses, order: &Order) -> Address {
+    let names = Names::new(addresses, &order.service);
+    let vips = order.ports.iter().filter_map(|port| {
+        let vip = port.vip.as_ref()?;
+        Some((port.name.clone(), names.of_vip(&vip.prefix, vip.port.get()).into()))
+    });
+    Address {
+        ip: Some(Ipv4Addr::LOCALHOST.into()),
+        host: Some(names.host_of(&order.instance, &order.task, order.discovery.as_ref()).into()),
+        ports: order.ports.iter().map(|port| (port.name.clone(), port.number)).collect(),
+        vips: vips.collect(),
+    }
 }
 
 /// How a port of a task with a place is reached: the nodes are this machine.
@@ -93,9 +112,10 @@ pub(crate) fn reach(inner: &Inner, port: &OpenPort<'_>) -> Reach {
     });
     let run = run.max_by_key(|(key, run)| (run.lives(), key.launch));
     let discovery = run.as_ref().and_then(|(_, run)| run.order.discovery.as_ref());
+    let host = names.host_of(port.instance, port.task, discovery);
     Reach {
         address: format!("127.0.0.1:{}", port.number),
-        dns: Some(names.of_task(port.instance, port.task, discovery, port.number)),
+        dns: Some(format!("{host}:{}", port.number)),
         vip: port.vip.map(|vip| names.of_vip(&vip.prefix, vip.port.get())),
     }
 }
@@ -111,19 +131,11 @@ impl<'a> Names<'a> {
         Self { addresses, host: host_name(service) }
     }
 
-    fn of_task(
-        &self,
-        instance: &InstanceName,
-        task: &TaskName,
-        discovery: Option<&Discovery>,
-        number: u16,
-    ) -> String {
+    fn host_of(&self, instance: &InstanceName, task: &TaskName, discovery: Option<&Discovery>) -> String {
         let domain = &self.addresses.service_domain;
         match discovery {
-            Some(Discovery { prefix, .. }) => {
-                format!("{prefix}-{}.{}.{domain}:{number}", instance.index, self.host)
-            }
-            None => format!("{instance}-{task}.{}.{domain}:{number}", self.host),
+            Some(Discovery { prefix, .. }) => format!("{prefix}-{}.{}.{domain}", instance.index, self.host),
+            None => format!("{instance}-{task}.{}.{domain}", self.host),
         }
     }
 

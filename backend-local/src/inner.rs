@@ -7,20 +7,19 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use plan_core::engine::{Handle, Number};
+use plan_core::engine::Number;
 use plan_core::spec::{InstanceName, TaskName};
 use plan_driver::backend::Identity;
 use plan_room::Book;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::disk::{self, DiskError};
 use crate::error::LocalError;
 use crate::fetch::Fetcher;
 use crate::layout::Layout;
 use crate::memory::MemoryControl;
 use crate::options::LocalOptions;
-use crate::room::{PlaceFile, ServiceKey};
+use crate::room::ServiceKey;
 use crate::state::State;
 use crate::vip::Vips;
 
@@ -36,8 +35,6 @@ pub(crate) struct Inner {
     pub(crate) vips: Vips,
     /// Rings when a port of a task may be another than before.
     pub(crate) ports_changed: Notify,
-    /// Whoever writes a place down has this: a file has one writer at a time.
-    places: Mutex<()>,
     state: Mutex<State>,
     jobs: Mutex<JoinSet<()>>,
 }
@@ -59,7 +56,6 @@ impl Inner {
             boot,
             vips: Vips::default(),
             ports_changed: Notify::new(),
-            places: Mutex::default(),
             state: Mutex::new(State::new(book)),
             jobs: Mutex::default(),
         }
@@ -73,26 +69,6 @@ impl Inner {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // Each change is complete in itself: after a panic the state is what it was before the next.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes down what is held under a handle, as it is now. Launches of one instance may be prepared at one time.
-    pub(crate) fn note_place(
-        &self,
-        of: &Identity,
-        key: &ServiceKey,
-        instance: &InstanceName,
-        handle: &Handle,
-    ) -> Result<(), DiskError> {
-        let _alone = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = self.layout.place(of, handle);
-        disk::create_folder(&folder)?;
-        let file = {
-            let state = self.state();
-            let referenced = state.referenced.get(&(key.clone(), handle.clone())).copied();
-            let place = state.book.place(key, instance, handle);
-            place.map(|place| PlaceFile::of(place, referenced.unwrap_or_default()))
-        };
-        file.map_or(Ok(()), |file| disk::write(&folder.join("place.json"), &file))
     }
 
     /// The sandbox of a launch of a task; the latest, if no launch is named.

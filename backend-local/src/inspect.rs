@@ -1,4 +1,4 @@
-//! What a task printed, and why it ended, for whoever asks.
+//! What a task printed, for whoever asks.
 //!
 //! Invariant: reading changes nothing, and a follower holds one part of an output at a time.
 
@@ -9,16 +9,11 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
-use plan_core::engine::Incarnation;
-use plan_core::spec::ServiceName;
 use plan_driver::backend::{BackendError, Identity, Log, LogEnd, LogError, LogQuery, LogStream};
 
 use crate::blocking::blocking;
-use crate::disk;
 use crate::inner::Inner;
 use crate::logs::{LogReader, Stream};
-use crate::run::Exit;
-use crate::state::RunKey;
 
 /// A follower looks for more this often: a file that grows wakes nobody.
 const LOOK: Duration = Duration::from_millis(200);
@@ -50,25 +45,6 @@ pub(crate) async fn log(inner: &Arc<Inner>, of: &Identity, query: LogQuery) -> R
         }
     });
     Ok(parts.boxed())
-}
-
-/// Why a launch ended as it did, if it has ended and there is something to say.
-pub(crate) async fn why_ended(inner: &Inner, service: &ServiceName, of: &Incarnation) -> Option<String> {
-    let key = RunKey {
-        service: (service.clone(), of.installation.clone()),
-        instance: of.instance.clone(),
-        launch: of.launch,
-        task: of.task.clone(),
-    };
-    let folder = inner.state().runs.get(&key)?.folder.clone();
-    let exit = blocking(move || disk::read::<Exit>(&folder.exit())).await;
-    match exit {
-        Ok(exit) => exit.map(|exit| exit.why).filter(|why| !why.is_empty()),
-        Err(error) => {
-            tracing::debug!(%error, "why a task ended cannot be read");
-            None
-        }
-    }
 }
 
 impl Follower {

@@ -16,14 +16,14 @@ const DISK_AGAIN: Duration = Duration::from_secs(1);
 /// Has a task ended by its shim.
 pub(crate) async fn order(folder: RunFolder, kill: Kill) {
     loop {
-        let of = folder.clone();
+        let (of, kill) = (folder.clone(), kill.clone());
         let done = blocking(move || {
             if disk::read::<Exit>(&of.exit())?.is_some() {
                 return Ok::<_, DiskError>(());
             }
             // Who asks again may give it less time; why it ends stays what was said first.
             let kill = match disk::read::<Kill>(&of.kill())? {
-                Some(first) => Kill { why: first.why, grace: first.grace.min(kill.grace) },
+                Some(first) => Kill { grace: first.grace.min(kill.grace), ..first },
                 None => kill,
             };
             disk::write(&of.kill(), &kill)?;

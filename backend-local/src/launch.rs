@@ -27,7 +27,7 @@ use crate::room::{Health, ServiceKey};
 use crate::run::{Exit, ExitCause, Order};
 use crate::sandbox;
 use crate::state::{Phase, Run, RunKey, Say};
-use crate::{compose, reap, shim, watch};
+use crate::{compose, endpoints, reap, shim, watch};
 
 /// A shim answers within this time, or is ended.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -71,14 +71,13 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
     let health = state.book.health(name);
     let (at, now) = ((name, &launch.handle), state.now(key));
     let place = state.book.launch(key, &launch.instance, at, launch.launch, now);
-    let place = match (health, place) {
+    match (health, place) {
         (None, _) => return retry(format!("there is no node {name}")),
         (Some(Health::Silent), _) => return retry(format!("nothing is heard of {name}")),
         (Some(Health::Gone), _) => return retry(format!("{name} was lost, and is gone for good")),
         (_, None) => return retry(format!("{} is not held any more", launch.handle.0)),
-        (Some(Health::Heard), Some(place)) => place.clone(),
-    };
-    let referenced = state.referenced.get(&(key.clone(), launch.handle.clone())).copied().unwrap_or_default();
+        (Some(Health::Heard), Some(_)) => {}
+    }
     let alive = state
         .runs
         .of_instance(key, &launch.instance)
@@ -86,11 +85,10 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
     if let Some((run, _)) = alive {
         return retry(format!("{} (launch {}) still runs", run.task, run.launch));
     }
-    let chosen = compose::Chosen { ports: place.ports(), referenced };
     let mut prepared = Vec::new();
     for task in &launch.tasks {
         let folder = inner.layout.run(identity, &launch.instance, &task.config.task, launch.launch);
-        let order = match compose::order(inner, identity, &launch, task, &chosen, &folder, nonce()) {
+        let order = match compose::order(inner, identity, &launch, task, &folder, nonce()) {
             Ok(order) => Arc::new(order),
             Err(why) => return Begun::Answer(LaunchAnswer::Never(why.into())),
         };
@@ -103,7 +101,8 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
         prepared.push((key, folder, order, task.clone()));
     }
     let prepared = prepared.into_iter().map(|(key, folder, order, task)| {
-        let run = Run::new(folder.clone(), order.clone(), Phase::Preparing);
+        let address = endpoints::address(&inner.options.addresses, &order);
+        let run = Run::new(folder.clone(), order.clone(), Phase::Preparing, address);
         let cancel = run.cancel.clone();
         state.runs.insert(key.clone(), run);
         state.changed(&key);
@@ -140,7 +139,7 @@ async fn go_on(
     launch: Launch,
     prepared: Vec<Prepared>,
 ) {
-    let answer = match prepare_and_start(&inner, &identity, &key, &launch, &prepared).await {
+    let answer = match prepare_and_start(&inner, &identity, &launch, &prepared).await {
         Ok(()) => LaunchAnswer::Done,
         Err(failure) => {
             // Nothing of it runs: no trace of it is kept.
@@ -170,14 +169,9 @@ async fn go_on(
 async fn prepare_and_start(
     inner: &Arc<Inner>,
     identity: &Identity,
-    key: &ServiceKey,
     launch: &Launch,
     prepared: &[Prepared],
 ) -> Result<(), Failure> {
-    // What is held is known after a restart before anything runs in it.
-    let (shared, of, service) = (inner.clone(), identity.clone(), key.clone());
-    let (instance, handle) = (launch.instance.clone(), launch.handle.clone());
-    blocking(move || shared.note_place(&of, &service, &instance, &handle)).await?;
     let place = inner.layout.place(identity, &launch.handle);
     let mut cancelled = Vec::new();
     for task in prepared {
@@ -218,11 +212,11 @@ async fn prepare_and_start(
             Err(why) => {
                 let folder = task.folder.clone();
                 let exit = Exit::new(ExitCause::NotStarted, why);
-                let end = exit.end();
-                if let Err(error) = blocking(move || disk::write(&folder.exit(), &exit)).await {
+                let written = exit.clone();
+                if let Err(error) = blocking(move || disk::write(&folder.exit(), &written)).await {
                     tracing::warn!(%error, "that a task was not started is not written down");
                 }
-                inner.state().set_phase(&task.key, Phase::Ended(end));
+                inner.state().set_ended(&task.key, &exit);
             }
         }
     }
@@ -234,16 +228,15 @@ async fn never_began(inner: &Inner, task: &Prepared) -> Result<(), DiskError> {
     let heard = inner.state().book.health(&task.order.node) == Some(Health::Heard);
     let cause = if heard { ExitCause::Killed } else { ExitCause::WithNode };
     let exit = Exit::new(cause, "it was to end before it began");
-    let end = exit.end();
-    let (folder, order) = (task.folder.clone(), task.order.clone());
+    let (folder, order, written) = (task.folder.clone(), task.order.clone(), exit.clone());
     blocking(move || {
         disk::create_folder(folder.path())?;
         disk::claim(&folder.claim())?;
-        disk::write(&folder.exit(), &exit)?;
+        disk::write(&folder.exit(), &written)?;
         disk::write(&folder.order(), &*order)
     })
     .await?;
-    inner.state().set_phase(&task.key, Phase::Ended(end));
+    inner.state().set_ended(&task.key, &exit);
     Ok(())
 }
 

@@ -21,10 +21,11 @@
 //! | path | what |
 //! | --- | --- |
 //! | `services/S/I/service.json` | service S, installation I |
-//! | `services/S/I/places/H/place.json` | what is held under a handle: node, resources, ports |
-//! | `services/S/I/places/H/volumes/` | the volumes; they live as long as the place |
+//! | `services/S/I/places/H/` | a place: it is held as long as this is there |
+//! | … `volumes/` | its volumes |
+//! | … `place.json` | what was held there, as an earlier version wrote it: it is read, and written no more |
 //! | `services/S/I/instances/N/T.L/` | launch L of task T of instance N |
-//! | … `order.json`, `claim`, `launch.json` | what is to run, who runs it, which processes it became |
+//! | … `order.json`, `claim`, `launch.json` | what is to run and what it has, who runs it, which processes it became |
 //! | … `kill.json`, `exit.json`, `told` | that it is to end, how it ended, that the engine's records hold it |
 //! | … `ready`, `bell`, `shim.log` | that it is ready; how the shim is woken, and what it has to say |
 //! | … `sandbox/` | the task's folder, with `stdout`, `stderr` and those put aside (`stdout.1`) |
@@ -34,6 +35,10 @@
 //!
 //! Names are encoded so that none leads elsewhere. Files of ours are written whole or not at all. For `kill.json` and
 //! `exit.json` the room is taken before the task starts (`….new`): a task that fills the disk is ended, and its end known.
+//!
+//! Nothing here is what the engine's records have. What is held is told with each session (`Opening::held`). Until a
+//! service comes, the orders in its places say what nobody else may get: their ports, and of each set the last that was
+//! launched.
 //!
 //! # What it keeps, and what not
 //!
@@ -49,8 +54,10 @@
 //! - A VIP is a proxy on the loopback that follows readiness ([`Local::endpoints`] says where, and what is wrong).
 //! - Nodes are made up ([`options::nodes`]): for placement, and for losing one ([`Local::lose_node`]).
 //! - A task is asked to end by its `kill-signal`, sent to its process group, and finds no such signal ignored.
-//! - Why a task failed, with the last lines of its standard error, stands in `exit.json` and in the log, and is told to
-//!   whoever asks (`Backend::why_ended`): the engine knows only that it did.
+//! - What there is to say of a task is told with its state: how it ended with the last lines of its standard error, which
+//!   check fails with the last line of its output, where it is reached. Words that differ in numbers alone are told once.
+//! - A question about a task (`Command::Ask`) is a command beside it, as a check is: in its sandbox, with its environment,
+//!   and ended with its session.
 //! - What cannot be kept is refused or warned about before anything runs (`Backend::unkept`).
 //!
 //! What a process leaves behind is ended with it, also in a session of its own. Only one that was started with an empty
@@ -61,6 +68,8 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("backend-local needs Linux: `/proc`, process descriptors and parent-death signals");
 
+mod asking;
+mod beside;
 mod blocking;
 mod bootstrap;
 mod checks;
@@ -73,6 +82,7 @@ mod fetch;
 mod inner;
 mod inspect;
 mod kill;
+mod last_words;
 mod launch;
 mod layout;
 mod left;

@@ -3,12 +3,14 @@
 //! Invariant: nothing is changed before all of it was read: a damaged file is an error that names it. A launch whose
 //! shim had not claimed it never runs, for it is claimed here; one that was claimed is found with its processes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use plan_core::engine::End;
+use plan_core::engine::Handle;
 use plan_driver::backend::Identity;
+use plan_room::Kept;
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::blocking;
@@ -19,10 +21,10 @@ use crate::layout::{Layout, RunFolder};
 use crate::lost::{self, LostNode};
 use crate::prune::throw_away;
 use crate::reap;
-use crate::room::{Health, PlaceFile, ServiceKey};
+use crate::room::{self, Health, PlaceFile, ServiceKey};
 use crate::run::{Exit, ExitCause, Launched, Order};
 use crate::state::{Phase, Run, RunKey};
-use crate::watch;
+use crate::{endpoints, watch};
 
 /// A shim that claimed a launch writes itself down within this time, or has ended.
 const SHIM_BEGINS: Duration = Duration::from_secs(3);
@@ -40,7 +42,8 @@ pub(crate) struct ServiceFile {
 #[derive(Default)]
 struct Contents {
     lost: Vec<LostNode>,
-    places: Vec<(ServiceKey, PlaceFile)>,
+    /// What is held: a place is, as long as its folder is there.
+    places: Vec<(ServiceKey, Kept)>,
     runs: Vec<(RunKey, RunFolder, Order)>,
     /// Folders in which nothing was ordered yet.
     unfinished: Vec<PathBuf>,
@@ -73,9 +76,17 @@ pub(crate) async fn all(inner: &Arc<Inner>) -> Result<(), LocalError> {
         for (key, folder, order) in &contents.runs {
             let lost = contents.lost.iter().any(|lost| lost.node == order.node);
             match settle(&shared, folder, order, lost)? {
-                Some(phase) => {
-                    let mut run = Run::new(folder.clone(), Arc::new(order.clone()), phase);
-                    run.told = matches!(phase, Phase::Ended(_)) && folder.told().exists();
+                Some(settled) => {
+                    let address = endpoints::address(&shared.options.addresses, order);
+                    let run = |phase| Run::new(folder.clone(), Arc::new(order.clone()), phase, address);
+                    let run = match settled {
+                        Settled::Lives(phase) => run(phase),
+                        Settled::Ended(exit) => {
+                            let mut run = run(Phase::Starting).ended(&exit);
+                            run.told = folder.told().exists();
+                            run
+                        }
+                    };
                     runs.push((key.clone(), run));
                 }
                 None => throw_away(&shared.layout, folder.path())?,
@@ -94,9 +105,7 @@ pub(crate) async fn all(inner: &Arc<Inner>) -> Result<(), LocalError> {
     {
         let mut state = inner.state();
         for (service, place) in contents.places {
-            let (referenced, kept) = place.kept();
-            state.referenced.insert((service.clone(), kept.handle.clone()), referenced);
-            state.book.restore(&service, kept);
+            state.book.restore(&service, place);
         }
         for lost in &contents.lost {
             state.book.set_health(&lost.node, Health::Silent);
@@ -130,10 +139,7 @@ fn read(layout: &Layout) -> Result<Contents, DiskError> {
                 continue;
             };
             let key: ServiceKey = (file.service, file.installation);
-            for place in disk::list(&installation.join("places"))? {
-                let file = disk::read::<PlaceFile>(&place.join("place.json"))?;
-                contents.places.extend(file.map(|file| (key.clone(), file)));
-            }
+            let first = contents.runs.len();
             for instance in disk::list(&installation.join("instances"))? {
                 for path in disk::list(&instance)? {
                     let folder = RunFolder::at(path.clone());
@@ -154,15 +160,52 @@ fn read(layout: &Layout) -> Result<Contents, DiskError> {
                     }
                 }
             }
+            contents.places.extend(places(layout, &key, &contents.runs[first..])?);
         }
     }
     Ok(contents)
 }
 
+/// The places of these runs that were not given back.
+fn places(
+    layout: &Layout,
+    service: &ServiceKey,
+    runs: &[(RunKey, RunFolder, Order)],
+) -> Result<Vec<(ServiceKey, Kept)>, DiskError> {
+    let identity = Identity { service: service.0.clone(), installation: service.1.clone() };
+    let mut orders: BTreeMap<&Handle, Vec<&Order>> = BTreeMap::new();
+    for (_, _, order) in runs {
+        orders.entry(&order.handle).or_default().push(order);
+    }
+    orders.retain(|handle, _| layout.place(&identity, handle).is_dir());
+    orders.values_mut().for_each(|orders| orders.sort_by_key(|order| order.launch));
+    let mut places = Vec::new();
+    for folder in disk::list(&layout.places(&identity))? {
+        if let Some(file) = disk::read::<PlaceFile>(&folder.join("place.json"))? {
+            let orders = orders.remove(&file.handle).unwrap_or_default();
+            places.push((service.clone(), file.kept(&orders)));
+        }
+    }
+    let others = orders.into_values().filter_map(|orders| room::kept_of_orders(&orders));
+    places.extend(others.map(|kept| (service.clone(), kept)));
+    Ok(places)
+}
+
+/// How a run is that was found.
+enum Settled {
+    Lives(Phase),
+    Ended(Exit),
+}
+
 /// How a run is that was found. None if it never began, and now never will.
-fn settle(inner: &Inner, folder: &RunFolder, order: &Order, lost: bool) -> Result<Option<Phase>, DiskError> {
+fn settle(
+    inner: &Inner,
+    folder: &RunFolder,
+    order: &Order,
+    lost: bool,
+) -> Result<Option<Settled>, DiskError> {
     if let Some(exit) = disk::read::<Exit>(&folder.exit())? {
-        return Ok(Some(Phase::Ended(exit.end())));
+        return Ok(Some(Settled::Ended(exit)));
     }
     if disk::claim(&folder.claim())? {
         return Ok(None);
@@ -179,30 +222,28 @@ fn settle(inner: &Inner, folder: &RunFolder, order: &Order, lost: bool) -> Resul
         // Of processes of an earlier start of the machine nothing is left.
         Some(launched) if launched.boot != inner.boot => {
             let cause = if lost { ExitCause::WithNode } else { ExitCause::Lost };
-            disk::write(&folder.exit(), &Exit::new(cause, "the machine was started again"))?;
-            Ok(Some(Phase::Ended(if lost { End::Gone } else { End::Lost })))
+            let exit = Exit::new(cause, "the machine was started again");
+            disk::write(&folder.exit(), &exit)?;
+            Ok(Some(Settled::Ended(exit)))
         }
         Some(launched) if lost => {
             launched.shim.kill();
-            Ok(Some(Phase::Starting))
+            Ok(Some(Settled::Lives(Phase::Starting)))
         }
         Some(launched) if launched.task.is_some() && launched.shim.lives() => {
             let ready = !order.paused && (order.readiness.is_none() || folder.ready().exists());
-            Ok(Some(Phase::Running { ready }))
+            Ok(Some(Settled::Lives(Phase::Running { ready })))
         }
         // Who is asked how it is must not say that it may live yet.
         Some(launched) if !launched.shim.lives() => Ok(Some(match reap::settle(folder, ExitCause::Lost) {
-            Ok(exit) => Phase::Ended(exit.end()),
+            Ok(exit) => Settled::Ended(exit),
             // As on a full disk: whoever watches it tries again.
             Err(error) => {
                 tracing::warn!(%error, "how a task ended cannot be written down or read");
-                Phase::Starting
+                Settled::Lives(Phase::Starting)
             }
         })),
-        Some(_) => Ok(Some(Phase::Starting)),
-        None => {
-            let exit = reap::settle(folder, ExitCause::Lost)?;
-            Ok(Some(Phase::Ended(exit.end())))
-        }
+        Some(_) => Ok(Some(Settled::Lives(Phase::Starting))),
+        None => Ok(Some(Settled::Ended(reap::settle(folder, ExitCause::Lost)?))),
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plan_core::engine::{Incarnation, Number};
-use plan_core::spec::{InstanceName, NodeName, ServiceName, ServiceSpec, TaskName};
+use plan_core::engine::Number;
+use plan_core::spec::{InstanceName, NodeName, ServiceSpec, TaskName};
 use plan_driver::backend::{
     Backend, BackendError, Identity, Log, LogError, LogQuery, OpenPort, Opening, Reach, Reports, Session,
     Unkept,
@@ -130,23 +130,19 @@ impl Backend for Local {
     }
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
-        let identity = opening.identity;
+        let Opening { identity, held, .. } = opening;
         load::note_service(&self.inner, &identity)
             .await
             .map_err(|error| BackendError::because("the service's folder cannot be made", error))?;
         let key: ServiceKey = (identity.service.clone(), identity.installation.clone());
         let (say, said) = mpsc::unbounded_channel();
-        let number = self.inner.state().begin_session(&key, say);
+        let number = self.inner.state().begin_session(&key, held, say);
         self.inner.spawn(tell::tell(self.inner.clone(), key.clone(), number, reports, said));
         Ok(Box::new(LocalSession::new(self.inner.clone(), identity, key, number)))
     }
 
     async fn log(&self, of: &Identity, query: LogQuery) -> Result<Log, LogError> {
         inspect::log(&self.inner, of, query).await
-    }
-
-    async fn why_ended(&self, service: &ServiceName, of: &Incarnation) -> Option<String> {
-        inspect::why_ended(&self.inner, service, of).await
     }
 
     fn reach(&self, port: &OpenPort<'_>) -> Reach {

@@ -100,7 +100,7 @@ fn wanted(inner: &Inner) -> (BTreeMap<VipKey, Vec<u16>>, BTreeMap<u16, String>) 
     let state = inner.state();
     let mut wanted: BTreeMap<VipKey, BTreeSet<u16>> = BTreeMap::new();
     for (key, run) in state.runs.all() {
-        if run.phase != (Phase::Running { ready: true }) || run.seen(&state.book) != seen_ready() {
+        if run.phase != (Phase::Running { ready: true }) || run.seen(&state.book).seen != seen_ready() {
             continue;
         }
         for port in &run.order.ports {

@@ -75,15 +75,14 @@ pub(crate) fn settle(folder: &RunFolder, otherwise: ExitCause) -> Result<Exit, D
     if let Some(exit) = disk::read::<Exit>(&folder.exit())? {
         return Ok(exit);
     }
-    let killed = disk::read::<Kill>(&folder.kill())?.map(|kill| match kill.why {
-        KillReason::Ordered => ExitCause::Killed,
-        KillReason::Unhealthy => ExitCause::Unhealthy,
-    });
-    let cause = match otherwise {
-        ExitCause::Lost => killed.unwrap_or(ExitCause::Lost),
-        other => other,
+    let kill = disk::read::<Kill>(&folder.kill())?.filter(|_| otherwise == ExitCause::Lost);
+    let cause = match kill.as_ref().map(|kill| kill.why) {
+        Some(KillReason::Ordered) => ExitCause::Killed,
+        Some(KillReason::Unhealthy) => ExitCause::Unhealthy,
+        None => otherwise,
     };
-    let exit = Exit::new(cause, "its shim is gone, and did not say how it ended");
+    let words = kill.map(|kill| kill.words).filter(|words| !words.is_empty());
+    let exit = Exit::new(cause, words.as_deref().unwrap_or("its shim is gone, and did not say how it ended"));
     disk::write(&folder.exit(), &exit)?;
     Ok(exit)
 }

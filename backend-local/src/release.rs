@@ -22,7 +22,6 @@ pub(crate) async fn pay(inner: Arc<Inner>, key: ServiceKey, release: Release) {
     let answer = match removed {
         Ok(()) => {
             state.book.release(&key, &release.instance, &release.handle);
-            state.referenced.remove(&(key.clone(), release.handle.clone()));
             state.look_again();
             ReleaseAnswer::Done
         }

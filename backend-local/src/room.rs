@@ -1,22 +1,22 @@
-//! The reservation book of this machine: what it is like, and how a place is written down.
+//! The reservation book of this machine: what it is like, and how what is held is known again.
 //!
 //! Invariant: nodes are made up and all are this machine, so that a port number is given once, on whatever node, and
 //! only if nobody else listens there at that moment.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 
-use plan_core::engine::{Handle, InstallationId};
+use plan_core::engine::{Handle, Held, InstallationId};
 use plan_core::plan::Demand;
-use plan_core::spec::placement::{NodeFacts, PlacementRule};
-use plan_core::spec::{Field, InstanceName, NodeName, ResourceSet, ResourceSetName, ServiceName, Volume};
+use plan_core::spec::placement::NodeFacts;
+use plan_core::spec::{InstanceName, NodeName, ResourceSet, ResourceSetName, ServiceName, Volume};
 pub(crate) use plan_room::Health;
-use plan_room::{
-    Amounts, Book, Judge, Kept, Numbers, Outside, Place, PortRules, Rules, Search, Spaces, Words,
-};
-use serde::{Deserialize, Serialize};
+use plan_room::{Amounts, Book, Judge, Kept, Numbers, Outside, PortRules, Rules, Search, Spaces, Words};
+use serde::Deserialize;
 
 use crate::options::{Capacity, NodeSpec};
+use crate::run::Order;
 
 /// An installation of a service, as a key.
 pub(crate) type ServiceKey = (ServiceName, InstallationId);
@@ -60,59 +60,75 @@ impl Outside for Machine {
     }
 }
 
-/// What the placement rule that chose the node speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct Referenced {
-    pub(crate) region: bool,
-    pub(crate) zone: bool,
+/// What records name, as it is held.
+pub(crate) fn kept(held: Held) -> Kept {
+    let Held { instance, place, demand, volumes } = held;
+    let (handle, node, ports) = (place.handle.clone(), place.node.clone(), place.ports.clone());
+    Kept { handle, instance, node, sets: demand, volumes, ports }
 }
 
-impl Referenced {
-    pub(crate) fn by(rule: Option<&PlacementRule>) -> Self {
-        let mentions = |field| rule.is_some_and(|rule| rule.mentions(&field));
-        Self { region: mentions(Field::Region), zone: mentions(Field::Zone) }
-    }
-}
-
-/// A place as it is written down: `place.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A place as an earlier version wrote it down: `place.json`. It is read, and not written any more: what records name is
+/// told with each session, and orders say what their place has.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct PlaceFile {
-    handle: Handle,
+    pub(crate) handle: Handle,
     instance: InstanceName,
     node: NodeFacts,
     sets: Vec<(ResourceSetName, ResourceSet)>,
     volumes: Vec<Volume>,
     ports: Numbers,
-    referenced: Referenced,
 }
 
 impl PlaceFile {
-    pub(crate) fn of(place: &Place, referenced: Referenced) -> Self {
-        Self {
-            handle: place.handle().clone(),
-            instance: place.instance().clone(),
-            node: (**place.node()).clone(),
-            sets: place.sets().iter().map(|one| (one.set.clone(), (*one.resources).clone())).collect(),
-            volumes: place.volumes().to_vec(),
-            ports: place.ports().clone(),
-            referenced,
-        }
-    }
-
-    /// What it says of the placement rule, and what is held.
-    pub(crate) fn kept(self) -> (Referenced, Kept) {
-        let sets =
-            self.sets.into_iter().map(|(set, resources)| Demand { set, resources: Arc::new(resources) });
-        let kept = Kept {
+    /// What it says, with what orders of the place say since, the oldest first.
+    pub(crate) fn kept(self, orders: &[&Order]) -> Kept {
+        let (sets, ports) = had(self.sets, self.ports, orders);
+        Kept {
             handle: self.handle,
             instance: self.instance,
             node: Arc::new(self.node),
-            sets: sets.collect(),
+            sets,
             volumes: self.volumes.into(),
-            ports: self.ports,
-        };
-        (self.referenced, kept)
+            ports,
+        }
+    }
+}
+
+/// A place that was there before, as far as its orders tell, the oldest first. Of its node they know the name, and of its
+/// volumes those of resource sets: its service's records tell the rest.
+pub(crate) fn kept_of_orders(orders: &[&Order]) -> Option<Kept> {
+    let last = orders.last()?;
+    let (sets, ports) = had(Vec::new(), Vec::new(), orders);
+    let node = NodeFacts { name: last.node.clone(), region: None, zone: None, attributes: BTreeMap::new() };
+    Some(Kept {
+        handle: last.handle.clone(),
+        instance: last.instance.clone(),
+        node: Arc::new(node),
+        sets,
+        volumes: Arc::new([]),
+        ports,
+    })
+}
+
+/// Sets and ports with those of orders, of which the last counts.
+fn had(
+    mut sets: Vec<(ResourceSetName, ResourceSet)>,
+    mut ports: Numbers,
+    orders: &[&Order],
+) -> (Arc<[Demand]>, Numbers) {
+    for order in orders {
+        order.resources.iter().for_each(|(set, resources)| put(&mut sets, set, resources.clone()));
+        order.ports.iter().for_each(|port| put(&mut ports, &port.name, port.number));
+    }
+    let sets = sets.into_iter().map(|(set, resources)| Demand { set, resources: Arc::new(resources) });
+    (sets.collect(), ports)
+}
+
+/// Puts a value under a name, in the place of the one that it has.
+fn put<K: PartialEq + Clone, V>(of: &mut Vec<(K, V)>, name: &K, value: V) {
+    match of.iter_mut().find(|(other, _)| other == name) {
+        Some((_, old)) => *old = value,
+        None => of.push((name.clone(), value)),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use plan_core::engine::{End, Handle, Incarnation, InstallationId, Number};
 use plan_core::spec::{
     Discovery, HealthCheck, InstanceName, KillSignal, NodeName, PortName, RLimit, RLimitName, ReadinessCheck,
-    ServiceName, TaskName, Vip,
+    ResourceSet, ResourceSetName, ServiceName, TaskName, Vip,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,9 @@ pub(crate) struct Order {
     pub(crate) readiness: Option<ReadinessCheck>,
     pub(crate) discovery: Option<Discovery>,
     pub(crate) ports: Vec<GivenPort>,
+    /// What it has of which set. Orders of an earlier version do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) resources: Option<(ResourceSetName, ResourceSet)>,
 }
 
 impl Order {
@@ -105,12 +108,15 @@ pub(crate) struct Launched {
 }
 
 /// Why a task is to end: `kill.json`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Kill {
     pub(crate) why: KillReason,
     /// From the request to the forced end, in seconds.
     pub(crate) grace: u32,
+    /// In words, where there is more to say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) words: String,
 }
 
 /// Who wants a task to end.

@@ -3,6 +3,7 @@
 //! Invariant: nothing is written outside of the sandbox and the volumes of its place. Volumes are links in it that we
 //! make; no other link is followed.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
@@ -10,7 +11,7 @@ use std::path::Path;
 
 use plan_core::engine::LaunchTask;
 use plan_core::plan::TaskConfig;
-use plan_core::spec::{VolumeMode, render_config};
+use plan_core::spec::{Lines, VolumeMode, render_config};
 
 use crate::blocking::blocking;
 use crate::disk::{self, DiskError};
@@ -59,6 +60,8 @@ fn lay_out(
     if let Some(instance) = folder.path().parent() {
         disk::create_folder(instance)?;
     }
+    // A place is held as long as its folder is there: known after a restart, before its service says so.
+    disk::create_folder(place)?;
     disk::create_new_folder(folder.path())?;
     // A task that fills the disk can be told to end all the same.
     disk::reserve(&folder.kill())?;
@@ -92,25 +95,30 @@ fn render(folder: &RunFolder, order: &Order, config: &TaskConfig, volumes: &[Lin
         let text = file.text.as_deref().unwrap_or_default();
         write_new(&sandbox.join("config-templates").join(name), text.as_bytes(), 0o644)?;
         let rendered = render_config(file, &order.environment);
-        let missing: Vec<&str> = rendered.missing.iter().map(|(name, _)| name.as_str()).collect();
         // A command may set variables of its own before it calls `bootstrap`, which renders again.
         let by_itself = config.spec.cmd.contains("bootstrap");
-        if by_itself && !missing.is_empty() {
+        if by_itself && !rendered.missing.is_empty() {
             continue;
         }
-        if !missing.is_empty() {
+        let lines = Lines::new(text);
+        let at = |byte: usize| format!("template {}:{}", file.template, lines.position(byte).line);
+        if let Some((first, span)) = rendered.missing.first() {
+            let others: BTreeSet<&str> = rendered.missing.iter().map(|(name, _)| name.as_str()).collect();
+            let others: Vec<String> =
+                others.into_iter().filter(|name| name != first).map(|name| format!("`{name}`")).collect();
+            let also = if others.is_empty() {
+                String::new()
+            } else {
+                format!(", and neither has {}", others.join(" or "))
+            };
             return Err(Failure::Never(format!(
-                "the config `{name}` (`{}`) uses variables that the task does not have: {}; set them in its \
-                 `env`, or in its command before it calls `./bootstrap`",
-                file.template,
-                missing.join(", ")
+                "{}: the variable `{first}` has no value{also}; set it in the task's `env`, or in its command \
+                 before it calls `./bootstrap`",
+                at(span.start)
             )));
         }
         if let Some(problem) = rendered.diagnostics.first() {
-            return Err(Failure::Never(format!(
-                "the config `{name}` (`{}`): {}",
-                file.template, problem.message
-            )));
+            return Err(Failure::Never(format!("template {}: {}", file.template, problem.message)));
         }
         let path = parent_in(&sandbox, volumes, &file.dest)
             .map_err(|why| Failure::Never(format!("the config `{name}`: {why}")))?;

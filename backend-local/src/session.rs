@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plan_core::engine::{Command, End, Launch, Number, Outcome, Release, ReleaseAnswer};
+use plan_core::engine::{Ask, Command, End, Launch, Number, Outcome, Release, ReleaseAnswer};
 use plan_core::spec::{InstanceName, Seconds, TaskName};
 use plan_driver::backend::{BackendError, Identity, Session};
+use tokio::task::AbortHandle;
 
 use crate::blocking::blocking;
 use crate::inner::Inner;
@@ -16,7 +17,7 @@ use crate::prune::throw_away;
 use crate::room::{Health, ServiceKey};
 use crate::run::{Kill, KillReason};
 use crate::state::{Phase, RunKey, Say};
-use crate::{kill, launch, release};
+use crate::{asking, kill, launch, release};
 
 /// A service's session.
 pub(crate) struct LocalSession {
@@ -24,15 +25,17 @@ pub(crate) struct LocalSession {
     identity: Identity,
     key: ServiceKey,
     number: u64,
+    /// What is asked beside tasks: it ends with the session, in which alone its answer counts.
+    asked: Vec<AbortHandle>,
 }
 
 impl LocalSession {
     pub(crate) fn new(inner: Arc<Inner>, identity: Identity, key: ServiceKey, number: u64) -> Self {
-        Self { inner, identity, key, number }
+        Self { inner, identity, key, number, asked: Vec::new() }
     }
 
     /// Begins to carry a command out.
-    fn begin(&self, command: Command) -> Result<(), BackendError> {
+    fn begin(&mut self, command: Command) -> Result<(), BackendError> {
         {
             let mut state = self.inner.state();
             if !state.sessions.is(&self.key, self.number) {
@@ -51,6 +54,7 @@ impl LocalSession {
                 self.inner.state().reconcile(&self.key, number, &expected);
             }
             Command::Release(release) => self.release(*release),
+            Command::Ask(ask) => self.ask(*ask),
             Command::Deregister => self.deregister(),
             other => {
                 return Err(BackendError::new(format!(
@@ -87,10 +91,16 @@ impl LocalSession {
             }
             Phase::Starting | Phase::Running { .. } => {
                 let folder = run.folder.clone();
-                let kill = Kill { why: KillReason::Ordered, grace: grace.0 };
+                let kill = Kill { why: KillReason::Ordered, grace: grace.0, words: String::new() };
                 self.inner.spawn(kill::order(folder, kill));
             }
         }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        self.asked.retain(|asked| !asked.is_finished());
+        let answered = asking::answer(self.inner.clone(), self.key.clone(), ask);
+        self.asked.push(self.inner.spawn_abortable(answered));
     }
 
     fn release(&self, release: Release) {
@@ -150,6 +160,7 @@ impl Session for LocalSession {
 
 impl Drop for LocalSession {
     fn drop(&mut self) {
+        self.asked.iter().for_each(AbortHandle::abort);
         self.inner.state().end_session(&self.key, self.number);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use plan_core::engine::{Observation, Seen};
+use plan_core::engine::{Observation, Seen, Sighting};
 use plan_driver::backend::{Report, Reports};
 use tokio::sync::mpsc;
 
@@ -43,8 +43,11 @@ pub(crate) async fn tell(
             Say::Snapshot(snapshot) => (Report::Snapshot(snapshot), None),
             Say::Unknown(key, end) => {
                 let serial = inner.state().next_serial();
-                let observation =
-                    Observation { of: key.incarnation(), serial, seen: Seen::Ended(end).into() };
+                let observation = Observation {
+                    of: key.incarnation(),
+                    serial,
+                    seen: Sighting::from(Seen::Ended(end)).saying("nothing is known of it"),
+                };
                 (Report::Observed(observation), None)
             }
             Say::Observe(key) => {
@@ -56,9 +59,9 @@ pub(crate) async fn tell(
                     state.take_turn(&key)
                 };
                 let Some((seen, serial)) = turn else { continue };
-                let report =
-                    Report::Observed(Observation { of: key.incarnation(), serial, seen: seen.into() });
-                (report, matches!(seen, Seen::Ended(_)).then_some(key))
+                let end = matches!(seen.seen, Seen::Ended(_)).then(|| key.clone());
+                let report = Report::Observed(Observation { of: key.incarnation(), serial, seen });
+                (report, end)
             }
         };
         let Ok(receipt) = reports.tell(report).await else { break };

@@ -44,11 +44,11 @@ pub(crate) async fn watch(inner: Arc<Inner>, key: RunKey) {
     }
     let exit = end(&inner, &key, &folder).await;
     tell_why(&key, &exit);
-    inner.state().set_phase(&key, Phase::Ended(exit.end()));
+    inner.state().set_ended(&key, &exit);
     inner.ports_changed.notify_one();
 }
 
-/// What the engine is not told: how it ended, in words.
+/// For whoever reads the scheduler's log: how it ended, in words.
 fn tell_why(key: &RunKey, exit: &Exit) {
     let (instance, task, launch, end) = (&key.instance, &key.task, key.launch, exit.end());
     if !matches!(end, End::Finished | End::Killed | End::Gone) {

@@ -13,7 +13,6 @@
 
 mod become_command;
 mod bell;
-mod last_words;
 mod output;
 mod say;
 mod signals;

@@ -8,23 +8,20 @@ mod runs;
 mod sessions;
 mod snapshot;
 
-use std::collections::BTreeMap;
-
-use plan_core::engine::{End, Handle, Seen};
+use plan_core::engine::{End, Held, Sighting, Words};
 use plan_room::Book;
 use tokio::sync::mpsc;
 
-pub(crate) use runs::{Phase, Run, RunKey, Runs};
+pub(crate) use runs::{CheckKind, Phase, Run, RunKey, Runs};
 pub(crate) use sessions::{Say, Sessions};
 
-use crate::room::{Referenced, ServiceKey};
+use crate::room::{ServiceKey, kept};
+use crate::run::Exit;
 
 /// All of it.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) book: Book<ServiceKey>,
-    /// Of each place, what the rule that chose it speaks of.
-    pub(crate) referenced: BTreeMap<(ServiceKey, Handle), Referenced>,
     pub(crate) runs: Runs,
     pub(crate) sessions: Sessions,
     /// Counts commands.
@@ -34,20 +31,21 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(book: Book<ServiceKey>) -> Self {
-        Self {
-            book,
-            referenced: BTreeMap::new(),
-            runs: Runs::default(),
-            sessions: Sessions::default(),
-            count: 0,
-            serial: 0,
-        }
+        Self { book, runs: Runs::default(), sessions: Sessions::default(), count: 0, serial: 0 }
     }
 
-    /// Begins a session; what was open in the one before is forgotten.
-    pub(crate) fn begin_session(&mut self, key: &ServiceKey, say: mpsc::UnboundedSender<Say>) -> u64 {
+    /// Begins a session; what was open in the one before is forgotten, and what records name is held.
+    pub(crate) fn begin_session(
+        &mut self,
+        key: &ServiceKey,
+        held: Vec<Held>,
+        say: mpsc::UnboundedSender<Say>,
+    ) -> u64 {
         let number = self.sessions.begin(key, say);
         self.book.forget_grants(key, number);
+        for held in held {
+            self.book.restore(key, kept(held));
+        }
         self.runs.listen(key);
         let untold = self.runs.of_service(key).filter(|(_, run)| !run.lives() && !run.told);
         for run in untold.map(|(key, _)| key).collect::<Vec<_>>() {
@@ -76,9 +74,21 @@ impl State {
     pub(crate) fn set_phase(&mut self, key: &RunKey, phase: Phase) {
         if self.runs.set_phase(key, phase) {
             self.changed(key);
-            if matches!(phase, Phase::Ended(_)) {
-                self.look_again();
-            }
+        }
+    }
+
+    /// A run has ended, and is told so.
+    pub(crate) fn set_ended(&mut self, key: &RunKey, exit: &Exit) {
+        if self.runs.end(key, exit) {
+            self.changed(key);
+            self.look_again();
+        }
+    }
+
+    /// A check of a run said this; nothing, if it passed.
+    pub(crate) fn set_check(&mut self, key: &RunKey, kind: CheckKind, words: Option<Words>) {
+        if self.runs.set_check(key, kind, words) {
+            self.changed(key);
         }
     }
 
@@ -88,7 +98,7 @@ impl State {
     }
 
     /// Its turn to be told: how it is, and the number of this observation.
-    pub(crate) fn take_turn(&mut self, key: &RunKey) -> Option<(Seen, u64)> {
+    pub(crate) fn take_turn(&mut self, key: &RunKey) -> Option<(Sighting, u64)> {
         let run = self.runs.take_turn(key)?;
         let seen = run.seen(&self.book);
         Some((seen, self.next_serial()))
@@ -104,7 +114,6 @@ impl State {
     pub(crate) fn forget_service(&mut self, key: &ServiceKey) {
         self.runs.forget(key);
         self.book.forget_owner(key);
-        self.referenced.retain(|(of, _), _| of != key);
         self.sessions.close(key);
         self.look_again();
     }

@@ -9,7 +9,7 @@ use smol_str::format_smolstr;
 
 use super::State;
 use super::sessions::Say;
-use crate::room::{Machine, Referenced, ServiceKey};
+use crate::room::{Machine, ServiceKey};
 
 impl State {
     pub(crate) fn ask(&mut self, key: &ServiceKey, fit: Box<Fit>) {
@@ -63,19 +63,13 @@ impl State {
     /// Answers a question if there is something new to say; with room, it is answered for good.
     fn consider(&mut self, key: &ServiceKey, instance: &InstanceName, launch: Number) {
         let now = self.now(key);
-        let (book, referenced) = (&mut self.book, &mut self.referenced);
+        let book = &mut self.book;
         let answer = self.sessions.service(key).questions.consider(instance, launch, |question| {
             let fit = question.fit();
             // A launch number is given to one order, and an order has one place.
             let fresh = Handle(format_smolstr!("{}@{}", fit.instance, fit.launch));
             let ask = Ask { owner: key, fit, asked: question.asked(), now, fresh, until: None };
-            let grant = book.fit(&ask, &mut Machine)?;
-            let rule = Referenced::by(fit.placement.as_deref());
-            let said = referenced.entry((key.clone(), grant.handle.clone())).or_insert(rule);
-            if fit.at.is_none() {
-                *said = rule;
-            }
-            Ok(grant)
+            book.fit(&ask, &mut Machine)
         });
         if let Some(answer) = answer {
             let instance = instance.clone();

@@ -3,16 +3,17 @@
 //! Invariant: a run goes forward only, and ends once.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
-use plan_core::engine::{End, Handle, Incarnation, Number, Seen};
+use plan_core::engine::{Address, End, Handle, Incarnation, Number, Seen, Sighting, Words};
 use plan_core::spec::{InstanceName, NodeName, TaskName};
 use plan_room::Book;
 use tokio::sync::Notify;
 
 use crate::layout::RunFolder;
 use crate::room::{Health, ServiceKey};
-use crate::run::Order;
+use crate::run::{Exit, Order};
 
 /// A launch of a task, of whatever service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,9 @@ pub(crate) struct Run {
     pub(crate) handle: Handle,
     pub(crate) order: Arc<Order>,
     pub(crate) phase: Phase,
+    words: RunWords,
+    /// Where it is reached while it runs.
+    address: Arc<Address>,
     /// Whether the engine's records hold its end.
     pub(crate) told: bool,
     /// Whether it waits to be told.
@@ -56,13 +60,15 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(folder: RunFolder, order: Arc<Order>, phase: Phase) -> Self {
+    pub(crate) fn new(folder: RunFolder, order: Arc<Order>, phase: Phase, address: Address) -> Self {
         Self {
             folder,
             node: order.node.clone(),
             handle: order.handle.clone(),
             order,
             phase,
+            words: RunWords::default(),
+            address: Arc::new(address),
             told: false,
             queued: false,
             cancel: Arc::new(Notify::new()),
@@ -74,18 +80,66 @@ impl Run {
         !matches!(self.phase, Phase::Ended(_))
     }
 
+    /// It ended, for this reason.
+    pub(crate) fn ended(mut self, exit: &Exit) -> Self {
+        (self.phase, self.words.end) = (Phase::Ended(exit.end()), Words::some(&exit.why));
+        self
+    }
+
     /// How it is seen: where nothing is heard of its node, only what was known before.
-    pub(crate) fn seen(&self, book: &Book<ServiceKey>) -> Seen {
+    pub(crate) fn seen(&self, book: &Book<ServiceKey>) -> Sighting {
         let health = book.health(&self.node).unwrap_or(Health::Heard);
+        let plain = Sighting::from;
+        let node = &self.node;
+        let silent = || plain(Seen::Unreachable).saying(format!("nothing is heard of {node}"));
+        let gone = || plain(Seen::Ended(End::Gone)).saying(format!("{node} was lost, and is gone for good"));
         match (self.phase, health) {
             // Its node took it along.
-            (Phase::Ended(End::Gone), Health::Silent) => Seen::Unreachable,
-            (Phase::Ended(end), _) => Seen::Ended(end),
-            (_, Health::Gone) => Seen::Ended(End::Gone),
-            (_, Health::Silent) => Seen::Unreachable,
-            (Phase::Preparing | Phase::Starting, Health::Heard) => Seen::Starting,
-            (Phase::Running { ready }, Health::Heard) => Seen::Running { ready },
+            (Phase::Ended(End::Gone), Health::Silent) => silent().at(self.address.clone()),
+            (Phase::Ended(End::Gone), _) => gone(),
+            (Phase::Ended(end), _) => Sighting { words: self.words.end.clone(), ..Seen::Ended(end).into() },
+            (_, Health::Gone) => gone(),
+            (_, Health::Silent) => silent().at(self.address.clone()),
+            (Phase::Preparing | Phase::Starting, Health::Heard) => plain(Seen::Starting),
+            (Phase::Running { ready }, Health::Heard) => Sighting {
+                seen: Seen::Running { ready },
+                words: self.words.of_checks(),
+                address: Some(self.address.clone()),
+            },
         }
+    }
+}
+
+/// What there is to say of a run.
+#[derive(Debug, Clone, Default)]
+struct RunWords {
+    end: Option<Words>,
+    health: Option<Words>,
+    readiness: Option<Words>,
+}
+
+impl RunWords {
+    fn of_checks(&self) -> Option<Words> {
+        match (&self.health, &self.readiness) {
+            (Some(one), Some(other)) => Some(format!("{one}; {other}").into()),
+            (one, other) => one.as_ref().or(other.as_ref()).cloned(),
+        }
+    }
+}
+
+/// A check of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CheckKind {
+    Health,
+    Readiness,
+}
+
+impl fmt::Display for CheckKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Health => "health",
+            Self::Readiness => "readiness",
+        })
     }
 }
 
@@ -179,8 +233,36 @@ impl Runs {
         let run = self.get_mut(key).filter(|run| run.lives() && run.phase != phase);
         run.map(|run| run.phase = phase).is_some()
     }
+
+    /// A run has ended; whether it had not before.
+    pub(super) fn end(&mut self, key: &RunKey, exit: &Exit) -> bool {
+        let run = self.get_mut(key).filter(|run| run.lives());
+        run.map(|run| *run = run.clone().ended(exit)).is_some()
+    }
+
+    /// What a check said last, nothing if it passed; whether that is another thing than before. Words that differ in
+    /// numbers alone are the same: a check that counts would be told, and written, each time that it is run.
+    pub(super) fn set_check(&mut self, key: &RunKey, kind: CheckKind, words: Option<Words>) -> bool {
+        let Some(run) = self.get_mut(key).filter(|run| run.lives()) else { return false };
+        let said = match kind {
+            CheckKind::Health => &mut run.words.health,
+            CheckKind::Readiness => &mut run.words.readiness,
+        };
+        let same = match (&*said, &words) {
+            (Some(old), Some(new)) => without_digits(old).eq(without_digits(new)),
+            (old, new) => old == new,
+        };
+        if !same {
+            *said = words;
+        }
+        !same
+    }
 }
 
 fn key(of: &ServiceKey, (instance, launch, task): &(InstanceName, Number, TaskName)) -> RunKey {
     RunKey { service: of.clone(), instance: instance.clone(), launch: *launch, task: task.clone() }
+}
+
+fn without_digits(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|char| !char.is_ascii_digit())
 }

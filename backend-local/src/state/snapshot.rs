@@ -28,7 +28,7 @@ impl State {
             };
             let gone = self.book.health(node) == Some(Health::Gone);
             let is = match self.runs.get(&run) {
-                Some(run) => Found::Seen(run.seen(&self.book).into()),
+                Some(run) => Found::Seen(run.seen(&self.book)),
                 // Whatever was there, it is there no more.
                 None if gone => Found::Seen(Seen::Ended(End::Gone).into()),
                 None => Found::Absent,
@@ -42,7 +42,7 @@ impl State {
                 && (key.service.1 != service.1 || asked.contains(&key.instance))
         });
         let others: Vec<_> = others
-            .map(|(key, run)| (key.incarnation(), Found::Seen(run.seen(&self.book).into())))
+            .map(|(key, run)| (key.incarnation(), Found::Seen(run.seen(&self.book))))
             .filter(|(of, _)| !expected.iter().any(|one| one.of == *of))
             .collect();
         found.extend(others);

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use backend_local::{Local, LocalOptions, options};
 use plan_core::engine::{
-    Command, Domains, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId,
-    Launch, LaunchAnswer, LaunchTask, Number, Outcome, Parameters, Release, ReleaseAnswer, Seen, Snapshot,
+    Command, Domains, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Held, Incarnation, InstallationId,
+    Launch, LaunchAnswer, LaunchTask, Number, Outcome, Parameters, Place, Release, ReleaseAnswer, Seen,
+    Sighting, Snapshot,
 };
 use plan_core::plan::Model;
 use plan_core::spec::{
@@ -34,6 +35,8 @@ pub(crate) struct Bench {
     /// Whether ends are confirmed.
     pub(crate) durable: AtomicBool,
     pub(crate) numbers: Number,
+    /// The places that records name.
+    pub(crate) held: Vec<Held>,
 }
 
 pub(crate) fn identity() -> Identity {
@@ -164,6 +167,7 @@ impl Bench {
             reports: Vec::new(),
             durable: AtomicBool::new(true),
             numbers: 0,
+            held: Vec::new(),
         };
         bench.open().await;
         bench
@@ -183,7 +187,8 @@ impl Bench {
         let (reports, told) = Reports::channel(1000);
         self.told = Some(told);
         self.reports.clear();
-        self.session = Some(self.local().open(Opening::new(identity()), reports).await.unwrap());
+        let opening = Opening { held: self.held.clone(), ..Opening::new(identity()) };
+        self.session = Some(self.local().open(opening, reports).await.unwrap());
     }
 
     /// The backend is gone; what it started is not.
@@ -199,7 +204,12 @@ impl Bench {
     }
 
     pub(crate) async fn command(&mut self, command: Command) {
-        self.session.as_mut().unwrap().carry_out(vec![command]).await.unwrap();
+        self.commands(vec![command]).await;
+    }
+
+    /// Hands over what one batch ordered.
+    pub(crate) async fn commands(&mut self, commands: Vec<Command>) {
+        self.session.as_mut().unwrap().carry_out(commands).await.unwrap();
     }
 
     /// The next report, if one comes within the time.
@@ -239,6 +249,27 @@ impl Bench {
             _ => None,
         })
         .await;
+    }
+
+    /// Waits until a launch is seen in this way.
+    pub(crate) async fn sighted(
+        &mut self,
+        launch: Number,
+        what: &str,
+        is: impl Fn(&Sighting) -> bool,
+    ) -> Sighting {
+        self.report(&format!("launch {launch} is seen: {what}"), |report| match report {
+            Report::Observed(of) if of.of.launch == launch && is(&of.seen) => Some(of.seen.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// What is said of its end.
+    pub(crate) async fn last_words(&mut self, launch: Number) -> (End, String) {
+        let seen = self.sighted(launch, "it has ended", |seen| matches!(seen.seen, Seen::Ended(_))).await;
+        let Seen::Ended(end) = seen.seen else { unreachable!("it was asked for") };
+        (end, seen.words.map(String::from).unwrap_or_default())
     }
 
     /// Waits until it ended, however.
@@ -387,6 +418,14 @@ impl Bench {
         snapshot.found.into_iter().find(|(of, _)| *of == wanted).unwrap().1
     }
 
+    /// The same of one that is there, without what is said of it.
+    pub(crate) async fn is(&mut self, index: u32, launch: Number, grant: &Grant) -> Seen {
+        match self.found(index, launch, grant).await {
+            Found::Seen(seen) => seen.seen,
+            Found::Absent => panic!("launch {launch} is absent"),
+        }
+    }
+
     pub(crate) async fn snapshot(&mut self, number: Number) -> Snapshot {
         self.report("a snapshot", |report| match report {
             Report::Snapshot(snapshot) if snapshot.of == number && snapshot.last => Some(snapshot.clone()),
@@ -417,6 +456,21 @@ impl Bench {
         let text = std::fs::read(self.run_folder(index, launch).join("exit.json")).unwrap();
         let exit: serde_json::Value = serde_json::from_slice(&text).unwrap();
         exit["why"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What records say of a place.
+    pub(crate) fn record_of(&self, index: u32, launch: Number, grant: &Grant) -> Held {
+        let pod = &self.model.pods()[0];
+        let place = Place {
+            node: grant.node.clone(),
+            ports: grant.ports.clone(),
+            handle: grant.handle.clone(),
+            since: launch,
+            domains: Domains::default(),
+            principal: None,
+        };
+        let (demand, volumes) = (pod.footprint.clone(), pod.volumes.clone());
+        Held { instance: instance(index), place: Arc::new(place), demand, volumes }
     }
 
     /// The shim's and the task's process.
@@ -462,4 +516,11 @@ pub(crate) fn walk(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Rewrites what is written down of a run's processes.
+pub(crate) fn change(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+    let mut value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    change(&mut value);
+    std::fs::write(path, value.to_string()).unwrap();
 }

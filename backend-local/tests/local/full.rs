@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use plan_core::engine::{End, Found, LaunchAnswer, ReleaseAnswer, Seen};
+use plan_core::engine::{End, LaunchAnswer, ReleaseAnswer, Seen};
 
 use crate::common::{self, Bench, on_runtime, task, until};
 use crate::files;
@@ -99,7 +99,7 @@ fn a_task_that_fills_its_volume_fails_in_its_own_words() {
         // The disk is full still: how it ended is known all the same, to any scheduler.
         disk.fill();
         bench.reopen().await;
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Failed).into()));
+        assert_eq!(bench.is(0, launch, &grant).await, Seen::Ended(End::Failed));
         // The volume is not emptied for it.
         assert!(fs::metadata(sandbox.join("data/big")).unwrap().len() > 0);
         // To give the place back needs no room.
@@ -121,7 +121,7 @@ fn a_task_is_ended_on_a_full_disk() {
         bench.kill(0, launch, 20).await;
         assert_eq!(bench.ended(launch).await, End::Killed);
         bench.reopen().await;
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Killed).into()));
+        assert_eq!(bench.is(0, launch, &grant).await, Seen::Ended(End::Killed));
     });
 }
 
@@ -138,7 +138,7 @@ fn a_lost_shim_is_noted_on_a_full_disk() {
         assert_eq!(bench.ended(launch).await, End::Lost);
         assert!(!common::lives(process));
         bench.reopen().await;
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Lost).into()));
+        assert_eq!(bench.is(0, launch, &grant).await, Seen::Ended(End::Lost));
     });
 }
 

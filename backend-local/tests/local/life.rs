@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::common::{self, Bench, kill_9, lives, on_runtime, pod, task, until};
+use crate::common::{Bench, change, kill_9, lives, on_runtime, pod, task, until};
 use plan_core::engine::{Command, End, Found, LaunchAnswer, Outcome, Seen};
-use plan_driver::backend::{Backend as _, Report};
+use plan_driver::backend::Report;
 
 const READY: Seen = Seen::Running { ready: true };
 
@@ -18,7 +18,7 @@ fn a_task_is_launched_seen_and_killed() {
         let (launch, grant) = bench.launch(0).await;
         bench.seen(launch, READY).await;
         bench.output(0, launch, |text| text.starts_with("started")).await;
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY.into()));
+        assert_eq!(bench.is(0, launch, &grant).await, READY);
         // Given again, it is the same.
         let order = bench.launch_of(0, launch, &grant, &["t"]);
         assert_eq!(bench.give(order).await, LaunchAnswer::Done);
@@ -69,15 +69,16 @@ fn a_failure_is_told_in_the_tasks_own_words() {
         ] {
             let mut bench = Bench::new(&task(cmd, "")).await;
             let (launch, grant) = bench.launch(0).await;
-            bench.ended(launch).await;
-            let why = bench.why(0, launch);
+            let (_, why) = bench.last_words(launch).await;
+            assert_eq!(why, bench.why(0, launch));
             assert!(why.starts_with(code) && why.ends_with(words), "{cmd}: {why}");
             assert!(!words.is_empty() || why == code, "{cmd}: {why}");
-            // It is told to whoever asks, also by the next scheduler.
+            // The next scheduler says the same.
             bench.reopen().await;
-            let of = bench.expected(0, launch, &grant).of;
-            let told = bench.local().why_ended(&common::identity().service, &of).await;
-            assert_eq!(told, Some(why).filter(|why| !why.is_empty()));
+            let Found::Seen(seen) = bench.found(0, launch, &grant).await else {
+                panic!("{cmd}: it is absent")
+            };
+            assert_eq!(seen.words.map(String::from).unwrap_or_default(), why);
         }
     });
 }
@@ -161,7 +162,7 @@ fn what_runs_is_found_again() {
         bench.seen(launch, READY).await;
         let processes = bench.processes(0, launch).await;
         bench.reopen().await;
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY.into()));
+        assert_eq!(bench.is(0, launch, &grant).await, READY);
         assert_eq!(bench.processes(0, launch).await, processes);
         // It is not launched once more, neither by its own number nor by another while it lives.
         let order = bench.launch_of(0, launch, &grant, &["t"]);
@@ -215,13 +216,6 @@ fn a_kill_goes_on_without_the_scheduler() {
     });
 }
 
-/// Rewrites what is written down of a run's processes.
-fn change(path: &std::path::Path, change: impl FnOnce(&mut serde_json::Value)) {
-    let mut value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    change(&mut value);
-    std::fs::write(path, value.to_string()).unwrap();
-}
-
 #[test]
 fn a_number_that_was_given_again_is_not_taken_for_the_task() {
     on_runtime(async {
@@ -259,7 +253,7 @@ fn after_a_start_of_the_machine_nothing_lives() {
         change(&path, |value| value["boot"] = "another".into());
         bench.open().await;
         assert_eq!(bench.ended(launch).await, End::Lost);
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Lost).into()));
+        assert_eq!(bench.is(0, launch, &grant).await, Seen::Ended(End::Lost));
         // These are not of this start, as far as is written down: they are not touched.
         assert!(lives(process));
         kill_9(shim);
@@ -302,7 +296,7 @@ fn after_a_reboot_all_comes_back_where_it_was() {
         });
         bench.open().await;
         for (index, launch, grant) in &given {
-            assert_eq!(bench.found(*index, *launch, grant).await, Found::Seen(Seen::Ended(End::Lost).into()));
+            assert_eq!(bench.is(*index, *launch, grant).await, Seen::Ended(End::Lost));
             assert_eq!(bench.why(*index, *launch), "the machine was started again");
             let (again, now) = bench.launch_again(*index, grant).await;
             assert_eq!((&now.ports, &now.handle), (&grant.ports, &grant.handle));

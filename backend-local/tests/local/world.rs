@@ -9,7 +9,7 @@ use crate::common;
 use crate::common::{Bench, identity, instance, lives, name, on_runtime, task, until};
 use backend_local::logs::{LogReader, Stream};
 use backend_local::options::OutputLimits;
-use plan_core::engine::{Command, End, FitAnswer, Found, LaunchAnswer, Outcome, ReleaseAnswer, Seen};
+use plan_core::engine::{Command, End, FitAnswer, LaunchAnswer, Outcome, ReleaseAnswer, Seen};
 use plan_core::spec::Vip;
 use plan_driver::backend::{Backend as _, OpenPort, Reach, Report};
 
@@ -59,7 +59,7 @@ fn readiness_passes_late_and_is_lost() {
         bench.seen(launch, NOT_READY).await;
         bench.seen(launch, READY).await;
         bench.reopen().await;
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(READY.into()));
+        assert_eq!(bench.is(0, launch, &grant).await, READY);
         std::fs::remove_file(bench.sandbox(0, launch).join("up")).unwrap();
         bench.seen(launch, NOT_READY).await;
     });
@@ -233,7 +233,7 @@ fn a_lost_node_is_silent_and_then_gone() {
             }
         };
         assert!(gone);
-        assert_eq!(bench.found(0, launch, &grant).await, Found::Seen(Seen::Ended(End::Gone).into()));
+        assert_eq!(bench.is(0, launch, &grant).await, Seen::Ended(End::Gone));
         let (_, elsewhere) = bench.room(1, None).await;
         assert_ne!(elsewhere.node.name, grant.node.name);
         assert!(bench.local().lose_node(&"no-such".parse().unwrap()).await.is_err());

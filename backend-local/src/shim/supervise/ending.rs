@@ -24,6 +24,7 @@ const LAST_OUTPUT: Duration = Duration::from_secs(1);
 /// The task was asked to end.
 pub(super) struct Killing {
     pub(super) why: KillReason,
+    words: String,
     pub(super) at_latest: Instant,
     pub(super) forced: bool,
 }
@@ -40,7 +41,7 @@ impl Shim {
             // Who asks again may give it less time, never more.
             Some(killing) => killing.at_latest = killing.at_latest.min(at_latest),
             None => {
-                self.killing = Some(Killing { why: kill.why, at_latest, forced: false });
+                self.killing = Some(Killing { why: kill.why, words: kill.words, at_latest, forced: false });
                 if kill.grace > 0 {
                     self.signal(signals::signal(self.order.kill_signal));
                 }
@@ -104,9 +105,12 @@ impl Shim {
 
     pub(super) fn describe_end(&self) -> Exit {
         let (code, signal) = self.ended.map_or((None, None), |status| (status.code(), status.signal()));
-        let by_us = self.killing.as_ref().map(|killing| cause(killing.why));
-        let why = if by_us.is_some() || code == Some(0) { String::new() } else { self.why(code, signal) };
-        Exit { cause: by_us.unwrap_or(ExitCause::Itself), code, signal, at: now(), why }
+        let (cause, why) = match &self.killing {
+            Some(killing) => (cause(killing.why), killing.words.clone()),
+            None if code == Some(0) => (ExitCause::Itself, String::new()),
+            None => (ExitCause::Itself, self.why(code, signal)),
+        };
+        Exit { cause, code, signal, at: now(), why }
     }
 
     /// Why it failed, in words: the system's, and the task's own.

@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::last_words::LastWords;
 use crate::layout::RunFolder;
 use crate::run::OutputLimits;
 use crate::shim::bell;
-use crate::shim::last_words::LastWords;
 use crate::shim::output::RotatedFile;
+
+/// So many of the last lines of its standard error are told of a task that failed.
+const LINES: usize = 3;
 
 /// What is waited for.
 pub(super) struct Streams {
@@ -57,7 +60,7 @@ impl Streams {
 
     /// The last that the task wrote to its standard error.
     pub(super) fn last_words(&self) -> String {
-        self.last_words.text()
+        self.last_words.text(LINES)
     }
 
     /// Waits until there is something to do, or the task's process has ended, and takes output in; whether the bell rang.

@@ -1,24 +1,22 @@
-//! The last that a task wrote to its standard error: what a person wants to read first when it failed.
+//! The last that a process wrote: what a person wants to read first when it failed.
 //!
-//! Invariant: it is of bounded length and one line, whatever the task wrote.
+//! Invariant: it is of bounded length and one line, whatever the process wrote.
 
 use std::collections::VecDeque;
 
 /// So many bytes are remembered.
 const LONGEST: usize = 512;
-/// So many lines of them are told.
-const LINES: usize = 3;
 
 /// The end of an output.
 #[derive(Debug, Default)]
-pub(super) struct LastWords {
+pub(crate) struct LastWords {
     bytes: VecDeque<u8>,
     /// Whether the first line that is remembered lacks its beginning.
     cut: bool,
 }
 
 impl LastWords {
-    pub(super) fn hear(&mut self, bytes: &[u8]) {
+    pub(crate) fn hear(&mut self, bytes: &[u8]) {
         self.bytes.extend(&bytes[bytes.len().saturating_sub(LONGEST + 1)..]);
         let more = self.bytes.len().saturating_sub(LONGEST);
         let lost = self.bytes.drain(..more).next_back();
@@ -26,8 +24,8 @@ impl LastWords {
         self.cut = lost.map_or(self.cut, |last| last != b'\n');
     }
 
-    /// The last lines with something in them, as one; empty if there are none.
-    pub(super) fn text(&self) -> String {
+    /// So many of the last lines with something in them, as one; empty if there are none.
+    pub(crate) fn text(&self, count: usize) -> String {
         let bytes: Vec<u8> = self.bytes.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
         let whole = match text.split_once('\n') {
@@ -36,7 +34,7 @@ impl LastWords {
             _ => &text,
         };
         let lines: Vec<&str> = whole.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let last = lines[lines.len().saturating_sub(LINES)..].join(" / ");
+        let last = lines[lines.len().saturating_sub(count)..].join(" / ");
         last.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
     }
 }
@@ -50,7 +48,7 @@ mod tests {
         for part in parts {
             words.hear(part.as_bytes());
         }
-        words.text()
+        words.text(3)
     }
 
     #[test]
@@ -70,6 +68,10 @@ mod tests {
         }
         let mut words = LastWords::default();
         words.hear(b"\xff\xfe ok\n");
-        assert_eq!(words.text(), "\u{fffd}\u{fffd} ok");
+        words.hear(b"a\nb\n");
+        assert_eq!(
+            (words.text(3), words.text(1)),
+            ("\u{fffd}\u{fffd} ok / a / b".to_owned(), "b".to_owned())
+        );
     }
 }
