@@ -8,9 +8,12 @@ use rustix::process::Signal;
 
 use crate::place::{Place, until};
 
+/// What it begins with.
+const FIRST_LINE: &[u8] = b"planwright recording 2\n";
+
 /// The frames of a recording, each what it holds.
 fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut rest = bytes.strip_prefix(b"planwright recording 1\n").unwrap();
+    let mut rest = bytes.strip_prefix(FIRST_LINE).unwrap();
     let mut frames = Vec::new();
     while rest.len() >= 12 {
         let len = u32::from_le_bytes(rest[..4].try_into().unwrap()) as usize;
@@ -22,7 +25,7 @@ fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
 
 /// A recording of these frames, with checksums that are right.
 fn recording(frames: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = b"planwright recording 1\n".to_vec();
+    let mut bytes = FIRST_LINE.to_vec();
     for frame in frames {
         let len = u32::try_from(frame.len()).unwrap().to_le_bytes();
         bytes.extend(len);
