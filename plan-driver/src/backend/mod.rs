@@ -13,7 +13,7 @@ pub use inspect::{Log, LogEnd, LogError, LogQuery, LogStream, OpenPort, Reach};
 
 use async_trait::async_trait;
 use plan_core::engine::{
-    Command, Held, Incarnation, InstallationId, Note, NoteName, NoteText, Observation, Outcome, Snapshot,
+    Command, Held, InstallationId, Note, NoteName, NoteText, Observation, Outcome, Snapshot,
 };
 use plan_core::spec::{ServiceName, ServiceSpec};
 use tokio::sync::{mpsc, oneshot};
@@ -45,13 +45,6 @@ pub trait Backend: Send + Sync + 'static {
         // What a backend has nothing of, it has whoever asks.
         let _ = (of, query);
         Err(LogError::NotKept { backend: self.name() })
-    }
-
-    /// Why a launch of a task ended as it did, in words: its exit code, what it said last. None while it runs, where there
-    /// is no more to say, and of what is not kept any more.
-    async fn why_ended(&self, service: &ServiceName, of: &Incarnation) -> Option<String> {
-        let _ = (service, of);
-        None
     }
 
     /// How a port is reached: by default at its node's name, and in no other way.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use history::{EventId, EventIdError, Followed, Happened};
 
 use history::History;
-use plan_core::engine::{Author, Engine, Incarnation, Reply, Request, Target, Wall};
+use plan_core::engine::{Author, Engine, Reply, Request, Target, Wall};
 use plan_core::plan::Model;
 use plan_core::spec::{PlanName, ServiceName};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -160,11 +160,6 @@ impl Service {
         };
         let of = Identity { service: self.name.clone(), installation };
         self.backend.log(&of, query).await
-    }
-
-    /// Why a launch of a task ended as it did, in the backend's words, if it has any.
-    pub async fn why_ended(&self, of: &Incarnation) -> Option<String> {
-        self.backend.why_ended(&self.name, of).await
     }
 
     /// How a port is reached.

@@ -11,7 +11,7 @@ pub(super) mod records;
 pub(super) mod services;
 pub(super) mod target;
 
-use plan_core::engine::{Engine, Time, Wall, Why};
+use plan_core::engine::{Engine, Reason, Time, Wall, Why};
 use serde::Serialize;
 
 /// Milliseconds since 1970.
@@ -62,18 +62,20 @@ pub(super) struct WhyBody {
 
 impl WhyBody {
     pub(super) fn of(seen: Seen<'_>, why: Why) -> Self {
+        let reason = match (&why.reason, &why.words) {
+            (reason, None) => reason.to_string(),
+            (reason @ (Reason::Backoff { .. } | Reason::WaitsForItsStep(_)), Some(words)) => {
+                format!("{reason}; its last end: {words}")
+            }
+            (reason, Some(words)) => format!("{reason}: {words}"),
+        };
         Self {
-            reason: why.reason.to_string(),
+            reason,
             clears: why.reason.clears(),
             what: why.what,
             status: why.status,
             since: why.since.or(why.reason.since()).map(|since| seen.at(since)),
             until: why.reason.until().map(|until| seen.at(until)),
         }
-    }
-
-    /// Adds how the launch that failed ended, in the backend's words.
-    pub(super) fn ended_so(&mut self, words: &str) {
-        self.reason = format!("{}; its last end: {words}", self.reason);
     }
 }

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_core::engine::{
-    Engine, Incarnation, Number, PodRecord, Purpose, Reason, Stage, TaskState, Verb, Why,
-};
+use plan_core::engine::{Number, PodRecord, Purpose, Stage, TaskState, Verb, Why};
 use plan_core::spec::{Goal, InstanceName, NodeName, PodName, TaskName};
 use serde::Serialize;
 
@@ -218,30 +216,11 @@ pub(in crate::api) async fn why(call: Call) -> Answer {
     let whys = read(&service, move |engine| {
         let whys = engine.why(&asked);
         let known = exists(engine, &asked) || !whys.is_empty();
-        let body = |why: Why| {
-            let ended = failed(engine, &asked, &why.reason);
-            (WhyBody::of(Seen { engine, now }, why), ended)
-        };
+        let body = |why: Why| WhyBody::of(Seen { engine, now }, why);
         known.then(|| whys.into_iter().map(body).collect::<Vec<_>>())
     });
-    let mut bodies = Vec::new();
-    for (mut body, ended) in whys.await?.ok_or_else(|| Problem::missing("Pod", instance))? {
-        if let Some(ended) = ended
-            && let Some(words) = service.why_ended(&ended).await
-        {
-            body.ended_so(&words);
-        }
-        bodies.push(body);
-    }
+    let bodies = whys.await?.ok_or_else(|| Problem::missing("Pod", instance))?;
     ok(&bodies)
-}
-
-/// The launch whose failure is waited out, if it is that.
-fn failed(engine: &Engine, instance: &InstanceName, reason: &Reason) -> Option<Incarnation> {
-    let (Reason::Backoff { task, .. } | Reason::WaitsForItsStep(task)) = reason else { return None };
-    let launch = engine.pod(instance)?.task(task)?.last()?.launch;
-    let installation = engine.installation()?.clone();
-    Some(Incarnation { installation, instance: instance.clone(), task: task.clone(), launch })
 }
 
 async fn command(call: &Call, verb: Verb) -> Answer {
