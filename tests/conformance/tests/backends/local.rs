@@ -65,15 +65,7 @@ impl Subject for Processes {
     }
 
     fn lacks(&self) -> &'static [(Need, &'static str)] {
-        &[
-            (Need::Silence, "a node that is lost does not come back"),
-            (Need::Words, "it keeps the words of an end to itself"),
-            (Need::Questions, "it does not know questions yet"),
-        ]
-    }
-
-    fn leaves_out(&self) -> &'static [(&'static str, &'static str)] {
-        &[("places outlive the backend", "it remembers places by itself, from their first launch on")]
+        &[(Need::Silence, "a node that is lost does not come back")]
     }
 
     fn quiet(&self) -> Duration {
