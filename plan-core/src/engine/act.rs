@@ -19,7 +19,7 @@ use super::record::{
     Cause, DebtCause, Domains, Number, Order, OrderedTask, Place, PodRecord, Purpose, Stage, StepRef,
     TaskState,
 };
-use super::rules::may_act;
+use super::rules::{Question, eligible};
 use super::state::{Run, State};
 use super::turn::Turn;
 use super::words::Words;
@@ -105,8 +105,7 @@ impl Turn<'_> {
         }
         let layout = run.phase(step.phase);
         let at = At { pod: layout.pod, index: layout.steps[step.step as usize].instance };
-        let allowed = run.progress.allows(&run.layout, step.phase, step.step);
-        if !allowed || may_act(self.state, run, at, step) != Verdict::Allow {
+        if eligible(&Question::of_step(self.state, run, at, step), self.session) != Verdict::Allow {
             return;
         }
         // What only asks for room where the step acts gives way to it: the rules let nothing else stand.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::spec::TaskName;
 
-use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
+use super::rules::Waker;
 use super::time::Time;
 use super::turn::Turn;
 
@@ -113,6 +113,6 @@ impl Turn<'_> {
             self.record_mut(at).delay(&task, None);
         }
         self.touch(at);
-        self.session.agenda.consider(Item::Recovery(at));
+        self.awaken(Waker::WaitOver, at);
     }
 }

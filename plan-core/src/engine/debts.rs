@@ -15,6 +15,7 @@ use super::input::ReleaseAnswer;
 use super::reconcile::MOST_ASKED;
 use super::reconciliation::{Asked, Whose};
 use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, PodRecord, Record};
+use super::rules::Waker;
 use super::turn::Turn;
 
 impl Turn<'_> {
@@ -152,8 +153,7 @@ impl Turn<'_> {
         self.writes.delete(Key::Debt(number), Record::Debt(debt.clone()).digest());
         self.event(Event::Settled { debt: number, instance: debt.instance.clone(), given_up });
         if let Some(at) = self.state.at(&debt.instance) {
-            self.consider_steps_of(at);
-            self.session.agenda.consider(Item::Recovery(at));
+            self.awaken(Waker::Settled, at);
         }
         if self.state.service.uninstalling || debt.cause == DebtCause::Decommission {
             self.session.agenda.consider(Item::Leave);

@@ -9,7 +9,7 @@ use super::Engine;
 use super::at::At;
 use super::reason::Verdict;
 use super::record::{Stage, StepRef};
-use super::rules::may_act;
+use super::rules::{Question, eligible};
 use super::session::Session;
 use super::state::State;
 
@@ -32,7 +32,7 @@ impl Engine {
                 && self.session.agenda.is_empty()
                 && !self.session.superseded
             {
-                lost_wakes(state, &mut broken);
+                lost_wakes(state, &self.session, &mut broken);
             }
         }
         broken
@@ -72,7 +72,7 @@ fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
     }
 }
 
-fn lost_wakes(state: &State, broken: &mut Vec<String>) {
+fn lost_wakes(state: &State, session: &Session, broken: &mut Vec<String>) {
     for run in &state.active {
         for (phase, layout) in (0..).zip(&run.layout.phases) {
             for (step, of) in (0..).zip(&layout.steps) {
@@ -80,7 +80,8 @@ fn lost_wakes(state: &State, broken: &mut Vec<String>) {
                     continue;
                 }
                 let at = At { pod: layout.pod, index: of.instance };
-                if may_act(state, run, at, StepRef { run: run.number(), phase, step }) == Verdict::Allow {
+                let question = Question::of_step(state, run, at, StepRef { run: run.number(), phase, step });
+                if eligible(&question, session) == Verdict::Allow {
                     broken.push(format!(
                         "step {} may act, and nobody considers it",
                         state.step_name(layout, step)
@@ -90,7 +91,7 @@ fn lost_wakes(state: &State, broken: &mut Vec<String>) {
         }
     }
     for &at in &state.hurt {
-        if state.recovery_tasks(at).is_some() {
+        if state.recovery_tasks(session, at).is_some() {
             broken.push(format!("{} could be recovered, and nobody considers it", state.name(at)));
         }
     }

@@ -8,8 +8,10 @@ use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event};
+use super::reason::Verdict;
 use super::reconciliation::{Asked, Whose};
 use super::record::{DebtCause, Key};
+use super::rules::{Question, eligible};
 use super::state::State;
 use super::turn::Turn;
 
@@ -51,13 +53,11 @@ impl Turn<'_> {
     /// once where the service is taken away.
     pub(super) fn consider_leavers(&mut self) {
         let uninstalling = self.state.service.uninstalling;
-        let in_turn = !uninstalling && !self.bug(Bug::AllLeaveAtOnce);
-        if !self.session.is_live() || in_turn && self.state.debts.has_leaver() {
+        if !self.session.is_live() {
             return;
         }
         if let Some(at) = self.state.next_leaver() {
-            // Nothing is done to an instance before it has been seen.
-            if !self.state.is_seen(at) {
+            if eligible(&Question::of_leaver(self.state, at), self.session) != Verdict::Allow {
                 return;
             }
             self.remove_instance(

@@ -14,7 +14,9 @@ use super::agenda::{Item, MOST_CONSIDERED};
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
+use super::reason::{Reason, Verdict};
 use super::record::{Cause, DebtCause, Number, Occupant, OrderedTask, Permission, PodRecord, Stage};
+use super::rules::{Question, Waker, eligible};
 use super::state::State;
 use super::time::Time;
 use super::turn::Turn;
@@ -149,23 +151,26 @@ impl Turn<'_> {
         self.record_mut(at).stay();
         self.event(Event::Stays { instance: self.name(at) });
         self.touch(at);
-        self.consider_steps_of(at);
+        self.awaken(Waker::Wanted, at);
     }
 
     /// Lets go elsewhere who was down for too long, one after the other as the policy wants it.
     pub(super) fn end_patience(&mut self) {
         let now = self.now;
-        let waits = |until: Option<Time>| until.is_none_or(|until| until > now);
         // Who is asked whether it is there again is not given up yet.
-        let early = !self.session.is_live() || self.session.patience > Some(now);
-        if early || waits(self.state.next_replacement()) {
+        if !self.session.is_live() || self.session.patience > Some(now) {
+            return;
+        }
+        let may = |turn: &Self, at| eligible(&Question::of_move(turn.state, at, now), turn.session);
+        let first = self.state.deadlines.due(now).next().map(|at| may(self, at));
+        if matches!(first, Some(Verdict::Defer(Reason::ReplacedLately { .. }))) {
             return;
         }
         let due = self.state.deadlines.due(now);
         let seen: Vec<At> = due.filter(|&at| self.state.is_seen(at)).take(MOST_CONSIDERED).collect();
         let all = seen.len() < MOST_CONSIDERED;
         for at in seen {
-            if waits(self.state.next_replacement()) {
+            if may(self, at) != Verdict::Allow {
                 return;
             }
             self.permit(at, Cause::Timeout);

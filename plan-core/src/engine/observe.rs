@@ -6,7 +6,6 @@
 use crate::plan::ContentHash;
 use crate::spec::{Goal, TaskName};
 
-use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
@@ -16,6 +15,7 @@ use super::reconciliation::Whose;
 use super::record::{
     Cause, End, Number, Occupant, Occupied, Order, OrderedTask, Purpose, Reached, Stage, TaskState, Trouble,
 };
+use super::rules::Waker;
 use super::time::Time;
 use super::turn::Turn;
 use super::words::Words;
@@ -319,9 +319,6 @@ impl Turn<'_> {
             }
         }
         self.touch(at);
-        self.session.agenda.consider(Item::Recovery(at));
-        if self.state.is_leaver(at) {
-            self.session.agenda.consider(Item::Leave);
-        }
+        self.awaken(Waker::Seen, at);
     }
 }

@@ -13,7 +13,7 @@ use super::record::Number;
 use super::time::Time;
 use super::words::Words;
 
-/// The word of a rule on whether a step may act.
+/// The word of a rule on whether something may act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It may.
@@ -22,6 +22,16 @@ pub enum Verdict {
     Defer(Reason),
     /// Not until someone changes something.
     Deny(Reason),
+}
+
+impl Verdict {
+    /// Why not, if it may not.
+    pub fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Allow => None,
+            Self::Defer(reason) | Self::Deny(reason) => Some(reason),
+        }
+    }
 }
 
 /// What a step or an instance waits for.
@@ -94,6 +104,11 @@ pub enum Reason {
     },
     /// It does not belong to the target, and others leave first.
     Leaves,
+    /// It is down for too long, and others that were go elsewhere first, as the replacement failure policy wants it.
+    ReplacedLately {
+        /// When it may go, if only time keeps it.
+        until: Option<Time>,
+    },
     /// Its node does not fit its placement any more, as others came first.
     Placement(String),
     /// Another scheduler has taken over.
@@ -108,6 +123,7 @@ impl Reason {
     pub fn until(&self) -> Option<Time> {
         match self {
             Self::Backoff { until, .. } => Some(*until),
+            Self::ReplacedLately { until } => *until,
             _ => None,
         }
     }
@@ -143,6 +159,7 @@ impl Reason {
             Self::Paused(_) => "`pod resume`".to_owned(),
             Self::Owes { debt, .. } => format!("the end of what is owed, or `debug debts --give-up {debt}`"),
             Self::Leaves => "what others owe being settled".to_owned(),
+            Self::ReplacedLately { .. } => "the others having gone, time, or `pod replace`".to_owned(),
             Self::Placement(_) => "another node".to_owned(),
             Self::Superseded => "nothing: ask the other scheduler".to_owned(),
             Self::NotWanted => "nothing: it is wanted no more".to_owned(),
@@ -187,6 +204,9 @@ impl fmt::Display for Reason {
                 )
             }
             Self::Leaves => f.write_str("it leaves, when what others left is settled"),
+            Self::ReplacedLately { .. } => {
+                f.write_str("it is down for too long, and goes elsewhere when others that were have gone")
+            }
             Self::Placement(why) => write!(f, "the node does not fit its placement:\n{why}"),
             Self::Superseded => f.write_str("another scheduler has taken over"),
             Self::NotWanted => f.write_str("it is not wanted any more"),
@@ -275,6 +295,7 @@ mod tests {
         NotSeen, Reason::NotSeen, "the cluster";
         Owes, Reason::Owes { debt: 7, node: NodeName::new("node-1").unwrap() }, "the cluster, or an operator";
         Leaves, Reason::Leaves, "the others that leave";
+        ReplacedLately, Reason::ReplacedLately { until: None }, "the others, time, or an operator";
         NotWanted, Reason::NotWanted, "nobody: it is told of what is withdrawn";
         Superseded, Reason::Superseded, "nobody: ask the other scheduler";
     }

@@ -8,10 +8,11 @@ use crate::spec::TaskName;
 
 use super::at::At;
 use super::bug::Bug;
-use super::reason::Reason;
+use super::reason::{Reason, Verdict};
 use super::record::{OrderedTask, PodRecord, Purpose, Slot, StepRef, TaskRecord};
-use super::rules::acts_in_time;
-use super::state::{State, is_stale};
+use super::rules::{Question, Subject, acts_in_time, eligible};
+use super::session::Session;
+use super::state::State;
 use super::turn::Turn;
 
 /// Who brings back what runs no more in a slot.
@@ -61,15 +62,25 @@ impl State {
 
     /// What recovery launches now, if anything: RUNNING tasks that ended, that an operator wants otherwise, or
     /// whose instance goes elsewhere.
-    pub(super) fn recovery_tasks(&self, at: At) -> Option<Vec<OrderedTask>> {
+    pub(super) fn recovery_tasks(&self, session: &Session, at: At) -> Option<Vec<OrderedTask>> {
         let state = self;
         let record = state.record(at)?;
         let moves = record.permission().is_some();
-        if !state.is_seen(at) || state.service.uninstalling || moves && state.is_leaver(at) {
-            return None;
+        let mut tasks = Vec::new();
+        let mut essential = false;
+        for slot in record.slots() {
+            let Some(question) = Question::of_slot(state, at, record, slot) else { continue };
+            let Subject::Recovery { main, conf: Some(conf), .. } = question.subject else { continue };
+            if eligible(&question, session) != Verdict::Allow || state.is_set_of_any(&tasks, conf) {
+                continue;
+            }
+            if slot.occupant().is_none_or(|occupant| !occupant.may_live()) {
+                essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
+            }
+            let paused = main.paused() && !state.bug(Bug::PauseForgotten);
+            tasks.push(OrderedTask { task: main.name().clone(), conf, paused });
         }
-        // Nothing takes the place of what is owed before that has ended.
-        if state.is_place_asked(record, Purpose::Recovery) || state.unsettled(at).is_some() {
+        if tasks.is_empty() {
             return None;
         }
         let free = |slot: &&Slot| {
@@ -80,42 +91,6 @@ impl State {
         let fits = |slot: &Slot, conf, with: &[OrderedTask]| {
             state.in_the_way(record, slot, conf).is_none() && !state.is_set_of_any(with, conf)
         };
-        let mut tasks = Vec::new();
-        let mut essential = false;
-        for slot in record.slots().iter().filter(free) {
-            let Some(main) = state.main_task(record, slot.set()) else { continue };
-            // A task is asked for once, whatever set it was in.
-            if state.is_asked(record, main.name(), None) {
-                continue;
-            }
-            let living = slot.occupant().filter(|occupant| occupant.may_live());
-            let wanted = living
-                .is_none_or(|occupant| moves || occupant.task == *main.name() && is_stale(record, occupant));
-            if !wanted {
-                continue;
-            }
-            let conf = match (state.owner(at, slot, main), main.last()) {
-                (Owner::Recovery(conf), _) => conf,
-                // An operator's word, or a lost node, is obeyed by what runs, good or not.
-                (Owner::Later, Some(last)) if living.is_some() || main.paused() => last.conf,
-                _ => continue,
-            };
-            if main.never().is_some_and(|never| never.conf == conf) {
-                continue;
-            }
-            // A sidecar that waits does not hold the others down.
-            if main.delayed_until().is_some() || !fits(slot, conf, &tasks) {
-                continue;
-            }
-            if living.is_none() {
-                essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
-            }
-            let paused = main.paused() && !state.bug(Bug::PauseForgotten);
-            tasks.push(OrderedTask { task: main.name().clone(), conf, paused });
-        }
-        if tasks.is_empty() {
-            return None;
-        }
         if essential && !moves && !state.bug(Bug::GroupIgnored) {
             for slot in record.slots().iter().filter(free).filter(|slot| !down(slot)) {
                 let Some(main) = state.main_task(record, slot.set()) else { continue };
@@ -169,7 +144,7 @@ impl State {
 impl Turn<'_> {
     /// Brings back what runs no more in an instance and belongs to no step (engine.md §5).
     pub(super) fn consider_recovery(&mut self, at: At) {
-        let Some(tasks) = self.state.recovery_tasks(at) else { return };
+        let Some(tasks) = self.state.recovery_tasks(self.session, at) else { return };
         for order in self.asking(at, &tasks) {
             self.withdraw(at, order, Reason::NotWanted);
         }

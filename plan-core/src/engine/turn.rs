@@ -19,6 +19,7 @@ use super::record::{
     ClockRecord, EndedRun, Key, Number, Order, PlanRecord, PodRecord, Purpose, Record, RunOutcome, RunRecord,
     ServiceRecord, Stage as OrderStage, StepRef,
 };
+use super::rules::Waker;
 use super::session::Session;
 use super::state::{Run, State};
 use super::time::{Time, Wall};
@@ -182,8 +183,7 @@ impl Turn<'_> {
     /// An instance is wanted otherwise: what its record says is derived anew, and all that may act on it is considered.
     pub(super) fn wanted_otherwise(&mut self, at: At) {
         self.touch(at);
-        self.consider_steps_of(at);
-        self.session.agenda.consider(Item::Recovery(at));
+        self.awaken(Waker::Wanted, at);
     }
 
     /// Derives a step's status, and tells its parents and its successors.

@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::at::At;
-use crate::engine::reason::{Reason, Verdict, Why};
-use crate::engine::record::{DebtCause, DebtRecord, End, Order, PodRecord, Purpose, Slot, Stage, StepRef};
-use crate::engine::recovery::Owner;
-use crate::engine::rules::may_act;
-use crate::engine::state::{Run, State};
+use crate::engine::reason::{Reason, Why};
+use crate::engine::record::{DebtCause, DebtRecord, End, PodRecord, StepRef};
+use crate::engine::rules::{Question, Subject, eligible};
+use crate::engine::state::State;
 use crate::engine::time::Time;
 use crate::engine::words::Words;
 use crate::plan::Status;
-use crate::spec::{InstanceName, PlanName, ResourceSetName, TaskName};
+use crate::spec::{InstanceName, PlanName};
 
 impl Engine {
     /// Why an instance is as it is: for each of its steps that goes on and is not complete, for its recovery, for
@@ -27,9 +26,12 @@ impl Engine {
             self.step_reasons(state, at, &mut whys);
             self.recovery_reasons(state, at, &mut whys);
             state.present_reasons(at, &mut whys);
+            self.move_reason(state, at, &mut whys);
             if state.is_leaver(at) && state.record(at).is_some() {
                 let (what, status) = (state.leaving_name().to_owned(), Status::Pending);
-                let (instance, reason, since) = (instance.clone(), Reason::Leaves, None);
+                let verdict = eligible(&Question::of_leaver(state, at), &self.session);
+                let reason = verdict.reason().unwrap_or(Reason::Leaves);
+                let (instance, since) = (instance.clone(), None);
                 whys.push(Why { instance, what, status, reason, words: None, since });
             }
         }
@@ -61,21 +63,22 @@ impl Engine {
                         continue;
                     }
                     let of = StepRef { run: run.number(), phase, step };
-                    let reason = self.step_reason(state, run, at, of, status);
+                    let verdict = eligible(&Question::of_step(state, run, at, of), &self.session);
+                    let reason = verdict.reason().unwrap_or(Reason::AskedForRoom);
                     let what = format!(
                         "{} / {} / {}",
                         run.layout.name,
                         run.phase(phase).name,
                         state.step_name(run.phase(phase), step)
                     );
-                    whys.extend(reason.map(|reason| Why {
+                    whys.push(Why {
                         instance: state.name(at),
                         what,
                         status,
                         since: state.since(run.record.begun, at, run.phase(phase).tasks(step), &reason),
                         reason,
                         words: None,
-                    }));
+                    });
                 }
             }
         }
@@ -89,25 +92,10 @@ impl Engine {
             .map(|permission| format!("{}, elsewhere: {}", PlanName::RECOVERY, permission.cause));
         let what = what.unwrap_or_else(|| PlanName::RECOVERY.to_owned());
         for (slot, status) in state.recovery_slots(at, record) {
-            let Some(main) = state.main_task(record, slot.set()) else { continue };
-            let owed = state.unsettled(at).filter(|_| status == Status::Pending);
-            let reason = if let Some(debt) = owed {
-                Some(Reason::Owes { debt: debt.number, node: debt.node.clone() })
-            } else if state.is_waiting_for_step(at, record, slot.set()) {
-                Some(Reason::WaitsForItsStep(main.name().clone()))
-            } else if let (Status::Pending, Owner::Recovery(conf)) = (status, state.owner(at, slot, main))
-                && let Some(other) = state.in_the_way(record, slot, conf)
-            {
-                Some(Reason::SlotBusy { task: other.clone() })
-            } else {
-                // It may be on its way into another set than its last.
-                let names = |order: &&Order| order.tasks.iter().any(|ordered| ordered.task == *main.name());
-                let asked = || record.standing().find(names).map(|order| order.launch);
-                let other = slot.act().is_none().then(asked).flatten();
-                let other = other.and_then(|act| record.slots().iter().find(|slot| slot.act() == Some(act)));
-                self.slot_reason(state, at, record, other.unwrap_or(slot), main.name(), status)
-            };
-            let Some(reason) = reason else { continue };
+            let Some(question) = Question::of_slot(state, at, record, slot) else { continue };
+            let Subject::Recovery { main, .. } = question.subject else { continue };
+            let verdict = eligible(&question, &self.session);
+            let reason = verdict.reason().unwrap_or_else(|| Reason::Launching(main.name().clone()));
             // Tasks of one order wait for the same.
             if whys.iter().any(|why| why.what == what && why.reason == reason) {
                 continue;
@@ -125,66 +113,16 @@ impl Engine {
         }
     }
 
-    fn step_reason(&self, state: &State, run: &Run, at: At, step: StepRef, status: Status) -> Option<Reason> {
-        if self.session.superseded {
-            return Some(Reason::Superseded);
+    /// What keeps an instance that is down for too long from going elsewhere.
+    fn move_reason(&self, state: &State, at: At, whys: &mut Vec<Why>) {
+        let now = self.clock.time;
+        let Some(due) = state.instance(at).deadline.filter(|&due| due <= now) else { return };
+        let verdict = eligible(&Question::of_move(state, at, now), &self.session);
+        let Some(reason) = verdict.reason() else { return };
+        if whys.iter().all(|why| why.reason != reason) {
+            let (instance, what, since) = (state.name(at), PlanName::RECOVERY.to_owned(), Some(due));
+            whys.push(Why { instance, what, status: Status::Waiting, reason, words: None, since });
         }
-        if matches!(status, Status::Pending | Status::Waiting | Status::Delayed | Status::Error) {
-            return match may_act(state, run, at, step) {
-                Verdict::Defer(reason) | Verdict::Deny(reason) => Some(reason),
-                Verdict::Allow => Some(Reason::AskedForRoom),
-            };
-        }
-        let record = state.record(at)?;
-        let since = run.record.wanted(Some(record), step).since;
-        let mut tasks =
-            run.phase(step.phase).tasks(step.step).iter().map(|&task| state.task_model(at.pod, task));
-        let task = tasks.find(|task| state.task_status(run, Some(record), task, step, since) == status)?;
-        let named =
-            |slot: &&Slot| state.main_task(record, slot.set()).is_some_and(|main| *main.name() == task.name);
-        let slot = record.slot(&task.set).or_else(|| record.slots().iter().find(named))?;
-        self.slot_reason(state, at, record, slot, &task.name, status)
-    }
-
-    /// What a task that is on its way into a slot waits for.
-    fn slot_reason(
-        &self,
-        state: &State,
-        at: At,
-        record: &PodRecord,
-        slot: &Slot,
-        task: &TaskName,
-        status: Status,
-    ) -> Option<Reason> {
-        if let Some(occupant) = &slot.occupant()
-            && let Some(since) = occupant.silent
-        {
-            return Some(Reason::Silent { task: occupant.task.clone(), since });
-        }
-        if let Some(order) = slot.act().and_then(|act| record.order(act)) {
-            if order.stage == Stage::Clearing
-                && let Some(victim) = slot.occupant().filter(|occupant| occupant.may_live())
-            {
-                return Some(Reason::Displacing(victim.task.clone()));
-            }
-            let why = self.session.fits.why(order.launch).cloned();
-            return Some(why.map_or(Reason::AskedForRoom, Reason::NoRoom));
-        }
-        if let Some(known) = record.task(task) {
-            if let Some(until) = known.delayed_until() {
-                return Some(Reason::Backoff { task: task.clone(), failures: known.failures(), until });
-            }
-            if let Some(never) = &known.never() {
-                return Some(Reason::Never { task: task.clone(), why: never.why.clone() });
-            }
-        }
-        Some(match status {
-            Status::Started => Reason::NotThereYet(task.clone()),
-            Status::Pending if !state.is_seen(at) => Reason::NotSeen,
-            // One order takes the whole instance to its place; who came up later is launched beside it there.
-            Status::Pending if state.is_place_asked(record, Purpose::Recovery) => Reason::PlaceAsked,
-            _ => Reason::Launching(task.clone()),
-        })
     }
 }
 
@@ -244,15 +182,6 @@ impl State {
                 last.map_or(begun, |last| last.at)
             }
             _ => tasks.filter_map(|task| task.down()).max().map_or(begun, |down| down.max(begun)),
-        })
-    }
-
-    fn is_waiting_for_step(&self, at: At, record: &PodRecord, set: &ResourceSetName) -> bool {
-        let slot = record.slot(set);
-        let main = self.main_task(record, set);
-        slot.zip(main).is_some_and(|(slot, main)| {
-            let lives = slot.occupant().is_some_and(|occupant| occupant.may_live());
-            slot.act().is_none() && !lives && self.owner(at, slot, main) == Owner::Later
         })
     }
 }

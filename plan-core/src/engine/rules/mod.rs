@@ -1,0 +1,193 @@
+//! Whether something may act now: one list of rules over all that acts.
+//!
+//! A question is about a subject: a step, a task that recovery brings back, an instance that leaves, one that goes
+//! elsewhere. Each rule says of which subjects it speaks, what it says, and what re-awakens those whom it keeps
+//! waiting. Who acts asks [`eligible`], and so does who tells why nothing acts.
+//!
+//! Invariant: a rule changes nothing and looks at no clock, so its word can be asked for at any time. A new rule is one
+//! entry in [`RULES`] (`docs/decisions/0018-one-list-of-rules.md`).
+
+mod acts;
+mod ours;
+mod subject;
+mod turns;
+
+use super::agenda::Item;
+use super::at::At;
+use super::reason::Verdict;
+use super::record::StepRef;
+use super::session::Session;
+use super::state::{Run, State};
+use super::turn::Turn;
+
+use subject::{Kinds, LEAVING, MOVE, RECOVERY, STEP};
+pub(super) use subject::{Question, Subject};
+
+/// What a rule looks at.
+#[derive(Clone, Copy)]
+enum Judge {
+    /// Records alone, and indices over them.
+    Records(fn(&Question<'_>) -> Verdict),
+    /// The session too: its word may be another after a restart.
+    Session(fn(&Question<'_>, &Session) -> Verdict),
+}
+
+use Judge::{Records, Session as OfSession};
+
+/// What can clear a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waker {
+    /// The records of the instance changed ([`Turn::touch`]).
+    Changed,
+    /// Other steps of the run came further, or an operator said something of a plan ([`Turn::derive_step`]).
+    Turn,
+    /// A run ended ([`Turn::end_run`]).
+    RunEnded,
+    /// The instance was seen in this session ([`Turn::take_up`]).
+    Seen,
+    /// A wait of a task of the instance is over ([`Turn::end_waits`]).
+    WaitOver,
+    /// A debt was settled ([`Turn::settle`]).
+    Settled,
+    /// An operator, or a lost node, wants something else of the instance.
+    Wanted,
+    /// The time has come ([`Turn::end_patience`]).
+    Time,
+}
+
+/// One rule, and all that the engine has to know of it.
+struct Rule {
+    #[cfg_attr(not(test), expect(dead_code, reason = "a name for whoever reads the table, and for its test"))]
+    name: &'static str,
+    /// Of which subjects it speaks.
+    of: Kinds,
+    judge: Judge,
+    /// What re-awakens whom it keeps waiting. Nothing takes back that another scheduler has taken over.
+    wakes: &'static [Waker],
+    /// Whether a step that it keeps waiting waits for somebody else, maybe for ever: what runs no more in its slots is
+    /// then recovery's.
+    for_others: bool,
+}
+
+impl Rule {
+    const fn new(name: &'static str, of: Kinds, judge: Judge, wakes: &'static [Waker]) -> Self {
+        Self { name, of, judge, wakes, for_others: false }
+    }
+
+    const fn for_others(self) -> Self {
+        Self { for_others: true, ..self }
+    }
+
+    fn ask(&self, question: &Question<'_>, session: &Session) -> Verdict {
+        match self.judge {
+            Records(judge) => judge(question),
+            OfSession(judge) => judge(question, session),
+        }
+    }
+}
+
+/// The rules, in the order in which their reasons are given.
+const RULES: &[Rule] = &[
+    Rule::new("superseded", STEP.and(RECOVERY).and(LEAVING).and(MOVE), OfSession(turns::superseded), &[]),
+    Rule::new("acts already", STEP.and(RECOVERY), OfSession(acts::acts_already), &[Waker::Changed]),
+    Rule::new(
+        "all are asked for first",
+        LEAVING.and(MOVE),
+        OfSession(ours::all_asked),
+        &[Waker::Seen, Waker::Time],
+    ),
+    Rule::new("leavers in turn", LEAVING, Records(turns::leaver_turn), &[Waker::Settled]),
+    Rule::new("plan interrupted", STEP, Records(turns::plan_interrupted), &[Waker::Turn]),
+    Rule::new("plan order", STEP, Records(turns::plan_order), &[Waker::Turn]),
+    Rule::new("phase interrupted", STEP, Records(turns::phase_interrupted), &[Waker::Turn]),
+    Rule::new("phase order", STEP, Records(turns::phase_order), &[Waker::Turn]),
+    Rule::new("leaves", RECOVERY, Records(turns::leaves), &[Waker::Wanted]),
+    Rule::new("replaced lately", MOVE, Records(turns::replaced_lately), &[Waker::Time]),
+    Rule::new("paused", STEP, Records(ours::paused), &[Waker::Wanted]).for_others(),
+    Rule::new("refused", STEP.and(RECOVERY), Records(ours::refused), &[Waker::Changed]),
+    Rule::new("owed", STEP.and(RECOVERY), Records(ours::owed), &[Waker::Settled]).for_others(),
+    Rule::new(
+        "its step's",
+        RECOVERY,
+        Records(turns::its_steps),
+        &[Waker::Changed, Waker::Turn, Waker::RunEnded],
+    ),
+    Rule::new("seen", STEP.and(RECOVERY).and(LEAVING).and(MOVE), Records(ours::seen), &[Waker::Seen]),
+    Rule::new("place asked", STEP.and(RECOVERY), Records(ours::place_asked), &[Waker::Changed]),
+    Rule::new("slot taken", STEP, Records(ours::slot_taken), &[Waker::Changed, Waker::RunEnded]).for_others(),
+    Rule::new("in the way", RECOVERY, Records(ours::in_the_way), &[Waker::Changed]),
+    Rule::new("backoff", STEP.and(RECOVERY), Records(ours::backoff), &[Waker::WaitOver, Waker::Wanted]),
+];
+
+/// Whether the subject of a question may act: the word of the first rule that does not allow it.
+pub(super) fn eligible(question: &Question<'_>, session: &Session) -> Verdict {
+    let kind = question.subject.kind();
+    let rules = RULES.iter().filter(|rule| rule.of.has(kind));
+    let mut words = rules.map(|rule| rule.ask(question, session));
+    words.find(|verdict| *verdict != Verdict::Allow).unwrap_or(Verdict::Allow)
+}
+
+/// Whether only time, room or its turn keeps a step that is allowed from acting: what runs no more in its slots
+/// is then its own to bring back. What somebody else has to do first may take for ever.
+pub(super) fn acts_in_time(state: &State, run: &Run, at: At, step: StepRef) -> bool {
+    let question = Question::of_step(state, run, at, step);
+    let mut of_others = RULES.iter().filter(|rule| rule.for_others);
+    of_others.all(|rule| match rule.judge {
+        Records(judge) => judge(&question) == Verdict::Allow,
+        // Whose a slot is follows from records.
+        OfSession(_) => true,
+    })
+}
+
+/// The kinds of subjects that a cause re-awakens.
+const fn awakened_by(cause: Waker) -> Kinds {
+    let (mut kinds, mut nth) = (Kinds::NONE, 0);
+    while nth < RULES.len() {
+        let rule = &RULES[nth];
+        let mut of = 0;
+        while of < rule.wakes.len() {
+            if rule.wakes[of] as u8 == cause as u8 {
+                kinds = kinds.and(rule.of);
+            }
+            of += 1;
+        }
+        nth += 1;
+    }
+    kinds
+}
+
+impl Turn<'_> {
+    /// Something happened to an instance that can clear a rule: whom of it the rules of that cause speak of is
+    /// considered again.
+    pub(super) fn awaken(&mut self, cause: Waker, at: At) {
+        let kinds = awakened_by(cause);
+        if kinds.has(STEP) {
+            self.consider_steps_of(at);
+        }
+        if kinds.has(RECOVERY) {
+            self.session.agenda.consider(Item::Recovery(at));
+        }
+        if kinds.has(LEAVING) && self.state.is_leaver(at) {
+            self.session.agenda.consider(Item::Leave);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_says_what_re_awakens_whom_it_keeps_waiting() {
+        for rule in RULES {
+            assert_eq!(rule.wakes.is_empty(), rule.name == "superseded", "{}", rule.name);
+            assert!(
+                !rule.for_others || rule.of.has(STEP),
+                "{}: whose a slot is, is asked of steps",
+                rule.name
+            );
+        }
+        assert_eq!(awakened_by(Waker::Settled), STEP.and(RECOVERY).and(LEAVING));
+        assert_eq!(awakened_by(Waker::RunEnded), STEP.and(RECOVERY));
+    }
+}

@@ -1,0 +1,137 @@
+//! Rules of the instance itself: what is known of it, what it has, and what is in its slots.
+
+use super::{Question, Subject};
+use crate::engine::reason::{Reason, Verdict};
+use crate::engine::record::{Occupant, Purpose, Slot};
+use crate::engine::session::Session;
+
+/// Nobody is told to leave or to go elsewhere before all were asked for.
+pub(super) fn all_asked(_: &Question<'_>, session: &Session) -> Verdict {
+    if session.is_live() { Verdict::Allow } else { Verdict::Defer(Reason::NotSeen) }
+}
+
+/// Nothing is done to an instance before it has been seen.
+pub(super) fn seen(q: &Question<'_>) -> Verdict {
+    if q.state.is_seen(q.at) { Verdict::Allow } else { Verdict::Defer(Reason::NotSeen) }
+}
+
+pub(super) fn paused(q: &Question<'_>) -> Verdict {
+    let Subject::Step { run, step } = q.subject else { return Verdict::Allow };
+    let paused = q.state.paused_task(run, q.at, step);
+    paused.map_or(Verdict::Allow, |task| Verdict::Deny(Reason::Paused(task.name().clone())))
+}
+
+/// What an instance left behind when it left the target ends before it comes back.
+pub(super) fn owed(q: &Question<'_>) -> Verdict {
+    let debt = q.state.unsettled(q.at);
+    debt.map_or(Verdict::Allow, |debt| {
+        Verdict::Defer(Reason::Owes { debt: debt.number, node: debt.node.clone() })
+    })
+}
+
+pub(super) fn refused(q: &Question<'_>) -> Verdict {
+    let Some(record) = q.record else { return Verdict::Allow };
+    let never = match q.subject {
+        Subject::Step { run, step } => {
+            let mut tasks = run.phase(step.phase).tasks(step.step).iter();
+            tasks.find_map(|&task| {
+                let model = q.state.task_model(q.at.pod, task);
+                let conf = q.state.wanted_conf(run, Some(record), model);
+                let known = record.task(&model.name)?;
+                Some((known, known.never().filter(|never| never.conf == conf)?))
+            })
+        }
+        Subject::Recovery { main, conf, .. } => {
+            main.never().filter(|never| Some(never.conf) == conf).map(|never| (main, never))
+        }
+        Subject::Leaving | Subject::Move { .. } => None,
+    };
+    never.map_or(Verdict::Allow, |(task, never)| {
+        Verdict::Deny(Reason::Never { task: task.name().clone(), why: never.why.clone() })
+    })
+}
+
+/// Of an instance without a place one order asks for one.
+pub(super) fn place_asked(q: &Question<'_>) -> Verdict {
+    let Some(record) = q.record else { return Verdict::Allow };
+    let by = match q.subject {
+        Subject::Step { step, .. } => Purpose::Step(step),
+        _ => Purpose::Recovery,
+    };
+    if q.state.is_place_asked(record, by) { Verdict::Defer(Reason::PlaceAsked) } else { Verdict::Allow }
+}
+
+/// A slot is not shared in time: what serves an incomplete step is not displaced by another, and nothing is
+/// waited for while another act of the slot stands.
+pub(super) fn slot_taken(q: &Question<'_>) -> Verdict {
+    let Subject::Step { run, step } = q.subject else { return Verdict::Allow };
+    let Some(record) = q.record else { return Verdict::Allow };
+    for &task in run.phase(step.phase).tasks(step.step).iter() {
+        let model = q.state.task_model(q.at.pod, task);
+        if q.state.is_asked(record, &model.name, Some(step)) {
+            return Verdict::Defer(Reason::SlotBusy { task: model.name.clone() });
+        }
+        // What was reached in a set that is another task's by now is not launched there again.
+        let conf = q.state.wanted_conf(run, Some(record), model);
+        if conf != model.conf
+            && let set = q.state.set_of(&conf, model)
+            && *set != model.set
+            && let Some(other) = q.state.successor_in(record, set, &model.name)
+        {
+            return Verdict::Defer(Reason::SlotBusy { task: other.name().clone() });
+        }
+        // Its own, and another where it lives still.
+        let takes = |slot: &&Slot| {
+            let lives = |o: &Occupant| o.task == model.name && o.may_live();
+            *slot.set() == model.set || slot.occupant().is_some_and(lives)
+        };
+        for slot in record.slots().iter().filter(takes) {
+            if let Some(order) = slot.act().and_then(|act| record.order(act))
+                && !q.state.gives_way(order, Some(step))
+            {
+                let task = order.tasks.first().map_or_else(|| model.name.clone(), |o| o.task.clone());
+                return Verdict::Defer(Reason::SlotBusy { task });
+            }
+            let Some(occupant) = slot.occupant().filter(|occupant| occupant.may_live()) else {
+                continue;
+            };
+            let Some(Purpose::Step(by)) = record.order(occupant.launch).map(|order| order.purpose) else {
+                continue;
+            };
+            // Within a run an earlier step displaces what serves a later one of the instance, which waits for it.
+            let later = by.run == step.run && (by.phase, by.step) >= (step.phase, step.step);
+            if !later && q.state.is_served(by, record, occupant.launch) {
+                return Verdict::Defer(Reason::SlotBusy { task: occupant.task.clone() });
+            }
+        }
+    }
+    Verdict::Allow
+}
+
+/// What recovery brings back displaces nothing.
+pub(super) fn in_the_way(q: &Question<'_>) -> Verdict {
+    let (Some(record), Subject::Recovery { slot, conf: Some(conf), .. }) = (q.record, q.subject) else {
+        return Verdict::Allow;
+    };
+    let other = q.state.in_the_way(record, slot, conf);
+    other.map_or(Verdict::Allow, |task| Verdict::Defer(Reason::SlotBusy { task: task.clone() }))
+}
+
+pub(super) fn backoff(q: &Question<'_>) -> Verdict {
+    let Some(record) = q.record else { return Verdict::Allow };
+    let delayed = match q.subject {
+        Subject::Step { run, step } => {
+            let mut tasks = run.phase(step.phase).tasks(step.step).iter();
+            tasks.find_map(|&task| {
+                let task = record.task(&q.state.task_model(q.at.pod, task).name)?;
+                Some((task, task.delayed_until()?))
+            })
+        }
+        // A sidecar that waits does not hold the others down.
+        Subject::Recovery { main, .. } => main.delayed_until().map(|until| (main, until)),
+        Subject::Leaving | Subject::Move { .. } => None,
+    };
+    delayed.map_or(Verdict::Allow, |(task, until)| {
+        Verdict::Defer(Reason::Backoff { task: task.name().clone(), failures: task.failures(), until })
+    })
+}

@@ -1,0 +1,98 @@
+//! What rules are asked about.
+//!
+//! Invariant: a question holds all that its rules look at but for the session.
+
+use crate::engine::at::At;
+use crate::engine::record::{PodRecord, Slot, StepRef, TaskRecord};
+use crate::engine::recovery::Owner;
+use crate::engine::state::{Run, State};
+use crate::engine::time::Time;
+use crate::plan::ContentHash;
+
+/// What may act, or not.
+#[derive(Clone, Copy)]
+pub(in crate::engine) enum Subject<'a> {
+    /// A step of a run that goes on.
+    Step { run: &'a Run, step: StepRef },
+    /// The RUNNING task of a slot, which recovery brings back as this; none if its step does.
+    Recovery { slot: &'a Slot, main: &'a TaskRecord, conf: Option<ContentHash> },
+    /// An instance that goes for good.
+    Leaving,
+    /// An instance that is down for too long by this time, and goes elsewhere.
+    Move { by: Time },
+}
+
+/// Kinds of subjects, as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kinds(u8);
+
+pub(super) const STEP: Kinds = Kinds(1);
+pub(super) const RECOVERY: Kinds = Kinds(2);
+pub(super) const LEAVING: Kinds = Kinds(4);
+pub(super) const MOVE: Kinds = Kinds(8);
+
+impl Kinds {
+    pub(super) const NONE: Self = Self(0);
+
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[inline]
+    pub(super) const fn has(self, one: Self) -> bool {
+        self.0 & one.0 != 0
+    }
+}
+
+impl Subject<'_> {
+    pub(super) fn kind(&self) -> Kinds {
+        match self {
+            Self::Step { .. } => STEP,
+            Self::Recovery { .. } => RECOVERY,
+            Self::Leaving => LEAVING,
+            Self::Move { .. } => MOVE,
+        }
+    }
+}
+
+/// What a rule is asked about.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Question<'a> {
+    pub(in crate::engine) state: &'a State,
+    /// The instance.
+    pub(in crate::engine) at: At,
+    pub(in crate::engine) record: Option<&'a PodRecord>,
+    pub(in crate::engine) subject: Subject<'a>,
+}
+
+impl<'a> Question<'a> {
+    pub(in crate::engine) fn of_step(state: &'a State, run: &'a Run, at: At, step: StepRef) -> Self {
+        Self { state, at, record: state.record(at), subject: Subject::Step { run, step } }
+    }
+
+    /// Of what recovery brings back in a slot; none if nothing that shall run was launched there.
+    pub(in crate::engine) fn of_slot(
+        state: &'a State,
+        at: At,
+        record: &'a PodRecord,
+        slot: &'a Slot,
+    ) -> Option<Self> {
+        let main = state.main_task(record, slot.set())?;
+        let lives = slot.occupant().is_some_and(|occupant| occupant.may_live());
+        let conf = match (state.owner(at, slot, main), main.last()) {
+            (Owner::Recovery(conf), _) => Some(conf),
+            // An operator's word, or a lost node, is obeyed by what runs, good or not.
+            (Owner::Later, Some(last)) if lives || main.paused() => Some(last.conf),
+            _ => None,
+        };
+        Some(Self { state, at, record: Some(record), subject: Subject::Recovery { slot, main, conf } })
+    }
+
+    pub(in crate::engine) fn of_leaver(state: &'a State, at: At) -> Self {
+        Self { state, at, record: state.record(at), subject: Subject::Leaving }
+    }
+
+    pub(in crate::engine) fn of_move(state: &'a State, at: At, by: Time) -> Self {
+        Self { state, at, record: state.record(at), subject: Subject::Move { by } }
+    }
+}
