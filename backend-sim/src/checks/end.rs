@@ -230,6 +230,7 @@ fn waits_for_another(reason: &Reason) -> bool {
             | Reason::StepFirst(_)
             | Reason::SlotBusy { .. }
             | Reason::WaitsForItsStep(_)
+            | Reason::Budget { .. }
             | Reason::Leaves
     )
 }

@@ -14,12 +14,11 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event, Fit, Launch, LaunchTask};
 use super::input::{FitAnswer, Grant, LaunchAnswer};
-use super::reason::{Reason, Verdict};
+use super::reason::Reason;
 use super::record::{
     Cause, DebtCause, Domains, Number, Order, OrderedTask, Place, PodRecord, Purpose, Stage, StepRef,
     TaskState,
 };
-use super::rules::{Question, eligible};
 use super::state::{Run, State};
 use super::turn::Turn;
 use super::words::Words;
@@ -105,9 +104,10 @@ impl Turn<'_> {
         }
         let layout = run.phase(step.phase);
         let at = At { pod: layout.pod, index: layout.steps[step.step as usize].instance };
-        if eligible(&Question::of_step(self.state, run, at, step), self.session) != Verdict::Allow {
+        if !self.may_act(at, step) {
             return;
         }
+        let Some(run) = self.state.run(step.run) else { return };
         // What only asks for room where the step acts gives way to it: the rules let nothing else stand.
         for order in self.asking(at, &self.due_tasks(run, at, step)) {
             self.withdraw(at, order, Reason::NotWanted);
@@ -117,6 +117,7 @@ impl Turn<'_> {
         let tasks = self.due_tasks(run, at, step);
         let parameters = run.record.parameters.clone();
         self.begin(at, Purpose::Step(step), tasks, parameters);
+        self.count_asking(at, step);
     }
 
     /// The tasks of a step that are to be launched.
@@ -306,6 +307,8 @@ impl Turn<'_> {
                 }
             }
             FitAnswer::Retry(why) => {
+                // Who has no room keeps nobody waiting.
+                self.uncount_asking(at);
                 if self.session.fits.refused(launch, &why) {
                     self.event(Event::NoRoom { instance: self.name(at), why });
                 }
@@ -382,6 +385,7 @@ impl Turn<'_> {
 
     /// Takes an order out that was not given; its number is spent.
     fn spend(&mut self, at: At, launch: Number) {
+        self.uncount_asking(at);
         self.session.fits.close(launch);
         // Nothing is ended without a successor.
         for (victim, task) in self.record_mut(at).spend(launch) {
@@ -453,11 +457,24 @@ impl Turn<'_> {
         let victims = self.state.victims(at, record, launch);
         let victims: Vec<(Number, TaskName)> =
             victims.map(|occupant| (occupant.launch, occupant.task.clone())).collect();
+        // Nothing was changed for the order yet: what is to hold right before an act is asked once more.
+        if let (Stage::Wanted, Purpose::Step(step)) = (stage, order.purpose) {
+            if let Some(why) = self.objects_at_last(at, step) {
+                // What is answered soon is waited for with the room that there is.
+                if !self.session.questions.is_open(step) {
+                    self.withdraw(at, launch, why);
+                }
+                return;
+            }
+            self.session.questions.forget(step);
+        }
         if victims.is_empty() || self.bug(Bug::LaunchInTheWay) {
             return self.give(at, launch);
         }
         if stage == Stage::Wanted {
             self.record_mut(at).clear(launch);
+            // Its member counts as down from now on.
+            self.session.budgets.asks_no_more(at);
             for (victim, task) in &victims {
                 let instance = self.name(at);
                 self.event(Event::Displaced { instance, launch: *victim, task: task.clone() });
@@ -562,6 +579,7 @@ impl Turn<'_> {
         let Some(grant) = self.session.fits.close(launch) else { return };
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
+        self.uncount_asking(at);
         if let Some(from) = self.state.record(at).filter(|record| record.permission().is_some()) {
             let from = from.place().map(|place| place.node.name.clone());
             self.abandon_place(at, DebtCause::Moved, Some(&grant.handle));

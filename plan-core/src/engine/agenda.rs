@@ -31,6 +31,8 @@ pub(super) enum Item {
     Refit(u32),
     /// An instance: what runs no more is brought back.
     Recovery(At),
+    /// A pod of which fewer members are down: who waits for that goes on.
+    Members(u32),
     /// A step.
     Step(StepRef),
 }

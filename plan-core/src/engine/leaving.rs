@@ -91,6 +91,9 @@ impl Turn<'_> {
             self.state.delays.remove(&(until, at));
         }
         self.state.hurt.remove(&at);
+        if self.state.members.set(at, false) {
+            self.members_are_back(at.pod);
+        }
         self.state.obsolete.remove(&at);
         self.session.agenda.drop(Item::Recovery(at));
         self.session.kills.spare_all(at);

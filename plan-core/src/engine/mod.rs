@@ -15,6 +15,7 @@ mod answered;
 mod ask;
 mod at;
 mod backoff;
+mod budgets;
 mod bug;
 mod codec;
 mod debts;
@@ -31,6 +32,7 @@ mod note;
 mod observe;
 mod preview;
 mod pursuits;
+mod questions;
 mod reason;
 mod rebind;
 mod reconcile;
@@ -163,6 +165,7 @@ impl Turn<'_> {
             }
             return;
         }
+        self.session.questions.forget_old(self.now);
         match input {
             Input::Observed(observation) => self.observed(observation),
             Input::Outcome(outcome) => self.answered(outcome),
@@ -189,8 +192,7 @@ impl Turn<'_> {
                 }
             }
             Outcome::Release { debt, answer } => self.released(debt, &answer),
-            // What nobody asked for, or asks for no more, says nothing.
-            Outcome::Ask { .. } => {}
+            Outcome::Ask { id, answer } => self.ask_answered(id, answer),
             Outcome::Deregistered => self.dissolve(),
         }
     }
@@ -214,6 +216,7 @@ impl Turn<'_> {
             self.session.agenda.consider(Item::Leave);
         }
         self.kill_due();
+        self.ask_gates_again();
         self.ask_again();
         self.go_on_starting();
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::plan::Canary;
 use crate::spec::{InstanceName, NodeName, PhaseName, TaskName};
 
+use super::ask::Ruling;
 use super::record::Number;
 use super::time::Time;
 use super::words::Words;
@@ -111,6 +112,24 @@ pub enum Reason {
     },
     /// Its node does not fit its placement any more, as others came first.
     Placement(String),
+    /// As many members are down as may be, or are about to be.
+    Budget {
+        /// So many may be.
+        most: u32,
+        /// The first of those that are.
+        members: Vec<InstanceName>,
+    },
+    /// A gate of the step has not allowed it.
+    Gate {
+        /// It is asked beside this task.
+        task: TaskName,
+        /// What it said last; none if it was asked and has not answered yet.
+        ruling: Option<Ruling>,
+        /// In words.
+        words: Option<Words>,
+        /// When it is asked again, if time lets it.
+        until: Option<Time>,
+    },
     /// Another scheduler has taken over.
     Superseded,
     /// What it was wanted for is not wanted any more.
@@ -123,7 +142,7 @@ impl Reason {
     pub fn until(&self) -> Option<Time> {
         match self {
             Self::Backoff { until, .. } => Some(*until),
-            Self::ReplacedLately { until } => *until,
+            Self::ReplacedLately { until } | Self::Gate { until, .. } => *until,
             _ => None,
         }
     }
@@ -161,6 +180,14 @@ impl Reason {
             Self::Leaves => "what others owe being settled".to_owned(),
             Self::ReplacedLately { .. } => "the others having gone, time, or `pod replace`".to_owned(),
             Self::Placement(_) => "another node".to_owned(),
+            Self::Budget { .. } => {
+                "one of them being up again or replaced, a higher `max-unavailable`, or `force-complete` of the step"
+                    .to_owned()
+            }
+            Self::Gate { ruling: Some(Ruling::Deny), .. } => {
+                "`restart` or `force-complete` of the step, `continue`, or another specification".to_owned()
+            }
+            Self::Gate { .. } => "its command allowing it, or `force-complete` of the step".to_owned(),
             Self::Superseded => "nothing: ask the other scheduler".to_owned(),
             Self::NotWanted => "nothing: it is wanted no more".to_owned(),
         }
@@ -208,6 +235,24 @@ impl fmt::Display for Reason {
                 f.write_str("it is down for too long, and goes elsewhere when others that were have gone")
             }
             Self::Placement(why) => write!(f, "the node does not fit its placement:\n{why}"),
+            Self::Budget { most, members } => {
+                let noun = if *most == 1 { "member" } else { "members" };
+                write!(f, "at most {most} {noun} may be down, and it waits for ")?;
+                let names: Vec<String> = members.iter().map(ToString::to_string).collect();
+                f.write_str(&names.join(", "))
+            }
+            Self::Gate { task, ruling, words, .. } => {
+                match ruling {
+                    None => write!(f, "its gate is asked beside `{task}`")?,
+                    Some(Ruling::Allow) => write!(f, "its gate beside `{task}` allows it")?,
+                    Some(Ruling::Defer) => write!(f, "its gate beside `{task}` defers")?,
+                    Some(Ruling::Deny) => write!(f, "its gate beside `{task}` denies")?,
+                    Some(Ruling::Inconclusive) => {
+                        write!(f, "its gate beside `{task}` gives no clear answer")?
+                    }
+                }
+                words.iter().try_for_each(|words| write!(f, ": {words}"))
+            }
             Self::Superseded => f.write_str("another scheduler has taken over"),
             Self::NotWanted => f.write_str("it is not wanted any more"),
         }
@@ -273,6 +318,11 @@ mod tests {
         TaskName::new("broker").unwrap()
     }
 
+    fn gate() -> Reason {
+        let (ruling, words) = (Some(Ruling::Defer), Words::some("2 partitions are not in sync"));
+        Reason::Gate { task: task(), ruling, words, until: Some(Time(80_000_000)) }
+    }
+
     reasons! {
         PlanInterrupted, Reason::PlanInterrupted, "an operator";
         PhaseInterrupted, Reason::PhaseInterrupted, "an operator";
@@ -296,6 +346,8 @@ mod tests {
         Owes, Reason::Owes { debt: 7, node: NodeName::new("node-1").unwrap() }, "the cluster, or an operator";
         Leaves, Reason::Leaves, "the others that leave";
         ReplacedLately, Reason::ReplacedLately { until: None }, "the others, time, or an operator";
+        Budget, Reason::Budget { most: 1, members: vec!["kafka-2".parse().unwrap()] }, "the members, another file, or an operator";
+        Gate, gate(), "the command, or an operator";
         NotWanted, Reason::NotWanted, "nobody: it is told of what is withdrawn";
         Superseded, Reason::Superseded, "nobody: ask the other scheduler";
     }

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::agenda::Agenda;
+use super::budgets::Budgets;
 use super::fits::Fits;
 use super::input::{Incarnation, Seen};
 use super::kills::Kills;
 use super::pursuits::Pursuits;
+use super::questions::Questions;
 use super::reconciliation::Reconciliation;
 use super::time::Time;
 
@@ -22,6 +24,10 @@ pub(super) struct Session {
     pub(super) fits: Fits,
     /// What is to be considered.
     pub(super) agenda: Agenda,
+    /// Who waits because too many members are down.
+    pub(super) budgets: Budgets,
+    /// What is asked before steps act.
+    pub(super) questions: Questions,
     /// Who was told to end.
     pub(super) kills: Kills,
     /// Debts that are pursued.

@@ -18,7 +18,7 @@ use super::input::Target;
 use super::record::{Key, Mark, Number, Record, RunKind, RunOutcome, RunRecord, ServiceRecord, StepRef};
 use super::reply::{Refusal, RefusedItem, Reply};
 use super::runs::Interrupted;
-use super::state::{Instance, Run, State};
+use super::state::{Instance, Members, Run, State};
 use super::time::Wall;
 use super::turn::Turn;
 
@@ -287,11 +287,20 @@ impl Turn<'_> {
         session.kills.laid_out(place);
         session.reconciliation.laid_out(place);
         session.fits.laid_out(place);
+        let waited = !session.budgets.is_empty();
         session.agenda = Default::default();
+        session.budgets = Default::default();
+        let forgiven = session.questions.forgive(|_| true);
+        session.agenda.consider_all(forgiven.into_iter().map(Item::Step));
+        // What waited in a run that goes on is asked for anew.
+        for run in state.active.iter().filter(|_| waited) {
+            session.agenda.sweep(run.number(), 0..run.layout.phases.len() as u32);
+        }
         for at in &mut self.changed {
             *at = place(*at).unwrap_or(*at);
         }
         let state = &mut *self.state;
+        state.members = Members::new(model);
         (state.hurt, state.obsolete) = Default::default();
         (state.delays, state.deadlines) = Default::default();
         state.pods.iter_mut().flatten().for_each(|instance| instance.deadline = None);

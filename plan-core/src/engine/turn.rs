@@ -161,6 +161,9 @@ impl Turn<'_> {
         }
         self.state.index_hurt(at);
         self.state.index_deadline(at);
+        if self.state.index_member(at) {
+            self.members_are_back(at.pod);
+        }
         if self.state.hurt.contains(&at) {
             self.session.agenda.consider(Item::Recovery(at));
         }
@@ -225,6 +228,7 @@ impl Turn<'_> {
         if old != new && new == Status::Complete {
             self.consider_after(nth, step);
             self.withdraw_done(nth, step);
+            self.session.questions.forget(step);
             if !self.state.obsolete.is_empty() {
                 let phase = self.state.active[nth].phase(step.phase);
                 let index = phase.steps[step.step as usize].instance;
@@ -296,6 +300,7 @@ impl Turn<'_> {
                 Next::Item(Item::Leave) => self.consider_leavers(),
                 Next::Item(Item::Refit(pod)) => self.ask_anew(pod),
                 Next::Item(Item::Recovery(at)) => self.consider_recovery(at),
+                Next::Item(Item::Members(pod)) => self.consider_waiting(pod),
                 Next::Item(Item::Step(step)) => self.consider_step(step),
                 Next::Hurt(from) => {
                     let at = self.state.hurt.range(from..).next().copied();
@@ -400,13 +405,14 @@ impl Turn<'_> {
             return Some(self.wall);
         }
         let delays = self.state.delays.first().filter(|_| !self.bug(Bug::NoWake)).map(|(until, _)| *until);
-        let Session { kills, reconciliation, pursuits, farewell, .. } = &*self.session;
+        let Session { kills, reconciliation, pursuits, farewell, questions, .. } = &*self.session;
         let waits = [
             delays,
             self.next_patience(),
             kills.first(),
             reconciliation.first(),
             pursuits.first(),
+            questions.first_due(),
             *farewell,
         ];
         let next = waits.into_iter().flatten().min()?;
@@ -429,6 +435,8 @@ impl Turn<'_> {
             record.ended.drain(..over);
         });
         self.session.agenda.forget_run(number);
+        self.session.budgets.forget_run(number);
+        self.session.questions.forget_run(number);
         // Whatever waited for a slot of this run may go on.
         for other in &self.state.active {
             let phases = 0..other.layout.phases.len() as u32;

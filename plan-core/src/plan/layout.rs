@@ -187,6 +187,16 @@ impl PlanLayout {
         self.max_unavailable.map(|most| most.of(self.members))
     }
 
+    /// Whether the file says of it or of one of its phases how many members may be down.
+    pub fn has_bounds(&self) -> bool {
+        self.max_unavailable.is_some() || self.phases.iter().any(|phase| phase.max_unavailable.is_some())
+    }
+
+    /// The pods that it has phases over, by their places in the specification.
+    pub fn pods(&self) -> impl Iterator<Item = u32> {
+        (0..).zip(&self.of_pod).filter(|(_, phases)| !phases.is_empty()).map(|(pod, _)| pod)
+    }
+
     /// How many steps the plan has.
     pub fn len(&self) -> usize {
         self.phases.iter().map(|phase| phase.steps.len()).sum()

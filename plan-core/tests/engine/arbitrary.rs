@@ -54,8 +54,8 @@ plans:
   other:
     strategy: parallel
     phases:
-      jobs: { pod: a, strategy: parallel, steps: [ { default: [[job], [aide]] } ] }
-      b: { pod: b, strategy: serial-canary }
+      jobs: { pod: a, strategy: parallel, max-unavailable: 1, gates: { before: { cmd: ./ok, task: main } }, steps: [ { default: [[job], [aide]] } ] }
+      b: { pod: b, strategy: serial-canary, max-unavailable: 50%, gates: { before: { cmd: ./ok, max-age: 20 } } }
 ";
 
 /// The targets that the service has, one after the other: other commands, fewer and more instances, a pod that
@@ -69,6 +69,7 @@ pub fn services() -> Vec<Arc<Model>> {
         .replace("tasks: [job], depends-on: [y]", "tasks: [init], depends-on: [y]");
     let c = "  c:\n    count: 2\n    allow-decommission: true\n    tasks:\n      t: { goal: RUNNING, cmd: ./t, cpus: 0.1, memory: 8 }\nplans:\n";
     let update = "  update:\n    phases:\n      a: { pod: a, strategy: serial, steps: [ { default: [[init], [main, aide]] } ] }\n      b: { pod: b, strategy: serial-canary }\n";
+    let bound = "  update:\n    strategy: parallel\n    max-unavailable: 2\n    phases:\n      a: { pod: a, strategy: parallel, max-unavailable: 1, gates: { before: { cmd: ./ok } }, steps: [ { default: [[init], [main, aide]] } ] }\n      b: { pod: b, strategy: parallel, max-unavailable: 50% }\n";
     let texts = [
         SERVICE.to_owned(),
         SERVICE.replace("./main", "./main2").replace("./t,", "./t2,"),
@@ -77,6 +78,7 @@ pub fn services() -> Vec<Arc<Model>> {
         SERVICE.replace("plans:\n", c),
         SERVICE
             .replace("main: {", "chief: {")
+            .replace("task: main }", "task: chief }")
             .replace("[main, aide]", "[chief, aide]")
             .replace("[main]", "[chief]"),
         no_aide,
@@ -87,6 +89,8 @@ pub fn services() -> Vec<Arc<Model>> {
             .replace("[main, aide]", "[aide, main]"),
         format!("{SERVICE}{update}").replace("./aide", "./aide2"),
         format!("{SERVICE}{update}").replace("./main", "./main3").replace("MAX_PER:2", "MAX_PER:1"),
+        format!("{SERVICE}{bound}").replace("./main", "./main5").replace("./t,", "./t5,"),
+        format!("{SERVICE}{bound}").replace("./main", "./main6").replace("./t,", "./t6,"),
     ];
     texts.iter().map(|text| model(text)).collect()
 }
@@ -128,6 +132,7 @@ pub fn feed(services: &[Arc<Model>], bytes: &[u8]) -> usize {
         requests: 0,
         last: None,
         releases: Vec::new(),
+        asks: Vec::new(),
         recent: Vec::new(),
         services: services.to_vec(),
     };
@@ -154,6 +159,7 @@ struct World {
     requests: u64,
     last: Option<Input>,
     releases: Vec<Number>,
+    asks: Vec<Number>,
     recent: Vec<String>,
     services: Vec<Arc<Model>>,
 }
@@ -181,6 +187,7 @@ impl World {
             match command {
                 Command::Fit(fit) => self.fits.push(*fit),
                 Command::Launch(launch) => self.launches.push(*launch),
+                Command::Ask(ask) => self.asks.push(ask.id),
                 Command::Release(release) => self.releases.push(release.debt),
                 Command::Reconcile { number, expected } => {
                     let expected = expected.into_iter().map(|one| one.of).collect();
@@ -217,6 +224,7 @@ impl World {
                 _ => Input::Wake,
             },
             15 => self.target(bytes),
+            16 if !self.asks.is_empty() && bytes.below(4) > 0 => self.ask(bytes),
             16 => self.release(bytes),
             _ => self.last.clone().unwrap_or(Input::Wake),
         }
@@ -242,6 +250,22 @@ impl World {
             _ => ReleaseAnswer::Done,
         };
         Input::Outcome(Outcome::Release { debt, answer })
+    }
+
+    fn ask(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        // Mostly the latest.
+        let latest = self.asks.len().saturating_sub(3);
+        let from = if bytes.below(8) == 0 { 0 } else { latest };
+        let Some(&id) = bytes.pick(&self.asks[from..]) else { return Input::Wake };
+        let ruling = match bytes.below(8) {
+            0 => Ruling::Deny,
+            1 => Ruling::Defer,
+            2 => Ruling::Inconclusive,
+            _ => Ruling::Allow,
+        };
+        let age = if bytes.below(4) == 0 { u64::from(bytes.byte()) * 1_000_000 } else { 0 };
+        let at = Wall(self.now.saturating_sub(age));
+        Input::Outcome(Outcome::Ask { id, answer: Answer { ruling, words: Words::some("so it is"), at } })
     }
 
     fn fit(&mut self, bytes: &mut Bytes<'_>) -> Input {

@@ -3,8 +3,10 @@
 
 mod arbitrary;
 mod bench;
+mod budget;
 mod canary;
 mod deploy;
+mod gates;
 mod golden;
 mod leaving;
 mod moves;

@@ -29,7 +29,8 @@ fn step_acts(q: &Question<'_>, session: &Session) -> Option<Reason> {
     let tasks = run.phase(step.phase).tasks(step.step).iter();
     let mut tasks = tasks.map(|&task| state.task_model(q.at.pod, task));
     let task = tasks.find(|task| state.task_status(run, Some(record), task, step, since) == status)?;
-    let named = |slot: &&Slot| state.main_task(record, slot.set()).is_some_and(|main| *main.name() == task.name);
+    let named =
+        |slot: &&Slot| state.main_task(record, slot.set()).is_some_and(|main| *main.name() == task.name);
     let slot = record.slot(&task.set).or_else(|| record.slots().iter().find(named))?;
     Some(slot_waits(session, record, slot, &task.name, status))
 }

@@ -8,13 +8,15 @@
 //! entry in [`RULES`] (`docs/decisions/0018-one-list-of-rules.md`).
 
 mod acts;
+mod budget;
+mod gate;
 mod ours;
 mod subject;
 mod turns;
 
 use super::agenda::Item;
 use super::at::At;
-use super::reason::Verdict;
+use super::reason::{Reason, Verdict};
 use super::record::StepRef;
 use super::session::Session;
 use super::state::{Run, State};
@@ -53,11 +55,18 @@ pub(super) enum Waker {
     Wanted,
     /// The time has come ([`Turn::end_patience`]).
     Time,
+    /// A question was answered, or is due to be asked again ([`Turn::ask_answered`], [`Turn::ask_gates_again`]).
+    Answered,
+    /// Fewer members of the pod are down, or about to be ([`Turn::members_are_back`]).
+    Members,
 }
 
 /// One rule, and all that the engine has to know of it.
 struct Rule {
-    #[cfg_attr(not(test), expect(dead_code, reason = "a name for whoever reads the table, and for its test"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "a name for whoever reads the table, and for its test")
+    )]
     name: &'static str,
     /// Of which subjects it speaks.
     of: Kinds,
@@ -67,15 +76,27 @@ struct Rule {
     /// Whether a step that it keeps waiting waits for somebody else, maybe for ever: what runs no more in its slots is
     /// then recovery's.
     for_others: bool,
+    /// Whether it is asked again when the step has room, and is about to end or launch something.
+    asked_again: bool,
+    /// What is done, so that it is cleared or found again, when it alone keeps a step waiting.
+    keeps: Option<fn(&mut Turn<'_>, At, StepRef)>,
 }
 
 impl Rule {
     const fn new(name: &'static str, of: Kinds, judge: Judge, wakes: &'static [Waker]) -> Self {
-        Self { name, of, judge, wakes, for_others: false }
+        Self { name, of, judge, wakes, for_others: false, asked_again: false, keeps: None }
     }
 
     const fn for_others(self) -> Self {
         Self { for_others: true, ..self }
+    }
+
+    const fn asked_again(self) -> Self {
+        Self { asked_again: true, ..self }
+    }
+
+    const fn keeps(self, keeps: fn(&mut Turn<'_>, At, StepRef)) -> Self {
+        Self { keeps: Some(keeps), ..self }
     }
 
     fn ask(&self, question: &Question<'_>, session: &Session) -> Verdict {
@@ -117,14 +138,29 @@ const RULES: &[Rule] = &[
     Rule::new("slot taken", STEP, Records(ours::slot_taken), &[Waker::Changed, Waker::RunEnded]).for_others(),
     Rule::new("in the way", RECOVERY, Records(ours::in_the_way), &[Waker::Changed]),
     Rule::new("backoff", STEP.and(RECOVERY), Records(ours::backoff), &[Waker::WaitOver, Waker::Wanted]),
+    Rule::new("max-unavailable", STEP, OfSession(budget::max_unavailable), &[Waker::Changed, Waker::Members])
+        .asked_again()
+        .keeps(budget::wait_for_members),
+    Rule::new("gate", STEP, OfSession(gate::gates_before), &[Waker::Changed, Waker::Answered])
+        .asked_again()
+        .keeps(gate::ask),
 ];
 
 /// Whether the subject of a question may act: the word of the first rule that does not allow it.
 pub(super) fn eligible(question: &Question<'_>, session: &Session) -> Verdict {
+    objection(question, session, |_| true).map_or(Verdict::Allow, |(_, verdict)| verdict)
+}
+
+/// The first rule that does not allow it, and its word.
+fn objection(
+    question: &Question<'_>,
+    session: &Session,
+    counts: impl Fn(&Rule) -> bool,
+) -> Option<(&'static Rule, Verdict)> {
     let kind = question.subject.kind();
-    let rules = RULES.iter().filter(|rule| rule.of.has(kind));
-    let mut words = rules.map(|rule| rule.ask(question, session));
-    words.find(|verdict| *verdict != Verdict::Allow).unwrap_or(Verdict::Allow)
+    let rules = RULES.iter().filter(|rule| rule.of.has(kind) && counts(rule));
+    let mut words = rules.map(|rule| (rule, rule.ask(question, session)));
+    words.find(|(_, verdict)| *verdict != Verdict::Allow)
 }
 
 /// Whether only time, room or its turn keeps a step that is allowed from acting: what runs no more in its slots
@@ -157,6 +193,31 @@ const fn awakened_by(cause: Waker) -> Kinds {
 }
 
 impl Turn<'_> {
+    /// Whether a step may act now. Where a rule that is asked last keeps it waiting, what that rule does for it is done.
+    pub(super) fn may_act(&mut self, at: At, step: StepRef) -> bool {
+        let Some(run) = self.state.run(step.run) else { return false };
+        let Some((rule, _)) =
+            objection(&Question::of_step(self.state, run, at, step), self.session, |_| true)
+        else {
+            return true;
+        };
+        if let Some(keeps) = rule.keeps {
+            keeps(self, at, step);
+        }
+        false
+    }
+
+    /// Why a step may not act after all, now that it has room and is about to.
+    pub(super) fn objects_at_last(&mut self, at: At, step: StepRef) -> Option<Reason> {
+        let run = self.state.run(step.run)?;
+        let question = Question::of_step(self.state, run, at, step);
+        let (rule, verdict) = objection(&question, self.session, |rule| rule.asked_again)?;
+        if let Some(keeps) = rule.keeps {
+            keeps(self, at, step);
+        }
+        verdict.reason()
+    }
+
     /// Something happened to an instance that can clear a rule: whom of it the rules of that cause speak of is
     /// considered again.
     pub(super) fn awaken(&mut self, cause: Waker, at: At) {

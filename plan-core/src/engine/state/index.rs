@@ -25,6 +25,7 @@ impl State {
         }
         self.index_hurt(at);
         self.index_deadline(at);
+        self.index_member(at);
         if self.has_obsolete(at, &record) {
             self.obsolete.insert(at);
         } else {

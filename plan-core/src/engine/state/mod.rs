@@ -8,6 +8,7 @@ mod census;
 mod deadlines;
 mod debts;
 mod index;
+mod members;
 mod slots;
 mod status;
 
@@ -33,6 +34,7 @@ use super::time::Time;
 use deadlines::Deadlines;
 use debts::Debts;
 
+pub(super) use members::Members;
 pub(super) use slots::is_stale;
 
 /// An installed service.
@@ -66,6 +68,8 @@ pub(super) struct State {
     pub(super) obsolete: BTreeSet<At>,
     /// By pod: where its instances are, as far as its placement asks.
     pub(super) census: Vec<Arc<Census>>,
+    /// The members that are down, where a plan has a bound on them.
+    pub(super) members: Members,
     pub(super) zoo: Switch,
 }
 
@@ -139,6 +143,7 @@ impl State {
         let pods = model.pods().iter().map(|pod| vec![Default::default(); count(pod)]);
         let pods = pods.chain(service.leaving.iter().map(|_| Vec::new())).collect();
         let census = model.pods().iter().map(|_| Default::default()).collect();
+        let members = Members::new(&model);
         Self {
             service,
             model,
@@ -156,6 +161,7 @@ impl State {
             hurt: Default::default(),
             obsolete: Default::default(),
             census,
+            members,
             zoo: Default::default(),
         }
     }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::engine::agenda::Item;
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
 use crate::engine::input::Part;
@@ -106,6 +107,16 @@ impl Turn<'_> {
 
     pub(super) fn proceed(&mut self, plan: &PlanName, phase: Option<PhaseName>) -> Answer {
         let scope = self.phase_scope(plan, phase)?;
+        let running = self.state.run_of(plan).map(Run::number);
+        let forgiven = running.is_some_and(|number| self.forgive(number, scope));
+        match self.take_back(plan, scope)? {
+            Reply::AlreadySo if forgiven => Ok(Reply::Done),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Takes back an interruption, or releases the next canary.
+    fn take_back(&mut self, plan: &PlanName, scope: Scope) -> Answer {
         if self.state.run_of(plan).is_none() {
             return match self.state.ended_run(plan) {
                 None => Err(Refusal::NeverRun(plan.clone())),
@@ -192,8 +203,9 @@ impl Turn<'_> {
             }
         };
         let scope = self.scope(plan, number, part)?;
+        let forgiven = self.forgive(number, scope);
         if running.is_some() && self.status_of(number, scope) == Some(Status::Pending) {
-            return Ok(Reply::AlreadySo);
+            return Ok(if forgiven { Reply::Done } else { Reply::AlreadySo });
         }
         // A single step whose launch is ordered and was not seen yet counts with that launch.
         let since = self.unseen_launch(scope);
@@ -206,6 +218,21 @@ impl Turn<'_> {
         self.derive_scope(number, scope);
         self.sweep(number);
         Ok(Reply::Done)
+    }
+
+    /// What the gates of a part of a run objected is forgotten: they are asked again. Says whether they did.
+    fn forgive(&mut self, number: Number, scope: Scope) -> bool {
+        let forgiven = self.session.questions.forgive(|step| {
+            step.run == number
+                && match scope {
+                    Scope::Plan => true,
+                    Scope::Phase(phase) => step.phase == phase,
+                    Scope::Step(one) => step == one,
+                }
+        });
+        let any = !forgiven.is_empty();
+        self.session.agenda.consider_all(forgiven.into_iter().map(Item::Step));
+        any
     }
 
     fn unseen_launch(&self, scope: Scope) -> Option<Number> {

@@ -141,6 +141,7 @@ impl Turn<'_> {
             self.end_run(run, RunOutcome::Stopped);
         }
         self.state.obsolete.clear();
+        self.state.members.clear();
         // Who never came is there no more.
         self.left.extend(0..self.state.pods.len() as u32);
         let due: Vec<At> = self.state.deadlines.all().collect();

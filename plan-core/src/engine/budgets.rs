@@ -1,0 +1,127 @@
+//! Who waits because too many members are down, and who is about to take one down.
+//!
+//! Invariant: nothing here decides: how many are down is in the records, and this is forgotten with the session. Whoever
+//! waits for a bound is found by it, in the order of the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::at::At;
+use super::record::{Number, StepRef};
+
+/// A bound on the members that are down: a phase's, or a plan's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Bound {
+    /// The run.
+    pub(super) run: Number,
+    /// The phase; none for the plan's.
+    pub(super) phase: Option<u32>,
+}
+
+/// The waiting and the asking.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Budgets {
+    waiting: BTreeMap<Bound, BTreeSet<StepRef>>,
+    /// Members, by pod, for which a step asks for room to act on them, and may get it at any moment.
+    asking: BTreeMap<u32, BTreeSet<u32>>,
+}
+
+impl Budgets {
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// A step waits for a bound.
+    pub(super) fn wait(&mut self, bound: Bound, step: StepRef) {
+        self.waiting.entry(bound).or_default().insert(step);
+    }
+
+    /// Whether a step waits for a bound.
+    pub(super) fn waits(&self, bound: Bound, step: StepRef) -> bool {
+        self.waiting.get(&bound).is_some_and(|steps| steps.contains(&step))
+    }
+
+    /// The first step that waits for a bound. It waits no more.
+    pub(super) fn next(&mut self, bound: Bound) -> Option<StepRef> {
+        let steps = self.waiting.get_mut(&bound)?;
+        let first = steps.pop_first();
+        if steps.is_empty() {
+            self.waiting.remove(&bound);
+        }
+        first
+    }
+
+    /// Nobody waits for the bounds of a run.
+    pub(super) fn forget_run(&mut self, run: Number) {
+        self.waiting.retain(|bound, _| bound.run != run);
+    }
+
+    /// A step asks for room, and then takes a member down.
+    pub(super) fn asks(&mut self, at: At) {
+        self.asking.entry(at.pod).or_default().insert(at.index);
+    }
+
+    /// A step asks for a member no more, got what it asked for, or was told that there is none. Says whether it asked.
+    pub(super) fn asks_no_more(&mut self, at: At) -> bool {
+        let Some(of) = self.asking.get_mut(&at.pod) else { return false };
+        let asked = of.remove(&at.index);
+        if of.is_empty() {
+            self.asking.remove(&at.pod);
+        }
+        asked
+    }
+
+    /// Whether a step asks for room to act on a member.
+    pub(super) fn is_asking(&self, at: At) -> bool {
+        self.asking.get(&at.pod).is_some_and(|of| of.contains(&at.index))
+    }
+
+    /// For how many members of a pod a step asks.
+    pub(super) fn asking_of(&self, pod: u32) -> usize {
+        self.asking.get(&pod).map_or(0, BTreeSet::len)
+    }
+
+    /// The members of a pod for which a step asks.
+    pub(super) fn asking(&self, pod: u32) -> impl Iterator<Item = At> {
+        let of = self.asking.get(&pod).into_iter().flatten();
+        of.map(move |&index| At { pod, index })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: u32) -> StepRef {
+        StepRef { run: 7, phase: 1, step }
+    }
+
+    #[test]
+    fn those_who_wait_come_in_the_order_of_the_plan() {
+        let (mut budgets, bound) = (Budgets::default(), Bound { run: 7, phase: None });
+        budgets.wait(bound, step(2));
+        budgets.wait(bound, step(1));
+        budgets.wait(bound, step(2));
+        budgets.wait(Bound { run: 8, phase: None }, step(0));
+        assert!(budgets.waits(bound, step(1)));
+        assert_eq!(
+            [budgets.next(bound), budgets.next(bound), budgets.next(bound)],
+            [Some(step(1)), Some(step(2)), None]
+        );
+        budgets.forget_run(8);
+        assert_eq!(budgets, Budgets::default());
+    }
+
+    #[test]
+    fn who_asks_is_counted_once() {
+        let (mut budgets, at) = (Budgets::default(), At { pod: 3, index: 1 });
+        budgets.asks(at);
+        budgets.asks(at);
+        assert_eq!(
+            (budgets.asking_of(3), budgets.asking(3).next(), budgets.is_asking(at)),
+            (1, Some(at), true)
+        );
+        assert!(budgets.asks_no_more(at) && !budgets.asks_no_more(at));
+        assert_eq!(budgets, Budgets::default());
+    }
+}

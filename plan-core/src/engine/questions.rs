@@ -1,0 +1,281 @@
+//! What is asked before steps act, and how it was answered.
+//!
+//! Invariant: an answer is of one question about one launch. What allows is forgotten when it is too old, what denies
+//! stands until somebody takes it back, and everything else is asked again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::ask::Ruling;
+use super::record::{Number, StepRef};
+use super::time::Time;
+use super::timers::Timers;
+use super::words::Words;
+
+/// What was not allowed is asked again after so long, each time twice as long.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// No question waits for longer.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A gate of a step, by its place among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct GateOfStep {
+    /// The step.
+    pub(super) step: StepRef,
+    /// Which of its gates.
+    pub(super) nth: u32,
+}
+
+/// The questions of this session.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Questions {
+    gates: BTreeMap<GateOfStep, Asked>,
+    /// The open ones, by their numbers.
+    open: BTreeMap<Number, GateOfStep>,
+    /// When an answer is overdue, or it is asked again.
+    due: Timers<GateOfStep>,
+    /// Until when what allows holds.
+    fresh: BTreeSet<(Time, GateOfStep)>,
+}
+
+/// A gate that was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Asked {
+    /// Beside this launch.
+    launch: Number,
+    stand: Stand,
+    /// What was answered last.
+    last: Option<(Ruling, Option<Words>)>,
+    /// How often in a row it did not allow.
+    tries: u32,
+}
+
+/// How it stands with a gate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stand {
+    /// It is asked, under this number.
+    Open(Number),
+    /// It allows until then.
+    Allows(Time),
+    /// It denies.
+    Denies,
+    /// It is asked again at this time.
+    Waits(Time),
+    /// It is to be asked.
+    Due,
+}
+
+impl Asked {
+    /// Whether it allows.
+    pub(super) fn allows(&self) -> bool {
+        matches!(self.stand, Stand::Allows(_))
+    }
+
+    /// Whether it is to be asked.
+    pub(super) fn is_due(&self) -> bool {
+        self.stand == Stand::Due
+    }
+
+    /// When it is asked again, if time lets it.
+    pub(super) fn until(&self) -> Option<Time> {
+        match self.stand {
+            Stand::Waits(until) => Some(until),
+            _ => None,
+        }
+    }
+
+    /// What was answered last, if it did not allow.
+    pub(super) fn last(&self) -> Option<(Ruling, Option<Words>)> {
+        self.last.clone()
+    }
+}
+
+impl Questions {
+    /// How it stands with a gate beside this launch; nothing, if nobody asked there.
+    pub(super) fn beside(&self, gate: GateOfStep, launch: Number) -> Option<&Asked> {
+        self.gates.get(&gate).filter(|asked| asked.launch == launch)
+    }
+
+    /// A gate is asked beside a launch, and is to be answered by this time.
+    pub(super) fn ask(&mut self, gate: GateOfStep, launch: Number, id: Number, by: Time) {
+        let before = self.take(gate).filter(|asked| asked.launch == launch);
+        let (last, tries) = before.map(|asked| (asked.last, asked.tries)).unwrap_or_default();
+        self.gates.insert(gate, Asked { launch, stand: Stand::Open(id), last, tries });
+        self.open.insert(id, gate);
+        self.due.set(gate, by);
+    }
+
+    /// The gate of an open question.
+    pub(super) fn gate_of(&self, id: Number) -> Option<GateOfStep> {
+        self.open.get(&id).copied()
+    }
+
+    /// Whether a gate of a step is asked, and not answered yet.
+    pub(super) fn is_open(&self, step: StepRef) -> bool {
+        self.of_step(step).any(|(_, asked)| matches!(asked.stand, Stand::Open(_)))
+    }
+
+    /// An open question is answered. What allows holds until `fresh`; without that, it was too old when it came.
+    pub(super) fn answered(
+        &mut self,
+        id: Number,
+        (ruling, words): (Ruling, Option<Words>),
+        fresh: Option<Time>,
+        now: Time,
+    ) {
+        let Some(gate) = self.open.remove(&id) else { return };
+        self.due.remove(&gate);
+        let Some(asked) = self.gates.get_mut(&gate) else { return };
+        match (ruling, fresh) {
+            (Ruling::Allow, Some(until)) => {
+                (asked.stand, asked.last, asked.tries) = (Stand::Allows(until), None, 0);
+                self.fresh.insert((until, gate));
+            }
+            (Ruling::Deny, _) => (asked.stand, asked.last) = (Stand::Denies, Some((ruling, words))),
+            (Ruling::Allow | Ruling::Defer | Ruling::Inconclusive, _) => {
+                let wait = ASK_AGAIN.saturating_mul(1 << asked.tries.min(10)).min(LONGEST);
+                let until = now.after(wait);
+                asked.tries = asked.tries.saturating_add(1);
+                asked.stand = Stand::Waits(until);
+                asked.last = Some((ruling, words)).filter(|_| ruling != Ruling::Allow);
+                self.due.set(gate, until);
+            }
+        }
+    }
+
+    /// The first gate that is due to be asked again, or whose answer is overdue: an answer that comes yet is nobody's.
+    pub(super) fn next_due(&mut self, now: Time) -> Option<GateOfStep> {
+        let gate = self.due.pop_due(now)?;
+        if let Some(asked) = self.gates.get_mut(&gate) {
+            if let Stand::Open(id) = asked.stand {
+                self.open.remove(&id);
+            }
+            asked.stand = Stand::Due;
+        }
+        Some(gate)
+    }
+
+    /// When the first is due.
+    pub(super) fn first_due(&self) -> Option<Time> {
+        self.due.first()
+    }
+
+    /// Forgets what allowed and is too old by now.
+    pub(super) fn forget_old(&mut self, now: Time) {
+        while let Some(&(until, gate)) = self.fresh.first() {
+            if until >= now {
+                return;
+            }
+            self.take(gate);
+        }
+    }
+
+    /// Forgets what was asked for a step: it has acted, or is complete.
+    pub(super) fn forget(&mut self, step: StepRef) {
+        if self.gates.is_empty() {
+            return;
+        }
+        let gates: Vec<GateOfStep> = self.of_step(step).map(|(gate, _)| gate).collect();
+        gates.into_iter().for_each(|gate| drop(self.take(gate)));
+    }
+
+    /// Forgets what was answered and did not allow, of all steps that are meant. Says of which.
+    pub(super) fn forgive(&mut self, meant: impl Fn(StepRef) -> bool) -> BTreeSet<StepRef> {
+        let objects = |asked: &Asked| matches!(asked.stand, Stand::Denies | Stand::Waits(_) | Stand::Due);
+        let gates = self.gates.iter().filter(|(gate, asked)| meant(gate.step) && objects(asked));
+        let gates: Vec<GateOfStep> = gates.map(|(gate, _)| *gate).collect();
+        gates.iter().for_each(|&gate| drop(self.take(gate)));
+        gates.into_iter().map(|gate| gate.step).collect()
+    }
+
+    /// Forgets what was asked for a run.
+    pub(super) fn forget_run(&mut self, run: Number) {
+        let gates: Vec<GateOfStep> = self.gates.keys().filter(|gate| gate.step.run == run).copied().collect();
+        gates.into_iter().for_each(|gate| drop(self.take(gate)));
+    }
+
+    fn of_step(&self, step: StepRef) -> impl Iterator<Item = (GateOfStep, &Asked)> {
+        let all = GateOfStep { step, nth: 0 }..=GateOfStep { step, nth: u32::MAX };
+        self.gates.range(all).map(|(gate, asked)| (*gate, asked))
+    }
+
+    fn take(&mut self, gate: GateOfStep) -> Option<Asked> {
+        let asked = self.gates.remove(&gate)?;
+        match asked.stand {
+            Stand::Open(id) => drop(self.open.remove(&id)),
+            Stand::Allows(until) => drop(self.fresh.remove(&(until, gate))),
+            Stand::Denies | Stand::Waits(_) | Stand::Due => {}
+        }
+        self.due.remove(&gate);
+        Some(asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GATE: GateOfStep = GateOfStep { step: StepRef { run: 7, phase: 0, step: 2 }, nth: 0 };
+
+    fn asked() -> Questions {
+        let mut questions = Questions::default();
+        questions.ask(GATE, 3, 10, Time(100));
+        questions
+    }
+
+    fn stand(questions: &Questions) -> Option<Stand> {
+        questions.beside(GATE, 3).map(|asked| asked.stand)
+    }
+
+    #[test]
+    fn what_an_answer_leads_to() {
+        let seconds = |seconds: u64| Time(50 + seconds * 1_000_000);
+        for (ruling, fresh, then) in [
+            (Ruling::Allow, Some(Time(60)), Stand::Allows(Time(60))),
+            (Ruling::Allow, None, Stand::Waits(seconds(5))),
+            (Ruling::Defer, None, Stand::Waits(seconds(5))),
+            (Ruling::Inconclusive, Some(Time(60)), Stand::Waits(seconds(5))),
+            (Ruling::Deny, None, Stand::Denies),
+        ] {
+            let mut questions = asked();
+            assert!(questions.is_open(GATE.step));
+            questions.answered(11, (Ruling::Allow, None), Some(Time(60)), Time(50));
+            assert_eq!(stand(&questions), Some(Stand::Open(10)), "another's answer");
+            questions.answered(10, (ruling, None), fresh, Time(50));
+            assert_eq!(stand(&questions), Some(then), "{ruling:?}");
+            assert_eq!(questions.first_due(), questions.beside(GATE, 3).and_then(Asked::until));
+        }
+    }
+
+    #[test]
+    fn what_allows_is_forgotten_when_it_is_too_old_and_says_nothing_of_another_launch() {
+        let mut questions = asked();
+        questions.answered(10, (Ruling::Allow, None), Some(Time(60)), Time(50));
+        assert!(questions.beside(GATE, 4).is_none());
+        questions.forget_old(Time(60));
+        assert!(questions.beside(GATE, 3).is_some_and(Asked::allows));
+        questions.forget_old(Time(61));
+        assert_eq!(questions, Questions::default());
+    }
+
+    #[test]
+    fn what_is_overdue_is_asked_again_and_its_answer_is_nobodys() {
+        let mut questions = asked();
+        assert_eq!((questions.next_due(Time(99)), questions.next_due(Time(100))), (None, Some(GATE)));
+        assert!(questions.beside(GATE, 3).is_some_and(Asked::is_due) && questions.gate_of(10).is_none());
+    }
+
+    #[test]
+    fn each_answer_that_does_not_allow_is_waited_for_twice_as_long() {
+        let mut questions = asked();
+        let mut waits = Vec::new();
+        for id in 10..16 {
+            questions.ask(GATE, 3, id, Time(100));
+            questions.answered(id, (Ruling::Defer, None), None, Time(0));
+            waits.extend(questions.first_due().map(|due| due.0 / 1_000_000));
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
+        assert_eq!(questions.forgive(|step| step.run == 7), BTreeSet::from([GATE.step]));
+        assert_eq!(questions, Questions::default());
+    }
+}

@@ -1,0 +1,139 @@
+//! The rule of gates: what is asked right before a step acts.
+//!
+//! Invariant: what repairs a member is asked for nobody's leave: a gate is about a member that is up. No act rests on an
+//! answer that is too old, or that is about another launch.
+
+use std::time::Duration;
+
+use super::{Question, Subject};
+use crate::engine::agenda::{Item, MOST_CONSIDERED};
+use crate::engine::ask::{Answer, Ask, Check, Ruling};
+use crate::engine::at::At;
+use crate::engine::effects::Command;
+use crate::engine::questions::GateOfStep;
+use crate::engine::reason::{Reason, Verdict};
+use crate::engine::record::{Number, Purpose, Stage, StepRef, TaskState};
+use crate::engine::session::Session;
+use crate::engine::state::Run;
+use crate::engine::turn::Turn;
+use crate::plan::GateLayout;
+use crate::spec::TaskName;
+
+/// An answer is waited for so much longer than the command may take.
+const ANSWERED_AFTER: Duration = Duration::from_secs(5);
+
+pub(super) fn gates_before(q: &Question<'_>, session: &Session) -> Verdict {
+    let Subject::Step { run, step } = q.subject else { return Verdict::Allow };
+    let objects = gates(q, run, step).find_map(|(gate, _, task, launch)| {
+        let asked = session.questions.beside(gate, launch);
+        if asked.is_some_and(|asked| asked.allows()) {
+            return None;
+        }
+        let (ruling, words) = asked.and_then(|asked| asked.last()).unzip();
+        let until = asked.and_then(|asked| asked.until());
+        let reason = Reason::Gate { task, ruling, words: words.flatten(), until };
+        Some(if ruling == Some(Ruling::Deny) { Verdict::Deny(reason) } else { Verdict::Defer(reason) })
+    });
+    objects.unwrap_or(Verdict::Allow)
+}
+
+/// The gates of a step that somebody can be asked for: each with the task beside which it is asked, and its launch.
+fn gates<'a>(
+    q: &Question<'a>,
+    run: &'a Run,
+    step: StepRef,
+) -> impl Iterator<Item = (GateOfStep, &'a GateLayout, TaskName, Number)> {
+    let gates = run.phase(step.phase).gates_before(step.step);
+    let q = *q;
+    let asks = !gates.is_empty() && !repairs(&q, run, step);
+    let numbered = (0..).zip(gates.iter()).take_while(move |_| asks);
+    numbered.filter_map(move |(nth, gate)| {
+        let record = q.record?;
+        let runs = |&task: &u32| {
+            let name = &q.state.task_model(q.at.pod, task).name;
+            let of = record.living().find(|occupant| occupant.task == *name)?;
+            let runs = matches!(of.state, TaskState::Running { .. }) && of.silent.is_none();
+            runs.then(|| (name.clone(), of.launch))
+        };
+        let (task, launch) = gate.beside.iter().find_map(runs)?;
+        Some((GateOfStep { step, nth }, gate, task, launch))
+    })
+}
+
+/// Whether a step brings back what is down.
+fn repairs(q: &Question<'_>, run: &Run, step: StepRef) -> bool {
+    let Some(record) = q.record else { return true };
+    let tasks = run.phase(step.phase).tasks(step.step);
+    let dead = |task: &u32| {
+        let model = q.state.task_model(q.at.pod, *task);
+        record.slots().iter().any(|slot| {
+            let lives = slot.occupant().is_some_and(|occupant| occupant.may_live());
+            let main = q.state.main_task(record, slot.set()).filter(|_| !lives);
+            main.is_some_and(|main| *slot.set() == model.set || *main.name() == model.name)
+        })
+    };
+    q.state.is_down(q.at) || tasks.iter().any(dead)
+}
+
+/// Asks what is to be asked of the gates of a step.
+pub(super) fn ask(turn: &mut Turn<'_>, at: At, step: StepRef) {
+    let Some(run) = turn.state.run(step.run) else { return };
+    let question = Question::of_step(turn.state, run, at, step);
+    let due = gates(&question, run, step).filter(|(gate, _, _, launch)| {
+        turn.session.questions.beside(*gate, *launch).is_none_or(|asked| asked.is_due())
+    });
+    let due = due.map(|(gate, layout, task, launch)| {
+        let check = Check::Command { cmd: layout.cmd.to_string(), timeout: layout.timeout };
+        (gate, task, launch, check, Duration::from_secs(u64::from(layout.timeout.0)))
+    });
+    let due: Vec<_> = due.collect();
+    for (gate, task, launch, check, timeout) in due {
+        let id = turn.writes.number();
+        let by = turn.now.after(timeout.saturating_add(ANSWERED_AFTER));
+        turn.session.questions.ask(gate, launch, id, by);
+        let ask = Ask { id, instance: turn.name(at), task, launch, check };
+        turn.effects.commands.push(Command::Ask(Box::new(ask)));
+    }
+}
+
+impl Turn<'_> {
+    /// Takes the answer to a question. What nobody asked for, or asks for no more, says nothing.
+    pub(in crate::engine) fn ask_answered(&mut self, id: Number, answer: Answer) {
+        let Some(gate) = self.session.questions.gate_of(id) else { return };
+        let Answer { ruling, words, at } = answer;
+        let layout = self
+            .state
+            .run(gate.step.run)
+            .and_then(|run| run.phase(gate.step.phase).gates_before(gate.step.step).get(gate.nth as usize));
+        let age = Duration::from_micros(self.wall.0.saturating_sub(at.0));
+        let left =
+            layout.and_then(|layout| Duration::from_secs(u64::from(layout.max_age.0)).checked_sub(age));
+        let fresh = left.map(|left| self.now.after(left));
+        self.session.questions.answered(id, (ruling, words), fresh, self.now);
+        self.go_on_at_gate(gate.step);
+    }
+
+    /// Asks again what is due, and what was not answered.
+    pub(in crate::engine) fn ask_gates_again(&mut self) {
+        for _ in 0..MOST_CONSIDERED {
+            let Some(gate) = self.session.questions.next_due(self.now) else { return };
+            self.go_on_at_gate(gate.step);
+        }
+    }
+
+    /// The step is considered; where it has room already, it goes on with that.
+    fn go_on_at_gate(&mut self, step: StepRef) {
+        self.session.agenda.consider(Item::Step(step));
+        let Some(run) = self.state.run(step.run) else { return };
+        let phase = run.phase(step.phase);
+        let at = At { pod: phase.pod, index: phase.steps[step.step as usize].instance };
+        let orders = self.state.record(at).into_iter().flat_map(|record| record.orders().iter());
+        let wanted = orders
+            .into_iter()
+            .find(|order| order.stage == Stage::Wanted && order.purpose == Purpose::Step(step))
+            .map(|order| order.launch);
+        if let Some(launch) = wanted {
+            self.advance(at, launch);
+        }
+    }
+}

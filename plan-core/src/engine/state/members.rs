@@ -1,0 +1,125 @@
+//! Which members are down, for the bounds on how many may be.
+//!
+//! Invariant: a member is listed if and only if its record says that it is down. Nothing is listed where no plan has
+//! such a bound.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::at::At;
+use crate::engine::record::{PodRecord, Stage, TaskRecord, TaskState};
+use crate::plan::Model;
+use crate::spec::Goal;
+
+use super::State;
+use super::slots::is_paused;
+
+/// The members that are down.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::engine) struct Members {
+    /// Whether a plan has such a bound.
+    counts: bool,
+    /// By pod.
+    down: BTreeMap<u32, BTreeSet<u32>>,
+}
+
+impl Members {
+    /// None is down, under the plans of this specification.
+    pub(in crate::engine) fn new(model: &Model) -> Self {
+        Self { counts: model.plans().values().any(|plan| plan.has_bounds()), down: BTreeMap::new() }
+    }
+
+    /// Lists a member, or not. Says whether it was listed and is no more.
+    pub(in crate::engine) fn set(&mut self, at: At, down: bool) -> bool {
+        if down {
+            self.down.entry(at.pod).or_default().insert(at.index);
+            return false;
+        }
+        let Some(of) = self.down.get_mut(&at.pod) else { return false };
+        let was = of.remove(&at.index);
+        if of.is_empty() {
+            self.down.remove(&at.pod);
+        }
+        was
+    }
+
+    /// There are no members any more.
+    pub(in crate::engine) fn clear(&mut self) {
+        self.down.clear();
+    }
+
+    /// Whether a member is down.
+    pub(in crate::engine) fn is_down(&self, at: At) -> bool {
+        self.down.get(&at.pod).is_some_and(|of| of.contains(&at.index))
+    }
+
+    /// How many members of a pod are down.
+    pub(in crate::engine) fn down_of(&self, pod: u32) -> usize {
+        self.down.get(&pod).map_or(0, BTreeSet::len)
+    }
+
+    /// The members of a pod that are down.
+    pub(in crate::engine) fn of(&self, pod: u32) -> impl Iterator<Item = At> {
+        let of = self.down.get(&pod).into_iter().flatten();
+        of.map(move |&index| At { pod, index })
+    }
+}
+
+impl State {
+    /// Brings up whether a member is down. Says whether it was, and is no more.
+    pub(in crate::engine) fn index_member(&mut self, at: At) -> bool {
+        if !self.members.counts {
+            return false;
+        }
+        let down = self.is_down(at);
+        self.members.set(at, down)
+    }
+
+    /// Whether a member of the target is down, for any reason: it was up once, and an essential task of it that shall
+    /// run does not, or is about to be ended.
+    pub(in crate::engine) fn is_down(&self, at: At) -> bool {
+        let (Some(record), Some(pod)) = (self.record(at), self.pod_model(at.pod)) else { return false };
+        if self.is_leaver(at) {
+            return false;
+        }
+        let known = record.tasks().iter().filter(|task| pod.task_index(task.name()).is_some());
+        let essential = known.filter(|task| {
+            let config = task.last().and_then(|last| self.confs.get(&last.conf));
+            config.is_some_and(|config| config.spec.goal == Goal::Running && config.spec.essential)
+        });
+        let (mut was_up, mut down) = (false, record.permission().is_some());
+        for task in essential {
+            was_up |= task.reached().is_some();
+            down |= !is_up(record, task);
+        }
+        was_up && down
+    }
+}
+
+/// Whether a task runs and is ready, is heard of, and nothing is about to end it.
+fn is_up(record: &PodRecord, task: &TaskRecord) -> bool {
+    let clears = |act| record.order(act).is_some_and(|order| order.stage == Stage::Clearing);
+    record.slots().iter().any(|slot| {
+        slot.occupant().is_some_and(|occupant| {
+            occupant.task == *task.name()
+                && occupant.state == TaskState::Running { ready: true }
+                && occupant.silent.is_none()
+                && !is_paused(record, occupant)
+        }) && !slot.act().is_some_and(clears)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_listed_once_and_it_is_said_when_it_is_back() {
+        let mut members = Members::default();
+        let at = |pod, index| At { pod, index };
+        assert!(!members.set(at(0, 1), true) && !members.set(at(0, 1), true) && !members.set(at(1, 0), true));
+        assert_eq!((members.down_of(0), members.down_of(1), members.down_of(2)), (1, 1, 0));
+        assert_eq!(members.of(0).collect::<Vec<_>>(), [at(0, 1)]);
+        assert!(members.set(at(0, 1), false) && !members.set(at(0, 1), false));
+        assert!(!members.is_down(at(0, 1)) && members.is_down(at(1, 0)));
+    }
+}

@@ -1,0 +1,172 @@
+//! How many members may be down: `max-unavailable` of a phase and of a plan.
+
+use plan_core::engine::*;
+use plan_core::plan::Status::*;
+
+use crate::bench::{Bench, instance};
+
+/// A service of four members, in which a second file is brought about by a parallel phase with this bound.
+fn updated(bound: &str, strategy: &str) -> Bench {
+    let file = |version: u32| {
+        format!(
+            "name: x\npods:\n  a:\n    count: 4\n    tasks:\n      t: {{ goal: RUNNING, cmd: ./t{version}, cpus: 0.1, memory: 8 }}\n\
+             plans:\n  deploy:\n    phases:\n      a: {{ pod: a, strategy: parallel }}\n  update:\n    {}\n    phases:\n      \
+             a: {{ pod: a, strategy: {strategy}{} }}\n",
+            if bound.starts_with("plan ") {
+                format!("max-unavailable: {}", &bound[5..])
+            } else {
+                "strategy: serial".to_owned()
+            },
+            if bound.starts_with("plan ") { String::new() } else { format!(", max-unavailable: {bound}") },
+        )
+    };
+    let mut bench = Bench::new(&file(1));
+    for member in ["a-0", "a-1", "a-2", "a-3"] {
+        bench.runs(member, "t");
+    }
+    assert_eq!(bench.status("deploy"), Complete);
+    bench.commands();
+    bench.becomes(&file(2));
+    bench
+}
+
+fn killed(bench: &mut Bench) -> Vec<String> {
+    bench.commands().into_iter().filter(|command| command.starts_with("kill")).collect()
+}
+
+/// What was told to end ends, and what takes its place runs.
+fn exchanged(bench: &mut Bench, member: &str) {
+    bench.observe(member, "t", Seen::Ended(End::Killed));
+    bench.runs(member, "t");
+}
+
+#[test]
+fn a_bound_of_a_phase_or_of_its_plan_lets_so_many_go_down_and_the_next_when_one_is_back() {
+    for (bound, most) in [("1", 1), ("2", 2), ("50%", 2), ("plan 3", 3), ("100%", 4)] {
+        let mut bench = updated(bound, "parallel");
+        let all = ["kill a-0-t", "kill a-1-t", "kill a-2-t", "kill a-3-t"];
+        assert_eq!(killed(&mut bench), all[..most], "{bound}");
+        for nth in 0..4 {
+            exchanged(&mut bench, &format!("a-{nth}"));
+            assert_eq!(
+                killed(&mut bench),
+                all.get(most + nth).map_or(&[][..], std::slice::from_ref),
+                "{bound}"
+            );
+        }
+        assert_eq!(bench.status("update"), Complete, "{bound}");
+    }
+}
+
+#[test]
+fn who_waits_says_for_whom_and_a_force_lets_the_step_be() {
+    let mut bench = updated("1", "parallel");
+    assert_eq!(
+        bench.why("a-1"),
+        ["update / a / a-1:[t] (PENDING): at most 1 member may be down, and it waits for a-0"]
+    );
+    assert_eq!(bench.say("force-complete update a a-1:[t]"), Reply::Done);
+    assert_eq!(bench.why("a-1"), [""; 0]);
+    exchanged(&mut bench, "a-0");
+    assert_eq!(killed(&mut bench), ["kill a-0-t", "kill a-2-t"], "the next in the order of the plan");
+}
+
+#[test]
+fn any_reason_counts_and_the_step_of_a_member_that_is_down_is_within_it() {
+    for seen in [Seen::Ended(End::Failed), Seen::Unreachable, Seen::Running { ready: false }] {
+        let mut bench = updated("1", "serial");
+        killed(&mut bench);
+        bench.observe("a-3", "t", seen);
+        exchanged(&mut bench, "a-0");
+        assert_eq!(killed(&mut bench), [""; 0], "{seen:?}: a-1 waits for a-3");
+        bench.runs("a-3", "t");
+        assert_eq!(killed(&mut bench), ["kill a-1-t"], "{seen:?}");
+    }
+    // The member whose turn it is is down itself.
+    let mut bench = updated("1", "serial");
+    killed(&mut bench);
+    bench.observe("a-1", "t", Seen::Running { ready: false });
+    exchanged(&mut bench, "a-0");
+    assert_eq!(killed(&mut bench), ["kill a-1-t"]);
+}
+
+#[test]
+fn what_would_repair_a_member_does_not_wait_for_it() {
+    let mut bench = updated("1", "parallel");
+    killed(&mut bench);
+    bench.fails("a-2", "t");
+    let again = bench.commands();
+    assert!(again.contains(&"fit a-2".to_owned()) && again.contains(&"launch a-2".to_owned()), "{again:?}");
+    assert!(bench.why("a-1")[0].contains("it waits for a-0, a-2"), "{:?}", bench.why("a-1"));
+    // One of the two is back, and one is down still.
+    exchanged(&mut bench, "a-0");
+    assert_eq!(killed(&mut bench), [""; 0]);
+    bench.runs("a-2", "t");
+    assert_eq!(killed(&mut bench), ["kill a-1-t"]);
+}
+
+#[test]
+fn who_has_no_room_lets_others_go_on_and_waits_when_it_has_room() {
+    let fits = |bench: &mut Bench| -> Vec<(String, Number)> {
+        let sent = std::mem::take(&mut bench.sent);
+        let fits = sent.into_iter().filter_map(|command| match command {
+            Command::Fit(fit) => Some((fit.instance.to_string(), fit.launch)),
+            _ => None,
+        });
+        fits.collect()
+    };
+    let mut bench = updated("1", "parallel");
+    bench.room = false;
+    exchanged(&mut bench, "a-0");
+    let asked = fits(&mut bench);
+    let (member, launch) = asked.last().cloned().unwrap();
+    assert_eq!(member, "a-1");
+    // No room for a-1: a-2 is asked for.
+    bench.fit("a-1", launch, FitAnswer::Retry("full".into()));
+    let asked = fits(&mut bench);
+    assert_eq!(asked.iter().map(|(member, _)| member.as_str()).collect::<Vec<_>>(), ["a-2"]);
+    assert!(bench.why("a-1")[0].contains("no room: full"));
+    // Room for both, one after the other: who comes second gives it back.
+    bench.room = true;
+    let wanted =
+        |bench: &Bench, name: &str| bench.engine.pod(&instance(name)).unwrap().orders().last().unwrap().launch;
+    let grant = |bench: &mut Bench, name: &str| {
+        let place = bench.engine.pod(&instance(name)).unwrap().place().cloned().unwrap();
+        let (node, handle) = (place.node.clone(), place.handle.clone());
+        let grant = Grant { node, ports: Vec::new(), handle, until: None };
+        let launch = wanted(bench, name);
+        bench.fit(name, launch, FitAnswer::Fitted(grant));
+    };
+    grant(&mut bench, "a-2");
+    assert_eq!(killed(&mut bench), ["kill a-2-t"]);
+    grant(&mut bench, "a-1");
+    assert_eq!(bench.commands(), ["withdraw a-1"]);
+    exchanged(&mut bench, "a-2");
+    assert_eq!(killed(&mut bench), ["kill a-1-t"]);
+}
+
+#[test]
+fn a_crash_in_between_forgets_nothing() {
+    let mut bench = updated("1", "parallel");
+    killed(&mut bench);
+    bench.crash();
+    for member in ["a-0", "a-1", "a-2", "a-3"] {
+        let launch = bench.launch_of(member, "t");
+        bench.observe_launch(member, "t", launch, Seen::Running { ready: true });
+    }
+    assert_eq!(killed(&mut bench), ["kill a-0-t"]);
+    bench.crash();
+    exchanged(&mut bench, "a-0");
+    for member in ["a-1", "a-2", "a-3"] {
+        bench.runs(member, "t");
+    }
+    assert_eq!(killed(&mut bench), ["kill a-1-t"]);
+}
+
+#[test]
+fn a_first_deployment_takes_nobody_down() {
+    let file = "name: x\npods:\n  a:\n    count: 3\n    tasks:\n      t: { goal: RUNNING, cmd: ./t, cpus: 0.1, memory: 8 }\n\
+                plans:\n  deploy:\n    phases:\n      a: { pod: a, strategy: parallel, max-unavailable: 1 }\n";
+    let mut bench = Bench::new(file);
+    assert_eq!(bench.launched(), ["a-0:[t]", "a-1:[t]", "a-2:[t]"]);
+}
