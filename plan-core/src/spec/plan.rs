@@ -20,7 +20,7 @@ pub struct PlanSpec {
     /// The fields whose change this plan brings about, as [`super::matches`] reads them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_change: Vec<String>,
-    /// How many members of all its pods together may be down at the same time; the engine has a default.
+    /// How many members of all its pods together may be down at the same time; none says that all may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<MaxUnavailable>,
 }
@@ -40,7 +40,7 @@ pub struct PhaseSpec {
     /// The phases that must be complete before this one begins; only under [`PlanStrategy::Dependency`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<PhaseName>,
-    /// How many members of its pod may be down at the same time; the engine has a default.
+    /// How many members of its pod may be down at the same time; none says that all may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<MaxUnavailable>,
     /// What is asked around the acts of each of its steps.

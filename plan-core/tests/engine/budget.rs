@@ -128,8 +128,9 @@ fn who_has_no_room_lets_others_go_on_and_waits_when_it_has_room() {
     assert!(bench.why("a-1")[0].contains("no room: full"));
     // Room for both, one after the other: who comes second gives it back.
     bench.room = true;
-    let wanted =
-        |bench: &Bench, name: &str| bench.engine.pod(&instance(name)).unwrap().orders().last().unwrap().launch;
+    let wanted = |bench: &Bench, name: &str| {
+        bench.engine.pod(&instance(name)).unwrap().orders().last().unwrap().launch
+    };
     let grant = |bench: &mut Bench, name: &str| {
         let place = bench.engine.pod(&instance(name)).unwrap().place().cloned().unwrap();
         let (node, handle) = (place.node.clone(), place.handle.clone());

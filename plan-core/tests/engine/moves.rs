@@ -506,6 +506,22 @@ fn a_sidecar_that_fails_again_and_again_does_not_take_its_instance_elsewhere() {
 }
 
 #[test]
+fn who_is_down_for_too_long_says_that_another_goes_first() {
+    let mut bench = with_policy();
+    bench.observe("kafka-0", "broker", Seen::Unreachable);
+    bench.observe("kafka-1", "broker", Seen::Unreachable);
+    bench.launched();
+    bench.pass(610);
+    assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
+    let waits = bench.why("kafka-1");
+    let says = "recovery (WAITING): it is down for too long, and goes elsewhere when others that were have gone, until ";
+    assert!(waits.iter().any(|why| why.starts_with(says)), "{waits:?}");
+    bench.runs("kafka-0", "broker");
+    bench.pass(900);
+    assert_eq!(bench.launched(), ["kafka-1:[broker]"]);
+}
+
+#[test]
 fn what_a_gone_node_does_not_report_is_asked_for() {
     let mut bench = deployed(KAFKA);
     bench.room = false;
