@@ -171,12 +171,16 @@ pub(crate) async fn verb_to_command() {
     scheduler.stop().await;
     let [whole, decided, durable, left] =
         [&mut took.whole, &mut took.decided, &mut took.durable, &mut took.left].map(|times| median(times));
-    for (times, name) in bare.iter_mut().zip(["two phases, as ours", "one phase, redb's default"]) {
-        let bare = median(times);
-        let ratio = whole.as_secs_f64() / bare.as_secs_f64();
-        println!(
-            "| verb to command on redb | {whole:.0?} | {bare:.0?} a bare commit ({name}): {ratio:.2}x | 1.5x |"
-        );
-    }
+    // The aim is against a commit that is as durable as ours. What the second phase costs is decision 12's business.
+    let [same, one_phase] = bare.map(|mut times| median(&mut times));
+    let ratio = |bare: Duration| whole.as_secs_f64() / bare.as_secs_f64();
+    println!(
+        "| verb to command on redb | {whole:.0?} | {same:.0?} a bare commit, as durable: {:.2}x | 1.5x |",
+        ratio(same)
+    );
+    println!(
+        "| the same | | {one_phase:.0?} a bare commit of one phase, less durable: {:.2}x | |",
+        ratio(one_phase)
+    );
     println!("| of it: decided, durable, at the backend | {decided:.0?}, {durable:.0?}, {left:.0?} | | |");
 }
