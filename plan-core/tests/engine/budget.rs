@@ -7,17 +7,15 @@ use crate::bench::{Bench, instance};
 
 /// A service of four members, in which a second file is brought about by a parallel phase with this bound.
 fn updated(bound: &str, strategy: &str) -> Bench {
+    let (of_plan, of_phase) = match bound.strip_prefix("plan ") {
+        Some(most) => (format!("max-unavailable: {most}"), String::new()),
+        None => ("strategy: serial".to_owned(), format!(", max-unavailable: {bound}")),
+    };
     let file = |version: u32| {
         format!(
             "name: x\npods:\n  a:\n    count: 4\n    tasks:\n      t: {{ goal: RUNNING, cmd: ./t{version}, cpus: 0.1, memory: 8 }}\n\
-             plans:\n  deploy:\n    phases:\n      a: {{ pod: a, strategy: parallel }}\n  update:\n    {}\n    phases:\n      \
-             a: {{ pod: a, strategy: {strategy}{} }}\n",
-            if bound.starts_with("plan ") {
-                format!("max-unavailable: {}", &bound[5..])
-            } else {
-                "strategy: serial".to_owned()
-            },
-            if bound.starts_with("plan ") { String::new() } else { format!(", max-unavailable: {bound}") },
+             plans:\n  deploy:\n    phases:\n      a: {{ pod: a, strategy: parallel }}\n  update:\n    {of_plan}\n    phases:\n      \
+             a: {{ pod: a, strategy: {strategy}{of_phase} }}\n",
         )
     };
     let mut bench = Bench::new(&file(1));
