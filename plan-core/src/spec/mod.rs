@@ -37,7 +37,7 @@ pub use names::*;
 pub use placement::{Census, Field, Judgement, NodeFacts, Pattern, PlacementError, PlacementRule, Why};
 pub use plan::*;
 pub use pod::*;
-pub use read::{ReadOptions, Reading, Source, read};
+pub use read::{Place, Places, ReadOptions, Reading, Source, read, read_rendered};
 pub use resources::*;
 pub use schema::json_schema;
 pub use service::*;

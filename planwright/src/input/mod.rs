@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use plan_core::plan::{Model, PlanLayout};
 use plan_core::spec::template::{self, Missing, Rendered};
-use plan_core::spec::{Code, Diagnostic, Files, Lines, ReadOptions, Source, read};
+use plan_core::spec::{Code, Diagnostic, Files, Lines, ReadOptions, Source, read_rendered};
 
 use crate::arguments::Reading;
 use crate::problem::Problem;
@@ -149,15 +149,15 @@ impl Input {
         let files = templates.as_ref().map_or(Files::Skip, |templates| Files::Texts(&templates.texts));
         let strict_variables = self.rigour.missing() == Missing::Refuse;
         let options = ReadOptions { env: &self.env, strict_variables, files };
-        let reading = read(Source { file: &self.file, text: &self.text }, &options);
-        let reading = if self.rigour == Rigour::Strict { reading.strict() } else { reading };
-        let mut found = reading.diagnostics;
+        let reading = read_rendered(Source { file: &self.file, text: &self.text }, rendered, &options);
+        let mut reading = if self.rigour == Rigour::Strict { reading.strict() } else { reading };
+        let mut found = std::mem::take(&mut reading.diagnostics);
         if let Some(templates) = &templates {
             templates.explain(&mut found);
         }
-        found.extend(self.left_empty(&rendered));
+        found.extend(self.left_empty(&reading.rendered));
         let mut problems = self.problems(found);
-        let model = reading.spec.and_then(|spec| match Model::new(spec) {
+        let model = reading.spec.take().and_then(|spec| match Model::new(spec) {
             Ok(model) => Some(Arc::new(model)),
             Err(error) => {
                 problems.push(Problem::error(error.to_string()).file(self.file.clone()));

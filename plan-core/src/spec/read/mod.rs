@@ -78,6 +78,13 @@ pub struct ReadOptions<'a> {
     pub files: Files<'a>,
 }
 
+impl ReadOptions<'_> {
+    /// What becomes of a variable without a value.
+    pub fn missing(&self) -> Missing {
+        if self.strict_variables { Missing::Refuse } else { Missing::Empty }
+    }
+}
+
 /// What came of reading.
 #[derive(Debug, Clone)]
 pub struct Reading {
@@ -85,11 +92,49 @@ pub struct Reading {
     pub spec: Option<ServiceSpec>,
     /// All problems, in the order of their places. Spans are of [`Source::text`].
     pub diagnostics: Vec<Diagnostic>,
-    /// The text after its variables were filled in.
-    pub rendered: String,
+    /// The text after its variables were filled in; its own problems are among the others.
+    pub rendered: Rendered,
+    /// The rendered text as a tree; none if it is not YAML.
+    tree: Option<tree::Node>,
+}
+
+/// Finds the places of paths in a text that was read: for whoever judges a specification by rules of its own, as a
+/// backend does.
+pub struct Places<'a> {
+    rendered: &'a Rendered,
+    tree: Option<tree::Places<'a>>,
+}
+
+impl std::fmt::Debug for Places<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Places").finish_non_exhaustive()
+    }
+}
+
+/// A place in the text that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The place in [`Source::text`].
+    pub span: Span,
+    /// The template variable whose value is at the place.
+    pub variable: Option<&'a str>,
+}
+
+impl<'a> Places<'a> {
+    /// The place that a path leads to, as `pods.hello.tasks.server.goal`; where the text does not write out what the
+    /// path leads to, the deepest place on the way. None if there is no tree to look in.
+    pub fn place(&mut self, path: &str) -> Option<Place<'a>> {
+        let span = self.tree.as_mut()?.place(path);
+        Some(place(self.rendered, span))
+    }
 }
 
 impl Reading {
+    /// Finds the places of paths in the text.
+    pub fn places(&self) -> Places<'_> {
+        Places { rendered: &self.rendered, tree: self.tree.as_ref().map(tree::Places::new) }
+    }
+
     /// The same with every warning an error, which leaves no service if there was one: what `--strict` asks
     /// for. The help of each says so.
     #[must_use]
@@ -119,18 +164,32 @@ impl Reading {
 /// assert_eq!(reading.diagnostics[0].nearest.as_deref(), Some("RUNNING"));
 /// ```
 pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
+    // What is too large is refused before it is rendered.
+    let text = if source.text.len() > MAX_TEXT { "" } else { source.text };
+    read_rendered(source, render(text, options.env, options.missing()), options)
+}
+
+/// Reads a service whose variables are filled in already: for whoever looks at the rendered text first, to find the
+/// files that it names. `rendered` is [`Source::text`], rendered with [`ReadOptions::env`] and [`ReadOptions::missing`].
+pub fn read_rendered(source: Source<'_>, mut rendered: Rendered, options: &ReadOptions<'_>) -> Reading {
     if source.text.len() > MAX_TEXT {
         let diagnostics = vec![too_large(source.text.len())];
-        return Reading { spec: None, diagnostics, rendered: String::new() };
+        return Reading { spec: None, diagnostics, rendered, tree: None };
     }
-    let missing = if options.strict_variables { Missing::Refuse } else { Missing::Empty };
-    let mut rendered = render(source.text, options.env, missing);
     let mut diagnostics = std::mem::take(&mut rendered.diagnostics);
     let rendered_whole = diagnostics.iter().all(|one| one.code == Code::MissingVariable);
-    let mut spec = None;
+    let (mut spec, mut tree) = (None, None);
     if rendered_whole {
-        let (found, mut problems) = read_rendered(&rendered, options);
-        spec = found.filter(|_| diagnostics.is_empty());
+        let found = match tree::parse(&rendered.text) {
+            Ok(parsed) => {
+                let (read, problems) = types(&rendered, &parsed, options);
+                spec = read.filter(|_| diagnostics.is_empty());
+                tree = Some(parsed);
+                problems
+            }
+            Err(problem) => vec![*problem],
+        };
+        let mut problems = located(&rendered, found);
         // What an absent value leaves behind is not a second mistake.
         if options.strict_variables && !rendered.missing.is_empty() {
             let lines = Lines::new(source.text);
@@ -142,39 +201,46 @@ pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
         diagnostics.append(&mut problems);
     }
     diagnostics.sort_by_key(|one| one.span.map_or(0, |span| span.start));
-    Reading { spec, diagnostics, rendered: rendered.text }
+    Reading { spec, diagnostics, rendered, tree }
 }
 
-fn read_rendered(rendered: &Rendered, options: &ReadOptions<'_>) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
-    let (spec, mut found) = match tree::parse(&rendered.text) {
-        Ok(tree) => {
-            let mut reader = Reader::new(&rendered.text, options.files);
-            let parts = reader.service(&tree);
-            let Reader { mut found, origins, .. } = reader;
-            let good = !found.iter().any(Diagnostic::is_error);
-            let mut spec = None;
-            if let Some(mut parts) = parts {
-                found.extend(route(&mut parts, options.env, &tree));
-                let (checked, mut more) = parts.checked(origins);
-                let mut places = tree::Places::new(&tree);
-                for problem in &mut more {
-                    problem.span = Some(places.place(&problem.path));
-                }
-                found.append(&mut more);
-                spec = checked.filter(|_| good);
-            }
-            (spec, found)
-        }
-        Err(problem) => (None, vec![*problem]),
-    };
+/// From the tree to types. Spans are of the rendered text.
+fn types(
+    rendered: &Rendered,
+    tree: &tree::Node,
+    options: &ReadOptions<'_>,
+) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
+    let mut reader = Reader::new(&rendered.text, options.files);
+    let parts = reader.service(tree);
+    let Reader { mut found, origins, .. } = reader;
+    let good = !found.iter().any(Diagnostic::is_error);
+    let Some(mut parts) = parts else { return (None, found) };
+    found.extend(route(&mut parts, options.env, tree));
+    let (checked, mut more) = parts.checked(origins);
+    let mut places = tree::Places::new(tree);
+    for problem in &mut more {
+        problem.span = Some(places.place(&problem.path));
+    }
+    found.append(&mut more);
+    (checked.filter(|_| good), found)
+}
+
+/// The problems with their places in the text that was rendered.
+fn located(rendered: &Rendered, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     for problem in &mut found {
         if let Some(span) = problem.span {
-            let span = trimmed(&rendered.text, span);
-            problem.variable = rendered.variable(span).map(ToOwned::to_owned);
-            problem.span = Some(rendered.span(span));
+            let Place { span, variable } = place(rendered, span);
+            problem.variable = variable.map(ToOwned::to_owned);
+            problem.span = Some(span);
         }
     }
-    (spec, found)
+    found
+}
+
+/// Where a place of the rendered text comes from.
+fn place(rendered: &Rendered, span: Span) -> Place<'_> {
+    let span = trimmed(&rendered.text, span);
+    Place { span: rendered.span(span), variable: rendered.variable(span) }
 }
 
 /// Lays the values that the environment routes to tasks over their `env:` (C§1.12).
@@ -216,4 +282,30 @@ fn route(parts: &mut Parts, env: &BTreeMap<String, String>, tree: &tree::Node) -
 fn trimmed(text: &str, span: Span) -> Span {
     let inside = text.get(span.range()).unwrap_or_default();
     Span { start: span.start, end: span.start + inside.trim_end().len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_to_its_place_in_the_template() {
+        let text = "name: hello\npods:\n  web:\n    count: 1\n    image: {{IMAGE}}\n    volume: {path: data, type: ROOT, size: 1}\n    \
+                    tasks:\n      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}\n";
+        let env = BTreeMap::from([("IMAGE".to_owned(), "registry/a/long/name".to_owned())]);
+        let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
+        let reading = read(Source { file: "svc.yml", text }, &options);
+        assert_eq!(reading.diagnostics, []);
+        let mut places = reading.places();
+        let mut at = |path: &str| {
+            let place = places.place(path).unwrap();
+            (&text[place.span.range()], place.variable)
+        };
+        assert_eq!(at("pods.web.image"), ("{{IMAGE}}", Some("IMAGE")));
+        assert_eq!(at("pods.web.tasks.server.memory"), ("32", None));
+        assert_eq!(at("pods.web.volumes[0].size"), ("1", None));
+        assert_eq!(at("pods.web.tasks.server.env.NOT_WRITTEN"), ("server", None), "the deepest on the way");
+        let broken = read(Source { file: "svc.yml", text: "a: [" }, &options);
+        assert_eq!(broken.places().place("name"), None);
+    }
 }
