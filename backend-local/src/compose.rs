@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use plan_core::engine::{Launch, LaunchTask};
 use plan_core::plan::ContentHash;
-use plan_core::spec::{LaunchPlace, Limit, PortName, RLimit, RLimitName, TaskSpec, launch_environment};
+use plan_core::spec::{
+    ConfigFile, LaunchPlace, Limit, PortName, RLimit, RLimitName, TaskSpec, launch_environment,
+};
 use plan_driver::backend::Identity;
 use rustix::process::{geteuid, getrlimit};
 
@@ -53,10 +55,10 @@ pub(crate) fn order(
     environment.insert("MESOS_CONTAINER_IP".to_owned(), "127.0.0.1".to_owned());
     environment.insert(MARK.to_owned(), folder.path().to_string_lossy().into_owned());
     check_texts(&config.spec, &environment)?;
-    check_paths(&config.spec)?;
+    config.spec.configs.iter().try_for_each(|(name, config)| check_path(name, config))?;
     let rlimits: Vec<_> = config.carried.rlimits.iter().map(|(name, limit)| (*name, *limit)).collect();
     for (name, limit) in &rlimits {
-        check_rlimit(*name, *limit)?;
+        within(*name, *limit, most(*name))?;
     }
     let ports = config.resources.ports.iter().filter_map(|(name, port)| {
         let number = *numbers.get(name)?;
@@ -91,7 +93,7 @@ pub(crate) fn order(
 /// The bound on a task's memory: its limit or, where it has none, what it asks for (C§1.5). None where the system
 /// keeps none.
 fn memory(inner: &Inner, folder: &RunFolder, launch: &Launch, task: &LaunchTask) -> Option<MemoryGroup> {
-    let control = inner.memory.as_ref().ok()?;
+    let control = inner.kind.memory().as_ref().ok()?;
     let resources = &task.config.resources;
     let megabytes = match resources.limits.memory {
         Some(Limit::Unlimited) => return None,
@@ -130,25 +132,22 @@ fn check_texts(task: &TaskSpec, environment: &BTreeMap<String, String>) -> Resul
 }
 
 /// Files are rendered into the sandbox and nowhere else.
-pub(crate) fn check_paths(task: &TaskSpec) -> Result<(), String> {
-    for (name, config) in &task.configs {
-        relative(&config.dest)
-            .map_err(|why| format!("the `dest` of the config `{name}`, `{}`, {why}", config.dest))?;
-        if name.contains('/') || relative(name).is_err() {
-            return Err(format!("the config name `{name}` cannot name a file"));
-        }
+pub(crate) fn check_path(name: &str, config: &ConfigFile) -> Result<(), String> {
+    relative(&config.dest)
+        .map_err(|why| format!("the `dest` of the config `{name}`, `{}`, {why}", config.dest))?;
+    if name.contains('/') || relative(name).is_err() {
+        return Err(format!("the config name `{name}` cannot name a file"));
     }
     Ok(())
 }
 
-/// Who is not privileged cannot raise what was given to it.
-pub(crate) fn check_rlimit(name: RLimitName, limit: RLimit) -> Result<(), String> {
-    let most = getrlimit(shim::resource(name)).maximum;
-    if geteuid().is_root() { Ok(()) } else { within(name, limit, most) }
+/// The most that a process may be given; none is unlimited. Who is not privileged cannot raise what was given to it.
+pub(crate) fn most(name: RLimitName) -> Option<u64> {
+    if geteuid().is_root() { None } else { getrlimit(shim::resource(name)).maximum }
 }
 
-/// Whether a limit is not above the most that this process may set; none is unlimited.
-fn within(name: RLimitName, limit: RLimit, most: Option<u64>) -> Result<(), String> {
+/// Whether a limit is not above the most that a process may be given; none is unlimited.
+pub(crate) fn within(name: RLimitName, limit: RLimit, most: Option<u64>) -> Result<(), String> {
     let wanted = match limit {
         RLimit::Unlimited => None,
         RLimit::Limited { hard, .. } => Some(hard),

@@ -16,8 +16,8 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::error::LocalError;
 use crate::fetch::Fetcher;
+use crate::kind::LocalKind;
 use crate::layout::Layout;
-use crate::memory::MemoryControl;
 use crate::options::LocalOptions;
 use crate::room::ServiceKey;
 use crate::state::State;
@@ -30,7 +30,7 @@ pub(crate) struct Inner {
     pub(crate) layout: Layout,
     pub(crate) shim: PathBuf,
     pub(crate) boot: String,
-    pub(crate) memory: Result<MemoryControl, String>,
+    pub(crate) kind: LocalKind,
     pub(crate) fetcher: Fetcher,
     pub(crate) vips: Vips,
     /// Rings when a port of a task may be another than before.
@@ -49,7 +49,7 @@ impl Inner {
     ) -> Self {
         Self {
             fetcher: Fetcher::new(layout.cache(), options.fetch),
-            memory: MemoryControl::find(),
+            kind: LocalKind::new(options.environment.clone()),
             options,
             layout,
             shim,

@@ -58,7 +58,7 @@
 //!   check fails with the last line of its output, where it is reached. Words that differ in numbers alone are told once.
 //! - A question about a task (`Command::Ask`) is a command beside it, as a check is: in its sandbox, with its environment,
 //!   and ended with its session.
-//! - What cannot be kept is refused or warned about before anything runs (`Backend::unkept`).
+//! - What cannot be kept is refused or warned about before anything runs ([`LocalKind`]).
 //!
 //! What a process leaves behind is ended with it, also in a session of its own. Only one that was started with an empty
 //! environment, survives its shim and has no session of the task's is not found.
@@ -82,6 +82,7 @@ mod fetch;
 mod inner;
 mod inspect;
 mod kill;
+mod kind;
 mod last_words;
 mod launch;
 mod layout;
@@ -104,12 +105,12 @@ mod session;
 pub mod shim;
 mod state;
 mod tell;
-mod unkept;
 mod vip;
 mod watch;
 
 pub use disk::DiskError;
 pub use error::LocalError;
+pub use kind::LocalKind;
 pub use left::{Left, left};
 pub use local::Local;
 pub use options::{LocalOptions, NodeSpec};

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use plan_core::engine::Number;
-use plan_core::spec::{InstanceName, NodeName, ServiceSpec, TaskName};
+use plan_core::spec::{InstanceName, NodeName, TaskName};
 use plan_driver::backend::{
-    Backend, BackendError, Identity, Log, LogError, LogQuery, OpenPort, Opening, Reach, Reports, Session,
-    Unkept,
+    Backend, BackendError, Identity, Kind, Log, LogError, LogQuery, OpenPort, Opening, Reach, Reports,
+    Session,
 };
 use tokio::sync::mpsc;
 
@@ -24,7 +24,6 @@ use crate::layout::Layout;
 use crate::options::LocalOptions;
 use crate::room::{self, ServiceKey};
 use crate::session::LocalSession;
-use crate::unkept::Machine;
 use crate::{inspect, load, lost, process, proxy, tell};
 
 /// Open questions are looked at this often: another program may have given a port back.
@@ -120,13 +119,8 @@ impl Drop for Local {
 
 #[async_trait]
 impl Backend for Local {
-    fn name(&self) -> &'static str {
-        "local"
-    }
-
-    fn unkept(&self, spec: &ServiceSpec) -> Vec<Unkept> {
-        let Inner { memory, options, .. } = &*self.inner;
-        crate::unkept::of(spec, Machine { memory, environment: &options.environment })
+    fn kind(&self) -> &dyn Kind {
+        &self.inner.kind
     }
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {

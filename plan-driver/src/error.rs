@@ -1,6 +1,6 @@
 //! Why something that was asked of a service was not answered.
 
-use crate::backend::Unkept;
+use crate::backend::Finding;
 use crate::condition::Condition;
 
 /// Why something that was asked of a service was not answered.
@@ -17,17 +17,17 @@ pub enum DriverError {
     #[error("nobody knows whether it was done, as the store failed: ask again with the same request id")]
     Unknown,
     /// The backend cannot keep what the specification declares. Nothing was done.
-    #[error("the backend `{backend}` cannot keep what the specification declares:\n{}", lines(.unkept))]
-    Unkept {
+    #[error("the backend `{backend}` cannot keep what the specification declares:\n{}", lines(.findings))]
+    Check {
         /// The backend.
         backend: &'static str,
-        /// What it cannot keep.
-        unkept: Vec<Unkept>,
+        /// What it cannot keep, and what the service would do without.
+        findings: Vec<Finding>,
     },
 }
 
-fn lines(unkept: &[Unkept]) -> String {
-    let lines: Vec<_> = unkept.iter().map(|item| format!("  {}: {}", item.path, item.why)).collect();
+fn lines(findings: &[Finding]) -> String {
+    let lines: Vec<_> = findings.iter().map(|finding| format!("  {finding}")).collect();
     lines.join("\n")
 }
 

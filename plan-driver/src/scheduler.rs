@@ -11,10 +11,10 @@ use plan_core::spec::ServiceName;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::backend::{Backend, Unkept};
+use crate::backend::{Backend, Finding, Kind, check};
 use crate::error::DriverError;
 use crate::options::Options;
-use crate::service::{Service, check, spawn, unkept};
+use crate::service::{Service, keeps, spawn};
 use crate::store::{Store, StoreError};
 
 /// The services of one store, on one backend.
@@ -27,7 +27,7 @@ pub struct Scheduler {
 
 impl std::fmt::Debug for Scheduler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scheduler").field("backend", &self.backend.name()).finish_non_exhaustive()
+        f.debug_struct("Scheduler").field("backend", &self.backend.kind().name()).finish_non_exhaustive()
     }
 }
 
@@ -69,22 +69,22 @@ impl Scheduler {
         Ok(service)
     }
 
-    /// The name of the backend.
-    pub fn backend_name(&self) -> &'static str {
-        self.backend.name()
+    /// The kind of the backend.
+    pub fn kind(&self) -> &dyn Kind {
+        self.backend.kind()
     }
 
     /// What of a specification the backend cannot keep.
-    pub fn unkept(&self, model: &Model) -> Vec<Unkept> {
-        unkept(&*self.backend, model)
+    pub fn check(&self, model: &Model) -> Vec<Finding> {
+        check(self.backend.kind(), model.spec())
     }
 
     /// Whether the backend can keep a specification, but for what a service does without.
     ///
     /// # Errors
-    /// [`DriverError::Unkept`]: it cannot.
-    pub fn check(&self, model: &Model) -> Result<(), DriverError> {
-        check(&*self.backend, model)
+    /// [`DriverError::Check`]: it cannot.
+    pub fn keeps(&self, model: &Model) -> Result<(), DriverError> {
+        keeps(&*self.backend, model)
     }
 
     /// The service of this name, if there is one.

@@ -1,5 +1,5 @@
 //! What the codes of problems mean, for people: a page for each, and the book's chapter of all; and the book's
-//! table of what a change of each field does. Invariant: what is shown of an example is what reading it says,
+//! tables of what a change of each field does, and of the backends. Invariant: what is shown of an example is what reading it says,
 //! and what is said of a field is what the engine does.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use annotate_snippets::Renderer;
 use plan_core::spec::change::rules;
 use plan_core::spec::{ChangeRule, Code, Example, Files, Lines, ReadOptions, Source, read};
+use plan_driver::backend;
 
+use crate::backends::{BackendKind, Backends};
 use crate::problem::Problem;
 
 /// The name of an example's file.
@@ -17,46 +19,162 @@ const FILE: &str = "svc.yml";
 const LINES: usize = 30;
 const COLUMNS: usize = 160;
 
-/// A code, as the terminal shows it.
-pub fn page(code: Code) -> String {
-    let example = code.example();
-    let said = indented(&told(&example));
-    format!(
-        "{code}: {}\n\n{}\n\nFor example, of this file{}:\n\n{}\nit is said:\n\n{}",
-        code.summary(),
-        code.explanation().trim(),
-        given(&example),
-        indented(&shown(example.file)),
-        said.trim_end()
-    )
+/// A rule that a problem can be about, with all that is said of it.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule {
+    /// One of specifications themselves.
+    Code(Code),
+    /// One of a kind of backend.
+    OfBackend(&'static backend::Rule, &'static str),
 }
 
-/// The book's chapter of all codes.
-pub fn chapter() -> String {
+/// All rules, those of specifications first.
+pub fn rules_of(backends: &Backends) -> Vec<Rule> {
+    let of_files = Code::ALL.iter().map(|code| Rule::Code(*code));
+    let of_kind = |kind: &dyn BackendKind| {
+        let name = kind.name();
+        kind.rules().iter().map(move |rule| Rule::OfBackend(rule, name))
+    };
+    of_files.chain(backends.iter().flat_map(of_kind)).collect()
+}
+
+impl Rule {
+    /// Its code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Code(code) => code.as_str(),
+            Self::OfBackend(rule, _) => rule.code,
+        }
+    }
+
+    /// It, in one line.
+    pub fn summary(&self) -> &'static str {
+        match self {
+            Self::Code(code) => code.summary(),
+            Self::OfBackend(rule, _) => rule.summary,
+        }
+    }
+
+    /// What it is for, and what to do about it.
+    pub fn explanation(&self) -> &'static str {
+        match self {
+            Self::Code(code) => code.explanation().trim(),
+            Self::OfBackend(rule, _) => rule.explanation.trim(),
+        }
+    }
+
+    /// The text of a file that breaks it.
+    pub fn file(&self) -> &'static str {
+        match self {
+            Self::Code(code) => code.example().file,
+            Self::OfBackend(rule, _) => rule.example.file,
+        }
+    }
+
+    /// What comes with that file.
+    fn given(&self) -> String {
+        match self {
+            Self::Code(code) => given(&code.example()),
+            Self::OfBackend(..) => String::new(),
+        }
+    }
+
+    /// What is said of that file.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Code(code) => told(&code.example()),
+            Self::OfBackend(rule, backend) => {
+                let (found, file) = (Problem::found(rule.finding(), backend), rule.example.file);
+                let env = BTreeMap::new();
+                let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
+                let reading = read(Source { file: FILE, text: file }, &options);
+                let place = reading.places().place(rule.example.path);
+                let found = match place {
+                    Some(place) => found.at(FILE, &Lines::new(file), place.span),
+                    None => found.file(FILE),
+                };
+                found.render(&Renderer::plain())
+            }
+        }
+    }
+
+    /// It, as the terminal shows it.
+    pub fn page(&self) -> String {
+        let said = indented(&self.told());
+        format!(
+            "{}: {}\n\n{}\n\nFor example, of this file{}:\n\n{}\nit is said:\n\n{}",
+            self.code(),
+            self.summary(),
+            self.explanation(),
+            self.given(),
+            indented(&shown(self.file())),
+            said.trim_end()
+        )
+    }
+}
+
+/// The book's chapter of all rules.
+pub fn chapter(backends: &Backends) -> String {
     let mut text = "# What is wrong with a file: the codes\n\n\
         <!-- Written from the codes themselves: UPDATE_BOOK=1 cargo test -p planwright --test diagnostics -->\n\n\
         Every problem of a file has a code, which stays the same however the words change. `planwright explain CODE` \
-        shows what stands here.\n\n| code | the rule |\n| --- | --- |\n"
+        shows what stands here. Codes with a P are of files, wherever they run; the others are of what a backend cannot \
+        keep, and `planwright validate --backend NAME` looks for them, too.\n\n| code | the rule |\n| --- | --- |\n"
         .to_owned();
-    for code in Code::ALL {
-        push(
-            &mut text,
-            format_args!("| [{code}](#{}) | {} |\n", code.as_str().to_lowercase(), code.summary()),
-        );
+    let all = rules_of(backends);
+    for rule in &all {
+        let code = rule.code();
+        push(&mut text, format_args!("| [{code}](#{}) | {} |\n", code.to_lowercase(), rule.summary()));
     }
-    for &code in Code::ALL {
-        let example = code.example();
+    let mut backend = None;
+    for rule in &all {
+        if let Rule::OfBackend(_, of) = rule
+            && backend.replace(*of) != Some(*of)
+        {
+            push(
+                &mut text,
+                format_args!(
+                    "\n## What the backend `{of}` cannot keep\n\nWhat is said may depend on the machine; here, it is \
+                     said on one that has little.\n"
+                ),
+            );
+        }
         push(
             &mut text,
             format_args!(
-                "\n## {code}\n\n*{}.*\n\n{}\n\nOf this file{}:\n\n```yaml\n{}```\n\nit is said:\n\n```text\n{}\n```\n",
-                capital(code.summary()),
-                code.explanation().trim(),
-                given(&example),
-                shown(example.file),
-                told(&example)
+                "\n## {}\n\n*{}.*\n\n{}\n\nOf this file{}:\n\n```yaml\n{}```\n\nit is said:\n\n```text\n{}\n```\n",
+                rule.code(),
+                capital(rule.summary()),
+                rule.explanation(),
+                rule.given(),
+                shown(rule.file()),
+                rule.told()
             ),
         );
+    }
+    text
+}
+
+/// The book's list of backends.
+pub fn backends(backends: &Backends) -> String {
+    let mut text =
+        "| `--backend` | tasks are | what it cannot keep | its options |\n| --- | --- | --- | --- |\n"
+            .to_owned();
+    for kind in backends.iter() {
+        let name = match kind.name() {
+            name if name == backends.default_name() => format!("`{name}`, the default"),
+            name => format!("`{name}`"),
+        };
+        let rules = match (kind.rules().first(), kind.rules().last()) {
+            (Some(first), Some(last)) => {
+                format!("[{}](diagnostics.md#{}) to {}", first.code, first.code.to_lowercase(), last.code)
+            }
+            _ => "nothing".to_owned(),
+        };
+        let options: Vec<_> =
+            kind.options().iter().filter_map(|option| Some(format!("`--{}`", option.get_long()?))).collect();
+        let (about, options) = (kind.about(), options.join(", "));
+        push(&mut text, format_args!("| {name} | {about} | {rules} | {options} |\n"));
     }
     text
 }
@@ -117,7 +235,7 @@ pub fn fields() -> String {
 }
 
 /// What reading an example says.
-pub fn told(example: &Example) -> String {
+fn told(example: &Example) -> String {
     let (env, templates) = (owned(example.values), owned(example.templates));
     let options = ReadOptions { env: &env, strict_variables: true, files: Files::Texts(&templates) };
     let reading = read(Source { file: FILE, text: example.file }, &options);

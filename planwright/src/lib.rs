@@ -1,6 +1,7 @@
 //! The program `planwright`: runs services by their plans; checks, shows and simulates them.
 //!
-//! It is a library so that tests can call its parts; the binary is one call of [`run`].
+//! It is a library so that tests can call its parts, and so that another program can have all of it with a backend of its
+//! own ([`backends`]); the binary is one call of [`main_with`].
 //!
 //! From the command line inwards: [`arguments`] says what can be typed; [`input`] reads files and values and
 //! gives a [`plan_core::plan::Model`]; a command makes a result of it; [`ui`] is the one place that writes.
@@ -8,6 +9,7 @@
 
 pub mod api;
 pub mod arguments;
+pub mod backends;
 mod client;
 mod commands;
 pub mod explanation;
@@ -23,9 +25,10 @@ pub mod ui;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+pub use clap;
 
 use arguments::{Arguments, Verb};
+use backends::Backends;
 use ui::Ui;
 
 /// What a command came to.
@@ -58,9 +61,14 @@ impl From<Verdict> for ExitCode {
     }
 }
 
+/// All of a program with these backends: its `main` need not do anything else.
+pub fn main_with(backends: &Backends) -> ExitCode {
+    backends.helper().unwrap_or_else(|| run(backends, std::env::args_os()))
+}
+
 /// Runs the program with these arguments, the first of which is its name.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+pub fn run(backends: &Backends, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::read(backends, arguments) {
         Ok(arguments) => arguments,
         Err(answer) => {
             // A closed pipe takes the answer away; what it says stays the same.
@@ -70,21 +78,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut ui = Ui::new(arguments.common.output, arguments.common.color);
     let verdict = match &arguments.verb {
-        Verb::Validate(validate) => commands::validate(&mut ui, validate),
+        Verb::Validate(validate) => commands::validate(&mut ui, backends, validate),
         Verb::Diff(diff) => commands::diff(&mut ui, diff),
         Verb::Show(one) => commands::show(&mut ui, one),
         Verb::Graph(graph) => commands::graph(&mut ui, graph),
         Verb::Render(render) => commands::render(&mut ui, render),
-        Verb::Run(run) => run::run(&mut ui, run),
+        Verb::Run(run) => run::run(&mut ui, backends, run),
         Verb::Plan(plan) => client::plan(&mut ui, plan),
         Verb::Pod(pod) => client::pod(&mut ui, pod),
         Verb::Endpoints(endpoints) => client::endpoints(&mut ui, endpoints),
         Verb::Update(update) => client::update(&mut ui, update),
         Verb::Debug(debug) => client::debug(&mut ui, debug),
         Verb::Uninstall(uninstall) => client::uninstall(&mut ui, uninstall),
-        Verb::Completions(completions) => commands::completions(&mut ui, completions),
+        Verb::Completions(completions) => commands::completions(&mut ui, backends, completions),
         Verb::Schema => commands::schema(&mut ui),
-        Verb::Explain(explain) => commands::explain(&mut ui, explain),
+        Verb::Explain(explain) => commands::explain(&mut ui, backends, explain),
         Verb::Replay(replay) => commands::replay(&mut ui, replay),
         Verb::Simulate(simulate) => commands::simulate(&mut ui, simulate),
     };

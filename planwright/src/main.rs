@@ -1,10 +1,9 @@
-//! The binary: one call of the library; or, where a scheduler starts it to hold a task, that.
+//! The binary: one call of the library, with the backends that planwright comes with.
 
 use std::process::ExitCode;
 
+use planwright::backends::Backends;
+
 fn main() -> ExitCode {
-    if let Some(code) = backend_local::shim::run_if_asked() {
-        return code;
-    }
-    planwright::run(std::env::args_os())
+    planwright::main_with(&Backends::default())
 }

@@ -1,19 +1,21 @@
 //! What is wrong, as people and programs are told. Invariant: a problem names its object (a file, a line, a
 //! plan) and, where there is something to do, says what; its two forms, text and JSON, say the same.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use plan_core::spec::{Diagnostic, Lines, Severity, Span};
-use serde::Serialize;
+use plan_driver::backend::Finding;
+use serde::{Deserialize, Serialize};
 
 /// One problem.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The rule, if it is one of a specification's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
+    pub code: Option<Cow<'static, str>>,
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong; lower case, one sentence, no full stop.
@@ -42,6 +44,9 @@ pub struct Problem {
     /// The template variable whose value is at the place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variable: Option<String>,
+    /// The backend that cannot keep what is declared there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
     /// The text, and the part of its line that is marked.
     #[serde(skip)]
     marked: Option<Marked>,
@@ -74,6 +79,7 @@ impl Problem {
             help: None,
             nearest: None,
             variable: None,
+            backend: None,
             marked: None,
         }
     }
@@ -96,7 +102,7 @@ impl Problem {
     /// A problem of a specification.
     pub fn of(diagnostic: &Diagnostic, file: &str, lines: &Lines<'_>) -> Self {
         let mut problem = Self {
-            code: Some(diagnostic.code.as_str()),
+            code: Some(diagnostic.code.as_str().into()),
             severity: diagnostic.severity,
             path: Some(diagnostic.path.clone()).filter(|path| !path.is_empty()),
             help: diagnostic.help.clone(),
@@ -108,6 +114,19 @@ impl Problem {
         match diagnostic.span {
             Some(span) => problem.at(file, lines, span),
             None => problem,
+        }
+    }
+
+    /// Something of a specification that a backend cannot keep. Its place in a file is still to be found.
+    pub fn found(finding: Finding, backend: &str) -> Self {
+        let Finding { code, severity, path, message, help } = finding;
+        Self {
+            code: code.map(Cow::from),
+            severity,
+            path: Some(path).filter(|path| !path.is_empty()),
+            help,
+            backend: Some(backend.to_owned()),
+            ..Self::error(message)
         }
     }
 
@@ -179,8 +198,8 @@ impl Problem {
             Severity::Warning => Level::WARNING,
         };
         let mut title = level.primary_title(self.message.as_str());
-        if let Some(code) = self.code {
-            title = title.id(code);
+        if let Some(code) = &self.code {
+            title = title.id(&**code);
         }
         let mut group = Group::with_title(title);
         match (&self.marked, &self.file) {
@@ -202,6 +221,9 @@ impl Problem {
             }
             // The message names the file.
             _ => {}
+        }
+        if let Some(backend) = &self.backend {
+            group = group.element(Level::NOTE.message(format!("the backend `{backend}` cannot keep it")));
         }
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));

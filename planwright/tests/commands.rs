@@ -90,6 +90,25 @@ fn validates_what_is_good() {
     insta::assert_snapshot!(planwright(&["validate", "specs/hello-world", "specs/kafka"]));
 }
 
+/// What the machine has does not matter to these: each is judged by its own rules alone.
+#[test]
+fn tells_what_a_backend_cannot_keep_and_where() {
+    let pod = "name: x\npods:\n  web:\n    count: 1\n    image: {{IMAGE}}\n    networks: {dcos: {}}\n    tasks:\n      \
+               server:\n        goal: RUNNING\n        cmd: ./serve\n        cpus: 0.1\n        gpus: 1\n        \
+               volume: {path: data, type: MOUNT, size: 1}\n        configs:\n          c: {template: c.conf, dest: ../c}\n";
+    let folder = Folder::new("tells_what_a_backend").file("image.yml", pod).file("c.conf", "c");
+    let file = folder.path("image.yml");
+    let local = ["validate", &file, "--env", "IMAGE=nginx", "--backend", "local"];
+    insta::assert_snapshot!("validate_backend_text", folder.planwright(&local));
+    let json = [&local[..], &["--output", "json"]].concat();
+    insta::assert_snapshot!("validate_backend_json", folder.planwright(&json));
+    // A file that is refused is judged no further, and one that a backend may not keep may be good.
+    let wrong = ["validate", "docs/src/examples/wrong.yml", "--backend", "local"];
+    let ran = planwright(&wrong);
+    assert!(ran.code == 1 && !ran.err.contains("[L"), "{ran}");
+    assert_eq!(planwright(&["validate", &file, "--env", "IMAGE=nginx"]).code, 0);
+}
+
 #[test]
 fn tells_all_mistakes_of_all_files() {
     let folder = Folder::new("tells_all").file(

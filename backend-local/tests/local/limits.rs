@@ -39,10 +39,10 @@ fn rlimits_hold_for_the_task_and_all_that_it_starts() {
 async fn bounds_memory() -> bool {
     let bench = Bench::new(&task("sleep 1", "")).await;
     let limited = task("sleep 1", "        resource-limits: {memory: 64}\n");
-    let refused = bench.local().unkept(&spec(&limited));
+    let refused = bench.local().kind().check(&spec(&limited));
     match refused.iter().find(|one| one.path.ends_with("resource-limits.memory")) {
         Some(one) => {
-            common::not_run(&format!("a memory limit that is met: {}", one.why));
+            common::not_run(&format!("a memory limit that is met: {}", one.message));
             false
         }
         None => true,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use plan_core::engine::LaunchAnswer;
-use plan_driver::backend::{Backend as _, Severity};
+use plan_core::spec::Severity;
+use plan_driver::backend::Backend as _;
 
 use crate::common::{self, Bench, on_runtime, pod, spec, task};
 
@@ -21,10 +22,10 @@ fn what_no_process_can_be_given_is_never_launched() {
 }
 
 /// What a specification is refused, or warned of, with where and why.
-async fn unkept(text: &str) -> Vec<(Severity, String, String)> {
+async fn check(text: &str) -> Vec<(Severity, String, String)> {
     let bench = Bench::new(&task("sleep 1", "")).await;
-    let unkept = bench.local().unkept(&spec(text)).into_iter();
-    unkept.map(|one| (one.severity, one.path, one.why)).collect()
+    let found = bench.local().kind().check(&spec(text)).into_iter();
+    found.map(|one| (one.severity, one.path, one.message)).collect()
 }
 
 #[test]
@@ -35,50 +36,50 @@ fn what_cannot_be_kept_is_said_before_anything_runs() {
             format!("    host-volumes:\n      h: {{host-path: {host}, container-path: {at}, mode: {mode}}}\n")
         };
         let table = [
-            ("    image: busybox\n".to_owned(), "image", Severity::Refused, "there are no containers here"),
+            ("    image: busybox\n".to_owned(), "image", Severity::Error, "there are no containers here"),
             (
                 "    uris: [hdfs://x/y]\n".to_owned(),
                 "uris[0]",
-                Severity::Refused,
+                Severity::Error,
                 "`hdfs` cannot be fetched here",
             ),
-            (host("/etc", "h", "RO"), "host-volumes.h", Severity::Refused, "it is read-only"),
+            (host("/etc", "h", "RO"), "host-volumes.h.mode", Severity::Error, "it is read-only"),
             (
                 host("/etc", "../h", "RW"),
-                "host-volumes.h",
-                Severity::Refused,
+                "host-volumes.h.container-path",
+                Severity::Error,
                 "`../h` leads out of the sandbox",
             ),
             (
                 "    secrets:\n      s: {secret: x/y}\n".to_owned(),
                 "secrets.s",
-                Severity::Refused,
+                Severity::Error,
                 "no secret store",
             ),
             (
                 "    networks:\n      dcos: {}\n".to_owned(),
                 "networks.dcos",
-                Severity::Warned,
+                Severity::Warning,
                 "this machine's own",
             ),
         ];
         for (more, path, severity, why) in table {
-            let unkept = unkept(&pod(&format!("{more}{tasks}"))).await;
+            let found = check(&pod(&format!("{more}{tasks}"))).await;
             let path = format!("pods.a.{path}");
-            let said = unkept
+            let said = found
                 .iter()
-                .any(|(found, at, words)| *found == severity && *at == path && words.contains(why));
-            assert!(said, "{more}: {unkept:?}");
+                .any(|(severe, at, words)| *severe == severity && *at == path && words.contains(why));
+            assert!(said, "{more}: {found:?}");
         }
-        let plain = unkept(&task("sleep 1", "")).await;
-        assert!(plain.iter().all(|(severity, ..)| *severity == Severity::Warned), "{plain:?}");
+        let plain = check(&task("sleep 1", "")).await;
+        assert!(plain.iter().all(|(severity, ..)| *severity == Severity::Warning), "{plain:?}");
     });
 }
 
 #[test]
 fn a_command_that_is_not_there_is_refused() {
     on_runtime(async {
-        let check = |kind: &str, cmd: &str| {
+        let health = |kind: &str, cmd: &str| {
             let more = if kind == "health" {
                 ", grace-period: 0, max-consecutive-failures: 1, delay: 0"
             } else {
@@ -89,40 +90,34 @@ fn a_command_that_is_not_there_is_refused() {
         let own = "        env: {PATH: /no/such/folder}\n";
         let none = "there is no `no-such-command` on the PATH of the task (/usr/bin:/bin)";
         let table = [
-            ("no-such-command --port 1", String::new(), "cmd", Severity::Refused, none),
-            ("exec no-such-command", String::new(), "cmd", Severity::Refused, none),
-            ("no-such-command || sleep 1", String::new(), "cmd", Severity::Warned, none),
+            ("no-such-command --port 1", String::new(), "cmd", Severity::Error, none),
+            ("exec no-such-command", String::new(), "cmd", Severity::Error, none),
+            ("no-such-command || sleep 1", String::new(), "cmd", Severity::Warning, none),
             (
                 "/no/such/command",
                 String::new(),
                 "cmd",
-                Severity::Refused,
+                Severity::Error,
                 "there is no `/no/such/command` on this",
             ),
-            ("/etc", String::new(), "cmd", Severity::Refused, "`/etc` is a folder"),
+            ("/etc", String::new(), "cmd", Severity::Error, "`/etc` is a folder"),
             (
                 "sleep 1",
                 own.to_owned(),
                 "cmd",
-                Severity::Refused,
+                Severity::Error,
                 "no `sleep` on the PATH of the task (/no/such/folder)",
             ),
-            ("sleep 1", check("health", "no-such-command"), "health-check.cmd", Severity::Refused, none),
-            (
-                "sleep 1",
-                check("readiness", "no-such-command"),
-                "readiness-check.cmd",
-                Severity::Refused,
-                none,
-            ),
+            ("sleep 1", health("health", "no-such-command"), "health-check.cmd", Severity::Error, none),
+            ("sleep 1", health("readiness", "no-such-command"), "readiness-check.cmd", Severity::Error, none),
         ];
         for (cmd, more, path, severity, why) in table {
-            let unkept = unkept(&task(cmd, &more)).await;
+            let found = check(&task(cmd, &more)).await;
             let path = format!("pods.a.tasks.t.{path}");
-            let said = unkept
+            let said = found
                 .iter()
-                .any(|(found, at, words)| *found == severity && *at == path && words.contains(why));
-            assert!(said, "{cmd} {more}: {unkept:?}");
+                .any(|(severe, at, words)| *severe == severity && *at == path && words.contains(why));
+            assert!(said, "{cmd} {more}: {found:?}");
         }
         // A task before it may bring it, and what is below the sandbox cannot be known.
         let brought = pod(
@@ -130,8 +125,8 @@ fn a_command_that_is_not_there_is_refused() {
              no-such-command, cpus: 0.1, memory: 32}\n",
         );
         for text in [brought, task("./no-such-command", ""), task("$COMMAND", "")] {
-            let unkept = unkept(&text).await;
-            assert!(unkept.iter().all(|(severity, ..)| *severity == Severity::Warned), "{text}: {unkept:?}");
+            let found = check(&text).await;
+            assert!(found.iter().all(|(severity, ..)| *severity == Severity::Warning), "{text}: {found:?}");
         }
     });
 }
@@ -149,11 +144,11 @@ fn what_leads_out_of_the_sandbox_is_refused() {
         ] {
             let config = format!("        configs:\n          c: {{template: c.conf, dest: {dest}}}\n");
             let text = task("sleep 1", &config);
-            let unkept = unkept(&text).await;
-            let said = unkept.iter().any(|(severity, path, words)| {
-                *severity == Severity::Refused && path == "pods.a.tasks.t.configs" && words.contains(why)
+            let found = check(&text).await;
+            let said = found.iter().any(|(severity, path, words)| {
+                *severity == Severity::Error && path == "pods.a.tasks.t.configs.c.dest" && words.contains(why)
             });
-            assert!(said, "{dest}: {unkept:?}");
+            assert!(said, "{dest}: {found:?}");
             // Nor is it done if it is ordered all the same.
             let mut bench = Bench::new(&text).await;
             let (launch, grant) = bench.room(0, None).await;

@@ -15,7 +15,7 @@ use plan_core::engine::Command;
 use plan_core::plan::Model;
 use plan_core::spec::{ServiceName, ServiceSpec};
 use plan_driver::backend::prompt::PromptBackend;
-use plan_driver::backend::{Backend, BackendError, Opening, Reports, Session, Unkept};
+use plan_driver::backend::{Backend, BackendError, Finding, Kind, Opening, Reports, Session};
 use plan_driver::store::Store;
 use plan_driver::{Options, Scheduler, Service};
 use tokio::sync::mpsc;
@@ -48,14 +48,20 @@ struct Timed(PromptBackend, mpsc::UnboundedSender<Clock>);
 
 struct TimedSession(Box<dyn Session>, mpsc::UnboundedSender<Clock>);
 
-#[async_trait]
-impl Backend for Timed {
+impl Kind for Timed {
     fn name(&self) -> &'static str {
         "timed"
     }
 
-    fn unkept(&self, spec: &ServiceSpec) -> Vec<Unkept> {
-        self.0.unkept(spec)
+    fn check(&self, spec: &ServiceSpec) -> Vec<Finding> {
+        self.0.check(spec)
+    }
+}
+
+#[async_trait]
+impl Backend for Timed {
+    fn kind(&self) -> &dyn Kind {
+        self
     }
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {

@@ -4,18 +4,20 @@
 //! waits for the [`Receipt`] of an end before it forgets the end loses none.
 
 mod inspect;
+mod kind;
 pub mod prompt;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 pub use inspect::{Log, LogEnd, LogError, LogQuery, LogStream, OpenPort, Reach};
+pub use kind::{Example, Finding, Kind, Rule, check};
 
 use async_trait::async_trait;
 use plan_core::engine::{
     Command, Held, InstallationId, Note, NoteName, NoteText, Observation, Outcome, Snapshot,
 };
-use plan_core::spec::{ServiceName, ServiceSpec};
+use plan_core::spec::ServiceName;
 use tokio::sync::{mpsc, oneshot};
 
 /// An orchestrator: processes on this machine, Kubernetes, Mesos.
@@ -23,12 +25,8 @@ use tokio::sync::{mpsc, oneshot};
 /// It keeps nothing that a restart would miss: what it knows is in the orchestrator, or in a record of the engine.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// Its name, as `--backend` has it.
-    fn name(&self) -> &'static str;
-
-    /// What of a specification it cannot keep. Asked before a target is handed to an engine: one that is
-    /// [`Severity::Refused`] keeps the target out.
-    fn unkept(&self, spec: &ServiceSpec) -> Vec<Unkept>;
+    /// What is known of it without a connection: its name, and what it cannot keep.
+    fn kind(&self) -> &dyn Kind;
 
     /// Opens a session of a service: from now on what is seen of it is told to `reports`, and nothing that is told
     /// to the reports of an earlier session counts. Tasks that run go on.
@@ -44,7 +42,7 @@ pub trait Backend: Send + Sync + 'static {
     async fn log(&self, of: &Identity, query: LogQuery) -> Result<Log, LogError> {
         // What a backend has nothing of, it has whoever asks.
         let _ = (of, query);
-        Err(LogError::NotKept { backend: self.name() })
+        Err(LogError::NotKept { backend: self.kind().name() })
     }
 
     /// How a port is reached: by default at its node's name, and in no other way.
@@ -93,26 +91,6 @@ pub struct Identity {
     pub service: ServiceName,
     /// Its installation.
     pub installation: InstallationId,
-}
-
-/// Something of a specification that a backend cannot keep.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unkept {
-    /// Where in the specification, as `pods.kafka.rlimits`.
-    pub path: String,
-    /// What it is, why, and what to do.
-    pub why: String,
-    /// What follows.
-    pub severity: Severity,
-}
-
-/// What follows from something that cannot be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// The service would not be what is declared: the target is refused.
-    Refused,
-    /// The service does without.
-    Warned,
 }
 
 /// Why a backend did not do something.

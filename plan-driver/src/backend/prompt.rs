@@ -15,7 +15,7 @@ use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{Goal, NodeName, PortChoice, ServiceSpec, TaskName};
 use tokio::sync::mpsc;
 
-use super::{Backend, BackendError, Identity, Opening, Report, Reports, Session, Unkept};
+use super::{Backend, BackendError, Finding, Identity, Kind, Opening, Report, Reports, Session};
 
 /// Runs everything, at once, nowhere. Its clones are one cluster.
 #[derive(Debug, Clone, Default)]
@@ -39,14 +39,21 @@ struct Prompt {
     said: mpsc::UnboundedSender<Report>,
 }
 
-#[async_trait]
-impl Backend for PromptBackend {
+/// It keeps everything: nothing runs.
+impl Kind for PromptBackend {
     fn name(&self) -> &'static str {
         "prompt"
     }
 
-    fn unkept(&self, _: &ServiceSpec) -> Vec<Unkept> {
+    fn check(&self, _: &ServiceSpec) -> Vec<Finding> {
         Vec::new()
+    }
+}
+
+#[async_trait]
+impl Backend for PromptBackend {
+    fn kind(&self) -> &dyn Kind {
+        self
     }
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {

@@ -9,7 +9,6 @@ mod run;
 mod running;
 mod turn;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub use history::{EventId, EventIdError, Followed, Happened};
@@ -21,7 +20,7 @@ use plan_core::spec::{PlanName, ServiceName};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::backend::{
-    Backend, BackendError, Identity, Log, LogError, LogQuery, OpenPort, Reach, Severity, Unkept,
+    Backend, BackendError, Finding, Identity, Log, LogError, LogQuery, OpenPort, Reach, check,
 };
 use crate::condition::Condition;
 use crate::error::DriverError;
@@ -74,7 +73,7 @@ impl Service {
     /// Says what the service shall be. `plan` makes it so, by default the one that the engine chooses.
     ///
     /// # Errors
-    /// [`DriverError::Unkept`]: the backend cannot keep it. [`DriverError::Unknown`]: ask again with the same author
+    /// [`DriverError::Check`]: the backend cannot keep it. [`DriverError::Unknown`]: ask again with the same author
     /// id; otherwise nothing was done.
     pub async fn target(
         &self,
@@ -82,15 +81,15 @@ impl Service {
         plan: Option<PlanName>,
         by: Option<Author>,
     ) -> Result<Reply, DriverError> {
-        check(&*self.backend, &model)?;
+        keeps(&*self.backend, &model)?;
         let installation = (self.options.installation)();
         let target = Target { model, installation, plan, by };
         self.ask(|answer| Ask::Target(Box::new(target), answer)).await
     }
 
     /// What of a specification the backend cannot keep.
-    pub fn unkept(&self, model: &Model) -> Vec<Unkept> {
-        unkept(&*self.backend, model)
+    pub fn check(&self, model: &Model) -> Vec<Finding> {
+        check(self.backend.kind(), model.spec())
     }
 
     /// Reads something off the engine, between two inputs, when all before it is durable.
@@ -169,7 +168,7 @@ impl Service {
 
     /// The name of the backend.
     pub fn backend_name(&self) -> &'static str {
-        self.backend.name()
+        self.backend.kind().name()
     }
 
     /// The time by the scheduler's clock.
@@ -226,19 +225,11 @@ impl Service {
     }
 }
 
-/// What of a specification a backend cannot keep; all of it, when the backend panics.
-pub(crate) fn unkept(backend: &dyn Backend, model: &Model) -> Vec<Unkept> {
-    catch_unwind(AssertUnwindSafe(|| backend.unkept(model.spec()))).unwrap_or_else(|_| {
-        let why = "the backend has a fault of its own (it panicked): report what the log says".to_owned();
-        vec![Unkept { path: String::new(), why, severity: Severity::Refused }]
-    })
-}
-
 /// Whether a backend can keep a specification, but for what a service does without.
-pub(crate) fn check(backend: &dyn Backend, model: &Model) -> Result<(), DriverError> {
-    let unkept = unkept(backend, model);
-    if unkept.iter().any(|item| item.severity == Severity::Refused) {
-        return Err(DriverError::Unkept { backend: backend.name(), unkept });
+pub(crate) fn keeps(backend: &dyn Backend, model: &Model) -> Result<(), DriverError> {
+    let findings = check(backend.kind(), model.spec());
+    if findings.iter().any(Finding::is_error) {
+        return Err(DriverError::Check { backend: backend.kind().name(), findings });
     }
     Ok(())
 }

@@ -89,10 +89,10 @@ async fn nothing_that_an_earlier_session_tells_counts() {
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_panics_over_a_specification_keeps_it_out() {
     let kit = Kit::new().await;
-    kit.backend.unkept_panics.store(true, std::sync::atomic::Ordering::Relaxed);
+    kit.backend.check_panics.store(true, std::sync::atomic::Ordering::Relaxed);
     let error = kit.service.target(model("hello", 1), None, None).await.unwrap_err();
-    assert!(matches!(error, DriverError::Unkept { .. }), "{error}");
-    kit.backend.unkept_panics.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert!(matches!(error, DriverError::Check { .. }), "{error}");
+    kit.backend.check_panics.store(false, std::sync::atomic::Ordering::Relaxed);
     kit.deploy(1).await;
 }
 

@@ -10,7 +10,7 @@ use plan_core::engine::{Command, InstallationId, Request, Verb};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{Files, PlanName, ReadOptions, ServiceName, ServiceSpec, Source, read};
 use plan_driver::backend::prompt::PromptBackend;
-use plan_driver::backend::{Backend, BackendError, Identity, Opening, Reports, Session, Unkept};
+use plan_driver::backend::{Backend, BackendError, Finding, Identity, Kind, Opening, Reports, Session};
 use plan_driver::clock::TokioClock;
 use plan_driver::store::{Batch, Epoch, MemoryStore, Opened, Store, StoreError};
 use plan_driver::{Condition, Options, Retries, Scheduler, Service};
@@ -172,7 +172,7 @@ pub struct WatchedBackend {
     pub commands: Fates,
     /// The sessions that were opened.
     pub sessions: Arc<Mutex<Vec<(Identity, Reports)>>>,
-    pub unkept_panics: Arc<AtomicBool>,
+    pub check_panics: Arc<AtomicBool>,
     /// It does not answer to `Deregister`.
     pub keeps_service: Arc<AtomicBool>,
 }
@@ -185,7 +185,7 @@ impl WatchedBackend {
             opens: Fates::default(),
             commands: Fates::default(),
             sessions: Arc::default(),
-            unkept_panics: Arc::default(),
+            check_panics: Arc::default(),
             keeps_service: Arc::default(),
         }
     }
@@ -200,15 +200,21 @@ struct Watched {
     backend: WatchedBackend,
 }
 
-#[async_trait]
-impl Backend for WatchedBackend {
+impl Kind for WatchedBackend {
     fn name(&self) -> &'static str {
         "watched"
     }
 
-    fn unkept(&self, _: &ServiceSpec) -> Vec<Unkept> {
-        assert!(!self.unkept_panics.load(Ordering::Relaxed), "the backend panics");
+    fn check(&self, _: &ServiceSpec) -> Vec<Finding> {
+        assert!(!self.check_panics.load(Ordering::Relaxed), "the backend panics");
         Vec::new()
+    }
+}
+
+#[async_trait]
+impl Backend for WatchedBackend {
+    fn kind(&self) -> &dyn Kind {
+        self
     }
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {

@@ -11,7 +11,7 @@ use plan_core::engine::{
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{NodeName, ServiceSpec};
 use plan_driver::Scheduler;
-use plan_driver::backend::{Backend, BackendError, Opening, Report, Reports, Session, Unkept};
+use plan_driver::backend::{Backend, BackendError, Finding, Kind, Opening, Report, Reports, Session};
 
 use crate::kit::{Fate, Kit, Log, WatchedStore, model, name, options, restart, settle, within};
 
@@ -24,14 +24,20 @@ struct Receipt {
     reports: Reports,
 }
 
-#[async_trait]
-impl Backend for Receipts {
+impl Kind for Receipts {
     fn name(&self) -> &'static str {
         "receipts"
     }
 
-    fn unkept(&self, _: &ServiceSpec) -> Vec<Unkept> {
+    fn check(&self, _: &ServiceSpec) -> Vec<Finding> {
         Vec::new()
+    }
+}
+
+#[async_trait]
+impl Backend for Receipts {
+    fn kind(&self) -> &dyn Kind {
+        self
     }
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {

@@ -12,6 +12,7 @@ use plan_driver::backend::LogError;
 use serde::Serialize;
 
 use super::reply::pretty;
+use crate::problem::Problem as Diagnostic;
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,12 +30,22 @@ pub(crate) struct Problem {
     /// Of a command of `/v2`: `refused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply: Option<&'static str>,
-    /// It, item by item.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    items: Vec<RefusedItem>,
+    /// It, one by one.
+    #[serde(flatten)]
+    parts: Option<Box<Parts>>,
     /// In so many seconds it may be asked again.
     #[serde(skip)]
     retry_after: Option<u32>,
+}
+
+/// What is wrong with a specification, one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Parts {
+    /// What the engine refuses.
+    Items(Vec<RefusedItem>),
+    /// What the backend cannot keep.
+    Diagnostics(Vec<Diagnostic>),
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -47,7 +58,7 @@ impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Problem");
         let detail = detail.into();
-        Self { title, status, detail, hint: None, reply: None, items: Vec::new(), retry_after: None }
+        Self { title, status, detail, hint: None, reply: None, parts: None, retry_after: None }
     }
 
     /// The request makes no sense.
@@ -77,7 +88,7 @@ impl Problem {
     /// The problem, item by item.
     #[must_use]
     pub(crate) fn items(mut self, items: Vec<RefusedItem>) -> Self {
-        self.items = items;
+        self.parts = (!items.is_empty()).then(|| Parts::Items(items).into());
         self
     }
 
@@ -117,10 +128,11 @@ impl From<DriverError> for Problem {
             }
             DriverError::Unknown => Self::new(StatusCode::INTERNAL_SERVER_ERROR, words)
                 .hint("say the same again, with the same header Planwright-Request: it is not done twice"),
-            DriverError::Unkept { backend, unkept } => {
-                let items = unkept.into_iter().map(|item| RefusedItem { path: item.path, why: item.why });
+            DriverError::Check { backend, findings } => {
                 let words = format!("the backend `{backend}` cannot keep what the specification declares");
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, words).items(items.collect())
+                let found = findings.into_iter().map(|finding| Diagnostic::found(finding, backend));
+                let parts = Some(Parts::Diagnostics(found.collect()).into());
+                Self { parts, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, words) }
             }
             // A later kind of failure: its words are all that is known of it here.
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, words),

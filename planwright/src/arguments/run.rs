@@ -1,12 +1,11 @@
 //! What `run` takes. Invariant: an address that is not the loopback's is refused while the command line is read.
 
+use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
-use backend_sim::moment;
-use clap::{Args, ValueEnum};
+use clap::{ArgMatches, Args, ValueEnum};
 use plan_driver::recording::Recorder;
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +18,14 @@ pub struct Run {
     #[arg(value_name = "PACKAGE|FILE")]
     pub file: PathBuf,
     /// What runs the tasks
-    #[arg(long, default_value = "local", value_name = "local", value_parser = BackendKind::from_str)]
-    pub backend: BackendKind,
+    #[arg(long)]
+    pub backend: String,
+    /// All that was given, for the options of the backend.
+    #[arg(skip)]
+    pub options: ArgMatches,
+    /// The options of the backend, as they were typed and may be typed again.
+    #[arg(skip)]
+    pub again: Vec<OsString>,
     /// Where the service's records are kept
     #[arg(
         long,
@@ -67,52 +72,9 @@ pub struct Run {
     /// Write the scheduler's log to standard error too; twice is more of it
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// What `--backend local` makes of this machine.
-    #[command(flatten)]
-    pub nodes: Nodes,
     /// How the file is read.
     #[command(flatten)]
     pub reading: Reading,
-}
-
-/// The nodes that this machine is made to look like.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Options of --backend local")]
-pub struct Nodes {
-    /// Make this machine look like so many nodes
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub nodes: u32,
-    /// The processors of each node; by default those of this machine
-    #[arg(long, value_name = "CPUS", value_parser = positive)]
-    pub cpus: Option<f64>,
-    /// The memory of each node, in MB; by default that of this machine
-    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
-    pub memory: Option<u64>,
-    /// The disk of each node, in MB; by default that of the disk with the data folder
-    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
-    pub disk: Option<u64>,
-    /// Let a node vanish with all that runs on it, at once or after a time; may be repeated
-    #[arg(long, value_name = "NAME[@TIME]", value_parser = Loss::from_str)]
-    pub lose_node: Vec<Loss>,
-}
-
-/// What runs the tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BackendKind {
-    /// Processes on this machine.
-    Local,
-}
-
-impl FromStr for BackendKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "local" => Ok(Self::Local),
-            "mesos" => Err("a backend for Mesos comes later; `local` runs tasks on this machine".to_owned()),
-            _ => Err("the one backend is `local`, which runs tasks on this machine".to_owned()),
-        }
-    }
 }
 
 /// Where records are kept.
@@ -157,37 +119,6 @@ impl FromStr for Listen {
     }
 }
 
-/// A node that vanishes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loss {
-    /// The node.
-    pub node: String,
-    /// After so long.
-    pub after: Duration,
-}
-
-impl FromStr for Loss {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (node, after) = match text.split_once('@') {
-            Some((node, time)) => (node, moment::parse(time).map_err(|error| error.to_string())?),
-            None => (text, Duration::ZERO),
-        };
-        if node.is_empty() {
-            return Err("name the node, as `node-0` or `node-0@30s`".to_owned());
-        }
-        Ok(Self { node: node.to_owned(), after })
-    }
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-        _ => Err("write a number above 0, as `2` or `0.5`".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,17 +138,6 @@ mod tests {
             ("", "no address"),
         ] {
             assert!(wrong.parse::<Listen>().is_err_and(|error| error.contains(why)), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_node_is_lost_at_once_or_later() {
-        let loss =
-            |node: &str, seconds| Ok(Loss { node: node.to_owned(), after: Duration::from_secs(seconds) });
-        assert_eq!("node-0".parse(), loss("node-0", 0));
-        assert_eq!("node-1@30s".parse(), loss("node-1", 30));
-        for wrong in ["", "@3s", "node-0@", "node-0@soon"] {
-            assert!(wrong.parse::<Loss>().is_err(), "{wrong}");
         }
     }
 }

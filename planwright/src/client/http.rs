@@ -242,7 +242,10 @@ impl Scheduler {
         if status.is_server_error() {
             return Err(Trouble::Failed(said.problem().into()));
         }
-        Err(Trouble::Denied(said.problem().into()))
+        match std::mem::take(&mut said.diagnostics) {
+            found if found.is_empty() => Err(Trouble::Denied(said.problem().into())),
+            found => Err(Trouble::NotKept { problem: said.problem().into(), found }),
+        }
     }
 
     /// It has not answered in time.

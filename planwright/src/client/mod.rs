@@ -77,11 +77,11 @@ fn ask(ui: &mut Ui, of: &Of, command: impl AsyncFnOnce(&mut Ui, &Scheduler) -> C
         Ok(verdict) => Ok(verdict),
         Err(Stop::Io(error)) => Err(error),
         Err(Stop::Trouble(trouble)) => {
-            let (problem, verdict) = trouble.apart();
+            let (problems, verdict) = trouble.apart();
             if ui.is_json() {
-                ui.json(&json!({ "good": false, "diagnostics": [problem] }))?;
+                ui.json(&json!({ "good": false, "diagnostics": problems }))?;
             }
-            ui.problem(&problem);
+            problems.iter().for_each(|problem| ui.problem(problem));
             Ok(verdict)
         }
     }

@@ -17,6 +17,13 @@ pub(super) enum Trouble {
     Unreachable(Box<Problem>),
     /// It said no.
     Denied(Box<Problem>),
+    /// Its backend cannot keep what a specification declares.
+    NotKept {
+        /// It, as a whole.
+        problem: Box<Problem>,
+        /// What of it.
+        found: Vec<Problem>,
+    },
     /// It did not do it, or nobody knows.
     Failed(Box<Problem>),
 }
@@ -29,6 +36,7 @@ pub(super) struct Said {
     pub(super) message: String,
     pub(super) hint: Option<String>,
     pub(super) items: Vec<Item>,
+    pub(super) diagnostics: Vec<Problem>,
 }
 
 /// A part of it.
@@ -69,12 +77,24 @@ impl Said {
 
 impl Trouble {
     /// It, and what it comes to.
-    pub(super) fn apart(self) -> (Box<Problem>, Verdict) {
+    pub(super) fn apart(self) -> (Vec<Problem>, Verdict) {
         match self {
-            Self::Misused(problem) => (problem, Verdict::Misused),
-            Self::Unreachable(problem) => (problem, Verdict::Unreachable),
-            Self::Denied(problem) => (problem, Verdict::Denied),
-            Self::Failed(problem) => (problem, Verdict::Refused),
+            Self::Misused(problem) => (vec![*problem], Verdict::Misused),
+            Self::Unreachable(problem) => (vec![*problem], Verdict::Unreachable),
+            Self::Denied(problem) => (vec![*problem], Verdict::Denied),
+            Self::NotKept { problem, mut found } => {
+                found.push(*problem);
+                (found, Verdict::Denied)
+            }
+            Self::Failed(problem) => (vec![*problem], Verdict::Refused),
+        }
+    }
+
+    /// The same, with what cannot be kept at its places in a file.
+    pub(super) fn located(self, place: impl FnOnce(Vec<Problem>) -> Vec<Problem>) -> Self {
+        match self {
+            Self::NotKept { problem, found } => Self::NotKept { problem, found: place(found) },
+            other => other,
         }
     }
 

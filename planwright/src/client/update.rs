@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use plan_core::engine::Tree;
 use plan_core::plan::Model;
@@ -22,7 +23,7 @@ use super::watch::{Seen, show_once};
 use super::{Came, ask, tell};
 use crate::Verdict;
 use crate::arguments::Update;
-use crate::commands;
+use crate::input::{Checked, Input, Values};
 use crate::problem::Problem;
 use crate::ui::Ui;
 
@@ -46,7 +47,7 @@ struct Preview {
     joins: Vec<String>,
     ends: Vec<TaskOf>,
     leaves: Vec<String>,
-    unkept: Vec<Unkept>,
+    diagnostics: Vec<Problem>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,33 +71,46 @@ struct TaskOf {
     task: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct Unkept {
-    path: String,
-    why: String,
-    severity: String,
+/// The file that was named.
+struct Wanted {
+    input: Input,
+    checked: Checked,
+    model: Arc<Model>,
+}
+
+impl Wanted {
+    fn read(arguments: &Update) -> Result<Self, Vec<Problem>> {
+        let values = Values::new(&arguments.reading)?;
+        let input = Input::load(&arguments.file, &values, &arguments.reading)?;
+        let checked = input.check();
+        let Some(model) = checked.model.clone() else { return Err(checked.problems) };
+        if let Some(plan) = &arguments.plan {
+            crate::input::plan(&model, plan, &input.file)?;
+        }
+        Ok(Self { input, checked, model })
+    }
+
+    /// What the backend cannot keep, with its places in the file.
+    fn located(&self, found: Vec<Problem>) -> Vec<Problem> {
+        self.input.located(&self.checked, found)
+    }
 }
 
 pub(crate) fn update(ui: &mut Ui, arguments: &Update) -> io::Result<Verdict> {
-    let (file, loaded) = commands::load(&arguments.file, &arguments.reading);
-    let plan = |model: &Model| match &arguments.plan {
-        Some(plan) => crate::input::plan(model, plan, &file).map(|_| ()),
-        None => Ok(()),
-    };
-    let (model, warnings) =
-        match loaded.and_then(|(model, warnings)| plan(&model).map(|()| (model, warnings))) {
-            Ok(loaded) => loaded,
-            Err(problems) => {
-                if ui.is_json() {
-                    ui.json(&json!({ "good": false, "diagnostics": problems }))?;
-                }
-                problems.iter().for_each(|problem| ui.problem(problem));
-                return Ok(Verdict::Refused);
+    let wanted = match Wanted::read(arguments) {
+        Ok(wanted) => wanted,
+        Err(problems) => {
+            if ui.is_json() {
+                ui.json(&json!({ "good": false, "diagnostics": problems }))?;
             }
-        };
-    warnings.iter().for_each(|problem| ui.problem(problem));
+            problems.iter().for_each(|problem| ui.problem(problem));
+            return Ok(Verdict::Refused);
+        }
+    };
+    let Wanted { input, checked, model } = &wanted;
+    checked.problems.iter().for_each(|problem| ui.problem(problem));
     ask(ui, &arguments.of, async |ui, scheduler| {
-        same_service(scheduler, model.spec().name().as_str(), &file).await?;
+        same_service(scheduler, model.spec().name().as_str(), &input.file).await?;
         let body = Target {
             spec: model.spec(),
             plan: arguments.plan.as_deref(),
@@ -104,9 +118,10 @@ pub(crate) fn update(ui: &mut Ui, arguments: &Update) -> io::Result<Verdict> {
             who: crate::who(),
         };
         if arguments.preview {
-            return preview(ui, scheduler, &body, &arguments.file).await;
+            return preview(ui, scheduler, &body, &wanted, &arguments.file).await;
         }
-        let answered = scheduler.post(&["v2", "target"], &[], Some(&body)).await?;
+        let answered = scheduler.post(&["v2", "target"], &[], Some(&body)).await;
+        let answered = answered.map_err(|trouble| trouble.located(|found| wanted.located(found)))?;
         let waiting = &arguments.waiting;
         let name = model.spec().name();
         if answered.was_so() {
@@ -157,13 +172,21 @@ async fn same_service(scheduler: &Scheduler, wanted: &str, file: &str) -> Result
     Err(Trouble::Denied(problem.help(help).into()))
 }
 
-async fn preview(ui: &mut Ui, scheduler: &Scheduler, body: &Target<'_>, file: &Path) -> Came {
+async fn preview(
+    ui: &mut Ui,
+    scheduler: &Scheduler,
+    body: &Target<'_>,
+    wanted: &Wanted,
+    file: &Path,
+) -> Came {
     let answered = scheduler.post(&["v2", "preview"], &[], Some(body)).await?;
-    let preview = Preview::deserialize(&answered.whole).map_err(Trouble::strange)?;
-    let refused = preview.reply == "refused" || preview.unkept.iter().any(|one| one.severity == "refused");
+    let mut preview = Preview::deserialize(&answered.whole).map_err(Trouble::strange)?;
+    let refused = preview.reply == "refused" || preview.diagnostics.iter().any(Problem::is_error);
     if ui.is_json() {
         ui.json(&answered.whole)?;
     } else {
+        let found = wanted.located(std::mem::take(&mut preview.diagnostics));
+        found.iter().for_each(|problem| ui.problem(problem));
         tell_preview(ui, &preview)?;
         if refused {
             ui.complain(&format!("{} would be refused", file.display()));
@@ -187,9 +210,6 @@ fn tell_preview(ui: &mut Ui, preview: &Preview) -> io::Result<()> {
         if let Some(why) = &change.why {
             ui.say(format_args!("          {why}"))?;
         }
-    }
-    for Unkept { path, why, .. } in &preview.unkept {
-        ui.say(format_args!("unkept    {path}: {why}"))?;
     }
     if preview.reply == "refused" {
         return ui.say(format_args!("\n{}", preview.message));

@@ -2,15 +2,14 @@
 
 use std::io;
 
-use clap::CommandFactory;
-
 use crate::Verdict;
-use crate::arguments::{Arguments, Completions};
+use crate::arguments::{Completions, command};
+use crate::backends::Backends;
 use crate::ui::Ui;
 
-pub(crate) fn completions(ui: &mut Ui, arguments: &Completions) -> io::Result<Verdict> {
+pub(crate) fn completions(ui: &mut Ui, backends: &Backends, arguments: &Completions) -> io::Result<Verdict> {
     let mut text = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "planwright", &mut text);
+    clap_complete::generate(arguments.shell, &mut command(backends), "planwright", &mut text);
     ui.write(&String::from_utf8_lossy(&text))?;
     Ok(Verdict::Good)
 }

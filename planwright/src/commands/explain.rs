@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Outcome;
 use crate::Verdict;
 use crate::arguments::Explain;
+use crate::backends::Backends;
 use crate::explanation;
 use crate::problem::Problem;
 use crate::ui::Ui;
@@ -37,45 +38,55 @@ struct RuleExample {
     message: &'static str,
 }
 
-impl Rule {
-    fn new(code: Code) -> Self {
-        let Example { file, values, templates, message } = code.example();
+impl From<&explanation::Rule> for Rule {
+    fn from(rule: &explanation::Rule) -> Self {
+        let (values, templates, message) = match rule {
+            explanation::Rule::Code(code) => {
+                let Example { values, templates, message, .. } = code.example();
+                (values, templates, message)
+            }
+            explanation::Rule::OfBackend(rule, _) => (&[][..], &[][..], rule.example.message),
+        };
         let (values, templates) = (values.iter().copied().collect(), templates.iter().copied().collect());
-        let example = RuleExample { file, values, templates, message };
-        let explanation = code.explanation().to_owned();
-        Self { code: code.as_str(), summary: code.summary(), explanation, example }
+        let example = RuleExample { file: rule.file(), values, templates, message };
+        let explanation = rule.explanation().to_owned();
+        Self { code: rule.code(), summary: rule.summary(), explanation, example }
     }
 }
 
-pub(crate) fn explain(ui: &mut Ui, arguments: &Explain) -> io::Result<Verdict> {
-    let codes = match &arguments.code {
-        None => Ok(Code::ALL.to_vec()),
-        Some(text) => text.parse().map(|code| vec![code]).map_err(|_| unknown(text)),
+pub(crate) fn explain(ui: &mut Ui, backends: &Backends, arguments: &Explain) -> io::Result<Verdict> {
+    let all = explanation::rules_of(backends);
+    let found = match &arguments.code {
+        None => Ok(all),
+        Some(text) => {
+            let asked = |rule: &&explanation::Rule| rule.code().eq_ignore_ascii_case(text.trim());
+            all.iter().find(asked).map(|rule| vec![*rule]).ok_or_else(|| unknown(text, &all))
+        }
     };
-    let (codes, diagnostics) = match codes {
-        Ok(codes) => (codes, Vec::new()),
+    let (rules, diagnostics) = match found {
+        Ok(rules) => (rules, Vec::new()),
         Err(problem) => (Vec::new(), vec![problem]),
     };
     let good = diagnostics.is_empty();
     if ui.is_json() {
-        let result = good.then(|| Codes { codes: codes.into_iter().map(Rule::new).collect() });
+        let result = good.then(|| Codes { codes: rules.iter().map(Rule::from).collect() });
         ui.json(&Outcome { good, result, diagnostics })?;
     } else if arguments.code.is_none() {
-        for code in codes {
-            ui.say(format_args!("{code}  {}", code.summary()))?;
+        for rule in rules {
+            ui.say(format_args!("{}  {}", rule.code(), rule.summary()))?;
         }
     } else {
         diagnostics.iter().for_each(|problem| ui.problem(problem));
-        for code in codes {
-            ui.say(explanation::page(code))?;
+        for rule in rules {
+            ui.say(rule.page())?;
         }
     }
     Ok(if good { Verdict::Good } else { Verdict::Refused })
 }
 
-fn unknown(text: &str) -> Problem {
+fn unknown(text: &str, all: &[explanation::Rule]) -> Problem {
     let upper = text.to_ascii_uppercase();
-    let known = Code::ALL.iter().map(|code| code.as_str());
+    let known = all.iter().map(explanation::Rule::code);
     let like = Diagnostic::error(Code::Value, "", "").nearest(&upper, known);
     let help = like.help.unwrap_or_else(|| "`planwright explain` lists all".to_owned());
     Problem::error(format!("there is no code `{text}`")).help(help).nearest(like.nearest)

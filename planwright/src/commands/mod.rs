@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::Verdict;
 use crate::arguments::{OnePlan, Reading, Then, Validate};
+use crate::backends::{BackendKind, Backends};
 use crate::input::{self, Input, Values};
 use crate::problem::Problem;
 use crate::ui::Ui;
@@ -62,7 +63,7 @@ struct Outcome<T> {
     diagnostics: Vec<Problem>,
 }
 
-pub(crate) fn validate(ui: &mut Ui, arguments: &Validate) -> io::Result<Verdict> {
+pub(crate) fn validate(ui: &mut Ui, backends: &Backends, arguments: &Validate) -> io::Result<Verdict> {
     if arguments.files.iter().filter(|file| input::is_standard_input(file)).count() > 1 {
         ui.complain("standard input can be read once, and `-` is given twice");
         return Ok(Verdict::Misused);
@@ -71,8 +72,10 @@ pub(crate) fn validate(ui: &mut Ui, arguments: &Validate) -> io::Result<Verdict>
     match Values::new(&arguments.reading) {
         Err(problems) => result.diagnostics = problems,
         Ok(values) => {
+            let backend = arguments.backend.as_deref().and_then(|name| backends.get(name));
+            let files = arguments.files.iter();
             result.files =
-                arguments.files.iter().map(|file| validate_one(file, &values, &arguments.reading)).collect()
+                files.map(|file| validate_one(file, &values, &arguments.reading, backend)).collect()
         }
     }
     result.good = result.diagnostics.is_empty() && result.files.iter().all(|file| file.good);
@@ -98,7 +101,12 @@ pub(crate) fn validate(ui: &mut Ui, arguments: &Validate) -> io::Result<Verdict>
     Ok(if result.good { Verdict::Good } else { Verdict::Refused })
 }
 
-fn validate_one(file: &Path, values: &Values, reading: &Reading) -> FileResult {
+fn validate_one(
+    file: &Path,
+    values: &Values,
+    reading: &Reading,
+    backend: Option<&dyn BackendKind>,
+) -> FileResult {
     match Input::load(file, values, reading) {
         Err(diagnostics) => {
             FileResult { file: file.display().to_string(), good: false, service: None, diagnostics }
@@ -106,7 +114,12 @@ fn validate_one(file: &Path, values: &Values, reading: &Reading) -> FileResult {
         Ok(input) => {
             let checked = input.check();
             let service = checked.model.as_ref().map(|model| model.spec().name().to_string());
-            FileResult { file: input.file, good: service.is_some(), service, diagnostics: checked.problems }
+            let judged = backend.map(|kind| input.judged(&checked, kind)).unwrap_or_default();
+            let good = service.is_some() && !judged.iter().any(Problem::is_error);
+            let mut diagnostics = checked.problems;
+            diagnostics.extend(judged);
+            diagnostics.sort_by_key(|one| (one.line, one.column));
+            FileResult { file: input.file, good, service, diagnostics }
         }
     }
 }

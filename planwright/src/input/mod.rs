@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use plan_core::plan::{Model, PlanLayout};
 use plan_core::spec::template::{self, Missing, Rendered};
-use plan_core::spec::{Code, Diagnostic, Files, Lines, ReadOptions, Source, read_rendered};
+use plan_core::spec::{Code, Diagnostic, Files, Lines, ReadOptions, Reading, Source, read_rendered};
+use plan_driver::backend::Kind;
 
-use crate::arguments::Reading;
+use crate::arguments;
 use crate::problem::Problem;
 use templates::Templates;
 pub use values::{Values, is_key};
@@ -41,7 +42,7 @@ pub enum Rigour {
 
 impl Rigour {
     /// What the command line asks for.
-    pub fn new(reading: &Reading) -> Self {
+    pub fn new(reading: &arguments::Reading) -> Self {
         match (reading.lenient, reading.strict) {
             (true, _) => Self::Lenient,
             (false, true) => Self::Strict,
@@ -76,6 +77,8 @@ pub struct Checked {
     pub model: Option<Arc<Model>>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
+    /// Where things are in it.
+    reading: Reading,
 }
 
 impl Input {
@@ -83,7 +86,7 @@ impl Input {
     ///
     /// # Errors
     /// Something cannot be read, is not UTF-8, or a line of `env` is not `KEY=value`.
-    pub fn load(file: &Path, values: &Values, reading: &Reading) -> Result<Self, Vec<Problem>> {
+    pub fn load(file: &Path, values: &Values, reading: &arguments::Reading) -> Result<Self, Vec<Problem>> {
         let mut beside = None;
         let mut own = BTreeMap::new();
         let (name, bytes) = if is_standard_input(file) {
@@ -119,7 +122,7 @@ impl Input {
         };
         let text = utf8(&name, bytes).map_err(|mut problems| {
             // Of a specification, it is one of its rules.
-            problems.iter_mut().for_each(|problem| problem.code = Some(Code::Yaml.as_str()));
+            problems.iter_mut().for_each(|problem| problem.code = Some(Code::Yaml.as_str().into()));
             problems
         })?;
         let templates = match &reading.config_dir {
@@ -164,7 +167,37 @@ impl Input {
                 None
             }
         });
-        Checked { model, problems }
+        Checked { model, problems, reading }
+    }
+
+    /// Problems of what was read, each at its place in the text, in the order of the places.
+    pub fn located(&self, checked: &Checked, found: Vec<Problem>) -> Vec<Problem> {
+        let lines = Lines::new(&self.text);
+        let mut places = checked.reading.places();
+        let mut located: Vec<Problem> = found
+            .into_iter()
+            .map(|problem| {
+                let place = places.place(problem.path.as_deref().unwrap_or_default());
+                let problem = match place {
+                    Some(place) => problem.at(&self.file, &lines, place.span),
+                    None => problem.file(self.file.clone()),
+                };
+                match place.and_then(|place| place.variable) {
+                    Some(variable) => problem.variable(variable),
+                    None => problem,
+                }
+            })
+            .collect();
+        located.sort_by_key(|one| (one.line, one.column));
+        located
+    }
+
+    /// What of a service that was read a backend of this kind cannot keep. What `--strict` makes of warnings is said of
+    /// the file: what a service does without is another matter on each machine.
+    pub fn judged(&self, checked: &Checked, kind: &dyn Kind) -> Vec<Problem> {
+        let Some(model) = &checked.model else { return Vec::new() };
+        let found = plan_driver::backend::check(kind, model.spec()).into_iter();
+        self.located(checked, found.map(|finding| Problem::found(finding, kind.name())).collect())
     }
 
     /// A warning for each variable that was left empty.

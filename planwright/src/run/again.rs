@@ -6,7 +6,9 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::arguments::{Listen, Nodes, Reading, Run};
+use clap::parser::ValueSource;
+
+use crate::arguments::{Listen, Reading, Run};
 use crate::input::is_standard_input;
 use crate::running::Running;
 
@@ -28,20 +30,10 @@ pub(super) fn run(arguments: &Run) -> String {
     if let Some(plan) = &arguments.plan {
         words.option("--plan", plan.as_ref());
     }
-    let Nodes { nodes, cpus, memory, disk, lose_node: _ } = &arguments.nodes;
-    if *nodes != 1 {
-        words.option("--nodes", nodes.to_string().as_ref());
+    if arguments.options.value_source("backend") == Some(ValueSource::CommandLine) {
+        words.option("--backend", arguments.backend.as_ref());
     }
-    let numbers = [
-        ("--cpus", cpus.map(|cpus| cpus.to_string())),
-        ("--memory", memory.map(|memory| memory.to_string())),
-        ("--disk", disk.map(|disk| disk.to_string())),
-    ];
-    for (name, number) in numbers {
-        if let Some(number) = number {
-            words.option(name, number.as_ref());
-        }
-    }
+    arguments.again.iter().for_each(|word| words.word(word));
     words.reading(&arguments.reading);
     words.end(&arguments.file)
 }
@@ -127,14 +119,13 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
     use crate::arguments::{Arguments, Verb};
+    use crate::backends::Backends;
 
     fn again(line: &[&str]) -> String {
-        let Verb::Run(arguments) = Arguments::parse_from(["planwright", "run"].iter().chain(line)).verb
-        else {
+        let words = ["planwright", "run"].iter().chain(line).map(Into::into);
+        let Verb::Run(arguments) = Arguments::read(&Backends::default(), words).unwrap().verb else {
             panic!("{line:?} is no `run`");
         };
         run(&arguments)
@@ -147,7 +138,9 @@ mod tests {
             (&["-", "--data-dir", "d"], "planwright run - --data-dir d < FILE"),
             (&["f", "--env", "A=1 2", "--env-file", "e"], "planwright run f --env-file e --env 'A=1 2'"),
             (&["f", "--listen", "127.0.0.9:0"], "planwright run f --listen 127.0.0.9:0"),
-            (&["f", "--nodes", "3", "--cpus", "0.5"], "planwright run f --nodes 3 --cpus 0.5"),
+            (&["f", "--nodes", "3", "--cpus=0.5"], "planwright run f --nodes 3 --cpus 0.5"),
+            (&["f", "--backend", "local"], "planwright run f --backend local"),
+            (&["f", "--lose-node", "node-0"], "planwright run f"),
             (
                 &["f", "--memory", "64", "--disk", "9", "--plan", "p"],
                 "planwright run f --plan p --memory 64 --disk 9",

@@ -16,13 +16,14 @@ use super::mark::{self, Mark};
 use crate::api::FolderFiles;
 use crate::api::token::{self, Token, TokenError};
 use crate::arguments::StoreKind;
+use crate::backends::BackendKind;
 use crate::problem::Problem;
 use crate::running::{RECORDS, Running, folder_name, is_alive, state_folder};
 
 /// Whoever has the lock on it has the folder.
 pub(super) const LOCK: &str = "lock";
-/// What the tasks have.
-pub(super) const TASKS: &str = "tasks";
+/// What the tasks have: the backend's own.
+const TASKS: &str = "tasks";
 /// The small files that operators keep with the service.
 pub(super) const FILES: &str = "files";
 /// Who takes the lock says who it is within this time.
@@ -41,8 +42,8 @@ const IN_MEMORY: &str = ".memory";
 pub(super) struct Folder {
     path: PathBuf,
     lock: FileLock,
-    /// Where its records were, before this scheduler took it.
-    pub(super) before: StoreKind,
+    /// Where its records were, and which backend ran what they speak of, before this scheduler took it.
+    pub(super) before: Mark,
 }
 
 /// Where the data folder of a service is, or is to be. Records in memory have one of their own: what is beside records
@@ -73,7 +74,7 @@ impl Folder {
     ///
     /// # Errors
     /// It cannot be written, is not planwright's, or another scheduler has it.
-    pub(super) fn take(path: &Path, records: StoreKind) -> Result<Self, Box<Problem>> {
+    pub(super) fn take(path: &Path, records: StoreKind, backend: &str) -> Result<Self, Box<Problem>> {
         let failed = |error| unusable(path, &error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
@@ -81,11 +82,15 @@ impl Folder {
         Mark::of(&path)?;
         let lock = lock(&path)?;
         // Another may have come in between.
-        let mark = Mark::of(&path)?;
-        if mark.is_none() {
-            Mark::new(records).write(&path)?;
-        }
-        let folder = Self { path, lock, before: mark.map_or(records, |mark| mark.records) };
+        let before = match Mark::of(&path)? {
+            Some(mark) => mark,
+            None => {
+                let mark = Mark::new(records, backend);
+                mark.write(&path)?;
+                mark
+            }
+        };
+        let folder = Self { path, lock, before };
         folder.close_to_others().map_err(|error| unusable(&folder.path, &error))?;
         Ok(folder)
     }
@@ -107,12 +112,18 @@ impl Folder {
         &self.path
     }
 
-    /// Remembers where its records are now.
+    /// The part of it that is the backend's.
+    pub(super) fn tasks(&self) -> PathBuf {
+        self.path.join(TASKS)
+    }
+
+    /// Remembers where its records are now, and which backend runs what they speak of.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub(super) fn is_for(&self, records: StoreKind) -> Result<(), Box<Problem>> {
-        if self.before == records { Ok(()) } else { Mark::new(records).write(&self.path) }
+    pub(super) fn is_for(&self, records: StoreKind, backend: &str) -> Result<(), Box<Problem>> {
+        let mark = Mark::new(records, backend);
+        if self.before == mark { Ok(()) } else { mark.write(&self.path) }
     }
 
     /// The token that requests are to have, and its file.
@@ -131,7 +142,7 @@ impl Folder {
     /// Takes away what was kept of a service that is no more. The token stays, for the next one, and the mark; so does
     /// what someone else has put there. The lock's file stays too: another scheduler may have it open already, and would
     /// have the lock on a file that nobody else finds.
-    pub(super) fn forget(self, service: &str, records: StoreKind) {
+    pub(super) fn forget(self, service: &str, records: StoreKind, backend: &dyn BackendKind) {
         let of_ours = match records {
             StoreKind::Redb => Some(RECORDS),
             // Those on disk, if there are any, were never opened.
@@ -142,19 +153,10 @@ impl Folder {
             let _ = fs::remove_file(self.path.join(file));
         }
         let _ = FolderFiles::new(self.path.join(FILES)).forget(service);
-        // Installations are removed by the backend, when nothing of them runs any more: folders that are empty are all
-        // that is left. The others have what it can have again, or is removing.
-        let tasks = self.path.join(TASKS);
-        for folder in ["cache", "lost", "trash"] {
-            let _ = fs::remove_dir_all(tasks.join(folder));
-        }
-        let services = tasks.join("services");
-        for empty in fs::read_dir(&services).into_iter().flatten().flatten() {
-            let _ = fs::remove_dir(empty.path());
-        }
-        for empty in [&services, &tasks] {
-            let _ = fs::remove_dir(empty);
-        }
+        let tasks = self.tasks();
+        backend.forget(&tasks);
+        // What is not empty has what is not ours.
+        let _ = fs::remove_dir(&tasks);
         drop(self.lock);
     }
 

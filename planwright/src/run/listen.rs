@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::api::{Api, FolderFiles, Targets, Token};
-use crate::problem::Problem;
+use crate::problem::{Problem, with_causes};
 use crate::running::Running;
 
 /// Requests under way have so long to end.
@@ -57,7 +57,7 @@ pub(super) fn serve(
     token: Token,
     files: PathBuf,
 ) -> Result<Server, Box<Problem>> {
-    let failed = |error: &dyn std::error::Error| Problem::error(super::store::words(error));
+    let failed = |error: &dyn std::error::Error| Problem::error(with_causes(error));
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     let mut api = Api::new(scheduler.clone(), token, address);
     api.main = Some(service.clone());

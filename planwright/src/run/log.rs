@@ -22,11 +22,11 @@ use crate::running::Running;
 /// A log that is larger begins anew; the one before it is kept.
 const LARGEST: u64 = 16 << 20;
 
-/// Begins to log.
+/// Begins to log; `backend` are the targets of the backend's lines.
 ///
 /// # Errors
 /// The file cannot be written.
-pub(super) fn begin(folder: &Path, verbose: u8) -> Result<PathBuf, Box<Problem>> {
+pub(super) fn begin(folder: &Path, verbose: u8, backend: &[&str]) -> Result<PathBuf, Box<Problem>> {
     let path = folder.join(LOG);
     let file = LogFile::open(path.clone()).map_err(|error| unusable(&path, &error))?;
     let level = match verbose {
@@ -36,8 +36,8 @@ pub(super) fn begin(folder: &Path, verbose: u8) -> Result<PathBuf, Box<Problem>>
     };
     let also = if verbose > 0 { Also::StandardError } else { Also::Nothing };
     let log = Log { file: Mutex::new(file), also };
-    let filter =
-        EnvFilter::try_new(format!("warn,planwright={level},plan_driver={level},backend_local={level}"));
+    let seen = ["planwright", "plan_driver"].iter().chain(backend).map(|target| format!(",{target}={level}"));
+    let filter = EnvFilter::try_new(format!("warn{}", seen.collect::<String>()));
     let built = tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_default())
         .with_ansi(false)

@@ -23,16 +23,24 @@ const FORMAT: u32 = 1;
 const TOLD: usize = 5;
 
 /// What is written in a mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
     format: u32,
     /// Where the records are, or were.
     pub(super) records: StoreKind,
+    /// The backend that runs what they speak of, by name. Marks were written before there was a choice.
+    #[serde(default = "first_backend")]
+    pub(super) backend: String,
+}
+
+/// The backend of the marks that name none.
+fn first_backend() -> String {
+    "local".to_owned()
 }
 
 impl Mark {
-    pub(super) fn new(records: StoreKind) -> Self {
-        Self { format: FORMAT, records }
+    pub(super) fn new(records: StoreKind, backend: &str) -> Self {
+        Self { format: FORMAT, records, backend: backend.to_owned() }
     }
 
     /// The mark of a folder that is there; none if it has none, and may get one.
@@ -96,8 +104,8 @@ impl Mark {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub(super) fn write(self, folder: &Path) -> Result<(), Box<Problem>> {
-        let written = serde_json::to_string(&self).map_err(io::Error::from);
+    pub(super) fn write(&self, folder: &Path) -> Result<(), Box<Problem>> {
+        let written = serde_json::to_string(self).map_err(io::Error::from);
         let written = written.and_then(|text| running::replace(&folder.join(FILE), &(text + "\n")));
         written.map_err(|error| unusable(folder, &error).into())
     }
@@ -121,9 +129,11 @@ mod tests {
     #[test]
     fn a_mark_is_read_as_it_is_written_and_a_newer_one_is_refused() {
         for records in [StoreKind::Memory, StoreKind::Redb] {
-            let text = serde_json::to_vec(&Mark::new(records)).unwrap();
-            assert_eq!(Mark::parse(&text), Ok(Mark::new(records)));
+            let text = serde_json::to_vec(&Mark::new(records, "far")).unwrap();
+            assert_eq!(Mark::parse(&text), Ok(Mark::new(records, "far")));
         }
+        let earlier = Mark::parse(br#"{"format":1,"records":"redb"}"#);
+        assert_eq!(earlier, Ok(Mark::new(StoreKind::Redb, "local")));
         assert!(Mark::parse(br#"{"format":2,"records":"stars"}"#).is_err_and(|why| why.contains("newer")));
         for damaged in ["", "{}", "[1]", r#"{"format":1}"#] {
             assert!(Mark::parse(damaged.as_bytes()).is_err_and(|why| why.contains("no mark")), "{damaged}");

@@ -4,7 +4,6 @@
 //! ends, however it ends, the tasks go on running, except where it says otherwise.
 
 mod again;
-mod backend;
 mod closing;
 mod end;
 mod face;
@@ -23,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::{BoxStream, Fuse, StreamExt as _};
 use plan_core::engine::{Engine, Request, Verb};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::PlanName;
@@ -32,6 +32,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Verdict;
 use crate::arguments::{Run, StoreKind};
+use crate::backends::{BackendKind, Backends, Note, Opened};
 use crate::client::when::when;
 use crate::input::{self, Input, Values};
 use crate::problem::Problem;
@@ -51,14 +52,19 @@ const FAREWELL: Duration = Duration::from_secs(60);
 /// Between two looks at the service: what happens faster is seen together.
 const GLANCE: Duration = Duration::from_millis(20);
 
-pub(crate) fn run(ui: &mut Ui, arguments: &Run) -> io::Result<Verdict> {
-    let (wanted, warnings) = match read(arguments) {
+pub(crate) fn run(ui: &mut Ui, backends: &Backends, arguments: &Run) -> io::Result<Verdict> {
+    let Some(kind) = backends.get(&arguments.backend) else {
+        // The command line takes no other.
+        let problem = Problem::error(format!("there is no backend `{}`", arguments.backend));
+        return refuse(ui, &[problem], Verdict::Misused);
+    };
+    let Read { wanted, warnings, judged } = match read(arguments, kind) {
         Ok(read) => read,
         Err(problems) => return refuse(ui, &problems, Verdict::Refused),
     };
     warnings.iter().for_each(|problem| ui.problem(problem));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let verdict = runtime.block_on(schedule(ui, arguments, &wanted));
+    let verdict = runtime.block_on(schedule(ui, backends, kind, arguments, &wanted, judged));
     runtime.shutdown_timeout(Duration::from_secs(1));
     match verdict {
         Ok(verdict) => verdict,
@@ -80,14 +86,23 @@ fn failed(problem: impl Into<Box<Problem>>) -> Stopped {
     (vec![*problem.into()], Verdict::Refused)
 }
 
-fn read(arguments: &Run) -> Result<(Wanted, Vec<Problem>), Vec<Problem>> {
+/// The file as it was read.
+struct Read {
+    wanted: Wanted,
+    warnings: Vec<Problem>,
+    /// What of it the backend cannot keep.
+    judged: Vec<Problem>,
+}
+
+fn read(arguments: &Run, kind: &dyn BackendKind) -> Result<Read, Vec<Problem>> {
     let values = Values::new(&arguments.reading)?;
     let input = Input::load(&arguments.file, &values, &arguments.reading)?;
     let checked = input.check();
+    let judged = input.judged(&checked, kind);
     let Some(model) = checked.model else { return Err(checked.problems) };
     let plan = arguments.plan.as_deref().map(|plan| input::plan(&model, plan, &input.file)).transpose()?;
     let plan = plan.map(|plan| plan.name.clone());
-    Ok((Wanted { input, model, plan }, checked.problems))
+    Ok(Read { wanted: Wanted { input, model, plan }, warnings: checked.problems, judged })
 }
 
 fn refuse(ui: &mut Ui, problems: &[Problem], verdict: Verdict) -> io::Result<Verdict> {
@@ -136,31 +151,47 @@ struct Scheduling {
     folder: Folder,
     scheduler: Arc<Scheduler>,
     service: Service,
-    backend: backend::Chosen,
     recording: Recording,
 }
 
-async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::Result<Verdict>, Stopped> {
+/// What comes besides what the service does.
+struct Besides {
+    signals: Signals,
+    /// What the backend does by itself.
+    notes: Fuse<BoxStream<'static, Note>>,
+}
+
+async fn schedule(
+    ui: &mut Ui,
+    backends: &Backends,
+    kind: &dyn BackendKind,
+    arguments: &Run,
+    wanted: &Wanted,
+    judged: Vec<Problem>,
+) -> Result<io::Result<Verdict>, Stopped> {
     let name = wanted.model.spec().name();
     let place =
         folder::place(arguments.data_dir.as_deref(), name.as_str(), arguments.store).map_err(failed)?;
     let listener = listen::bind(arguments.listen.0).await;
     // Who runs a service twice is told so, and not that its port is taken.
     let listener = listener.map_err(|problem| failed(Folder::taken(&place).map_or(problem, Box::new)))?;
-    let folder = Folder::take(&place, arguments.store).map_err(failed)?;
-    let log = log::begin(folder.path(), arguments.verbose).map_err(failed)?;
-    let store = store::open(arguments.store, &folder, name).await.map_err(failed)?;
-    let backend = backend::choose(arguments, folder.path()).await.map_err(failed)?;
+    let folder = Folder::take(&place, arguments.store, kind.name()).map_err(failed)?;
+    let log = log::begin(folder.path(), arguments.verbose, kind.log_targets()).map_err(failed)?;
+    let store = store::open(arguments.store, &folder, name, backends, kind).await.map_err(failed)?;
+    let Opened { backend, notes } = kind.open(&folder.tasks(), &arguments.options).await.map_err(failed)?;
     let known = store.services().await.map_err(|error| failed(store::problem(&error, folder.path())))?;
     // Who has a service that runs keeps it going, whatever is wrong with a new file.
-    let unkept = match backend.keeps(&wanted.model, &wanted.input.file, ui) {
-        Err(unkept) if known.contains(name) => Some(unkept),
-        kept => kept.map_err(|all| (all, Verdict::Refused)).map(|()| None)?,
+    let (errors, warnings): (Vec<_>, Vec<_>) = judged.into_iter().partition(Problem::is_error);
+    warnings.iter().for_each(|problem| ui.problem(problem));
+    let not_kept = match errors.is_empty() {
+        true => None,
+        false if known.contains(name) => Some(errors),
+        false => return Err((errors, Verdict::Refused)),
     };
     let (token_file, token) = folder.token().map_err(failed)?;
     let recording = Recording::begin(arguments).map_err(failed)?;
     let options = Options { record: recording.recorder(), ..Options::default() };
-    let scheduler = Scheduler::start(store, backend.backend.clone(), options).await;
+    let scheduler = Scheduler::start(store, backend, options).await;
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;
     let server = listen::serve(listener, &scheduler, name, token, folder.path().join(folder::FILES));
@@ -177,10 +208,11 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     let announced = running.announce().map_err(|error| failed(folder::unusable(folder.path(), &error)))?;
     log::tell_beginning(&running);
     tokio::spawn(log::tell(service.clone(), service.now()));
-    let scheduling = Scheduling { folder, scheduler, service, backend, recording };
-    let mut signals = Signals::new().map_err(|error| failed(Problem::error(error.to_string())))?;
+    let scheduling = Scheduling { folder, scheduler, service, recording };
+    let signals = Signals::new().map_err(|error| failed(Problem::error(error.to_string())))?;
+    let mut besides = Besides { signals, notes: notes.fuse() };
     let ended = match tell_beginning(ui, &running, &log, &scheduling.recording) {
-        Ok(()) => scheduling.go_on(ui, arguments, wanted, unkept, &running, &mut signals).await,
+        Ok(()) => scheduling.go_on(ui, arguments, wanted, not_kept, &running, &mut besides).await,
         Err(error) => Ok(Err(error)),
     };
     log::tell_end(ended.as_ref().ok().and_then(|ended| ended.as_ref().ok()).map(|ended| &ended.end));
@@ -209,12 +241,12 @@ async fn schedule(ui: &mut Ui, arguments: &Run, wanted: &Wanted) -> Result<io::R
     scheduling.stop(ui).await;
     drop(announced);
     server.stop().await;
-    let Scheduling { folder, scheduler, service, backend, recording } = scheduling;
-    // The store is closed with the last of them.
-    drop((scheduler, service, backend));
+    let Scheduling { folder, scheduler, service, recording } = scheduling;
+    // The store is closed, and the backend, with the last of them.
+    drop((scheduler, service));
     let recorded = recording.finish(ui).await;
     if nothing_left {
-        folder.forget(name.as_str(), arguments.store);
+        folder.forget(name.as_str(), arguments.store, kind);
     }
     match ended? {
         Ok(Ended { end, picture, standing }) => {
@@ -245,16 +277,16 @@ impl Scheduling {
         ui: &mut Ui,
         arguments: &Run,
         wanted: &Wanted,
-        unkept: Option<Vec<Problem>>,
+        not_kept: Option<Vec<Problem>>,
         running: &Running,
-        signals: &mut Signals,
+        besides: &mut Besides,
     ) -> Result<io::Result<Ended>, Stopped> {
-        let standing = match unkept {
+        let standing = match not_kept {
             Some(problems) => refused(ui, &problems),
             None => {
                 let outcome = tokio::select! {
                     outcome = target::settle(ui, &self.service, &self.folder, wanted) => outcome?,
-                    () = signals.next() => {
+                    () = besides.signals.next() => {
                         let (end, picture) = (End::Interrupted, Picture::default());
                         return Ok(Ok(Ended { end, picture, standing: Standing::AsWanted }));
                     }
@@ -266,7 +298,7 @@ impl Scheduling {
             Ok(standing) => standing,
             Err(error) => return Ok(Err(error)),
         };
-        let shown = self.show(ui, arguments, wanted, standing, running, signals).await;
+        let shown = self.show(ui, arguments, wanted, standing, running, besides).await;
         Ok(shown.map(|(end, picture)| Ended { end, picture, standing }))
     }
 
@@ -278,11 +310,10 @@ impl Scheduling {
         wanted: &Wanted,
         standing: Standing,
         running: &Running,
-        signals: &mut Signals,
+        besides: &mut Besides,
     ) -> io::Result<(End, Picture)> {
         let mut events = self.service.events();
         let mut conditions = self.service.conditions();
-        let mut losses = self.backend.losses(&arguments.nodes);
         let mut face = Face::new(ui, arguments, running, &self.recording)?;
         let mut picture = Picture::default();
         let mut proposed = false;
@@ -327,9 +358,12 @@ impl Scheduling {
                 changed = conditions.changed() => if changed.is_err() {
                     return Ok((End::Gone(self.service.condition()), picture));
                 },
-                () = signals.next() => return Ok((End::Interrupted, picture)),
+                () = besides.signals.next() => return Ok((End::Interrupted, picture)),
                 () = face.leave() => return Ok((End::Interrupted, picture)),
-                node = losses.next() => self.backend.lose(&node, ui).await,
+                Some(note) = besides.notes.next() => match note {
+                    Note::Done(what) => ui.note(what),
+                    Note::Failed(what) => ui.complain(&what),
+                },
                 told = self.recording.ends() => face.warn(ui, told)?,
             }
             sleep_until(glance).await;

@@ -8,15 +8,15 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use backend_local::{Left, left};
 use plan_core::engine::{Key, Record, decode};
 use plan_core::spec::ServiceName;
 use plan_driver::DriverError;
 use plan_driver::store::{MemoryStore, RedbStore, Store, StoreError};
 
-use super::folder::{Folder, TASKS, unusable};
+use super::folder::{Folder, unusable};
 use crate::arguments::StoreKind;
-use crate::problem::Problem;
+use crate::backends::{BackendKind, Backends, Left};
+use crate::problem::{Problem, with_causes};
 use crate::running::RECORDS;
 
 /// Opens the store of a data folder. One that is another service's is not made this one's too.
@@ -27,13 +27,12 @@ pub(super) async fn open(
     kind: StoreKind,
     folder: &Folder,
     service: &ServiceName,
+    backends: &Backends,
+    backend: &dyn BackendKind,
 ) -> Result<Arc<dyn Store>, Box<Problem>> {
     let path = folder.path();
-    let left = left(&path.join(TASKS)).map_err(|error| {
-        let problem = Problem::error(words(&error));
-        problem.help("mend or restore it, or name another folder with `--data-dir`: nothing was changed")
-    })?;
     let records = path.join(RECORDS);
+    let left = left(folder, backends, backend, records.exists())?;
     let found = match fs::metadata(&records) {
         Ok(found) => Some(found.len()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -59,7 +58,7 @@ pub(super) async fn open(
             if !left.is_empty() {
                 return Err(unknown(folder, "are gone", &left).into());
             }
-            folder.is_for(kind)?;
+            folder.is_for(kind, backend.name())?;
             match kind {
                 StoreKind::Memory => return Ok(Arc::new(MemoryStore::new())),
                 StoreKind::Redb => (opened(path).await?, left),
@@ -94,7 +93,7 @@ pub(super) async fn open(
                 .into())
         }
         _ => {
-            folder.is_for(kind)?;
+            folder.is_for(kind, backend.name())?;
             Ok(store)
         }
     }
@@ -116,10 +115,38 @@ async fn opened(folder: &Path) -> Result<Arc<dyn Store>, Box<Problem>> {
     Ok(Arc::new(opened.map_err(|error| problem(&error, folder))?))
 }
 
+/// What the folder has of services. What another backend runs is not gone on with by this one, which would not find it,
+/// and would run it a second time.
+fn left(
+    folder: &Folder,
+    backends: &Backends,
+    backend: &dyn BackendKind,
+    has_records: bool,
+) -> Result<Vec<Left>, Box<Problem>> {
+    let before = &folder.before.backend;
+    if before == backend.name() {
+        return backend.left(&folder.tasks());
+    }
+    let other = backends.get(before);
+    let nothing = match other {
+        Some(other) if !has_records => other.left(&folder.tasks())?.is_empty(),
+        _ => false,
+    };
+    if nothing {
+        return Ok(Vec::new());
+    }
+    let whose = format!("the data folder `{}` is of the backend `{before}`", folder.path().display());
+    let elsewhere = "name another folder with `--data-dir`";
+    Err(Box::new(Problem::error(whose).help(match other {
+        Some(_) => format!("run it with `--backend {before}`, or {elsewhere}"),
+        None => format!("this program has no such backend: {elsewhere}"),
+    })))
+}
+
 /// Of a scheduler that was killed with its records in memory, removes what does not run any more: it was to be removed
 /// at its end. Gives what is left.
 fn forget_the_forgotten(folder: &Folder, left: Vec<Left>) -> Result<Vec<Left>, Box<Problem>> {
-    if folder.before != StoreKind::Memory || left.iter().any(|left| !left.processes.is_empty()) {
+    if folder.before.records != StoreKind::Memory || left.iter().any(|left| !left.processes.is_empty()) {
         return Ok(left);
     }
     for Left { folder, .. } in &left {
@@ -130,7 +157,7 @@ fn forget_the_forgotten(folder: &Folder, left: Vec<Left>) -> Result<Vec<Left>, B
 
 /// Tasks that no records know.
 fn unknown(folder: &Folder, why: &str, left: &[Left]) -> Problem {
-    let path = folder.path().display();
+    let (path, tasks) = (folder.path().display(), folder.tasks());
     let whose: Vec<String> = left
         .iter()
         .map(|left| {
@@ -145,7 +172,7 @@ fn unknown(folder: &Folder, why: &str, left: &[Left]) -> Problem {
     let processes: Vec<String> =
         left.iter().flat_map(|left| &left.processes).map(ToString::to_string).collect();
     let kill = (!processes.is_empty()).then(|| format!("`kill {}`", processes.join(" ")));
-    if folder.before == StoreKind::Memory {
+    if folder.before.records == StoreKind::Memory {
         let problem = Problem::error(format!(
             "a scheduler that had its records in memory was killed, and its tasks run on: {}, in `{path}`",
             whose.join(", ")
@@ -160,14 +187,18 @@ fn unknown(folder: &Folder, why: &str, left: &[Left]) -> Problem {
     let kill = kill.map(|kill| format!(", end what runs ({kill})")).unwrap_or_default();
     problem.help(format!(
         "restore `{RECORDS}` from a copy, or name another folder with `--data-dir`; to give them up with their data{kill} \
-         and remove `{path}/{TASKS}`"
+         and remove `{}`",
+        tasks.display()
     ))
 }
 
 /// A store that does not do what it shall.
 pub(super) fn problem(error: &StoreError, folder: &Path) -> Problem {
-    let problem =
-        Problem::error(format!("the records in `{}` cannot be used: {}", folder.display(), words(error)));
+    let problem = Problem::error(format!(
+        "the records in `{}` cannot be used: {}",
+        folder.display(),
+        with_causes(error)
+    ));
     match error {
         // It says itself what to do.
         StoreError::Unusable { .. } => problem,
@@ -180,22 +211,8 @@ pub(super) fn problem(error: &StoreError, folder: &Path) -> Problem {
 pub(super) fn driver_problem(error: &DriverError, folder: &Path) -> Problem {
     let problem = Problem::error(error.to_string());
     match error {
-        DriverError::Unkept { .. } => {
-            problem.help("change the specification, or run it with another backend")
-        }
+        DriverError::Check { .. } => problem.help("change the specification, or run it with another backend"),
         _ => problem
             .help(format!("see that `{}` can be written, and that its disk has room", folder.display())),
     }
-}
-
-/// An error with its causes.
-pub(super) fn words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    words
 }

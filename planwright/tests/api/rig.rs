@@ -12,11 +12,11 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use plan_core::engine::{Command, FitAnswer, InstallationId, Outcome, Stage, TaskState, Wall};
 use plan_core::plan::Model;
-use plan_core::spec::{Files, ReadOptions, ServiceName, ServiceSpec, Source, read};
+use plan_core::spec::{Files, ReadOptions, ServiceName, ServiceSpec, Severity, Source, read};
 use plan_driver::backend::prompt::PromptBackend;
 use plan_driver::backend::{
-    Backend, BackendError, Identity, Log, LogEnd, LogError, LogQuery, OpenPort, Opening, Reach, Report,
-    Reports, Session, Severity, Unkept,
+    Backend, BackendError, Example, Finding, Identity, Kind, Log, LogEnd, LogError, LogQuery, OpenPort,
+    Opening, Reach, Report, Reports, Rule, Session,
 };
 use plan_driver::clock::Clock;
 use plan_driver::store::MemoryStore;
@@ -36,20 +36,39 @@ struct MoodySession {
     reports: Reports,
 }
 
-#[async_trait]
-impl Backend for Moody {
+const RLIMITS: Rule = Rule {
+    code: "M001",
+    summary: "tasks run without limits of their own",
+    explanation: "The machines of this backend set no limits on processes.",
+    example: Example {
+        file: "",
+        severity: Severity::Error,
+        path: "pods.web.rlimits",
+        message: "this backend sets no limits",
+        help: Some("leave them out"),
+    },
+};
+
+impl Kind for Moody {
     fn name(&self) -> &'static str {
         "moody"
     }
 
-    fn unkept(&self, spec: &ServiceSpec) -> Vec<Unkept> {
+    fn rules(&self) -> &'static [&'static Rule] {
+        &[&RLIMITS]
+    }
+
+    fn check(&self, spec: &ServiceSpec) -> Vec<Finding> {
         let limited = spec.pods().iter().filter(|(_, pod)| !pod.rlimits.is_empty());
-        let unkept = |name| Unkept {
-            path: format!("pods.{name}.rlimits"),
-            why: "this backend sets no limits: leave them out".to_owned(),
-            severity: Severity::Refused,
-        };
-        limited.map(|(name, _)| unkept(name)).collect()
+        let paths = limited.map(|(name, _)| format!("pods.{name}.rlimits"));
+        paths.map(|path| Finding { path, ..RLIMITS.finding() }).collect()
+    }
+}
+
+#[async_trait]
+impl Backend for Moody {
+    fn kind(&self) -> &dyn Kind {
+        self
     }
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {

@@ -57,13 +57,16 @@ impl fmt::Display for Ran {
 pub(crate) struct Place {
     folder: TempDir,
     runs: Cell<u32>,
+    /// The program that is run: planwright, or one that is made of it.
+    pub(crate) program: PathBuf,
 }
 
 impl Place {
     /// One with the service [`QUICK`] in it.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let place = Self { folder, runs: Cell::new(0) };
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_planwright"));
+        let place = Self { folder, runs: Cell::new(0), program };
         place.file("quick/svc.yml", QUICK);
         place.file("quick/env", "COUNT=2\nVALUE=1\n");
         place
@@ -93,7 +96,7 @@ impl Place {
 
     /// The program with these arguments, and its files and its state in here.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_planwright"));
+        let mut command = Command::new(&self.program);
         command
             .args(arguments)
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())

@@ -6,16 +6,16 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use plan_core::engine::{Author, Engine, InstallationId, PlanView, Preview, RefusedItem, Target};
+use plan_core::engine::{Author, Engine, InstallationId, PlanView, Preview, Target};
 use plan_core::plan::Model;
 use plan_core::spec::{Change, InstanceName, PlanName, ServiceSpec, TaskName};
-use plan_driver::backend::{Severity, Unkept};
 use serde::{Deserialize, Serialize};
 
 use crate::api::Targets;
 use crate::api::call::{Call, author_word, read};
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, ReplyBody, ok, replied};
+use crate::problem::Problem as Diagnostic;
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
@@ -84,7 +84,7 @@ pub(in crate::api) async fn submit(call: Call) -> Answer {
     let Wanted { model, plan, by } = Wanted::of(&call)?;
     let scheduler = &call.api.scheduler;
     // What cannot be kept makes no service.
-    scheduler.check(&model)?;
+    scheduler.keeps(&model)?;
     let (name, main) = (model.spec().name(), &call.api.main);
     if call.api.targets == Targets::Known
         && main.as_ref() != Some(name)
@@ -115,7 +115,7 @@ struct PreviewBody {
     ends: Vec<TaskOf>,
     leaves: Vec<InstanceName>,
     /// What the backend cannot keep.
-    unkept: Vec<UnkeptBody>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,25 +131,8 @@ struct TaskOf {
     task: TaskName,
 }
 
-#[derive(Debug, Serialize)]
-struct UnkeptBody {
-    path: String,
-    why: String,
-    severity: &'static str,
-}
-
-impl From<Unkept> for UnkeptBody {
-    fn from(unkept: Unkept) -> Self {
-        let severity = match unkept.severity {
-            Severity::Refused => "refused",
-            Severity::Warned => "warned",
-        };
-        Self { path: unkept.path, why: unkept.why, severity }
-    }
-}
-
 impl PreviewBody {
-    fn of(preview: Preview, unkept: Vec<Unkept>, backend: &str) -> Self {
+    fn of(preview: Preview, diagnostics: Vec<Diagnostic>, backend: &str) -> Self {
         let Preview { changes, reply, plan, restarts, joins, ends, leaves } = preview;
         let restarts = restarts.into_iter().map(|one| RestartBody {
             instance: one.instance,
@@ -157,12 +140,9 @@ impl PreviewBody {
             fields: one.fields,
         });
         let mut reply = ReplyBody::from(&reply);
-        let refused = unkept.iter().filter(|item| item.severity == Severity::Refused);
-        let items: Vec<RefusedItem> =
-            refused.map(|item| RefusedItem { path: item.path.clone(), why: item.why.clone() }).collect();
-        if !items.is_empty() {
+        if diagnostics.iter().any(Diagnostic::is_error) {
             let message = format!("the backend `{backend}` cannot keep what the specification declares");
-            reply = ReplyBody { reply: "refused", message, items };
+            reply = ReplyBody { reply: "refused", message, items: Vec::new() };
         }
         Self {
             reply,
@@ -172,7 +152,7 @@ impl PreviewBody {
             joins,
             ends: ends.into_iter().map(|(instance, task)| TaskOf { instance, task }).collect(),
             leaves,
-            unkept: unkept.into_iter().map(UnkeptBody::from).collect(),
+            diagnostics,
         }
     }
 }
@@ -180,12 +160,14 @@ impl PreviewBody {
 /// `POST /v2/preview`. It is 200 whatever the answer to the target would be.
 pub(in crate::api) async fn preview(call: Call) -> Answer {
     let Wanted { model, plan, .. } = Wanted::of(&call)?;
-    let unkept = call.api.scheduler.unkept(&model);
+    let backend = call.api.scheduler.kind().name();
+    let found = call.api.scheduler.check(&model).into_iter();
+    let diagnostics = found.map(|finding| Diagnostic::found(finding, backend)).collect();
     let service = call.api.scheduler.find(model.spec().name()).await;
     let target = Target { model, installation: InstallationId("preview".into()), plan, by: None };
     let preview = match service {
         Some(service) => read(&service, move |engine| engine.preview(&target)).await?,
         None => Engine::new().preview(&target),
     };
-    ok(&PreviewBody::of(preview, unkept, call.api.scheduler.backend_name()))
+    ok(&PreviewBody::of(preview, diagnostics, backend))
 }

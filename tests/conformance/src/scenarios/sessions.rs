@@ -1,7 +1,7 @@
 //! Sessions: what outlives them and the backend, and what does not.
 
 use plan_core::engine::{Command, FitAnswer, LaunchAnswer, Outcome};
-use plan_driver::backend::{Report, Severity};
+use plan_driver::backend::Report;
 
 use super::room::fill;
 use super::{Verdict, ensure};
@@ -10,10 +10,13 @@ use crate::stage::{Stage, instance};
 
 pub(super) async fn judged_without_a_session(stage: Stage) -> Verdict {
     let spec = stage.model.spec();
-    let first = stage.backend().unkept(spec);
-    let refused = first.iter().find(|one| one.severity == Severity::Refused);
+    let kind = stage.backend().kind();
+    let first = kind.check(spec);
+    let refused = first.iter().find(|one| one.is_error());
     ensure!(refused.is_none(), "the suite's own service is refused: {refused:?}");
-    let again = stage.backend().unkept(spec);
+    let unknown = first.iter().find(|one| kind.rules().iter().all(|rule| Some(rule.code) != one.code));
+    ensure!(unknown.is_none(), "this is of none of its rules, so that no page explains it: {unknown:?}");
+    let again = kind.check(spec);
     ensure!(first == again, "asked again, it says {again:?} in place of {first:?}");
     Ok(())
 }

@@ -9,7 +9,7 @@ use backend_sim::{Bench, Room, Said, Shape};
 use plan_core::engine::{Command, End, Incarnation, InstallationId, Seen};
 use plan_core::plan::Model;
 use plan_core::spec::{NodeName, ServiceSpec};
-use plan_driver::backend::{Backend, BackendError, Opening, Report, Reports, Session, Unkept};
+use plan_driver::backend::{Backend, BackendError, Finding, Kind, Opening, Report, Reports, Session};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -97,14 +97,20 @@ async fn tell(cluster: Arc<Simulated>, reports: Reports) {
 #[derive(Clone)]
 struct Simulation(Arc<Simulated>);
 
-#[async_trait]
-impl Backend for Simulation {
+impl Kind for Simulation {
     fn name(&self) -> &'static str {
         "simulator"
     }
 
-    fn unkept(&self, _: &ServiceSpec) -> Vec<Unkept> {
+    fn check(&self, _: &ServiceSpec) -> Vec<Finding> {
         Vec::new()
+    }
+}
+
+#[async_trait]
+impl Backend for Simulation {
+    fn kind(&self) -> &dyn Kind {
+        self
     }
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {

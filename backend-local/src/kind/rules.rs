@@ -1,0 +1,442 @@
+//! The rules that this machine holds a specification to, each with its page.
+//!
+//! Invariant: a code, once given, is not given to another rule.
+
+use plan_core::spec::Severity;
+use plan_driver::backend::{Example, Rule};
+
+/// All of them, in order.
+pub(super) static ALL: &[&Rule] = &[
+    &USER,
+    &IMAGE,
+    &NETWORK,
+    &RLIMIT,
+    &URI,
+    &MOUNT,
+    &HOST_VOLUME,
+    &EXTERNAL_VOLUME,
+    &SECRET,
+    &ROLE,
+    &SECCOMP,
+    &SHARED_MEMORY,
+    &GPUS,
+    &CPUS,
+    &MEMORY,
+    &COMMAND,
+    &CONFIG,
+    &CERTIFICATE,
+];
+
+pub(super) static USER: Rule = Rule {
+    code: "L001",
+    summary: "tasks run as the user that runs the scheduler",
+    explanation: "A process gets another user only from root, and this backend asks for nothing that its own user may not \
+     do. `scheduler.user` is not looked at: run the scheduler as the user that the tasks are to have.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "scheduler: {user: nobody}\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Warning,
+        path: "scheduler.user",
+        message: "tasks run as the user that runs the scheduler, and not as `nobody`",
+        help: None,
+    },
+};
+
+pub(super) static IMAGE: Rule = Rule {
+    code: "L002",
+    summary: "a pod has no image",
+    explanation: "Tasks are processes of this machine. What a command finds in its image it would not find here, or would \
+     find something else, so that the pod is refused and not run in another world.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    image: nginx:1.29\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.image",
+        message: "there are no containers here: the commands would run on this machine itself, and not in `nginx:1.29`",
+        help: Some("leave the image out, and fetch what it holds with `uris`"),
+    },
+};
+
+pub(super) static NETWORK: Rule = Rule {
+    code: "L003",
+    summary: "tasks are on this machine's network",
+    explanation: "No network is made: tasks see what this machine sees, and their ports are the machine's own. A mapping \
+     of a port to another number would not hold, and is an error.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    networks: {dcos: {}}\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Warning,
+        path: "pods.web.networks.dcos",
+        message: "tasks are on this machine's own network",
+        help: None,
+    },
+};
+
+pub(super) static RLIMIT: Rule = Rule {
+    code: "L004",
+    summary: "a limit on processes is not above this machine's",
+    explanation: "Whoever is not root can lower its own limits and cannot raise them. Lower the limit in the file, or \
+     raise that of the scheduler (`ulimit -H`, `LimitNOFILE=` of a unit).",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    rlimits: {RLIMIT_NOFILE: {soft: 1024, hard: 1048576}}\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.rlimits.RLIMIT_NOFILE",
+        message: "RLIMIT_NOFILE cannot be 1048576: this machine allows 4096 at most; lower it, or raise the machine's \
+         limit",
+        help: None,
+    },
+};
+
+pub(super) static URI: Rule = Rule {
+    code: "L005",
+    summary: "what is fetched has a scheme and a form that are known here",
+    explanation: "Files come from `http`, `https`, `file` or an absolute path, and archives are tar, tar.gz, gz or zip. \
+     What follows `#` can only be `sha256=` and the file's sum.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    uris: ['hdfs://data/model.tgz']\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.uris[0]",
+        message: "`hdfs://data/model.tgz`: `hdfs` cannot be fetched here; http, https and file can",
+        help: None,
+    },
+};
+
+pub(super) static MOUNT: Rule = Rule {
+    code: "L006",
+    summary: "a MOUNT volume is a folder like any other",
+    explanation: "A disk of its own is nothing that this machine can give: the volume is a folder in the scheduler's data \
+     folder, whose disk all share, and its size is counted and not enforced.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    tasks:\n",
+            "      server:\n",
+            "        goal: RUNNING\n",
+            "        cmd: ./serve\n",
+            "        cpus: 0.1\n",
+            "        volume: {path: data, type: MOUNT, size: 100}\n",
+        ),
+        severity: Severity::Warning,
+        path: "pods.web.tasks.server.volumes[0].type",
+        message: "`data` is a folder on this machine's disk, shared with all else there, and not a disk of its own",
+        help: None,
+    },
+};
+
+pub(super) static HOST_VOLUME: Rule = Rule {
+    code: "L007",
+    summary: "a host volume can be written to, and is below the sandbox",
+    explanation: "A host volume is a link in the task's sandbox, through which its user can write whatever it may write \
+     without it. One that is declared read-only would not be.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    host-volumes: {etc: {host-path: /etc, container-path: etc, mode: RO}}\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.host-volumes.etc.mode",
+        message: "it is read-only, and a task could write there",
+        help: Some("declare it `RW`, or leave it out here"),
+    },
+};
+
+pub(super) static EXTERNAL_VOLUME: Rule = Rule {
+    code: "L008",
+    summary: "a pod has no external volumes",
+    explanation: "An external volume is made by a driver of a cluster, and there is none here.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    external-volumes: {data: {type: DOCKER, container-path: data, driver-name: pxd}}\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.external-volumes.data",
+        message: "there are no volume drivers here",
+        help: Some("use a volume of the pod, or a host volume"),
+    },
+};
+
+pub(super) static SECRET: Rule = Rule {
+    code: "L009",
+    summary: "a pod has no secrets",
+    explanation: "Secrets come from a cluster's secret store, and there is none here. What stands in a file's `env` can be \
+     read by whoever reads the file.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    secrets: {password: {secret: hello/password}}\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.secrets.password",
+        message: "there is no secret store here",
+        help: Some("give the value in the task's `env`, or as a file by a host volume"),
+    },
+};
+
+pub(super) static ROLE: Rule = Rule {
+    code: "L010",
+    summary: "nothing is reserved for roles",
+    explanation: "Roles divide a cluster of Mesos among those who use it. This machine is undivided, and \
+     `pre-reserved-role` is not looked at.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    pre-reserved-role: analytics\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Warning,
+        path: "pods.web.pre-reserved-role",
+        message: "there are no roles here: `analytics` is not looked at",
+        help: None,
+    },
+};
+
+pub(super) static SECCOMP: Rule = Rule {
+    code: "L011",
+    summary: "no filter of system calls is asked for",
+    explanation: "Filters of system calls are installed by what runs containers. Without one, a task could do what its \
+     profile forbids, so that the pod is refused.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    seccomp-profile-name: strict.json\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.seccomp-profile-name",
+        message: "system calls are not filtered here: `strict.json` would not hold",
+        help: None,
+    },
+};
+
+pub(super) static SHARED_MEMORY: Rule = Rule {
+    code: "L012",
+    summary: "tasks share this machine's inter-process communication and shared memory",
+    explanation: "`ipc-mode: PRIVATE` and `shm-size` set a task apart in a container. Here tasks see each other's queues \
+     and shared memory, and `/dev/shm` has the size that the machine gives it.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    ipc-mode: PRIVATE\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1}\n",
+        ),
+        severity: Severity::Warning,
+        path: "pods.web.ipc-mode",
+        message: "tasks share this machine's inter-process communication",
+        help: None,
+    },
+};
+
+pub(super) static GPUS: Rule = Rule {
+    code: "L013",
+    summary: "no graphics processors are asked for",
+    explanation: "The backend does not know which graphics processors the machine has, and could give one to two tasks.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    tasks:\n",
+            "      server:\n",
+            "        goal: RUNNING\n",
+            "        cmd: ./serve\n",
+            "        cpus: 0.1\n",
+            "        gpus: 1\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.tasks.server.gpus",
+        message: "graphics processors are not given out here",
+        help: None,
+    },
+};
+
+pub(super) static CPUS: Rule = Rule {
+    code: "L014",
+    summary: "a limit on processors is not enforced",
+    explanation: "Shares of processors are counted, so that a node is not given more than it has, and no task is held to \
+     its own.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    tasks:\n",
+            "      server:\n",
+            "        goal: RUNNING\n",
+            "        cmd: ./serve\n",
+            "        cpus: 0.1\n",
+            "        resource-limits: {cpus: 0.5}\n",
+        ),
+        severity: Severity::Warning,
+        path: "pods.web.tasks.server.resource-limits.cpus",
+        message: "processors are shared: a task may use more than its limit",
+        help: None,
+    },
+};
+
+pub(super) static MEMORY: Rule = Rule {
+    code: "L015",
+    summary: "memory is bounded where this machine can",
+    explanation: "A task is held to its memory by a control group, which the scheduler can make as root, or where its \
+     control group is delegated to it (`Delegate=yes` of a unit). Where it cannot, a limit is an error, since \
+     it would not hold, and mere `memory` a warning.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    tasks:\n",
+            "      server:\n",
+            "        goal: RUNNING\n",
+            "        cmd: ./serve\n",
+            "        cpus: 0.1\n",
+            "        resource-limits: {memory: 64}\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.tasks.server.resource-limits.memory",
+        message: "this machine lets us bound no memory (no control groups for memory are mounted)",
+        help: Some("run the scheduler where it may make control groups, or leave the limit out"),
+    },
+};
+
+pub(super) static COMMAND: Rule = Rule {
+    code: "L016",
+    summary: "the commands of tasks and checks are there",
+    explanation: "A shell that does not find a command ends, and the task with it, again and again. Only what is surely \
+     not there is told, on the `PATH` that the task will have; a warning is of what the shell may go on \
+     without, or another task may bring.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    tasks:\n",
+            "      server: {goal: RUNNING, cmd: serve-hello --port 8080, cpus: 0.1}\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.tasks.server.cmd",
+        message: "there is no `serve-hello` on the PATH of the task (/usr/bin:/bin)",
+        help: Some("install it, or fetch it with `uris` and name where it is then"),
+    },
+};
+
+pub(super) static CONFIG: Rule = Rule {
+    code: "L017",
+    summary: "config files are below the sandbox",
+    explanation: "A config template is rendered into the task's own folder. What leads out of it, or begins with `/`, \
+     would be a file of this machine.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    tasks:\n",
+            "      server:\n",
+            "        goal: RUNNING\n",
+            "        cmd: ./serve\n",
+            "        cpus: 0.1\n",
+            "        configs: {hello: {template: hello.conf, dest: /etc/hello.conf}}\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.tasks.server.configs.hello.dest",
+        message: "the `dest` of the config `hello`, `/etc/hello.conf`, is an absolute path, and not one below the \
+         sandbox",
+        help: None,
+    },
+};
+
+pub(super) static CERTIFICATE: Rule = Rule {
+    code: "L018",
+    summary: "no certificates are asked for",
+    explanation: "`transport-encryption` asks a cluster's certificate authority for a certificate, and there is none here.",
+    example: Example {
+        file: concat!(
+            "name: hello\n",
+            "pods:\n",
+            "  web:\n",
+            "    count: 1\n",
+            "    tasks:\n",
+            "      server:\n",
+            "        goal: RUNNING\n",
+            "        cmd: ./serve\n",
+            "        cpus: 0.1\n",
+            "        transport-encryption: [{name: hello, type: TLS}]\n",
+        ),
+        severity: Severity::Error,
+        path: "pods.web.tasks.server.transport-encryption",
+        message: "there is nobody here who makes certificates",
+        help: Some("leave it out, and give files by a host volume"),
+    },
+};
