@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use plan_core::engine::{Fit, FitAnswer, Grant, Handle, Wall};
 use plan_core::plan::Demand;
-use plan_core::spec::NodeName;
 use plan_core::spec::placement::{Census, PlacementRule};
+use plan_core::spec::{NodeName, PortName};
 
 use crate::amounts::{Amounts, Lacks};
 use crate::book::Book;
@@ -307,7 +307,7 @@ impl<O: Owner> Book<O> {
         &self,
         at: usize,
         demand: &[Demand],
-        had: &[(plan_core::spec::PortName, u16)],
+        had: &[(PortName, u16)],
         outside: &impl Outside,
     ) -> Result<Numbers, PortRefusal> {
         let wanted = Wanted { node: at, demand, had, whose: self.rules.words.others };
