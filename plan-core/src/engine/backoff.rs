@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use crate::spec::TaskName;
+use crate::spec::{Goal, TaskName};
 
 use super::at::At;
 use super::bug::Bug;
-use super::rules::Waker;
+use super::record::Number;
 use super::time::Time;
 use super::turn::Turn;
 
@@ -80,39 +80,15 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends the waits that are over.
-    pub(super) fn end_waits(&mut self, until: Time) {
-        while let Some(&(time, at)) = self.state.delays.first() {
-            if time > until || self.bug(Bug::BackoffForever) {
-                return;
-            }
-            self.end_wait(at, time);
+    /// A task that shall run does not, or is not heard of.
+    pub(super) fn goes_down(&mut self, at: At, launch: Number, name: &TaskName) {
+        let record = self.state.record(at);
+        let order = record.and_then(|record| record.order(launch));
+        let goal = order.and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
+        let known = record.and_then(|record| record.task(name)).is_some_and(|task| task.down().is_some());
+        if goal == Some(Goal::Running) && !known {
+            let now = self.now;
+            self.record_mut(at).goes_down(name, now);
         }
-    }
-
-    /// Cuts waits that are longer than any wait is: the clock that they were set by ran wild.
-    pub(super) fn cut_waits(&mut self) {
-        let longest = self.now.after(LONGEST_WAIT);
-        while let Some(&(time, at)) = self.state.delays.last() {
-            if time <= longest {
-                return;
-            }
-            self.end_wait(at, time);
-        }
-    }
-
-    fn end_wait(&mut self, at: At, time: Time) {
-        self.state.delays.remove(&(time, at));
-        let tasks = self.state.record(at).map(|record| record.tasks()).unwrap_or_default();
-        let over: Vec<TaskName> = tasks
-            .iter()
-            .filter(|task| task.delayed_until() == Some(time))
-            .map(|task| task.name().clone())
-            .collect();
-        for task in over {
-            self.record_mut(at).delay(&task, None);
-        }
-        self.touch(at);
-        self.awaken(Waker::WaitOver, at);
     }
 }

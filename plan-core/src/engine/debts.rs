@@ -12,10 +12,10 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event, Release};
 use super::input::ReleaseAnswer;
-use super::reconcile::MOST_ASKED;
 use super::reconciliation::{Asked, Whose};
 use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, PodRecord, Record};
 use super::rules::Waker;
+use super::tell::MOST_ASKED;
 use super::turn::Turn;
 
 impl Turn<'_> {
@@ -34,7 +34,7 @@ impl Turn<'_> {
         }
         let kill = living.into_iter().map(|occupant| {
             let Occupant { launch, task, .. } = occupant;
-            let grace = self.grace(at, record, launch, &task);
+            let grace = self.state.grace(at, record, launch, &task);
             // It is ended as what is owed, not as what is in the way.
             self.session.kills.spare(&(at, launch, task.clone()));
             Owed { launch, task, grace }

@@ -2,8 +2,6 @@
 //!
 //! Invariant: who leaves is remembered until what it had is owed, and the service until nothing is.
 
-use crate::spec::InstanceName;
-
 use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
@@ -12,41 +10,7 @@ use super::reason::Verdict;
 use super::reconciliation::{Asked, Whose};
 use super::record::{DebtCause, Key};
 use super::rules::{Question, eligible};
-use super::state::State;
 use super::turn::Turn;
-
-impl State {
-    /// Whether an instance does not belong to the target.
-    pub(super) fn is_leaver(&self, at: At) -> bool {
-        self.service.uninstalling || self.pod_model(at.pod).is_none_or(|pod| at.index >= pod.count)
-    }
-
-    /// The next instance to leave: of pods that the target does not have first, then of the others in reverse
-    /// order, the highest index first (C§2.11).
-    pub(super) fn next_leaver(&self) -> Option<At> {
-        let declared = self.model.pods().len();
-        let last = |pod: usize| {
-            let index = self.pods[pod].iter().rposition(|instance| instance.record.is_some())?;
-            let index = if self.bug(Bug::LowestLeaves) { self.lowest_leaver(pod)? } else { index } as u32;
-            Some(At { pod: pod as u32, index }).filter(|&at| self.is_leaver(at))
-        };
-        let mut pods = (declared..self.pods.len()).chain((0..declared).rev());
-        pods.find_map(last)
-    }
-
-    /// The instances that leave, in their order.
-    pub(super) fn leavers(&self) -> Vec<InstanceName> {
-        let declared = self.model.pods().len();
-        let pods = (declared..self.pods.len()).chain((0..declared).rev());
-        let leavers = pods.flat_map(|pod| {
-            let instances = self.pods[pod].iter().enumerate().rev();
-            let known = instances.filter(|(_, instance)| instance.record.is_some());
-            let known = known.map(move |(index, _)| At { pod: pod as u32, index: index as u32 });
-            known.filter(|&at| self.is_leaver(at))
-        });
-        leavers.map(|at| self.name(at)).collect()
-    }
-}
 
 impl Turn<'_> {
     /// The next instance that the target does not have goes, when what the one before left is settled; all at

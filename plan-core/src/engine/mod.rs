@@ -9,27 +9,34 @@
 //! forgotten. A driver makes `writes` durable in one batch, and only then carries `commands` out and gives
 //! `reply`; a batch that fails, or whose result is unknown, drops the engine, which is recovered.
 
-mod act;
 mod agenda;
 mod answered;
+mod answers;
 mod ask;
 mod at;
 mod backoff;
 mod budgets;
 mod bug;
 mod codec;
+mod confs;
 mod debts;
+mod derive;
 mod digest;
 mod effects;
+mod finish;
 mod fits;
+mod gates;
 mod held;
 mod input;
 mod invariants;
 mod kills;
+mod launch;
 mod leaving;
 mod moves;
 mod note;
 mod observe;
+mod orders;
+mod places;
 mod preview;
 mod pursuits;
 mod questions;
@@ -41,20 +48,26 @@ mod record;
 mod recording;
 mod recover;
 mod recovery;
+mod removed;
 mod reply;
+mod room;
 mod rules;
 mod runs;
 mod session;
 mod start;
 mod state;
+mod steps;
 mod story;
 mod target;
+mod tell;
 mod time;
 mod timers;
 mod turn;
 mod verbs;
 mod view;
+mod wake;
 mod words;
+mod work;
 mod writes;
 mod zoo;
 
@@ -83,7 +96,6 @@ pub use time::{Time, Wall};
 pub use view::{PhaseView, PlanView, StepView, TaskView, Tree, TreeLine};
 pub use words::{Address, Words};
 
-use agenda::Item;
 use session::Session;
 use state::State;
 use std::time::Duration;
@@ -195,29 +207,5 @@ impl Turn<'_> {
             Outcome::Ask { id, answer } => self.ask_answered(id, answer),
             Outcome::Deregistered => self.dissolve(),
         }
-    }
-
-    fn wake(&mut self) {
-        if self.session.reconciliation.is_fresh() {
-            self.session.reconciliation.begin();
-            self.cut_waits();
-            for nth in 0..self.state.active.len() {
-                let run = &self.state.active[nth];
-                let (number, phases) = (run.number(), run.layout.phases.len() as u32);
-                self.session.agenda.sweep(number, 0..phases);
-            }
-            self.consider_hurt();
-            self.ask_owed();
-        }
-        self.end_waits(self.now);
-        self.end_patience();
-        self.pursue_due();
-        if self.session.farewell.is_some_and(|again| again <= self.now) {
-            self.session.agenda.consider(Item::Leave);
-        }
-        self.kill_due();
-        self.ask_gates_again();
-        self.ask_again();
-        self.go_on_starting();
     }
 }

@@ -180,18 +180,6 @@ impl Turn<'_> {
         }
     }
 
-    /// A task that shall run does not, or is not heard of.
-    pub(super) fn goes_down(&mut self, at: At, launch: Number, name: &TaskName) {
-        let record = self.state.record(at);
-        let order = record.and_then(|record| record.order(launch));
-        let goal = order.and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
-        let known = record.and_then(|record| record.task(name)).is_some_and(|task| task.down().is_some());
-        if goal == Some(Goal::Running) && !known {
-            let now = self.now;
-            self.record_mut(at).goes_down(name, now);
-        }
-    }
-
     /// A task is up, or is heard of again: then it is down no more if only its silence, since then, made it so.
     fn comes_up(&mut self, at: At, name: &TaskName, silent: Option<Time>) {
         let record =
@@ -278,23 +266,6 @@ impl Turn<'_> {
         }
         if end == End::Gone {
             self.permit(at, Cause::NodeGone);
-        }
-    }
-
-    /// Goes on with the order that waited for this end.
-    pub(super) fn way_is_clear(&mut self, at: At, launch: Number, name: &TaskName) {
-        let slots = self.state.record(at).map(|record| record.slots()).unwrap_or_default();
-        let act = slots
-            .iter()
-            .find(|slot| slot.occupant().is_some_and(|o| o.launch == launch && o.task == *name))
-            .and_then(|slot| slot.act());
-        // Who goes elsewhere waits for all of its tasks.
-        let moving = || {
-            let record = self.state.record(at).filter(|record| record.permission().is_some())?;
-            Some(record.standing().next()?.launch)
-        };
-        if let Some(act) = act.or_else(moving) {
-            self.advance(at, act);
         }
     }
 

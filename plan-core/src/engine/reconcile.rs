@@ -8,70 +8,14 @@ use crate::spec::TaskName;
 
 use super::at::At;
 use super::bug::Bug;
-use super::effects::{Command, Expected};
 use super::input::{Found, Incarnation, Seen, Sighting, Snapshot};
 use super::observe::Known;
 use super::reconciliation::{Asked, Whose};
 use super::record::{End, Number, Occupant, Stage, TaskState};
+use super::state::State;
 use super::turn::Turn;
 
-/// A `Reconcile` asks for the launches of at most so many instances.
-pub(super) const MOST_ASKED: usize = 1000;
-
 impl Turn<'_> {
-    /// Asks how an instance's launches are.
-    pub(super) fn ask_for_instance(&mut self, at: At) {
-        self.ask(&[at]);
-    }
-
-    /// Asks how a launch of an instance is, if that is not asked already.
-    pub(super) fn ask_for_launch(&mut self, at: At, launch: Number, task: TaskName) {
-        let key = (Whose::Instance(at), launch, task);
-        let lives = self.state.record(at).is_some_and(|record| record.place().is_some());
-        if lives && !self.session.reconciliation.is_asked(&key) {
-            self.ask_launches([key].into());
-        }
-    }
-
-    pub(super) fn ask(&mut self, instances: &[At]) -> Option<Number> {
-        let open: BTreeSet<_> = instances
-            .iter()
-            .flat_map(|&at| {
-                let living = self.state.record(at).into_iter().flat_map(|record| record.living());
-                living.map(move |o| (Whose::Instance(at), o.launch, o.task.clone()))
-            })
-            .collect();
-        self.ask_launches(open)
-    }
-
-    pub(super) fn ask_launches(&mut self, open: BTreeSet<Asked>) -> Option<Number> {
-        if open.is_empty() {
-            return None;
-        }
-        let number = self.writes.number();
-        let installation = self.state.service.installation.clone();
-        let expected = open
-            .iter()
-            .filter_map(|(whose, launch, task)| {
-                let (instance, node) = match whose {
-                    Whose::Instance(at) => {
-                        let place = self.state.record(*at)?.place()?;
-                        (self.state.name(*at), place.node.name.clone())
-                    }
-                    Whose::Debt(debt) => {
-                        let debt = self.state.debts.get(*debt)?;
-                        (debt.instance.clone(), debt.node.clone())
-                    }
-                };
-                let (installation, task) = (installation.clone(), task.clone());
-                Some(Expected { of: Incarnation { installation, instance, task, launch: *launch }, node })
-            })
-            .collect();
-        self.session.reconciliation.ask(number, open, self.now);
-        self.effects.commands.push(Command::Reconcile { number, expected });
-        Some(number)
-    }
-
     /// Takes a part of the answer to a `Reconcile`.
     pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
         let Snapshot { of, as_of, found, last } = snapshot;
@@ -173,28 +117,6 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether all tasks of an order are in their slots, and none was seen or is being ended.
-    fn is_untouched(&self, at: At, launch: Number) -> bool {
-        let Some(record) = self.state.record(at) else { return false };
-        let Some(order) = record.order(launch) else { return false };
-        order.tasks.iter().all(|ordered| {
-            record.slots().iter().enumerate().any(|(nth, slot)| {
-                let here = |o: &&Occupant| o.launch == launch && o.task == ordered.task;
-                let launching = slot.occupant().filter(here).map(|o| o.state);
-                launching == Some(TaskState::Launching) && !self.is_being_cleared(at, nth)
-            })
-        })
-    }
-
-    fn is_being_cleared(&self, at: At, slot: usize) -> bool {
-        let Some(record) = self.state.record(at) else { return false };
-        if record.permission().is_some() {
-            return true;
-        }
-        let act = record.slots().get(slot).and_then(|slot| slot.act()).and_then(|act| record.order(act));
-        act.is_some_and(|order| order.stage == Stage::Clearing)
-    }
-
     /// A snapshot that is new enough shows no trace of a launch.
     fn absent(&mut self, at: At, slot: usize, launch: Number, task: &TaskName) {
         let Some(record) = self.state.record(at) else { return };
@@ -209,7 +131,9 @@ impl Turn<'_> {
         instance.answered.note(slot, launch, 0);
         // What is to be ended anyway has ended by not being there; and an order is given again as a whole, or
         // not at all.
-        if state == TaskState::Launching && !self.is_being_cleared(at, slot) && self.is_untouched(at, launch)
+        if state == TaskState::Launching
+            && !self.state.is_being_cleared(at, slot)
+            && self.state.is_untouched(at, launch)
         {
             // It never arrived: the record that holds the order is the command. What is asked of it already
             // is about the time before.
@@ -222,5 +146,29 @@ impl Turn<'_> {
             self.seen(at, launch, task, Seen::Ended(End::Lost).into());
         }
         self.take_up(at);
+    }
+}
+
+impl State {
+    /// Whether all tasks of an order are in their slots, and none was seen or is being ended.
+    fn is_untouched(&self, at: At, launch: Number) -> bool {
+        let Some(record) = self.record(at) else { return false };
+        let Some(order) = record.order(launch) else { return false };
+        order.tasks.iter().all(|ordered| {
+            record.slots().iter().enumerate().any(|(nth, slot)| {
+                let here = |o: &&Occupant| o.launch == launch && o.task == ordered.task;
+                let launching = slot.occupant().filter(here).map(|o| o.state);
+                launching == Some(TaskState::Launching) && !self.is_being_cleared(at, nth)
+            })
+        })
+    }
+
+    fn is_being_cleared(&self, at: At, slot: usize) -> bool {
+        let Some(record) = self.record(at) else { return false };
+        if record.permission().is_some() {
+            return true;
+        }
+        let act = record.slots().get(slot).and_then(|slot| slot.act()).and_then(|act| record.order(act));
+        act.is_some_and(|order| order.stage == Stage::Clearing)
     }
 }

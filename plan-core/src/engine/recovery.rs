@@ -145,7 +145,7 @@ impl Turn<'_> {
     /// Brings back what runs no more in an instance and belongs to no step (engine.md §5).
     pub(super) fn consider_recovery(&mut self, at: At) {
         let Some(tasks) = self.state.recovery_tasks(self.session, at) else { return };
-        for order in self.asking(at, &tasks) {
+        for order in self.state.asking(at, &tasks) {
             self.withdraw(at, order, Reason::NotWanted);
         }
         self.withdraw_others(at);

@@ -11,7 +11,9 @@ use crate::spec::PlanName;
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
-use super::record::{EndedRun, Key, Mark, Number, Parameters, Record, RunKind, RunRecord, StepTime};
+use super::record::{
+    EndedRun, Key, Mark, Number, Parameters, PlanRecord, Record, RunKind, RunOutcome, RunRecord, StepTime,
+};
 use super::reply::Refusal;
 use super::state::{Run, State};
 use super::turn::Turn;
@@ -105,6 +107,37 @@ impl Turn<'_> {
         let Some(ended) = self.state.ended_run(plan).cloned() else { return };
         self.state.ended.remove(&ended.number);
         self.writes.delete(Key::Run(ended.number), Record::Run(ended).digest());
+    }
+
+    /// Ends a run.
+    pub(super) fn end_run(&mut self, number: Number, outcome: RunOutcome) {
+        let now = self.now;
+        self.change_run(number, |run| run.outcome = Some(outcome));
+        let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { return };
+        let run = self.state.active.remove(nth);
+        let plan = run.layout.name.clone();
+        let steps = self.state.step_times(&run);
+        let ended = EndedRun { run: number, begun: run.record.begun, ended: now, outcome, steps };
+        self.change_plan(&plan, |record| {
+            record.ended.retain(|old| old.run != number);
+            record.ended.push(ended);
+            let over = record.ended.len().saturating_sub(PlanRecord::KEPT);
+            record.ended.drain(..over);
+        });
+        self.session.agenda.forget_run(number);
+        self.session.budgets.forget_run(number);
+        self.session.questions.forget_run(number);
+        // Whatever waited for a slot of this run may go on.
+        for other in &self.state.active {
+            let phases = 0..other.layout.phases.len() as u32;
+            self.session.agenda.sweep(other.number(), phases);
+        }
+        self.state.ended.insert(number, run.record);
+        self.event(Event::RunEnded { run: number, plan, outcome });
+        if outcome == RunOutcome::Complete && self.state.service.converging == number {
+            self.became_target(number);
+        }
+        self.consider_hurt();
     }
 }
 

@@ -4,7 +4,8 @@
 
 use super::agenda::Item;
 use super::at::At;
-use super::reconcile::MOST_ASKED;
+use super::state::State;
+use super::tell::MOST_ASKED;
 use super::turn::Turn;
 
 /// The start of a session looks at so many instances with one input.
@@ -17,7 +18,7 @@ impl Turn<'_> {
         let mut ask = Vec::new();
         let mut next = Some(from);
         for _ in 0..MOST_LOOKED_AT {
-            let Some(at) = next.and_then(|at| self.first_from(at)) else {
+            let Some(at) = next.and_then(|at| self.state.first_from(at)) else {
                 next = None;
                 break;
             };
@@ -38,19 +39,21 @@ impl Turn<'_> {
         }
     }
 
+    /// All were asked: those who leave are told to, and what is owed is pursued.
+    pub(super) fn begin_live(&mut self) {
+        self.session.agenda.consider(Item::Leave);
+        self.session.pursuits.begin(self.state.debts.iter().map(|debt| debt.number), self.now);
+    }
+}
+
+impl State {
     /// The first instance with a record, from `at` on.
     fn first_from(&self, at: At) -> Option<At> {
-        let pods = self.state.pods.iter().enumerate().skip(at.pod as usize);
+        let pods = self.pods.iter().enumerate().skip(at.pod as usize);
         pods.into_iter().find_map(|(pod, instances)| {
             let from = if pod == at.pod as usize { at.index as usize } else { 0 };
             let index = instances.iter().skip(from).position(|instance| instance.record.is_some())? + from;
             Some(At { pod: pod as u32, index: index as u32 })
         })
-    }
-
-    /// All were asked: those who leave are told to, and what is owed is pursued.
-    pub(super) fn begin_live(&mut self) {
-        self.session.agenda.consider(Item::Leave);
-        self.session.pursuits.begin(self.state.debts.iter().map(|debt| debt.number), self.now);
     }
 }

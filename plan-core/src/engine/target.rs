@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::plan::{ContentHash, Model, PlanLayout, PodModel, TaskModel};
-use crate::spec::{Change, ChangeVerdict, Goal, PlanName, PodName, change, changes};
+use crate::plan::{Model, PlanLayout, PodModel};
+use crate::spec::{Change, ChangeVerdict, PlanName, PodName, change, changes};
 
 use super::Engine;
 use super::agenda::Item;
@@ -15,7 +15,7 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::{Effects, Event};
 use super::input::Target;
-use super::record::{Key, Mark, Number, Record, RunKind, RunOutcome, RunRecord, ServiceRecord, StepRef};
+use super::record::{Key, Mark, Number, Record, RunKind, RunOutcome, ServiceRecord};
 use super::reply::{Refusal, RefusedItem, Reply};
 use super::runs::Interrupted;
 use super::state::{Instance, Members, Run, State};
@@ -105,6 +105,16 @@ impl State {
             }
         }
         items
+    }
+
+    /// The instances of which something is known.
+    fn known_instances(&self) -> Vec<At> {
+        let pods = (0..).zip(&self.pods);
+        let all = pods.flat_map(|(pod, instances)| {
+            let known = (0..).zip(instances).filter(|(_, instance)| instance.record.is_some());
+            known.map(move |(index, _)| At { pod, index })
+        });
+        all.collect()
     }
 }
 
@@ -199,7 +209,7 @@ impl Turn<'_> {
             self.forget_spec(&before);
         }
         self.keep_confs(&model);
-        let instances = self.known_instances();
+        let instances = self.state.known_instances();
         for &at in &instances {
             self.adapt(at, &left_runs);
         }
@@ -305,21 +315,11 @@ impl Turn<'_> {
         (state.delays, state.deadlines) = Default::default();
         state.pods.iter_mut().flatten().for_each(|instance| instance.deadline = None);
         self.change_service(|service| service.leaving = leaving);
-        for at in self.known_instances() {
+        for at in self.state.known_instances() {
             if let Some(place) = self.state.record(at).and_then(|record| record.place().cloned()) {
                 self.state.count_place(at, &place.node);
             }
         }
-    }
-
-    /// The instances of which something is known.
-    fn known_instances(&self) -> Vec<At> {
-        let pods = (0..).zip(&self.state.pods);
-        let all = pods.flat_map(|(pod, instances)| {
-            let known = (0..).zip(instances).filter(|(_, instance)| instance.record.is_some());
-            known.map(move |(index, _)| At { pod, index })
-        });
-        all.collect()
     }
 
     /// Runs go on in a plan that is the same under both targets; what ended is remembered as long as its plan
@@ -348,87 +348,6 @@ impl Turn<'_> {
                 self.state.active[nth] = self.state.index_run(record, layout);
             }
             self.sweep(number);
-        }
-    }
-
-    /// Keeps the configurations of a target.
-    pub(super) fn keep_confs(&mut self, model: &Model) {
-        for task in model.pods().iter().flat_map(|pod| &pod.tasks) {
-            if self.state.confs.insert(task.conf, task.config.clone()).is_none() {
-                self.writes.put_new(Record::Conf(task.config.clone()));
-            }
-        }
-    }
-
-    /// The service is what it shall be.
-    pub(super) fn became_target(&mut self, run: Number) {
-        let target = self.state.model.clone();
-        let forced = self.state.ended.get(&run).is_some_and(|run| self.is_any_forced(run));
-        let reached = !forced && self.is_all_of_target();
-        let advance = reached && self.state.service.previous != Some(target.hash());
-        if advance || !self.state.service.deployed {
-            self.change_service(|service| {
-                service.deployed = true;
-                if advance {
-                    service.previous = Some(target.hash());
-                }
-            });
-        }
-        if advance {
-            let old = self.state.previous.replace(target.clone());
-            if let Some(old) = old.filter(|old| old.hash() != target.hash()) {
-                self.forget_spec(&old);
-            }
-        }
-        self.forget_unnamed();
-    }
-
-    /// Whether an operator's word made a step of a run complete.
-    fn is_any_forced(&self, run: &RunRecord) -> bool {
-        let Some(layout) = self.state.model.plans().get(&run.plan) else { return false };
-        (0..).zip(&layout.phases).any(|(phase, of)| {
-            (0..).zip(&of.steps).any(|(step, at)| {
-                let record = self.state.record(At { pod: of.pod, index: at.instance });
-                run.wanted(record, StepRef { run: run.number, phase, step }).forced
-            })
-        })
-    }
-
-    /// Whether every task that was launched, but for what is done once, was launched last as the target says: a
-    /// plan may be complete and leave some out.
-    fn is_all_of_target(&self) -> bool {
-        (0..).zip(self.state.model.pods()).all(|(pod, model)| {
-            (0..model.count).all(|index| {
-                let record = self.state.record(At { pod, index });
-                let of = |task: &TaskModel| record.and_then(|record| record.task(&task.name)?.last());
-                let tasks = model.tasks.iter().filter(|task| task.goal != Goal::Once);
-                tasks.into_iter().all(|task| of(task).is_none_or(|last| last.conf == task.conf))
-            })
-        })
-    }
-
-    fn forget_spec(&mut self, spec: &Arc<Model>) {
-        self.writes.delete(Key::Spec(spec.hash()), Record::Spec(spec.clone()).digest());
-    }
-
-    /// Configurations and specifications that no record names are not kept.
-    fn forget_unnamed(&mut self) {
-        let wanted = self.state.model.pods().iter().flat_map(|pod| &pod.tasks).map(|task| task.conf);
-        let mut named: BTreeSet<ContentHash> = wanted.collect();
-        if named.len() == self.state.confs.len() {
-            return;
-        }
-        for record in self.state.pods.iter().flatten().filter_map(|instance| instance.record.as_ref()) {
-            named.extend(record.orders().iter().flat_map(|order| &order.tasks).map(|task| task.conf));
-            named.extend(record.tasks().iter().filter_map(|task| task.last()).map(|last| last.conf));
-            named.extend(record.tasks().iter().filter_map(|task| task.reached()).map(|reached| reached.conf));
-        }
-        let unnamed: Vec<ContentHash> =
-            self.state.confs.keys().filter(|conf| !named.contains(conf)).copied().collect();
-        for conf in unnamed {
-            if let Some(config) = self.state.confs.remove(&conf) {
-                self.writes.delete(Key::Conf(conf), Record::Conf(config).digest());
-            }
         }
     }
 }

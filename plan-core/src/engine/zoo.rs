@@ -21,13 +21,6 @@ use super::turn::Turn;
 use crate::plan::ContentHash;
 
 impl State {
-    /// For [`Bug::LowestLeaves`]: the lowest instance of a pod that leaves.
-    pub(super) fn lowest_leaver(&self, pod: usize) -> Option<usize> {
-        let at = |index: usize| At { pod: pod as u32, index: index as u32 };
-        let known = |index: &usize| self.pods[pod][*index].record.is_some() && self.is_leaver(at(*index));
-        (0..self.pods[pod].len()).find(known)
-    }
-
     /// The configuration that a task has reached; for [`Bug::RecoverTarget`] the one that the target wants.
     #[inline(always)]
     pub(super) fn known_good(&self, at: At, task: &TaskRecord, reached: ContentHash) -> ContentHash {

@@ -3,12 +3,12 @@
 //! Invariant: what repairs a member never waits for that member. Only a step that ends something which runs is bound,
 //! and none of a member that is down already.
 
-use super::{Question, Subject};
 use crate::engine::agenda::Item;
 use crate::engine::at::At;
 use crate::engine::budgets::Bound;
 use crate::engine::reason::{Reason, Verdict};
 use crate::engine::record::StepRef;
+use crate::engine::rules::{Question, Subject};
 use crate::engine::session::Session;
 use crate::engine::state::Run;
 use crate::engine::turn::Turn;
@@ -107,27 +107,5 @@ impl Turn<'_> {
     /// Fewer members of a pod are down, or about to be: those who wait for that are considered, as many as may go on.
     pub(in crate::engine) fn members_are_back(&mut self, pod: u32) {
         self.session.agenda.consider(Item::Members(pod));
-    }
-
-    /// Considers the first who waits, for each bound that counts the members of a pod. Where that one waits no more,
-    /// the next is considered too.
-    pub(in crate::engine) fn consider_waiting(&mut self, pod: u32) {
-        let bounds = self.state.active.iter().flat_map(|run| {
-            let phases = run.layout.phases_of(pod);
-            let of_plan = phases.first().map(|_| None);
-            let all = phases.iter().map(|&phase| Some(phase)).chain(of_plan);
-            all.map(|phase| Bound { run: run.number(), phase })
-        });
-        let bounds: Vec<Bound> = bounds.collect();
-        let mut more = false;
-        for bound in bounds {
-            if let Some(step) = self.session.budgets.next(bound) {
-                self.consider_step(step);
-                more |= !self.session.budgets.waits(bound, step);
-            }
-        }
-        if more {
-            self.members_are_back(pod);
-        }
     }
 }

@@ -5,14 +5,13 @@
 
 use std::time::Duration;
 
-use super::{Question, Subject};
-use crate::engine::agenda::{Item, MOST_CONSIDERED};
-use crate::engine::ask::{Answer, Ask, Check, Ruling};
+use crate::engine::ask::{Ask, Check, Ruling};
 use crate::engine::at::At;
 use crate::engine::effects::Command;
 use crate::engine::questions::GateOfStep;
 use crate::engine::reason::{Reason, Verdict};
-use crate::engine::record::{Number, Purpose, Stage, StepRef, TaskState};
+use crate::engine::record::{Number, StepRef, TaskState};
+use crate::engine::rules::{Question, Subject};
 use crate::engine::session::Session;
 use crate::engine::state::Run;
 use crate::engine::turn::Turn;
@@ -93,47 +92,5 @@ pub(super) fn ask(turn: &mut Turn<'_>, at: At, step: StepRef) {
         turn.session.questions.ask(gate, launch, id, by);
         let ask = Ask { id, instance: turn.name(at), task, launch, check };
         turn.effects.commands.push(Command::Ask(Box::new(ask)));
-    }
-}
-
-impl Turn<'_> {
-    /// Takes the answer to a question. What nobody asked for, or asks for no more, says nothing.
-    pub(in crate::engine) fn ask_answered(&mut self, id: Number, answer: Answer) {
-        let Some(gate) = self.session.questions.gate_of(id) else { return };
-        let Answer { ruling, words, at } = answer;
-        let layout = self
-            .state
-            .run(gate.step.run)
-            .and_then(|run| run.phase(gate.step.phase).gates_before(gate.step.step).get(gate.nth as usize));
-        let age = Duration::from_micros(self.wall.0.saturating_sub(at.0));
-        let left =
-            layout.and_then(|layout| Duration::from_secs(u64::from(layout.max_age.0)).checked_sub(age));
-        let fresh = left.map(|left| self.now.after(left));
-        self.session.questions.answered(id, (ruling, words), fresh, self.now);
-        self.go_on_at_gate(gate.step);
-    }
-
-    /// Asks again what is due, and what was not answered.
-    pub(in crate::engine) fn ask_gates_again(&mut self) {
-        for _ in 0..MOST_CONSIDERED {
-            let Some(gate) = self.session.questions.next_due(self.now) else { return };
-            self.go_on_at_gate(gate.step);
-        }
-    }
-
-    /// The step is considered; where it has room already, it goes on with that.
-    fn go_on_at_gate(&mut self, step: StepRef) {
-        self.session.agenda.consider(Item::Step(step));
-        let Some(run) = self.state.run(step.run) else { return };
-        let phase = run.phase(step.phase);
-        let at = At { pod: phase.pod, index: phase.steps[step.step as usize].instance };
-        let orders = self.state.record(at).into_iter().flat_map(|record| record.orders().iter());
-        let wanted = orders
-            .into_iter()
-            .find(|order| order.stage == Stage::Wanted && order.purpose == Purpose::Step(step))
-            .map(|order| order.launch);
-        if let Some(launch) = wanted {
-            self.advance(at, launch);
-        }
     }
 }

@@ -8,7 +8,9 @@ mod census;
 mod deadlines;
 mod debts;
 mod index;
+mod leavers;
 mod members;
+mod orders;
 mod slots;
 mod status;
 

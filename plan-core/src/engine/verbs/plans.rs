@@ -12,13 +12,12 @@ use crate::engine::reason::Reason;
 use crate::engine::record::{Number, Parameters, Purpose, RunKind, RunOutcome, Stage, StepRef, TaskState};
 use crate::engine::reply::{Refusal, Reply};
 use crate::engine::runs::Interrupted;
-use crate::engine::state::{Run, is_complete};
+use crate::engine::state::{Run, State, is_complete};
 use crate::engine::turn::Turn;
+use crate::engine::verbs::Answer;
+use crate::engine::verbs::scope::Scope;
 use crate::plan::Status;
 use crate::spec::{PhaseName, PlanName};
-
-use super::Answer;
-use super::scope::Scope;
 
 impl Turn<'_> {
     pub(super) fn start(&mut self, plan: &PlanName, parameters: Parameters) -> Answer {
@@ -47,26 +46,15 @@ impl Turn<'_> {
                 mark.since = since;
             });
             self.derive_scope(number, Scope::Plan);
-            let standing = self.standing(number, Scope::Plan);
+            let standing = self.state.standing(number, Scope::Plan);
             self.drop_unwanted(standing);
             self.consider_hurt();
             return Ok(Reply::Done);
         }
-        let standing = self.standing(number, Scope::Plan);
+        let standing = self.state.standing(number, Scope::Plan);
         self.end_run(number, RunOutcome::Stopped);
         self.drop_unwanted(standing);
         Ok(Reply::Done)
-    }
-
-    /// The orders that only ask for room for steps of a part of a run.
-    fn standing(&self, number: Number, scope: Scope) -> Vec<(At, Number)> {
-        let steps = self.steps_in(number, scope).into_iter().filter_map(|step| {
-            let record = self.state.record(self.step_at(step)?)?;
-            let mut orders = record.orders().iter();
-            let order = orders.find(|o| o.stage == Stage::Wanted && o.purpose == Purpose::Step(step))?;
-            Some((self.step_at(step)?, order.launch))
-        });
-        steps.collect()
     }
 
     /// Withdraws those of these orders that are wanted no more.
@@ -80,7 +68,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn interrupt(&mut self, plan: &PlanName, phase: Option<PhaseName>) -> Answer {
-        let scope = self.phase_scope(plan, phase)?;
+        let scope = self.state.phase_scope(plan, phase)?;
         let Some(run) = self.state.run_of(plan) else {
             return match self.state.ended_run(plan) {
                 Some(_) => Ok(Reply::AlreadySo),
@@ -99,14 +87,14 @@ impl Turn<'_> {
         let number = run.number();
         let on = !self.bug(Bug::InterruptIgnored);
         self.mark(number, scope, |mark| mark.interrupted = on);
-        let standing = self.standing(number, scope);
+        let standing = self.state.standing(number, scope);
         self.drop_unwanted(standing);
         self.consider_hurt();
         Ok(Reply::Done)
     }
 
     pub(super) fn proceed(&mut self, plan: &PlanName, phase: Option<PhaseName>) -> Answer {
-        let scope = self.phase_scope(plan, phase)?;
+        let scope = self.state.phase_scope(plan, phase)?;
         let running = self.state.run_of(plan).map(Run::number);
         let forgiven = running.is_some_and(|number| self.forgive(number, scope));
         match self.take_back(plan, scope)? {
@@ -170,21 +158,21 @@ impl Turn<'_> {
                 let Some(ended) = self.state.ended_run(plan) else {
                     return Err(Refusal::NeverRun(plan.clone()));
                 };
-                self.scope(plan, ended.number, part)?;
+                self.state.scope(plan, ended.number, part)?;
                 if is_complete(ended) {
                     return Ok(Reply::AlreadySo);
                 }
                 self.reopen(plan)?
             }
         };
-        let scope = self.scope(plan, number, part)?;
-        if self.status_of(number, scope) == Some(Status::Complete) {
+        let scope = self.state.scope(plan, number, part)?;
+        if self.state.status_of(number, scope) == Some(Status::Complete) {
             return Ok(Reply::AlreadySo);
         }
         let now = self.writes.number();
         self.mark_seq(number, scope, |mark| mark.forced = now);
         self.derive_scope(number, scope);
-        let standing = self.standing(number, scope);
+        let standing = self.state.standing(number, scope);
         self.drop_unwanted(standing);
         Ok(Reply::Done)
     }
@@ -198,17 +186,17 @@ impl Turn<'_> {
                     return Err(Refusal::NeverRun(plan.clone()));
                 };
                 // A part that is not there refuses the verb before anything is changed.
-                self.scope(plan, ended.number, part)?;
+                self.state.scope(plan, ended.number, part)?;
                 self.reopen(plan)?
             }
         };
-        let scope = self.scope(plan, number, part)?;
+        let scope = self.state.scope(plan, number, part)?;
         let forgiven = self.forgive(number, scope);
-        if running.is_some() && self.status_of(number, scope) == Some(Status::Pending) {
+        if running.is_some() && self.state.status_of(number, scope) == Some(Status::Pending) {
             return Ok(if forgiven { Reply::Done } else { Reply::AlreadySo });
         }
         // A single step whose launch is ordered and was not seen yet counts with that launch.
-        let since = self.unseen_launch(scope);
+        let since = self.state.unseen_launch(scope);
         let since = if let Some(launch) = since { launch } else { self.writes.number() };
         self.mark_seq(number, scope, |mark| mark.since = since);
         if !matches!(scope, Scope::Step(_)) {
@@ -235,24 +223,10 @@ impl Turn<'_> {
         any
     }
 
-    fn unseen_launch(&self, scope: Scope) -> Option<Number> {
-        let Scope::Step(step) = scope else { return None };
-        let at = self.step_at(step)?;
-        let record = self.state.record(at)?;
-        let order = record.orders().iter().rev().find(|order| order.purpose == Purpose::Step(step))?;
-        let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
-        let unseen = order.stage != Stage::Given
-            || occupants
-                .any(|occupant| occupant.launch == order.launch && occupant.state == TaskState::Launching);
-        // A force of a later number would still stand above it.
-        let forced = self.state.run(step.run)?.record.wanted(Some(record), step).forced_at;
-        (unseen && order.launch > forced).then_some(order.launch)
-    }
-
     /// A restart begins anew: waits and refusals of the tasks in its scope are forgotten.
     fn forget_failures(&mut self, number: Number, scope: Scope) {
-        for step in self.steps_in(number, scope) {
-            let (Some(at), Some(run)) = (self.step_at(step), self.state.run(number)) else { continue };
+        for step in self.state.steps_in(number, scope) {
+            let (Some(at), Some(run)) = (self.state.step_at(step), self.state.run(number)) else { continue };
             let tasks = run.phase(step.phase).tasks(step.step).clone();
             for &task in tasks.iter() {
                 let name = self.state.task_model(at.pod, task).name.clone();
@@ -279,4 +253,31 @@ fn is_variable_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+impl State {
+    /// The orders that only ask for room for steps of a part of a run.
+    fn standing(&self, number: Number, scope: Scope) -> Vec<(At, Number)> {
+        let steps = self.steps_in(number, scope).into_iter().filter_map(|step| {
+            let record = self.record(self.step_at(step)?)?;
+            let mut orders = record.orders().iter();
+            let order = orders.find(|o| o.stage == Stage::Wanted && o.purpose == Purpose::Step(step))?;
+            Some((self.step_at(step)?, order.launch))
+        });
+        steps.collect()
+    }
+
+    fn unseen_launch(&self, scope: Scope) -> Option<Number> {
+        let Scope::Step(step) = scope else { return None };
+        let at = self.step_at(step)?;
+        let record = self.record(at)?;
+        let order = record.orders().iter().rev().find(|order| order.purpose == Purpose::Step(step))?;
+        let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
+        let unseen = order.stage != Stage::Given
+            || occupants
+                .any(|occupant| occupant.launch == order.launch && occupant.state == TaskState::Launching);
+        // A force of a later number would still stand above it.
+        let forced = self.run(step.run)?.record.wanted(Some(record), step).forced_at;
+        (unseen && order.launch > forced).then_some(order.launch)
+    }
 }

@@ -10,51 +10,15 @@ use crate::engine::at::At;
 use crate::engine::bug::Bug;
 use crate::engine::record::{Cause, Number, PodRecord, RunOutcome, Stage, TaskState};
 use crate::engine::reply::{Refusal, Reply};
-use crate::engine::state::Run;
+use crate::engine::state::{Run, State};
 use crate::engine::turn::Turn;
+use crate::engine::verbs::Answer;
 use crate::spec::{Goal, InstanceName, TaskName};
 
-use super::Answer;
-
 impl Turn<'_> {
-    /// An instance's RUNNING tasks that were launched, of which a verb speaks: those that it names, or all.
-    fn running_tasks(
-        &self,
-        name: &InstanceName,
-        only: &[TaskName],
-    ) -> Result<(At, Arc<PodRecord>, Vec<TaskName>), Refusal> {
-        let at = self.state.at(name).ok_or_else(|| {
-            let leaves = self.state.debts.of(name).next().is_some();
-            if leaves { Refusal::Leaving(name.clone()) } else { Refusal::NoInstance(name.clone()) }
-        })?;
-        let pod = self.state.pod_model(at.pod).filter(|_| !self.state.is_leaver(at));
-        let pod = pod.ok_or_else(|| Refusal::Leaving(name.clone()))?;
-        if let Some(task) = only.iter().find(|task| pod.task_index(task).is_none()) {
-            return Err(Refusal::NoTask { instance: name.clone(), task: task.clone() });
-        }
-        let goal = |task: &TaskName| pod.task_index(task).map(|at| pod.tasks[at].goal);
-        if let Some(task) = only.iter().find(|task| goal(task) != Some(Goal::Running)) {
-            return Err(Refusal::NotRunning { instance: name.clone(), task: task.clone() });
-        }
-        // None of its tasks is one that is kept running.
-        if let Some(task) = pod.tasks.first().filter(|_| pod.tasks.iter().all(|t| t.goal != Goal::Running)) {
-            return Err(Refusal::NotRunning { instance: name.clone(), task: task.name.clone() });
-        }
-        let never = || Refusal::NeverLaunched(name.clone());
-        let record = self.state.instance(at).record.clone().ok_or_else(never)?;
-        let tasks =
-            record.tasks().iter().filter(|task| task.last().is_some()).map(|task| task.name().clone());
-        let tasks = tasks.filter(|task| goal(task) == Some(Goal::Running));
-        let tasks: Vec<_> = tasks.filter(|task| only.is_empty() || only.contains(task)).collect();
-        if tasks.is_empty() || only.iter().any(|task| !tasks.contains(task)) {
-            return Err(never());
-        }
-        Ok((at, record, tasks))
-    }
-
     /// Launches an instance's RUNNING tasks again where it lives.
     pub(super) fn restart_pod(&mut self, name: &InstanceName, only: &[TaskName]) -> Answer {
-        let (at, record, tasks) = self.running_tasks(name, only)?;
+        let (at, record, tasks) = self.state.running_tasks(name, only)?;
         let paused = |task: &&TaskName| record.task(task).is_some_and(|task| task.paused());
         if let Some(task) = tasks.iter().find(paused) {
             return Err(Refusal::Paused { instance: name.clone(), task: task.clone() });
@@ -82,7 +46,7 @@ impl Turn<'_> {
 
     /// Lets an instance go elsewhere.
     pub(super) fn replace_pod(&mut self, name: &InstanceName) -> Answer {
-        let (at, record, _) = self.running_tasks(name, &[])?;
+        let (at, record, _) = self.state.running_tasks(name, &[])?;
         if record.place().is_none() {
             return Err(Refusal::NeverLaunched(name.clone()));
         }
@@ -104,7 +68,7 @@ impl Turn<'_> {
 
     /// Pauses tasks of an instance, or takes that back.
     pub(super) fn pause_pod(&mut self, name: &InstanceName, only: &[TaskName], pause: bool) -> Answer {
-        let (at, record, tasks) = self.running_tasks(name, only)?;
+        let (at, record, tasks) = self.state.running_tasks(name, only)?;
         let other = |task: &&TaskName| record.task(task).is_some_and(|task| task.paused() != pause);
         let others: Vec<&TaskName> = tasks.iter().filter(other).collect();
         if others.is_empty() {
@@ -148,5 +112,42 @@ impl Turn<'_> {
         due.into_iter().for_each(|at| self.state.index_deadline(at));
         self.session.agenda.consider(Item::Leave);
         Ok(Reply::Done)
+    }
+}
+
+impl State {
+    /// An instance's RUNNING tasks that were launched, of which a verb speaks: those that it names, or all.
+    fn running_tasks(
+        &self,
+        name: &InstanceName,
+        only: &[TaskName],
+    ) -> Result<(At, Arc<PodRecord>, Vec<TaskName>), Refusal> {
+        let at = self.at(name).ok_or_else(|| {
+            let leaves = self.debts.of(name).next().is_some();
+            if leaves { Refusal::Leaving(name.clone()) } else { Refusal::NoInstance(name.clone()) }
+        })?;
+        let pod = self.pod_model(at.pod).filter(|_| !self.is_leaver(at));
+        let pod = pod.ok_or_else(|| Refusal::Leaving(name.clone()))?;
+        if let Some(task) = only.iter().find(|task| pod.task_index(task).is_none()) {
+            return Err(Refusal::NoTask { instance: name.clone(), task: task.clone() });
+        }
+        let goal = |task: &TaskName| pod.task_index(task).map(|at| pod.tasks[at].goal);
+        if let Some(task) = only.iter().find(|task| goal(task) != Some(Goal::Running)) {
+            return Err(Refusal::NotRunning { instance: name.clone(), task: task.clone() });
+        }
+        // None of its tasks is one that is kept running.
+        if let Some(task) = pod.tasks.first().filter(|_| pod.tasks.iter().all(|t| t.goal != Goal::Running)) {
+            return Err(Refusal::NotRunning { instance: name.clone(), task: task.name.clone() });
+        }
+        let never = || Refusal::NeverLaunched(name.clone());
+        let record = self.instance(at).record.clone().ok_or_else(never)?;
+        let tasks =
+            record.tasks().iter().filter(|task| task.last().is_some()).map(|task| task.name().clone());
+        let tasks = tasks.filter(|task| goal(task) == Some(Goal::Running));
+        let tasks: Vec<_> = tasks.filter(|task| only.is_empty() || only.contains(task)).collect();
+        if tasks.is_empty() || only.iter().any(|task| !tasks.contains(task)) {
+            return Err(never());
+        }
+        Ok((at, record, tasks))
     }
 }

@@ -1,0 +1,139 @@
+//! What follows from a record that changed: statuses, and whom they let go on.
+//!
+//! Invariant: after it every status and index is what the records say; what a status lets go on is on the agenda.
+
+use crate::plan::{Changed, Status};
+
+use super::agenda::Item;
+use super::at::At;
+use super::effects::Event;
+use super::reason::Reason;
+use super::record::{Order, Purpose, Stage as OrderStage, StepRef};
+use super::rules::Waker;
+use super::state::Run;
+use super::turn::Turn;
+
+impl Turn<'_> {
+    /// Derives anew what an instance's record says: the statuses of the steps that speak of it, and whether
+    /// recovery has something to do.
+    pub(super) fn touch(&mut self, at: At) {
+        for nth in 0..self.state.active.len() {
+            let run = &self.state.active[nth];
+            let (number, layout) = (run.number(), run.layout.clone());
+            for &phase in layout.phases_of(at.pod) {
+                for step in layout.phases[phase as usize].steps_of(at.index) {
+                    self.derive_step(nth, at, StepRef { run: number, phase, step });
+                }
+            }
+        }
+        self.state.index_hurt(at);
+        self.state.index_deadline(at);
+        if self.state.index_member(at) {
+            self.members_are_back(at.pod);
+        }
+        if self.state.hurt.contains(&at) {
+            self.session.agenda.consider(Item::Recovery(at));
+        }
+    }
+
+    /// An instance is wanted otherwise: what its record says is derived anew, and all that may act on it is considered.
+    pub(super) fn wanted_otherwise(&mut self, at: At) {
+        self.touch(at);
+        self.awaken(Waker::Wanted, at);
+    }
+
+    /// Derives a step's status, and tells its parents and its successors.
+    pub(super) fn derive_step(&mut self, nth: usize, at: At, step: StepRef) {
+        let run = &self.state.active[nth];
+        let status = self.state.step_status(run, at, step);
+        let urgent = self.state.is_urgent(run, at, step, status);
+        let Run { layout, progress, .. } = &mut self.state.active[nth];
+        let held = progress.phase(step.phase).is_held();
+        let changed = progress.set_step(layout, step.phase, step.step, status, urgent);
+        let released = held && !progress.phase(step.phase).is_held();
+        if status == Status::Pending {
+            self.session.agenda.consider(Item::Step(step));
+        }
+        // Who owns what is broken in the instance may have changed.
+        if changed.step.0 != changed.step.1 && self.state.hurt.contains(&at) {
+            self.session.agenda.consider(Item::Recovery(at));
+        }
+        self.follow_up(nth, step, changed, released);
+    }
+
+    /// What a changed status lets others do.
+    fn follow_up(&mut self, nth: usize, step: StepRef, changed: Changed, released: bool) {
+        let Changed { step: (old, new), phase, plan, turned } = changed;
+        let ((old_phase, new_phase), (old_plan, new_plan)) = (phase, plan);
+        if old != new {
+            self.event(Event::Step { step, change: (old, new) });
+        }
+        if old_phase != new_phase {
+            let change = (old_phase, new_phase);
+            self.event(Event::Phase { run: step.run, phase: step.phase, change });
+        }
+        if old_plan != new_plan {
+            self.event(Event::Plan { run: step.run, change: (old_plan, new_plan) });
+            if new_plan == Status::Complete {
+                self.completed.push(step.run);
+            }
+        }
+        if old != new && new == Status::Complete {
+            self.consider_after(nth, step);
+            self.withdraw_done(nth, step);
+            self.session.questions.forget(step);
+            if !self.state.obsolete.is_empty() {
+                let phase = self.state.active[nth].phase(step.phase);
+                let index = phase.steps[step.step as usize].instance;
+                let at = At { pod: phase.pod, index };
+                self.end_removed(at);
+            }
+        }
+        let opened = (old_phase == Status::Complete) != (new_phase == Status::Complete) || released;
+        if opened || turned.is_some() {
+            self.consider_phases_after(nth, step.phase);
+        }
+        // What asks for room out of its turn gives way to others of its instance.
+        if let Some(Some(before)) = turned {
+            let phase = self.state.active[nth].phase(step.phase);
+            let at = At { pod: phase.pod, index: phase.steps[before as usize].instance };
+            self.consider_steps_of(at);
+            self.session.agenda.consider(Item::Recovery(at));
+        }
+        // A step that became incomplete again closes others, whose broken members recovery takes over.
+        if old == Status::Complete && new != old {
+            self.consider_hurt();
+        }
+    }
+
+    /// The steps that a completed one may have let go on.
+    fn consider_after(&mut self, nth: usize, step: StepRef) {
+        let run = &self.state.active[nth];
+        let (layout, progress) = (run.phase(step.phase), run.progress.phase(step.phase));
+        let freed = progress.freed_by(layout, step.step);
+        self.session.agenda.consider_all(freed.map(|freed| Item::Step(StepRef { step: freed, ..step })));
+        if progress.opens_groups(layout, step.step) {
+            self.session.agenda.sweep(step.run, [step.phase]);
+        }
+    }
+
+    /// Who is complete by another launch asks for room no more.
+    fn withdraw_done(&mut self, nth: usize, step: StepRef) {
+        let phase = self.state.active[nth].phase(step.phase);
+        let at = At { pod: phase.pod, index: phase.steps[step.step as usize].instance };
+        let asking =
+            |order: &&Order| order.stage == OrderStage::Wanted && order.purpose == Purpose::Step(step);
+        let order = self.state.record(at).and_then(|record| record.orders().iter().find(asking));
+        if let Some(launch) = order.map(|order| order.launch) {
+            self.withdraw(at, launch, Reason::NotWanted);
+        }
+    }
+
+    /// The phases that a completed one may have let go on.
+    fn consider_phases_after(&mut self, nth: usize, phase: u32) {
+        let run = &self.state.active[nth];
+        let number = run.number();
+        let sweeps = run.progress.freed_by(&run.layout, phase).chain([phase]);
+        self.session.agenda.sweep(number, sweeps);
+    }
+}

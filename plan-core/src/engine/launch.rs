@@ -1,0 +1,205 @@
+//! An order that has room: what is in its way is told to end, and the launch is given.
+//!
+//! Invariant: nothing is ended without an unused grant for its successor; no launch leaves before its order
+//! and its handle are durable (engine.md §3).
+
+use std::sync::Arc;
+
+use crate::spec::{PortName, TaskName};
+
+use super::at::At;
+use super::bug::Bug;
+use super::effects::{Command, Event, Launch, LaunchTask};
+use super::input::Grant;
+use super::record::{DebtCause, Number, Place, Purpose, Stage};
+use super::turn::Turn;
+use super::words::Words;
+
+impl Turn<'_> {
+    /// Goes on with an order for which room is granted.
+    pub(super) fn advance(&mut self, at: At, launch: Number) {
+        let Some(record) = self.state.record(at) else { return };
+        let Some(order) = record.order(launch) else { return };
+        // An order acts where all of its slots wait for it.
+        if record.slots().iter().filter(|slot| slot.act() == Some(launch)).count() < order.tasks.len() {
+            return;
+        }
+        let Some(grant) = self.session.fits.grant(launch) else { return };
+        if !self.state.is_seen(at) {
+            return;
+        }
+        let stage = order.stage;
+        let judgement = self.state.judge(&self.session.fits, at, grant);
+        if stage == Stage::Wanted
+            && let Err(why) = self.state.still_wanted(order).and(judgement.clone())
+        {
+            let misplaced = judgement.is_err();
+            let tasks = order.tasks.clone();
+            self.withdraw(at, launch, why);
+            // A backend that names no better node is asked again more and more seldom.
+            if misplaced {
+                tasks.iter().for_each(|task| self.failed(at, &task.task));
+                self.touch(at);
+            }
+            return;
+        }
+        // What is being ended for it has to be launched again: it asks for other room.
+        if let Err(why) = judgement {
+            let why: Words = why.to_string().into();
+            self.event(Event::NoRoom { instance: self.name(at), why: why.clone() });
+            let launch = self.renumber(at, launch);
+            self.session.fits.refused(launch, &why);
+            return;
+        }
+        if grant.until.is_some_and(|until| self.wall > until) && !self.bug(Bug::ExpiredGrant) {
+            return self.ask_for_room(at, launch);
+        }
+        let victims = self.state.victims(at, record, launch);
+        let victims: Vec<(Number, TaskName)> =
+            victims.map(|occupant| (occupant.launch, occupant.task.clone())).collect();
+        // Nothing was changed for the order yet: what is to hold right before an act is asked once more.
+        if let (Stage::Wanted, Purpose::Step(step)) = (stage, order.purpose) {
+            if let Some(why) = self.objects_at_last(at, step) {
+                // What is answered soon is waited for with the room that there is.
+                if !self.session.questions.is_open(step) {
+                    self.withdraw(at, launch, why);
+                }
+                return;
+            }
+            self.session.questions.forget(step);
+        }
+        if victims.is_empty() || self.bug(Bug::LaunchInTheWay) {
+            return self.give(at, launch);
+        }
+        if stage == Stage::Wanted {
+            self.record_mut(at).clear(launch);
+            // Its member counts as down from now on.
+            self.session.budgets.asks_no_more(at);
+            for (victim, task) in &victims {
+                let instance = self.name(at);
+                self.event(Event::Displaced { instance, launch: *victim, task: task.clone() });
+            }
+            self.touch(at);
+        }
+        for (victim, task) in victims {
+            if !self.session.kills.is_told(&(at, victim, task.clone())) {
+                self.kill(at, victim, task);
+            }
+        }
+    }
+
+    /// Gives a launch whose way is clear.
+    fn give(&mut self, at: At, launch: Number) {
+        let Some(grant) = self.session.fits.close(launch) else { return };
+        let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
+        let tasks = order.tasks.clone();
+        self.uncount_asking(at);
+        if let Some(from) = self.state.record(at).filter(|record| record.permission().is_some()) {
+            let from = from.place().map(|place| place.node.name.clone());
+            self.abandon_place(at, DebtCause::Moved, Some(&grant.handle));
+            let (instance, to) = (self.name(at), grant.node.name.clone());
+            self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
+        }
+        self.keep(at, &grant.handle);
+        // Where it stays, its node may have other facts than when it came.
+        let place = self.state.record(at).and_then(|record| record.place().cloned());
+        if place.as_ref().is_none_or(|place| place.node != grant.node) {
+            if let Some(place) = &place {
+                self.uncount(at, &place.node);
+            }
+            self.state.count_place(at, &grant.node);
+        }
+        let node = grant.node.clone();
+        let sets = self.state.sets(&tasks);
+        let now = self.now;
+        let same =
+            |old: &Place| old.node == grant.node && old.handle == grant.handle && old.ports == grant.ports;
+        let place = match place {
+            Some(place) if same(&place) => place,
+            place => {
+                // What chose the node is of the launch that takes the place.
+                let since = place.as_ref().map_or(launch, |old| old.since);
+                let taken = |old: Arc<Place>| (old.domains, old.principal.clone());
+                let (domains, principal) = place.map_or_else(|| self.state.taken(at), taken);
+                let Grant { node, ports, handle, .. } = grant;
+                Arc::new(Place { node, ports, handle, since, domains, principal })
+            }
+        };
+        self.record_mut(at).give(launch, &sets, place, now);
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        for (nth, slot) in instance.record.iter().flat_map(|record| record.slots().iter().enumerate()) {
+            if slot.occupant().is_some_and(|occupant| occupant.launch == launch) {
+                instance.answered.note(nth, launch, 0);
+            }
+        }
+        self.event(Event::Launched { instance: self.name(at), launch, node: node.name.clone() });
+        self.command_launch(at, launch);
+        self.touch(at);
+    }
+
+    /// Commands the launch of an order that is given; again, it is the same to the byte.
+    pub(super) fn command_launch(&mut self, at: At, launch: Number) {
+        let instance = self.name(at);
+        let given = |command: &Command| matches!(command, Command::Launch(l) if l.launch == launch);
+        if self.effects.commands.iter().any(given) {
+            return;
+        }
+        let Some(record) = self.state.record(at) else { return };
+        let (Some(order), Some(place)) = (record.order(launch), &record.place()) else { return };
+        let tasks = order.tasks.iter().filter_map(|task| {
+            let config = self.state.confs.get(&task.conf)?.clone();
+            Some(LaunchTask { conf: task.conf, config, paused: task.paused })
+        });
+        let tasks: Vec<LaunchTask> = tasks.collect();
+        // Those of other sets may be others by the time that this is given again.
+        let own = |name: &PortName| {
+            tasks.iter().any(|task| task.config.resources.ports.iter().any(|(other, _)| other == name))
+        };
+        let ports = place.ports.iter().filter(|(name, _)| own(name)).cloned().collect();
+        let command = Command::Launch(Box::new(Launch {
+            instance,
+            launch,
+            node: place.node.clone(),
+            handle: place.handle.clone(),
+            ports,
+            domains: place.domains,
+            principal: place.principal.clone(),
+            tasks,
+            parameters: order.parameters.clone(),
+        }));
+        self.effects.commands.push(command);
+    }
+
+    /// An instance whose first launch was surely not done lives nowhere: what it was granted may be gone, and
+    /// nothing of it is there.
+    pub(super) fn forget_place(&mut self, at: At, launch: Number) {
+        let Some(record) = self.state.record(at) else { return };
+        // By the launch that took the place, and no other; those that merely ask for room there ask anew.
+        let untouched = record.place().is_some_and(|place| place.since == launch)
+            && record.orders().iter().all(|order| order.launch == launch || order.stage == Stage::Wanted)
+            && record.tasks().iter().all(|task| task.last().is_none_or(|last| last.launch <= launch));
+        if let Some(place) = record.place().cloned().filter(|_| untouched) {
+            self.withdraw_where(at, |_| true);
+            self.uncount(at, &place.node);
+            self.record_mut(at).forget_place();
+            self.effects.commands.push(Command::Withdraw { instance: self.name(at), launch });
+        }
+    }
+
+    /// Goes on with the order that waited for this end.
+    pub(super) fn way_is_clear(&mut self, at: At, launch: Number, name: &TaskName) {
+        let slots = self.state.record(at).map(|record| record.slots()).unwrap_or_default();
+        let act = slots
+            .iter()
+            .find(|slot| slot.occupant().is_some_and(|o| o.launch == launch && o.task == *name))
+            .and_then(|slot| slot.act());
+        // Who goes elsewhere waits for all of its tasks.
+        let moving = || {
+            let record = self.state.record(at).filter(|record| record.permission().is_some())?;
+            Some(record.standing().next()?.launch)
+        };
+        if let Some(act) = act.or_else(moving) {
+            self.advance(at, act);
+        }
+    }
+}

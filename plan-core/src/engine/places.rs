@@ -1,0 +1,51 @@
+//! Places that are left: what an instance has there becomes a debt.
+//!
+//! Invariant: an instance is counted where it lives, and who waits for room because of it is asked for again when it
+//! goes.
+
+use std::sync::Arc;
+
+use crate::spec::PlacementRule;
+use crate::spec::placement::NodeFacts;
+
+use super::agenda::Item;
+use super::at::At;
+use super::bug::Bug;
+use super::record::{Cause, DebtCause, Occupant, Permission};
+use super::turn::Turn;
+
+impl Turn<'_> {
+    /// What an instance has at its place becomes a debt, and the place is given up.
+    pub(super) fn abandon_place(&mut self, at: At, cause: DebtCause, kept: Option<&super::record::Handle>) {
+        let Some(record) = self.state.instance(at).record.clone() else { return };
+        let Some(place) = record.place().cloned() else { return };
+        let living: Vec<Occupant> = record.living().cloned().collect();
+        let release = Some(place.handle.clone()).filter(|handle| Some(handle) != kept);
+        self.owe(at, &record, cause, living, release);
+        self.uncount(at, &place.node);
+        let timeout = record.permission().is_some_and(|permission| permission.cause == Cause::Timeout);
+        if cause == DebtCause::Moved && timeout {
+            let now = self.now;
+            self.change_service(|service| service.replaced = Some(now));
+        }
+        let kept = record.permission().filter(|_| self.bug(Bug::PermissionKept));
+        let record = self.record_mut(at);
+        record.abandon_place();
+        if let Some(Permission { cause, at: since }) = kept {
+            record.permit(cause, since);
+        }
+    }
+
+    /// An instance is there no more: who waits for room because of it is asked for again.
+    pub(super) fn uncount(&mut self, at: At, node: &NodeFacts) {
+        self.state.uncount_place(at, node);
+        let model = self.state.model.clone();
+        let Some(name) = model.pods().get(at.pod as usize).map(|pod| &pod.name) else { return };
+        for (pod, other) in (0..).zip(model.pods()) {
+            let asks = |rule: &Arc<PlacementRule>| pod == at.pod || rule.pods().contains(name);
+            if other.placement.as_ref().is_some_and(asks) {
+                self.session.agenda.consider(Item::Refit(pod));
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Room: what is asked for an order, and whether what is granted is where the instance may go.
+//!
+//! Invariant: a question is made of records and of what is granted to others, so it is the same when it is asked again.
+
+use std::sync::Arc;
+
+use crate::plan::{Demand, TaskConfig};
+use crate::spec::TaskName;
+use crate::spec::placement::Census;
+
+use super::at::At;
+use super::bug::Bug;
+use super::effects::Fit;
+use super::fits::Fits;
+use super::input::Grant;
+use super::reason::Reason;
+use super::record::{Domains, Number, OrderedTask, Stage};
+use super::state::State;
+
+impl State {
+    /// All that an instance needs elsewhere: its pod's footprint, and of the tasks that are launched first what
+    /// their configurations say.
+    pub(super) fn whole_demand(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Demand]> {
+        let footprint = self.pod_model(at.pod).map(|pod| pod.footprint.clone()).unwrap_or_default();
+        let mut whole = footprint.to_vec();
+        let configs = tasks.iter().filter_map(|task| self.confs.get(&task.conf));
+        for config in configs {
+            let (set, resources) = (&config.spec.resource_set, &config.resources);
+            match whole.iter_mut().find(|demand| demand.set == *set) {
+                Some(demand) => demand.resources = resources.clone(),
+                None => whole.push(Demand { set: set.clone(), resources: resources.clone() }),
+            }
+        }
+        whole.into()
+    }
+
+    /// The configurations that an instance needs room for where it has no place yet: its pod's, and of the tasks that
+    /// are launched first their own.
+    fn whole_configs(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Arc<TaskConfig>]> {
+        let declared = self.pod_model(at.pod).map(|pod| pod.configs.clone()).unwrap_or_default();
+        let is_declared = |task: &OrderedTask| {
+            let models = self.pod_model(at.pod).map(|pod| pod.tasks.as_slice()).unwrap_or_default();
+            models.iter().any(|model| model.name == task.task && model.conf == task.conf)
+        };
+        if tasks.iter().all(is_declared) {
+            return declared;
+        }
+        let own = |name: &TaskName| {
+            let ordered = tasks.iter().find(|ordered| ordered.task == *name)?;
+            self.confs.get(&ordered.conf).cloned()
+        };
+        let known = |task: &OrderedTask| declared.iter().any(|config| config.task == task.task);
+        let others = tasks.iter().filter(|task| !known(task));
+        let others = others.filter_map(|task| self.confs.get(&task.conf).cloned());
+        let whole = declared.iter().map(|config| own(&config.task).unwrap_or_else(|| config.clone()));
+        whole.chain(others).collect()
+    }
+
+    /// Where the others are, for the placement of an instance that goes elsewhere.
+    fn census_without(&self, at: At) -> Arc<Census> {
+        let census = self.census[at.pod as usize].clone();
+        let record = self.record(at).filter(|_| !self.bug(Bug::CountsItself));
+        let (Some(place), Some(pod)) = (record.and_then(|r| r.place().cloned()), self.pod_model(at.pod))
+        else {
+            return census;
+        };
+        let Some(rule) = &pod.placement else { return census };
+        let mut others = (*census).clone();
+        for field in rule.fields() {
+            if let Some(value) = place.node.value(&field) {
+                others.remove(&field, value);
+            }
+        }
+        if rule.pods().contains(&pod.name) {
+            others.remove_host(&pod.name, &place.node.name);
+        }
+        Arc::new(others)
+    }
+
+    pub(super) fn fit(&self, fits: &Fits, at: At, launch: Number) -> Option<Fit> {
+        let state = self;
+        let record = state.record(at)?;
+        let order = record.order(launch)?;
+        let instance = self.name(at);
+        let place = record.place().filter(|_| record.permission().is_none());
+        let Some(place) = place else {
+            let pod = state.pod_model(at.pod)?;
+            let from = record.place().map(|place| (place.node.name.clone(), place.handle.clone()));
+            let (demand, census) = match from {
+                None => (pod.footprint.clone(), state.census[at.pod as usize].clone()),
+                Some(_) => (state.whole_demand(at, &order.tasks), self.census_elsewhere(fits, at)),
+            };
+            return Some(Fit {
+                instance,
+                launch,
+                at: None,
+                from,
+                demand,
+                volumes: pod.volumes.clone(),
+                configs: state.whole_configs(at, &order.tasks),
+                placement: pod.placement.clone(),
+                census,
+            });
+        };
+        Some(Fit {
+            instance,
+            launch,
+            at: Some((place.node.name.clone(), place.handle.clone())),
+            from: None,
+            demand: self.demand(at, &order.tasks),
+            volumes: Arc::new([]),
+            configs: self.configs(at, &order.tasks),
+            placement: None,
+            census: Arc::new(Census::default()),
+        })
+    }
+
+    /// The resource sets of these tasks.
+    fn demand(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Demand]> {
+        if let [task] = tasks {
+            let models = self.pod_model(at.pod).map(|pod| pod.tasks.as_slice()).unwrap_or_default();
+            if let Some(model) = models.iter().find(|model| model.conf == task.conf) {
+                return model.demand.clone();
+            }
+        }
+        let configs = tasks.iter().filter_map(|task| self.confs.get(&task.conf));
+        configs
+            .map(|config| Demand {
+                set: config.spec.resource_set.clone(),
+                resources: config.resources.clone(),
+            })
+            .collect()
+    }
+
+    /// The configurations of these tasks.
+    fn configs(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Arc<TaskConfig>]> {
+        if let [task] = tasks {
+            let models = self.pod_model(at.pod).map(|pod| pod.tasks.as_slice()).unwrap_or_default();
+            if let Some(model) = models.iter().find(|model| model.conf == task.conf) {
+                return model.configs.clone();
+            }
+        }
+        tasks.iter().filter_map(|task| self.confs.get(&task.conf).cloned()).collect()
+    }
+
+    /// Where the others are, and where those of them will be that are being ended to go elsewhere.
+    fn census_elsewhere(&self, fits: &Fits, at: At) -> Arc<Census> {
+        let state = self;
+        let mut census = state.census_without(at);
+        let pod = state.pod_model(at.pod);
+        let Some((pod, rule)) = pod.and_then(|pod| Some((pod, pod.placement.as_ref()?))) else {
+            return census;
+        };
+        let leaves = |launch: Number, whose: At| {
+            let record = state.record(whose).filter(|record| record.permission().is_some());
+            let order = record.and_then(|record| record.order(launch));
+            order.is_some_and(|order| order.stage == Stage::Clearing)
+        };
+        for (_, _, grant) in fits.grants_beside(at).filter(|&(launch, at, _)| leaves(launch, at)) {
+            let census = Arc::make_mut(&mut census);
+            for field in rule.fields() {
+                if let Some(value) = grant.node.value(&field) {
+                    census.add(&field, value);
+                }
+            }
+            if rule.pods().contains(&pod.name) {
+                census.add_host(&pod.name, &grant.node.name);
+            }
+        }
+        census
+    }
+
+    /// Whether a grant is where the instance may go.
+    pub(super) fn judge(&self, fits: &Fits, at: At, grant: &Grant) -> Result<(), Reason> {
+        let state = self;
+        let record = state.record(at);
+        let moves = record.is_some_and(|record| record.permission().is_some());
+        let place = record.and_then(|record| record.place());
+        let rule = state.pod_model(at.pod).and_then(|pod| pod.placement.as_ref());
+        match (place, rule) {
+            _ if self.bug(Bug::NotJudged) => Ok(()),
+            (Some(_), Some(rule)) if moves => {
+                let census = self.census_elsewhere(fits, at);
+                let judgement = || Reason::Placement(rule.judge(&grant.node, &census).to_string());
+                if rule.allows(&grant.node, &census) { Ok(()) } else { Err(judgement()) }
+            }
+            (Some(_), _) if moves => Ok(()),
+            (Some(place), _) if place.node.name != grant.node.name => {
+                Err(Reason::Placement(format!("it lives on {}, not on {}", place.node.name, grant.node.name)))
+            }
+            (None, Some(rule)) if !rule.allows(&grant.node, &state.census[at.pod as usize]) => {
+                Err(Reason::Placement(rule.judge(&grant.node, &state.census[at.pod as usize]).to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What a place that an instance takes now is told of the rule that chose it, and under whom it is held.
+    pub(super) fn taken(&self, at: At) -> (Domains, Option<Arc<str>>) {
+        let rule = self.pod_model(at.pod).and_then(|pod| pod.placement.as_deref());
+        (Domains::of(rule), self.model.spec().scheduler().principal.as_deref().map(Arc::from))
+    }
+}

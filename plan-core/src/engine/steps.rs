@@ -1,0 +1,58 @@
+//! A step's act begins, if it may.
+//!
+//! Invariant: what only asks for room where the step acts gives way to it; nothing else does.
+
+use crate::plan::Status;
+
+use super::at::At;
+use super::reason::Reason;
+use super::record::{OrderedTask, Purpose, StepRef};
+use super::state::{Run, State};
+use super::turn::Turn;
+
+impl Turn<'_> {
+    /// Begins a step's act, if it may.
+    pub(super) fn consider_step(&mut self, step: StepRef) {
+        let Some(run) = self.state.run(step.run) else { return };
+        if run.progress.phase(step.phase).step(step.step) != Status::Pending {
+            return;
+        }
+        let layout = run.phase(step.phase);
+        let at = At { pod: layout.pod, index: layout.steps[step.step as usize].instance };
+        if !self.may_act(at, step) {
+            return;
+        }
+        let Some(run) = self.state.run(step.run) else { return };
+        // What only asks for room where the step acts gives way to it: the rules let nothing else stand.
+        for order in self.state.asking(at, &self.state.due_tasks(run, at, step)) {
+            self.withdraw(at, order, Reason::NotWanted);
+        }
+        self.withdraw_others(at);
+        let Some(run) = self.state.run(step.run) else { return };
+        let tasks = self.state.due_tasks(run, at, step);
+        let parameters = run.record.parameters.clone();
+        self.begin(at, Purpose::Step(step), tasks, parameters);
+        self.count_asking(at, step);
+    }
+}
+
+impl State {
+    /// The tasks of a step that are to be launched.
+    fn due_tasks(&self, run: &Run, at: At, step: StepRef) -> Vec<OrderedTask> {
+        let record = self.record(at);
+        let since = run.record.wanted(record, step).since;
+        let due = run.phase(step.phase).tasks(step.step).iter().filter_map(|&task| {
+            let model = self.task_model(at.pod, task);
+            let status = self.task_status(run, record, model, step, since);
+            let conf = self.wanted_conf(run, record, model);
+            let paused =
+                || record.and_then(|record| record.task(&model.name)).is_some_and(|task| task.paused());
+            (status == Status::Pending).then(|| OrderedTask {
+                task: model.name.clone(),
+                conf,
+                paused: paused(),
+            })
+        });
+        due.collect()
+    }
+}

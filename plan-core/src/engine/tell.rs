@@ -1,0 +1,92 @@
+//! What a cluster is told and asked, without looking at what follows.
+//!
+//! Invariant: who is told to end is told again until its end is seen; what is asked is asked again until it is answered.
+
+use std::collections::BTreeSet;
+
+use crate::spec::TaskName;
+
+use super::at::At;
+use super::effects::{Command, Expected};
+use super::input::Incarnation;
+use super::reconciliation::{Asked, Whose};
+use super::record::Number;
+use super::turn::Turn;
+
+/// A `Reconcile` asks for the launches of at most so many instances.
+pub(super) const MOST_ASKED: usize = 1000;
+
+impl Turn<'_> {
+    /// Asks how an instance's launches are.
+    pub(super) fn ask_for_instance(&mut self, at: At) {
+        self.ask(&[at]);
+    }
+
+    /// Asks how a launch of an instance is, if that is not asked already.
+    pub(super) fn ask_for_launch(&mut self, at: At, launch: Number, task: TaskName) {
+        let key = (Whose::Instance(at), launch, task);
+        let lives = self.state.record(at).is_some_and(|record| record.place().is_some());
+        if lives && !self.session.reconciliation.is_asked(&key) {
+            self.ask_launches([key].into());
+        }
+    }
+
+    pub(super) fn ask(&mut self, instances: &[At]) -> Option<Number> {
+        let open: BTreeSet<_> = instances
+            .iter()
+            .flat_map(|&at| {
+                let living = self.state.record(at).into_iter().flat_map(|record| record.living());
+                living.map(move |o| (Whose::Instance(at), o.launch, o.task.clone()))
+            })
+            .collect();
+        self.ask_launches(open)
+    }
+
+    pub(super) fn ask_launches(&mut self, open: BTreeSet<Asked>) -> Option<Number> {
+        if open.is_empty() {
+            return None;
+        }
+        let number = self.writes.number();
+        let installation = self.state.service.installation.clone();
+        let expected = open
+            .iter()
+            .filter_map(|(whose, launch, task)| {
+                let (instance, node) = match whose {
+                    Whose::Instance(at) => {
+                        let place = self.state.record(*at)?.place()?;
+                        (self.state.name(*at), place.node.name.clone())
+                    }
+                    Whose::Debt(debt) => {
+                        let debt = self.state.debts.get(*debt)?;
+                        (debt.instance.clone(), debt.node.clone())
+                    }
+                };
+                let (installation, task) = (installation.clone(), task.clone());
+                Some(Expected { of: Incarnation { installation, instance, task, launch: *launch }, node })
+            })
+            .collect();
+        self.session.reconciliation.ask(number, open, self.now);
+        self.effects.commands.push(Command::Reconcile { number, expected });
+        Some(number)
+    }
+
+    /// Commands a kill, and again from time to time, until its end is seen.
+    pub(super) fn kill(&mut self, at: At, launch: Number, task: TaskName) {
+        let record = self.state.record(at);
+        let grace = record.map(|record| self.state.grace(at, record, launch, &task)).unwrap_or_default();
+        self.session.kills.told((at, launch, task.clone()), self.now);
+        self.effects.commands.push(Command::Kill { instance: self.name(at), launch, task, grace });
+    }
+
+    /// Commands again the kills whose ends were not seen. Who was told often is asked about: it may have ended
+    /// unheard.
+    pub(super) fn kill_due(&mut self) {
+        while let Some(victim) = self.session.kills.due(self.now) {
+            let (at, launch, task) = victim.clone();
+            self.kill(at, launch, task.clone());
+            if self.session.kills.is_unheard(&victim) {
+                self.ask_for_launch(at, launch, task);
+            }
+        }
+    }
+}

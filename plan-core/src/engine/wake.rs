@@ -1,0 +1,75 @@
+//! What time brings: waits that are over, kills and questions that are repeated.
+//!
+//! Invariant: nothing else looks at the clock; a wake that comes early changes nothing.
+
+use crate::spec::TaskName;
+
+use super::agenda::Item;
+use super::at::At;
+use super::backoff::LONGEST_WAIT;
+use super::bug::Bug;
+use super::rules::Waker;
+use super::time::Time;
+use super::turn::Turn;
+
+impl Turn<'_> {
+    pub(super) fn wake(&mut self) {
+        if self.session.reconciliation.is_fresh() {
+            self.session.reconciliation.begin();
+            self.cut_waits();
+            for nth in 0..self.state.active.len() {
+                let run = &self.state.active[nth];
+                let (number, phases) = (run.number(), run.layout.phases.len() as u32);
+                self.session.agenda.sweep(number, 0..phases);
+            }
+            self.consider_hurt();
+            self.ask_owed();
+        }
+        self.end_waits(self.now);
+        self.end_patience();
+        self.pursue_due();
+        if self.session.farewell.is_some_and(|again| again <= self.now) {
+            self.session.agenda.consider(Item::Leave);
+        }
+        self.kill_due();
+        self.ask_gates_again();
+        self.ask_again();
+        self.go_on_starting();
+    }
+
+    /// Ends the waits that are over.
+    fn end_waits(&mut self, until: Time) {
+        while let Some(&(time, at)) = self.state.delays.first() {
+            if time > until || self.bug(Bug::BackoffForever) {
+                return;
+            }
+            self.end_wait(at, time);
+        }
+    }
+
+    /// Cuts waits that are longer than any wait is: the clock that they were set by ran wild.
+    fn cut_waits(&mut self) {
+        let longest = self.now.after(LONGEST_WAIT);
+        while let Some(&(time, at)) = self.state.delays.last() {
+            if time <= longest {
+                return;
+            }
+            self.end_wait(at, time);
+        }
+    }
+
+    fn end_wait(&mut self, at: At, time: Time) {
+        self.state.delays.remove(&(time, at));
+        let tasks = self.state.record(at).map(|record| record.tasks()).unwrap_or_default();
+        let over: Vec<TaskName> = tasks
+            .iter()
+            .filter(|task| task.delayed_until() == Some(time))
+            .map(|task| task.name().clone())
+            .collect();
+        for task in over {
+            self.record_mut(at).delay(&task, None);
+        }
+        self.touch(at);
+        self.awaken(Waker::WaitOver, at);
+    }
+}

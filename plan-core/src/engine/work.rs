@@ -1,0 +1,76 @@
+//! The agenda is worked off: whoever may act is considered, up to a bound.
+//!
+//! Invariant: what is not considered with this input stays on the agenda.
+
+use super::agenda::{Bound, Item, Next, Sweep};
+use super::budgets;
+use super::record::{Number, StepRef};
+use super::state::State;
+use super::turn::Turn;
+
+impl Turn<'_> {
+    /// Considers what is on the agenda, up to a bound.
+    pub(super) fn work_off_agenda(&mut self) {
+        if self.session.reconciliation.is_fresh() || self.session.superseded {
+            return;
+        }
+        let mut bound = Bound::default();
+        while let Some(next) = self.session.agenda.next(&mut bound) {
+            match next {
+                Next::Item(Item::Leave) => self.consider_leavers(),
+                Next::Item(Item::Refit(pod)) => self.ask_anew(pod),
+                Next::Item(Item::Recovery(at)) => self.consider_recovery(at),
+                Next::Item(Item::Members(pod)) => self.consider_waiting(pod),
+                Next::Item(Item::Step(step)) => self.consider_step(step),
+                Next::Hurt(from) => {
+                    let at = self.state.hurt.range(from..).next().copied();
+                    self.session.agenda.hurt_on(at);
+                    if let Some(at) = at {
+                        self.consider_recovery(at);
+                    }
+                }
+                Next::Sweep(sweep) => {
+                    let Sweep { run, phase, from } = sweep;
+                    let next = self.state.next_in_sweep(run, phase, from);
+                    self.session.agenda.sweep_on(sweep, next.and_then(|(_, from)| from));
+                    if let Some((step, _)) = next {
+                        self.consider_step(StepRef { run, phase, step });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Considers the first who waits, for each bound that counts the members of a pod. Where that one waits no more,
+    /// the next is considered too.
+    fn consider_waiting(&mut self, pod: u32) {
+        let bounds = self.state.active.iter().flat_map(|run| {
+            let phases = run.layout.phases_of(pod);
+            let of_plan = phases.first().map(|_| None);
+            let all = phases.iter().map(|&phase| Some(phase)).chain(of_plan);
+            all.map(|phase| budgets::Bound { run: run.number(), phase })
+        });
+        let bounds: Vec<budgets::Bound> = bounds.collect();
+        let mut more = false;
+        for bound in bounds {
+            if let Some(step) = self.session.budgets.next(bound) {
+                self.consider_step(step);
+                more |= !self.session.budgets.waits(bound, step);
+            }
+        }
+        if more {
+            self.members_are_back(pod);
+        }
+    }
+}
+
+impl State {
+    /// The next step of a sweep, and where the sweep goes on.
+    fn next_in_sweep(&self, number: Number, phase: u32, from: u32) -> Option<(u32, Option<u32>)> {
+        let run = self.run(number)?;
+        if run.progress.blocked(&run.layout, phase).is_some() {
+            return None;
+        }
+        run.progress.phase(phase).next_due(run.phase(phase), from)
+    }
+}
