@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use crate::spec::TaskName;
 
-use super::agenda::{Item, MOST_CONSIDERED};
 use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event, Release};
 use super::input::ReleaseAnswer;
-use super::reconciliation::{Asked, Whose};
 use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, PodRecord, Record};
 use super::rules::Waker;
+use super::session::agenda::{Item, MOST_CONSIDERED};
+use super::session::reconciliation::{Asked, Whose};
 use super::tell::MOST_ASKED;
 use super::turn::Turn;
 

@@ -4,12 +4,12 @@
 
 use crate::plan::{Changed, Status};
 
-use super::agenda::Item;
 use super::at::At;
 use super::effects::Event;
 use super::reason::Reason;
 use super::record::{Order, Purpose, Stage as OrderStage, StepRef};
 use super::rules::Waker;
+use super::session::agenda::Item;
 use super::state::Run;
 use super::turn::Turn;
 

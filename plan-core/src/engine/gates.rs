@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use super::agenda::{Item, MOST_CONSIDERED};
 use super::ask::Answer;
 use super::at::At;
 use super::record::{Number, Purpose, Stage, StepRef};
+use super::session::agenda::{Item, MOST_CONSIDERED};
 use super::turn::Turn;
 
 impl Turn<'_> {

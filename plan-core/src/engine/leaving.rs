@@ -2,14 +2,14 @@
 //!
 //! Invariant: who leaves is remembered until what it had is owed, and the service until nothing is.
 
-use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event};
 use super::reason::Verdict;
-use super::reconciliation::{Asked, Whose};
 use super::record::{DebtCause, Key};
 use super::rules::{Question, eligible};
+use super::session::agenda::Item;
+use super::session::reconciliation::{Asked, Whose};
 use super::turn::Turn;
 
 impl Turn<'_> {

@@ -9,13 +9,10 @@
 //! forgotten. A driver makes `writes` durable in one batch, and only then carries `commands` out and gives
 //! `reply`; a batch that fails, or whose result is unknown, drops the engine, which is recovered.
 
-mod agenda;
-mod answered;
 mod answers;
 mod ask;
 mod at;
 mod backoff;
-mod budgets;
 mod bug;
 mod codec;
 mod confs;
@@ -24,12 +21,10 @@ mod derive;
 mod digest;
 mod effects;
 mod finish;
-mod fits;
 mod gates;
 mod held;
 mod input;
 mod invariants;
-mod kills;
 mod launch;
 mod leaving;
 mod moves;
@@ -38,12 +33,9 @@ mod observe;
 mod orders;
 mod places;
 mod preview;
-mod pursuits;
-mod questions;
 mod reason;
 mod rebind;
 mod reconcile;
-mod reconciliation;
 mod record;
 mod recording;
 mod recover;
@@ -61,7 +53,6 @@ mod story;
 mod target;
 mod tell;
 mod time;
-mod timers;
 mod turn;
 mod verbs;
 mod view;

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use super::agenda::MOST_CONSIDERED;
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
 use super::reason::{Reason, Verdict};
 use super::record::{Cause, Number, PodRecord, Stage};
 use super::rules::{Question, Waker, eligible};
+use super::session::agenda::MOST_CONSIDERED;
 use super::time::Time;
 use super::turn::Turn;
 

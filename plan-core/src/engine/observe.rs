@@ -11,11 +11,11 @@ use super::bug::Bug;
 use super::effects::Event;
 use super::input::{Incarnation, Observation, Seen, Sighting};
 use super::reason::Reason;
-use super::reconciliation::Whose;
 use super::record::{
     Cause, End, Number, Occupant, Occupied, Order, OrderedTask, Purpose, Reached, Stage, TaskState, Trouble,
 };
 use super::rules::Waker;
+use super::session::reconciliation::Whose;
 use super::time::Time;
 use super::turn::Turn;
 use super::words::Words;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::spec::PlacementRule;
 use crate::spec::placement::NodeFacts;
 
-use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
 use super::record::{Cause, DebtCause, Occupant, Permission};
+use super::session::agenda::Item;
 use super::turn::Turn;
 
 impl Turn<'_> {

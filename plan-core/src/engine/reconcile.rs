@@ -10,8 +10,8 @@ use super::at::At;
 use super::bug::Bug;
 use super::input::{Found, Incarnation, Seen, Sighting, Snapshot};
 use super::observe::Known;
-use super::reconciliation::{Asked, Whose};
 use super::record::{End, Number, Occupant, Stage, TaskState};
+use super::session::reconciliation::{Asked, Whose};
 use super::state::State;
 use super::turn::Turn;
 

@@ -11,10 +11,10 @@ use crate::spec::placement::Census;
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Fit;
-use super::fits::Fits;
 use super::input::Grant;
 use super::reason::Reason;
 use super::record::{Domains, Number, OrderedTask, Stage};
+use super::session::fits::Fits;
 use super::state::State;
 
 impl State {

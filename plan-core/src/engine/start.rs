@@ -2,8 +2,8 @@
 //!
 //! Invariant: nobody is told to leave, and nothing that is owed to end, before all were asked.
 
-use super::agenda::Item;
 use super::at::At;
+use super::session::agenda::Item;
 use super::state::State;
 use super::tell::MOST_ASKED;
 use super::turn::Turn;

@@ -10,7 +10,6 @@ use crate::plan::{Model, PlanLayout, PodModel};
 use crate::spec::{Change, ChangeVerdict, PlanName, PodName, change, changes};
 
 use super::Engine;
-use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
 use super::effects::{Effects, Event};
@@ -18,6 +17,7 @@ use super::input::Target;
 use super::record::{Key, Mark, Number, Record, RunKind, RunOutcome, ServiceRecord};
 use super::reply::{Refusal, RefusedItem, Reply};
 use super::runs::Interrupted;
+use super::session::agenda::Item;
 use super::state::{Instance, Members, Run, State};
 use super::time::Wall;
 use super::turn::Turn;

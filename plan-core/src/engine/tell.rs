@@ -9,8 +9,8 @@ use crate::spec::TaskName;
 use super::at::At;
 use super::effects::{Command, Expected};
 use super::input::Incarnation;
-use super::reconciliation::{Asked, Whose};
 use super::record::Number;
+use super::session::reconciliation::{Asked, Whose};
 use super::turn::Turn;
 
 /// A `Reconcile` asks for the launches of at most so many instances.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::plan::Status;
 use crate::spec::{InstanceName, PlanName};
 
-use super::agenda::Item;
 use super::at::At;
 use super::bug::Bug;
 use super::digest::Digest;
@@ -18,6 +17,7 @@ use super::record::{
     ClockRecord, Key, Number, PlanRecord, PodRecord, Record, RunRecord, ServiceRecord, StepRef,
 };
 use super::session::Session;
+use super::session::agenda::Item;
 use super::state::State;
 use super::time::{Time, Wall};
 use super::writes::Writes;

@@ -4,11 +4,11 @@
 
 use crate::spec::TaskName;
 
-use super::agenda::Item;
 use super::at::At;
 use super::backoff::LONGEST_WAIT;
 use super::bug::Bug;
 use super::rules::Waker;
+use super::session::agenda::Item;
 use super::time::Time;
 use super::turn::Turn;
 

@@ -2,9 +2,9 @@
 //!
 //! Invariant: what is not considered with this input stays on the agenda.
 
-use super::agenda::{Bound, Item, Next, Sweep};
-use super::budgets;
 use super::record::{Number, StepRef};
+use super::session::agenda::{Bound, Item, Next, Sweep};
+use super::session::budgets;
 use super::state::State;
 use super::turn::Turn;
 

@@ -3,13 +3,13 @@
 //! Invariant: what repairs a member never waits for that member. Only a step that ends something which runs is bound,
 //! and none of a member that is down already.
 
-use crate::engine::agenda::Item;
 use crate::engine::at::At;
-use crate::engine::budgets::Bound;
 use crate::engine::reason::{Reason, Verdict};
 use crate::engine::record::StepRef;
 use crate::engine::rules::{Question, Subject};
 use crate::engine::session::Session;
+use crate::engine::session::agenda::Item;
+use crate::engine::session::budgets::Bound;
 use crate::engine::state::Run;
 use crate::engine::turn::Turn;
 use crate::plan::{Status, TaskModel};

@@ -14,11 +14,11 @@ mod ours;
 mod subject;
 mod turns;
 
-use super::agenda::Item;
 use super::at::At;
 use super::reason::{Reason, Verdict};
 use super::record::StepRef;
 use super::session::Session;
+use super::session::agenda::Item;
 use super::state::{Run, State};
 use super::turn::Turn;
 

@@ -23,7 +23,6 @@ use crate::plan::{
 use crate::spec::placement::Census;
 use crate::spec::{Goal, InstanceName, PlanName, PodName, ResourceSetName, TaskName};
 
-use super::answered::Answered;
 use super::at::At;
 use super::bug::{Bug, Switch};
 use super::digest::Digest;
@@ -32,6 +31,7 @@ use super::record::{
     AuditRecord, DebtCause, DebtRecord, Mark, Number, Order, PlanRecord, PodRecord, RunKind, RunOutcome,
     RunRecord, ServiceRecord, StepRef,
 };
+use super::session::answered::Answered;
 use super::time::Time;
 use deadlines::Deadlines;
 use debts::Debts;

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use crate::engine::agenda::Item;
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
 use crate::engine::input::Part;
@@ -12,6 +11,7 @@ use crate::engine::reason::Reason;
 use crate::engine::record::{Number, Parameters, Purpose, RunKind, RunOutcome, Stage, StepRef, TaskState};
 use crate::engine::reply::{Refusal, Reply};
 use crate::engine::runs::Interrupted;
+use crate::engine::session::agenda::Item;
 use crate::engine::state::{Run, State, is_complete};
 use crate::engine::turn::Turn;
 use crate::engine::verbs::Answer;

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use crate::engine::agenda::Item;
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
 use crate::engine::record::{Cause, Number, PodRecord, RunOutcome, Stage, TaskState};
 use crate::engine::reply::{Refusal, Reply};
+use crate::engine::session::agenda::Item;
 use crate::engine::state::{Run, State};
 use crate::engine::turn::Turn;
 use crate::engine::verbs::Answer;

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::record::Number;
-use super::time::Time;
 use super::timers::Timers;
+use crate::engine::record::Number;
+use crate::engine::time::Time;
 
 /// A debt is pursued again after so long, each time twice as long.
 const PURSUE_AGAIN: Duration = Duration::from_secs(5);
@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// Debts that are pursued.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Pursuits {
+pub(in crate::engine) struct Pursuits {
     due: Timers<Number>,
     /// How often each was pursued in vain.
     tries: BTreeMap<Number, u32>,
@@ -25,12 +25,12 @@ pub(super) struct Pursuits {
 
 impl Pursuits {
     /// These debts are due now.
-    pub(super) fn begin(&mut self, debts: impl IntoIterator<Item = Number>, now: Time) {
+    pub(in crate::engine) fn begin(&mut self, debts: impl IntoIterator<Item = Number>, now: Time) {
         self.due = debts.into_iter().map(|debt| (debt, now)).collect();
     }
 
     /// A debt is pursued now, and again later. Says whether it was in vain before.
-    pub(super) fn pursued(&mut self, debt: Number, now: Time) -> bool {
+    pub(in crate::engine) fn pursued(&mut self, debt: Number, now: Time) -> bool {
         let tries = self.tries.entry(debt).or_default();
         let again = PURSUE_AGAIN.saturating_mul(1 << (*tries).min(10)).min(LONGEST);
         *tries += 1;
@@ -40,28 +40,28 @@ impl Pursuits {
     }
 
     /// Whether a debt was pursued in vain, and is left alone for a while.
-    pub(super) fn is_in_vain(&self, debt: Number) -> bool {
+    pub(in crate::engine) fn is_in_vain(&self, debt: Number) -> bool {
         self.tries.get(&debt).is_some_and(|&tries| tries > 1)
     }
 
     /// What stood against a debt does no more: it is pursued as if for the first time.
-    pub(super) fn begin_anew(&mut self, debt: Number) {
+    pub(in crate::engine) fn begin_anew(&mut self, debt: Number) {
         self.tries.remove(&debt);
     }
 
     /// A debt is settled.
-    pub(super) fn settled(&mut self, debt: Number) {
+    pub(in crate::engine) fn settled(&mut self, debt: Number) {
         self.due.remove(&debt);
         self.tries.remove(&debt);
     }
 
     /// Takes the first out that is due.
-    pub(super) fn pop_due(&mut self, now: Time) -> Option<Number> {
+    pub(in crate::engine) fn pop_due(&mut self, now: Time) -> Option<Number> {
         self.due.pop_due(now)
     }
 
     /// When the first is due.
-    pub(super) fn first(&self) -> Option<Time> {
+    pub(in crate::engine) fn first(&self) -> Option<Time> {
         self.due.first()
     }
 }

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::ask::Ruling;
-use super::record::{Number, StepRef};
-use super::time::Time;
 use super::timers::Timers;
-use super::words::Words;
+use crate::engine::ask::Ruling;
+use crate::engine::record::{Number, StepRef};
+use crate::engine::time::Time;
+use crate::engine::words::Words;
 
 /// What was not allowed is asked again after so long, each time twice as long.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -19,16 +19,16 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// A gate of a step, by its place among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct GateOfStep {
+pub(in crate::engine) struct GateOfStep {
     /// The step.
-    pub(super) step: StepRef,
+    pub(in crate::engine) step: StepRef,
     /// Which of its gates.
-    pub(super) nth: u32,
+    pub(in crate::engine) nth: u32,
 }
 
 /// The questions of this session.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Questions {
+pub(in crate::engine) struct Questions {
     gates: BTreeMap<GateOfStep, Asked>,
     /// The open ones, by their numbers.
     open: BTreeMap<Number, GateOfStep>,
@@ -40,7 +40,7 @@ pub(super) struct Questions {
 
 /// A gate that was asked.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Asked {
+pub(in crate::engine) struct Asked {
     /// Beside this launch.
     launch: Number,
     stand: Stand,
@@ -67,17 +67,17 @@ enum Stand {
 
 impl Asked {
     /// Whether it allows.
-    pub(super) fn allows(&self) -> bool {
+    pub(in crate::engine) fn allows(&self) -> bool {
         matches!(self.stand, Stand::Allows(_))
     }
 
     /// Whether it is to be asked.
-    pub(super) fn is_due(&self) -> bool {
+    pub(in crate::engine) fn is_due(&self) -> bool {
         self.stand == Stand::Due
     }
 
     /// When it is asked again, if time lets it.
-    pub(super) fn until(&self) -> Option<Time> {
+    pub(in crate::engine) fn until(&self) -> Option<Time> {
         match self.stand {
             Stand::Waits(until) => Some(until),
             _ => None,
@@ -85,19 +85,19 @@ impl Asked {
     }
 
     /// What was answered last, if it did not allow.
-    pub(super) fn last(&self) -> Option<(Ruling, Option<Words>)> {
+    pub(in crate::engine) fn last(&self) -> Option<(Ruling, Option<Words>)> {
         self.last.clone()
     }
 }
 
 impl Questions {
     /// How it stands with a gate beside this launch; nothing, if nobody asked there.
-    pub(super) fn beside(&self, gate: GateOfStep, launch: Number) -> Option<&Asked> {
+    pub(in crate::engine) fn beside(&self, gate: GateOfStep, launch: Number) -> Option<&Asked> {
         self.gates.get(&gate).filter(|asked| asked.launch == launch)
     }
 
     /// A gate is asked beside a launch, and is to be answered by this time.
-    pub(super) fn ask(&mut self, gate: GateOfStep, launch: Number, id: Number, by: Time) {
+    pub(in crate::engine) fn ask(&mut self, gate: GateOfStep, launch: Number, id: Number, by: Time) {
         let before = self.take(gate).filter(|asked| asked.launch == launch);
         let (last, tries) = before.map(|asked| (asked.last, asked.tries)).unwrap_or_default();
         self.gates.insert(gate, Asked { launch, stand: Stand::Open(id), last, tries });
@@ -106,17 +106,17 @@ impl Questions {
     }
 
     /// The gate of an open question.
-    pub(super) fn gate_of(&self, id: Number) -> Option<GateOfStep> {
+    pub(in crate::engine) fn gate_of(&self, id: Number) -> Option<GateOfStep> {
         self.open.get(&id).copied()
     }
 
     /// Whether a gate of a step is asked, and not answered yet.
-    pub(super) fn is_open(&self, step: StepRef) -> bool {
+    pub(in crate::engine) fn is_open(&self, step: StepRef) -> bool {
         self.of_step(step).any(|(_, asked)| matches!(asked.stand, Stand::Open(_)))
     }
 
     /// An open question is answered. What allows holds until `fresh`; without that, it was too old when it came.
-    pub(super) fn answered(
+    pub(in crate::engine) fn answered(
         &mut self,
         id: Number,
         (ruling, words): (Ruling, Option<Words>),
@@ -144,7 +144,7 @@ impl Questions {
     }
 
     /// The first gate that is due to be asked again, or whose answer is overdue: an answer that comes yet is nobody's.
-    pub(super) fn next_due(&mut self, now: Time) -> Option<GateOfStep> {
+    pub(in crate::engine) fn next_due(&mut self, now: Time) -> Option<GateOfStep> {
         let gate = self.due.pop_due(now)?;
         if let Some(asked) = self.gates.get_mut(&gate) {
             if let Stand::Open(id) = asked.stand {
@@ -156,12 +156,12 @@ impl Questions {
     }
 
     /// When the first is due.
-    pub(super) fn first_due(&self) -> Option<Time> {
+    pub(in crate::engine) fn first_due(&self) -> Option<Time> {
         self.due.first()
     }
 
     /// Forgets what allowed and is too old by now.
-    pub(super) fn forget_old(&mut self, now: Time) {
+    pub(in crate::engine) fn forget_old(&mut self, now: Time) {
         while let Some(&(until, gate)) = self.fresh.first() {
             if until >= now {
                 return;
@@ -171,7 +171,7 @@ impl Questions {
     }
 
     /// Forgets what was asked for a step: it has acted, or is complete.
-    pub(super) fn forget(&mut self, step: StepRef) {
+    pub(in crate::engine) fn forget(&mut self, step: StepRef) {
         if self.gates.is_empty() {
             return;
         }
@@ -180,7 +180,7 @@ impl Questions {
     }
 
     /// Forgets what was answered and did not allow, of all steps that are meant. Says of which.
-    pub(super) fn forgive(&mut self, meant: impl Fn(StepRef) -> bool) -> BTreeSet<StepRef> {
+    pub(in crate::engine) fn forgive(&mut self, meant: impl Fn(StepRef) -> bool) -> BTreeSet<StepRef> {
         let objects = |asked: &Asked| matches!(asked.stand, Stand::Denies | Stand::Waits(_) | Stand::Due);
         let gates = self.gates.iter().filter(|(gate, asked)| meant(gate.step) && objects(asked));
         let gates: Vec<GateOfStep> = gates.map(|(gate, _)| *gate).collect();
@@ -189,7 +189,7 @@ impl Questions {
     }
 
     /// Forgets what was asked for a run.
-    pub(super) fn forget_run(&mut self, run: Number) {
+    pub(in crate::engine) fn forget_run(&mut self, run: Number) {
         let gates: Vec<GateOfStep> = self.gates.keys().filter(|gate| gate.step.run == run).copied().collect();
         gates.into_iter().for_each(|gate| drop(self.take(gate)));
     }

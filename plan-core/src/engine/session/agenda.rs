@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::at::At;
-use super::record::{Number, StepRef};
+use crate::engine::at::At;
+use crate::engine::record::{Number, StepRef};
 
 /// So many steps and instances are considered with one input; then a wake is asked for at once.
-pub(super) const MOST_CONSIDERED: usize = 64;
+pub(in crate::engine) const MOST_CONSIDERED: usize = 64;
 
 /// What is to be considered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Agenda {
+pub(in crate::engine) struct Agenda {
     /// Steps and instances.
     items: BTreeSet<Item>,
     /// Phases whose pending steps are gone through, each from a step on.
@@ -24,7 +24,7 @@ pub(super) struct Agenda {
 
 /// Something to consider. What is declared first is considered first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Item {
+pub(in crate::engine) enum Item {
     /// Those who leave the target: the next of them goes.
     Leave,
     /// A pod's open questions for room: where the others are has changed.
@@ -39,7 +39,7 @@ pub(super) enum Item {
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::engine) enum Next {
     /// This. It is on the agenda no more.
     Item(Item),
     /// The first hurt instance from this one on; [`Agenda::hurt_on`] is to be told which it was.
@@ -50,17 +50,17 @@ pub(super) enum Next {
 
 /// A phase whose pending steps are gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sweep {
+pub(in crate::engine) struct Sweep {
     /// The run.
-    pub(super) run: Number,
+    pub(in crate::engine) run: Number,
     /// The phase.
-    pub(super) phase: u32,
+    pub(in crate::engine) phase: u32,
     /// From where on.
-    pub(super) from: u32,
+    pub(in crate::engine) from: u32,
 }
 
 /// How much one input may still consider.
-pub(super) struct Bound(usize);
+pub(in crate::engine) struct Bound(usize);
 
 impl Default for Bound {
     fn default() -> Self {
@@ -70,37 +70,37 @@ impl Default for Bound {
 
 impl Agenda {
     /// Considers something, once however often it is put here.
-    pub(super) fn consider(&mut self, item: Item) {
+    pub(in crate::engine) fn consider(&mut self, item: Item) {
         self.items.insert(item);
     }
 
     /// Considers all of these.
-    pub(super) fn consider_all(&mut self, items: impl IntoIterator<Item = Item>) {
+    pub(in crate::engine) fn consider_all(&mut self, items: impl IntoIterator<Item = Item>) {
         self.items.extend(items);
     }
 
     /// Considers something no more.
-    pub(super) fn drop(&mut self, item: Item) {
+    pub(in crate::engine) fn drop(&mut self, item: Item) {
         self.items.remove(&item);
     }
 
     /// Goes through phases of a run, each from its first step on.
-    pub(super) fn sweep(&mut self, run: Number, phases: impl IntoIterator<Item = u32>) {
+    pub(in crate::engine) fn sweep(&mut self, run: Number, phases: impl IntoIterator<Item = u32>) {
         self.sweeps.extend(phases.into_iter().map(|phase| ((run, phase), 0)));
     }
 
     /// Goes through no phase of a run any more.
-    pub(super) fn forget_run(&mut self, run: Number) {
+    pub(in crate::engine) fn forget_run(&mut self, run: Number) {
         self.sweeps.retain(|(of, _), _| *of != run);
     }
 
     /// Goes through the instances of which something is broken, from the first on.
-    pub(super) fn go_through_hurt(&mut self) {
+    pub(in crate::engine) fn go_through_hurt(&mut self) {
         self.hurt = Some(At::default());
     }
 
     /// What comes next, as long as the bound allows: items, then who is hurt, then sweeps.
-    pub(super) fn next(&mut self, bound: &mut Bound) -> Option<Next> {
+    pub(in crate::engine) fn next(&mut self, bound: &mut Bound) -> Option<Next> {
         bound.0 = bound.0.checked_sub(1)?;
         if let Some(item) = self.items.pop_first() {
             return Some(Next::Item(item));
@@ -113,12 +113,12 @@ impl Agenda {
     }
 
     /// The hurt instance that [`Next::Hurt`] led to: the next is one after it; without one, all were gone through.
-    pub(super) fn hurt_on(&mut self, considered: Option<At>) {
+    pub(in crate::engine) fn hurt_on(&mut self, considered: Option<At>) {
         self.hurt = considered.map(|at| At { index: at.index + 1, ..at });
     }
 
     /// Where a sweep goes on; without that it is over.
-    pub(super) fn sweep_on(&mut self, sweep: Sweep, from: Option<u32>) {
+    pub(in crate::engine) fn sweep_on(&mut self, sweep: Sweep, from: Option<u32>) {
         let Sweep { run, phase, .. } = sweep;
         match from {
             Some(from) => self.sweeps.insert((run, phase), from),
@@ -127,7 +127,7 @@ impl Agenda {
     }
 
     /// Whether there is nothing to consider.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.sweeps.is_empty() && self.hurt.is_none()
     }
 }

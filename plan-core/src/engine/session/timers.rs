@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::time::Time;
+use crate::engine::time::Time;
 
 /// Times at which something is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Timers<K> {
+pub(in crate::engine) struct Timers<K> {
     /// When, and how often it was set again since it was not there.
     at: BTreeMap<K, (Time, u32)>,
     due: BTreeSet<(Time, K)>,
@@ -30,7 +30,7 @@ impl<K: Ord + Clone> FromIterator<(K, Time)> for Timers<K> {
 
 impl<K: Ord + Clone> Timers<K> {
     /// Sets a timer, in place of the one that it had.
-    pub(super) fn set(&mut self, key: K, time: Time) {
+    pub(in crate::engine) fn set(&mut self, key: K, time: Time) {
         let again = self.at.get(&key).map_or(0, |(_, again)| again.saturating_add(1));
         self.remove(&key);
         self.at.insert(key.clone(), (time, again));
@@ -38,46 +38,46 @@ impl<K: Ord + Clone> Timers<K> {
     }
 
     /// How often a timer was set again, since it was not there.
-    pub(super) fn again(&self, key: &K) -> u32 {
+    pub(in crate::engine) fn again(&self, key: &K) -> u32 {
         self.at.get(key).map_or(0, |(_, again)| *again)
     }
 
     /// Takes a timer out.
-    pub(super) fn remove(&mut self, key: &K) {
+    pub(in crate::engine) fn remove(&mut self, key: &K) {
         if let Some((time, _)) = self.at.remove(key) {
             self.due.remove(&(time, key.clone()));
         }
     }
 
     /// Gives each timer another key, or takes it out.
-    pub(super) fn rename(&mut self, name: impl Fn(K) -> Option<K>) {
+    pub(in crate::engine) fn rename(&mut self, name: impl Fn(K) -> Option<K>) {
         let old = std::mem::take(&mut self.at).into_iter();
         *self = old.filter_map(|(key, (time, _))| Some((name(key)?, time))).collect();
     }
 
     /// Keeps the timers that are wanted.
-    pub(super) fn retain(&mut self, mut wanted: impl FnMut(&K) -> bool) {
+    pub(in crate::engine) fn retain(&mut self, mut wanted: impl FnMut(&K) -> bool) {
         self.at.retain(|key, _| wanted(key));
         self.due.retain(|(_, key)| self.at.contains_key(key));
     }
 
     /// Whether there is such a timer.
-    pub(super) fn contains(&self, key: &K) -> bool {
+    pub(in crate::engine) fn contains(&self, key: &K) -> bool {
         self.at.contains_key(key)
     }
 
     /// When the first is due.
-    pub(super) fn first(&self) -> Option<Time> {
+    pub(in crate::engine) fn first(&self) -> Option<Time> {
         self.due.first().map(|(time, _)| *time)
     }
 
     /// The first, if it is due.
-    pub(super) fn first_due(&self, now: Time) -> Option<K> {
+    pub(in crate::engine) fn first_due(&self, now: Time) -> Option<K> {
         self.due.first().filter(|(time, _)| *time <= now).map(|(_, key)| key.clone())
     }
 
     /// Takes the first out, if it is due.
-    pub(super) fn pop_due(&mut self, now: Time) -> Option<K> {
+    pub(in crate::engine) fn pop_due(&mut self, now: Time) -> Option<K> {
         let (time, _) = self.due.first()?;
         if *time > now {
             return None;

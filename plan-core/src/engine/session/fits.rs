@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use super::at::At;
-use super::input::Grant;
-use super::record::Number;
-use super::words::Words;
+use crate::engine::at::At;
+use crate::engine::input::Grant;
+use crate::engine::record::Number;
+use crate::engine::words::Words;
 
 /// The questions for room of this session.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Fits(BTreeMap<Number, Fitting>);
+pub(in crate::engine) struct Fits(BTreeMap<Number, Fitting>);
 
 /// A question for room.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,23 +27,23 @@ struct Fitting {
 
 impl Fits {
     /// Room is asked for, in place of what was asked for the order before.
-    pub(super) fn ask(&mut self, launch: Number, at: At) {
+    pub(in crate::engine) fn ask(&mut self, launch: Number, at: At) {
         self.0.insert(launch, Fitting { at, why: None, grant: None });
     }
 
     /// Whether room was asked for in this session.
-    pub(super) fn is_asked(&self, launch: Number) -> bool {
+    pub(in crate::engine) fn is_asked(&self, launch: Number) -> bool {
         self.0.contains_key(&launch)
     }
 
     /// Room is granted. False if it was not asked for in this session.
-    pub(super) fn granted(&mut self, launch: Number, grant: Grant) -> bool {
+    pub(in crate::engine) fn granted(&mut self, launch: Number, grant: Grant) -> bool {
         let fitting = self.0.get_mut(&launch);
         fitting.map(|fitting| fitting.grant = Some(grant)).is_some()
     }
 
     /// There is no room; what was granted before is granted no longer. Says whether that is news.
-    pub(super) fn refused(&mut self, launch: Number, why: &Words) -> bool {
+    pub(in crate::engine) fn refused(&mut self, launch: Number, why: &Words) -> bool {
         let Some(fitting) = self.0.get_mut(&launch) else { return false };
         fitting.grant = None;
         let news = fitting.why.as_ref() != Some(why);
@@ -54,34 +54,34 @@ impl Fits {
     }
 
     /// The room of an order, if it is granted.
-    pub(super) fn grant(&self, launch: Number) -> Option<&Grant> {
+    pub(in crate::engine) fn grant(&self, launch: Number) -> Option<&Grant> {
         self.0.get(&launch)?.grant.as_ref()
     }
 
     /// Why there is no room for an order, if the backend said so.
-    pub(super) fn why(&self, launch: Number) -> Option<&Words> {
+    pub(in crate::engine) fn why(&self, launch: Number) -> Option<&Words> {
         self.0.get(&launch)?.why.as_ref()
     }
 
     /// The question is closed; what was granted is handed out.
-    pub(super) fn close(&mut self, launch: Number) -> Option<Grant> {
+    pub(in crate::engine) fn close(&mut self, launch: Number) -> Option<Grant> {
         self.0.remove(&launch)?.grant
     }
 
     /// The questions of a pod's instances that are not answered with room.
-    pub(super) fn open_of(&self, pod: u32) -> impl Iterator<Item = (Number, At)> {
+    pub(in crate::engine) fn open_of(&self, pod: u32) -> impl Iterator<Item = (Number, At)> {
         let open = self.0.iter().filter(move |(_, fitting)| fitting.at.pod == pod && fitting.grant.is_none());
         open.map(|(&launch, fitting)| (launch, fitting.at))
     }
 
     /// What is granted to other instances of a pod.
-    pub(super) fn grants_beside(&self, at: At) -> impl Iterator<Item = (Number, At, &Grant)> {
+    pub(in crate::engine) fn grants_beside(&self, at: At) -> impl Iterator<Item = (Number, At, &Grant)> {
         let others = self.0.iter().filter(move |(_, fitting)| fitting.at.pod == at.pod && fitting.at != at);
         others.filter_map(|(&launch, fitting)| Some((launch, fitting.at, fitting.grant.as_ref()?)))
     }
 
     /// Instances are elsewhere now.
-    pub(super) fn laid_out(&mut self, place: impl Fn(At) -> Option<At>) {
+    pub(in crate::engine) fn laid_out(&mut self, place: impl Fn(At) -> Option<At>) {
         for fitting in self.0.values_mut() {
             fitting.at = place(fitting.at).unwrap_or(fitting.at);
         }
@@ -92,8 +92,8 @@ impl Fits {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::record::Handle;
     use super::*;
+    use crate::engine::record::Handle;
     use crate::spec::placement::NodeFacts;
 
     fn grant(handle: &str) -> Grant {

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use crate::spec::TaskName;
 
-use super::at::At;
-use super::record::Number;
-use super::time::Time;
 use super::timers::Timers;
+use crate::engine::at::At;
+use crate::engine::record::Number;
+use crate::engine::time::Time;
 
 /// The unanswered rest of a `Reconcile` is asked again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
@@ -21,11 +21,11 @@ const ASK_AGAIN: Duration = Duration::from_secs(30);
 const UNSURE_AGAIN: Duration = Duration::from_secs(1);
 
 /// A launch that is asked for: whose, its number, its task.
-pub(super) type Asked = (Whose, Number, TaskName);
+pub(in crate::engine) type Asked = (Whose, Number, TaskName);
 
 /// Whose a launch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Whose {
+pub(in crate::engine) enum Whose {
     /// An instance's.
     Instance(At),
     /// What a debt is to end.
@@ -34,7 +34,7 @@ pub(super) enum Whose {
 
 /// What is asked and answered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Reconciliation {
+pub(in crate::engine) struct Reconciliation {
     stage: Stage,
     /// Of open questions, by number: the launches that no answer spoke of yet.
     open: BTreeMap<Number, BTreeSet<Asked>>,
@@ -60,51 +60,51 @@ enum Stage {
 
 /// What a snapshot that shows no trace of a launch says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Absence {
+pub(in crate::engine) struct Absence {
     /// Whether it was asked for, and not answered since. An answer to a question that is closed may be older than
     /// what was done since.
-    pub(super) asked: bool,
+    pub(in crate::engine) asked: bool,
     /// Whether the snapshot is newer than the launch: one from before it cannot know of it.
-    pub(super) newer: bool,
+    pub(in crate::engine) newer: bool,
 }
 
 /// A question that is not open any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Closed {
+pub(in crate::engine) struct Closed {
     /// The launches that no answer spoke of.
-    pub(super) rest: BTreeSet<Asked>,
+    pub(in crate::engine) rest: BTreeSet<Asked>,
     /// Whether the start of the session waited for it alone, and is over.
-    pub(super) live: bool,
+    pub(in crate::engine) live: bool,
 }
 
 impl Reconciliation {
     /// Whether nothing was done yet in this session.
-    pub(super) fn is_fresh(&self) -> bool {
+    pub(in crate::engine) fn is_fresh(&self) -> bool {
         self.stage == Stage::Fresh
     }
 
     /// Whether all were asked for, and have answered or had their time.
-    pub(super) fn is_live(&self) -> bool {
+    pub(in crate::engine) fn is_live(&self) -> bool {
         self.stage == Stage::Live && self.start.is_none()
     }
 
     /// Whether all instances are asked for, or taken up; some may not have answered.
-    pub(super) fn all_asked(&self) -> bool {
+    pub(in crate::engine) fn all_asked(&self) -> bool {
         self.stage == Stage::Live
     }
 
     /// The start of the session begins.
-    pub(super) fn begin(&mut self) {
+    pub(in crate::engine) fn begin(&mut self) {
         self.stage = Stage::Starting(At::default());
     }
 
     /// There is nobody to ask for: the service is new.
-    pub(super) fn nothing_to_ask(&mut self) {
+    pub(in crate::engine) fn nothing_to_ask(&mut self) {
         self.stage = Stage::Live;
     }
 
     /// From which instance on the start goes on, if it waits for no answer.
-    pub(super) fn starts_from(&self) -> Option<At> {
+    pub(in crate::engine) fn starts_from(&self) -> Option<At> {
         match self.stage {
             Stage::Starting(from) if self.start.is_none() => Some(from),
             _ => None,
@@ -112,13 +112,13 @@ impl Reconciliation {
     }
 
     /// Instances before this one are asked for by the question, if there is one; all are, if there is none left.
-    pub(super) fn started(&mut self, next: Option<At>, question: Option<Number>) {
+    pub(in crate::engine) fn started(&mut self, next: Option<At>, question: Option<Number>) {
         self.stage = next.map_or(Stage::Live, Stage::Starting);
         self.start = question;
     }
 
     /// Asks for launches.
-    pub(super) fn ask(&mut self, question: Number, launches: BTreeSet<Asked>, now: Time) {
+    pub(in crate::engine) fn ask(&mut self, question: Number, launches: BTreeSet<Asked>, now: Time) {
         let debts = launches.iter().filter_map(|(whose, _, _)| match whose {
             Whose::Debt(debt) => Some((*debt, question)),
             Whose::Instance(_) => None,
@@ -129,30 +129,34 @@ impl Reconciliation {
     }
 
     /// Whether a launch is asked for.
-    pub(super) fn is_asked(&self, launch: &Asked) -> bool {
+    pub(in crate::engine) fn is_asked(&self, launch: &Asked) -> bool {
         self.open.values().any(|open| open.contains(launch))
     }
 
     /// Whether one of these launches of a debt is asked for.
-    pub(super) fn is_debt_asked(&self, debt: Number, mut launches: impl Iterator<Item = Asked>) -> bool {
+    pub(in crate::engine) fn is_debt_asked(
+        &self,
+        debt: Number,
+        mut launches: impl Iterator<Item = Asked>,
+    ) -> bool {
         let open = self.of_debt.get(&debt).and_then(|question| self.open.get(question));
         open.is_some_and(|open| launches.any(|launch| open.contains(&launch)))
     }
 
     /// A snapshot speaks of a launch. What it says if it shows no trace of it.
-    pub(super) fn answers(&mut self, question: Number, launch: &Asked, as_of: Number) -> Absence {
+    pub(in crate::engine) fn answers(&mut self, question: Number, launch: &Asked, as_of: Number) -> Absence {
         let asked = self.open.get_mut(&question).is_some_and(|open| open.remove(launch));
         Absence { asked, newer: as_of > launch.1 }
     }
 
     /// The answer is complete.
-    pub(super) fn answered(&mut self, question: Number) -> Closed {
+    pub(in crate::engine) fn answered(&mut self, question: Number) -> Closed {
         self.again.remove(&question);
         self.close(question)
     }
 
     /// What an answer left open is asked again soon.
-    pub(super) fn unsure(&mut self, question: Number, launches: BTreeSet<Asked>, now: Time) {
+    pub(in crate::engine) fn unsure(&mut self, question: Number, launches: BTreeSet<Asked>, now: Time) {
         if !launches.is_empty() {
             self.open.entry(question).or_default().extend(launches);
             self.again.set(question, now.after(UNSURE_AGAIN));
@@ -160,18 +164,18 @@ impl Reconciliation {
     }
 
     /// A question that had no answer for long; its rest is to be asked again.
-    pub(super) fn due(&mut self, now: Time) -> Option<Closed> {
+    pub(in crate::engine) fn due(&mut self, now: Time) -> Option<Closed> {
         let question = self.again.pop_due(now)?;
         Some(self.close(question))
     }
 
     /// When the first is asked again.
-    pub(super) fn first(&self) -> Option<Time> {
+    pub(in crate::engine) fn first(&self) -> Option<Time> {
         self.again.first()
     }
 
     /// Nothing asks for these launches any more: how they are is known, or what is asked is about the time before.
-    pub(super) fn forget<'a>(&mut self, launches: impl Iterator<Item = &'a Asked> + Clone) {
+    pub(in crate::engine) fn forget<'a>(&mut self, launches: impl Iterator<Item = &'a Asked> + Clone) {
         for open in self.open.values_mut() {
             for launch in launches.clone() {
                 open.remove(launch);
@@ -180,7 +184,7 @@ impl Reconciliation {
     }
 
     /// Nothing asks for these launches of a debt any more.
-    pub(super) fn forget_owed(&mut self, debt: Number, launches: impl Iterator<Item = Asked>) {
+    pub(in crate::engine) fn forget_owed(&mut self, debt: Number, launches: impl Iterator<Item = Asked>) {
         if let Some(open) = self.of_debt.get(&debt).and_then(|question| self.open.get_mut(question)) {
             for launch in launches {
                 open.remove(&launch);
@@ -189,13 +193,13 @@ impl Reconciliation {
     }
 
     /// A debt is settled: nothing asks for its launches any more.
-    pub(super) fn settled(&mut self, debt: Number, launches: impl Iterator<Item = Asked>) {
+    pub(in crate::engine) fn settled(&mut self, debt: Number, launches: impl Iterator<Item = Asked>) {
         self.forget_owed(debt, launches);
         self.of_debt.remove(&debt);
     }
 
     /// Instances are elsewhere now, or are not there any more. The start begins with the first again.
-    pub(super) fn laid_out(&mut self, place: impl Fn(At) -> Option<At>) {
+    pub(in crate::engine) fn laid_out(&mut self, place: impl Fn(At) -> Option<At>) {
         for open in self.open.values_mut() {
             let asked = std::mem::take(open).into_iter().filter_map(|(whose, launch, task)| match whose {
                 Whose::Instance(at) => Some((Whose::Instance(place(at)?), launch, task)),

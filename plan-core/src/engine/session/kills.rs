@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::spec::TaskName;
 
-use super::at::At;
-use super::record::Number;
-use super::time::Time;
 use super::timers::Timers;
+use crate::engine::at::At;
+use crate::engine::record::Number;
+use crate::engine::time::Time;
 
 /// A kill is commanded again after so long, until the task is seen to have ended.
 const KILL_AGAIN: Duration = Duration::from_secs(5);
@@ -18,51 +18,51 @@ const KILL_AGAIN: Duration = Duration::from_secs(5);
 const ASK_AFTER: u32 = 3;
 
 /// A launched task that is told to end: whose, the order that launched it, its name.
-pub(super) type Victim = (At, Number, TaskName);
+pub(in crate::engine) type Victim = (At, Number, TaskName);
 
 /// Who was told to end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Kills(Timers<Victim>);
+pub(in crate::engine) struct Kills(Timers<Victim>);
 
 impl Kills {
     /// A task is told to end now, and again later.
-    pub(super) fn told(&mut self, victim: Victim, now: Time) {
+    pub(in crate::engine) fn told(&mut self, victim: Victim, now: Time) {
         self.0.set(victim, now.after(KILL_AGAIN));
     }
 
     /// Whether a task was told.
-    pub(super) fn is_told(&self, victim: &Victim) -> bool {
+    pub(in crate::engine) fn is_told(&self, victim: &Victim) -> bool {
         self.0.contains(victim)
     }
 
     /// A task is told no more: it has ended, or may live.
-    pub(super) fn spare(&mut self, victim: &Victim) {
+    pub(in crate::engine) fn spare(&mut self, victim: &Victim) {
         self.0.remove(victim);
     }
 
     /// Nobody of an instance is told any more.
-    pub(super) fn spare_all(&mut self, at: At) {
+    pub(in crate::engine) fn spare_all(&mut self, at: At) {
         self.0.retain(|(whose, _, _)| *whose != at);
     }
 
     /// The first that is to be told again; it is due until it was told or is spared.
-    pub(super) fn due(&self, now: Time) -> Option<Victim> {
+    pub(in crate::engine) fn due(&self, now: Time) -> Option<Victim> {
         self.0.first_due(now)
     }
 
     /// Whether a task was told so often that it is to be asked about: it may have ended unheard.
-    pub(super) fn is_unheard(&self, victim: &Victim) -> bool {
+    pub(in crate::engine) fn is_unheard(&self, victim: &Victim) -> bool {
         let again = self.0.again(victim);
         again.is_multiple_of(ASK_AFTER) && (again / ASK_AFTER).is_power_of_two()
     }
 
     /// Instances are elsewhere now, or are not there any more.
-    pub(super) fn laid_out(&mut self, place: impl Fn(At) -> Option<At>) {
+    pub(in crate::engine) fn laid_out(&mut self, place: impl Fn(At) -> Option<At>) {
         self.0.rename(|(at, launch, task)| Some((place(at)?, launch, task)));
     }
 
     /// When the first is told again.
-    pub(super) fn first(&self) -> Option<Time> {
+    pub(in crate::engine) fn first(&self) -> Option<Time> {
         self.0.first()
     }
 }

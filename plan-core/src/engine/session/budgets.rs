@@ -5,21 +5,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::at::At;
-use super::record::{Number, StepRef};
+use crate::engine::at::At;
+use crate::engine::record::{Number, StepRef};
 
 /// A bound on the members that are down: a phase's, or a plan's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Bound {
+pub(in crate::engine) struct Bound {
     /// The run.
-    pub(super) run: Number,
+    pub(in crate::engine) run: Number,
     /// The phase; none for the plan's.
-    pub(super) phase: Option<u32>,
+    pub(in crate::engine) phase: Option<u32>,
 }
 
 /// The waiting and the asking.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Budgets {
+pub(in crate::engine) struct Budgets {
     waiting: BTreeMap<Bound, BTreeSet<StepRef>>,
     /// Members, by pod, for which a step asks for room to act on them, and may get it at any moment.
     asking: BTreeMap<u32, BTreeSet<u32>>,
@@ -27,22 +27,22 @@ pub(super) struct Budgets {
 
 impl Budgets {
     /// Whether nobody waits.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// A step waits for a bound.
-    pub(super) fn wait(&mut self, bound: Bound, step: StepRef) {
+    pub(in crate::engine) fn wait(&mut self, bound: Bound, step: StepRef) {
         self.waiting.entry(bound).or_default().insert(step);
     }
 
     /// Whether a step waits for a bound.
-    pub(super) fn waits(&self, bound: Bound, step: StepRef) -> bool {
+    pub(in crate::engine) fn waits(&self, bound: Bound, step: StepRef) -> bool {
         self.waiting.get(&bound).is_some_and(|steps| steps.contains(&step))
     }
 
     /// The first step that waits for a bound. It waits no more.
-    pub(super) fn next(&mut self, bound: Bound) -> Option<StepRef> {
+    pub(in crate::engine) fn next(&mut self, bound: Bound) -> Option<StepRef> {
         let steps = self.waiting.get_mut(&bound)?;
         let first = steps.pop_first();
         if steps.is_empty() {
@@ -52,17 +52,17 @@ impl Budgets {
     }
 
     /// Nobody waits for the bounds of a run.
-    pub(super) fn forget_run(&mut self, run: Number) {
+    pub(in crate::engine) fn forget_run(&mut self, run: Number) {
         self.waiting.retain(|bound, _| bound.run != run);
     }
 
     /// A step asks for room, and then takes a member down.
-    pub(super) fn asks(&mut self, at: At) {
+    pub(in crate::engine) fn asks(&mut self, at: At) {
         self.asking.entry(at.pod).or_default().insert(at.index);
     }
 
     /// A step asks for a member no more, got what it asked for, or was told that there is none. Says whether it asked.
-    pub(super) fn asks_no_more(&mut self, at: At) -> bool {
+    pub(in crate::engine) fn asks_no_more(&mut self, at: At) -> bool {
         let Some(of) = self.asking.get_mut(&at.pod) else { return false };
         let asked = of.remove(&at.index);
         if of.is_empty() {
@@ -72,17 +72,17 @@ impl Budgets {
     }
 
     /// Whether a step asks for room to act on a member.
-    pub(super) fn is_asking(&self, at: At) -> bool {
+    pub(in crate::engine) fn is_asking(&self, at: At) -> bool {
         self.asking.get(&at.pod).is_some_and(|of| of.contains(&at.index))
     }
 
     /// For how many members of a pod a step asks.
-    pub(super) fn asking_of(&self, pod: u32) -> usize {
+    pub(in crate::engine) fn asking_of(&self, pod: u32) -> usize {
         self.asking.get(&pod).map_or(0, BTreeSet::len)
     }
 
     /// The members of a pod for which a step asks.
-    pub(super) fn asking(&self, pod: u32) -> impl Iterator<Item = At> {
+    pub(in crate::engine) fn asking(&self, pod: u32) -> impl Iterator<Item = At> {
         let of = self.asking.get(&pod).into_iter().flatten();
         of.map(move |&index| At { pod, index })
     }

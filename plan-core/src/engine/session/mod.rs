@@ -3,17 +3,27 @@
 //! Invariant: no decision that must survive a restart rests on anything here; a fresh session learns it
 //! again from the backend.
 
+pub(super) mod agenda;
+pub(super) mod answered;
+pub(super) mod budgets;
+pub(super) mod fits;
+pub(super) mod kills;
+pub(super) mod pursuits;
+pub(super) mod questions;
+pub(super) mod reconciliation;
+pub(super) mod timers;
+
 use std::collections::BTreeMap;
 
-use super::agenda::Agenda;
-use super::budgets::Budgets;
-use super::fits::Fits;
 use super::input::{Incarnation, Seen};
-use super::kills::Kills;
-use super::pursuits::Pursuits;
-use super::questions::Questions;
-use super::reconciliation::Reconciliation;
 use super::time::Time;
+use agenda::Agenda;
+use budgets::Budgets;
+use fits::Fits;
+use kills::Kills;
+use pursuits::Pursuits;
+use questions::Questions;
+use reconciliation::Reconciliation;
 
 /// The session.
 #[derive(Debug, Clone, PartialEq, Default)]
