@@ -7,7 +7,7 @@ use crate::plan::{Changed, Status};
 use super::at::At;
 use super::effects::Event;
 use super::reason::Reason;
-use super::record::{Order, Purpose, Stage as OrderStage, StepRef};
+use super::record::{Order, Purpose, Stage, StepRef};
 use super::rules::Waker;
 use super::session::agenda::Item;
 use super::state::Run;
@@ -121,8 +121,7 @@ impl Turn<'_> {
     fn withdraw_done(&mut self, nth: usize, step: StepRef) {
         let phase = self.state.active[nth].phase(step.phase);
         let at = At { pod: phase.pod, index: phase.steps[step.step as usize].instance };
-        let asking =
-            |order: &&Order| order.stage == OrderStage::Wanted && order.purpose == Purpose::Step(step);
+        let asking = |order: &&Order| order.stage == Stage::Wanted && order.purpose == Purpose::Step(step);
         let order = self.state.record(at).and_then(|record| record.orders().iter().find(asking));
         if let Some(launch) = order.map(|order| order.launch) {
             self.withdraw(at, launch, Reason::NotWanted);

@@ -1,7 +1,6 @@
-//! Acts: an order is wanted, room is asked for, what is in the way is ended, the launch is given.
+//! Orders: one is wanted and asks for room, asks anew, or is withdrawn.
 //!
-//! Invariant: nothing is ended without an unused grant for its successor; no launch leaves before its order
-//! and its handle are durable (engine.md §3).
+//! Invariant: nothing is ended or launched here. What is withdrawn gives its room back, and its number is spent.
 
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event};
 use super::reason::Reason;
-use super::record::{Number, Order, OrderedTask, PodRecord, Purpose, Stage};
+use super::record::{Number, Order, OrderedTask, Parameters, PodRecord, Purpose, Stage};
 use super::turn::Turn;
 
 impl Turn<'_> {
@@ -39,7 +38,7 @@ impl Turn<'_> {
         at: At,
         purpose: Purpose,
         tasks: Vec<OrderedTask>,
-        parameters: Option<Arc<super::record::Parameters>>,
+        parameters: Option<Arc<Parameters>>,
     ) {
         let sets = self.state.sets(&tasks);
         if sets.is_empty() {

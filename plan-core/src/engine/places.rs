@@ -10,13 +10,13 @@ use crate::spec::placement::NodeFacts;
 
 use super::at::At;
 use super::bug::Bug;
-use super::record::{Cause, DebtCause, Occupant, Permission};
+use super::record::{Cause, DebtCause, Handle, Occupant, Permission};
 use super::session::agenda::Item;
 use super::turn::Turn;
 
 impl Turn<'_> {
     /// What an instance has at its place becomes a debt, and the place is given up.
-    pub(super) fn abandon_place(&mut self, at: At, cause: DebtCause, kept: Option<&super::record::Handle>) {
+    pub(super) fn abandon_place(&mut self, at: At, cause: DebtCause, kept: Option<&Handle>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
         let Some(place) = record.place().cloned() else { return };
         let living: Vec<Occupant> = record.living().cloned().collect();

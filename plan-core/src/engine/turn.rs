@@ -1,7 +1,11 @@
 //! One input, run to completion: what it changes is collected here, and leaves as [`Effects`].
 //!
-//! Invariant: a record that changed is written in the same turn, an instance's once; an index is up to date when
-//! the turn ends.
+//! This is the ground that all acts stand on: records are changed and remembered as changed, events are told, the agenda
+//! is put to. It knows of no act. Above it lies what tells a cluster, then orders with what follows from them, then
+//! answers, moves, plans and time; at the top are the agenda and the end of the turn (`work`, `finish`).
+//!
+//! Invariant: what changed of a record is written by the end of the turn. No file calls one above it; the circle of
+//! `orders`, `derive` and `removed` is one subject.
 
 use std::sync::Arc;
 

@@ -13,6 +13,7 @@ use super::time::Time;
 use super::turn::Turn;
 
 impl Turn<'_> {
+    /// The time that was named has come, or any other.
     pub(super) fn wake(&mut self) {
         if self.session.reconciliation.is_fresh() {
             self.session.reconciliation.begin();

@@ -20,10 +20,12 @@ impl State {
         let last = |pod: usize| {
             let instances = self.pods[pod].iter().enumerate();
             let known = instances.filter(|(_, instance)| instance.record.is_some());
-            let mut leavers = known
-                .map(|(index, _)| At { pod: pod as u32, index: index as u32 })
-                .filter(|&at| self.is_leaver(at));
-            if self.bug(Bug::LowestLeaves) { leavers.next() } else { leavers.next_back() }
+            let mut known = known.map(|(index, _)| At { pod: pod as u32, index: index as u32 });
+            if self.bug(Bug::LowestLeaves) {
+                return known.find(|&at| self.is_leaver(at));
+            }
+            // Where the last stays, all do.
+            known.next_back().filter(|&at| self.is_leaver(at))
         };
         let mut pods = (declared..self.pods.len()).chain((0..declared).rev());
         pods.find_map(last)
