@@ -116,10 +116,10 @@ impl Bench {
 
     /// A task ends.
     pub fn end(&mut self, of: &Incarnation, end: End) {
-        if let Some(nth) = self.find(of) {
-            if self.cluster.tasks[nth as usize].lives() {
-                self.ends(nth, end, Some(end_words(end)));
-            }
+        if let Some(nth) = self.find(of)
+            && self.cluster.tasks[nth as usize].lives()
+        {
+            self.ends(nth, end, Some(end_words(end)));
         }
     }
 

@@ -74,7 +74,7 @@
 //!                     launch: launch.launch,
 //!                 };
 //!                 let seen = Seen::Running { ready: true };
-//!                 inputs.push(Input::Observed(Observation { of, serial: 1, seen }));
+//!                 inputs.push(Input::Observed(Observation { of, serial: 1, seen: seen.into() }));
 //!             }
 //!             _ => {}
 //!         }
