@@ -62,8 +62,7 @@ pub(crate) fn order(
     }
     let ports = config.resources.ports.iter().filter_map(|(name, port)| {
         let number = *numbers.get(name)?;
-        let (advertise, vip) = (port.advertise, port.vip.clone());
-        Some(GivenPort { name: name.clone(), number, advertise, vip })
+        Some(GivenPort { name: name.clone(), number, vip: port.vip.clone() })
     });
     Ok(Order {
         nonce,

@@ -27,7 +27,7 @@ use crate::room::{Health, ServiceKey};
 use crate::run::{Exit, ExitCause, Order};
 use crate::sandbox;
 use crate::state::{Phase, Run, RunKey, Say};
-use crate::{compose, endpoints, reap, shim, watch};
+use crate::{address, compose, reap, shim, watch};
 
 /// A shim answers within this time, or is ended.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,7 +101,7 @@ pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, l
         prepared.push((key, folder, order, task.clone()));
     }
     let prepared = prepared.into_iter().map(|(key, folder, order, task)| {
-        let address = endpoints::address(&inner.options.addresses, &order);
+        let address = address::of_order(&inner.options.addresses, &order);
         let run = Run::new(folder.clone(), order.clone(), Phase::Preparing, address);
         let cancel = run.cancel.clone();
         state.runs.insert(key.clone(), run);

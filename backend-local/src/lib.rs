@@ -51,7 +51,7 @@
 //!   the limit or, without one, by what is asked for (C§1.5). Where it does not, a declared limit is refused and a mere
 //!   request warned about.
 //! - Ports are this machine's, on whichever node: no two places have the same.
-//! - A VIP is a proxy on the loopback that follows readiness ([`Local::endpoints`] says where, and what is wrong).
+//! - A VIP is a proxy on the loopback that follows readiness. Where one cannot be had, the log says why.
 //! - Nodes are made up ([`options::nodes`]): for placement, and for losing one ([`Local::lose_node`]).
 //! - A task is asked to end by its `kill-signal`, sent to its process group, and finds no such signal ignored.
 //! - What there is to say of a task is told with its state: how it ended with the last lines of its standard error, which
@@ -68,6 +68,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("backend-local needs Linux: `/proc`, process descriptors and parent-death signals");
 
+mod address;
 mod asking;
 mod beside;
 mod blocking;
@@ -76,7 +77,6 @@ mod checks;
 mod command;
 mod compose;
 mod disk;
-pub mod endpoints;
 mod error;
 mod fetch;
 mod inner;

@@ -24,7 +24,7 @@ use crate::reap;
 use crate::room::{self, Health, PlaceFile, ServiceKey};
 use crate::run::{Exit, ExitCause, Launched, Order};
 use crate::state::{Phase, Run, RunKey};
-use crate::{endpoints, watch};
+use crate::{address, watch};
 
 /// A shim that claimed a launch writes itself down within this time, or has ended.
 const SHIM_BEGINS: Duration = Duration::from_secs(3);
@@ -77,7 +77,7 @@ pub(crate) async fn all(inner: &Arc<Inner>) -> Result<(), LocalError> {
             let lost = contents.lost.iter().any(|lost| lost.node == order.node);
             match settle(&shared, folder, order, lost)? {
                 Some(settled) => {
-                    let address = endpoints::address(&shared.options.addresses, order);
+                    let address = address::of_order(&shared.options.addresses, order);
                     let run = |phase| Run::new(folder.clone(), Arc::new(order.clone()), phase, address);
                     let run = match settled {
                         Settled::Lives(phase) => run(phase),

@@ -10,14 +10,12 @@ use async_trait::async_trait;
 use plan_core::engine::Number;
 use plan_core::spec::{InstanceName, NodeName, TaskName};
 use plan_driver::backend::{
-    Backend, BackendError, Identity, Kind, Log, LogError, LogQuery, OpenPort, Opening, Reach, Reports,
-    Session,
+    Backend, BackendError, Identity, Kind, Log, LogError, LogQuery, Opening, Reports, Session,
 };
 use tokio::sync::mpsc;
 
 use crate::blocking::blocking;
 use crate::disk::{self, DiskError};
-use crate::endpoints::{self, Endpoint};
 use crate::error::LocalError;
 use crate::inner::Inner;
 use crate::layout::Layout;
@@ -104,11 +102,6 @@ impl Local {
     ) -> Result<PathBuf, LocalError> {
         self.inner.sandbox(of, instance, task, launch)
     }
-
-    /// The ports of a service's tasks that run, by instance and task.
-    pub fn endpoints(&self, of: &Identity) -> Vec<Endpoint> {
-        endpoints::list(&self.inner, of)
-    }
 }
 
 impl Drop for Local {
@@ -137,9 +130,5 @@ impl Backend for Local {
 
     async fn log(&self, of: &Identity, query: LogQuery) -> Result<Log, LogError> {
         inspect::log(&self.inner, of, query).await
-    }
-
-    fn reach(&self, port: &OpenPort<'_>) -> Reach {
-        endpoints::reach(&self.inner, port)
     }
 }

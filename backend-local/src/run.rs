@@ -63,7 +63,6 @@ impl Order {
 pub(crate) struct GivenPort {
     pub(crate) name: PortName,
     pub(crate) number: u16,
-    pub(crate) advertise: bool,
     pub(crate) vip: Option<Vip>,
 }
 

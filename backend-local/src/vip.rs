@@ -22,11 +22,7 @@ pub(crate) struct Vips {
 }
 
 impl Vips {
-    /// Why an address does not lead anywhere, if it should.
-    pub(crate) fn trouble(&self, key: &VipKey) -> Option<String> {
-        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
+    /// An address leads where it should, or does not, and why.
     pub(crate) fn note(&self, key: &VipKey, trouble: Option<String>) {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         match trouble {

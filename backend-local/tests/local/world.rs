@@ -10,8 +10,7 @@ use crate::common::{Bench, identity, instance, lives, name, on_runtime, task, un
 use backend_local::logs::{LogReader, Stream};
 use backend_local::options::OutputLimits;
 use plan_core::engine::{Command, End, FitAnswer, LaunchAnswer, Outcome, ReleaseAnswer, Seen};
-use plan_core::spec::Vip;
-use plan_driver::backend::{Backend as _, OpenPort, Reach, Report};
+use plan_driver::backend::Report;
 
 const READY: Seen = Seen::Running { ready: true };
 const NOT_READY: Seen = Seen::Running { ready: false };
@@ -282,52 +281,15 @@ fn a_virtual_address_follows_readiness() {
         });
         assert!(TcpStream::connect(("127.0.0.1", free)).is_err());
         std::fs::write(bench.sandbox(0, launch).join("up"), "").unwrap();
-        bench.seen(launch, READY).await;
+        let seen = bench.sighted(launch, "ready", |seen| seen.seen == READY).await;
+        let vips = &seen.address.unwrap().vips;
+        assert_eq!(vips, &[("web".parse().unwrap(), format!("web.svc.localhost:{free}").into())]);
         let mut stream = until("somebody listens", || TcpStream::connect(("127.0.0.1", free)).ok()).await;
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         assert_eq!(text, "hello");
-        let endpoint = bench.local().endpoints(&identity()).remove(0);
-        assert!(endpoint.ready && endpoint.advertised);
-        assert_eq!(endpoint.dns, format!("a-0-t.svc.localhost:{}", grant.ports[0].1));
-        assert_eq!(endpoint.vip.unwrap().dns, format!("web.svc.localhost:{free}"));
         std::fs::remove_file(bench.sandbox(0, launch).join("up")).unwrap();
         bench.seen(launch, NOT_READY).await;
         until("nobody listens", || TcpStream::connect(("127.0.0.1", free)).err()).await;
-    });
-}
-
-#[test]
-fn a_task_is_called_by_its_discovery_prefix() {
-    on_runtime(async {
-        for (more, dns) in
-            [("", "a-0-t.svc.localhost"), ("        discovery: {prefix: node}\n", "node-0.svc.localhost")]
-        {
-            let ports = "        ports:\n          web: {port: 0, advertise: true, vip: {prefix: web, port: 28080}}\n";
-            let mut bench = Bench::new(&task("exec sleep 1000", &format!("{ports}{more}"))).await;
-            let (launch, grant) = bench.launch(0).await;
-            bench.seen(launch, READY).await;
-            let number = grant.ports[0].1;
-            let endpoint = bench.local().endpoints(&identity()).remove(0);
-            let vip = &endpoint.vip.as_ref().unwrap().dns;
-            let reach = bench.local().reach(&OpenPort {
-                service: &identity().service,
-                instance: &instance(0),
-                task: &name("t"),
-                node: &grant.node,
-                port: &grant.ports[0].0,
-                number,
-                vip: Some(&Vip { prefix: "web".to_owned(), port: 28080.try_into().unwrap() }),
-            });
-            let expected = Reach {
-                address: format!("127.0.0.1:{number}"),
-                dns: Some(format!("{dns}:{number}")),
-                vip: Some("web.svc.localhost:28080".to_owned()),
-            };
-            assert_eq!(
-                (&reach, Some(&endpoint.dns), Some(vip)),
-                (&expected, reach.dns.as_ref(), reach.vip.as_ref())
-            );
-        }
     });
 }

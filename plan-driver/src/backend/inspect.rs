@@ -1,4 +1,4 @@
-//! What a backend is asked that changes nothing: what a task printed, and where a port is reached.
+//! What a backend is asked that changes nothing: what a task printed.
 //!
 //! Invariant: nothing here waits for the engine, and the engine never waits for it.
 
@@ -6,8 +6,7 @@ use std::pin::Pin;
 
 use futures::Stream;
 use plan_core::engine::Number;
-use plan_core::spec::placement::NodeFacts;
-use plan_core::spec::{InstanceName, PortName, ServiceName, TaskName, Vip};
+use plan_core::spec::{InstanceName, TaskName};
 
 use super::BackendError;
 
@@ -75,34 +74,4 @@ pub enum LogError {
     /// There may be one, and it cannot be read now.
     #[error(transparent)]
     Failed(#[from] BackendError),
-}
-
-/// A port of a task that has a place.
-#[derive(Debug, Clone, Copy)]
-pub struct OpenPort<'a> {
-    /// The service.
-    pub service: &'a ServiceName,
-    /// The instance.
-    pub instance: &'a InstanceName,
-    /// The task.
-    pub task: &'a TaskName,
-    /// Where it is.
-    pub node: &'a NodeFacts,
-    /// The port's name.
-    pub port: &'a PortName,
-    /// Its number.
-    pub number: u16,
-    /// The virtual address in front of it.
-    pub vip: Option<&'a Vip>,
-}
-
-/// How a port is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reach {
-    /// As `host:port`.
-    pub address: String,
-    /// By the name of its task, as `host:port`, where the backend has such names.
-    pub dns: Option<String>,
-    /// By its virtual address, as `host:port`, where the backend keeps it.
-    pub vip: Option<String>,
 }

@@ -10,7 +10,7 @@ pub mod prompt;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use inspect::{Log, LogEnd, LogError, LogQuery, LogStream, OpenPort, Reach};
+pub use inspect::{Log, LogEnd, LogError, LogQuery, LogStream};
 pub use kind::{Example, Finding, Kind, Rule, check};
 
 use async_trait::async_trait;
@@ -43,11 +43,6 @@ pub trait Backend: Send + Sync + 'static {
         // What a backend has nothing of, it has whoever asks.
         let _ = (of, query);
         Err(LogError::NotKept { backend: self.kind().name() })
-    }
-
-    /// How a port is reached: by default at its node's name, and in no other way.
-    fn reach(&self, port: &OpenPort<'_>) -> Reach {
-        Reach { address: format!("{}:{}", port.node.name, port.number), dns: None, vip: None }
     }
 }
 

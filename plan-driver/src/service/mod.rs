@@ -19,9 +19,7 @@ use plan_core::plan::Model;
 use plan_core::spec::{PlanName, ServiceName};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::backend::{
-    Backend, BackendError, Finding, Identity, Log, LogError, LogQuery, OpenPort, Reach, check,
-};
+use crate::backend::{Backend, BackendError, Finding, Identity, Log, LogError, LogQuery, check};
 use crate::condition::Condition;
 use crate::error::DriverError;
 use crate::options::Options;
@@ -159,11 +157,6 @@ impl Service {
         };
         let of = Identity { service: self.name.clone(), installation };
         self.backend.log(&of, query).await
-    }
-
-    /// How a port is reached.
-    pub fn reach(&self, port: &OpenPort<'_>) -> Reach {
-        self.backend.reach(port)
     }
 
     /// The name of the backend.

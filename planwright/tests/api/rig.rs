@@ -10,20 +10,22 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use plan_core::engine::{Command, FitAnswer, InstallationId, Outcome, Stage, TaskState, Wall};
+use plan_core::engine::{
+    Address, Command, FitAnswer, InstallationId, Observation, Outcome, Seen, Stage, TaskState, Wall,
+};
 use plan_core::plan::Model;
-use plan_core::spec::{Files, ReadOptions, ServiceName, ServiceSpec, Severity, Source, read};
+use plan_core::spec::{Files, PortName, ReadOptions, ServiceName, ServiceSpec, Severity, Source, read};
 use plan_driver::backend::prompt::PromptBackend;
 use plan_driver::backend::{
-    Backend, BackendError, Example, Finding, Identity, Kind, Log, LogEnd, LogError, LogQuery, OpenPort,
-    Opening, Reach, Report, Reports, Rule, Session,
+    Backend, BackendError, Example, Finding, Identity, Kind, Log, LogEnd, LogError, LogQuery, Opening,
+    Report, Reports, Rule, Session, Told,
 };
 use plan_driver::clock::Clock;
 use plan_driver::store::MemoryStore;
 use plan_driver::{Options, Scheduler, Service};
 use planwright::api::{Api, Limits, Token};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Prompt, but for the services `full`, which never finds room, and `refused`, whose tasks are invalid. It cannot keep
 /// rlimits, and keeps a log of one line for each task.
@@ -73,7 +75,9 @@ impl Backend for Moody {
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
         let service = opening.identity.service.clone();
-        let prompt = self.0.open(opening, reports.clone()).await?;
+        let (prompts, told) = Reports::channel(64);
+        tokio::spawn(with_addresses(service.clone(), told, reports.clone()));
+        let prompt = self.0.open(opening, prompts).await?;
         Ok(Box::new(MoodySession { service, prompt, reports }))
     }
 
@@ -89,13 +93,23 @@ impl Backend for Moody {
             LogEnd::Never => Box::pin(futures::StreamExt::chain(first, futures::stream::pending())),
         })
     }
+}
 
-    fn reach(&self, port: &OpenPort<'_>) -> Reach {
-        Reach {
-            address: format!("127.0.0.1:{}", port.number),
-            dns: Some(format!("{}-{}.{}.local:{}", port.instance, port.task, port.service, port.number)),
-            vip: port.vip.map(|vip| format!("{}.{}.vip:{}", vip.prefix, port.service, vip.port)),
+/// Passes on what is said, and where each task that runs is reached.
+async fn with_addresses(service: ServiceName, mut told: mpsc::Receiver<Told>, reports: Reports) {
+    while let Some(Told { mut report, durable }) = told.recv().await {
+        if let Report::Observed(Observation { of, seen, .. }) = &mut report
+            && matches!(seen.seen, Seen::Running { .. })
+        {
+            seen.address = Some(Arc::new(Address {
+                ip: Some(Ipv4Addr::LOCALHOST.into()),
+                host: Some(format!("{}-{}.{service}.local", of.instance, of.task).into()),
+                ports: Vec::new(),
+                vips: vec![(PortName::new("api").unwrap(), format!("greeting.{service}.vip:80").into())],
+            }));
         }
+        let Ok(receipt) = reports.tell(report).await else { return };
+        tokio::spawn(async move { receipt.durable().await.map(|()| durable.send(())) });
     }
 }
 
