@@ -12,7 +12,7 @@ use plan_core::engine::{
 };
 use plan_core::plan::Model;
 
-use crate::backend::{Backend, go_on};
+use crate::backend::{Backend, go_on, is_unknown};
 use crate::choose::{Benign, Chooser};
 use crate::cluster::{Cluster, Shape};
 use crate::fault::end_words;
@@ -167,6 +167,13 @@ impl Bench {
             Happening::Answer { session, outcome } if session == present => {
                 self.said.push_back(Said::Outcome(*outcome));
             }
+            Happening::Gate { session, ask, answer } if session == present => {
+                self.said.push_back(Said::Outcome(Outcome::Ask { id: ask.id, answer: *answer }));
+            }
+            Happening::Unknown { session, of, serial } if session == present => {
+                let seen = is_unknown(&of);
+                self.said.push_back(Said::Observed(Observation { of: *of, serial, seen }));
+            }
             Happening::Part { session, snapshot } if session == present => {
                 self.said.push_back(Said::Snapshot(*snapshot));
             }
@@ -210,5 +217,97 @@ impl Bench {
             launch: task.launch,
         };
         self.said.push_back(Said::Observed(Observation { of, serial, seen }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use plan_core::engine::{Ask, Check, Fit, FitAnswer, Launch, LaunchTask, Ruling};
+    use plan_core::spec::placement::Census;
+    use plan_core::spec::{Files, ReadOptions, Seconds, Source, read};
+
+    use crate::fault::GateFault;
+
+    use super::*;
+
+    fn bench() -> Bench {
+        let text = "name: x\npods:\n  a:\n    count: 2\n    tasks:\n      t: {goal: RUNNING, cmd: ./t, cpus: 0.1, memory: 8}\n\
+                    plans:\n  deploy: {phases: {a: {pod: a}}}\n";
+        let env = BTreeMap::new();
+        let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
+        let model =
+            Arc::new(Model::new(read(Source { file: "svc.yml", text }, &options).spec.unwrap()).unwrap());
+        let mut bench = Bench::new(&model, &Shape::default(), InstallationId("ours".into()));
+        bench.begin_session(&[]);
+        let (instance, pod) = (model.instance_name(0, 0), &model.pods()[0]);
+        let task = &pod.tasks[0];
+        bench.execute(Command::Fit(Box::new(Fit {
+            instance: instance.clone(),
+            launch: 2,
+            at: None,
+            from: None,
+            demand: pod.footprint.clone(),
+            volumes: pod.volumes.clone(),
+            configs: task.configs.clone(),
+            placement: None,
+            census: Arc::new(Census::default()),
+        })));
+        bench.pass(Duration::from_secs(1));
+        let said = bench.said();
+        let [Said::Outcome(Outcome::Fit { answer: FitAnswer::Fitted(grant), .. })] = &said[..] else {
+            panic!("{said:?}")
+        };
+        bench.execute(Command::Launch(Box::new(Launch {
+            instance,
+            launch: 2,
+            node: grant.node.clone(),
+            handle: grant.handle.clone(),
+            ports: grant.ports.clone(),
+            domains: Default::default(),
+            principal: None,
+            tasks: vec![LaunchTask { conf: task.conf, config: task.config.clone(), paused: false }],
+            parameters: None,
+        })));
+        bench.pass(Duration::from_secs(10));
+        bench.said();
+        bench
+    }
+
+    /// What a question beside a launch of an instance came to.
+    fn ask(bench: &mut Bench, instance: &str, launch: u64) -> Option<(Ruling, String)> {
+        let check = Check::Command { cmd: "./ok".into(), timeout: Seconds(10) };
+        let (instance, task) = (instance.parse().unwrap(), "t".parse().unwrap());
+        bench.execute(Command::Ask(Box::new(Ask { id: 7, instance, task, launch, check })));
+        bench.pass(bench.now() + Duration::from_secs(60));
+        match &bench.said()[..] {
+            [] => None,
+            [Said::Outcome(Outcome::Ask { id: 7, answer })] => {
+                assert!(answer.at.0 < micros(bench.now()), "{answer:?}");
+                Some((answer.ruling, answer.words.as_deref().unwrap_or_default().to_owned()))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_question_is_answered_as_faults_say_and_allowed_without() {
+        let mut bench = bench();
+        let said = |ruling, words: &str| Some((ruling, words.to_owned()));
+        assert_eq!(ask(&mut bench, "a-0", 2), said(Ruling::Allow, ""));
+        assert_eq!(ask(&mut bench, "a-0", 1), said(Ruling::Inconclusive, "launch 1 of t does not run"));
+        assert_eq!(ask(&mut bench, "a-1", 2), said(Ruling::Inconclusive, "launch 2 of t does not run"));
+        let now = micros(bench.now());
+        bench.backend.befall_gates("a", None, GateFault::Defer);
+        bench.backend.befall_gates("a-1", None, GateFault::Inconclusive);
+        bench.backend.befall_gates("a-0", Some(now + 90_000_000), GateFault::Deny);
+        assert_eq!(ask(&mut bench, "a-0", 2), said(Ruling::Deny, "exit code 2: a fault"));
+        assert_eq!(ask(&mut bench, "a-0", 2), said(Ruling::Deny, "exit code 2: a fault"));
+        assert_eq!(ask(&mut bench, "a-0", 2), said(Ruling::Defer, "exit code 1: a fault"));
+        bench.backend.befall_gates("a-0", None, GateFault::Unanswered);
+        assert_eq!(ask(&mut bench, "a-0", 2), None);
+        bench.backend.end_faults();
+        assert_eq!(ask(&mut bench, "a-0", 2), said(Ruling::Allow, ""));
     }
 }

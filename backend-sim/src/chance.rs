@@ -9,7 +9,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use crate::choose::{Choose, Site};
 use crate::cluster::Cluster;
-use crate::fault::{CrashPoint, Fault, LaunchFault};
+use crate::fault::{CrashPoint, Fault, GateFault, LaunchFault};
 use crate::scenario::{Scenario, ScenarioError};
 
 /// Faults by chance come within this time, at steps of this length.
@@ -38,7 +38,8 @@ pub(crate) fn decide(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Ch
 /// The `nth` fault by chance; none is the benign one.
 fn by_chance(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Choose, nth: u64) -> Option<Fault> {
     let mut pick = |label, options| choose.choose(Site::new(label, nth), options);
-    let kind = pick("fault", 17);
+    // Where nothing is asked, no gate can fail, and what is decided of others is as it is without gates.
+    let kind = pick("fault", if scenario.has_gates() { 18 } else { 17 });
     if kind == 0 {
         return None;
     }
@@ -89,12 +90,19 @@ fn by_chance(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Choose, nt
             Some(Fault::Skip { instance: name, at, lasts })
         }
         15 => Some(Fault::Rewind { at }),
-        _ => Some(Fault::Second { at, lasts: CHANCE_STEP * (1 + pick("fault-length", CHANCE_STEPS)) }),
+        16 => Some(Fault::Second { at, lasts: CHANCE_STEP * (1 + pick("fault-length", CHANCE_STEPS)) }),
+        _ => {
+            let answers = [GateFault::Defer, GateFault::Inconclusive, GateFault::Unanswered, GateFault::Deny];
+            let answer = answers[pick("fault-gate", answers.len() as u32) as usize];
+            let lasts = Some(CHANCE_STEP * (1 + pick("fault-length", CHANCE_STEPS)));
+            Some(Fault::Gate { who: format_smolstr!("{name}"), at, lasts, answer })
+        }
     }
 }
 
 /// Whether a service can survive a fault, with those before it: a launch that is invalid it cannot, where all
-/// faults shall end; a node that is gone, only where there are more than it needs.
+/// faults shall end; a node that is gone, only where there are more than it needs; a gate that denies, only where somebody
+/// takes that back once all faults ended.
 fn can_be_survived(scenario: &Scenario, cluster: &Cluster, before: &[Fault], fault: &Fault) -> bool {
     match fault {
         Fault::Gone { node, .. } => {
@@ -107,6 +115,7 @@ fn can_be_survived(scenario: &Scenario, cluster: &Cluster, before: &[Fault], fau
             cluster.nodes.len() as u32 > needed + gone
         }
         Fault::Launch { answer: LaunchFault::Never, .. } => scenario.heal.is_none(),
+        Fault::Gate { answer: GateFault::Deny, .. } => scenario.heal.is_some(),
         _ => true,
     }
 }
@@ -138,6 +147,14 @@ pub(crate) fn check_names(
         {
             let known = cluster.nodes.iter().map(|node| node.facts.name.to_string()).collect();
             Err(ScenarioError::NoNode { fault: fault.to_string(), known })
+        }
+        Fault::Gate { who, .. }
+            if !instances().any(|name| name.to_string() == **who)
+                && !cluster.roster.pods().any(|pod| pod.as_str() == who) =>
+        {
+            let pods = cluster.roster.pods().map(ToString::to_string);
+            let known = pods.chain(instances().map(ToString::to_string)).collect();
+            Err(ScenarioError::NoMember { fault: fault.to_string(), known })
         }
         Fault::Launch { instance, .. } | Fault::Skip { instance, .. }
             if cluster.roster.id(instance).is_none() =>

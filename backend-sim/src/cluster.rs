@@ -75,6 +75,11 @@ impl Roster {
         &self.names[id as usize]
     }
 
+    /// The pods, by name.
+    pub(crate) fn pods(&self) -> impl Iterator<Item = &PodName> {
+        self.of_pod.keys()
+    }
+
     pub(crate) fn len(&self) -> u32 {
         self.names.len() as u32
     }

@@ -15,6 +15,7 @@
 //! | `never:kafka-1#1` | ... is answered "invalid" |
 //! | `unknown:kafka-1#1:done` | nobody knows whether it was done; it was (`:done`), or was not (`:lost`) |
 //! | `crash:before-commit#12` | the engine stops before its 12th commit; also `after-commit`, `before-command`, `after-command` |
+//! | `gate:kafka-1@30s+2m:deny` | what is asked beside the instance is denied, for so long, or for good; also `:defer`, `:inconclusive`, and `:none`, no answer; `gate:kafka@30s` is of all of a pod |
 //! | `undead:kafka-1-broker@30s` | the backend says that the task was lost, and it lives on |
 //! | `foreign:kafka-1-broker@30s` | a task of another installation, of this name and number, is seen to run and to end |
 //! | `echo:1` | the first answer to what lives is told once more, a little later |
@@ -107,6 +108,17 @@ pub enum Fault {
         /// At which point of this kind in the run, counted from 1.
         nth: u64,
     },
+    /// What is asked beside tasks of an instance, or of all of a pod, is answered otherwise.
+    Gate {
+        /// The instance, or the pod.
+        who: SmolStr,
+        /// When.
+        at: Duration,
+        /// For how long; `None` is for good.
+        lasts: Option<Duration>,
+        /// How.
+        answer: GateFault,
+    },
     /// The backend says that a task was lost, and it lives on.
     Undead {
         /// The task: `INSTANCE-TASK`.
@@ -141,6 +153,7 @@ impl Fault {
             | Self::Freeze { at, .. }
             | Self::Skip { at, .. }
             | Self::Rewind { at }
+            | Self::Gate { at, .. }
             | Self::Undead { at, .. }
             | Self::Foreign { at, .. }
             | Self::Second { at, .. } => Some(*at),
@@ -160,6 +173,33 @@ pub enum LaunchFault {
     UnknownDone,
     /// Unknown, and it was not done.
     UnknownLost,
+}
+
+/// How a question beside a task is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GateFault {
+    /// Not now.
+    Defer,
+    /// No.
+    Deny,
+    /// Nobody knows.
+    Inconclusive,
+    /// Not at all.
+    Unanswered,
+}
+
+impl GateFault {
+    const ALL: [Self; 4] = [Self::Defer, Self::Deny, Self::Inconclusive, Self::Unanswered];
+
+    /// As in a fault's text.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Defer => "defer",
+            Self::Deny => "deny",
+            Self::Inconclusive => "inconclusive",
+            Self::Unanswered => "none",
+        }
+    }
 }
 
 /// Where the engine can stop.
@@ -209,7 +249,7 @@ pub struct FaultError {
 const KINDS: &str = "write one of `end:TASK@TIME[:HOW]`, `silent:NODE@TIME[+FOR]`, `gone:NODE@TIME`, \
                      `freeze:NODE@TIME+FOR`, `skip:INSTANCE@TIME+FOR`, `rewind@TIME`, `second@TIME+FOR`, \
                      `refuse:INSTANCE#N`, `never:INSTANCE#N`, `unknown:INSTANCE#N:done|lost`, `crash:POINT#N`, \
-                     `undead:TASK@TIME`, `foreign:TASK@TIME`, `echo:N`, `random:N`";
+                     `gate:INSTANCE@TIME[+FOR][:ANSWER]`, `undead:TASK@TIME`, `foreign:TASK@TIME`, `echo:N`, `random:N`";
 const END: &str = "write `end:kafka-0-broker@30s`, and if it shall not be `:failed` one of `:finished`, `:killed`, \
                    `:unhealthy`, `:lost` after it";
 const SILENT: &str = "write `silent:node-1@20s` for good, or `silent:node-1@20s+60s` for a minute";
@@ -223,6 +263,8 @@ const LAUNCH: &str = "write `refuse:kafka-1#1` or `never:kafka-1#1`: the instanc
 const UNKNOWN: &str = "write `unknown:kafka-1#1:done` if it was done and `unknown:kafka-1#1:lost` if not";
 const CRASH: &str = "write `crash:POINT#N`, where POINT is `before-commit`, `after-commit`, `before-command` or \
                      `after-command`, and N counts such points from 1";
+const GATE: &str = "write `gate:kafka-1@30s` for good, or `gate:kafka-1@30s+2m` for two minutes, and if it shall not be \
+                    `:deny` one of `:defer`, `:inconclusive`, `:none` after it; `gate:kafka@30s` is of all of a pod";
 const UNDEAD: &str = "write `undead:kafka-0-broker@30s`";
 const FOREIGN: &str = "write `foreign:kafka-0-broker@30s`";
 const ECHO: &str = "write `echo:1` for the first of them";
@@ -317,6 +359,19 @@ fn skip(rest: &str) -> Result<Fault, String> {
     Ok(Fault::Skip { instance, at, lasts })
 }
 
+fn gate(rest: &str) -> Result<Fault, String> {
+    let (who, rest) = rest.rsplit_once('@').ok_or("there is no `@` with a time")?;
+    let (time, answer) = rest.split_once(':').unwrap_or((rest, GateFault::Deny.name()));
+    let answer = GateFault::ALL.into_iter().find(|one| one.name() == answer);
+    let answer = answer.ok_or("no gate answers like that")?;
+    let (at, lasts) = match time.split_once('+') {
+        Some((at, lasts)) => (at, Some(moment(lasts)?)),
+        None => (time, None),
+    };
+    let named = Some(who).filter(|who| !who.is_empty()).ok_or("no instance is named")?;
+    Ok(Fault::Gate { who: named.into(), at: moment(at)?, lasts, answer })
+}
+
 fn rewind(at: &str) -> Result<Fault, String> {
     Ok(Fault::Rewind { at: moment(at)? })
 }
@@ -380,6 +435,7 @@ impl FromStr for Fault {
             "never" => (launch(rest, LaunchFault::Never), LAUNCH),
             "unknown" => (unknown(rest), UNKNOWN),
             "crash" => (counted(rest).map(|(point, nth)| Self::Crash { point, nth }), CRASH),
+            "gate" => (gate(rest), GATE),
             "undead" => (task_at(rest).map(|(task, at)| Self::Undead { task, at }), UNDEAD),
             "foreign" => (task_at(rest).map(|(task, at)| Self::Foreign { task, at }), FOREIGN),
             "echo" => (echo(rest), ECHO),
@@ -417,6 +473,11 @@ impl fmt::Display for Fault {
                 LaunchFault::UnknownLost => write!(f, "unknown:{instance}#{nth}:lost"),
             },
             Self::Crash { point, nth } => write!(f, "crash:{point}#{nth}"),
+            Self::Gate { who, at, lasts, answer } => {
+                write!(f, "gate:{who}@{}", moment::show(*at))?;
+                lasts.iter().try_for_each(|lasts| write!(f, "+{}", moment::show(*lasts)))?;
+                if *answer == GateFault::Deny { Ok(()) } else { write!(f, ":{}", answer.name()) }
+            }
             Self::Undead { task, at } => write!(f, "undead:{task}@{}", moment::show(*at)),
             Self::Foreign { task, at } => write!(f, "foreign:{task}@{}", moment::show(*at)),
             Self::Echo { nth } => write!(f, "echo:{nth}"),
@@ -452,6 +513,11 @@ mod tests {
             "crash:after-commit#1",
             "crash:before-command#3",
             "crash:after-command#4",
+            "gate:kafka-1@30s",
+            "gate:kafka-1@30s+2m",
+            "gate:kafka@30s:defer",
+            "gate:kafka-1@30s+2m:inconclusive",
+            "gate:kafka-1@1h:none",
             "undead:kafka-0-broker@20s",
             "foreign:kafka-0-broker@20s",
             "echo:2",
@@ -479,6 +545,10 @@ mod tests {
             ("refuse:kafka#1", "write `refuse:kafka-1#1`"),
             ("unknown:kafka-1#1", "it does not say whether it was done; write `unknown:kafka-1#1:done`"),
             ("crash:now#1", "`now` is no point; write `crash:POINT#N`"),
+            ("gate:kafka-1", "there is no `@` with a time; write `gate:kafka-1@30s` for good"),
+            ("gate:kafka-1@30s:no", "no gate answers like that; write `gate:kafka-1@30s` for good"),
+            ("gate:@30s", "no instance is named"),
+            ("gate:kafka-1@30s+:deny", "`` is not a time"),
             ("undead:kafka-0-broker", "there is no `@` with a time; write `undead:kafka-0-broker@30s`"),
             ("foreign:@1s", "no task is named; write `foreign:kafka-0-broker@30s`"),
             ("echo:0", "after `:` comes a number from 1 on; write `echo:1`"),

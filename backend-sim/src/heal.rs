@@ -5,7 +5,7 @@
 use plan_core::engine::Command;
 use plan_core::spec::Seconds;
 
-use crate::latency::{ANSWER, HOLD, NOTICE, OBSERVE, RELEASE, RESTART, most};
+use crate::latency::{ANSWER, GATE, HOLD, NOTICE, OBSERVE, RELEASE, RESTART, most};
 use crate::scenario::Scenario;
 use crate::task::Task;
 
@@ -13,6 +13,9 @@ const SECOND: u64 = 1_000_000;
 /// No task waits longer after failures than this (docs/decisions/0006-backoff.md), and no debt is left alone
 /// for longer.
 const LONGEST_WAIT: u64 = 300 * SECOND;
+/// No gate waits for longer before it is asked again (docs/decisions/0018-one-list-of-rules.md), and no answer is waited
+/// for so much longer than its command may take.
+const LONGEST_GATE: u64 = 60 * SECOND + 5 * SECOND;
 /// For so long nothing is done, once all is done: longer than anything that the engine does again.
 pub(crate) const SETTLE: u64 = 4 * LONGEST_WAIT;
 /// All is given so many times the time that it can take, as faults before may have left more to do than once.
@@ -38,6 +41,8 @@ pub(crate) enum Stage {
 pub(crate) fn bound(scenario: &Scenario) -> u64 {
     let exchange = 4 * (most(&ANSWER) + most(&OBSERVE)) + most(&RELEASE);
     let mut sum = most(&RESTART) + most(&NOTICE) + HOLD + 2 * LONGEST_WAIT;
+    // After the last fault an operator takes back what gates denied.
+    sum += takes_back();
     for model in scenario.models() {
         for layout in model.plans().values() {
             for phase in &layout.phases {
@@ -46,6 +51,9 @@ pub(crate) fn bound(scenario: &Scenario) -> u64 {
                     let tasks = tasks.map(|&task| &model.pods()[phase.pod as usize].tasks[task as usize]);
                     sum +=
                         tasks.map(|task| Task::longest(&task.config)).sum::<u64>() + exchange + LONGEST_WAIT;
+                    let gates = phase.gates_before(step).iter();
+                    let gates = gates.map(|gate| u64::from(gate.timeout.0) * SECOND + LONGEST_GATE);
+                    sum += gates.sum::<u64>() + if phase.has_gates() { exchange } else { 0 };
                 }
             }
         }
@@ -56,6 +64,11 @@ pub(crate) fn bound(scenario: &Scenario) -> u64 {
         }
     }
     sum * SLACK
+}
+
+/// So long after all faults ended an operator takes back what gates denied: an answer that was on its way has come.
+pub(crate) fn takes_back() -> u64 {
+    most(&GATE) + most(&ANSWER) + SECOND
 }
 
 /// What a command changes in the cluster, in words; none if it only asks.

@@ -36,6 +36,8 @@ pub(crate) const BEFORE: [u64; 4] = [5_000 * MILLI, 1_000 * MILLI, 20_000 * MILL
 pub(crate) const CATCHES_UP: u64 = 3_000 * MILLI;
 /// A snapshot that is told once more is told after so long.
 pub(crate) const ECHO: u64 = 20_000 * MILLI;
+/// How long a command runs that is asked beside a task.
+pub(crate) const GATE: [u64; 4] = [500 * MILLI, 20 * MILLI, 2_000 * MILLI, 5_000 * MILLI];
 /// Between two parts of a snapshot.
 pub(crate) const NEXT_PART: u64 = MILLI;
 

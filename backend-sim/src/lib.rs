@@ -64,7 +64,7 @@ mod world;
 pub use bench::{Bench, Said};
 pub use cluster::{Judges, Shape};
 pub use crash::{CrashFailure, CrashReport, Depth, crash_points};
-pub use fault::{CrashPoint, Fault, FaultError, LaunchFault};
+pub use fault::{CrashPoint, Fault, FaultError, GateFault, LaunchFault};
 pub use node::Room;
 pub use operator::{Act, Operator, Sight};
 pub use replay::{Counts as ReplayCounts, Divergence, Replay, ReplayError, Replayed, Unusable, replay};

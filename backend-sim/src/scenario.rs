@@ -135,6 +135,12 @@ impl Scenario {
         }
     }
 
+    /// Whether anything is asked beside a task before a step acts.
+    pub(crate) fn has_gates(&self) -> bool {
+        let mut layouts = self.models().flat_map(|model| model.plans().values());
+        layouts.any(|layout| layout.phases.iter().any(|phase| phase.has_gates()))
+    }
+
     /// Whether an operator acts at times, so that what the service is then depends on how far it is.
     pub(crate) fn is_timed(&self) -> bool {
         !self.targets.is_empty() || !self.verbs.is_empty()
@@ -159,6 +165,14 @@ pub enum ScenarioError {
         /// The fault.
         fault: String,
         /// The instances that there are.
+        known: Vec<String>,
+    },
+    /// A fault names neither an instance nor a pod that is there.
+    #[error("the fault `{fault}` names no pod and no instance of the service: there are {}", known.join(", "))]
+    NoMember {
+        /// The fault.
+        fault: String,
+        /// The pods and instances that there are.
         known: Vec<String>,
     },
     /// A fault names a node that is not there.

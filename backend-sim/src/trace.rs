@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use plan_core::engine::{End, Number, Story, Time, Words};
+use plan_core::engine::{End, Number, Ruling, Story, Time, Words};
 use plan_core::spec::{InstanceName, NodeName, TaskName};
 use serde::Serialize;
 use smol_str::SmolStr;
@@ -44,6 +44,17 @@ pub enum What {
     },
     /// A launch that was told before was told again, and nothing was done.
     Again { instance: InstanceName, launch: Number },
+    /// A question beside a task is answered.
+    Gate {
+        instance: InstanceName,
+        task: TaskName,
+        launch: Number,
+        ruling: Ruling,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        words: Option<Words>,
+    },
+    /// A question beside a task is never answered.
+    Unanswered { instance: InstanceName, task: TaskName, launch: Number },
     /// A fault found nothing to do.
     Idle { fault: String },
     /// A fault.
@@ -81,6 +92,8 @@ impl What {
             | Self::Ready { instance, .. }
             | Self::Ended { instance, .. }
             | Self::Released { instance, .. }
+            | Self::Gate { instance, .. }
+            | Self::Unanswered { instance, .. }
             | Self::Again { instance, .. } => instance.to_string(),
             Self::Idle { .. } | Self::Fault { .. } | Self::Healed => "fault".to_owned(),
             Self::Silent { node } | Self::Back { node } | Self::Gone { node } => node.to_string(),
@@ -107,6 +120,17 @@ impl fmt::Display for What {
                 words.iter().try_for_each(|words| write!(f, ": {words}"))
             }
             Self::Again { launch, .. } => write!(f, "launch {launch} is told again: nothing is done twice"),
+            Self::Gate { task, ruling, words, .. } => {
+                let says = match ruling {
+                    Ruling::Allow => "allows",
+                    Ruling::Defer => "defers",
+                    Ruling::Deny => "denies",
+                    Ruling::Inconclusive => "gives no clear answer",
+                };
+                write!(f, "the gate beside {task} {says}")?;
+                words.iter().try_for_each(|words| write!(f, ": {words}"))
+            }
+            Self::Unanswered { task, .. } => write!(f, "the gate beside {task} does not answer"),
             Self::Idle { fault } => write!(f, "{fault}: nothing to do"),
             Self::Fault { fault } => f.write_str(fault),
             Self::Gone { .. } => f.write_str("is gone for good"),

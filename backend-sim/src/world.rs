@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is to happen is in the queue, and nowhere else.
 
-use plan_core::engine::{End, Outcome, Seen, Sighting, Snapshot};
+use plan_core::engine::{Answer, Ask, End, Incarnation, Outcome, Seen, Sighting, Snapshot};
 
 use crate::choose::Chooser;
 use crate::queue::{Class, Queue};
@@ -14,6 +14,10 @@ use crate::trace::{Trace, What};
 pub(crate) enum Happening {
     /// An answer to a command arrives.
     Answer { session: u32, outcome: Box<Outcome> },
+    /// The answer to a question beside a task arrives.
+    Gate { session: u32, ask: Box<Ask>, answer: Box<Answer> },
+    /// It is told that a launch is not known.
+    Unknown { session: u32, of: Box<Incarnation>, serial: u64 },
     /// A part of a snapshot arrives.
     Part { session: u32, snapshot: Box<Snapshot> },
     /// An observation arrives.

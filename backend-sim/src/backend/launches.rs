@@ -2,11 +2,12 @@
 //!
 //! Invariant: a launch number is carried out at most once.
 
-use plan_core::engine::{Launch, LaunchAnswer, Number, Outcome, Seen};
+use plan_core::engine::{End, Incarnation, Launch, LaunchAnswer, Number, Outcome, Seen, Sighting};
 use plan_core::spec::{InstanceName, Seconds, TaskName};
 
 use crate::cluster::Cluster;
 use crate::fault::LaunchFault;
+use crate::latency::{OBSERVE, take};
 use crate::queue::Class;
 use crate::task::{Life, Task, Telling};
 use crate::trace::What;
@@ -103,6 +104,23 @@ impl Backend {
         LaunchAnswer::Done
     }
 
+    /// Who waits for the end of what is not known is told that it does not run.
+    fn say_unknown(
+        &mut self,
+        world: &mut World<'_>,
+        id: u32,
+        instance: &InstanceName,
+        launch: Number,
+        task: &TaskName,
+    ) {
+        self.serial += 1;
+        let (session, serial) = (world.session, self.serial);
+        let (installation, instance, task) = (self.installation.clone(), instance.clone(), task.clone());
+        let of = Box::new(Incarnation { installation, instance, task, launch });
+        let delay = take(&mut world.choose, "observe", u64::from(id), &OBSERVE);
+        world.queue.after(delay, Class::Answer, Happening::Unknown { session, of, serial });
+    }
+
     pub(super) fn kill(
         &mut self,
         cluster: &mut Cluster,
@@ -113,7 +131,9 @@ impl Backend {
         grace: Seconds,
     ) {
         let Some(id) = cluster.roster.id(instance) else { return };
-        let Some(nth) = cluster.find(id, launch, name) else { return };
+        let Some(nth) = cluster.find(id, launch, name) else {
+            return self.say_unknown(world, id, instance, launch, name);
+        };
         if cluster.node_of(nth).silent {
             cluster.tasks[nth as usize].kill_waits = Some(grace);
         } else if cluster.tasks[nth as usize].lives() {
@@ -130,6 +150,11 @@ fn known(cluster: &Cluster, world: &mut World<'_>, id: u32, launch: &Launch) -> 
     cluster.tasks_of(id).find(|(_, task)| task.launch == launch.launch)?;
     world.tell(|| What::Again { instance: launch.instance.clone(), launch: launch.launch });
     Some(LaunchAnswer::Done)
+}
+
+/// As a launch is seen that is not known.
+pub(crate) fn is_unknown(of: &Incarnation) -> Sighting {
+    Sighting::from(Seen::Ended(End::Lost)).saying(format!("launch {} is not known", of.launch))
 }
 
 /// A task is told to end.

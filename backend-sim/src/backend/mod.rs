@@ -4,9 +4,11 @@
 //! it; a task's end frees nothing; a question for room stands until it is answered with room or given back; a
 //! place is held until it is released or its node is gone.
 //!
-//! `room` answers questions for room, `launches` starts and ends tasks, `releases` gives back; `seen` is what is told of
-//! tasks as it happens, `snapshot` what is told when it is asked for; `sessions` end and begin.
+//! `room` answers questions for room, `launches` starts and ends tasks, `releases` gives back, `gates` answers what is
+//! asked beside tasks; `seen` is what is told of tasks as it happens, `snapshot` what is told when it is asked for;
+//! `sessions` end and begin.
 
+mod gates;
 mod launches;
 mod releases;
 mod room;
@@ -20,12 +22,14 @@ use plan_core::engine::{Command, InstallationId, Number, Outcome, Release};
 use plan_room::{Book, Questions};
 
 use crate::cluster::{Cluster, Shape};
-use crate::fault::LaunchFault;
+use crate::fault::{GateFault, LaunchFault};
 use crate::latency::{ANSWER, take};
 use crate::moment::micros;
 use crate::world::{Happening, World};
 
-pub(crate) use launches::go_on;
+use gates::Gates;
+
+pub(crate) use launches::{go_on, is_unknown};
 
 /// The backend of a cluster.
 #[derive(Clone)]
@@ -42,6 +46,7 @@ pub(crate) struct Backend {
     /// Of each instance, when the last answer arrives.
     answered: BTreeMap<u32, u64>,
     faults: Vec<(u32, u32, LaunchFault)>,
+    gates: Gates,
     /// Releases on silent nodes, with their sessions.
     releases: Vec<(u32, Release)>,
     /// Whether the past is kept, for faults that show it.
@@ -76,6 +81,7 @@ impl Backend {
             launches: BTreeMap::new(),
             answered: BTreeMap::new(),
             faults,
+            gates: Gates::default(),
             releases: Vec::new(),
             remembers: false,
             commanded: Vec::new(),
@@ -98,6 +104,7 @@ impl Backend {
             }
             Command::Reconcile { number, expected } => self.reconcile(cluster, world, number, &expected),
             Command::Release(release) => self.release(cluster, world, *release),
+            Command::Ask(ask) => self.ask(cluster, world, ask),
             Command::Deregister => {
                 // What was granted and never used goes with the service.
                 self.book.forget_grants(&(), u64::MAX);
@@ -111,9 +118,15 @@ impl Backend {
         self.look_if_freed(cluster, world);
     }
 
-    /// No launch is answered otherwise any more.
+    /// No launch and no gate is answered otherwise any more.
     pub(crate) fn end_faults(&mut self) {
         self.faults.clear();
+        self.gates.heal();
+    }
+
+    /// From now on, until a time, this is answered beside an instance, or beside those of a pod.
+    pub(crate) fn befall_gates(&mut self, who: &str, until: Option<u64>, answer: GateFault) {
+        self.gates.befall(who, until, answer);
     }
 
     /// Answers about one instance arrive in the order in which they were given: each replaces the one before.

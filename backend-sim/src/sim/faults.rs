@@ -110,6 +110,14 @@ impl Sim<'_> {
                 self.backend.session_over();
                 self.recover();
             }
+            Fault::Gate { who, lasts, answer, .. } => {
+                if !self.scenario.has_gates() {
+                    return false;
+                }
+                let until = lasts.map(|lasts| self.world.now().saturating_add(micros(lasts)));
+                self.world.tell(text);
+                self.backend.befall_gates(who, until, *answer);
+            }
             Fault::Undead { task, .. } => {
                 let Some(nth) = self.living(task) else { return false };
                 self.world.tell(text);

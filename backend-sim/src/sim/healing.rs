@@ -28,7 +28,7 @@ impl Sim<'_> {
         for instance in skipped {
             self.backend.unskip(&mut self.cluster, &mut self.world, instance);
         }
-        let mut verbs = Vec::new();
+        let (mut verbs, mut denied) = (Vec::new(), Vec::new());
         for record in self.store.records() {
             if let Record::Pod(instance, pod) = record
                 && pod.tasks().iter().any(|task| task.paused())
@@ -41,6 +41,9 @@ impl Sim<'_> {
                 continue;
             }
             let plan = run.plan.clone();
+            if layout.phases.iter().any(|phase| phase.has_gates()) {
+                denied.push(Verb::Continue { plan: plan.clone(), phase: None });
+            }
             if run.mark.interrupted {
                 verbs.push(Verb::Continue { plan: plan.clone(), phase: None });
             }
@@ -50,6 +53,7 @@ impl Sim<'_> {
             }
         }
         verbs.into_iter().for_each(|verb| self.wish_later(0, verb));
+        denied.into_iter().for_each(|verb| self.wish_later(heal::takes_back(), verb));
         self.enter_stage(Stage::Converging, heal::bound(self.scenario));
         // It may be so already, and then nothing more happens.
         self.settle();

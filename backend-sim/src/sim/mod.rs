@@ -20,12 +20,12 @@ mod wishes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plan_core::engine::{Digest, Engine, Input, InstallationId, Reply};
+use plan_core::engine::{Digest, Engine, Input, InstallationId, Observation, Reply};
 use plan_core::plan::Model;
 use plan_core::spec::PlanName;
 use smol_str::SmolStr;
 
-use crate::backend::{Backend, go_on};
+use crate::backend::{Backend, go_on, is_unknown};
 use crate::chance;
 use crate::checks::Checker;
 use crate::choose::{Choose as _, Chooser};
@@ -278,6 +278,13 @@ impl<'a> Sim<'a> {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Answer { session, outcome } => self.arrives(session, Input::Outcome(*outcome)),
+            Happening::Gate { session, ask, answer } => self.ruled(session, *ask, *answer),
+            Happening::Unknown { session, of, serial } => {
+                if session == self.world.session {
+                    let seen = is_unknown(&of);
+                    self.feed(Input::Observed(Observation { of: *of, serial, seen }));
+                }
+            }
             Happening::Part { session, snapshot } => self.arrives(session, Input::Snapshot(*snapshot)),
             Happening::Observe { session, task, serial, seen } => self.observed(session, task, serial, seen),
             Happening::Renew { session } => {

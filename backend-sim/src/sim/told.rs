@@ -2,7 +2,9 @@
 //!
 //! Invariant: what was told in a session that is over arrives at nobody but the engine whose session it was.
 
-use plan_core::engine::{End, Found, Incarnation, Input, InstallationId, Observation, Seen, Sighting, Words};
+use plan_core::engine::{
+    Answer, Ask, End, Found, Incarnation, Input, InstallationId, Observation, Outcome, Seen, Sighting, Words,
+};
 use smol_str::SmolStr;
 
 use crate::queue::Class;
@@ -29,6 +31,16 @@ impl Sim<'_> {
         } else if self.old.as_ref().is_some_and(|old| old.session == session) {
             self.feed_old(input);
         }
+    }
+
+    /// The answer to a question beside a task arrives.
+    pub(super) fn ruled(&mut self, session: u32, ask: Ask, answer: Answer) {
+        let Ask { id, instance, task, launch, .. } = ask;
+        if session == self.world.session {
+            let (ruling, words) = (answer.ruling, answer.words.clone());
+            self.world.tell(|| What::Gate { instance, task, launch, ruling, words });
+        }
+        self.arrives(session, Input::Outcome(Outcome::Ask { id, answer }));
     }
 
     /// The launches that a snapshot says nothing is heard of.

@@ -273,7 +273,7 @@ pub struct Simulate {
     /// The number of zones that the nodes are in
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub zones: Option<u32>,
-    /// Let something fail, as `end:kafka-0-broker@30s`; may be repeated
+    /// Let something fail, as `end:kafka-0-broker@30s` or `gate:kafka-1@2m:deny`; may be repeated
     #[arg(long, value_name = "SPEC", value_parser = Fault::from_str)]
     pub fault: Vec<Fault>,
     /// Let an operator act, as `30s:interrupt:broker` or `2m:pod-replace:kafka-0`; may be repeated

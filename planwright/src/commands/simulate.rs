@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backend_sim::{Choices, Outcome, Report, Scenario, Shape, TraceEvent, Violation, What};
-use plan_core::engine::{End, PlanView, Reason, Story, Time};
+use plan_core::engine::{End, PlanView, Reason, Ruling, Story, Time};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PlanName};
 use serde::Serialize;
@@ -241,14 +241,20 @@ fn instance(what: &What) -> Option<&InstanceName> {
             | Story::Owes { instance, .. }
             | Story::Settled { instance, .. },
         )
-        | What::Again { instance, .. } => Some(instance),
+        | What::Again { instance, .. }
+        | What::Gate { instance, .. }
+        | What::Unanswered { instance, .. } => Some(instance),
         _ => None,
     }
 }
 
 /// Whether it is a part of every instance's history.
 fn is_smooth(what: &What) -> bool {
-    matches!(what, What::Engine(Story::Launched { .. } | Story::Reached { .. } | Story::Displaced { .. }))
+    matches!(
+        what,
+        What::Engine(Story::Launched { .. } | Story::Reached { .. } | Story::Displaced { .. })
+            | What::Gate { ruling: Ruling::Allow, .. }
+    )
 }
 
 /// What is told besides the instances' histories.

@@ -188,22 +188,17 @@ impl Subject for Simulator {
 
     fn lacks(&self) -> &'static [(Need, &'static str)] {
         &[
-            (Need::Words, "its tasks have no commands that could say anything"),
             (Need::Grace, "each of its tasks ends when it is asked to"),
-            (Need::Questions, "it does not answer questions yet"),
             (Need::Commands, "it runs no commands"),
             (Need::Installations, "a simulated cluster is that of one installation"),
         ]
     }
 
     fn leaves_out(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("killing what is unknown", "a kill of what was never launched is not answered"),
-            (
-                "what is in use is not released",
-                "it releases what it is told to: its checks find an engine that asks for this",
-            ),
-        ]
+        &[(
+            "what is in use is not released",
+            "it releases what it is told to: its checks find an engine that asks for this",
+        )]
     }
 
     fn patience(&self) -> Duration {

@@ -1,0 +1,122 @@
+//! Questions beside tasks, and their answers.
+//!
+//! Invariant: an answer is of the launch that was asked about, and says when it was true. Option 0 allows; what denies is
+//! a fault that somebody names, for it stands until an operator takes it back.
+
+use plan_core::engine::{Answer, Ask, Check, Ruling, Wall, Words};
+
+use crate::choose::{Choose as _, Site};
+use crate::cluster::Cluster;
+use crate::fault::GateFault;
+use crate::latency::{ANSWER, GATE, take};
+use crate::task::Life;
+use crate::trace::What;
+use crate::world::{Happening, World};
+
+use super::Backend;
+
+/// What a command may come to by chance; most allow.
+const BY_CHANCE: [Option<GateFault>; 8] = [
+    None,
+    None,
+    None,
+    None,
+    None,
+    Some(GateFault::Defer),
+    Some(GateFault::Inconclusive),
+    Some(GateFault::Unanswered),
+];
+
+/// A fault of gates that is in force.
+#[derive(Debug, Clone)]
+struct Fault {
+    /// An instance, or a pod.
+    who: String,
+    until: Option<u64>,
+    answer: GateFault,
+}
+
+/// What befalls gates.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Gates {
+    faults: Vec<Fault>,
+    /// Whether all faults ended, and every command allows.
+    healed: bool,
+}
+
+impl Gates {
+    /// From now on, until a time, this is answered beside an instance, or beside those of a pod.
+    pub(super) fn befall(&mut self, who: &str, until: Option<u64>, answer: GateFault) {
+        self.faults.push(Fault { who: who.to_owned(), until, answer });
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.faults.clear();
+        self.healed = true;
+    }
+
+    /// What is answered beside an instance now, if a fault says so: the one that came last.
+    fn fault(&self, ask: &Ask, now: u64) -> Option<GateFault> {
+        let of = |fault: &&Fault| {
+            fault.until.is_none_or(|until| now < until)
+                && (fault.who == ask.instance.to_string() || fault.who == ask.instance.pod.as_str())
+        };
+        self.faults.iter().rev().find(of).map(|fault| fault.answer)
+    }
+}
+
+impl Backend {
+    pub(super) fn ask(&mut self, cluster: &Cluster, world: &mut World<'_>, ask: Box<Ask>) {
+        let Some(id) = cluster.roster.id(&ask.instance) else {
+            return self.is_nobody(world, ask, 0);
+        };
+        let task = cluster.find(id, ask.launch, &ask.task);
+        let runs = |nth: &u32| matches!(cluster.tasks[*nth as usize].life, Life::Running { .. });
+        let Some(nth) = task.filter(runs) else {
+            return self.is_nobody(world, ask, u64::from(id));
+        };
+        let entity = u64::from(id);
+        let by_fault = self.gates.fault(&ask, world.now());
+        let by_chance = || {
+            if self.gates.healed {
+                return None;
+            }
+            let nth = world.choose.choose(Site::new("gate", entity), BY_CHANCE.len() as u32);
+            BY_CHANCE[nth as usize]
+        };
+        let silent = cluster.node_of(nth).silent.then_some(GateFault::Unanswered);
+        let how = silent.or(by_fault).or_else(by_chance);
+        let fault = if by_fault.is_some() { ": a fault" } else { "" };
+        let (ruling, code) = match how {
+            None => (Ruling::Allow, 0),
+            Some(GateFault::Defer) => (Ruling::Defer, 1),
+            Some(GateFault::Deny) => (Ruling::Deny, 2),
+            Some(GateFault::Inconclusive) => (Ruling::Inconclusive, 3),
+            Some(GateFault::Unanswered) => {
+                let Ask { instance, task, launch, .. } = *ask;
+                return world.tell(|| What::Unanswered { instance, task, launch });
+            }
+        };
+        let words = (code > 0).then(|| Words::from(format!("exit code {code}{fault}")));
+        // It ends long before its time is over: what takes too long is not answered.
+        let longest = match &ask.check {
+            Check::Command { timeout, .. } => u64::from(timeout.0) * 1_000_000 / 2,
+            _ => u64::MAX,
+        };
+        let delay = take(&mut world.choose, "gate-answer", entity, &GATE).min(longest);
+        self.answer_gate(world, ask, entity, Answer { ruling, words, at: Wall(world.now() + delay) });
+    }
+
+    /// The launch that is asked about does not run.
+    fn is_nobody(&mut self, world: &mut World<'_>, ask: Box<Ask>, entity: u64) {
+        let words = Words::some(format!("launch {} of {} does not run", ask.launch, ask.task));
+        let answer = Answer { ruling: Ruling::Inconclusive, words, at: Wall(world.now()) };
+        self.answer_gate(world, ask, entity, answer);
+    }
+
+    fn answer_gate(&mut self, world: &mut World<'_>, ask: Box<Ask>, entity: u64, answer: Answer) {
+        let at = answer.at.0 + take(&mut world.choose, "answer", entity, &ANSWER);
+        let (session, answer) = (world.session, Box::new(answer));
+        world.answer_at(at, Happening::Gate { session, ask, answer });
+    }
+}
