@@ -21,6 +21,7 @@ mod running;
 mod screen;
 mod table;
 pub mod ui;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

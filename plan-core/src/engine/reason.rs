@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::plan::Canary;
-use crate::spec::{InstanceName, NodeName, PhaseName, TaskName};
+use crate::spec::{InstanceName, NodeName, PhaseName, PlanName, TaskName};
 
 use super::ask::Ruling;
 use super::record::Number;
@@ -35,22 +35,22 @@ impl Verdict {
     }
 }
 
-/// What a step or an instance waits for.
+/// What a step or an instance waits for. What clears it is said of the whole: [`Why::remedies`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// Its plan is interrupted. Cleared by `continue` of the plan.
+    /// Its plan is interrupted.
     PlanInterrupted,
-    /// Its phase is interrupted. Cleared by `continue` of the phase.
+    /// Its phase is interrupted.
     PhaseInterrupted,
     /// Another phase comes first.
     PhaseFirst(PhaseName),
-    /// A canary waits to be released. Cleared by `continue` of the phase.
+    /// A canary waits to be released.
     Canary(Canary),
     /// Another step comes first.
     StepFirst(String),
-    /// The instance was not seen since this session began. Cleared by the backend's snapshot.
+    /// The instance was not seen since this session began.
     NotSeen,
     /// The instance has no place yet, and another of its orders asks for one.
     PlaceAsked,
@@ -68,7 +68,7 @@ pub enum Reason {
         /// When.
         until: Time,
     },
-    /// The backend refused it for good. Cleared by another specification, or by `restart`.
+    /// The backend refused it for good.
     Never {
         /// The task.
         task: TaskName,
@@ -94,9 +94,9 @@ pub enum Reason {
     },
     /// It ran no more before it ever reached its goal: only its step brings it back.
     WaitsForItsStep(TaskName),
-    /// An operator paused the task. Cleared by `pod resume`.
+    /// An operator paused the task.
     Paused(TaskName),
-    /// What it had when it left the target has not ended. Cleared by its end, or by `give-up`.
+    /// What it had when it left the target has not ended.
     Owes {
         /// The debt.
         debt: Number,
@@ -154,58 +154,17 @@ impl Reason {
             _ => None,
         }
     }
-
-    /// What would clear it.
-    pub fn clears(&self) -> String {
-        match self {
-            Self::PlanInterrupted => "`continue` the plan".to_owned(),
-            Self::PhaseInterrupted | Self::Canary(_) => "`continue` the phase".to_owned(),
-            Self::PhaseFirst(phase) => format!("phase `{phase}` being complete"),
-            Self::StepFirst(step) => format!("step `{step}` being complete"),
-            Self::NotSeen => "the backend's answer".to_owned(),
-            Self::PlaceAsked => "room for the other order".to_owned(),
-            Self::SlotBusy { task } => format!("the end of what `{task}` is wanted for"),
-            Self::Backoff { .. } => "time, `pod restart`, or another specification".to_owned(),
-            Self::Never { .. } => "`restart`, or another specification".to_owned(),
-            Self::NoRoom(_) | Self::AskedForRoom => "room, or another specification".to_owned(),
-            Self::Displacing(task) => format!("the end of `{task}`"),
-            Self::Launching(task) => format!("the backend's word of `{task}`"),
-            Self::NotThereYet(task) => format!("`{task}` being ready, or having finished"),
-            Self::Silent { .. } => {
-                "its node being heard of, the replacement failure policy, or `pod replace`".to_owned()
-            }
-            Self::WaitsForItsStep(_) => "its step being allowed to act".to_owned(),
-            Self::Paused(_) => "`pod resume`".to_owned(),
-            Self::Owes { debt, .. } => format!("the end of what is owed, or `debug debts --give-up {debt}`"),
-            Self::Leaves => "what others owe being settled".to_owned(),
-            Self::ReplacedLately { .. } => "the others having gone, time, or `pod replace`".to_owned(),
-            Self::Placement(_) => "another node".to_owned(),
-            Self::Budget { .. } => {
-                "one of them being up again or replaced, a higher `max-unavailable`, or `force-complete` of the step"
-                    .to_owned()
-            }
-            Self::Gate { ruling: Some(Ruling::Deny), .. } => {
-                "`restart` or `force-complete` of the step, `continue`, or another specification".to_owned()
-            }
-            Self::Gate { .. } => "its command allowing it, or `force-complete` of the step".to_owned(),
-            Self::Superseded => "nothing: ask the other scheduler".to_owned(),
-            Self::NotWanted => "nothing: it is wanted no more".to_owned(),
-        }
-    }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PlanInterrupted => f.write_str("the plan is interrupted: `continue` it"),
-            Self::PhaseInterrupted => f.write_str("the phase is interrupted: `continue` it"),
+            Self::PlanInterrupted => f.write_str("the plan is interrupted"),
+            Self::PhaseInterrupted => f.write_str("the phase is interrupted"),
             Self::PhaseFirst(phase) => write!(f, "phase `{phase}` comes first"),
-            Self::Canary(canary) => write!(
-                f,
-                "canary {} of {} waits to be released: `continue` the phase",
-                canary.released + 1,
-                canary.steps.len()
-            ),
+            Self::Canary(canary) => {
+                write!(f, "canary {} of {} waits to be released", canary.released + 1, canary.steps.len())
+            }
             Self::StepFirst(step) => write!(f, "step `{step}` comes first"),
             Self::NotSeen => f.write_str("not seen since this scheduler began: the backend is asked"),
             Self::PlaceAsked => f.write_str("another order of this instance asks for its place"),
@@ -223,13 +182,8 @@ impl fmt::Display for Reason {
             Self::WaitsForItsStep(task) => {
                 write!(f, "`{task}` never reached its goal: it waits for its step, which may not act")
             }
-            Self::Paused(task) => write!(f, "`{task}` is paused: `pod resume` it"),
-            Self::Owes { debt, node } => {
-                write!(
-                    f,
-                    "what it left behind on {node} has not ended: `debug debts --give-up {debt}` if it never will"
-                )
-            }
+            Self::Paused(task) => write!(f, "`{task}` is paused"),
+            Self::Owes { node, .. } => write!(f, "what it left behind on {node} has not ended"),
             Self::Leaves => f.write_str("it leaves, when what others left is settled"),
             Self::ReplacedLately { .. } => {
                 f.write_str("it is down for too long, and goes elsewhere when others that were have gone")
@@ -266,6 +220,8 @@ pub struct Why {
     pub instance: InstanceName,
     /// What of it: a step's name, or `recovery`.
     pub what: String,
+    /// The step, if it is one.
+    pub step: Option<StepPath>,
     /// Its status.
     pub status: crate::plan::Status,
     /// The reason.
@@ -274,6 +230,23 @@ pub struct Why {
     pub words: Option<Words>,
     /// Since when, as far as it is known.
     pub since: Option<Time>,
+}
+
+/// Where a step is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepPath {
+    /// Its plan.
+    pub plan: PlanName,
+    /// Its phase.
+    pub phase: PhaseName,
+    /// Its name.
+    pub step: String,
+}
+
+impl fmt::Display for StepPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} / {} / {}", self.plan, self.phase, self.step)
+    }
 }
 
 /// In engine time.
@@ -295,6 +268,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::engine::Remedy;
 
     /// The reasons, each by an example, and who clears it. The match is exhaustive: a reason that is new has no
     /// line in the book, and does not compile.
@@ -361,7 +335,22 @@ mod tests {
         let mut table = "| it says | what clears it | who |\n| --- | --- | --- |\n".to_owned();
         for (reason, who) in rows() {
             let told = reason.to_string().replace('\n', " ");
-            writeln!(table, "| {told} | {} | {who} |", reason.clears()).unwrap();
+            let step = StepPath {
+                plan: PlanName::new(PlanName::DEPLOY).unwrap(),
+                phase: PhaseName::new("kafka").unwrap(),
+                step: "kafka-0:[broker]".to_owned(),
+            };
+            let why = Why {
+                instance: "kafka-0".parse().unwrap(),
+                what: step.to_string(),
+                step: Some(step),
+                status: crate::plan::Status::Pending,
+                reason,
+                words: None,
+                since: None,
+            };
+            let clears = Remedy::any_of(&why.remedies(), ToString::to_string);
+            writeln!(table, "| {told} | {clears} | {who} |").unwrap();
         }
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/why.md");
         let page = std::fs::read_to_string(&path).unwrap();

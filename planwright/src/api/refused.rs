@@ -29,7 +29,7 @@ pub(crate) async fn refused(service: &Service, refusal: Refusal) -> Problem {
     }
 }
 
-/// What there is in the place of what there is not.
+/// What there is in the place of what there is not, or what lets it through.
 pub(crate) fn hint(engine: &Engine, refusal: &Refusal) -> Option<String> {
     let phases = |plan: &str| engine.plan(plan).map(|plan| plan.phases).unwrap_or_default();
     let (of, names): (&str, Vec<String>) = match refusal {
@@ -48,7 +48,10 @@ pub(crate) fn hint(engine: &Engine, refusal: &Refusal) -> Option<String> {
             ("tasks", tasks.into_iter().map(|(task, _)| task.to_string()).collect())
         }
         Refusal::NoDebt(_) => ("debts", engine.debts().map(|debt| debt.number.to_string()).collect()),
-        _ => return None,
+        _ => {
+            let remedies = refusal.remedies();
+            return (!remedies.is_empty()).then(|| crate::words::any_of(&remedies));
+        }
     };
     Some(match names.len() {
         0 => format!("there are no {of}"),

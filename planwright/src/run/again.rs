@@ -11,6 +11,7 @@ use clap::parser::ValueSource;
 use crate::arguments::{Listen, Reading, Run};
 use crate::input::is_standard_input;
 use crate::running::Running;
+use crate::words::shell;
 
 /// The variable that says where to listen, if the command line does not.
 const LISTEN: &str = "PLANWRIGHT_LISTEN";
@@ -69,14 +70,8 @@ impl Words {
 
     /// As a shell takes it for one word.
     fn word(&mut self, word: &OsStr) {
-        let text = word.to_string_lossy();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
         self.0.push(' ');
-        if !text.is_empty() && text.chars().all(plain) {
-            self.0.push_str(&text);
-        } else {
-            self.0.push_str(&format!("'{}'", text.replace('\'', r"'\''")));
-        }
+        self.0.push_str(&shell(&word.to_string_lossy()));
     }
 
     fn option(&mut self, name: &str, value: &OsStr) {

@@ -8,6 +8,8 @@ use plan_core::engine::{Engine, PlanView, Tree};
 use plan_core::plan::Status;
 use plan_core::spec::PlanName;
 
+use crate::words;
+
 /// So many reasons are shown at most.
 const REASONS: usize = 8;
 
@@ -39,11 +41,7 @@ impl Picture {
         let mut whys = Vec::new();
         if main.as_ref().is_some_and(|main| main.status != Status::Complete) {
             for (instance, _) in engine.pods() {
-                let more = engine
-                    .why(&instance)
-                    .into_iter()
-                    .map(|why| format!("{} ({}): {}", why.what, why.status, why.reason));
-                whys.extend(more);
+                whys.extend(engine.why(&instance).iter().map(words::line));
                 if whys.len() >= REASONS {
                     break;
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::at::At;
-use crate::engine::reason::{Reason, Why};
+use crate::engine::reason::{Reason, StepPath, Why};
 use crate::engine::record::{DebtCause, DebtRecord, End, PodRecord, StepRef};
 use crate::engine::rules::{Question, Subject, eligible};
 use crate::engine::state::State;
@@ -32,7 +32,7 @@ impl Engine {
                 let verdict = eligible(&Question::of_leaver(state, at), &self.session);
                 let reason = verdict.reason().unwrap_or(Reason::Leaves);
                 let (instance, since) = (instance.clone(), None);
-                whys.push(Why { instance, what, status, reason, words: None, since });
+                whys.push(Why { instance, what, step: None, status, reason, words: None, since });
             }
         }
         let leaves = |debt: &&Arc<DebtRecord>| {
@@ -46,7 +46,7 @@ impl Engine {
             }
             let (what, status) = (state.leaving_name().to_owned(), Status::Started);
             let (instance, since) = (instance.clone(), Some(debt.since));
-            whys.push(Why { instance, what, status, reason, words: None, since });
+            whys.push(Why { instance, what, step: None, status, reason, words: None, since });
         }
         if let Some(record) = self.pod(instance) {
             whys.iter_mut().for_each(|why| why.words = words_about(record, &why.reason));
@@ -65,15 +65,15 @@ impl Engine {
                     let of = StepRef { run: run.number(), phase, step };
                     let verdict = eligible(&Question::of_step(state, run, at, of), &self.session);
                     let reason = verdict.reason().unwrap_or(Reason::AskedForRoom);
-                    let what = format!(
-                        "{} / {} / {}",
-                        run.layout.name,
-                        run.phase(phase).name,
-                        state.step_name(run.phase(phase), step)
-                    );
+                    let path = StepPath {
+                        plan: run.layout.name.clone(),
+                        phase: run.phase(phase).name.clone(),
+                        step: state.step_name(run.phase(phase), step),
+                    };
                     whys.push(Why {
                         instance: state.name(at),
-                        what,
+                        what: path.to_string(),
+                        step: Some(path),
                         status,
                         since: state.since(run.record.begun, at, run.phase(phase).tasks(step), &reason),
                         reason,
@@ -105,6 +105,7 @@ impl Engine {
             whys.push(Why {
                 instance: state.name(at),
                 what: what.clone(),
+                step: None,
                 status,
                 reason,
                 words: None,
@@ -121,7 +122,15 @@ impl Engine {
         let Some(reason) = verdict.reason() else { return };
         if whys.iter().all(|why| why.reason != reason) {
             let (instance, what, since) = (state.name(at), PlanName::RECOVERY.to_owned(), Some(due));
-            whys.push(Why { instance, what, status: Status::Waiting, reason, words: None, since });
+            whys.push(Why {
+                instance,
+                what,
+                step: None,
+                status: Status::Waiting,
+                reason,
+                words: None,
+                since,
+            });
         }
     }
 }
@@ -149,7 +158,15 @@ impl State {
         let mut add = |what: &str, reason: Reason, since: Option<Time>| {
             if whys.iter().all(|why| why.reason != reason) {
                 let (instance, what) = (self.name(at), what.to_owned());
-                whys.push(Why { instance, what, status: Status::Waiting, reason, words: None, since });
+                whys.push(Why {
+                    instance,
+                    what,
+                    step: None,
+                    status: Status::Waiting,
+                    reason,
+                    words: None,
+                    since,
+                });
             }
         };
         for task in

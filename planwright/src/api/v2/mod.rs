@@ -11,8 +11,10 @@ pub(super) mod records;
 pub(super) mod services;
 pub(super) mod target;
 
-use plan_core::engine::{Engine, Reason, Time, Wall, Why};
+use plan_core::engine::{Engine, Time, Wall, Why};
 use serde::Serialize;
+
+use crate::words;
 
 /// Milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -62,16 +64,9 @@ pub(super) struct WhyBody {
 
 impl WhyBody {
     pub(super) fn of(seen: Seen<'_>, why: Why) -> Self {
-        let reason = match (&why.reason, &why.words) {
-            (reason, None) => reason.to_string(),
-            (reason @ (Reason::Backoff { .. } | Reason::WaitsForItsStep(_)), Some(words)) => {
-                format!("{reason}; its last end: {words}")
-            }
-            (reason, Some(words)) => format!("{reason}: {words}"),
-        };
         Self {
-            reason,
-            clears: why.reason.clears(),
+            reason: words::reason(&why),
+            clears: words::any_of(&why.remedies()),
             what: why.what,
             status: why.status,
             since: why.since.or(why.reason.since()).map(|since| seen.at(since)),

@@ -1,0 +1,122 @@
+//! What the engine says, in the words of this program: what an operator can say is a command.
+//!
+//! Invariant: the same reason has the same words, whoever asks: the API, the screen, a line.
+
+use plan_core::engine::{Part, Reason, Remedy, Verb, Why};
+
+/// The command that says a verb, without the program's name.
+pub(crate) fn command(verb: &Verb) -> String {
+    let of_plan = |command: &str, plan: &dyn ToString, part: &Part| {
+        let mut words = vec![command.to_owned(), shell(&plan.to_string())];
+        match part {
+            Part::Plan => {}
+            Part::Phase(phase) => words.push(shell(phase.as_str())),
+            Part::Step(phase, step) => words.extend([shell(phase.as_str()), shell(step)]),
+        }
+        words.join(" ")
+    };
+    let of_pod = |command: &str, instance: &dyn ToString, tasks: &[_]| {
+        let tasks =
+            tasks.iter().map(|task: &plan_core::spec::TaskName| format!(" --task {}", shell(task.as_str())));
+        format!("{command} {}{}", shell(&instance.to_string()), tasks.collect::<String>())
+    };
+    let part = |phase: &Option<_>| phase.clone().map_or(Part::Plan, Part::Phase);
+    match verb {
+        Verb::Start { plan, .. } => of_plan("plan start", plan, &Part::Plan),
+        Verb::Stop { plan } => of_plan("plan stop", plan, &Part::Plan),
+        Verb::Interrupt { plan, phase } => of_plan("plan pause", plan, &part(phase)),
+        Verb::Continue { plan, phase } => of_plan("plan resume", plan, &part(phase)),
+        Verb::ForceComplete { plan, part: part @ Part::Step(..) } => {
+            of_plan("plan force-complete", plan, part)
+        }
+        Verb::ForceComplete { plan, part } => of_plan("plan force-complete --all", plan, part),
+        Verb::Restart { plan, part } => of_plan("plan force-restart", plan, part),
+        Verb::RestartPod { instance, tasks } => of_pod("pod restart", instance, tasks),
+        Verb::ReplacePod { instance } => of_pod("pod replace", instance, &[]),
+        Verb::PausePod { instance, tasks } => of_pod("pod pause", instance, tasks),
+        Verb::ResumePod { instance, tasks } => of_pod("pod resume", instance, tasks),
+        Verb::GiveUp { debt } => format!("debug debts --give-up {debt}"),
+        Verb::Uninstall => "uninstall".to_owned(),
+    }
+}
+
+/// Any of these: what an operator can say as its command.
+pub(crate) fn any_of(remedies: &[Remedy]) -> String {
+    Remedy::any_of(remedies, |remedy| match remedy {
+        Remedy::Say(verb) => format!("`planwright {}`", command(verb)),
+        other => other.to_string(),
+    })
+}
+
+/// A reason, with what the backend said.
+pub(crate) fn reason(why: &Why) -> String {
+    match (&why.reason, &why.words) {
+        (reason, None) => reason.to_string(),
+        (reason @ (Reason::Backoff { .. } | Reason::WaitsForItsStep(_)), Some(words)) => {
+            format!("{reason}; its last end: {words}")
+        }
+        (reason, Some(words)) => format!("{reason}: {words}"),
+    }
+}
+
+/// Why something waits, in a line; with what is to be said, if nothing else clears it.
+pub(crate) fn line(why: &Why) -> String {
+    let line = format!("{} ({}): {}", why.what, why.status, reason(why));
+    let remedies = why.remedies();
+    match remedies.is_empty() || remedies.iter().any(|remedy| !matches!(remedy, Remedy::Say(_))) {
+        true => line,
+        false => format!("{line}: {}", any_of(&remedies)),
+    }
+}
+
+/// A word as a shell takes it for one.
+pub(crate) fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::arguments::Arguments;
+
+    /// Each command is one that the command line takes.
+    #[test]
+    fn a_verb_is_a_command() {
+        let plan = || "deploy".parse().unwrap();
+        let phase = || Some("web".parse().unwrap());
+        let step = || Part::Step("web".parse().unwrap(), "web-0:[server]".to_owned());
+        let (instance, tasks) = (|| "web-0".parse().unwrap(), || vec!["server".parse().unwrap()]);
+        let table = [
+            (Verb::Start { plan: plan(), parameters: Default::default() }, "plan start deploy"),
+            (Verb::Stop { plan: plan() }, "plan stop deploy"),
+            (Verb::Interrupt { plan: plan(), phase: None }, "plan pause deploy"),
+            (Verb::Continue { plan: plan(), phase: phase() }, "plan resume deploy web"),
+            (
+                Verb::ForceComplete { plan: plan(), part: step() },
+                "plan force-complete deploy web 'web-0:[server]'",
+            ),
+            (Verb::ForceComplete { plan: plan(), part: Part::Plan }, "plan force-complete --all deploy"),
+            (Verb::Restart { plan: plan(), part: step() }, "plan force-restart deploy web 'web-0:[server]'"),
+            (Verb::RestartPod { instance: instance(), tasks: tasks() }, "pod restart web-0 --task server"),
+            (Verb::ReplacePod { instance: instance() }, "pod replace web-0"),
+            (Verb::PausePod { instance: instance(), tasks: Vec::new() }, "pod pause web-0"),
+            (Verb::ResumePod { instance: instance(), tasks: tasks() }, "pod resume web-0 --task server"),
+            (Verb::GiveUp { debt: 7 }, "debug debts --give-up 7"),
+            (Verb::Uninstall, "uninstall"),
+        ];
+        for (verb, expected) in table {
+            let command = command(&verb);
+            assert_eq!(command, expected);
+            let words = command.split(' ').map(|word| word.trim_matches('\''));
+            let read = Arguments::try_parse_from(["planwright"].into_iter().chain(words));
+            assert!(read.is_ok(), "{command}: {}", read.unwrap_err());
+        }
+    }
+}
