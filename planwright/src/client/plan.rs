@@ -1,5 +1,7 @@
 //! `plan`: plans are looked at, and acted on.
 
+use std::collections::BTreeMap;
+
 use plan_core::engine::Tree;
 use serde::Deserialize;
 use serde_json::Value;
@@ -53,6 +55,9 @@ struct Step {
     forced: bool,
     #[serde(default)]
     reasons: Vec<Why>,
+    /// What the backend says of its tasks.
+    #[serde(default)]
+    words: BTreeMap<String, String>,
 }
 
 /// Why something is as it is.
@@ -120,10 +125,18 @@ impl Plan {
     }
 }
 
+/// What a backend says, on one line of a tree.
+pub(super) fn said(words: &str) -> Tree {
+    Tree::leaf(words.lines().collect::<Vec<_>>().join(" / "), None)
+}
+
 impl From<&Plan> for Tree {
     fn from(plan: &Plan) -> Self {
         let phases = plan.phases.iter().map(|phase| {
-            let steps = phase.steps.iter().map(|step| Self::of_step(&step.name, &step.status, step.forced));
+            let steps = phase.steps.iter().map(|step| Self {
+                below: step.words.values().map(|words| said(words)).collect(),
+                ..Self::of_step(&step.name, &step.status, step.forced)
+            });
             Self::of_strategy(&phase.name, &phase.strategy, &phase.status, steps)
         });
         Self::of_strategy(&plan.name, &plan.strategy, &plan.status, phases)
@@ -215,7 +228,7 @@ async fn end_and_tell(
 
 async fn begin(ui: &mut Ui, scheduler: &Scheduler, start: &PlanStart) -> Came {
     let plan = start.plan.as_str();
-    let parameters: std::collections::BTreeMap<_, _> = start.parameter.iter().cloned().collect();
+    let parameters: BTreeMap<_, _> = start.parameter.iter().cloned().collect();
     let answered = scheduler.post(&["v2", "plans", plan, "start"], &[], Some(&parameters)).await?;
     tell(ui, &answered, &format!("\"{plan}\" plan has been started."), &start.waiting)?;
     end_and_tell(ui, scheduler, plan, &start.waiting, answered).await
@@ -358,7 +371,8 @@ mod tests {
                 {"id": "2", "name": "world", "strategy": "serial", "status": "ERROR", "steps": [
                     {"name": "world-0:[server]", "status": "ERROR", "reasons": [
                         {"what": "x", "status": "ERROR", "reason": "no such file", "clears": "restart", "since": 1}]},
-                    {"name": "world-1:[server]", "status": "PENDING"}]}]}"#,
+                    {"name": "world-1:[server]", "status": "DELAYED", "words": {
+                        "server": "its last end: exit code 3: no disk\nis left"}}]}]}"#,
         )
         .unwrap();
         let told = format!("{}\n\n{}", Tree::from(&plan), plan.notes().join("\n"));

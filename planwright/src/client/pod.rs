@@ -12,7 +12,7 @@ use super::ended::Ended;
 use super::follow::{Look, Notes, wait};
 use super::http::Scheduler;
 use super::json_lines::JsonLines;
-use super::plan::Why;
+use super::plan::{Why, said};
 use super::trouble::Trouble;
 use super::watch::{Seen, Show, show_once, watch};
 use super::when::when;
@@ -47,6 +47,8 @@ struct Instance {
 struct Task {
     name: String,
     status: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
 }
 
 impl From<Service> for Tree {
@@ -62,7 +64,11 @@ impl From<Service> for Tree {
 
 impl From<Instance> for Tree {
     fn from(instance: Instance) -> Self {
-        let tasks = instance.tasks.into_iter().map(|task| Self::leaf(task.name, task.status));
+        let tasks = instance.tasks.into_iter().map(|task| Self {
+            label: task.name,
+            status: task.status,
+            below: task.message.as_deref().map(said).into_iter().collect(),
+        });
         Self { label: instance.name, status: None, below: tasks.collect() }
     }
 }
@@ -274,4 +280,21 @@ async fn logs(ui: &mut Ui, scheduler: &Scheduler, of: &PodLogs) -> Came {
     }
     lines.rest().into_iter().try_for_each(|text| ui.json_line(&json!({ "text": text })))?;
     Ok(Verdict::Good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_backend_says_stands_below_its_task() {
+        let instance: Instance = serde_json::from_str(
+            r#"{"name": "web-0", "tasks": [
+                {"name": "web-0-server", "status": "FAILED", "message": "exit code 3: no disk\nis left"},
+                {"name": "web-0-report", "status": "FINISHED"}]}"#,
+        )
+        .unwrap();
+        let drawn = "web-0\n├─ web-0-server (FAILED)\n│  └─ exit code 3: no disk / is left\n└─ web-0-report (FINISHED)";
+        assert_eq!(Tree::from(instance).to_string(), drawn);
+    }
 }

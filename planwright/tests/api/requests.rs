@@ -5,6 +5,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use plan_core::engine::Engine;
+use planwright::api::Limits;
+
 use crate::rig::{Rig, model};
 
 async fn told(rig: &Rig, file: &str) -> String {
@@ -48,6 +51,20 @@ fn filled_in(body: &str) -> String {
     format!("{before}{spec}{}", filled_in(after))
 }
 
+async fn table(rig: &Rig, name: &str) {
+    let told = told(rig, &format!("{name}.txt")).await;
+    insta::with_settings!({ snapshot_path => "requests", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, told);
+    });
+}
+
+/// Waits until the engine of a service says so.
+async fn until(rig: &Rig, service: &str, so: impl Fn(&Engine) -> bool + Clone + Send + 'static) {
+    let service = rig.service(service).await;
+    let wait = service.wait(so);
+    tokio::time::timeout(std::time::Duration::from_secs(10), wait).await.unwrap().unwrap();
+}
+
 macro_rules! tables {
     ($($name:ident)*) => {
         $(#[tokio::test]
@@ -55,21 +72,30 @@ macro_rules! tables {
             let rig = Rig::new().await;
             for other in ["full", "refused"] {
                 rig.submit(other).await;
-                let service = rig.service(other).await;
-                let asked = service.wait(|engine| {
+                until(&rig, other, |engine| {
                     let world = "world-0".parse().unwrap();
                     let words = engine.why(&world).iter().map(ToString::to_string).collect::<String>();
                     words.contains("no room") || words.contains("refused")
-                });
-                tokio::time::timeout(std::time::Duration::from_secs(10), asked).await.unwrap().unwrap();
+                })
+                .await;
             }
-            let told = told(&rig, concat!(stringify!($name), ".txt")).await;
-            insta::with_settings!({ snapshot_path => "requests", prepend_module_to_snapshot => false, omit_expression => true }, {
-                insta::assert_snapshot!(stringify!($name), told);
-            });
+            table(&rig, stringify!($name)).await;
             rig.end().await;
         })*
     };
 }
 
 tables! { plans pods others v2_reads v2_commands wrong }
+
+#[tokio::test]
+async fn words() {
+    let rig = Rig::empty(Limits::default()).await;
+    rig.submit("ill").await;
+    until(&rig, "ill", |engine| {
+        let record = engine.pod(&"world-0".parse().unwrap());
+        record.is_some_and(|record| record.tasks().iter().any(|task| task.delayed_until().is_some()))
+    })
+    .await;
+    table(&rig, "words").await;
+    rig.end().await;
+}

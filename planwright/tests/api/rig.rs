@@ -11,7 +11,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use plan_core::engine::{
-    Address, Command, FitAnswer, InstallationId, Observation, Outcome, Seen, Stage, TaskState, Wall,
+    Address, Command, End, FitAnswer, InstallationId, Observation, Outcome, Seen, Sighting, Stage, TaskState,
+    Wall,
 };
 use plan_core::plan::Model;
 use plan_core::spec::{Files, PortName, ReadOptions, ServiceName, ServiceSpec, Severity, Source, read};
@@ -27,7 +28,8 @@ use planwright::api::{Api, Limits, Token};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
-/// Prompt, but for the services `full`, which never finds room, and `refused`, whose tasks are invalid. It cannot keep
+/// Prompt, but for the services `full`, which never finds room, `refused`, whose tasks are invalid, and `ill`, whose tasks
+/// fail as soon as they run. It cannot keep
 /// rlimits, and keeps a log of one line for each task.
 #[derive(Debug, Clone, Default)]
 struct Moody(PromptBackend);
@@ -95,18 +97,22 @@ impl Backend for Moody {
     }
 }
 
-/// Passes on what is said, and where each task that runs is reached.
+/// Passes on what is said, with where each task that runs is reached.
 async fn with_addresses(service: ServiceName, mut told: mpsc::Receiver<Told>, reports: Reports) {
     while let Some(Told { mut report, durable }) = told.recv().await {
-        if let Report::Observed(Observation { of, seen, .. }) = &mut report
-            && matches!(seen.seen, Seen::Running { .. })
-        {
-            seen.address = Some(Arc::new(Address {
-                ip: Some(Ipv4Addr::LOCALHOST.into()),
-                host: Some(format!("{}-{}.{service}.local", of.instance, of.task).into()),
-                ports: Vec::new(),
-                vips: vec![(PortName::new("api").unwrap(), format!("greeting.{service}.vip:80").into())],
-            }));
+        match &mut report {
+            Report::Observed(Observation { seen, .. }) if service.as_str() == "ill" => {
+                *seen = Sighting::from(Seen::Ended(End::Failed)).saying("exit code 3: no disk\nis left");
+            }
+            Report::Observed(Observation { of, seen, .. }) if matches!(seen.seen, Seen::Running { .. }) => {
+                seen.address = Some(Arc::new(Address {
+                    ip: Some(Ipv4Addr::LOCALHOST.into()),
+                    host: Some(format!("{}-{}.{service}.local", of.instance, of.task).into()),
+                    ports: Vec::new(),
+                    vips: vec![(PortName::new("api").unwrap(), format!("greeting.{service}.vip:80").into())],
+                }));
+            }
+            _ => {}
         }
         let Ok(receipt) = reports.tell(report).await else { return };
         tokio::spawn(async move { receipt.durable().await.map(|()| durable.send(())) });

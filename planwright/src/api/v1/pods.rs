@@ -9,7 +9,7 @@ use plan_core::spec::{Goal, InstanceName, ServiceName, TaskName};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::tasks::{Pause, full_name, id, paused, state};
+use super::tasks::{Pause, full_name, id, paused, state, words};
 use crate::api::call::{Call, read};
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, ok};
@@ -39,6 +39,9 @@ struct TaskBody {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
+    /// What its backend says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -94,6 +97,7 @@ fn instance_body(
             id: launch.map(|launch| id(service, instance, &task, launch)),
             name: full_name(instance, &task),
             status: record.and_then(|record| shown(record, &task, goal, leaves)),
+            message: record.and_then(|record| words(record, &task)),
         }
     });
     InstanceBody { name: instance.to_string(), tasks: tasks.collect() }
@@ -190,6 +194,9 @@ fn task_info(
     }
     let state = state(record, task, goal).map(|state| format!("TASK_{state}"));
     let mut status = json!({ "taskId": task_id, "slaveId": node, "state": state });
+    if let Some(words) = words(record, task) {
+        status["message"] = words.into();
+    }
     let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
     if let Some(now) = occupants.find(|occupant| occupant.task == *task && occupant.launch == last.launch)
         && let plan_core::engine::TaskState::Running { ready } = now.state

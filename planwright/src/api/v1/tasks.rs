@@ -68,6 +68,23 @@ pub(in crate::api) fn state(record: &PodRecord, task: &TaskName, goal: Goal) -> 
     Some(if reached && goal != Goal::Running { "FINISHED" } else { "KILLED" })
 }
 
+/// What its backend says of a task, and how it last ended without being asked to, if that was an earlier launch.
+pub(in crate::api) fn words(record: &PodRecord, task: &TaskName) -> Option<String> {
+    let occupants = record.slots().iter().filter_map(|slot| slot.occupant());
+    let now = occupants.filter(|occupant| occupant.task == *task).max_by_key(|o| o.launch);
+    let said = now.and_then(|now| now.words.as_ref()).map(ToString::to_string);
+    let trouble = record.task(task).and_then(|known| known.trouble());
+    let before = trouble.filter(|trouble| now.is_none_or(|now| now.launch != trouble.launch));
+    let before = before.map(|trouble| match &trouble.words {
+        Some(words) => format!("its last end: {words}"),
+        None => format!("its last end: it {}", trouble.end),
+    });
+    match (said, before) {
+        (Some(said), Some(before)) => Some(format!("{said}; {before}")),
+        (said, before) => said.or(before),
+    }
+}
+
 /// A task's name among all of the service's.
 pub(in crate::api) fn full_name(instance: &InstanceName, task: &TaskName) -> String {
     format!("{instance}-{task}")
@@ -81,4 +98,47 @@ pub(in crate::api) fn id(
     launch: Number,
 ) -> String {
     format!("{}__{}__{launch}", sanitized(service), full_name(instance, task))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_now_come_first_and_then_those_of_an_earlier_end() {
+        let table = [
+            (r#"{"state": "starting"}"#, 2, "", None),
+            (r#"{"state": "starting", "words": "pulls the image"}"#, 2, "", Some("pulls the image")),
+            (
+                r#"{"state": {"ended": "failed"}, "words": "exit code 3"}"#,
+                3,
+                "exit code 3",
+                Some("exit code 3"),
+            ),
+            (r#"{"state": "starting"}"#, 2, "exit code 3", Some("its last end: exit code 3")),
+            (r#"{"state": "starting"}"#, 2, "none", Some("its last end: it was lost")),
+            (
+                r#"{"state": "starting", "words": "pulls the image"}"#,
+                2,
+                "exit code 3",
+                Some("pulls the image; its last end: exit code 3"),
+            ),
+        ];
+        for (occupant, launch, trouble, told) in table {
+            let mut occupant: serde_json::Value = serde_json::from_str(occupant).unwrap();
+            (occupant["launch"], occupant["task"]) = (3.into(), "server".into());
+            let trouble = match trouble {
+                "" => serde_json::Value::Null,
+                "none" => serde_json::json!({ "launch": launch, "end": "lost", "at": 0 }),
+                words => serde_json::json!({ "launch": launch, "end": "failed", "at": 0, "words": words }),
+            };
+            let record = serde_json::json!({
+                "slots": [{ "set": "server", "occupant": occupant }],
+                "tasks": [{ "name": "server", "trouble": trouble }],
+            });
+            let record: PodRecord = serde_json::from_value(record).unwrap();
+            let task = TaskName::new("server").unwrap();
+            assert_eq!(words(&record, &task).as_deref(), told, "{record:?}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::api::call::{Call, read};
 use crate::api::ids::Ids;
 use crate::api::reply::{Answer, ok, replied};
 use crate::api::v1::plans::{missing, part, phase};
+use crate::api::v1::tasks::words;
 
 #[derive(Debug, Serialize)]
 struct PlanLine {
@@ -50,6 +51,9 @@ struct StepBody {
     instance: Option<InstanceName>,
     tasks: Vec<TaskName>,
     reasons: Vec<WhyBody>,
+    /// What the backend says of its tasks, while it is not complete.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    words: BTreeMap<TaskName, String>,
 }
 
 /// A run.
@@ -115,7 +119,7 @@ fn body(seen: Seen<'_>, view: PlanView) -> PlanBody {
         let id = ids.phase(&view, phase);
         let steps = phase.steps.iter().enumerate().map(|(position, step)| {
             let what = format!("{} / {} / {}", view.name, phase.name, step.name);
-            let mut reasons = Vec::new();
+            let (mut reasons, mut said) = (Vec::new(), BTreeMap::new());
             if let Some(instance) = step.instance.as_ref().filter(|_| step.status != Status::Complete) {
                 let all = whys.entry(instance.clone()).or_insert_with(|| seen.engine.why(instance));
                 // What the engine does by itself is named by the plan alone, and how.
@@ -125,6 +129,9 @@ fn body(seen: Seen<'_>, view: PlanView) -> PlanBody {
                         || why.what.starts_with(&format!("{},", view.name))
                 };
                 reasons.extend(all.iter().filter(mine).cloned().map(|why| WhyBody::of(seen, why)));
+                let record = seen.engine.pod(instance);
+                let of = |task: &TaskName| Some((task.clone(), words(record?, task)?));
+                said.extend(step.tasks.iter().filter_map(of));
             }
             StepBody {
                 id: Ids::step(id, position, step),
@@ -134,6 +141,7 @@ fn body(seen: Seen<'_>, view: PlanView) -> PlanBody {
                 instance: step.instance.clone(),
                 tasks: step.tasks.clone(),
                 reasons,
+                words: said,
             }
         });
         let steps = steps.collect();

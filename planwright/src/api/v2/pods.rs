@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_core::engine::{Number, PodRecord, Purpose, Stage, TaskState, Verb, Why};
+use plan_core::engine::{End, Number, PodRecord, Purpose, Stage, TaskState, Verb, Why};
 use plan_core::spec::{Goal, InstanceName, NodeName, PodName, TaskName};
 use serde::Serialize;
 
@@ -52,6 +52,8 @@ struct TaskBody {
     goal: Goal,
     /// In the words of `/v1`.
     state: Option<&'static str>,
+    /// What its backend says of its state.
+    words: Option<String>,
     /// Whether its readiness check passes, while it runs.
     ready: Option<bool>,
     /// Since when nothing is heard of it.
@@ -66,6 +68,8 @@ struct TaskBody {
     configuration: Option<String>,
     /// How often in a row it failed.
     failures: u32,
+    /// How it last ended without being asked to; it stays until the task attains its goal.
+    trouble: Option<TroubleBody>,
     /// It is not launched before.
     delayed_until: Option<Millis>,
     /// The backend refused it for good, and why.
@@ -79,6 +83,15 @@ struct ReachedBody {
     launch: Number,
     configuration: String,
     at: Millis,
+}
+
+#[derive(Debug, Serialize)]
+struct TroubleBody {
+    launch: Number,
+    end: End,
+    at: Millis,
+    /// What its backend said of that.
+    words: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -158,6 +171,7 @@ impl TaskBody {
             id: None,
             goal,
             state: record.and_then(|record| state(record, &name, goal)),
+            words: now.and_then(|now| now.words.as_ref()).map(ToString::to_string),
             ready: now.and_then(|now| match now.state {
                 TaskState::Running { ready } => Some(ready),
                 _ => None,
@@ -173,6 +187,12 @@ impl TaskBody {
             }),
             configuration: last.map(|last| last.conf.to_string()),
             failures: known.map_or(0, |known| known.failures()),
+            trouble: known.and_then(|known| known.trouble()).map(|trouble| TroubleBody {
+                launch: trouble.launch,
+                end: trouble.end,
+                at: seen.at(trouble.at),
+                words: trouble.words.as_ref().map(ToString::to_string),
+            }),
             delayed_until: known.and_then(|known| known.delayed_until()).map(|until| seen.at(until)),
             refused: known.and_then(|known| known.never()).map(|never| never.why.to_string()),
             down: known.and_then(|known| known.down()).map(|since| seen.at(since)),
