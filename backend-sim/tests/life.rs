@@ -343,6 +343,7 @@ fn two_sets_of_an_instance_change_at_once() {
         (twins(100, "", own), twins(200, "", own)),
         (twins(200, "", own), twins(100, "", own)),
         (twins(100, first, own), twins(200, second, own)),
+        (twins(100, first, own), twins(200, second, more)),
         (twins(100, second, more), twins(200, first, own)),
     ] {
         let mut scenario = then(before, after);

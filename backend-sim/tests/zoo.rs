@@ -202,6 +202,30 @@ plans:
     )
 }
 
+/// Two tasks of one instance that are replaced at once, each with one port or with two.
+fn twins(left: &str, right: &str) -> Arc<Model> {
+    model(&format!(
+        "
+name: twins
+pods:
+  twin:
+    count: 1
+    tasks:
+      left: {{goal: RUNNING, cmd: ./left, cpus: 0.1, memory: 32, ports: {{{left}}}}}
+      right: {{goal: RUNNING, cmd: ./right, cpus: 0.1, memory: 32, ports: {{{right}}}}}
+plans:
+  deploy:
+    phases:
+      twin:
+        strategy: dependency
+        pod: twin
+        steps:
+          - {{name: left, instance: default, tasks: [left]}}
+          - {{name: right, instance: default, tasks: [right]}}
+"
+    ))
+}
+
 const POLICY: &str =
     "replacement-failure-policy: {permanent-failure-timeout-secs: 120, min-replace-delay-secs: 600}\n";
 
@@ -216,6 +240,12 @@ fn blind(mut scenario: Scenario) -> Scenario {
     scenario.shape.judges = Judges::EngineAlone;
     scenario.shape.capacity = Some(Room { cpus: 4000, memory: 4096, ..Room::default() });
     scenario.choices = Choices::Seed(1);
+    scenario
+}
+
+/// By chance the order that asked first is given last.
+fn crossed(mut scenario: Scenario) -> Scenario {
+    scenario.choices = Choices::Seed(0);
     scenario
 }
 
@@ -317,6 +347,16 @@ fn battery() -> Battery {
         ("grants are brief", brief(then(5, [one("1"), one("2")]))),
         ("back while a way is cleared", turn(turn(on(5, one("1")), 120_000, one("2")), 120_500, one("1"))),
         ("a hundred at once", many()),
+        (
+            "two sets get ports at once",
+            crossed(then(
+                1,
+                [
+                    twins("a: {port: 0}", "c: {port: 0}"),
+                    twins("a: {port: 0}, b: {port: 0}", "c: {port: 0}, d: {port: 0}"),
+                ],
+            )),
+        ),
     ];
     let crashed = vec![
         ("pod replace", at(on(5, one("1")), 120, replace("kafka-1"))),

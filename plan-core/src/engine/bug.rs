@@ -56,6 +56,8 @@ bugs! {
     "A launch leaves before its way is clear." LaunchInTheWay "launch-in-the-way"
     "A grant is used whose time is over." ExpiredGrant "expired-grant"
     "Room is not given back when its order is withdrawn." WithdrawUnsaid "withdraw-unsaid"
+    "The grant of an order replaces the ports of its instance's other sets."
+        GrantReplacesPorts "grant-replaces-ports"
     "An end that was asked for is a failure." ExpectedEndFails "expected-end-fails"
     "Where the backend names a node is not judged." NotJudged "not-judged"
     "Who moves is counted at the place that it leaves." CountsItself "counts-itself"

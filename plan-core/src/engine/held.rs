@@ -10,7 +10,7 @@ use crate::spec::{InstanceName, Volume};
 
 use super::Engine;
 use super::note::{NoteName, NoteText};
-use super::record::{Launched, OrderedTask, Place};
+use super::record::Place;
 
 /// What is held for an instance: enough to hold it again after a restart.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,16 +32,8 @@ impl Engine {
         let instances = self.pods().filter_map(|(instance, record)| {
             let place = record.place().cloned()?;
             let at = state.at(&instance)?;
-            let last = record.tasks().iter().filter_map(|task| {
-                let Launched { conf, launch, .. } = task.last()?;
-                Some((launch, OrderedTask { task: task.name().clone(), conf, paused: false }))
-            });
-            // Of the tasks that take turns in a set the last one decides what it is.
-            let mut last: Vec<_> = last.collect();
-            last.sort_by_key(|(launch, _)| *launch);
-            let tasks: Vec<OrderedTask> = last.into_iter().map(|(_, task)| task).collect();
             let volumes = state.pod_model(at.pod).map(|pod| pod.volumes.clone()).unwrap_or_default();
-            Some(Held { demand: state.whole_demand(at, &tasks), instance, place, volumes })
+            Some(Held { demand: state.demand_as_launched(at, record), instance, place, volumes })
         });
         instances.collect()
     }

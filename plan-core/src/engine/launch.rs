@@ -1,7 +1,7 @@
 //! An order that has room: what is in its way is told to end, and the launch is given.
 //!
 //! Invariant: nothing is ended without an unused grant for its successor; no launch leaves before its order
-//! and its handle are durable (engine.md §3).
+//! and its handle are durable.
 
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ impl Turn<'_> {
 
     /// Gives a launch whose way is clear.
     fn give(&mut self, at: At, launch: Number) {
-        let Some(grant) = self.session.fits.close(launch) else { return };
+        let Some(mut grant) = self.session.fits.close(launch) else { return };
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
         self.uncount_asking(at);
@@ -102,7 +102,13 @@ impl Turn<'_> {
         }
         self.keep(at, &grant.handle);
         // Where it stays, its node may have other facts than when it came.
-        let place = self.state.record(at).and_then(|record| record.place().cloned());
+        let record = self.state.record(at);
+        let place = record.and_then(|record| record.place().cloned());
+        if let (Some(record), Some(place)) = (record, place.as_ref().filter(|p| p.handle == grant.handle))
+            && !self.bug(Bug::GrantReplacesPorts)
+        {
+            grant.ports = self.state.ports_after(at, record, place, (&tasks, &grant.ports));
+        }
         if place.as_ref().is_none_or(|place| place.node != grant.node) {
             if let Some(place) = &place {
                 self.uncount(at, &place.node);

@@ -5,15 +5,15 @@
 use std::sync::Arc;
 
 use crate::plan::{Demand, TaskConfig};
-use crate::spec::TaskName;
 use crate::spec::placement::Census;
+use crate::spec::{PortName, TaskName};
 
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Fit;
 use super::input::Grant;
 use super::reason::Reason;
-use super::record::{Domains, Number, OrderedTask, Stage};
+use super::record::{Domains, Launched, Number, OrderedTask, Place, PodRecord, Stage};
 use super::session::fits::Fits;
 use super::state::State;
 
@@ -32,6 +32,49 @@ impl State {
             }
         }
         whole.into()
+    }
+
+    /// The resource sets of an instance, each as it was launched last, else as it is declared.
+    pub(super) fn demand_as_launched(&self, at: At, record: &PodRecord) -> Arc<[Demand]> {
+        let last = record.tasks().iter().filter_map(|task| {
+            let Launched { conf, launch, .. } = task.last()?;
+            Some((launch, OrderedTask { task: task.name().clone(), conf, paused: false }))
+        });
+        // Of the tasks that take turns in a set the last one decides what it is.
+        let mut last: Vec<_> = last.collect();
+        last.sort_by_key(|(launch, _)| *launch);
+        let tasks: Vec<OrderedTask> = last.into_iter().map(|(_, task)| task).collect();
+        self.whole_demand(at, &tasks)
+    }
+
+    /// The ports of a place once an order is given there: those of its sets are the granted ones, and those of other
+    /// sets stay as they are. Another order changes these, and its grant is of another moment.
+    pub(super) fn ports_after(
+        &self,
+        at: At,
+        record: &PodRecord,
+        place: &Place,
+        (order, granted): (&[OrderedTask], &[(PortName, u16)]),
+    ) -> Vec<(PortName, u16)> {
+        if granted == place.ports {
+            return place.ports.clone();
+        }
+        let names =
+            |demand: &Demand, port: &PortName| demand.resources.ports.iter().any(|(name, _)| name == port);
+        let had = |port: &PortName| place.ports.iter().find(|(name, _)| name == port).cloned();
+        let (own, sets) = (self.demand(at, order), self.sets(order));
+        let is_own = |port: &PortName| own.iter().any(|demand| names(demand, port));
+        let kept = |(port, number): &(PortName, u16)| match is_own(port) {
+            true => Some((port.clone(), *number)),
+            false => had(port),
+        };
+        let mut ports: Vec<(PortName, u16)> = granted.iter().filter_map(kept).collect();
+        let others = self.demand_as_launched(at, record);
+        let is_others =
+            |port: &PortName| others.iter().any(|demand| !sets.contains(&demand.set) && names(demand, port));
+        let missing = |(port, _): &&(PortName, u16)| granted.iter().all(|(name, _)| name != port);
+        ports.extend(place.ports.iter().filter(missing).filter(|(port, _)| is_others(port)).cloned());
+        ports
     }
 
     /// The configurations that an instance needs room for where it has no place yet: its pod's, and of the tasks that
