@@ -175,8 +175,10 @@ impl<O: Owner> Book<O> {
         let (demand, launch) = (ask.fit.demand.clone(), ask.fit.launch);
         let had: Numbers =
             place.changes.iter().flat_map(|change| &change.ports).chain(&place.ports).cloned().collect();
-        let ports =
-            self.find_ports(place.at, &demand, &had, outside).map_err(|why| self.there(place.at, &why))?;
+        let own = place.numbers_of(launch, &demand);
+        let ports = self
+            .find_ports(place.at, &demand, (&had, &own), outside)
+            .map_err(|why| self.there(place.at, &why))?;
         let mut becomes = place.clone();
         becomes.changes.retain(|change| change.launch != launch);
         becomes.changes.push(Change { launch, session: ask.now.session, demand, ports });
@@ -203,7 +205,8 @@ impl<O: Owner> Book<O> {
             return Err(format!("{}: {}", node.facts().name, Lacks { wanted, free }));
         }
         let node = node.facts().clone();
-        let ports = self.find_ports(at, &fit.demand, &[], outside).map_err(|why| self.there(at, &why))?;
+        let ports =
+            self.find_ports(at, &fit.demand, (&[], &[]), outside).map_err(|why| self.there(at, &why))?;
         let place = Place {
             handle,
             instance: fit.instance.clone(),
@@ -230,7 +233,7 @@ impl<O: Owner> Book<O> {
         let fit = ask.fit;
         let shared = match self.rules.ports.spaces {
             Spaces::OneMachine if !self.nodes().is_empty() => {
-                Some(self.find_ports(0, &fit.demand, &[], outside))
+                Some(self.find_ports(0, &fit.demand, (&[], &[]), outside))
             }
             _ => None,
         };
@@ -265,7 +268,7 @@ impl<O: Owner> Book<O> {
             && node.free().holds(judged.wanted)
             && match &judged.shared {
                 Some(ports) => ports.is_ok(),
-                None => self.find_ports(at, judged.demand, &[], outside).is_ok(),
+                None => self.find_ports(at, judged.demand, (&[], &[]), outside).is_ok(),
             }
     }
 
@@ -297,7 +300,9 @@ impl<O: Owner> Book<O> {
             }
             _ => match &judged.shared {
                 Some(ports) => ports.as_ref().err().map(ToString::to_string),
-                None => self.find_ports(at, judged.demand, &[], outside).err().map(|why| why.to_string()),
+                None => {
+                    self.find_ports(at, judged.demand, (&[], &[]), outside).err().map(|why| why.to_string())
+                }
             }
             .unwrap_or_else(|| "it would do".to_owned()),
         }
@@ -307,10 +312,10 @@ impl<O: Owner> Book<O> {
         &self,
         at: usize,
         demand: &[Demand],
-        had: &[(PortName, u16)],
+        (had, own): (&[(PortName, u16)], &[u16]),
         outside: &impl Outside,
     ) -> Result<Numbers, PortRefusal> {
-        let wanted = Wanted { node: at, demand, had, whose: self.rules.words.others };
+        let wanted = Wanted { node: at, demand, had, own, whose: self.rules.words.others };
         let name = &self.nodes()[at].facts().name;
         self.ports.find(&wanted, |number| outside.has(name, number))
     }

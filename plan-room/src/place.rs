@@ -172,6 +172,22 @@ impl Place {
         self.ports.iter().chain(changed).map(|(_, number)| *number)
     }
 
+    /// The numbers that it has for these sets alone, now or by what this launch was granted before.
+    pub(crate) fn numbers_of(&self, launch: Number, demand: &[Demand]) -> Vec<u16> {
+        let others = self.sets.iter().filter(|old| demand.iter().all(|one| one.set != old.set));
+        let others: Vec<&Demand> = others.collect();
+        let stays = |name: &PortName| {
+            others.iter().any(|one| one.resources.ports.iter().any(|(other, _)| other == name))
+        };
+        let (mine, changes): (Vec<&Change>, Vec<&Change>) =
+            self.changes.iter().partition(|change| change.launch == launch);
+        let (kept, own): (Numbers, Numbers) = self.ports.iter().cloned().partition(|(name, _)| stays(name));
+        let kept = kept.iter().chain(changes.into_iter().flat_map(|change| &change.ports));
+        let kept: Vec<u16> = kept.map(|(_, number)| *number).collect();
+        let own = own.iter().chain(mine.into_iter().flat_map(|change| &change.ports));
+        own.map(|(_, number)| *number).filter(|number| !kept.contains(number)).collect()
+    }
+
     /// Whether these are what it has already.
     pub(crate) fn has(&self, demand: &[Demand]) -> bool {
         demand.iter().all(|one| {

@@ -99,6 +99,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) demand: &'a [Demand],
     /// What is had already: it is kept where it will do.
     pub(crate) had: &'a [(PortName, u16)],
+    /// Numbers that the place has for ports of these sets alone: each may become that of another port of them.
+    pub(crate) own: &'a [u16],
     /// Whose a number is that the book does not know of, in words.
     pub(crate) whose: &'static str,
 }
@@ -128,7 +130,8 @@ impl<O: Owner> PortTable<O> {
         outside: impl Fn(u16) -> bool,
     ) -> Result<Numbers, PortRefusal> {
         let given = self.spaces.get(self.space(wanted.node));
-        let holder = |number: u16| given.and_then(|given| given.get(&number)?.first());
+        let holders = |number: u16| given.and_then(|given| given.get(&number)).map_or(&[][..], Vec::as_slice);
+        let holder = |number: u16| holders(number).first();
         let mut found: Numbers = Vec::new();
         for (name, port) in wanted.demand.iter().flat_map(|one| one.resources.ports.iter()) {
             let will_do = |number: u16| match &port.number {
@@ -138,15 +141,20 @@ impl<O: Owner> PortTable<O> {
                         || ranges.iter().any(|range| (range.begin..=range.end).contains(&number))
                 }
             };
-            let had = wanted.had.iter().find(|(other, number)| other == name && will_do(*number));
+            let twice = |number: u16| found.iter().any(|(_, other)| *other == number);
+            let mut had = wanted.had.iter().filter(|(_, number)| will_do(*number) && !twice(*number));
+            let had = had.find(|(other, _)| other == name);
             if let Some(&(_, number)) = had {
                 found.push((name.clone(), number));
                 continue;
             }
-            let twice = |number: u16| found.iter().any(|(_, other)| *other == number);
             let free = |number: &u16| holder(*number).is_none() && !twice(*number) && !outside(*number);
+            // The port that has it is not there any more when this one is.
+            let is_own =
+                |number: &u16| wanted.own.contains(number) && holders(*number).len() == 1 && !twice(*number);
             let port_name = || name.clone();
             let number = match &port.number {
+                PortChoice::Static(number) if is_own(&number.get()) => Some(number.get()),
                 PortChoice::Static(number) => {
                     let number = number.get();
                     if let Some(holder) = holder(number) {
@@ -167,7 +175,8 @@ impl<O: Owner> PortTable<O> {
                     (begin..=DYNAMIC.end).chain(DYNAMIC.begin..begin).find(free)
                 }
                 PortChoice::Dynamic(ranges) => {
-                    ranges.iter().flat_map(|range| range.begin.max(1)..=range.end).find(free)
+                    let all = || ranges.iter().flat_map(|range| range.begin.max(1)..=range.end);
+                    all().find(free).or_else(|| all().find(is_own))
                 }
             };
             found.push((port_name(), number.ok_or_else(|| PortRefusal::None { port: port_name() })?));

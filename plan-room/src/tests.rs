@@ -222,6 +222,47 @@ fn two_sets_of_a_place_change_at_once_and_each_keeps_what_it_was_granted() {
 }
 
 #[test]
+fn a_port_that_is_renamed_keeps_its_number() {
+    let mut book = book();
+    let first = [set("s", 100, &[("web", 80), ("log", 514)]), set("t", 100, &[("admin", 81)])];
+    let grant = ask(&mut book, &fit("a-0", 1, &first)).unwrap();
+    assert!(launch(&mut book, "a-0", &grant, 1));
+    let there = |launch, ports: &[(&str, u16)]| Fit {
+        at: Some((node("node-0"), grant.handle.clone())),
+        ..fit("a-0", launch, &[set("s", 100, ports)])
+    };
+    let ports = |grant: &Grant| {
+        let mut ports: Vec<_> =
+            grant.ports.iter().map(|(name, number)| (name.to_string(), *number)).collect();
+        ports.sort();
+        ports
+    };
+    let http = ask(&mut book, &there(2, &[("http", 80), ("log", 514)])).unwrap();
+    assert_eq!(ports(&http), [("admin".into(), 81), ("http".into(), 80), ("log".into(), 514)]);
+    // Not the number of a set that stays, nor of another instance, nor one twice.
+    let why = retry(ask(&mut book, &there(3, &[("http", 81)])));
+    assert_eq!(why, "node-0: port 81 (`http`) is taken by a-0");
+    let why = retry(ask(&mut book, &there(3, &[("web3", 80)])));
+    assert_eq!(why, "node-0: port 80 (`web3`) is taken by a-0", "another order has it");
+    let why = retry(ask(&mut book, &there(2, &[("http", 80), ("web2", 80)])));
+    assert_eq!(why, "node-0: port 80 (`web2`) is taken by a-0", "of two ports one has it");
+    let why = retry(ask(
+        &mut book,
+        &Fit { at: Some((node("node-0"), handle("b"))), ..fit("b-0", 4, &[set("s", 100, &[("http", 80)])]) },
+    ));
+    assert_eq!(why, "node-0: port 80 (`http`) is taken by a-0");
+    // Two ports change their numbers with each other.
+    let turned = ask(&mut book, &there(2, &[("web", 514), ("log", 80)])).unwrap();
+    assert_eq!(ports(&turned), [("admin".into(), 81), ("log".into(), 80), ("web".into(), 514)]);
+    let http = ask(&mut book, &there(2, &[("http", 80)])).unwrap();
+    assert!(launch(&mut book, "a-0", &http, 2));
+    assert_eq!(book.place(&(), &instance("a-0"), &grant.handle).map(|place| place.ports().len()), Some(2));
+    assert_eq!((book.port_holder(80).as_deref(), book.port_holder(514)), (Some("a-0"), None));
+    book.release(&(), &instance("a-0"), &grant.handle);
+    assert_eq!(book.port_holder(80), None);
+}
+
+#[test]
 fn a_launch_needs_its_place() {
     let mut book = book();
     let grant = ask(&mut book, &fit("a-0", 1, &[set("s", 300, &[])])).unwrap();
