@@ -1,12 +1,14 @@
 //! Resources are given back.
 //!
-//! Invariant: what is released on a node that is silent is freed when the node is heard again, or gone.
+//! Invariant: what a task uses is not given back, as every backend promises. What is released on a node that is silent is
+//! freed when the node is heard again, or gone.
 
 use plan_core::engine::{Outcome, Release, ReleaseAnswer};
 
 use crate::choose::{Choose as _, Site};
 use crate::cluster::Cluster;
 use crate::latency::{RELEASE, take};
+use crate::task::Task;
 use crate::world::{Happening, World};
 
 use super::Backend;
@@ -22,14 +24,15 @@ impl Backend {
         if silent {
             self.releases.push((world.session, release));
         } else {
-            self.free_and_answer(world, id, &release);
+            self.free_and_answer(cluster, world, id, &release);
         }
     }
 
-    fn free_and_answer(&mut self, world: &mut World<'_>, id: u32, release: &Release) {
+    fn free_and_answer(&mut self, cluster: &Cluster, world: &mut World<'_>, id: u32, release: &Release) {
         let entity = u64::from(id);
-        let later = world.choose.choose(Site::new("release-not-yet", entity), NOT_YET) == NOT_YET - 1;
-        let answer = if later {
+        let answer = if let Some(user) = user(cluster, id, release) {
+            ReleaseAnswer::Retry(format!("{} (launch {}) lives there", user.name, user.launch).into())
+        } else if world.choose.choose(Site::new("release-not-yet", entity), NOT_YET) == NOT_YET - 1 {
             ReleaseAnswer::Retry("the backend is busy".into())
         } else {
             self.book.release(&(), &release.instance, &release.handle);
@@ -50,10 +53,16 @@ impl Backend {
         for (session, release) in here {
             let Some(id) = cluster.roster.id(&release.instance) else { continue };
             if session == world.session {
-                self.free_and_answer(world, id, &release);
-            } else {
+                self.free_and_answer(cluster, world, id, &release);
+            } else if user(cluster, id, &release).is_none() {
                 self.book.release(&(), &release.instance, &release.handle);
             }
         }
     }
+}
+
+/// Who lives in what is to be released, as far as the backend knows: what it said to be lost does not.
+fn user<'c>(cluster: &'c Cluster, id: u32, release: &Release) -> Option<&'c Task> {
+    let mut living = cluster.tasks_of(id).filter(|(_, task)| task.lives() && task.lost.is_none());
+    living.find(|(_, task)| task.handle == release.handle).map(|(_, task)| task)
 }

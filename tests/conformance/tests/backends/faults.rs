@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use backend_sim::Said;
-use plan_core::engine::{Command, End, FitAnswer, Found, LaunchAnswer, Number, Outcome, Seen};
+use plan_core::engine::{Command, End, FitAnswer, Found, LaunchAnswer, Number, Outcome, ReleaseAnswer, Seen};
 use plan_core::spec::Seconds;
 
 /// What is remembered of what was commanded and said, for faults of the second time.
@@ -34,6 +34,7 @@ faults! {
     PlacesStay: "another place has another handle";
     PortsAreForgotten: "ports are granted";
     ReleasesAreLost: "a release frees";
+    TheUsedIsReleased: "what is in use is not released";
     SerialsDoNotGrow: "a launch runs";
     LaunchesAgainAreRefused: "given again while it lives";
     TasksFallTogether: "two tasks of one launch";
@@ -84,6 +85,9 @@ impl Fault {
     pub(crate) fn said(self, given: &mut Given, mut said: Said) -> Vec<Said> {
         match (self, &mut said) {
             (Self::ReleasesAreLost, Said::Outcome(Outcome::Release { .. })) => return Vec::new(),
+            (Self::TheUsedIsReleased, Said::Outcome(Outcome::Release { answer, .. })) => {
+                *answer = ReleaseAnswer::Done;
+            }
             (
                 Self::PortsAreForgotten,
                 Said::Outcome(Outcome::Fit { answer: FitAnswer::Fitted(grant), .. }),

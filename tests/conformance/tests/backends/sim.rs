@@ -194,13 +194,6 @@ impl Subject for Simulator {
         ]
     }
 
-    fn leaves_out(&self) -> &'static [(&'static str, &'static str)] {
-        &[(
-            "what is in use is not released",
-            "it releases what it is told to: its checks find an engine that asks for this",
-        )]
-    }
-
     fn patience(&self) -> Duration {
         Duration::from_secs(600)
     }
