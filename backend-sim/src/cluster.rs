@@ -9,9 +9,10 @@ use plan_core::engine::{Number, Sighting};
 use plan_core::plan::Model;
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{InstanceName, NodeName, PodName, TaskName};
+use plan_room::Amounts;
 use smol_str::format_smolstr;
 
-use crate::node::{Node, Room};
+use crate::node::Node;
 use crate::task::Task;
 
 /// What the nodes of a cluster are.
@@ -27,7 +28,7 @@ pub struct Shape {
     pub attributes: BTreeMap<String, String>,
     /// What each has; `None` is what the specification asks for: room for one instance of each pod, or for
     /// more if there are fewer nodes than instances. Of several specifications, the largest amount counts.
-    pub capacity: Option<Room>,
+    pub capacity: Option<Amounts>,
     /// For how long room that is granted may be used; `None` is for ever.
     pub grants: Option<std::time::Duration>,
     /// Who looks at placement.
@@ -100,13 +101,14 @@ impl Cluster {
         let pods = models.clone().flat_map(|model| model.pods());
         let count = shape.nodes.unwrap_or(pods.map(|pod| pod.count).max().unwrap_or(0).max(3)).max(1);
         let of_model = |model: &Arc<Model>| {
-            model.pods().iter().fold(Room::default(), |sum, pod| {
+            model.pods().iter().fold(Amounts::default(), |sum, pod| {
                 let each = u64::from(pod.count.div_ceil(count).max(1));
-                sum.plus(Room::of(&pod.footprint, &pod.volumes).times(each))
+                sum.plus(Amounts::of(&pod.footprint, &pod.volumes).times(each))
             })
         };
-        let total =
-            shape.capacity.unwrap_or_else(|| models.clone().map(of_model).fold(Room::default(), Room::most));
+        let total = shape
+            .capacity
+            .unwrap_or_else(|| models.clone().map(of_model).fold(Amounts::default(), Amounts::most));
         let nodes = (0..count).map(|nth| {
             let zone = (shape.zones > 0).then(|| format!("zone-{}", nth % shape.zones.max(1)));
             let facts = NodeFacts {

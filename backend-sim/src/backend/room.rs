@@ -22,7 +22,7 @@ pub(super) fn book(cluster: &Cluster, judges: Judges) -> Book<()> {
     let ports = PortRules { spaces: Spaces::PerNode, search: Search::FromTheFirst };
     let mut book = Book::new(Rules { ports, judge, words: Words::default() });
     for node in &cluster.nodes {
-        book.add_node(node.facts.clone(), node.total.into());
+        book.add_node(node.facts.clone(), node.total);
     }
     book.take_freed();
     book

@@ -12,9 +12,10 @@ use plan_core::spec::placement::Census;
 use plan_core::spec::{InstanceName, NodeName, PlacementRule, PortChoice, PortName, ResourceSetName};
 use plan_room::Place;
 
-use crate::node::{Node, Room};
+use crate::node::Node;
 use crate::violation::Check;
 
+use super::amounts::Room;
 use super::checker::GivenUp;
 use super::scene::{Scene, Verdict};
 
@@ -31,7 +32,7 @@ struct Left {
 impl Left {
     /// Of a node, with these places on it.
     fn of<'p>(node: &Node, places: impl Iterator<Item = &'p Place>) -> Self {
-        let mut left = Self { room: node.total, ports: BTreeSet::new() };
+        let mut left = Self { room: node.total.into(), ports: BTreeSet::new() };
         for place in places {
             left.room = left.room.minus(needed(place));
             let become_ports = place.becomes().flat_map(|(_, _, ports)| ports);
@@ -65,7 +66,7 @@ fn needed(place: &Place) -> Room {
         let most = sets.entry(&one.set).or_default();
         *most = most.most(Room::of_set(&one.resources));
     }
-    sets.into_values().fold(Room::of(&[], place.volumes()), Room::plus)
+    sets.into_values().fold(Room::of_volumes(place.volumes()), Room::plus)
 }
 
 impl Scene<'_> {
@@ -95,7 +96,8 @@ impl Scene<'_> {
             if fit.at.is_some() {
                 continue;
             }
-            let room = Room::of(&fit.demand, &fit.volumes);
+            let sets = fit.demand.iter().map(|one| Room::of_set(&one.resources));
+            let room = sets.fold(Room::of_volumes(&fit.volumes), Room::plus);
             let records = self.store.records().filter_map(|record| match record {
                 Record::Pod(name, record) => Some((name, &**record)),
                 _ => None,
@@ -181,7 +183,7 @@ impl Scene<'_> {
         }
         for node in &self.cluster.nodes {
             let sum = sums.get(&node.facts.name).copied().unwrap_or_default();
-            if !node.total.holds(sum) {
+            if !Room::from(node.total).holds(sum) {
                 let found = format!("{} has {:?}, and {sum:?} is held", node.facts.name, node.total);
                 return self.violation(Check::Held, "no more is held on a node than it has", found);
             }
