@@ -28,7 +28,7 @@ pub enum Choices {
 /// Which checks are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checks {
-    /// An engine recovered from the store equals the live one with its session forgotten (engine.md §1, law 1).
+    /// An engine recovered from the store equals the live one with its session forgotten.
     pub law1: bool,
     /// All others.
     pub others: bool,

@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
-    /// Recover equals live (engine.md §1, law 1).
+    /// An engine recovered from the store equals the live one with its session forgotten.
     RecoverEqualsLive,
     /// What holds of an engine between two inputs does (`Engine::broken_invariants`).
     Invariant,

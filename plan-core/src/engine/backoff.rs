@@ -1,7 +1,7 @@
 //! Waits between tries (`docs/decisions/0006-backoff.md`).
 //!
 //! Invariant: a wait is in force until the wake that finds it over takes it out of its record; nothing else
-//! looks at the clock (engine.md §1, law 6).
+//! looks at the clock.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Debts: what was left behind, to be ended and then released (engine.md §2).
+//! Debts: what was left behind, to be ended and then released.
 //!
 //! Invariant: a debt stands until the backend says that all of it has ended and is released, or an operator
 //! gives it up. Nothing that a debt releases is in use by a record.

@@ -1,4 +1,4 @@
-//! What the engine wants done, as data (engine.md §7).
+//! What the engine wants done, as data.
 //!
 //! Invariant: `commands` and `reply` may leave only when `writes` are durable.
 

@@ -1,4 +1,4 @@
-//! Everything that can happen to an engine (engine.md §7).
+//! Everything that can happen to an engine.
 //!
 //! Invariant: an input says what is, with the incarnation that it speaks of. It may be stale, repeated,
 //! reordered or missing; the engine accepts each in every state.
@@ -402,7 +402,7 @@ pub struct Target {
     /// Names the installation, if this is its first target; otherwise it is not looked at.
     pub installation: InstallationId,
     /// The plan that makes it so; by default `deploy` until the first deployment is done, then the first whose
-    /// `on-change` names something that changes, else `update`, else `deploy` (engine.md §5).
+    /// `on-change` names something that changes, else `update`, else `deploy`.
     pub plan: Option<PlanName>,
     /// Who wants it, for the audit.
     pub by: Option<Author>,

@@ -1,7 +1,7 @@
 //! Moving: instances that go elsewhere.
 //!
 //! Invariant: an instance leaves its place only by a recorded permission, and what it had there becomes a debt
-//! in the batch that gives it another (engine.md §3).
+//! in the batch that gives it another.
 
 use std::time::Duration;
 

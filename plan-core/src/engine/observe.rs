@@ -1,4 +1,4 @@
-//! What the backend says of launches: levels, never edges (engine.md §1, law 5).
+//! What the backend says of launches: levels, never edges.
 //!
 //! Invariant: an observation changes only what it speaks of; an older one, or the same again, changes
 //! nothing; an end is final.

@@ -1,4 +1,4 @@
-//! Recovery: brings back what runs no more and belongs to no step (engine.md §5).
+//! Recovery: brings back what runs no more and belongs to no step.
 //!
 //! Invariant: it displaces no other task than those that come back with an essential one, and launches nothing
 //! that was not launched before (`docs/decisions/0014-whose-a-set-is.md`).
@@ -27,7 +27,7 @@ pub(super) enum Owner {
 }
 
 impl State {
-    /// Who brings back the RUNNING task of a slot that is not alive (engine.md §5).
+    /// Who brings back the RUNNING task of a slot that is not alive.
     pub(super) fn owner(&self, at: At, slot: &Slot, main: &TaskRecord) -> Owner {
         let mut waits = false;
         for run in &self.active {
@@ -142,7 +142,7 @@ impl State {
 }
 
 impl Turn<'_> {
-    /// Brings back what runs no more in an instance and belongs to no step (engine.md §5).
+    /// Brings back what runs no more in an instance and belongs to no step.
     pub(super) fn consider_recovery(&mut self, at: At) {
         let Some(tasks) = self.state.recovery_tasks(self.session, at) else { return };
         for order in self.state.asking(at, &tasks) {

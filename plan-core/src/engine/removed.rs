@@ -24,7 +24,7 @@ impl State {
     }
 
     /// Whether a task of an instance that stays is not launched again: the target does not have it. As long as
-    /// the instance has steps to do it is kept as it was (engine.md §5: one of them may take its place).
+    /// the instance has steps to do it is kept as it was: one of them may take its place.
     pub(super) fn is_removed(&self, at: At, task: &TaskName) -> bool {
         let pod = self.pod_model(at.pod).filter(|_| !self.is_leaver(at));
         pod.is_some_and(|pod| pod.task_index(task).is_none()) && !self.has_steps_to_do(at)

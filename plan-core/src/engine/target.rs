@@ -1,4 +1,4 @@
-//! Targets: what a service shall be, the first one and each after it (engine.md §5).
+//! Targets: what a service shall be, the first one and each after it.
 //!
 //! Invariant: a target takes the place of another in one batch, or not at all. What of the old one's run stands
 //! is withdrawn, or goes on for the new one's.
@@ -67,7 +67,7 @@ impl Engine {
 }
 
 impl State {
-    /// The plan that makes a target so (engine.md §5).
+    /// The plan that makes a target so.
     fn converging_plan(
         &self,
         model: &Model,

@@ -74,7 +74,7 @@ pub struct Demand {
     pub resources: Arc<ResourceSet>,
 }
 
-/// Everything that decides how a task runs, and nothing that is chosen at its launch (engine.md §3). Two
+/// Everything that decides how a task runs, and nothing that is chosen at its launch. Two
 /// equal configurations have equal hashes; a task is relaunched when its hash changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -61,7 +61,7 @@ pub struct PhaseProgress {
     /// Interrupted by an operator.
     interrupted: bool,
     canary: Option<Canary>,
-    /// The broken members that go first; `None` where the order does not ask (engine.md §4).
+    /// The broken members that go first; `None` where the order does not ask.
     urgent: Option<Urgent>,
 }
 

@@ -10,7 +10,7 @@ use super::{Handle, Number};
 use crate::engine::time::Time;
 use crate::spec::{InstanceName, NodeName, Seconds, TaskName};
 
-/// Something that is to be ended, and then to be released (engine.md §2). It is paid when the backend says
+/// Something that is to be ended, and then to be released. It is paid when the backend says
 /// so, or given up by an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

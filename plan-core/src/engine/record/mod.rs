@@ -1,4 +1,4 @@
-//! Records: all that the engine knows and that matters (engine.md §2).
+//! Records: all that the engine knows and that matters.
 //!
 //! Invariant: an engine recovered from its records equals the one that wrote them, with its session
 //! forgotten. So nothing that a decision rests on is outside of here and of [`super::session`].
@@ -144,7 +144,7 @@ pub struct ClockRecord {
 }
 
 /// Names an installation of a service: made once, and part of every label, so that another service's tasks
-/// are never taken for ours (engine.md §1, law 7).
+/// are never taken for ours.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct InstallationId(pub SmolStr);

@@ -1,4 +1,4 @@
-//! What is known of the present, and forgotten with the session (engine.md §1, law 1).
+//! What is known of the present, and forgotten with the session.
 //!
 //! Invariant: no decision that must survive a restart rests on anything here; a fresh session learns it
 //! again from the backend.

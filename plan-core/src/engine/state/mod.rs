@@ -226,7 +226,7 @@ impl State {
     }
 
     /// The configuration that a step wants of a task: the target's in a converging run; otherwise what the
-    /// task has reached, else the target's (engine.md §5).
+    /// task has reached, else the target's.
     pub(super) fn wanted_conf(&self, run: &Run, record: Option<&PodRecord>, task: &TaskModel) -> ContentHash {
         match run.record.kind {
             RunKind::Converging => task.conf,

@@ -68,7 +68,7 @@ impl State {
         })
     }
 
-    /// The status of a task of a step: the first line of engine.md §4's table that holds.
+    /// The status of a task of a step: the first rule that holds decides.
     pub(in crate::engine) fn task_status(
         &self,
         run: &Run,
@@ -132,7 +132,7 @@ impl State {
     }
 
     /// Whether a RUNNING task was displaced, after it reached its goal, by an earlier step of the same
-    /// instance and run: then its own step has to bring it back (engine.md §4).
+    /// instance and run: then its own step has to bring it back.
     fn is_displaced(
         &self,
         run: &Run,

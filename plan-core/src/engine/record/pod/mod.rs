@@ -40,7 +40,7 @@ pub struct PodRecord {
     permission: Option<Permission>,
 }
 
-/// One resource set of one instance; the tasks that name it take turns in it (engine.md §3).
+/// One resource set of one instance; the tasks that name it take turns in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Slot {

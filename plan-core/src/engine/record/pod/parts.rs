@@ -14,7 +14,7 @@ use crate::plan::ContentHash;
 use crate::spec::TaskName;
 
 /// A launch of tasks of one instance, from the wish to the end of its tasks. A record that holds an order
-/// *is* the outstanding command: giving it again is byte-identical (engine.md §1, law 3).
+/// *is* the outstanding command: giving it again is byte-identical.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Order {
@@ -207,7 +207,7 @@ pub struct Never {
     pub why: Words,
 }
 
-/// Why an instance leaves its place (engine.md §3). There is no other way to another place.
+/// Why an instance leaves its place. There is no other way to another place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Permission {
