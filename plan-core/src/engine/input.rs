@@ -78,7 +78,7 @@ pub struct Sighting {
     /// Why it is so, in the backend's words: `ImagePullBackOff: no such image`, `exit code 3: no space left`,
     /// `readiness check timed out after 5 s`. They name no count that grows and no time: words that differ are written.
     pub words: Option<Words>,
-    /// Where the task is reached, if it is known.
+    /// Where the task is reached, if it is known. It is recorded, and the service's endpoints are made of it.
     pub address: Option<Arc<Address>>,
 }
 

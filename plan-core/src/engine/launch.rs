@@ -105,6 +105,7 @@ impl Turn<'_> {
         let record = self.state.record(at);
         let place = record.and_then(|record| record.place().cloned());
         if let (Some(record), Some(place)) = (record, place.as_ref().filter(|p| p.handle == grant.handle))
+            && place.ports != grant.ports
             && !self.bug(Bug::GrantReplacesPorts)
         {
             grant.ports = self.state.ports_after(at, record, place, (&tasks, &grant.ports));

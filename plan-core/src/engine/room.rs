@@ -56,9 +56,6 @@ impl State {
         place: &Place,
         (order, granted): (&[OrderedTask], &[(PortName, u16)]),
     ) -> Vec<(PortName, u16)> {
-        if granted == place.ports {
-            return place.ports.clone();
-        }
         let names =
             |demand: &Demand, port: &PortName| demand.resources.ports.iter().any(|(name, _)| name == port);
         let had = |port: &PortName| place.ports.iter().find(|(name, _)| name == port).cloned();
