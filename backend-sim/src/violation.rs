@@ -83,6 +83,12 @@ pub enum Check {
     BrokenFirst,
     /// A wake that the engine did not ask for gives it nothing to do.
     Woken,
+    /// A step takes down no more members than its phase and its plan say.
+    MaxUnavailable,
+    /// A step acts when its gates allow it; a gate that does not answer is asked again.
+    Gate,
+    /// A step that nothing keeps waiting has begun.
+    TakenUp,
     /// What is told to end was launched by this service.
     OnlyOurs,
     /// An engine that knows of another in its place does nothing.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backend_sim::{Choices, CrashPoint, Fault, Outcome, Report, Scenario, ScenarioError, Shape, run};
-use common::{canary, graph, hello, kafka, kafka_with, model};
+use common::{canary, graph, guarded, hello, kafka, kafka_with, model};
 use plan_core::engine::{Part, Reason, Reply, Verb};
 use plan_core::plan::Status;
 
@@ -199,11 +199,12 @@ fn chance_finds_nothing() {
         graph(),
         canary("serial-canary"),
         canary("parallel-canary"),
+        guarded("1", "max-unavailable: 1, gates: {before: {cmd: ./in-sync, timeout: 5, max-age: 5}}"),
     ];
-    let plans = [Some("restart"), Some("restart"), Some("backup"), None, None, None];
+    let plans = [Some("restart"), Some("restart"), Some("backup"), None, None, None, Some("update")];
     let mut ended = [0; 2];
-    for seed in 0..300 {
-        let nth = (seed % 6) as usize;
+    for seed in 0..350 {
+        let nth = (seed % 7) as usize;
         let mut scenario = Scenario::new(services[nth].clone());
         scenario.choices = Choices::Seed(seed);
         scenario.release_canaries = true;

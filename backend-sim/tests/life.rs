@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend_sim::{Choices, CrashReport, Depth, Outcome, Report, Scenario, Shape, crash_points, run};
-use common::{brokers, brokers_with, hello, pair};
+use common::{brokers, brokers_with, guarded, hello, pair};
 use plan_core::engine::{Reason, Reply, TaskState, Verb};
 use plan_core::plan::Model;
 use plan_core::spec::InstanceName;
@@ -58,6 +58,9 @@ fn named(text: &str) -> InstanceName {
     text.parse().unwrap()
 }
 
+/// Half of the members may be down, and each is asked first.
+const GUARD: &str = "max-unavailable: 50%, gates: {before: {cmd: ./in-sync, timeout: 5, max-age: 10}}";
+
 /// What befalls a service in its life, by name.
 fn lives() -> Vec<(&'static str, Scenario)> {
     let mut lives = vec![
@@ -68,6 +71,7 @@ fn lives() -> Vec<(&'static str, Scenario)> {
         ("scale in", then(brokers(4, "1", 1024), brokers(2, "1", 1024))),
         ("pairs are updated", then(pair(2, "1"), pair(2, "2"))),
         ("pairs scale in", then(pair(3, "1"), pair(1, "2"))),
+        ("update under a bound and a gate", then(guarded("1", GUARD), guarded("2", GUARD))),
     ];
     let mut back = then(brokers(3, "1", 1024), brokers(3, "2", 1024));
     back.then.push(brokers(3, "1", 1024));

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use backend_sim::{Check, Choices, Depth, Judges, Outcome, Room, Scenario, Shape, crash_points, run};
-use common::{brokers, brokers_with, canary, graph, hello, kafka, model, pair};
+use common::{brokers, brokers_with, canary, graph, guarded, hello, kafka, model, pair};
 use plan_core::engine::{Bug, Verb};
 use plan_core::plan::Model;
 
@@ -87,6 +87,10 @@ fn resume(instance: &str) -> Verb {
 fn plan(mut scenario: Scenario, plan: &str) -> Scenario {
     scenario.plan = Some((plan.parse().unwrap(), Default::default()));
     scenario
+}
+
+fn continue_update() -> Verb {
+    Verb::Continue { plan: "update".parse().unwrap(), phase: None }
 }
 
 fn interrupt() -> Verb {
@@ -267,6 +271,23 @@ fn quiet(mut scenario: Scenario) -> Scenario {
     scenario
 }
 
+const BOUND: &str = "max-unavailable: 1";
+const GATE: &str = "gates: {before: {cmd: ./in-sync, timeout: 5, max-age: 300}}";
+const BOTH: &str = "max-unavailable: 1, gates: {before: {cmd: ./in-sync, timeout: 5, max-age: 5}}";
+const BESIDE: &str =
+    "max-unavailable: 1, gates: {before: {cmd: ./in-sync, task: aide, timeout: 5, max-age: 300}}";
+
+/// Without what the engine says of itself between two inputs, so that the other checks have to find what is wrong.
+fn without_law1(mut scenario: Scenario) -> Scenario {
+    scenario.checks.law1 = false;
+    scenario
+}
+
+/// After two minutes members are updated as these keys let them.
+fn guard(keys: &str) -> Scenario {
+    turn(on(4, guarded("1", keys)), 120_000, guarded("2", keys))
+}
+
 /// With faults by chance; then the service becomes what it shall be.
 fn heal(mut scenario: Scenario) -> Scenario {
     scenario.heal = Some(Duration::from_secs(90));
@@ -357,16 +378,32 @@ fn battery() -> Battery {
                 ],
             )),
         ),
+        // Budgets and gates.
+        ("update under a bound", without_law1(guard(BOUND))),
+        (
+            "update under a bound, and one fails as it is about to act",
+            with(guard(BOUND), &["end:web-3-web@1m59s988ms"]),
+        ),
+        ("update under a bound and a gate", guard(BOTH)),
+        (
+            "a gate denies, and somebody continues",
+            at(with(guard(GATE), &["gate:web-1@100s+60s"]), 240, continue_update()),
+        ),
+        ("a gate defers", with(guard(GATE), &["gate:web-1@100s+60s:defer"])),
+        ("a gate does not answer", with(guard(GATE), &["gate:web-1@100s+60s:none"])),
+        ("a gate allows, and another launch runs", with(guard(BESIDE), &["end:web-1-aide@121s"])),
     ];
     let crashed = vec![
         ("pod replace", at(on(5, one("1")), 120, replace("kafka-1"))),
         ("update", then(5, [one("1"), one("2")])),
         ("pod restart", at(on(5, one("1")), 120, restart("kafka-1"))),
+        ("update under a bound and a gate", then(4, [guarded("1", BOTH), guarded("2", BOTH)])),
     ];
     let random = vec![
         ("deploy", heal(on(5, one("1"))), 20),
         ("update", heal(then(5, [one("1"), one("2")])), 20),
         ("side plan", heal(plan(on(3, hello()), "backup")), 20),
+        ("update under a bound and a gate", heal(then(5, [guarded("1", BOTH), guarded("2", BOTH)])), 20),
     ];
     Battery { scripted, crashed, random }
 }

@@ -4,8 +4,8 @@
 //! remembers nothing.
 
 use plan_core::engine::{
-    Cause, DebtCause, DebtRecord, End, Event, Key, Number, PodRecord, Record, RunKind, RunRecord, Stage,
-    TaskState, Verb, Write,
+    Cause, DebtCause, DebtRecord, End, Event, Key, Number, Order, PodRecord, Purpose, Record, RunKind,
+    RunRecord, Stage, StepRef, TaskState, Verb, Write,
 };
 use plan_core::spec::{Goal, InstanceName, TaskName};
 
@@ -21,6 +21,16 @@ pub(crate) struct Batch<'a> {
     pub(crate) events: &'a [Event],
     /// The verb that it answers.
     pub(crate) verb: Option<&'a Verb>,
+}
+
+/// An order of a step that acts from now on, and only asked for room before.
+pub(super) struct Act<'a> {
+    pub(super) instance: &'a InstanceName,
+    /// The member's record before it.
+    pub(super) before: &'a PodRecord,
+    pub(super) after: &'a PodRecord,
+    pub(super) order: &'a Order,
+    pub(super) step: StepRef,
 }
 
 impl Batch<'_> {
@@ -40,6 +50,31 @@ impl Batch<'_> {
                 _ => None,
             },
             _ => None,
+        })
+    }
+
+    /// Whether it writes a run, so that what held of it before may not hold of what it orders.
+    pub(super) fn changes_run(&self, number: Number) -> bool {
+        let is = |write: &Write| matches!(write, Write::Put(Record::Run(run)) if run.number == number);
+        self.writes.iter().any(is)
+    }
+
+    /// The orders of steps that act from now on.
+    pub(super) fn acts<'s>(&'s self, store: &'s Store) -> impl Iterator<Item = Act<'s>> {
+        let pods = self.writes.iter().filter_map(|write| match write {
+            Write::Put(Record::Pod(instance, after)) => match store.get(&Key::Pod(instance.clone()))? {
+                Record::Pod(_, before) => Some((instance, &**before, &**after)),
+                _ => None,
+            },
+            _ => None,
+        });
+        pods.flat_map(|(instance, before, after)| {
+            let acting = after.orders().iter().filter(|order| order.stage != Stage::Wanted);
+            acting.filter_map(move |order| {
+                let Purpose::Step(step) = order.purpose else { return None };
+                before.order(order.launch).filter(|before| before.stage == Stage::Wanted)?;
+                Some(Act { instance, before, after, order, step })
+            })
         })
     }
 

@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_core::engine::{Command, DebtRecord, Handle, Number, StepRef, Verb};
+use plan_core::engine::{Answer, Command, DebtRecord, Handle, Number, StepRef, Verb, Wall};
 use plan_core::spec::TaskName;
 
 use crate::store::Store;
 
-use super::batch::Batch;
+use super::asked::Asked;
+use super::batch::{Act, Batch};
 use super::end::{all_that_lives_is_known, patience_ends};
 use super::scene::{Scene, Verdict};
 use super::watch::Watch;
@@ -28,6 +29,7 @@ pub(crate) struct Checker {
     /// What an operator gave up: launches, and resources.
     pub(crate) given_up: GivenUp,
     pub(super) watch: Watch,
+    asked: Asked,
 }
 
 /// What nobody cares for any more.
@@ -53,7 +55,21 @@ impl Checker {
         let gives_up = |debt: &DebtRecord| matches!(batch.verb, Some(Verb::GiveUp { debt: number }) if *number == debt.number);
         let mut leave = batch.debts_that_leave(scene.store).filter(|debt| !gives_up(debt));
         leave.try_for_each(|debt| scene.debt_is_paid(debt))?;
-        self.watch.batch(scene, batch)
+        self.watch.batch(scene, batch)?;
+        let acts: Vec<Act<'_>> = batch.acts(scene.store).collect();
+        scene.few_are_down(batch, &acts)?;
+        self.asked.acts(scene, batch, &acts)
+    }
+
+    /// The answer to a question beside a task arrives.
+    pub(crate) fn answered(&mut self, now: u64, id: Number, answer: &Answer) {
+        self.asked.answered(now, id, answer);
+    }
+
+    /// What must hold of steps that wait, after an input.
+    pub(crate) fn waiting(&self, scene: &Scene<'_>, wake_at: Option<Wall>) -> Verdict {
+        self.asked.asked_in_time(scene)?;
+        scene.who_may_acts(wake_at)
     }
 
     /// What must hold of a command as it leaves.
@@ -68,6 +84,10 @@ impl Checker {
                 scene.release_is_owed(release)?;
                 scene.release_is_unused(release)
             }
+            Command::Ask(ask) => {
+                self.asked.ask(scene, ask);
+                Ok(())
+            }
             Command::Deregister => scene.nothing_is_left(&self.given_up),
             _ => Ok(()),
         }
@@ -81,6 +101,8 @@ impl Checker {
         all_that_lives_is_known(scene, &self.given_up)?;
         patience_ends(scene)?;
         scene.questions_are_true()?;
+        scene.who_may_acts(None)?;
+        self.asked.rest(scene)?;
         scene.what_lives_has_room(&self.given_up)?;
         scene.complete_is_true()
     }

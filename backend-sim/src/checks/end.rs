@@ -207,7 +207,8 @@ impl Scene<'_> {
     }
 }
 
-/// Whether a reason is one that the engine, its backend or time should have cleared.
+/// Whether a reason is one that the engine, its backend or time should have cleared. Of a gate, the questions and answers
+/// tell (`asked`): where it denied, an operator clears it, and else its next answer may.
 fn will_not_clear(reason: &Reason) -> bool {
     matches!(
         reason,
@@ -222,7 +223,7 @@ fn will_not_clear(reason: &Reason) -> bool {
     )
 }
 
-/// Whether a reason only names another step or task of the service.
+/// Whether a reason only names another step or task of the service, or members that others have to bring back.
 fn waits_for_another(reason: &Reason) -> bool {
     matches!(
         reason,

@@ -149,6 +149,8 @@ impl Sim<'_> {
         let wakes = |()| if others { scene.waits_for_no_wake(wake_at) } else { Ok(()) };
         let verdict = law.and_then(wakes);
         let verdict = verdict.and_then(|()| if others { scene.complete_is_true() } else { Ok(()) });
+        let waiting = |()| if others { self.checker.waiting(&scene, wake_at) } else { Ok(()) };
+        let verdict = verdict.and_then(waiting);
         self.violation = verdict.err();
     }
 

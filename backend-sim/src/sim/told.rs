@@ -37,6 +37,7 @@ impl Sim<'_> {
     pub(super) fn ruled(&mut self, session: u32, ask: Ask, answer: Answer) {
         let Ask { id, instance, task, launch, .. } = ask;
         if session == self.world.session {
+            self.checker.answered(self.world.now(), id, &answer);
             let (ruling, words) = (answer.ruling, answer.words.clone());
             self.world.tell(|| What::Gate { instance, task, launch, ruling, words });
         }

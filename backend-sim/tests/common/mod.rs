@@ -200,3 +200,30 @@ plans:
 "
     ))
 }
+
+/// Four members with a sidecar, which are updated at once, as far as these keys of the phase let them; of a version.
+pub(crate) fn guarded(version: &str, keys: &str) -> Arc<Model> {
+    model(&format!(
+        "name: guarded
+pods:
+  web:
+    count: 4
+    tasks:
+      web:
+        goal: RUNNING
+        cmd: ./web
+        cpus: 0.5
+        memory: 128
+        env: {{VERSION: '{version}'}}
+        readiness-check: {{cmd: ./ready, interval: 5, delay: 10, timeout: 10}}
+      aide: {{goal: RUNNING, cmd: ./aide, cpus: 0.1, memory: 16, essential: false}}
+plans:
+  deploy:
+    phases:
+      web: {{strategy: parallel, pod: web, steps: [{{default: [[web, aide]]}}]}}
+  update:
+    phases:
+      web: {{strategy: parallel, pod: web, steps: [{{default: [[web]]}}], {keys}}}
+"
+    ))
+}

@@ -88,6 +88,14 @@ bugs! {
     "A restart of a pod does nothing." RestartUnmarked "restart-unmarked"
     "What an operator paused is brought back running." PauseForgotten "pause-forgotten"
     "A paused task has attained its goal." PausedReached "paused-reached"
+    // Budgets and gates.
+    "Nobody waits for members that are down." BudgetIgnored "budget-ignored"
+    "How many members are down is not asked again right before an act." BudgetNotAskedAgain "budget-not-asked-again"
+    "Who waits for members that are down is not taken up when one is back." BudgetNeverWakes "budget-never-wakes"
+    "A gate that denies allows." GateDenyIgnored "gate-deny-ignored"
+    "What allows never becomes too old." GateOldAnswer "gate-old-answer"
+    "What allows is believed of a launch that it is not about." GateOtherLaunch "gate-other-launch"
+    "A gate is not asked again when its answer is overdue, or deferred the act." GateOverdueForgotten "gate-overdue-forgotten"
     // Recovery.
     "The others of a group are left alone when an essential task is brought back." GroupIgnored "group-ignored"
     "Recovery launches what the target wants, not what was good." RecoverTarget "recover-target"

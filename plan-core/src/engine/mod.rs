@@ -170,7 +170,9 @@ impl Turn<'_> {
             }
             return;
         }
-        self.session.questions.forget_old(self.now);
+        if !self.bug(Bug::GateOldAnswer) {
+            self.session.questions.forget_old(self.now);
+        }
         match input {
             Input::Observed(observation) => self.observed(observation),
             Input::Outcome(outcome) => self.answered(outcome),

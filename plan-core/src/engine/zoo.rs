@@ -16,6 +16,7 @@ use super::record::Record;
 use super::record::{DebtCause, Number, TaskRecord};
 #[cfg(feature = "zoo")]
 use super::recover::RecoverError;
+use super::rules::Waker;
 use super::state::State;
 use super::turn::Turn;
 use crate::plan::ContentHash;
@@ -28,6 +29,12 @@ impl State {
         let model = pod.and_then(|pod| Some(&pod.tasks[pod.task_index(task.name())?]));
         model.map_or(reached, |model| model.conf)
     }
+
+    /// The launch that a gate's answer is kept for; for [`Bug::GateOtherLaunch`] it is the same for all.
+    #[inline(always)]
+    pub(super) fn launch_asked(&self, launch: Number) -> Number {
+        if self.bug(Bug::GateOtherLaunch) { 0 } else { launch }
+    }
 }
 
 impl Turn<'_> {
@@ -39,6 +46,13 @@ impl Turn<'_> {
             DebtCause::Decommission | DebtCause::Uninstall => self.bug(Bug::LeaverForgotten),
             DebtCause::TaskRemoved => false,
         }
+    }
+
+    /// Whether a rule is not asked again that these wake: for [`Bug::BudgetNotAskedAgain`] that of the members that are
+    /// down.
+    #[inline(always)]
+    pub(super) fn forgets_to_ask(&self, wakes: &[Waker]) -> bool {
+        self.bug(Bug::BudgetNotAskedAgain) && wakes.contains(&Waker::Members)
     }
 
     /// For [`Bug::KillFirst`]: tells what is in the way of an order to end.

@@ -4,6 +4,7 @@
 //! and none of a member that is down already.
 
 use crate::engine::at::At;
+use crate::engine::bug::Bug;
 use crate::engine::reason::{Reason, Verdict};
 use crate::engine::record::StepRef;
 use crate::engine::rules::{Question, Subject};
@@ -30,6 +31,9 @@ fn reached(q: &Question<'_>, session: &Session) -> Option<(Bound, Reason)> {
     let Subject::Step { run, step } = q.subject else { return None };
     let phase = run.phase(step.phase);
     let (of_phase, of_plan) = (phase.most_down(), run.layout.most_down());
+    if q.state.bug(Bug::BudgetIgnored) {
+        return None;
+    }
     if of_phase.is_none() && of_plan.is_none() || q.state.members.is_down(q.at) || !takes_down(q, run, step) {
         return None;
     }
@@ -106,6 +110,8 @@ impl Turn<'_> {
 
     /// Fewer members of a pod are down, or about to be: those who wait for that are considered, as many as may go on.
     pub(in crate::engine) fn members_are_back(&mut self, pod: u32) {
-        self.session.agenda.consider(Item::Members(pod));
+        if !self.bug(Bug::BudgetNeverWakes) {
+            self.session.agenda.consider(Item::Members(pod));
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::engine::ask::{Ask, Check, Ruling};
 use crate::engine::at::At;
+use crate::engine::bug::Bug;
 use crate::engine::effects::Command;
 use crate::engine::reason::{Reason, Verdict};
 use crate::engine::record::{Number, StepRef, TaskState};
@@ -24,8 +25,8 @@ const ANSWERED_AFTER: Duration = Duration::from_secs(5);
 pub(super) fn gates_before(q: &Question<'_>, session: &Session) -> Verdict {
     let Subject::Step { run, step } = q.subject else { return Verdict::Allow };
     let objects = gates(q, run, step).find_map(|(gate, _, task, launch)| {
-        let asked = session.questions.beside(gate, launch);
-        if asked.is_some_and(|asked| asked.allows()) {
+        let asked = session.questions.beside(gate, q.state.launch_asked(launch));
+        if asked.is_some_and(|asked| asked.allows() || asked.denies() && q.state.bug(Bug::GateDenyIgnored)) {
             return None;
         }
         let (ruling, words) = asked.and_then(|asked| asked.last()).unzip();
@@ -79,7 +80,8 @@ pub(super) fn ask(turn: &mut Turn<'_>, at: At, step: StepRef) {
     let Some(run) = turn.state.run(step.run) else { return };
     let question = Question::of_step(turn.state, run, at, step);
     let due = gates(&question, run, step).filter(|(gate, _, _, launch)| {
-        turn.session.questions.beside(*gate, *launch).is_none_or(|asked| asked.is_due())
+        let asked = turn.session.questions.beside(*gate, turn.state.launch_asked(*launch));
+        asked.is_none_or(|asked| asked.is_due())
     });
     let due = due.map(|(gate, layout, task, launch)| {
         let check = Check::Command { cmd: layout.cmd.to_string(), timeout: layout.timeout };
@@ -89,7 +91,7 @@ pub(super) fn ask(turn: &mut Turn<'_>, at: At, step: StepRef) {
     for (gate, task, launch, check, timeout) in due {
         let id = turn.writes.number();
         let by = turn.now.after(timeout.saturating_add(ANSWERED_AFTER));
-        turn.session.questions.ask(gate, launch, id, by);
+        turn.session.questions.ask(gate, turn.state.launch_asked(launch), id, by);
         let ask = Ask { id, instance: turn.name(at), task, launch, check };
         turn.effects.commands.push(Command::Ask(Box::new(ask)));
     }

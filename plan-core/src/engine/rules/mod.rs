@@ -211,7 +211,8 @@ impl Turn<'_> {
     pub(super) fn objects_at_last(&mut self, at: At, step: StepRef) -> Option<Reason> {
         let run = self.state.run(step.run)?;
         let question = Question::of_step(self.state, run, at, step);
-        let (rule, verdict) = objection(&question, self.session, |rule| rule.asked_again)?;
+        let (rule, verdict) =
+            objection(&question, self.session, |rule| rule.asked_again && !self.forgets_to_ask(rule.wakes))?;
         if let Some(keeps) = rule.keeps {
             keeps(self, at, step);
         }

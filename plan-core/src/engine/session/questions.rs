@@ -71,6 +71,11 @@ impl Asked {
         matches!(self.stand, Stand::Allows(_))
     }
 
+    /// Whether it denies.
+    pub(in crate::engine) fn denies(&self) -> bool {
+        self.stand == Stand::Denies
+    }
+
     /// Whether it is to be asked.
     pub(in crate::engine) fn is_due(&self) -> bool {
         self.stand == Stand::Due

@@ -1,0 +1,246 @@
+//! What was asked before steps act, what was answered, and what must hold of acts by that.
+//!
+//! Invariant: it follows from the questions and answers as they pass, and from the records. What the engine makes of an
+//! answer is not looked at, but for the reason that it gives for a step that waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plan_core::engine::{
+    Answer, Ask, Check as Asking, Number, PodRecord, Reason, Record, Ruling, StepRef, TaskState,
+};
+use plan_core::plan::PodModel;
+use plan_core::spec::{Goal, InstanceName, TaskName};
+
+use crate::violation::Check;
+
+use super::batch::{Act, Batch};
+use super::members::How;
+use super::scene::{Run, Scene, Verdict};
+
+const SECOND: u64 = 1_000_000;
+/// An answer is waited for so much longer than its command may take, and no gate that does not deny waits for longer
+/// before it is asked again (docs/decisions/0018-one-list-of-rules.md).
+const OVERDUE: u64 = 5 * SECOND;
+const ASKED_AGAIN: u64 = 60 * SECOND;
+/// So many questions of one gate of an instance are remembered.
+const REMEMBERED: usize = 64;
+
+/// What was asked and answered in a session.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    session: u32,
+    /// By instance and command, in the order in which they were asked.
+    questions: BTreeMap<(InstanceName, String), Vec<Question>>,
+    /// When steps acted last.
+    acted: BTreeMap<StepRef, u64>,
+}
+
+/// A question.
+#[derive(Debug, Clone)]
+struct Question {
+    id: Number,
+    task: TaskName,
+    launch: Number,
+    at: u64,
+    /// Until then it is to be answered, or asked again.
+    until: u64,
+    answer: Option<Answered>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, Copy)]
+struct Answered {
+    ruling: Ruling,
+    /// When it was true.
+    at: u64,
+}
+
+impl Asked {
+    /// A question leaves.
+    pub(super) fn ask(&mut self, scene: &Scene<'_>, ask: &Ask) {
+        if self.session != scene.session {
+            self.session = scene.session;
+            self.questions.clear();
+        }
+        let Asking::Command { cmd, timeout } = &ask.check else { return };
+        let all = self.questions.entry((ask.instance.clone(), cmd.clone())).or_default();
+        if all.len() == REMEMBERED {
+            all.remove(0);
+        }
+        let until = scene.time + u64::from(timeout.0) * SECOND + OVERDUE;
+        let (id, task, launch) = (ask.id, ask.task.clone(), ask.launch);
+        all.push(Question { id, task, launch, at: scene.time, until, answer: None });
+    }
+
+    /// An answer arrives.
+    pub(super) fn answered(&mut self, now: u64, id: Number, answer: &Answer) {
+        let question = self.questions.values_mut().flatten().find(|question| question.id == id);
+        if let Some(question) = question {
+            question.answer = Some(Answered { ruling: answer.ruling, at: answer.at.0 });
+            question.until = now + ASKED_AGAIN;
+        }
+    }
+
+    fn of<'q>(&'q self, scene: &Scene<'_>, instance: &InstanceName, cmd: &str) -> &'q [Question] {
+        let all = self.questions.get(&(instance.clone(), cmd.to_owned()));
+        all.filter(|_| self.session == scene.session).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// A step acts on a member that is up when each of its gates has allowed it: not too long ago, beside what runs,
+    /// after it acted last, and without having denied it since.
+    pub(super) fn acts(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, acts: &[Act<'_>]) -> Verdict {
+        for act in acts {
+            let last = self.acted.insert(act.step, scene.time).unwrap_or_default();
+            let Some(run) = scene.run(act.step.run).filter(|run| !batch.changes_run(run.record.number))
+            else {
+                continue;
+            };
+            let phase = &run.layout.phases[act.step.phase as usize];
+            let pod = &run.model.pods()[phase.pod as usize];
+            if scene.how(pod, act.before) != How::Up
+                || scene.how(pod, act.after) == How::Down
+                || scene.repairs(act.before)
+            {
+                continue;
+            }
+            for gate in phase.gates_before(act.step.step).iter() {
+                let beside = |record| gate.beside.iter().find_map(|&task| runs(pod, record, task));
+                let Some((task, launch)) =
+                    beside(act.before).filter(|of| beside(act.after).as_ref() == Some(of))
+                else {
+                    continue;
+                };
+                let all = self.of(scene, act.instance, &gate.cmd).iter();
+                let all = all.filter(|of| of.task == task && of.launch == launch && of.at >= last);
+                let all: Vec<&Question> = all.collect();
+                let oldest = scene.time.saturating_sub(u64::from(gate.max_age.0) * SECOND);
+                let allows = |of: &&Question| {
+                    of.answer.is_some_and(|answer| answer.ruling == Ruling::Allow && answer.at >= oldest)
+                };
+                let denies = |of: &&Question| of.answer.is_some_and(|answer| answer.ruling == Ruling::Deny);
+                let allowed = all.iter().rposition(allows);
+                // Where the command is asked for another step too, nobody knows whom it denied.
+                let alone = || is_asked_once(scene, &run, act, &gate.cmd);
+                let denied = all.iter().rposition(denies).filter(|_| alone());
+                if allowed.is_none() || denied > allowed {
+                    let answers = all.iter().map(|of| match of.answer {
+                        None => "not answered".to_owned(),
+                        Some(Answered { ruling, at }) => {
+                            format!("{ruling:?} at {}", plan_core::engine::Time(at))
+                        }
+                    });
+                    return scene.violation(
+                        Check::Gate,
+                        format!(
+                            "{} acts when `{}` allows it beside {task} (launch {launch}), no longer than {} s ago",
+                            scene.step_name(&run, act.step.phase, act.step.step),
+                            gate.cmd,
+                            gate.max_age.0
+                        ),
+                        format!("it acts; answers: [{}]", answers.collect::<Vec<_>>().join(", ")),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The questions that were asked last, of each gate of each instance, in this session.
+    fn latest<'q>(&'q self, scene: &Scene<'_>) -> impl Iterator<Item = (&'q InstanceName, &'q Question)> {
+        let present = self.session == scene.session;
+        let all = self.questions.iter().filter(move |_| present);
+        all.filter_map(|((of, _), all)| Some((of, all.last()?)))
+    }
+
+    /// A gate that did not answer, or did not allow and did not deny, is asked again in its time.
+    pub(super) fn asked_in_time(&self, scene: &Scene<'_>) -> Verdict {
+        let over = self.latest(scene).filter(|(_, question)| question.until < scene.time);
+        for instance in over.map(|(instance, _)| instance).collect::<BTreeSet<_>>() {
+            for why in scene.engine.why(instance) {
+                let Reason::Gate { task, ruling, .. } = &why.reason else { continue };
+                let open = |(of, question): (&InstanceName, &Question)| {
+                    of == instance && question.task == *task && question.until >= scene.time
+                };
+                if *ruling != Some(Ruling::Deny) && !self.latest(scene).any(open) {
+                    return scene.violation(
+                        Check::Gate,
+                        "a gate that did not answer is asked again in its time, and so is one that defers",
+                        format!("{instance}: {why}; it is not asked again"),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// When nothing more will happen: who waits for a gate waits for an answer that may come, or was denied.
+    pub(super) fn rest(&self, scene: &Scene<'_>) -> Verdict {
+        let now = scene.time;
+        for id in 0..scene.cluster.roster.len() {
+            let name = scene.cluster.roster.name(id);
+            for why in scene.engine.why(name) {
+                let Reason::Gate { task, ruling, until, .. } = &why.reason else { continue };
+                let mut latest =
+                    self.latest(scene).filter(|(of, question)| *of == name && question.task == *task);
+                let clears = match ruling {
+                    Some(Ruling::Deny) => {
+                        latest.any(|(_, of)| of.answer.is_some_and(|answer| answer.ruling == Ruling::Deny))
+                    }
+                    // A run may end before the time has come.
+                    _ => {
+                        until.is_some_and(|until| until.0 > now)
+                            || latest.any(|(_, of)| of.answer.is_none() && of.until > now)
+                    }
+                };
+                if !clears {
+                    return scene.violation(
+                        Check::Gate,
+                        "who waits for a gate was denied, or has asked and is to be answered",
+                        format!("{name}: {why}"),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The launch of a task that runs, and is heard of.
+fn runs(pod: &PodModel, record: &PodRecord, task: u32) -> Option<(TaskName, Number)> {
+    let name = &pod.tasks[task as usize].name;
+    let of = record.living().find(|occupant| occupant.task == *name)?;
+    let heard = matches!(of.state, TaskState::Running { .. }) && of.silent.is_none();
+    heard.then(|| (name.clone(), of.launch))
+}
+
+/// Whether no other step of a member asks the same command in a run that goes on.
+fn is_asked_once(scene: &Scene<'_>, run: &Run<'_>, act: &Act<'_>, cmd: &str) -> bool {
+    let runs = scene.store.records().filter_map(|record| match record {
+        Record::Run(of) if of.outcome.is_none() => scene.run(of.number),
+        _ => None,
+    });
+    let pod = &act.instance.pod;
+    let steps = runs.map(|of| {
+        let phases = of.layout.phases.iter().filter(|phase| of.model.pods()[phase.pod as usize].name == *pod);
+        let steps =
+            phases.flat_map(|phase| phase.steps_of(act.instance.index).map(move |step| (phase, step)));
+        steps.filter(|(phase, step)| phase.gates_before(*step).iter().any(|gate| *gate.cmd == *cmd)).count()
+    });
+    run.record.outcome.is_none() && steps.sum::<usize>() == 1
+}
+
+impl Scene<'_> {
+    /// Whether something that shall run ended in a slot of a member, so that a step may bring it back.
+    fn repairs(&self, record: &PodRecord) -> bool {
+        record.slots().iter().filter(|slot| slot.occupant().is_none_or(|occupant| !occupant.may_live())).any(
+            |slot| {
+                record.tasks().iter().any(|task| {
+                    let known =
+                        task.last().and_then(|last| self.store.get(&plan_core::engine::Key::Conf(last.conf)));
+                    matches!(known, Some(Record::Conf(config))
+                    if config.spec.goal == Goal::Running && config.spec.resource_set == *slot.set())
+                })
+            },
+        )
+    }
+}
