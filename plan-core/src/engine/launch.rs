@@ -73,13 +73,16 @@ impl Turn<'_> {
         }
         if stage == Stage::Wanted {
             self.record_mut(at).clear(launch);
-            // Its member counts as down from now on.
-            self.session.budgets.asks_no_more(at);
+            let asked = self.session.budgets.asks_no_more(at);
             for (victim, task) in &victims {
                 let instance = self.name(at);
                 self.event(Event::Displaced { instance, launch: *victim, task: task.clone() });
             }
             self.touch(at);
+            // Its member counts as down from now on; one that was never up does not count.
+            if asked && !self.state.members.is_down(at) {
+                self.members_are_back(at.pod);
+            }
         }
         for (victim, task) in victims {
             if !self.session.kills.is_told(&(at, victim, task.clone())) {

@@ -169,3 +169,28 @@ fn a_first_deployment_takes_nobody_down() {
     let mut bench = Bench::new(file);
     assert_eq!(bench.launched(), ["a-0:[t]", "a-1:[t]", "a-2:[t]"]);
 }
+
+#[test]
+fn who_was_never_up_keeps_nobody_waiting_once_it_is_ended() {
+    let file = |version: u32| {
+        format!(
+            "name: x\npods:\n  a:\n    count: 3\n    tasks:\n      t: {{ goal: RUNNING, cmd: ./t{version}, cpus: 0.1, memory: 8 }}\n\
+             plans:\n  deploy:\n    phases:\n      a: {{ pod: a, strategy: parallel }}\n  update:\n    phases:\n      \
+             a: {{ pod: a, strategy: parallel, max-unavailable: 1 }}\n",
+        )
+    };
+    let mut bench = Bench::new(&file(1));
+    bench.observe("a-0", "t", Seen::Running { ready: false });
+    for member in ["a-1", "a-2"] {
+        bench.runs(member, "t");
+    }
+    assert_eq!(bench.say("force-complete deploy"), Reply::Done);
+    bench.commands();
+    bench.becomes(&file(2));
+    // a-0 counted while it asked for room; it is not down, as it was never up.
+    assert_eq!(killed(&mut bench), ["kill a-0-t", "kill a-1-t"]);
+    assert_eq!(
+        bench.why("a-2"),
+        ["update / a / a-2:[t] (PENDING): at most 1 member may be down, and it waits for a-1"]
+    );
+}
