@@ -29,7 +29,7 @@ impl Choose for Bytes<'_> {
     }
 }
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 22] = [
     "interrupt deploy",
     "continue deploy",
     "restart deploy",
@@ -39,6 +39,12 @@ const VERBS: [&str; 16] = [
     "start side",
     "stop side",
     "start other",
+    "interrupt other jobs",
+    "continue other jobs",
+    "continue other",
+    "restart other jobs",
+    "restart update a",
+    "continue update",
     "pod restart a-0",
     "pod replace a-1",
     "pod replace b-0",

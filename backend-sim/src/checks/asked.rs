@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plan_core::engine::{
-    Answer, Ask, Check as Asking, Number, PodRecord, Reason, Record, Ruling, StepRef, TaskState,
+    Answer, Ask, Check as Asking, Key, Number, PodRecord, Reason, Record, Ruling, StepRef, TaskState, Time,
 };
-use plan_core::plan::PodModel;
+use plan_core::plan::{GateLayout, PodModel};
 use plan_core::spec::{Goal, InstanceName, TaskName};
 
 use crate::violation::Check;
@@ -104,45 +104,48 @@ impl Asked {
                 continue;
             }
             for gate in phase.gates_before(act.step.step).iter() {
-                let beside = |record| gate.beside.iter().find_map(|&task| runs(pod, record, task));
-                let Some((task, launch)) =
-                    beside(act.before).filter(|of| beside(act.after).as_ref() == Some(of))
-                else {
-                    continue;
-                };
-                let all = self.of(scene, act.instance, &gate.cmd).iter();
-                let all = all.filter(|of| of.task == task && of.launch == launch && of.at >= last);
-                let all: Vec<&Question> = all.collect();
-                let oldest = scene.time.saturating_sub(u64::from(gate.max_age.0) * SECOND);
-                let allows = |of: &&Question| {
-                    of.answer.is_some_and(|answer| answer.ruling == Ruling::Allow && answer.at >= oldest)
-                };
-                let denies = |of: &&Question| of.answer.is_some_and(|answer| answer.ruling == Ruling::Deny);
-                let allowed = all.iter().rposition(allows);
-                // Where the command is asked for another step too, nobody knows whom it denied.
-                let alone = || is_asked_once(scene, &run, act, &gate.cmd);
-                let denied = all.iter().rposition(denies).filter(|_| alone());
-                if allowed.is_none() || denied > allowed {
-                    let answers = all.iter().map(|of| match of.answer {
-                        None => "not answered".to_owned(),
-                        Some(Answered { ruling, at }) => {
-                            format!("{ruling:?} at {}", plan_core::engine::Time(at))
-                        }
-                    });
-                    return scene.violation(
-                        Check::Gate,
-                        format!(
-                            "{} acts when `{}` allows it beside {task} (launch {launch}), no longer than {} s ago",
-                            scene.step_name(&run, act.step.phase, act.step.step),
-                            gate.cmd,
-                            gate.max_age.0
-                        ),
-                        format!("it acts; answers: [{}]", answers.collect::<Vec<_>>().join(", ")),
-                    );
-                }
+                self.allows(scene, &run, act, gate, last)?;
             }
         }
         Ok(())
+    }
+
+    /// A gate has allowed an act of a step that acted last at this time.
+    fn allows(
+        &self,
+        scene: &Scene<'_>,
+        run: &Run<'_>,
+        act: &Act<'_>,
+        gate: &GateLayout,
+        last: u64,
+    ) -> Verdict {
+        let pod = &run.model.pods()[run.layout.phases[act.step.phase as usize].pod as usize];
+        let beside = |record| gate.beside.iter().find_map(|&task| runs(pod, record, task));
+        let there = beside(act.before).filter(|of| beside(act.after).as_ref() == Some(of));
+        // Where the task does not run, nobody is asked.
+        let Some((task, launch)) = there else { return Ok(()) };
+        let all = self.of(scene, act.instance, &gate.cmd).iter();
+        let all = all.filter(|of| of.task == task && of.launch == launch && of.at >= last);
+        let answers: Vec<Answered> = all.filter_map(|of| of.answer).collect();
+        let oldest = scene.time.saturating_sub(u64::from(gate.max_age.0) * SECOND);
+        let allows = |of: &Answered| of.ruling == Ruling::Allow && of.at >= oldest;
+        let allowed = answers.iter().rposition(allows);
+        // Where the command is asked for another step too, nobody knows whom it denied.
+        let denied = answers.iter().rposition(|of| of.ruling == Ruling::Deny);
+        let denied = denied.filter(|_| is_asked_once(scene, run, act, &gate.cmd));
+        if allowed.is_some() && allowed > denied {
+            return Ok(());
+        }
+        let expected = format!(
+            "{} acts when `{}` allows it beside {task} (launch {launch}), no longer than {} s ago",
+            scene.step_name(run, act.step.phase, act.step.step),
+            gate.cmd,
+            gate.max_age.0
+        );
+        let answers = answers.iter().map(|of| format!("{:?} at {}", of.ruling, Time(of.at)));
+        let found =
+            format!("it acts; answers since it last did: [{}]", answers.collect::<Vec<_>>().join(", "));
+        scene.violation(Check::Gate, expected, found)
     }
 
     /// The questions that were asked last, of each gate of each instance, in this session.
@@ -232,15 +235,14 @@ fn is_asked_once(scene: &Scene<'_>, run: &Run<'_>, act: &Act<'_>, cmd: &str) -> 
 impl Scene<'_> {
     /// Whether something that shall run ended in a slot of a member, so that a step may bring it back.
     fn repairs(&self, record: &PodRecord) -> bool {
-        record.slots().iter().filter(|slot| slot.occupant().is_none_or(|occupant| !occupant.may_live())).any(
-            |slot| {
-                record.tasks().iter().any(|task| {
-                    let known =
-                        task.last().and_then(|last| self.store.get(&plan_core::engine::Key::Conf(last.conf)));
-                    matches!(known, Some(Record::Conf(config))
-                    if config.spec.goal == Goal::Running && config.spec.resource_set == *slot.set())
-                })
-            },
-        )
+        let dead = record.slots().iter().filter(|slot| slot.occupant().is_none_or(|of| !of.may_live()));
+        dead.map(|slot| slot.set()).any(|set| {
+            let launched = record.tasks().iter().filter_map(|task| task.last());
+            let mut known = launched.filter_map(|last| self.store.get(&Key::Conf(last.conf)));
+            known.any(|known| match known {
+                Record::Conf(of) => of.spec.goal == Goal::Running && of.spec.resource_set == *set,
+                _ => false,
+            })
+        })
     }
 }
