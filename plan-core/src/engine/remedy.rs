@@ -165,13 +165,13 @@ impl Refusal {
     /// what to do in words, or of which nothing does.
     pub fn remedies(&self) -> Vec<Remedy> {
         let verbs = match self {
-            Refusal::Running(plan) => {
+            Self::Running(plan) => {
                 vec![Verb::Continue { plan: plan.clone(), phase: None }, Verb::Stop { plan: plan.clone() }]
             }
-            Refusal::NeverRun(plan) => {
+            Self::NeverRun(plan) => {
                 vec![Verb::Start { plan: plan.clone(), parameters: Parameters::default() }]
             }
-            Refusal::Paused { instance, task } => {
+            Self::Paused { instance, task } => {
                 vec![Verb::ResumePod { instance: instance.clone(), tasks: vec![task.clone()] }]
             }
             _ => Vec::new(),
