@@ -153,7 +153,7 @@ impl fmt::Display for What {
 /// One line in plain words: `t=00:00:03.400  kafka-1  is ...`.
 impl fmt::Display for TraceEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "t={}  {:<8}  {}", Time(self.time), self.what.subject(), self.what)
+        write!(f, "t={}  {:<8}  {}", Time::from_micros(self.time), self.what.subject(), self.what)
     }
 }
 

@@ -111,7 +111,7 @@ pub struct Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { check, time, expected, found } = self;
-        let time = plan_core::engine::Time(*time);
+        let time = plan_core::engine::Time::from_micros(*time);
         write!(f, "violation of {check:?} at t={time}\n  expected: {expected}\n  found:    {found}")
     }
 }

@@ -135,7 +135,7 @@ impl Engine {
 
     /// Engine time at a time of the machine's clock.
     pub fn time(&self, wall: Wall) -> Time {
-        Time(self.clock.time.0.saturating_add(wall.0.saturating_sub(self.clock.wall.0)))
+        self.clock.time.after(Duration::from_micros(wall.0.saturating_sub(self.clock.wall.0)))
     }
 
     /// The digest of the records, but for [`ClockRecord`].

@@ -294,7 +294,7 @@ mod tests {
 
     fn gate() -> Reason {
         let (ruling, words) = (Some(Ruling::Defer), Words::some("2 partitions are not in sync"));
-        Reason::Gate { task: task(), ruling, words, until: Some(Time(80_000_000)) }
+        Reason::Gate { task: task(), ruling, words, until: Some(Time::from_micros(80_000_000)) }
     }
 
     reasons! {
@@ -306,7 +306,7 @@ mod tests {
         SlotBusy, Reason::SlotBusy { task: task() }, "another plan, or recovery";
         WaitsForItsStep, Reason::WaitsForItsStep(task()), "the plan, when it may";
         Paused, Reason::Paused(task()), "an operator";
-        Backoff, Reason::Backoff { task: task(), failures: 3, until: Time(80_000_000) }, "time";
+        Backoff, Reason::Backoff { task: task(), failures: 3, until: Time::from_micros(80_000_000) }, "time";
         Never, Reason::Never { task: task(), why: "memory: above the limit".into() }, "an operator, or another file";
         AskedForRoom, Reason::AskedForRoom, "the cluster";
         NoRoom, Reason::NoRoom("node-0: needs 2048 MB of memory, 512 are free".into()), "the cluster";
@@ -315,7 +315,7 @@ mod tests {
         Displacing, Reason::Displacing(task()), "the cluster";
         Launching, Reason::Launching(task()), "the cluster";
         NotThereYet, Reason::NotThereYet(task()), "the task";
-        Silent, Reason::Silent { task: task(), since: Time(40_000_000) }, "the node, the policy, or an operator";
+        Silent, Reason::Silent { task: task(), since: Time::from_micros(40_000_000) }, "the node, the policy, or an operator";
         NotSeen, Reason::NotSeen, "the cluster";
         Owes, Reason::Owes { debt: 7, node: NodeName::new("node-1").unwrap() }, "the cluster, or an operator";
         Leaves, Reason::Leaves, "the others that leave";

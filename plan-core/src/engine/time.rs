@@ -5,6 +5,7 @@
 //! time goes on from there (`docs/decisions/0003-engine-time-from-the-last-batch.md`).
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,14 @@ use serde::{Deserialize, Serialize};
 pub struct Wall(pub u64);
 
 /// Engine time, in microseconds since the service was installed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Time(pub u64);
+///
+/// It is one word, and so is a time that may be absent: a record of an instance has many of these.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub struct Time(
+    /// One more than the microseconds, so that no time is 0.
+    NonZeroU64,
+);
 
 /// A duration in microseconds; centuries are enough.
 fn micros(duration: Duration) -> u64 {
@@ -33,6 +39,16 @@ impl Wall {
 }
 
 impl Time {
+    /// So many microseconds after the installation. The last one that there is stands for all that would be later.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(micros))
+    }
+
+    /// Microseconds since the installation.
+    pub const fn as_micros(self) -> u64 {
+        self.0.get() - 1
+    }
+
     /// So much later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
@@ -41,13 +57,38 @@ impl Time {
 
     /// The time from `earlier` until this.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+        Duration::from_micros(self.as_micros().saturating_sub(earlier.as_micros()))
+    }
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self::from_micros(0)
+    }
+}
+
+impl From<u64> for Time {
+    fn from(micros: u64) -> Self {
+        Self::from_micros(micros)
+    }
+}
+
+impl From<Time> for u64 {
+    fn from(time: Time) -> Self {
+        time.as_micros()
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Time({})", self.as_micros())
     }
 }
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, millis) = (self.0 / 1_000_000, self.0 / 1000 % 1000);
+        let micros = self.as_micros();
+        let (seconds, millis) = (micros / 1_000_000, micros / 1000 % 1000);
         write!(f, "{:02}:{:02}:{:02}.{millis:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
     }
 }

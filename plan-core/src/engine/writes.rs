@@ -122,12 +122,12 @@ mod tests {
         let (mut clock, mut digest) = (clock, Digest::default());
         let mut writes = Writes::new(&mut clock, &mut digest, Switch::default());
         act(&mut writes);
-        let writes = writes.finish(Time(30), Wall(20), || true);
+        let writes = writes.finish(Time::from_micros(30), Wall(20), || true);
         (writes, clock, digest)
     }
 
     fn at(seq: Number, time: u64, wall: u64) -> ClockRecord {
-        ClockRecord { seq, time: Time(time), wall: Wall(wall) }
+        ClockRecord { seq, time: Time::from_micros(time), wall: Wall(wall) }
     }
 
     fn clock(seq: Number, time: u64, wall: u64) -> Write {
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(writes, [clock(7, 30, 20)]);
         let (mut clock, mut digest) = (at(7, 5, 99), Digest::default());
         let writes = Writes::new(&mut clock, &mut digest, Switch::default());
-        assert_eq!(writes.finish(Time(30), Wall(20), || false), []);
+        assert_eq!(writes.finish(Time::from_micros(30), Wall(20), || false), []);
     }
 
     #[test]

@@ -106,11 +106,11 @@ fn story(models: &[Arc<Model>], report: &Report, arguments: &Simulate) -> String
         text.push(plan.to_string());
         text.push(String::new());
     }
-    let time = Time(report.completed_at.unwrap_or(report.time));
+    let time = Time::from_micros(report.completed_at.unwrap_or(report.time));
     text.push(match &report.outcome {
         Outcome::Complete => format!("complete at {time} of virtual time"),
-        Outcome::Incomplete { .. } => format!("not complete at {} of virtual time", Time(report.time)),
-        Outcome::Violation(_) => format!("broken off at {} of virtual time", Time(report.time)),
+        Outcome::Incomplete { .. } => format!("not complete at {} of virtual time", Time::from_micros(report.time)),
+        Outcome::Violation(_) => format!("broken off at {} of virtual time", Time::from_micros(report.time)),
     });
     let general = general(report);
     if !general.is_empty() {
@@ -127,7 +127,7 @@ fn story(models: &[Arc<Model>], report: &Report, arguments: &Simulate) -> String
         }
         text.push(String::new());
         text.push(one.name.to_string());
-        text.extend(one.history.iter().map(|event| format!("  {}  {}", Time(event.time), event.what)));
+        text.extend(one.history.iter().map(|event| format!("  {}  {}", Time::from_micros(event.time), event.what)));
         text.extend(one.waits.iter().map(|wait| format!("  waits: {}", wait.replace('\n', "\n    "))));
     }
     if uneventful > 0 {
@@ -376,7 +376,7 @@ mod tests {
         });
         let told = story(&models, &report, &arguments);
         let (_, end) = told.rsplit_once("\n\n").unwrap();
-        let end = end.replace(&Time(report.time).to_string(), "TIME");
+        let end = end.replace(&Time::from_micros(report.time).to_string(), "TIME");
         insta::assert_snapshot!(end);
         let result = serde_json::to_value(Simulated::new(&models, &report, &arguments)).unwrap();
         assert_eq!(result["outcome"], "violation");

@@ -6,23 +6,27 @@ use crate::engine::record::Number;
 
 /// What the session knows of an instance: for each slot the launch that was seen in it, with the number of
 /// the newest observation. Numbers of different tasks of a launch say nothing of each other.
+///
+/// Most instances have one slot: its pair lies here, and costs no allocation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::engine) struct Answered(Vec<(Number, u64)>);
+pub(in crate::engine) struct Answered {
+    first: Seen,
+    others: Vec<Seen>,
+}
+
+/// A launch, and its newest observation. No launch has the number 0.
+type Seen = (Number, u64);
 
 impl Answered {
     /// Whether the launch was seen in its slot in this session.
     pub(in crate::engine) fn contains(&self, slot: usize, launch: Number) -> bool {
-        self.0.get(slot).is_some_and(|(known, _)| *known == launch)
+        let seen = if slot == 0 { Some(&self.first) } else { self.others.get(slot - 1) };
+        seen.is_some_and(|(known, _)| *known == launch)
     }
 
     /// Notes an observation of the launch in a slot; false if it is older than one that was noted.
     pub(in crate::engine) fn note(&mut self, slot: usize, launch: Number, serial: u64) -> bool {
-        if self.0.len() <= slot {
-            self.0.reserve_exact(slot + 1 - self.0.len());
-            // No launch has the number 0.
-            self.0.resize(slot + 1, (0, 0));
-        }
-        let (known, newest) = &mut self.0[slot];
+        let (known, newest) = self.seen_mut(slot);
         if *known == launch && *newest > serial {
             return false;
         }
@@ -32,6 +36,15 @@ impl Answered {
 
     /// Forgets all.
     pub(in crate::engine) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
+    }
+
+    fn seen_mut(&mut self, slot: usize) -> &mut Seen {
+        let Some(nth) = slot.checked_sub(1) else { return &mut self.first };
+        if self.others.len() <= nth {
+            self.others.reserve_exact(slot - self.others.len());
+            self.others.resize(slot, Seen::default());
+        }
+        &mut self.others[nth]
     }
 }

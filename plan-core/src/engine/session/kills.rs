@@ -80,23 +80,23 @@ mod tests {
     #[test]
     fn who_was_told_is_told_again_until_spared() {
         let mut kills = Kills::default();
-        kills.told(victim(0, 7), Time(0));
+        kills.told(victim(0, 7), Time::from_micros(0));
         assert!(kills.is_told(&victim(0, 7)) && !kills.is_told(&victim(0, 8)));
-        assert_eq!((kills.first(), kills.due(Time(4 * SECOND))), (Some(Time(5 * SECOND)), None));
-        assert_eq!(kills.due(Time(5 * SECOND)), Some(victim(0, 7)));
+        assert_eq!((kills.first(), kills.due(Time::from_micros(4 * SECOND))), (Some(Time::from_micros(5 * SECOND)), None));
+        assert_eq!(kills.due(Time::from_micros(5 * SECOND)), Some(victim(0, 7)));
         // It is due until it was told.
-        assert_eq!(kills.due(Time(5 * SECOND)), Some(victim(0, 7)));
-        kills.told(victim(0, 7), Time(5 * SECOND));
-        assert_eq!(kills.due(Time(9 * SECOND)), None);
+        assert_eq!(kills.due(Time::from_micros(5 * SECOND)), Some(victim(0, 7)));
+        kills.told(victim(0, 7), Time::from_micros(5 * SECOND));
+        assert_eq!(kills.due(Time::from_micros(9 * SECOND)), None);
         kills.spare(&victim(0, 7));
-        assert_eq!((kills.due(Time(99 * SECOND)), kills.first()), (None, None));
+        assert_eq!((kills.due(Time::from_micros(99 * SECOND)), kills.first()), (None, None));
     }
 
     #[test]
     fn who_is_told_often_is_asked_about_more_and_more_seldom() {
         let mut kills = Kills::default();
         let asked = (0..40).filter(|_| {
-            kills.told(victim(0, 7), Time(0));
+            kills.told(victim(0, 7), Time::from_micros(0));
             kills.is_unheard(&victim(0, 7))
         });
         // It is told a first time, and then again so often.
@@ -107,11 +107,11 @@ mod tests {
     fn kills_follow_their_instances() {
         let mut kills = Kills::default();
         for victim in [victim(0, 7), victim(1, 8), victim(2, 9)] {
-            kills.told(victim, Time(0));
+            kills.told(victim, Time::from_micros(0));
         }
         kills.spare_all(At { pod: 0, index: 1 });
         kills.laid_out(|at| (at.index == 0).then_some(At { pod: 3, index: 0 }));
-        let told = kills.due(Time(9 * SECOND)).unwrap();
+        let told = kills.due(Time::from_micros(9 * SECOND)).unwrap();
         assert_eq!(told, (At { pod: 3, index: 0 }, 7, "broker".parse().unwrap()));
         kills.spare(&told);
         assert_eq!(kills.first(), None);

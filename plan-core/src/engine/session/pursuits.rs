@@ -74,24 +74,24 @@ mod tests {
     fn a_debt_is_left_alone_for_longer_each_time() {
         let mut pursuits = Pursuits::default();
         let waits = (0..9).map(|nth| {
-            assert_eq!(pursuits.pursued(7, Time(0)), nth > 0);
-            pursuits.first().unwrap().0 / 1_000_000
+            assert_eq!(pursuits.pursued(7, Time::from_micros(0)), nth > 0);
+            pursuits.first().unwrap().as_micros() / 1_000_000
         });
         assert_eq!(waits.collect::<Vec<_>>(), [5, 10, 20, 40, 80, 160, 300, 300, 300]);
         assert!(pursuits.is_in_vain(7) && !pursuits.is_in_vain(8));
         pursuits.begin_anew(7);
         assert!(!pursuits.is_in_vain(7));
-        assert!(!pursuits.pursued(7, Time(0)));
-        assert_eq!(pursuits.first(), Some(Time(5_000_000)));
+        assert!(!pursuits.pursued(7, Time::from_micros(0)));
+        assert_eq!(pursuits.first(), Some(Time::from_micros(5_000_000)));
     }
 
     #[test]
     fn all_are_due_at_first_and_none_when_settled() {
         let mut pursuits = Pursuits::default();
-        pursuits.begin([7, 8], Time(3));
-        assert_eq!(pursuits.pop_due(Time(2)), None);
-        assert_eq!(pursuits.pop_due(Time(3)), Some(7));
+        pursuits.begin([7, 8], Time::from_micros(3));
+        assert_eq!(pursuits.pop_due(Time::from_micros(2)), None);
+        assert_eq!(pursuits.pop_due(Time::from_micros(3)), Some(7));
         pursuits.settled(8);
-        assert_eq!((pursuits.pop_due(Time(9)), pursuits.first()), (None, None));
+        assert_eq!((pursuits.pop_due(Time::from_micros(9)), pursuits.first()), (None, None));
     }
 }

@@ -224,7 +224,7 @@ mod tests {
 
     fn asked() -> Questions {
         let mut questions = Questions::default();
-        questions.ask(GATE, 3, 10, Time(100));
+        questions.ask(GATE, 3, 10, Time::from_micros(100));
         questions
     }
 
@@ -234,19 +234,19 @@ mod tests {
 
     #[test]
     fn what_an_answer_leads_to() {
-        let seconds = |seconds: u64| Time(50 + seconds * 1_000_000);
+        let seconds = |seconds: u64| Time::from_micros(50 + seconds * 1_000_000);
         for (ruling, fresh, then) in [
-            (Ruling::Allow, Some(Time(60)), Stand::Allows(Time(60))),
+            (Ruling::Allow, Some(Time::from_micros(60)), Stand::Allows(Time::from_micros(60))),
             (Ruling::Allow, None, Stand::Waits(seconds(5))),
             (Ruling::Defer, None, Stand::Waits(seconds(5))),
-            (Ruling::Inconclusive, Some(Time(60)), Stand::Waits(seconds(5))),
+            (Ruling::Inconclusive, Some(Time::from_micros(60)), Stand::Waits(seconds(5))),
             (Ruling::Deny, None, Stand::Denies),
         ] {
             let mut questions = asked();
             assert!(questions.is_open(GATE.step));
-            questions.answered(11, (Ruling::Allow, None), Some(Time(60)), Time(50));
+            questions.answered(11, (Ruling::Allow, None), Some(Time::from_micros(60)), Time::from_micros(50));
             assert_eq!(stand(&questions), Some(Stand::Open(10)), "another's answer");
-            questions.answered(10, (ruling, None), fresh, Time(50));
+            questions.answered(10, (ruling, None), fresh, Time::from_micros(50));
             assert_eq!(stand(&questions), Some(then), "{ruling:?}");
             assert_eq!(questions.first_due(), questions.beside(GATE, 3).and_then(Asked::until));
         }
@@ -255,18 +255,18 @@ mod tests {
     #[test]
     fn what_allows_is_forgotten_when_it_is_too_old_and_says_nothing_of_another_launch() {
         let mut questions = asked();
-        questions.answered(10, (Ruling::Allow, None), Some(Time(60)), Time(50));
+        questions.answered(10, (Ruling::Allow, None), Some(Time::from_micros(60)), Time::from_micros(50));
         assert!(questions.beside(GATE, 4).is_none());
-        questions.forget_old(Time(60));
+        questions.forget_old(Time::from_micros(60));
         assert!(questions.beside(GATE, 3).is_some_and(Asked::allows));
-        questions.forget_old(Time(61));
+        questions.forget_old(Time::from_micros(61));
         assert_eq!(questions, Questions::default());
     }
 
     #[test]
     fn what_is_overdue_is_asked_again_and_its_answer_is_nobodys() {
         let mut questions = asked();
-        assert_eq!((questions.next_due(Time(99)), questions.next_due(Time(100))), (None, Some(GATE)));
+        assert_eq!((questions.next_due(Time::from_micros(99)), questions.next_due(Time::from_micros(100))), (None, Some(GATE)));
         assert!(questions.beside(GATE, 3).is_some_and(Asked::is_due) && questions.gate_of(10).is_none());
     }
 
@@ -275,9 +275,9 @@ mod tests {
         let mut questions = asked();
         let mut waits = Vec::new();
         for id in 10..16 {
-            questions.ask(GATE, 3, id, Time(100));
-            questions.answered(id, (Ruling::Defer, None), None, Time(0));
-            waits.extend(questions.first_due().map(|due| due.0 / 1_000_000));
+            questions.ask(GATE, 3, id, Time::from_micros(100));
+            questions.answered(id, (Ruling::Defer, None), None, Time::from_micros(0));
+            waits.extend(questions.first_due().map(|due| due.as_micros() / 1_000_000));
         }
         assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
         assert_eq!(questions.forgive(|step| step.run == 7), BTreeSet::from([GATE.step]));

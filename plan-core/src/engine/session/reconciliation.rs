@@ -242,7 +242,7 @@ mod tests {
 
     fn asking(question: Number, launches: &[Asked]) -> Reconciliation {
         let mut all = Reconciliation::default();
-        all.ask(question, launches.iter().cloned().collect(), Time(0));
+        all.ask(question, launches.iter().cloned().collect(), Time::from_micros(0));
         all
     }
 
@@ -261,16 +261,16 @@ mod tests {
     #[test]
     fn what_had_no_answer_is_asked_again_and_what_was_unsure_sooner() {
         let mut all = asking(9, &[launch(0, 7)]);
-        assert_eq!((all.first(), all.due(Time(29 * SECOND))), (Some(Time(30 * SECOND)), None));
-        assert_eq!(all.due(Time(30 * SECOND)).unwrap().rest, [launch(0, 7)].into());
-        assert_eq!(all.due(Time(99 * SECOND)), None);
+        assert_eq!((all.first(), all.due(Time::from_micros(29 * SECOND))), (Some(Time::from_micros(30 * SECOND)), None));
+        assert_eq!(all.due(Time::from_micros(30 * SECOND)).unwrap().rest, [launch(0, 7)].into());
+        assert_eq!(all.due(Time::from_micros(99 * SECOND)), None);
 
         let mut all = asking(9, &[launch(0, 7)]);
         let rest = all.answered(9).rest;
-        all.unsure(9, rest, Time(SECOND));
+        all.unsure(9, rest, Time::from_micros(SECOND));
         assert!(all.is_asked(&launch(0, 7)));
-        assert_eq!(all.due(Time(2 * SECOND)).unwrap().rest, [launch(0, 7)].into());
-        all.unsure(9, BTreeSet::new(), Time(SECOND));
+        assert_eq!(all.due(Time::from_micros(2 * SECOND)).unwrap().rest, [launch(0, 7)].into());
+        all.unsure(9, BTreeSet::new(), Time::from_micros(SECOND));
         assert_eq!(all.first(), None);
     }
 
@@ -280,18 +280,18 @@ mod tests {
         assert!(all.is_fresh() && !all.is_live() && all.starts_from().is_none());
         all.begin();
         assert_eq!(all.starts_from(), Some(at(0)));
-        all.ask(9, [launch(0, 7)].into(), Time(0));
+        all.ask(9, [launch(0, 7)].into(), Time::from_micros(0));
         all.started(Some(at(1)), Some(9));
         assert_eq!((all.starts_from(), all.is_fresh()), (None, false));
         // Not its question.
-        all.ask(10, [launch(5, 5)].into(), Time(0));
+        all.ask(10, [launch(5, 5)].into(), Time::from_micros(0));
         assert!(!all.answered(10).live && all.starts_from().is_none());
         assert!(!all.answered(9).live);
         assert_eq!(all.starts_from(), Some(at(1)));
-        all.ask(11, [launch(1, 8)].into(), Time(0));
+        all.ask(11, [launch(1, 8)].into(), Time::from_micros(0));
         all.started(None, Some(11));
         assert!(all.all_asked() && !all.is_live());
-        assert!(all.due(Time(30 * SECOND)).unwrap().live);
+        assert!(all.due(Time::from_micros(30 * SECOND)).unwrap().live);
         assert!(all.is_live());
     }
 
@@ -314,7 +314,7 @@ mod tests {
         assert!(!all.is_debt_asked(4, [owed(4, 7)].into_iter()));
         all.forget_owed(3, [owed(3, 7)].into_iter());
         assert!(!all.is_debt_asked(3, [owed(3, 7)].into_iter()));
-        all.ask(10, [owed(3, 7), owed(3, 8)].into(), Time(0));
+        all.ask(10, [owed(3, 7), owed(3, 8)].into(), Time::from_micros(0));
         all.settled(3, [owed(3, 7), owed(3, 8)].into_iter());
         assert!(!all.is_asked(&owed(3, 7)) && !all.is_asked(&owed(3, 8)));
         assert!(all.answered(10).rest.is_empty());
@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn what_is_known_is_asked_for_nowhere() {
         let mut all = asking(9, &[launch(0, 7), launch(1, 8)]);
-        all.ask(10, [launch(0, 7)].into(), Time(0));
+        all.ask(10, [launch(0, 7)].into(), Time::from_micros(0));
         all.forget([launch(0, 7)].iter());
         assert!(!all.is_asked(&launch(0, 7)) && all.is_asked(&launch(1, 8)));
     }

@@ -93,32 +93,32 @@ mod tests {
     use super::*;
 
     fn timers(all: &[(&'static str, u64)]) -> Timers<&'static str> {
-        all.iter().map(|&(key, time)| (key, Time(time))).collect()
+        all.iter().map(|&(key, time)| (key, Time::from_micros(time))).collect()
     }
 
     #[test]
     fn the_first_due_comes_first_and_once() {
         let mut timers = timers(&[("b", 2), ("c", 3), ("a", 2)]);
-        assert_eq!((timers.first(), timers.first_due(Time(1))), (Some(Time(2)), None));
-        assert_eq!(timers.pop_due(Time(1)), None);
-        assert_eq!(timers.pop_due(Time(2)), Some("a"));
-        assert_eq!(timers.first_due(Time(2)), Some("b"));
-        assert_eq!(timers.pop_due(Time(9)), Some("b"));
-        assert_eq!(timers.pop_due(Time(9)), Some("c"));
-        assert_eq!((timers.pop_due(Time(9)), timers.first()), (None, None));
+        assert_eq!((timers.first(), timers.first_due(Time::from_micros(1))), (Some(Time::from_micros(2)), None));
+        assert_eq!(timers.pop_due(Time::from_micros(1)), None);
+        assert_eq!(timers.pop_due(Time::from_micros(2)), Some("a"));
+        assert_eq!(timers.first_due(Time::from_micros(2)), Some("b"));
+        assert_eq!(timers.pop_due(Time::from_micros(9)), Some("b"));
+        assert_eq!(timers.pop_due(Time::from_micros(9)), Some("c"));
+        assert_eq!((timers.pop_due(Time::from_micros(9)), timers.first()), (None, None));
     }
 
     #[test]
     fn a_timer_that_is_set_again_has_one_time_and_counts() {
         let mut timers = timers(&[("a", 1)]);
         assert_eq!(timers.again(&"a"), 0);
-        timers.set("a", Time(5));
-        timers.set("a", Time(4));
-        assert_eq!((timers.again(&"a"), timers.first()), (2, Some(Time(4))));
-        assert_eq!(timers.pop_due(Time(4)), Some("a"));
-        assert_eq!(timers.pop_due(Time(9)), None);
+        timers.set("a", Time::from_micros(5));
+        timers.set("a", Time::from_micros(4));
+        assert_eq!((timers.again(&"a"), timers.first()), (2, Some(Time::from_micros(4))));
+        assert_eq!(timers.pop_due(Time::from_micros(4)), Some("a"));
+        assert_eq!(timers.pop_due(Time::from_micros(9)), None);
         // It was not there: it counts from the beginning.
-        timers.set("a", Time(6));
+        timers.set("a", Time::from_micros(6));
         assert_eq!(timers.again(&"a"), 0);
     }
 
@@ -129,14 +129,14 @@ mod tests {
         timers.remove(&"nobody");
         timers.retain(|key| *key != "b");
         assert!(!timers.contains(&"a") && !timers.contains(&"b") && timers.contains(&"c"));
-        assert_eq!(timers.first(), Some(Time(3)));
+        assert_eq!(timers.first(), Some(Time::from_micros(3)));
     }
 
     #[test]
     fn a_timer_of_another_name_keeps_its_time() {
         let mut timers = timers(&[("a", 1), ("b", 2)]);
         timers.rename(|key| (key == "b").then_some("c"));
-        assert_eq!((timers.first(), timers.contains(&"a")), (Some(Time(2)), false));
-        assert_eq!(timers.pop_due(Time(2)), Some("c"));
+        assert_eq!((timers.first(), timers.contains(&"a")), (Some(Time::from_micros(2)), false));
+        assert_eq!(timers.pop_due(Time::from_micros(2)), Some("c"));
     }
 }

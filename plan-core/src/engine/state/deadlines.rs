@@ -68,13 +68,13 @@ mod tests {
     #[test]
     fn the_first_due_comes_first_and_each_has_one_deadline() {
         let mut deadlines = Deadlines::default();
-        deadlines.set(at(1), None, Some(Time(5)));
-        deadlines.set(at(2), None, Some(Time(3)));
-        deadlines.set(at(3), None, Some(Time(9)));
-        deadlines.set(at(1), Some(Time(5)), Some(Time(2)));
-        assert_eq!(deadlines.first(), Some(Time(2)));
-        assert_eq!(deadlines.due(Time(3)).collect::<Vec<_>>(), [at(1), at(2)]);
-        deadlines.set(at(1), Some(Time(2)), None);
+        deadlines.set(at(1), None, Some(Time::from_micros(5)));
+        deadlines.set(at(2), None, Some(Time::from_micros(3)));
+        deadlines.set(at(3), None, Some(Time::from_micros(9)));
+        deadlines.set(at(1), Some(Time::from_micros(5)), Some(Time::from_micros(2)));
+        assert_eq!(deadlines.first(), Some(Time::from_micros(2)));
+        assert_eq!(deadlines.due(Time::from_micros(3)).collect::<Vec<_>>(), [at(1), at(2)]);
+        deadlines.set(at(1), Some(Time::from_micros(2)), None);
         assert_eq!(deadlines.all().collect::<Vec<_>>(), [at(2), at(3)]);
     }
 

@@ -141,7 +141,7 @@ mod tests {
             number,
             instance: instance.parse().unwrap(),
             cause,
-            since: Time(0),
+            since: Time::from_micros(0),
             node: "node-1".parse().unwrap(),
             kill: kill.collect(),
             release: Some(Handle("a".into())),

@@ -6,6 +6,7 @@
 //! These keep the record true to itself. When to change it is decided by the rooms that call them: nothing here looks
 //! at a specification, a run or another instance.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::{Occupant, Order, OrderedTask, PodRecord, Slot, TaskRecord};
@@ -47,8 +48,8 @@ impl PodRecord {
 
     /// An order that is not given has another number from now on.
     pub(in crate::engine) fn renumber(&mut self, old: Number, new: Number) {
-        for slot in self.slots.iter_mut().filter(|slot| slot.act == Some(old)) {
-            slot.act = Some(new);
+        for slot in self.slots.iter_mut().filter(|slot| slot.act() == Some(old)) {
+            slot.act = NonZeroU64::new(new);
         }
         if let Some(order) = self.order_mut(old) {
             order.launch = new;
@@ -69,7 +70,7 @@ impl PodRecord {
         let moves = self.permission.is_some();
         let mut spared = Vec::new();
         for slot in &mut self.slots {
-            let own = slot.act == Some(launch);
+            let own = slot.act() == Some(launch);
             if own {
                 slot.act = None;
             }
@@ -96,7 +97,7 @@ impl PodRecord {
         // A task that took turns elsewhere before has ended there: for this launch, or earlier.
         for slot in self.slots.iter_mut().filter(|slot| !sets.contains(&slot.set)) {
             let past = |o: &Occupant| !o.may_live() && tasks.iter().any(|ordered| ordered.task == o.task);
-            if slot.act == Some(launch) {
+            if slot.act() == Some(launch) {
                 (slot.act, slot.occupant) = (None, None);
             } else if slot.occupant.as_ref().is_some_and(past) {
                 slot.occupant = None;
@@ -145,10 +146,10 @@ impl PodRecord {
     /// The slots of these tasks wait for an order, and those without one where such a task lives.
     fn claim(&mut self, launch: Number, tasks: &[OrderedTask], sets: &[ResourceSetName]) {
         for (OrderedTask { task, .. }, set) in tasks.iter().zip(sets) {
-            self.slot_mut(set).act = Some(launch);
+            self.slot_mut(set).act = NonZeroU64::new(launch);
             for slot in self.slots.iter_mut().filter(|slot| slot.act.is_none()) {
                 if slot.occupant.as_ref().is_some_and(|o| o.task == *task && o.may_live()) {
-                    slot.act = Some(launch);
+                    slot.act = NonZeroU64::new(launch);
                 }
             }
         }
@@ -157,7 +158,7 @@ impl PodRecord {
     /// No slot waits for an order.
     fn unclaim(&mut self, launch: Number) {
         for slot in &mut self.slots {
-            slot.act = slot.act.filter(|&act| act != launch);
+            slot.act = slot.act.filter(|act| act.get() != launch);
         }
     }
 
@@ -364,7 +365,7 @@ mod tests {
         let task = |task: &&str| OrderedTask { task: name(task), conf: conf(of), paused: false };
         let tasks = tasks.iter().map(task).collect();
         let parameters: Option<Arc<Parameters>> = None;
-        Order { launch, purpose: Purpose::Recovery, stage: Stage::Wanted, tasks, parameters, at: Time(1) }
+        Order { launch, purpose: Purpose::Recovery, stage: Stage::Wanted, tasks, parameters, at: Time::from_micros(1) }
     }
 
     fn place(handle: &str, since: Number) -> Arc<Place> {
@@ -392,7 +393,7 @@ mod tests {
     fn running() -> PodRecord {
         let (mut record, sets) = (PodRecord::default(), sets(&["main", "side"]));
         record.want(order(7, &["broker", "logs"], 1), &sets);
-        record.give(7, &sets, place("a", 7), Time(2));
+        record.give(7, &sets, place("a", 7), Time::from_micros(2));
         record.seen(7, &name("broker"), seen(TaskState::Running { ready: true }));
         record.seen(7, &name("logs"), seen(TaskState::Running { ready: true }));
         record
@@ -422,10 +423,10 @@ mod tests {
         record.renumber(7, 8);
         record.clear(8);
         assert_eq!(record.order(8).unwrap().stage, Stage::Clearing);
-        record.give(8, &sets(&["main"]), place("a", 8), Time(2));
+        record.give(8, &sets(&["main"]), place("a", 8), Time::from_micros(2));
         assert_eq!(slots(&record), [slot("main", Some(("broker", 8)), None)]);
         let task = record.task(&name("broker")).unwrap();
-        assert_eq!(task.last(), Some(Launched { launch: 8, conf: conf(1), at: Time(2) }));
+        assert_eq!(task.last(), Some(Launched { launch: 8, conf: conf(1), at: Time::from_micros(2) }));
         assert_eq!((record.standing_orders(), record.order(8).unwrap().stage), (0, Stage::Given));
     }
 
@@ -437,7 +438,7 @@ mod tests {
         assert_eq!((slots(&record), record.order(8)), (slots(&running()), None));
         // Where the instance was to go elsewhere, all were to end.
         record.want(order(9, &["broker"], 2), &sets(&["main"]));
-        record.permit(Cause::Replace, Time(3));
+        record.permit(Cause::Replace, Time::from_micros(3));
         assert_eq!(record.spend(9), [(7, name("broker")), (7, name("logs"))]);
     }
 
@@ -449,7 +450,7 @@ mod tests {
         let waits = slot("main", Some(("broker", 7)), Some(8));
         assert_eq!((&slots(&record)[0], &slots(&record)[2]), (&waits, &slot("other", None, Some(8))));
         record.seen(7, &name("broker"), seen(TaskState::Ended(End::Killed)));
-        record.give(8, &sets(&["other"]), place("a", 7), Time(3));
+        record.give(8, &sets(&["other"]), place("a", 7), Time::from_micros(3));
         let now = [
             slot("main", None, None),
             slot("side", Some(("logs", 7)), None),
@@ -459,7 +460,7 @@ mod tests {
         // The order of what runs on is remembered; that of nothing is not.
         record.seen(7, &name("logs"), seen(TaskState::Ended(End::Killed)));
         record.want(order(9, &["logs"], 2), &sets(&["side"]));
-        record.give(9, &sets(&["side"]), place("a", 7), Time(4));
+        record.give(9, &sets(&["side"]), place("a", 7), Time::from_micros(4));
         assert_eq!(record.orders().iter().map(|order| order.launch).collect::<Vec<_>>(), [8, 9]);
     }
 
@@ -478,11 +479,11 @@ mod tests {
     #[test]
     fn what_was_reached_is_kept_and_another_configuration_completes_nothing() {
         let mut record = running();
-        let reached = |launch, of, at| Reached { launch, conf: conf(of), at: Time(at) };
+        let reached = |launch, of, at| Reached { launch, conf: conf(of), at: Time::from_micros(at) };
         assert!(record.reach(&name("broker"), reached(7, 1, 3)));
         assert!(!record.reach(&name("broker"), reached(6, 2, 9)));
         record.want(order(8, &["broker"], 2), &sets(&["main"]));
-        record.give(8, &sets(&["main"]), place("a", 7), Time(4));
+        record.give(8, &sets(&["main"]), place("a", 7), Time::from_micros(4));
         let task = record.task(&name("broker")).unwrap();
         assert_eq!((task.reached(), task.other()), (Some(reached(7, 1, 3)), 8));
         assert!(record.reach(&name("broker"), reached(8, 2, 5)));
@@ -492,7 +493,7 @@ mod tests {
     #[test]
     fn a_refused_launch_has_ended_before_it_began() {
         let mut record = running();
-        record.refuse(7, &name("broker"), &"no such image".into(), Time(5));
+        record.refuse(7, &name("broker"), &"no such image".into(), Time::from_micros(5));
         record.refuse_for_good(&name("broker"), conf(1), "no such image".into());
         let occupant = record.slot(&sets(&["main"])[0]).unwrap().occupant().unwrap();
         assert_eq!((occupant.state, occupant.may_live()), (TaskState::Ended(End::Refused), false));
@@ -506,15 +507,15 @@ mod tests {
     #[test]
     fn who_leaves_its_place_has_nothing_there() {
         let mut record = running();
-        record.goes_down(&name("broker"), Time(3));
-        record.permit(Cause::Timeout, Time(4));
-        record.permit(Cause::Replace, Time(9));
-        assert_eq!(record.permission(), Some(Permission { cause: Cause::Replace, at: Time(4) }));
+        record.goes_down(&name("broker"), Time::from_micros(3));
+        record.permit(Cause::Timeout, Time::from_micros(4));
+        record.permit(Cause::Replace, Time::from_micros(9));
+        assert_eq!(record.permission(), Some(Permission { cause: Cause::Replace, at: Time::from_micros(4) }));
         record.abandon_place();
         assert_eq!((record.place(), record.permission(), record.living().count()), (None, None, 0));
         assert_eq!(record.task(&name("broker")).unwrap().down(), None);
         let mut record = running();
-        record.permit(Cause::Timeout, Time(4));
+        record.permit(Cause::Timeout, Time::from_micros(4));
         record.stay();
         assert_eq!((record.permission(), record.living().count()), (None, 2));
     }
@@ -522,9 +523,9 @@ mod tests {
     #[test]
     fn down_is_since_the_first_time() {
         let (mut record, broker) = (running(), name("broker"));
-        record.goes_down(&broker, Time(3));
-        record.goes_down(&broker, Time(9));
-        assert_eq!(record.task(&broker).unwrap().down(), Some(Time(3)));
+        record.goes_down(&broker, Time::from_micros(3));
+        record.goes_down(&broker, Time::from_micros(9));
+        assert_eq!(record.task(&broker).unwrap().down(), Some(Time::from_micros(3)));
         record.comes_up(&broker);
         assert_eq!(record.task(&broker).unwrap().down(), None);
     }
@@ -533,8 +534,8 @@ mod tests {
     fn failures_are_counted_in_a_row() {
         let (mut record, broker) = (running(), name("broker"));
         assert_eq!((record.fail(&broker), record.fail(&broker)), (1, 2));
-        record.delay(&broker, Some(Time(9)));
-        assert_eq!(record.task(&broker).unwrap().delayed_until(), Some(Time(9)));
+        record.delay(&broker, Some(Time::from_micros(9)));
+        assert_eq!(record.task(&broker).unwrap().delayed_until(), Some(Time::from_micros(9)));
         record.forgive(&broker);
         assert_eq!(record.fail(&broker), 1);
     }
@@ -542,7 +543,7 @@ mod tests {
     #[test]
     fn what_operators_said_is_said_once_of_each() {
         let (mut record, broker) = (running(), name("broker"));
-        record.goes_down(&broker, Time(3));
+        record.goes_down(&broker, Time::from_micros(3));
         record.pause(&broker);
         let task = record.task(&broker).unwrap();
         assert_eq!((task.paused(), task.down()), (true, None));

@@ -5,6 +5,7 @@
 mod changes;
 mod parts;
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -49,9 +50,9 @@ pub struct Slot {
     /// The task in it, or the last one that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     occupant: Option<Occupant>,
-    /// The order that will displace it.
+    /// The order that will displace it. No order has the number 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    act: Option<Number>,
+    act: Option<NonZeroU64>,
 }
 
 /// What is remembered of a task of an instance.
@@ -183,7 +184,7 @@ impl Slot {
 
     /// The order that will displace it.
     pub fn act(&self) -> Option<Number> {
-        self.act
+        self.act.map(NonZeroU64::get)
     }
 }
 
