@@ -63,7 +63,7 @@ fn recovers_what_was_good(
     instance: &InstanceName,
 ) -> Verdict {
     let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
-    for ordered in &order.tasks {
+    for ordered in &*order.tasks {
         let Some(reached) = record.task(&ordered.task).and_then(|task| task.reached()) else { continue };
         let known = scene
             .cluster

@@ -74,7 +74,7 @@ impl Turn<'_> {
         let tasks = order.tasks.clone();
         let (now, for_good) = (self.now, never.is_some());
         self.event(Event::Refused { instance: self.name(at), launch, why: why.clone(), for_good });
-        for OrderedTask { task, conf, .. } in &tasks {
+        for OrderedTask { task, conf, .. } in &*tasks {
             let record = self.record_mut(at);
             record.refuse(launch, task, &why, now);
             match &never {
@@ -85,7 +85,7 @@ impl Turn<'_> {
         }
         self.forget_place(at, launch);
         self.touch(at);
-        for OrderedTask { task, .. } in &tasks {
+        for OrderedTask { task, .. } in &*tasks {
             self.session.kills.spare(&(at, launch, task.clone()));
             self.way_is_clear(at, launch, task);
         }
@@ -98,8 +98,8 @@ impl Turn<'_> {
         self.event(Event::Refused { instance: self.name(at), launch, why: why.clone(), for_good: true });
         self.spend(at, launch);
         let record = self.record_mut(at);
-        for OrderedTask { task, conf, .. } in tasks {
-            record.refuse_for_good(&task, conf, why.clone());
+        for OrderedTask { task, conf, .. } in &*tasks {
+            record.refuse_for_good(task, *conf, why.clone());
         }
         self.touch(at);
     }

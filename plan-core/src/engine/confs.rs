@@ -58,7 +58,7 @@ impl Turn<'_> {
             return;
         }
         for record in self.state.pods.iter().flatten().filter_map(|instance| instance.record.as_ref()) {
-            named.extend(record.orders().iter().flat_map(|order| &order.tasks).map(|task| task.conf));
+            named.extend(record.orders().iter().flat_map(|order| &*order.tasks).map(|task| task.conf));
             named.extend(record.tasks().iter().filter_map(|task| task.last()).map(|last| last.conf));
             named.extend(record.tasks().iter().filter_map(|task| task.reached()).map(|reached| reached.conf));
         }

@@ -217,7 +217,7 @@ impl Turn<'_> {
         let clears = |order: &&Order| order.purpose == Purpose::Recovery && order.tasks.iter().any(other);
         let old = self.state.record(at).and_then(|record| record.standing().find(clears).cloned());
         let Some(old) = old else { return };
-        let mut tasks = old.tasks.clone();
+        let mut tasks = old.tasks.to_vec();
         for ordered in tasks.iter_mut().filter(|ordered| ordered.task == *name) {
             ordered.conf = conf;
         }

@@ -52,6 +52,7 @@ impl Turn<'_> {
             tasks: tasks.iter().map(|task| task.task.clone()).collect(),
             what: purpose,
         });
+        let tasks = tasks.into();
         let order = Order { launch, purpose, stage: Stage::Wanted, tasks, parameters, at: at_time };
         self.record_mut(at).want(order, &sets);
         self.ask_for_room(at, launch);

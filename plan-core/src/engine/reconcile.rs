@@ -138,7 +138,7 @@ impl Turn<'_> {
             // It never arrived: the record that holds the order is the command. What is asked of it already
             // is about the time before.
             let order = self.state.record(at).and_then(|record| record.order(launch));
-            let tasks = order.into_iter().flat_map(|order| &order.tasks);
+            let tasks = order.into_iter().flat_map(|order| &*order.tasks);
             let keys: Vec<Asked> = tasks.map(|of| (Whose::Instance(at), launch, of.task.clone())).collect();
             self.session.reconciliation.forget(keys.iter());
             self.command_launch(at, launch);

@@ -125,7 +125,7 @@ impl Engine {
         for (name, record) in pods {
             let key = || Key::Pod(name.clone());
             let at = state.make_room(&name).ok_or_else(|| RecoverError::Unknown(key()))?;
-            let named = record.orders().iter().flat_map(|order| &order.tasks).map(|task| task.conf);
+            let named = record.orders().iter().flat_map(|order| &*order.tasks).map(|task| task.conf);
             let remembered = record.tasks().iter().flat_map(|task| {
                 task.last()
                     .map(|last| last.conf)

@@ -109,7 +109,9 @@ fn story(models: &[Arc<Model>], report: &Report, arguments: &Simulate) -> String
     let time = Time::from_micros(report.completed_at.unwrap_or(report.time));
     text.push(match &report.outcome {
         Outcome::Complete => format!("complete at {time} of virtual time"),
-        Outcome::Incomplete { .. } => format!("not complete at {} of virtual time", Time::from_micros(report.time)),
+        Outcome::Incomplete { .. } => {
+            format!("not complete at {} of virtual time", Time::from_micros(report.time))
+        }
         Outcome::Violation(_) => format!("broken off at {} of virtual time", Time::from_micros(report.time)),
     });
     let general = general(report);
@@ -127,7 +129,9 @@ fn story(models: &[Arc<Model>], report: &Report, arguments: &Simulate) -> String
         }
         text.push(String::new());
         text.push(one.name.to_string());
-        text.extend(one.history.iter().map(|event| format!("  {}  {}", Time::from_micros(event.time), event.what)));
+        text.extend(
+            one.history.iter().map(|event| format!("  {}  {}", Time::from_micros(event.time), event.what)),
+        );
         text.extend(one.waits.iter().map(|wait| format!("  waits: {}", wait.replace('\n', "\n    "))));
     }
     if uneventful > 0 {

@@ -82,7 +82,10 @@ mod tests {
         let mut kills = Kills::default();
         kills.told(victim(0, 7), Time::from_micros(0));
         assert!(kills.is_told(&victim(0, 7)) && !kills.is_told(&victim(0, 8)));
-        assert_eq!((kills.first(), kills.due(Time::from_micros(4 * SECOND))), (Some(Time::from_micros(5 * SECOND)), None));
+        assert_eq!(
+            (kills.first(), kills.due(Time::from_micros(4 * SECOND))),
+            (Some(Time::from_micros(5 * SECOND)), None)
+        );
         assert_eq!(kills.due(Time::from_micros(5 * SECOND)), Some(victim(0, 7)));
         // It is due until it was told.
         assert_eq!(kills.due(Time::from_micros(5 * SECOND)), Some(victim(0, 7)));

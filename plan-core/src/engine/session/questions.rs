@@ -266,7 +266,10 @@ mod tests {
     #[test]
     fn what_is_overdue_is_asked_again_and_its_answer_is_nobodys() {
         let mut questions = asked();
-        assert_eq!((questions.next_due(Time::from_micros(99)), questions.next_due(Time::from_micros(100))), (None, Some(GATE)));
+        assert_eq!(
+            (questions.next_due(Time::from_micros(99)), questions.next_due(Time::from_micros(100))),
+            (None, Some(GATE))
+        );
         assert!(questions.beside(GATE, 3).is_some_and(Asked::is_due) && questions.gate_of(10).is_none());
     }
 

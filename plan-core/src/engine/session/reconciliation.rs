@@ -261,7 +261,10 @@ mod tests {
     #[test]
     fn what_had_no_answer_is_asked_again_and_what_was_unsure_sooner() {
         let mut all = asking(9, &[launch(0, 7)]);
-        assert_eq!((all.first(), all.due(Time::from_micros(29 * SECOND))), (Some(Time::from_micros(30 * SECOND)), None));
+        assert_eq!(
+            (all.first(), all.due(Time::from_micros(29 * SECOND))),
+            (Some(Time::from_micros(30 * SECOND)), None)
+        );
         assert_eq!(all.due(Time::from_micros(30 * SECOND)).unwrap().rest, [launch(0, 7)].into());
         assert_eq!(all.due(Time::from_micros(99 * SECOND)), None);
 

@@ -99,7 +99,10 @@ mod tests {
     #[test]
     fn the_first_due_comes_first_and_once() {
         let mut timers = timers(&[("b", 2), ("c", 3), ("a", 2)]);
-        assert_eq!((timers.first(), timers.first_due(Time::from_micros(1))), (Some(Time::from_micros(2)), None));
+        assert_eq!(
+            (timers.first(), timers.first_due(Time::from_micros(1))),
+            (Some(Time::from_micros(2)), None)
+        );
         assert_eq!(timers.pop_due(Time::from_micros(1)), None);
         assert_eq!(timers.pop_due(Time::from_micros(2)), Some("a"));
         assert_eq!(timers.first_due(Time::from_micros(2)), Some("b"));

@@ -81,7 +81,7 @@ impl State {
 /// Whether a living task is not what an operator wants it to be: launched before a restart, paused or not, or
 /// at a place that its instance shall leave.
 pub(in crate::engine) fn is_stale(record: &PodRecord, occupant: &Occupant) -> bool {
-    let paused = || record.orders().iter().flat_map(|order| &order.tasks).any(|ordered| ordered.paused);
+    let paused = || record.orders().iter().flat_map(|order| &*order.tasks).any(|ordered| ordered.paused);
     // Mostly nobody has said anything.
     if record.permission().is_none()
         && record.tasks().iter().all(|t| t.since() == 0 && !t.paused())

@@ -24,7 +24,7 @@ impl PodRecord {
     /// An order is wanted: the slots of its tasks wait for it, and those where one of them lives, so that it is ended
     /// there first.
     pub(in crate::engine) fn want(&mut self, order: Order, sets: &[ResourceSetName]) {
-        for task in &order.tasks {
+        for task in &*order.tasks {
             self.task_mut(&task.task);
         }
         self.claim(order.launch, &order.tasks, sets);
@@ -42,7 +42,7 @@ impl PodRecord {
         self.unclaim(launch);
         self.claim(launch, &tasks, sets);
         if let Some(order) = self.order_mut(launch) {
-            (order.purpose, order.tasks) = (purpose, tasks);
+            (order.purpose, order.tasks) = (purpose, tasks.into());
         }
     }
 
@@ -103,15 +103,15 @@ impl PodRecord {
                 slot.occupant = None;
             }
         }
-        for (OrderedTask { task, conf, .. }, set) in tasks.into_iter().zip(sets) {
-            let known = self.task_mut(&task);
-            known.last = Some(Launched { launch, conf, at: now });
-            if known.reached.is_some_and(|reached| reached.conf != conf) {
+        for (OrderedTask { task, conf, .. }, set) in tasks.iter().zip(sets) {
+            let known = self.task_mut(task);
+            known.last = Some(Launched { launch, conf: *conf, at: now });
+            if known.reached.is_some_and(|reached| reached.conf != *conf) {
                 known.other = launch;
             }
             let slot = self.slot_mut(set);
             slot.act = None;
-            slot.occupant = Some(Occupant::new(launch, task));
+            slot.occupant = Some(Occupant::new(launch, task.clone()));
         }
         self.forget_past_orders();
     }
@@ -365,7 +365,14 @@ mod tests {
         let task = |task: &&str| OrderedTask { task: name(task), conf: conf(of), paused: false };
         let tasks = tasks.iter().map(task).collect();
         let parameters: Option<Arc<Parameters>> = None;
-        Order { launch, purpose: Purpose::Recovery, stage: Stage::Wanted, tasks, parameters, at: Time::from_micros(1) }
+        Order {
+            launch,
+            purpose: Purpose::Recovery,
+            stage: Stage::Wanted,
+            tasks,
+            parameters,
+            at: Time::from_micros(1),
+        }
     }
 
     fn place(handle: &str, since: Number) -> Arc<Place> {
@@ -470,7 +477,7 @@ mod tests {
         record.want(order(8, &["broker"], 2), &sets(&["main"]));
         let tasks = order(8, &["logs"], 3).tasks;
         let step = Purpose::Step(StepRef { run: 1, phase: 0, step: 0 });
-        record.want_otherwise(8, step, tasks.clone(), &sets(&["side"]));
+        record.want_otherwise(8, step, tasks.to_vec(), &sets(&["side"]));
         assert_eq!(slots(&record).iter().map(|(_, _, act)| *act).collect::<Vec<_>>(), [None, Some(8)]);
         let order = record.order(8).unwrap();
         assert_eq!((order.purpose, &order.tasks), (step, &tasks));

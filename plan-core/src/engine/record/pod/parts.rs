@@ -25,7 +25,7 @@ pub struct Order {
     /// How far it is.
     pub stage: Stage,
     /// What it launches.
-    pub tasks: Vec<OrderedTask>,
+    pub tasks: Arc<[OrderedTask]>,
     /// Parameters of the run that it serves; they become environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Arc<Parameters>>,
