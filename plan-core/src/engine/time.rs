@@ -5,6 +5,7 @@
 //! time goes on from there (`docs/decisions/0003-engine-time-from-the-last-batch.md`).
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub struct Wall(pub u64);
 /// Engine time, in microseconds since the service was installed.
 ///
 /// It is one word, and so is a time that may be absent: a record of an instance has many of these.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "u64", into = "u64")]
 pub struct Time(
     /// One more than the microseconds, so that no time is 0.
@@ -76,6 +77,13 @@ impl From<u64> for Time {
 impl From<Time> for u64 {
     fn from(time: Time) -> Self {
         time.as_micros()
+    }
+}
+
+/// As the number that is shown and kept: a digest of records does not tell how a time lies in memory.
+impl Hash for Time {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_micros().hash(state);
     }
 }
 
