@@ -142,7 +142,7 @@ impl Asked {
             gate.cmd,
             gate.max_age.0
         );
-        let answers = answers.iter().map(|of| format!("{:?} at {}", of.ruling, Time(of.at)));
+        let answers = answers.iter().map(|of| format!("{:?} at {}", of.ruling, Time::from_micros(of.at)));
         let found =
             format!("it acts; answers since it last did: [{}]", answers.collect::<Vec<_>>().join(", "));
         scene.violation(Check::Gate, expected, found)
@@ -191,7 +191,7 @@ impl Asked {
                     }
                     // A run may end before the time has come.
                     _ => {
-                        until.is_some_and(|until| until.0 > now)
+                        until.is_some_and(|until| until.as_micros() > now)
                             || latest.any(|(_, of)| of.answer.is_none() && of.until > now)
                     }
                 };
