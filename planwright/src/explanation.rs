@@ -84,7 +84,7 @@ impl Rule {
         match self {
             Self::Code(code) => told(&code.example()),
             Self::OfBackend(rule, backend) => {
-                let (found, file) = (Problem::found(rule.finding(), backend), rule.example.file);
+                let (found, file) = (rule.finding().problem(backend), rule.example.file);
                 let env = BTreeMap::new();
                 let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
                 let reading = read(Source { file: FILE, text: file }, &options);
@@ -93,7 +93,7 @@ impl Rule {
                     Some(place) => found.at(FILE, &Lines::new(file), place.span),
                     None => found.file(FILE),
                 };
-                found.render(&Renderer::plain())
+                crate::problem::render(&found, &Renderer::plain())
             }
         }
     }
@@ -241,7 +241,10 @@ fn told(example: &Example) -> String {
     let reading = read(Source { file: FILE, text: example.file }, &options);
     let lines = Lines::new(example.file);
     let problems = reading.diagnostics.iter().map(|one| Problem::of(one, FILE, &lines));
-    problems.map(|problem| problem.render(&Renderer::plain())).collect::<Vec<_>>().join("\n\n")
+    problems
+        .map(|problem| crate::problem::render(&problem, &Renderer::plain()))
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

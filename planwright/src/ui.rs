@@ -92,7 +92,7 @@ impl Ui {
     pub fn problem(&mut self, problem: &Problem) {
         if self.output == Output::Text {
             // Nothing can be done about a standard error that is gone.
-            let _ = writeln!(self.err, "{}\n", problem.render(&Renderer::styled()));
+            let _ = writeln!(self.err, "{}\n", crate::problem::render(problem, &Renderer::styled()));
         }
     }
 

@@ -9,11 +9,12 @@ use super::diagnostic::{Code, Diagnostic, Path};
 use super::names::{PhaseName, PlanName, PodName, ServiceName};
 use super::plan::{PhaseSpec, PlanSpec};
 use super::pod::PodSpec;
+use super::problem::{Checked, Problem, SpecError};
 use super::units::Seconds;
 
 /// What a service is and what is done to it: pods of tasks, and plans (C§1.2). Checked, and unchangeable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", try_from = "Parts")]
+#[serde(rename_all = "kebab-case", try_from = "ServiceDraft")]
 pub struct ServiceSpec {
     pub(super) name: ServiceName,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,23 +68,30 @@ impl Default for ReplacementFailurePolicy {
     }
 }
 
-/// What a service is made of, before it is checked.
-#[derive(Debug, Deserialize)]
+/// What a service is made of, before it is checked: what [`ServiceSpec::edit`] lets a program change.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a specification, which is an object")]
-pub(super) struct Parts {
-    pub(super) name: ServiceName,
+#[non_exhaustive]
+pub struct ServiceDraft {
+    /// The service's name. A service that is deployed keeps its name.
+    pub name: ServiceName,
+    /// The page that the orchestrator's own UI links to.
     #[serde(default)]
-    pub(super) web_url: Option<String>,
+    pub web_url: Option<String>,
+    /// How the scheduler presents itself.
     #[serde(default)]
-    pub(super) scheduler: SchedulerSpec,
+    pub scheduler: SchedulerSpec,
+    /// When an instance that is lost is replaced without an operator; none leaves it to the operator.
     #[serde(default)]
-    pub(super) replacement_failure_policy: Option<ReplacementFailurePolicy>,
-    pub(super) pods: IndexMap<PodName, PodSpec>,
+    pub replacement_failure_policy: Option<ReplacementFailurePolicy>,
+    /// The pods, in declared order.
+    pub pods: IndexMap<PodName, PodSpec>,
+    /// The plans, in declared order. Without any, a plan `deploy` is generated.
     #[serde(default)]
-    pub(super) plans: IndexMap<PlanName, PlanSpec>,
+    pub plans: IndexMap<PlanName, PlanSpec>,
 }
 
-impl Parts {
+impl ServiceDraft {
     /// The service, and all that is to be said of it; there is none if something of that is an error.
     pub(super) fn checked(mut self, mut origins: Origins) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
         if self.plans.is_empty() {
@@ -99,7 +107,7 @@ impl Parts {
     }
 }
 
-impl Parts {
+impl ServiceDraft {
     /// An empty text is the default, as a template leaves it.
     fn tidy(&mut self) {
         let SchedulerSpec { principal, zookeeper, user } = &mut self.scheduler;
@@ -125,10 +133,10 @@ fn generated(pods: &IndexMap<PodName, PodSpec>) -> (PlanName, PlanSpec) {
     (PlanName::deploy(), plan)
 }
 
-impl TryFrom<Parts> for ServiceSpec {
+impl TryFrom<ServiceDraft> for ServiceSpec {
     type Error = String;
 
-    fn try_from(parts: Parts) -> Result<Self, String> {
+    fn try_from(parts: ServiceDraft) -> Result<Self, String> {
         let (spec, found) = parts.checked(Origins::default());
         spec.ok_or_else(|| {
             let errors: Vec<_> = found.iter().filter(|one| one.is_error()).map(ToString::to_string).collect();
@@ -201,16 +209,43 @@ impl ServiceBuilder {
     /// The service.
     ///
     /// # Errors
-    /// All that is wrong with it, warnings included.
+    /// All that is wrong with it, warnings included. What is odd with a service that is good is not told:
+    /// [`ServiceBuilder::checked`] does.
     pub fn build(self) -> Result<ServiceSpec, Vec<Diagnostic>> {
+        let (spec, found) = self.judged();
+        spec.ok_or(found)
+    }
+
+    /// The service with its warnings.
+    ///
+    /// # Errors
+    /// All that is wrong with it, warnings included.
+    pub fn checked(self) -> Result<Checked<ServiceSpec>, SpecError> {
+        let (spec, found) = self.judged();
+        checked(spec, &found)
+    }
+
+    fn judged(self) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
         let Self { name, web_url, scheduler, replacement_failure_policy, pods, plans } = self;
         let mut twice = Vec::new();
         let pods = once(pods, "pod", &Path::Root.key("pods"), &mut twice);
         let plans = once(plans, "plan", &Path::Root.key("plans"), &mut twice);
-        let parts = Parts { name, web_url, scheduler, replacement_failure_policy, pods, plans };
+        let parts = ServiceDraft { name, web_url, scheduler, replacement_failure_policy, pods, plans };
         let (spec, mut found) = parts.checked(Origins::default());
         found.splice(0..0, twice.iter().cloned());
-        spec.filter(|_| twice.is_empty()).ok_or(found)
+        (spec.filter(|_| twice.is_empty()), found)
+    }
+}
+
+/// A service without a text, and what is to be said of it.
+pub(super) fn checked(
+    spec: Option<ServiceSpec>,
+    found: &[Diagnostic],
+) -> Result<Checked<ServiceSpec>, SpecError> {
+    let problems = found.iter().map(Problem::from).collect();
+    match spec {
+        Some(spec) => Ok(Checked::new(spec, problems)),
+        None => Err(SpecError::new(problems)),
     }
 }
 

@@ -5,10 +5,11 @@
 //!
 //! [`Backend::kind`]: super::Backend::kind
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use plan_core::spec::{ServiceSpec, Severity};
+use plan_core::spec::{Problem, ServiceSpec, Severity};
 
 /// A kind of backend.
 pub trait Kind: Send + Sync + 'static {
@@ -112,6 +113,21 @@ impl Finding {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// The finding as a problem of a specification, without its place in a file: its path is
+    /// `pods.hello.tasks.server.goal`, as those of other problems.
+    pub fn problem(self, backend: &str) -> Problem {
+        let Self { code, severity, path, message, help } = self;
+        let mut problem = match severity {
+            Severity::Error => Problem::error(message),
+            Severity::Warning => Problem::warning(message),
+        };
+        problem.code = code.map(Cow::from);
+        problem.path = Some(path).filter(|path| !path.is_empty());
+        problem.help = help;
+        problem.backend = Some(backend.to_owned());
+        problem
     }
 
     /// Whether it keeps a target out.

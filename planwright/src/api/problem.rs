@@ -130,7 +130,7 @@ impl From<DriverError> for Problem {
                 .hint("say the same again, with the same header Planwright-Request: it is not done twice"),
             DriverError::Check { backend, findings } => {
                 let words = format!("the backend `{backend}` cannot keep what the specification declares");
-                let found = findings.into_iter().map(|finding| Diagnostic::found(finding, backend));
+                let found = findings.into_iter().map(|finding| finding.problem(backend));
                 let parts = Some(Parts::Diagnostics(found.collect()).into());
                 Self { parts, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, words) }
             }

@@ -91,7 +91,7 @@ impl Input {
         let mut own = BTreeMap::new();
         let (name, bytes) = if is_standard_input(file) {
             let bytes = read_bounded(io::stdin().lock());
-            ("<stdin>".to_owned(), bytes.map_err(|error| vec![Problem::unreadable(Path::new("-"), &error)])?)
+            ("<stdin>".to_owned(), bytes.map_err(|error| vec![unreadable(Path::new("-"), &error)])?)
         } else if file.is_dir() {
             let service = file.join(SERVICE);
             if !service.exists() {
@@ -197,7 +197,7 @@ impl Input {
     pub fn judged(&self, checked: &Checked, kind: &dyn Kind) -> Vec<Problem> {
         let Some(model) = &checked.model else { return Vec::new() };
         let found = plan_driver::backend::check(kind, model.spec()).into_iter();
-        self.located(checked, found.map(|finding| Problem::found(finding, kind.name())).collect())
+        self.located(checked, found.map(|finding| finding.problem(kind.name())).collect())
     }
 
     /// A warning for each variable that was left empty.
@@ -244,7 +244,7 @@ pub fn is_standard_input(file: &Path) -> bool {
 }
 
 fn bytes_of(file: &Path) -> Result<Vec<u8>, Vec<Problem>> {
-    let unreadable = |error| vec![Problem::unreadable(file, &error)];
+    let unreadable = |error| vec![unreadable(file, &error)];
     read_bounded(File::open(file).map_err(unreadable)?).map_err(unreadable)
 }
 
@@ -267,4 +267,14 @@ fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Vec<Problem>> {
         let message = format!("the text is not UTF-8: it has the byte 0x{:02x}", bytes[good]);
         vec![Problem::error(message).unseen_at(name, line, column).help("save the file as UTF-8")]
     })
+}
+
+/// A file that cannot be read.
+pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Problem {
+    let shown = file.display();
+    let problem = match error.kind() {
+        io::ErrorKind::NotFound => Problem::error(format!("there is no file `{shown}`")),
+        _ => Problem::error(format!("cannot read `{shown}`: {error}")),
+    };
+    problem.file(shown.to_string())
 }

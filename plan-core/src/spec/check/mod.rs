@@ -16,7 +16,7 @@ pub(super) use network::BRIDGE;
 use super::diagnostic::{Code, Diagnostic, Path};
 use super::names::{PodName, ResourceSetName};
 use super::resources::ResourceSet;
-use super::service::Parts;
+use super::service::ServiceDraft;
 
 /// What the reader of a file knows about where the parts came from. For a builder it is empty.
 #[derive(Debug, Default)]
@@ -60,14 +60,14 @@ impl Origins {
 }
 
 /// All problems of a service.
-pub(super) fn check(parts: &Parts, origins: &Origins) -> Vec<Diagnostic> {
+pub(super) fn check(parts: &ServiceDraft, origins: &Origins) -> Vec<Diagnostic> {
     let mut checker = Checker { parts, origins, found: Vec::new() };
     checker.service();
     checker.found
 }
 
 struct Checker<'a> {
-    parts: &'a Parts,
+    parts: &'a ServiceDraft,
     origins: &'a Origins,
     found: Vec<Diagnostic>,
 }

@@ -13,6 +13,7 @@ mod resources;
 mod service;
 mod steps;
 mod task;
+mod text;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use super::diagnostic::Files;
 use super::diagnostic::{Code, Diagnostic, Lines, Path, Severity, Span};
 use super::environment::{Ambiguous, Routing};
-use super::service::{Parts, ServiceSpec};
+use super::service::{ServiceDraft, ServiceSpec};
 use super::template::{Missing, Rendered, render};
 use fields::Reader;
 
@@ -244,7 +245,7 @@ fn place(rendered: &Rendered, span: Span) -> Place<'_> {
 }
 
 /// Lays the values that the environment routes to tasks over their `env:` (C§1.12).
-fn route(parts: &mut Parts, env: &BTreeMap<String, String>, tree: &tree::Node) -> Vec<Diagnostic> {
+fn route(parts: &mut ServiceDraft, env: &BTreeMap<String, String>, tree: &tree::Node) -> Vec<Diagnostic> {
     let names: Vec<_> = parts.pods.keys().cloned().collect();
     let routing = Routing::new(env, &names);
     if routing.is_empty() {

@@ -8,11 +8,11 @@ use crate::spec::diagnostic::{Code, Path};
 use crate::spec::keys;
 use crate::spec::names::{PodName, ServiceName};
 use crate::spec::pod::PodSpec;
-use crate::spec::service::{Parts, ReplacementFailurePolicy, SchedulerSpec};
+use crate::spec::service::{ReplacementFailurePolicy, SchedulerSpec, ServiceDraft};
 
 impl Reader<'_> {
     /// The parts of the service that a tree describes; none only if it describes no service at all.
-    pub(super) fn service(&mut self, tree: &Node) -> Option<Parts> {
+    pub(super) fn service(&mut self, tree: &Node) -> Option<ServiceDraft> {
         let root = Path::Root;
         let whole = Field::entry(tree);
         if matches!(tree.value, Value::Null) {
@@ -40,7 +40,7 @@ impl Reader<'_> {
         let plans =
             fields.get("plans").map(|field| self.plans(&root.key("plans"), field)).unwrap_or_default();
         let scheduler = scheduler.unwrap_or_default();
-        Some(Parts { name, web_url, scheduler, replacement_failure_policy: policy, pods, plans })
+        Some(ServiceDraft { name, web_url, scheduler, replacement_failure_policy: policy, pods, plans })
     }
 
     fn scheduler(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<SchedulerSpec> {

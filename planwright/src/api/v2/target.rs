@@ -162,7 +162,7 @@ pub(in crate::api) async fn preview(call: Call) -> Answer {
     let Wanted { model, plan, .. } = Wanted::of(&call)?;
     let backend = call.api.scheduler.kind().name();
     let found = call.api.scheduler.check(&model).into_iter();
-    let diagnostics = found.map(|finding| Diagnostic::found(finding, backend)).collect();
+    let diagnostics = found.map(|finding| finding.problem(backend)).collect();
     let service = call.api.scheduler.find(model.spec().name()).await;
     let target = Target { model, installation: InstallationId("preview".into()), plan, by: None };
     let preview = match service {
