@@ -1,7 +1,7 @@
 //! Small files that are whole or not there.
 //!
 //! Invariant: what is read was written completely. A file is written beside its name, made durable, and renamed; a
-//! file that does not read as what it shall be is an error that names it, and is never taken for half of something.
+//! file that does not read as what it should be is an error that names it, and is never taken for half of something.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -25,7 +25,7 @@ pub enum DiskError {
         /// Why not.
         source: io::Error,
     },
-    /// The file is not what it shall be.
+    /// The file is not what it should be.
     #[error("`{}` is not what planwright wrote there: {source}", path.display())]
     Corrupt {
         /// Which file.

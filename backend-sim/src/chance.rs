@@ -100,14 +100,14 @@ fn by_chance(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Choose, nt
     }
 }
 
-/// Whether a service can survive a fault, with those before it: a launch that is invalid it cannot, where all
-/// faults shall end; a node that is gone, only where there are more than it needs; a gate that denies, only where somebody
-/// takes that back once all faults ended.
+/// Whether a service can survive a fault, after those before it. Where all faults have to end, it cannot survive an
+/// invalid launch. It survives a node that is gone only where there are more nodes than it needs. It survives a gate
+/// that denies only where somebody takes the denial back once all faults ended.
 fn can_be_survived(scenario: &Scenario, cluster: &Cluster, before: &[Fault], fault: &Fault) -> bool {
     match fault {
         Fault::Gone { node, .. } => {
             let needed = scenario.models().flat_map(|model| model.pods()).map(|pod| pod.count).max();
-            // Who is replaced needs a node more.
+            // An instance that is replaced needs one more node.
             let replaces = |(_, verb): &(_, Verb)| matches!(verb, Verb::ReplacePod { .. });
             let needed = needed.unwrap_or_default() + u32::from(scenario.verbs.iter().any(replaces));
             let other = |fault: &&Fault| matches!(fault, Fault::Gone { node: other, .. } if other != node);

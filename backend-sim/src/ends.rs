@@ -24,7 +24,7 @@ pub(crate) struct Stand<'a> {
     pub(crate) given_up: &'a GivenUp,
     /// Whether what was done is to be the same.
     pub(crate) with_done: bool,
-    /// Whether the service is all that it shall be.
+    /// Whether the service is all that its target says.
     pub(crate) complete: bool,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct End {
     places: BTreeMap<InstanceName, usize>,
     /// How much is owed.
     debts: usize,
-    /// Whether the service is all that it shall be.
+    /// Whether the service is all that its target says.
     complete: bool,
     /// How often each task was launched; it is no part of what is to be the same.
     launches: BTreeMap<(InstanceName, TaskName), u32>,

@@ -250,7 +250,7 @@ const KINDS: &str = "write one of `end:TASK@TIME[:HOW]`, `silent:NODE@TIME[+FOR]
                      `freeze:NODE@TIME+FOR`, `skip:INSTANCE@TIME+FOR`, `rewind@TIME`, `second@TIME+FOR`, \
                      `refuse:INSTANCE#N`, `never:INSTANCE#N`, `unknown:INSTANCE#N:done|lost`, `crash:POINT#N`, \
                      `gate:INSTANCE@TIME[+FOR][:ANSWER]`, `undead:TASK@TIME`, `foreign:TASK@TIME`, `echo:N`, `random:N`";
-const END: &str = "write `end:kafka-0-broker@30s`, and if it shall not be `:failed` one of `:finished`, `:killed`, \
+const END: &str = "write `end:kafka-0-broker@30s`, and for another end than `:failed` one of `:finished`, `:killed`, \
                    `:unhealthy`, `:lost` after it";
 const SILENT: &str = "write `silent:node-1@20s` for good, or `silent:node-1@20s+60s` for a minute";
 const GONE: &str = "write `gone:node-1@20s`";
@@ -263,8 +263,8 @@ const LAUNCH: &str = "write `refuse:kafka-1#1` or `never:kafka-1#1`: the instanc
 const UNKNOWN: &str = "write `unknown:kafka-1#1:done` if it was done and `unknown:kafka-1#1:lost` if not";
 const CRASH: &str = "write `crash:POINT#N`, where POINT is `before-commit`, `after-commit`, `before-command` or \
                      `after-command`, and N counts such points from 1";
-const GATE: &str = "write `gate:kafka-1@30s` for good, or `gate:kafka-1@30s+2m` for two minutes, and if it shall not be \
-                    `:deny` one of `:defer`, `:inconclusive`, `:none` after it; `gate:kafka@30s` is of all of a pod";
+const GATE: &str = "write `gate:kafka-1@30s` for good, or `gate:kafka-1@30s+2m` for two minutes, and for \
+                    another answer than `:deny` one of `:defer`, `:inconclusive`, `:none` after it; `gate:kafka@30s` is of all of a pod";
 const UNDEAD: &str = "write `undead:kafka-0-broker@30s`";
 const FOREIGN: &str = "write `foreign:kafka-0-broker@30s`";
 const ECHO: &str = "write `echo:1` for the first of them";

@@ -26,7 +26,7 @@ const SLACK: u64 = 3;
 pub(crate) enum Stage {
     /// Faults happen.
     Chaos,
-    /// They ended: the service becomes what it shall be.
+    /// They ended: the service becomes what it should be.
     Converging,
     /// It is.
     Settled,
@@ -36,7 +36,7 @@ pub(crate) enum Stage {
     Over,
 }
 
-/// Within what time a service becomes what it shall be, in microseconds: all steps of all plans one after the
+/// Within what time a service becomes what it should be, in microseconds: all steps of all plans one after the
 /// other, each with the longest latencies, a kill before it and the longest wait.
 pub(crate) fn bound(scenario: &Scenario) -> u64 {
     let exchange = 4 * (most(&ANSWER) + most(&OBSERVE)) + most(&RELEASE);

@@ -51,7 +51,7 @@ pub(crate) const RUNNING: [u64; 4] = [1_200 * MILLI, 300 * MILLI, 4_000 * MILLI,
 pub(crate) const READY_TRIES: u32 = 4;
 /// How long a readiness check runs.
 pub(crate) const CHECK: u64 = 200 * MILLI;
-/// How long a task that shall end runs.
+/// How long a task that has to end runs.
 pub(crate) const FINISHED: [u64; 4] = [2_000 * MILLI, 100 * MILLI, 10_000 * MILLI, 60_000 * MILLI];
 /// From the request to end until the end.
 pub(crate) const KILLED: [u64; 4] = [800 * MILLI, 50 * MILLI, 3_000 * MILLI, 20_000 * MILLI];

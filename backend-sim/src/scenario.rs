@@ -48,9 +48,9 @@ impl Checks {
 pub struct Scenario {
     /// The service.
     pub model: Arc<Model>,
-    /// What it shall be then: each from when the one before is complete.
+    /// What it is to become then: each from when the one before is complete.
     pub then: Vec<Arc<Model>>,
-    /// What it shall be from a time on, whatever it is then.
+    /// What it is to become from a time on, whatever it is then.
     pub targets: Vec<(Duration, Arc<Model>)>,
     /// What decides between possibilities.
     pub choices: Choices,
@@ -64,12 +64,11 @@ pub struct Scenario {
     pub verbs: Vec<(Duration, Verb)>,
     /// Whether an operator continues a phase whenever it waits on a canary.
     pub release_canaries: bool,
-    /// A plan that is started, with these parameters, once the service is deployed and is what it shall be
-    /// last.
+    /// A plan that is started, with these parameters, once the service is deployed and is what its last target says.
     pub plan: Option<(PlanName, Parameters)>,
-    /// All faults end at this time, or after the last act of an operator; then the service becomes what it
-    /// shall be within a bound that follows from the specification, and nothing is done any more: not for long,
-    /// and not by an engine that is recovered then (S§3.2). Nodes that are gone stay gone.
+    /// All faults end at this time, or after the last act of an operator. Then the service becomes what it should be
+    /// within a bound that follows from the specification. After that nothing is done any more: not for a long time,
+    /// and not by an engine that is recovered then. Nodes that are gone stay gone.
     pub heal: Option<Duration>,
     /// The run ends at this time, if it has not before.
     pub until: Duration,
@@ -117,7 +116,7 @@ impl Scenario {
         Engine::recover(records)
     }
 
-    /// All that the service shall be: first `model`, then those of `then`, then those of `targets`.
+    /// All that the service is to become: first `model`, then those of `then`, then those of `targets`.
     pub(crate) fn models(&self) -> impl Iterator<Item = &Arc<Model>> + Clone {
         std::iter::once(&self.model).chain(&self.then).chain(self.targets.iter().map(|(_, model)| model))
     }

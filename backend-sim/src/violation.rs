@@ -47,9 +47,9 @@ pub enum Check {
     Bounded,
     /// The store takes what the newest engine writes, and nothing of those before it.
     Fenced,
-    /// Once all faults ended, the service becomes what it shall be within a bound.
+    /// Once all faults ended, the service becomes what it should be within a bound.
     Converges,
-    /// Once it is what it shall be, nothing is done any more.
+    /// Once it is what it should be, nothing is done any more.
     Stable,
     /// A run ends as the one without faults does.
     SameEnd,
@@ -65,7 +65,7 @@ pub enum Check {
     Patience,
     /// Those who leave go in their order, one after the other.
     Leaving,
-    /// At most one run makes the service what it shall be.
+    /// At most one run makes the service what its target says.
     OneRun,
     /// An end that was asked for is no failure.
     Expected,

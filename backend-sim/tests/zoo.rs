@@ -233,7 +233,7 @@ plans:
 const POLICY: &str =
     "replacement-failure-policy: {permanent-failure-timeout-secs: 120, min-replace-delay-secs: 600}\n";
 
-/// From a time on it shall be this.
+/// From a time on this is the target.
 fn turn(mut scenario: Scenario, millis: u64, model: Arc<Model>) -> Scenario {
     scenario.targets.push((Duration::from_millis(millis), model));
     scenario
@@ -288,7 +288,7 @@ fn guard(keys: &str) -> Scenario {
     turn(on(4, guarded("1", keys)), 120_000, guarded("2", keys))
 }
 
-/// With faults by chance; then the service becomes what it shall be.
+/// With faults by chance; then the service becomes what it should be.
 fn heal(mut scenario: Scenario) -> Scenario {
     scenario.heal = Some(Duration::from_secs(90));
     with(scenario, &["random:6"])
@@ -481,7 +481,7 @@ fn page(found: &[(Bug, Found)], runs: u64) -> String {
          How good are the tests? {} faults can be put into the engine, one line each, behind a switch that no\n\
          normal build has. A battery of runs in the simulator looks for each: first scripts, which say all that\n\
          happens, then every point at which the engine can crash, then faults of the world by chance, after which\n\
-         the service must become what it shall be. It stops at the first run in which a check finds something. The\n\
+         the service must become what it should be. It stops at the first run in which a check finds something. The\n\
          engine without a fault goes through all {runs} runs, and nothing is found. A fault that nothing finds is a\n\
          hole in the checks, and CI says so.\n\n\
          Checks are named as in `backend_sim::Check`; every one is made in every run.\n\n\

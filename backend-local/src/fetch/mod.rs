@@ -218,6 +218,6 @@ fn check(what: &str, wanted: &str, found: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Never(format!(
-        "{what} is not what was meant: its SHA-256 is {found}, and shall be {wanted}"
+        "{what} is not what was meant: its SHA-256 is {found}, and {wanted} is expected"
     )))
 }

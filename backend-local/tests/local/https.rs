@@ -121,7 +121,7 @@ fn what_an_authority_vouches_for_is_fetched() {
         let mut bench = Bench::new(&with_uris("exec sh run", &[format!("{at}/a.tgz#sha256={wanted}")])).await;
         for count in 3..=4 {
             let why =
-                format!("{at}/a.tgz is not what was meant: its SHA-256 is {hash}, and shall be {wanted}");
+                format!("{at}/a.tgz is not what was meant: its SHA-256 is {hash}, and {wanted} is expected");
             assert_eq!(answer(&mut bench).await, LaunchAnswer::Never(why.into()));
             // It is not kept, so that a server that mends its file is asked again.
             assert_eq!(common::walk(&bench.options.root.join("cache")), Vec::<std::path::PathBuf>::new());

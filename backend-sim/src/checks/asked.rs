@@ -233,7 +233,7 @@ fn is_asked_once(scene: &Scene<'_>, run: &Run<'_>, act: &Act<'_>, cmd: &str) -> 
 }
 
 impl Scene<'_> {
-    /// Whether something that shall run ended in a slot of a member, so that a step may bring it back.
+    /// Whether something that has to run ended in a slot of a member, so that a step may bring it back.
     fn repairs(&self, record: &PodRecord) -> bool {
         let dead = record.slots().iter().filter(|slot| slot.occupant().is_none_or(|of| !of.may_live()));
         dead.map(|slot| slot.set()).any(|set| {

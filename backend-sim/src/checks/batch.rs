@@ -177,7 +177,7 @@ pub(super) fn permission_has_a_cause(
     scene.violation(Check::Patience, "who was down for too long and is there again stays", found)
 }
 
-/// At most one run makes the service what it shall be.
+/// At most one run makes the service what its target says.
 pub(super) fn one_run_converges(scene: &Scene<'_>, batch: &Batch<'_>, number: Number) -> Verdict {
     let ends = |of: Number| {
         batch.writes.iter().any(|write| match write {
@@ -198,7 +198,7 @@ pub(super) fn one_run_converges(scene: &Scene<'_>, batch: &Batch<'_>, number: Nu
         None => Ok(()),
         Some(other) => scene.violation(
             Check::OneRun,
-            "one run at a time makes the service what it shall be",
+            "one run at a time makes the service what its target says",
             format!("runs {other} and {number} do"),
         ),
     }

@@ -64,7 +64,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// All that shall run does, in its configuration, but for what is paused.
+    /// All that has to run runs, in its configuration, but for what is paused.
     pub(crate) fn all_runs(&self) -> Verdict {
         if self.engine.model().is_none() {
             return Ok(());

@@ -111,7 +111,7 @@ fn recovers_the_group(
     let left = record.slots().iter().filter(|slot| slot.act().is_none()).find_map(|slot| {
         let occupant = slot.occupant().filter(|o| o.may_live() && o.launch < order.launch)?;
         let task = record.task(&occupant.task)?;
-        // It was there, and as it shall be, when the order was made.
+        // It was there, and as it should be, when the order was made.
         let there = task.last().is_some_and(|last| last.at < order.at && last.launch == occupant.launch)
             && task
                 .reached()

@@ -15,7 +15,7 @@ use super::scene::{Scene, Verdict};
 /// The engine names at most so many members that a step waits for.
 const NAMED: usize = 3;
 
-/// How a member is, by the essential tasks of it that shall run.
+/// How a member is, by the essential tasks of it that have to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
     /// All run and are ready; or it was never up.

@@ -22,7 +22,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) time: u64,
     /// The engine's present session with the backend.
     pub(crate) session: u32,
-    /// What the service shall be now.
+    /// What the service is to become now.
     pub(crate) model: &'a Model,
     pub(crate) store: &'a Store,
     pub(crate) cluster: &'a Cluster,

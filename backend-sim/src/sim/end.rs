@@ -18,7 +18,7 @@ impl Sim<'_> {
         instances.flat_map(|name| engine.why(name)).collect()
     }
 
-    /// The plan that makes the service what it shall be.
+    /// The plan that makes the service what its target says.
     fn converging(&self) -> PlanName {
         let run = self.store.service().and_then(|service| self.store.get(&Key::Run(service.converging)));
         match run {
@@ -39,7 +39,7 @@ impl Sim<'_> {
         wanted
     }
 
-    /// Whether the service is all that it shall be, and the plan that was started is complete.
+    /// Whether the service is all that its target says, and the plan that was started is complete.
     pub(crate) fn is_complete(&self, engine: &Engine) -> bool {
         if self.deregistered {
             return engine.model().is_none();

@@ -114,7 +114,7 @@ impl Sim<'_> {
         }
     }
 
-    /// Finds what the service shall be now.
+    /// Finds what the service is to become now.
     fn find_present(&mut self) {
         let Some(service) = self.store.service() else { return };
         if service.target != self.present.hash()

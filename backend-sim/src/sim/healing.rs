@@ -1,4 +1,4 @@
-//! What comes once all faults ended: the service becomes what it shall be, and then nothing is done any more
+//! What comes once all faults ended: the service becomes what it should be, and then nothing is done any more
 //! (S§3.2).
 //!
 //! Invariant: a stage follows the one before it, and each has a deadline.
@@ -64,7 +64,7 @@ impl Sim<'_> {
         self.world.queue.after(lasts, Class::Fault, Happening::Deadline { stage: stage as u32 });
     }
 
-    /// The service is what it shall be: from now on nothing is done.
+    /// The service is what it should be: from now on nothing is done.
     pub(super) fn settle(&mut self) {
         if self.stage == Stage::Converging && self.is_converged() {
             self.enter_stage(Stage::Settled, heal::SETTLE);
@@ -96,13 +96,13 @@ impl Sim<'_> {
         }
     }
 
-    /// Once the service is what it shall be, nothing is changed.
+    /// Once the service is what it should be, nothing is changed.
     pub(super) fn is_still(&mut self, command: &Command) {
         if !matches!(self.stage, Stage::Settled | Stage::Restarted) {
             return;
         }
         if let Some(found) = heal::changes(command) {
-            let expected = "once the service is what it shall be, nothing is done any more".to_owned();
+            let expected = "once the service is what it should be, nothing is done any more".to_owned();
             self.violate(Check::Stable, expected, found);
         }
     }
@@ -138,7 +138,7 @@ impl Sim<'_> {
 
     /// What did not come within the bound, and what it waits for.
     fn what_is_stuck(&self) -> (String, String) {
-        let expected = "the service becomes what it shall be".to_owned();
+        let expected = "the service becomes what it should be".to_owned();
         let Some(engine) = &self.engine else { return (expected, "no engine is there".to_owned()) };
         if let Some(wish) = self.wishes.unanswered() {
             return (expected, format!("the operator's act {wish} has no reply"));

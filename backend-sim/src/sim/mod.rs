@@ -64,7 +64,7 @@ pub(crate) struct Sim<'a> {
     /// `None` while it is down.
     pub(crate) engine: Option<Engine>,
     old: Option<Old>,
-    /// What the service shall be.
+    /// What the service is to become.
     pub(crate) present: Arc<Model>,
     wishes: Wishes,
     /// An operator who is a program.
@@ -86,7 +86,7 @@ pub(crate) struct Sim<'a> {
     pub(crate) deregistered: bool,
     completed: BTreeMap<PlanName, u64>,
     pub(crate) violation: Option<Violation>,
-    /// How this run shall end.
+    /// How this run has to end.
     reference: Option<&'a End>,
     stage: Stage,
     /// Whether nothing is checked but acts, and the end.

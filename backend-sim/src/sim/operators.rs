@@ -114,7 +114,7 @@ impl Sim<'_> {
         }
     }
 
-    /// Submits what the service shall be next, once it is what it shall be.
+    /// Submits the next target, once the service is what the last one says.
     pub(super) fn go_on_with_targets(&mut self) {
         if self.next < self.scenario.then.len() && self.is_target_met() && !self.wishes.has_open_target() {
             self.next += 1;
@@ -123,7 +123,7 @@ impl Sim<'_> {
         }
     }
 
-    /// Whether the run that makes the service what it shall be is complete.
+    /// Whether the run that makes the service what its target says is complete.
     fn is_target_met(&self) -> bool {
         let Some(service) = self.store.service() else { return false };
         match self.store.get(&Key::Run(service.converging)) {

@@ -69,7 +69,7 @@ pub fn run_with_operator(scenario: &Scenario, operator: &mut Operator<'_>) -> Re
     Ok(report)
 }
 
-/// How a run shall end, if its scenario wants that checked: as the one without faults. Where operators act at
+/// How a run has to end, if its scenario wants that checked: as the one without faults. Where operators act at
 /// times, what comes of it depends on how far the service is by then, and there is none.
 fn reference(scenario: &Scenario) -> Result<Option<End>, ScenarioError> {
     let wanted = scenario.checks.end || scenario.heal.is_some();

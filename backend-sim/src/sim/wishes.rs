@@ -19,11 +19,11 @@ struct Wish {
 /// What it wants.
 #[derive(Clone)]
 pub(super) enum Wanted {
-    /// The service shall be this one of the scenario's models.
+    /// The service is to become this one of the scenario's models.
     Target(usize),
-    /// It shall be this one.
+    /// It is to become this one.
     Model(Arc<Model>),
-    /// This shall be done.
+    /// This is to be done.
     Verb(Request),
 }
 
@@ -32,7 +32,7 @@ pub(super) enum Wanted {
 pub(super) struct Wishes(Vec<Wish>);
 
 impl Wishes {
-    /// The service shall be what the scenario says first; that is due at once.
+    /// The service is to become what the scenario says first; that is due at once.
     pub(super) fn new() -> Self {
         Self(vec![Wish { input: Wanted::Target(0), due: true, reply: None }])
     }

@@ -1,4 +1,4 @@
-//! A backend whose tasks do at once what they shall: for tests of what is above it.
+//! A backend whose tasks reach their goals at once: for tests of what is above it.
 //!
 //! Invariant: it keeps no promise of a real one but the answers: there is always room, on one node, and what is
 //! launched runs, is ready, or has finished, as its goal asks.

@@ -68,7 +68,7 @@ impl Service {
         self.ask(|answer| Ask::Verb(request, answer)).await
     }
 
-    /// Says what the service shall be. `plan` makes it so, by default the one that the engine chooses.
+    /// Gives the service a new target. `plan` brings it about, by default the one that the engine chooses.
     ///
     /// # Errors
     /// [`DriverError::Check`]: the backend cannot keep it. [`DriverError::Unknown`]: ask again with the same author

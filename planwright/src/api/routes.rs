@@ -135,7 +135,7 @@ static ROUTES: &[Route] = routes! {
     Get Service Small "/v1/endpoints" [] v1::endpoints::list, "the names of the endpoints";
     Get Service Small "/v1/endpoints/{endpoint}" [] v1::endpoints::show, "where an endpoint is reached";
     Get Service Small "/v1/configurations" [] v1::configurations::list, "the ids of the configurations that are kept";
-    Get Service Small "/v1/configurations/target" [] v1::configurations::target, "the specification that the service shall be";
+    Get Service Small "/v1/configurations/target" [] v1::configurations::target, "the target of the service";
     Get Service Small "/v1/configurations/targetId" [] v1::configurations::target_id, "its id";
     Get Service Small "/v1/configurations/{id}" [] v1::configurations::show, "a specification";
     Get Service Small "/v1/state/frameworkId" [] v1::state::framework_id, "the id of the installation";
@@ -150,14 +150,14 @@ static ROUTES: &[Route] = routes! {
     Get Service Small "/v1/state/zone/{pod}/{ip}" [] v1::state::node_zone, "the zone of an instance of a pod on a node";
     Get Service Small "/v1/artifacts/template/{id}/{pod}/{task}/{config}" [] v1::artifacts::template, "a configuration template, as the specification of this id has it";
     Get Service Small "/v1/health" ["verbose", "legacy"] v1::health::show, "how the scheduler is; needs no token";
-    Get Service Small "/v1/debug/plans" ["plan", "phase", "step", "sync"] v1::debug::plans, "all plans, and how many instances there shall be";
+    Get Service Small "/v1/debug/plans" ["plan", "phase", "step", "sync"] v1::debug::plans, "all plans, and how many instances there should be";
     Get Service Small "/v1/debug/taskStatuses" ["plan", "phase", "step", "sync"] v1::debug::task_statuses, "the state of the tasks of each step";
     Get Service Small "/v1/debug/reservations" [] v1::debug::reservations, "what is held on each node";
     Get Scheduler Small "/v1/multi" [] v1::multi, "the names of the services";
     Get Scheduler Small "/v2/services" [] v2::services::list, "the services, with how their schedulers are";
     Get Service Small "/v2/condition" [] v2::services::condition, "how the scheduler of the service is";
-    Get Service Small "/v2/target" [] v2::target::show, "the specification that the service shall be, as it is submitted";
-    Post Service Target "/v2/target" [] v2::target::submit, "the service shall be this specification";
+    Get Service Small "/v2/target" [] v2::target::show, "the target of the service, as it is submitted";
+    Post Service Target "/v2/target" [] v2::target::submit, "makes this specification the target of the service";
     Post Service Target "/v2/preview" [] v2::target::preview, "what that would lead to; nothing is done";
     Get Service Small "/v2/plans" [] v2::plans::list, "the plans, with their statuses";
     Get Service Small "/v2/plans/{plan}" [] v2::plans::show, "a plan, with what its steps wait for";

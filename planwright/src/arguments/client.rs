@@ -323,7 +323,7 @@ pub struct Endpoints {
 /// The arguments of `update`.
 #[derive(Debug, Clone, Args)]
 pub struct Update {
-    /// What the service shall be: a file, a folder with a `svc.yml`, or `-` for standard input
+    /// The new target: a file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "PACKAGE|FILE")]
     pub file: PathBuf,
     /// Say what it would do, and do nothing
@@ -390,7 +390,7 @@ pub enum ConfigVerb {
         #[arg(value_name = "ID")]
         id: String,
     },
-    /// Show the one that the service shall be
+    /// Show the one that is the target
     Target,
     /// Show its id
     #[command(name = "target_id", alias = "target-id")]

@@ -279,7 +279,7 @@ pub struct Simulate {
     /// Let an operator act, as `30s:interrupt:broker` or `2m:pod-replace:kafka-0`; may be repeated
     #[arg(long = "do", value_name = "TIME:VERB[:OF[:PART]]", value_parser = Act::from_str)]
     pub acts: Vec<Act>,
-    /// Once the service is what it shall be, submit it again with these values over the first ones; may be
+    /// Once the service is what it should be, submit it again with these values over the first ones; may be
     /// repeated, for one target after the other
     #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]", value_parser = Then::from_str)]
     pub then: Vec<Then>,
@@ -289,7 +289,7 @@ pub struct Simulate {
     /// Crash it a second time too, at every point until it is back
     #[arg(long, requires = "crash_points")]
     pub pairs: bool,
-    /// End all faults at this time, and see that the service then becomes what it shall be, and stays so
+    /// End all faults at this time, and see that the service then becomes what it should be, and stays so
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     pub heal: Option<Duration>,
     /// See that the run ends as the one without faults does

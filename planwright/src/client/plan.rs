@@ -342,7 +342,7 @@ async fn runs(ui: &mut Ui, scheduler: &Scheduler, plan: &str) -> Came {
     Ok(Verdict::Good)
 }
 
-/// The plan that makes the service what it shall be, or made it so.
+/// The plan that makes the service what its target says, or made it so.
 pub(super) async fn converging(scheduler: &Scheduler) -> Result<Option<String>, Trouble> {
     let plans: Vec<Line> = scheduler.get(&["v2", "plans"]).await?;
     if let Some(plan) = plans.iter().find(|plan| plan.converges) {

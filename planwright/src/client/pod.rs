@@ -182,12 +182,12 @@ async fn act(ui: &mut Ui, scheduler: &Scheduler, of: &PodTasks, act: Act) -> Cam
         return Ok(Verdict::Good);
     }
     let ended = wait(ui, scheduler, &of.waiting, &mut Settled { pod, told: Notes::default() }).await?;
-    let good = (&[Ended::Complete][..], format!("\"{pod}\" pod is as it shall be"));
+    let good = (&[Ended::Complete][..], format!("\"{pod}\" pod is as it should be"));
     let what = format!("what was asked of \"{pod}\" pod");
     Ok(ended.tell_wanted(ui, &what, (good.0, &good.1), answered.whole)?)
 }
 
-/// An instance, until it is as it shall be: nothing is done to it, and nothing but an operator's pause holds it.
+/// An instance, until it is as it should be: nothing is done to it, and nothing but an operator's pause holds it.
 struct Settled<'a> {
     pod: &'a str,
     told: Notes,
@@ -225,7 +225,7 @@ async fn why(ui: &mut Ui, scheduler: &Scheduler, pod: &str) -> Came {
     }
     let whys = Vec::<Why>::deserialize(&value).map_err(Trouble::strange)?;
     if whys.is_empty() {
-        ui.say(format_args!("\"{pod}\" pod is as it shall be: it waits for nothing"))?;
+        ui.say(format_args!("\"{pod}\" pod is as it should be: it waits for nothing"))?;
     }
     for why in whys {
         ui.say(words(&why))?;

@@ -1,4 +1,4 @@
-//! `update`: a service shall be something else.
+//! `update`: a service gets another target.
 //!
 //! Invariant: the file is read and judged here, as `validate` does it, and the service is sent as it was read: what a
 //! scheduler on another machine finds beside its own files is not looked at.
@@ -126,7 +126,7 @@ pub(crate) fn update(ui: &mut Ui, arguments: &Update) -> io::Result<Verdict> {
         let name = model.spec().name();
         if answered.was_so() {
             if !ui.is_json() {
-                ui.say("nothing changes: the service shall be that already")?;
+                ui.say("nothing changes: that is the target already")?;
             } else if !waiting.wait {
                 ui.json(&answered.whole)?;
             }
@@ -197,7 +197,7 @@ async fn preview(
 
 fn tell_preview(ui: &mut Ui, preview: &Preview) -> io::Result<()> {
     if preview.reply == "already-so" {
-        return ui.say("nothing would change: the service shall be that already");
+        return ui.say("nothing would change: that is the target already");
     }
     for change in &preview.changes {
         let value = |value: &Option<String>| match value.as_deref() {

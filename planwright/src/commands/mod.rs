@@ -208,7 +208,7 @@ pub(crate) fn load(file: &Path, reading: &Reading) -> (String, Loaded) {
     (name, loaded)
 }
 
-/// As [`Loaded`], for a service that shall be several things, one after the other.
+/// As [`Loaded`], for a service that becomes several things, one after the other.
 type LoadedAll = Result<(Vec<Arc<Model>>, Vec<Problem>), Vec<Problem>>;
 
 /// Reads a file once as it is, and once more with each of these values over its own.

@@ -60,7 +60,7 @@ pub(crate) fn simulate(ui: &mut Ui, arguments: &Simulate) -> io::Result<Verdict>
     Ok(if complete && !told { Verdict::Good } else { Verdict::Refused })
 }
 
-/// What the command line asks for, of the service as it shall be first and then.
+/// What the command line asks for, of the service as it is at first and then.
 fn scenario(models: &[Arc<Model>], arguments: &Simulate, file: &str) -> Result<Scenario, Vec<Problem>> {
     let Some((model, then)) = models.split_first() else { return Err(Vec::new()) };
     let plan = input::plan(model, arguments.plan.as_deref().unwrap_or(PlanName::DEPLOY), file)?.name.clone();
@@ -153,7 +153,7 @@ fn story(models: &[Arc<Model>], report: &Report, arguments: &Simulate) -> String
     text.join("\n")
 }
 
-/// What each instance does or waits for, or that it is as it shall be.
+/// What each instance does or waits for, or that it is as it should be.
 fn whys(models: &[Arc<Model>], report: &Report) -> Vec<(InstanceName, String)> {
     let mut told = Vec::new();
     if let Some(model) = models.last() {

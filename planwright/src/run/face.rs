@@ -91,7 +91,7 @@ impl Face {
         }
     }
 
-    /// Proposes what to try, once the service is what it shall be.
+    /// Proposes what to try, once the service is what it should be.
     pub(super) fn propose(&mut self, ui: &mut Ui, ideas: Vec<String>) -> io::Result<()> {
         let lines = ["try, from another terminal:".to_owned()];
         let lines = lines.into_iter().chain(ideas.into_iter().map(|idea| format!("  {idea}")));

@@ -1,4 +1,4 @@
-//! Three things to try with a service that has just become what it shall be.
+//! Three things to try with a service that has just become what it should be.
 //!
 //! Invariant: what is proposed works: the instance is one of the service's, and the new value was read and compared.
 

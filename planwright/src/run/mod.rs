@@ -72,7 +72,7 @@ pub(crate) fn run(ui: &mut Ui, backends: &Backends, arguments: &Run) -> io::Resu
     }
 }
 
-/// What the service shall be.
+/// What the service is to become.
 struct Wanted {
     input: Input,
     model: Arc<Model>,

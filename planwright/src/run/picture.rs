@@ -118,7 +118,7 @@ pub(super) struct Change {
     pub(super) status: Status,
 }
 
-/// The plan that makes the service what it shall be, or made it so.
+/// The plan that makes the service what its target says, or made it so.
 pub(super) fn converging(engine: &Engine) -> Option<String> {
     let run = engine.converging_run()?;
     let made = |plan: &PlanName| {

@@ -192,7 +192,7 @@ fn unknown(folder: &Folder, why: &str, left: &[Left]) -> Problem {
     ))
 }
 
-/// A store that does not do what it shall.
+/// A store that does not do what it should.
 pub(super) fn problem(error: &StoreError, folder: &Path) -> Problem {
     let problem = Problem::error(format!(
         "the records in `{}` cannot be used: {}",

@@ -1,4 +1,4 @@
-//! What the service shall be: what the file says, or what an operator has made of it since.
+//! The target of the service: what the file says, or what an operator has made of it since.
 //!
 //! Invariant: a start with a file that says what it said at the last start changes nothing, so that what restarts a
 //! scheduler (a loop, a unit of the system's) rolls no operator's update back. What was submitted last is kept beside
@@ -48,12 +48,12 @@ struct Present {
 /// What came of it.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// The service shall be what the file says, and was to be something else, or nothing.
+    /// The target becomes what the file says. It was something else, or nothing.
     Submitted {
         /// Whether there was something else.
         update: bool,
     },
-    /// It shall be that already.
+    /// That is the target already.
     AlreadySo,
     /// An operator has updated it since, and that stays.
     Kept {

@@ -1,4 +1,4 @@
-//! A scheduler with its API in this process, on a backend that does what it shall at once, and a client.
+//! A scheduler with its API in this process, on a backend whose tasks reach their goals at once, and a client.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -54,7 +54,7 @@ plans:
     scene.witness.leave("node-0-once");
     scene.until_complete(&[]);
     scene.is_right(&all(&["node-0-main"], "1"));
-    // What shall run has ended well, and is brought back all the same.
+    // What has to run has ended well, and is brought back all the same.
     scene.witness.leave("node-0-main");
     scene.until_complete(&[]);
     scene.is_right(&all(&["node-0-main"], "1"));

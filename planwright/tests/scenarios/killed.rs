@@ -98,7 +98,7 @@ struct Update {
 }
 
 impl Update {
-    /// Deploys the service, and draws what of it shall be updated.
+    /// Deploys the service, and draws what of it is to be updated.
     fn of(seed: u64) -> Self {
         let mut lot = Lot(seed);
         let scene = Scene::new(PAIRS);

@@ -33,7 +33,7 @@ pub(crate) const MAINS: [&str; 3] = ["node-0-main", "node-1-main", "node-2-main"
 /// Those beside them.
 pub(crate) const SIDES: [&str; 3] = ["node-0-side", "node-1-side", "node-2-side"];
 
-/// The tasks of [`PAIRS`], with what each shall have.
+/// The tasks of [`PAIRS`], with what each should have.
 pub(crate) fn pairs(main: &str, side: &str) -> Expected {
     all(&MAINS, main).into_iter().chain(all(&SIDES, side)).collect()
 }
@@ -71,14 +71,14 @@ impl Scene {
         self.place.spawn(&self.arguments(more))
     }
 
-    /// Starts a scheduler, and waits until the service is as it shall be.
+    /// Starts a scheduler, and waits until the service is as it should be.
     pub(crate) fn run_to_complete(&self, more: &[&str]) -> Scheduler {
         let scheduler = self.run(more);
         scheduler.until_err("deploy: COMPLETE");
         scheduler
     }
 
-    /// Runs a scheduler until the service is as it shall be and nothing is to be brought back; it has to go well.
+    /// Runs a scheduler until the service is as it should be and nothing is to be brought back; it has to go well.
     pub(crate) fn until_complete(&self, more: &[&str]) {
         self.place.good(&[&["run"], self.arguments(more).as_slice(), &["--until-complete"]].concat());
     }
@@ -88,7 +88,7 @@ impl Scene {
         self.place.planwright(&[&["update"], self.arguments(more).as_slice()].concat())
     }
 
-    /// Waits until all is as it shall be.
+    /// Waits until all is as it should be.
     pub(crate) fn is_right(&self, expected: &Expected) {
         self.witness.is_right(&self.place, expected);
     }

@@ -87,7 +87,7 @@ impl Process {
     }
 }
 
-/// The task that each name stands for, and the configuration that it shall have.
+/// The task that each name stands for, and the configuration that it should have.
 pub(crate) type Expected = BTreeMap<String, String>;
 
 impl Witness {
@@ -160,7 +160,7 @@ impl Witness {
         until(&what, || self.begun(task).len() >= times, || self.tell());
     }
 
-    /// Waits until all is as it shall be, and asserts that it never was otherwise in a way that counts.
+    /// Waits until all is as it should be, and asserts that it never was otherwise in a way that counts.
     pub(crate) fn is_right(&self, place: &Place, expected: &Expected) {
         let is = || self.look(place, expected);
         until(
@@ -177,7 +177,7 @@ impl Witness {
         assert!(twice.is_empty(), "two processes of one task: {twice:?}\n{}", self.tell());
     }
 
-    /// Why it is not as it shall be, now.
+    /// Why it is not as it should be, now.
     fn look(&self, place: &Place, expected: &Expected) -> Result<(), String> {
         let mut sessions = Vec::new();
         let mut shims = Vec::new();
@@ -209,7 +209,7 @@ impl Witness {
     }
 }
 
-/// Each of these tasks shall have this configuration.
+/// Each of these tasks should have this configuration.
 pub(crate) fn all(tasks: &[&str], value: &str) -> Expected {
     tasks.iter().map(|task| ((*task).to_owned(), value.to_owned())).collect()
 }

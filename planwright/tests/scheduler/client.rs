@@ -131,7 +131,7 @@ fn a_service_is_updated_and_previewed() {
     assert!(done.err.contains("\"deploy\" plan is complete"), "{done}");
     assert_eq!(values(&place, 4), [["1", "2"], ["1", "2"]]);
     let same = place.good(&["update", &quick, "--env", "VALUE=2"]);
-    assert_eq!(same, "nothing changes: the service shall be that already\n");
+    assert_eq!(same, "nothing changes: that is the target already\n");
     // What would be another service, or cannot be, is refused; and what is wrong is told as `validate` tells it.
     let ran = place.planwright(&["update", "specs/hello-world"]);
     assert_eq!(ran.code, 4, "{ran}");

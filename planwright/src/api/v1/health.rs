@@ -161,12 +161,12 @@ fn states(engine: &Engine) -> Vec<(State, String)> {
         states.extend(state.map(|state| (state, why)));
     }
     if states.is_empty() {
-        states.push((State::Running, "all that shall be so is so".to_owned()));
+        states.push((State::Running, "all is as it should be".to_owned()));
     }
     states
 }
 
-/// Whether a plan makes the service what it shall be.
+/// Whether a plan makes the service what its target says.
 fn converges(engine: &Engine, name: &str) -> bool {
     let run = name.parse().ok().and_then(|plan| engine.run(&plan));
     run.is_some_and(|run| Some(run.number) == engine.converging_run())

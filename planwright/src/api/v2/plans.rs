@@ -20,7 +20,7 @@ struct PlanLine {
     status: Status,
     /// The run that goes on.
     run: Option<Number>,
-    /// Whether it makes the service what it shall be.
+    /// Whether it makes the service what its target says.
     converges: bool,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct PodBody {
     /// Whether it does not belong to the target.
     leaves: bool,
     place: Option<PlaceBody>,
-    /// Why it may, and shall, go elsewhere.
+    /// Why it may go elsewhere, and will.
     moves: Option<MovesBody>,
     tasks: Vec<TaskBody>,
     orders: Vec<OrderBody>,
@@ -74,7 +74,7 @@ struct TaskBody {
     delayed_until: Option<Millis>,
     /// The backend refused it for good, and why.
     refused: Option<String>,
-    /// Since when it does not run as it shall, though it did.
+    /// Since when it no longer runs as it should.
     down: Option<Millis>,
 }
 

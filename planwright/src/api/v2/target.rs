@@ -1,4 +1,4 @@
-//! What a service shall be, and what that would lead to.
+//! The target of a service, and what that would lead to.
 //!
 //! Invariant: a specification comes as records hold it, and is checked as one from a file is; what the backend cannot
 //! keep is said before anything is done.
