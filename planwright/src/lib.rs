@@ -3,7 +3,7 @@
 //! It is a library so that tests can call its parts, and so that another program can have all of it with a backend of its
 //! own ([`backends`]); the binary is one call of [`main_with`].
 //!
-//! From the command line inwards: [`arguments`] says what can be typed; [`input`] reads files and values and
+//! From the command line inwards: [`arguments`] says what can be typed; [`input`] has files and values read (`plan-load`) and
 //! gives a [`plan_core::plan::Model`]; a command makes a result of it; [`ui`] is the one place that writes.
 //! Whatever is wrong on the way is a [`problem::Problem`]. The engine decides; nothing here does.
 

@@ -344,7 +344,7 @@ impl FromStr for Then {
 /// Reads `KEY=value`.
 fn assignment(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or_else(|| "write it as `KEY=value`".to_owned())?;
-    if crate::input::is_key(key) {
+    if plan_load::is_key(key) {
         Ok((key.to_owned(), value.to_owned()))
     } else {
         Err(format!("`{key}` is not a variable's name: use letters, digits, `_`, `.` and `-`"))

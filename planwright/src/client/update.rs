@@ -10,6 +10,7 @@ use std::sync::Arc;
 use plan_core::engine::Tree;
 use plan_core::plan::Model;
 use plan_core::spec::ServiceSpec;
+use plan_load::{FileReading, SpecFile};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -23,7 +24,7 @@ use super::watch::{Seen, show_once};
 use super::{Came, ask, tell};
 use crate::Verdict;
 use crate::arguments::Update;
-use crate::input::{Checked, Input, Values};
+use crate::input;
 use crate::problem::Problem;
 use crate::ui::Ui;
 
@@ -73,19 +74,18 @@ struct TaskOf {
 
 /// The file that was named.
 struct Wanted {
-    input: Input,
-    checked: Checked,
+    input: SpecFile,
+    checked: FileReading,
     model: Arc<Model>,
 }
 
 impl Wanted {
     fn read(arguments: &Update) -> Result<Self, Vec<Problem>> {
-        let values = Values::new(&arguments.reading)?;
-        let input = Input::load(&arguments.file, &values, &arguments.reading)?;
+        let input = input::load(&arguments.file, &input::options(&arguments.reading)?)?;
         let checked = input.check();
         let Some(model) = checked.model.clone() else { return Err(checked.problems) };
         if let Some(plan) = &arguments.plan {
-            crate::input::plan(&model, plan, &input.file)?;
+            input::plan(&model, plan, &input.file)?;
         }
         Ok(Self { input, checked, model })
     }

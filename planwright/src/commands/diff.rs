@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Outcome;
 use crate::Verdict;
 use crate::arguments::Diff;
-use crate::input::{self, Input, Values};
+use crate::input;
 use crate::problem::Problem;
 use crate::ui::Ui;
 
@@ -60,11 +60,11 @@ pub(crate) fn diff(ui: &mut Ui, arguments: &Diff) -> io::Result<Verdict> {
 
 /// Reads both, and compares them.
 fn read(arguments: &Diff) -> (Option<Difference>, Vec<Problem>) {
-    let values = match Values::new(&arguments.reading) {
-        Ok(values) => values,
+    let options = match input::options(&arguments.reading) {
+        Ok(options) => options,
         Err(problems) => return (None, problems),
     };
-    let input = |file: &Path| Input::load(file, &values, &arguments.reading);
+    let input = |file: &Path| input::load(file, &options);
     let old = input(&arguments.old);
     let new = match (&arguments.new, &old) {
         (Some(file), _) => input(file),

@@ -17,12 +17,13 @@ use std::sync::Arc;
 
 use plan_core::engine::PlanView;
 use plan_core::plan::{Model, PlanLayout};
+use plan_load::LoadOptions;
 use serde::Serialize;
 
 use crate::Verdict;
 use crate::arguments::{OnePlan, Reading, Then, Validate};
 use crate::backends::{BackendKind, Backends};
-use crate::input::{self, Input, Values};
+use crate::input;
 use crate::problem::Problem;
 use crate::ui::Ui;
 
@@ -69,13 +70,12 @@ pub(crate) fn validate(ui: &mut Ui, backends: &Backends, arguments: &Validate) -
         return Ok(Verdict::Misused);
     }
     let mut result = Validated { good: false, files: Vec::new(), diagnostics: Vec::new() };
-    match Values::new(&arguments.reading) {
+    match input::options(&arguments.reading) {
         Err(problems) => result.diagnostics = problems,
-        Ok(values) => {
+        Ok(options) => {
             let backend = arguments.backend.as_deref().and_then(|name| backends.get(name));
             let files = arguments.files.iter();
-            result.files =
-                files.map(|file| validate_one(file, &values, &arguments.reading, backend)).collect()
+            result.files = files.map(|file| validate_one(file, &options, backend)).collect()
         }
     }
     result.good = result.diagnostics.is_empty() && result.files.iter().all(|file| file.good);
@@ -101,25 +101,20 @@ pub(crate) fn validate(ui: &mut Ui, backends: &Backends, arguments: &Validate) -
     Ok(if result.good { Verdict::Good } else { Verdict::Refused })
 }
 
-fn validate_one(
-    file: &Path,
-    values: &Values,
-    reading: &Reading,
-    backend: Option<&dyn BackendKind>,
-) -> FileResult {
-    match Input::load(file, values, reading) {
+fn validate_one(file: &Path, options: &LoadOptions, backend: Option<&dyn BackendKind>) -> FileResult {
+    match input::load(file, options) {
         Err(diagnostics) => {
             FileResult { file: file.display().to_string(), good: false, service: None, diagnostics }
         }
-        Ok(input) => {
-            let checked = input.check();
+        Ok(file) => {
+            let checked = file.check();
             let service = checked.model.as_ref().map(|model| model.spec().name().to_string());
-            let judged = backend.map(|kind| input.judged(&checked, kind)).unwrap_or_default();
+            let judged = backend.map(|kind| input::judged(&file, &checked, kind)).unwrap_or_default();
             let good = service.is_some() && !judged.iter().any(Problem::is_error);
             let mut diagnostics = checked.problems;
             diagnostics.extend(judged);
             diagnostics.sort_by_key(|one| (one.line, one.column));
-            FileResult { file: input.file, good, service, diagnostics }
+            FileResult { file: file.file, good, service, diagnostics }
         }
     }
 }
@@ -214,7 +209,7 @@ type LoadedAll = Result<(Vec<Arc<Model>>, Vec<Problem>), Vec<Problem>>;
 /// Reads a file once as it is, and once more with each of these values over its own.
 fn load_with(file: &Path, reading: &Reading, then: &[Then]) -> (String, LoadedAll) {
     let mut name = file.display().to_string();
-    let input = Values::new(reading).and_then(|values| Input::load(file, &values, reading));
+    let input = input::options(reading).and_then(|options| input::load(file, &options));
     let loaded = input.and_then(|input| {
         name.clone_from(&input.file);
         let (mut models, mut problems) = (Vec::new(), Vec::new());

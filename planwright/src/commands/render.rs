@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Outcome;
 use crate::Verdict;
 use crate::arguments::Render;
-use crate::input::{Input, Values};
+use crate::input;
 use crate::problem::Problem;
 use crate::ui::Ui;
 
@@ -18,8 +18,7 @@ struct RenderedText {
 }
 
 pub(crate) fn render(ui: &mut Ui, arguments: &Render) -> io::Result<Verdict> {
-    let input = Values::new(&arguments.reading)
-        .and_then(|values| Input::load(&arguments.file, &values, &arguments.reading));
+    let input = input::options(&arguments.reading).and_then(|options| input::load(&arguments.file, &options));
     let (result, diagnostics) = match input {
         Err(problems) => (None, problems),
         Ok(input) => {

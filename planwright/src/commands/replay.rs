@@ -94,7 +94,7 @@ fn count(of: u64, what: &str) -> String {
 /// Replays as much as can be read. What is wrong with the rest is told.
 fn read(file: &Path, told: &mut Vec<Problem>) -> Result<(Replayed, Option<Box<Divergence>>), Box<Problem>> {
     let shown = file.display().to_string();
-    let opened = File::open(file).map_err(|error| Box::new(crate::input::unreadable(file, &error)))?;
+    let opened = File::open(file).map_err(|error| Box::new(plan_load::unreadable(file, &error)))?;
     let mut entries = Reader::new(BufReader::new(opened)).map_err(|error| Box::new(wrong(&error, &shown)))?;
     let mut replay = Replaying::default();
     for entry in &mut entries {

@@ -358,14 +358,15 @@ mod tests {
 
     use super::*;
     use crate::arguments::{Arguments, Verb};
-    use crate::input::{Input, Values};
+    use crate::input;
 
     #[test]
     fn a_violation_is_told_in_full_with_the_seed() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/kafka");
         let typed = ["planwright", "simulate", folder, "--seed", "7"];
         let Verb::Simulate(arguments) = Arguments::try_parse_from(typed).unwrap().verb else { panic!() };
-        let model = Input::load(Path::new(folder), &Values::default(), &arguments.reading)
+        let model = input::options(&arguments.reading)
+            .and_then(|options| input::load(Path::new(folder), &options))
             .unwrap()
             .check()
             .model

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use plan_core::plan::{Model, PodModel};
 use plan_core::spec::{ChangeVerdict, Goal, PlanName, changes};
+use plan_load::SpecFile;
 
 use super::{Wanted, again};
 use crate::arguments::Run;
-use crate::input::{Input, is_standard_input};
+use crate::input::is_standard_input;
 use crate::running::Running;
 
 /// So many variables are tried at most.
@@ -29,7 +30,7 @@ pub(super) fn ideas(arguments: &Run, wanted: &Wanted, running: &Running) -> Vec<
 }
 
 /// A variable with another value that the service can be given: one that restarts tasks, or else changes something.
-fn another(model: &Model, input: &Input) -> Option<(String, String)> {
+fn another(model: &Model, input: &SpecFile) -> Option<(String, String)> {
     let numbers = input.env.iter().filter_map(|(key, value)| Some((key, value.parse::<u32>().ok()?)));
     let mut second = None;
     for (key, number) in numbers.take(MOST) {

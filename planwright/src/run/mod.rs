@@ -27,6 +27,7 @@ use plan_core::engine::{Engine, Request, Verb};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::PlanName;
 use plan_driver::{Condition, DriverError, Options, Scheduler, Service};
+use plan_load::SpecFile;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -34,7 +35,7 @@ use crate::Verdict;
 use crate::arguments::{Run, StoreKind};
 use crate::backends::{BackendKind, Backends, Note, Opened};
 use crate::client::when::when;
-use crate::input::{self, Input, Values};
+use crate::input;
 use crate::problem::Problem;
 use crate::running::{self, Running};
 use crate::ui::Ui;
@@ -74,7 +75,7 @@ pub(crate) fn run(ui: &mut Ui, backends: &Backends, arguments: &Run) -> io::Resu
 
 /// What the service is to become.
 struct Wanted {
-    input: Input,
+    input: SpecFile,
     model: Arc<Model>,
     plan: Option<PlanName>,
 }
@@ -95,14 +96,13 @@ struct Read {
 }
 
 fn read(arguments: &Run, kind: &dyn BackendKind) -> Result<Read, Vec<Problem>> {
-    let values = Values::new(&arguments.reading)?;
-    let input = Input::load(&arguments.file, &values, &arguments.reading)?;
-    let checked = input.check();
-    let judged = input.judged(&checked, kind);
+    let file = input::load(&arguments.file, &input::options(&arguments.reading)?)?;
+    let checked = file.check();
+    let judged = input::judged(&file, &checked, kind);
     let Some(model) = checked.model else { return Err(checked.problems) };
-    let plan = arguments.plan.as_deref().map(|plan| input::plan(&model, plan, &input.file)).transpose()?;
+    let plan = arguments.plan.as_deref().map(|plan| input::plan(&model, plan, &file.file)).transpose()?;
     let plan = plan.map(|plan| plan.name.clone());
-    Ok(Read { wanted: Wanted { input, model, plan }, warnings: checked.problems, judged })
+    Ok(Read { wanted: Wanted { input: file, model, plan }, warnings: checked.problems, judged })
 }
 
 fn refuse(ui: &mut Ui, problems: &[Problem], verdict: Verdict) -> io::Result<Verdict> {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use plan_core::spec::{Code, Diagnostic};
 
-use super::{SERVICE, VALUES, bytes_of};
+use crate::bytes::bytes_of;
+use crate::{SERVICE, VALUES};
 
 /// They are looked for so many folders deep, and among so many files at most.
 const DEEPEST: usize = 4;
@@ -14,17 +15,17 @@ const MOST: usize = 10_000;
 
 /// The config templates of a folder.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Templates {
+pub(crate) struct Templates {
     /// The texts, by path from the folder. What the specification does not name is there too, without its
     /// text, so that a slip of the fingers can be told.
-    pub(super) texts: BTreeMap<String, String>,
+    pub(crate) texts: BTreeMap<String, String>,
     /// Why what it names cannot be read.
     unreadable: BTreeMap<String, String>,
 }
 
 impl Templates {
     /// Those of a folder, for a specification whose variables are filled in.
-    pub(super) fn of(folder: &Path, specification: &str) -> Self {
+    pub(crate) fn of(folder: &Path, specification: &str) -> Self {
         let mut found = Self::default();
         if !specification.contains("template") {
             return found;
@@ -76,7 +77,7 @@ impl Templates {
     }
 
     /// Says of those that are there but cannot be read that it is so.
-    pub(super) fn explain(&self, problems: &mut [Diagnostic]) {
+    pub(crate) fn explain(&self, problems: &mut [Diagnostic]) {
         for problem in problems.iter_mut().filter(|one| one.code == Code::ConfigFile) {
             let named =
                 self.unreadable.iter().find(|(key, _)| problem.message.ends_with(&format!("`{key}`")));
