@@ -24,7 +24,7 @@ pub(crate) fn of_order(addresses: &Addresses, order: &Order) -> Address {
     }
 }
 
-/// How the tasks and virtual addresses of a service are called (C§1.12).
+/// How the tasks and virtual addresses of a service are called (SDK rules R23 and R48).
 struct Names<'a> {
     addresses: &'a Addresses,
     host: String,

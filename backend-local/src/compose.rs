@@ -89,8 +89,8 @@ pub(crate) fn order(
     })
 }
 
-/// The bound on a task's memory: its limit or, where it has none, what it asks for (C§1.5). None where the system
-/// keeps none.
+/// The bound on a task's memory: its limit or, where it has none, what it asks for (SDK rule R21). None where the
+/// system keeps none.
 fn memory(inner: &Inner, folder: &RunFolder, launch: &Launch, task: &LaunchTask) -> Option<MemoryGroup> {
     let control = inner.kind.memory().as_ref().ok()?;
     let resources = &task.config.resources;

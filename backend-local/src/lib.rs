@@ -34,7 +34,8 @@
 //! | `trash/` | what is being removed |
 //!
 //! Names are encoded so that none leads elsewhere. Files of ours are written whole or not at all. For `kill.json` and
-//! `exit.json` the room is taken before the task starts (`….new`): a task that fills the disk is ended, and its end known.
+//! `exit.json` the room is taken before the task starts (`….new`): a task that fills the disk is ended, and its end
+//! known.
 //!
 //! Nothing here is what the engine's records have. What is held is told with each session (`Opening::held`). Until a
 //! service comes, the orders in its places say what nobody else may get: their ports, and of each set the last that was
@@ -42,22 +43,23 @@
 //!
 //! # What it keeps, and what not
 //!
-//! - A task has the environment of C§1.12, `MESOS_SANDBOX`, `MESOS_CONTAINER_IP` and [`options::INHERITED`], and nothing
-//!   else of the scheduler's.
+//! - A task has the environment of SDK rule R47, `MESOS_SANDBOX`, `MESOS_CONTAINER_IP` and [`options::INHERITED`], and
+//!   nothing else of the scheduler's.
 //! - Volumes are links in the sandbox, and so are host volumes; sizes are counted and not enforced.
 //! - Config templates are rendered into the sandbox before the command runs, and again by `./bootstrap`, if the command
 //!   calls it. A template whose variables the command sets itself is left to `./bootstrap`.
 //! - `cpus` are counted and not enforced. Memory is bounded by a control group where this machine lets us make one, by
-//!   the limit or, without one, by what is asked for (C§1.5). Where it does not, a declared limit is refused and a mere
-//!   request warned about.
+//!   the limit or, without one, by what is asked for (SDK rule R21). Where it does not, a declared limit is refused and
+//!   a mere request warned about.
 //! - Ports are this machine's, on whichever node: no two places have the same.
 //! - A VIP is a proxy on the loopback that follows readiness. Where one cannot be had, the log says why.
 //! - Nodes are made up ([`options::nodes`]): for placement, and for losing one ([`Local::lose_node`]).
 //! - A task is asked to end by its `kill-signal`, sent to its process group, and finds no such signal ignored.
-//! - What there is to say of a task is told with its state: how it ended with the last lines of its standard error, which
-//!   check fails with the last line of its output, where it is reached. Words that differ in numbers alone are told once.
-//! - A question about a task (`Command::Ask`) is a command beside it, as a check is: in its sandbox, with its environment,
-//!   and ended with its session.
+//! - What there is to say of a task is told with its state: how it ended with the last lines of its standard error,
+//!   which check fails with the last line of its output, where it is reached. Words that differ in numbers alone are
+//!   told once.
+//! - A question about a task (`Command::Ask`) is a command beside it, as a check is: in its sandbox, with its
+//!   environment, and ended with its session.
 //! - What cannot be kept is refused or warned about before anything runs ([`LocalKind`]).
 //!
 //! What a process leaves behind is ended with it, also in a session of its own. Only one that was started with an empty

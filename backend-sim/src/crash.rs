@@ -1,4 +1,4 @@
-//! Every point at which the engine can crash, tried (S§4.14).
+//! Every point at which the engine can crash, tried.
 //!
 //! Invariant: the run up to a point is run once; each crash goes on from a copy of it, so that what is tried is
 //! what the same scenario with that crash as a fault does.

@@ -1,4 +1,4 @@
-//! What must come once all faults ended: progress within a bound, and then quiet (S§3.2).
+//! What must come once all faults ended: progress within a bound, and then quiet.
 //!
 //! Invariant: the bound follows from the specifications and the tables of latencies; nothing in it is guessed.
 
@@ -13,8 +13,8 @@ const SECOND: u64 = 1_000_000;
 /// No task waits longer after failures than this (docs/decisions/0006-backoff.md), and no debt is left alone
 /// for longer.
 const LONGEST_WAIT: u64 = 300 * SECOND;
-/// No gate waits for longer before it is asked again (docs/decisions/0018-one-list-of-rules.md), and no answer is waited
-/// for so much longer than its command may take.
+/// No gate waits for longer before it is asked again (docs/decisions/0018-one-list-of-rules.md), and no answer is
+/// waited for so much longer than its command may take.
 const LONGEST_GATE: u64 = 60 * SECOND + 5 * SECOND;
 /// For so long nothing is done, once all is done: longer than anything that the engine does again.
 pub(crate) const SETTLE: u64 = 4 * LONGEST_WAIT;

@@ -1,4 +1,4 @@
-//! Each rule of a specification (C§1.2 to C§1.11), as tables: a text, and all that must be told of it.
+//! Each rule of a specification (SDK rules R6 to R43), as tables: a text, and all that must be told of it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod spec_support;

@@ -1,4 +1,4 @@
-//! The rest of the rules of a specification (C§1.1 to C§1.11): defaults, bounds, and what is just good.
+//! The rest of the rules of a specification (SDK rules R1 to R43): defaults, bounds, and what is just good.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod spec_support;

@@ -1,4 +1,4 @@
-//! Templates (C§1.12): what is rendered, what is told, and where each byte came from.
+//! Templates (SDK rule R44): what is rendered, what is told, and where each byte came from.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod spec_support;

@@ -1,5 +1,5 @@
 //! What an operator does in a simulation: `TIME:VERB[:PHASE[:STEP]]` of a plan, `TIME:VERB:INSTANCE[:TASK,...]`
-//! of an instance. Invariant: a verb is only taken at a level that it has (C§2.8, C§2.10); which plan it is for
+//! of an instance. Invariant: a verb is only taken at a level that it has (SDK rules R58 and R60); which plan it is for
 //! is not said here.
 
 use std::str::FromStr;
@@ -54,7 +54,7 @@ pub enum Word {
     Restart,
 }
 
-/// The words, those of the SDK's program too (C§6.9).
+/// The words, those of the SDK's program too (SDK rule R80).
 const WORDS: [(&str, Word); 9] = [
     ("start", Word::Start),
     ("stop", Word::Stop),

@@ -1,7 +1,7 @@
-//! The `bootstrap` of tasks: what a command calls first, as `./bootstrap && exec ./server` (C§1.12).
+//! The `bootstrap` of tasks: what a command calls first, as `./bootstrap && exec ./server` (SDK rule R45).
 //!
-//! Invariant: it does what its flags say, in the order of the reference: prints the environment, waits for names, renders
-//! config files. What fails ends it with 1, so that the command after `&&` does not run.
+//! Invariant: it does what its flags say, in the order of the reference: prints the environment, waits for names,
+//! renders config files. What fails ends it with 1, so that the command after `&&` does not run.
 
 mod flags;
 mod names;

@@ -157,7 +157,7 @@ impl Checker {
         if !of.is_canary() {
             return Ok(());
         }
-        // The first steps that there are to do each wait for a word (C§2.4). Those of the first run are
+        // The first steps that there are to do each wait for a `continue` (SDK rule R56). Those of the first run are
         // known; a later one may find some done.
         let waiting = if run.record.number > 1 {
             run.record.canaries.get(&step.phase).map_or(0, |canary| canary.steps.len())

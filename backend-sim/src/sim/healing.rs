@@ -1,5 +1,4 @@
-//! What comes once all faults ended: the service becomes what it should be, and then nothing is done any more
-//! (S§3.2).
+//! What comes once all faults ended: the service becomes what it should be, and then nothing is done any more.
 //!
 //! Invariant: a stage follows the one before it, and each has a deadline.
 

@@ -281,7 +281,7 @@ pub struct Request {
     pub verb: Verb,
 }
 
-/// What an operator can want: of a plan (C§2.8), of an instance (C§2.10), of the service.
+/// What an operator can want: of a plan (SDK rule R58), of an instance (SDK rule R60), of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {

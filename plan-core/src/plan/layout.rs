@@ -133,7 +133,7 @@ impl PhaseLayout {
         &self.groups[self.steps[step as usize].group as usize].tasks
     }
 
-    /// The name of a step, as `kafka-0:[broker, agent]` (C§2.5).
+    /// The name of a step, as `kafka-0:[broker, agent]` (SDK rule R52).
     pub fn step_name(&self, model: &Model, step: u32) -> String {
         let instance = model.instance_name(self.pod, self.steps[step as usize].instance);
         step_name(&instance, self.task_names(model, step))
@@ -369,7 +369,7 @@ impl Builder<'_> {
                 let tasks = self.tasks(tasks)?;
                 let group =
                     self.group(None, entry.instance != Instances::Default, tasks, &Gates::default())?;
-                // The steps of one instance keep their order, also where instances go at once (C§2.4).
+                // The steps of one instance keep their order, also where instances go at once (SDK rule R57).
                 let chained = strategy.sequence() == Sequence::AtOnce;
                 if let (true, Some(&before)) = (chained, groups.last()) {
                     self.groups[group as usize].own_needs.push(before);
@@ -437,7 +437,7 @@ impl Builder<'_> {
     }
 }
 
-/// The name of what is about these tasks of an instance or of a pod, as `kafka-0:[broker, agent]` (C§2.5).
+/// The name of what is about these tasks of an instance or of a pod, as `kafka-0:[broker, agent]` (SDK rule R52).
 pub fn step_name<'a>(of: &impl fmt::Display, tasks: impl IntoIterator<Item = &'a TaskName>) -> String {
     let mut name = format!("{of}:[");
     for (nth, task) in tasks.into_iter().enumerate() {

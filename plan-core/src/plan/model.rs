@@ -37,7 +37,7 @@ pub struct PodModel {
     pub tasks: Vec<TaskModel>,
     /// Where instances may go.
     pub placement: Option<Arc<PlacementRule>>,
-    /// What a whole instance needs: asked for at its first launch (C§4.5).
+    /// What a whole instance needs: asked for at its first launch (SDK rule R66).
     pub footprint: Arc<[Demand]>,
     /// The pod's own volumes.
     pub volumes: Arc<[Volume]>,

@@ -193,7 +193,7 @@ impl PhaseProgress {
     }
 
     /// Whether the phase takes no further step until an operator says so: it is interrupted, or a canary is
-    /// due to be released and none that was released is still on its way (C§2.4).
+    /// due to be released and none that was released is still on its way (SDK rule R56).
     pub fn is_held(&self) -> bool {
         self.interrupted
             || self.canary.as_ref().is_some_and(|canary| {

@@ -1,4 +1,4 @@
-//! Statuses, and how a parent's follows from its children's (C§2.2, C§2.3).
+//! Statuses, and how a parent's follows from its children's (SDK rules R49 to R51).
 //!
 //! Invariant: [`aggregate`] is total: every count vector has one status, and none of them is an error
 //! unless an element has one.
@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The status of a step, a phase or a plan (C§2.2).
+/// The status of a step, a phase or a plan (SDK rule R49).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[repr(u8)]
@@ -46,7 +46,7 @@ impl Status {
         Self::Delayed,
     ];
 
-    /// The name as the API gives it (C§6.1).
+    /// The name as the API gives it (SDK rule R71).
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "ERROR",
@@ -61,17 +61,17 @@ impl Status {
         }
     }
 
-    /// Whether an act of the element is under way (C§2.2).
+    /// Whether an act of the element is under way.
     pub fn is_running(self) -> bool {
         matches!(self, Self::Prepared | Self::Starting | Self::Started | Self::InProgress)
     }
 
-    /// Whether a strategy may still pick the element: it is neither complete nor refused (C§2.4).
+    /// Whether a strategy may still pick the element: it is neither complete nor refused (SDK rule R54).
     pub fn is_eligible(self) -> bool {
         !matches!(self, Self::Complete | Self::Error)
     }
 
-    /// A step's status is the least of its tasks' in the order of C§2.5.
+    /// A step's status is the least of its tasks' in the order of SDK rule R51.
     pub fn least(self, other: Self) -> Self {
         if self.rank() <= other.rank() { self } else { other }
     }
@@ -153,7 +153,7 @@ impl FromIterator<Status> for Counts {
 }
 
 /// A parent's status: from the counts of its children, the counts of those that its own strategy allows
-/// now, and whether it is interrupted itself (C§2.3).
+/// now, and whether it is interrupted itself (SDK rule R50).
 ///
 /// The order of the rules is the reference's. Its rule 15, "anything else is an ERROR", is reached in
 /// normal operation; here it is: DELAYED if a child is, else the most advanced status that runs, else
@@ -196,7 +196,7 @@ pub fn aggregate(children: &Counts, allowed: &Counts, interrupted: bool) -> Stat
 mod tests {
     use super::*;
 
-    /// C§2.3 as it stands there, over lists; `None` is its rule 15.
+    /// The SDK's fifteen rules (SDK rule R50) as they stand there, over lists. `None` is the fifteenth.
     fn reference(children: &[Status], allowed: &[Status], interrupted: bool) -> Option<Status> {
         use Status::*;
         let any = |list: &[Status], status| list.contains(&status);

@@ -1,4 +1,4 @@
-//! The environment of tasks (C§1.12): what the scheduler's own environment routes to them, and what every
+//! The environment of tasks (SDK rules R46 to R48): what the scheduler's own environment routes to them, and what every
 //! task is given. Invariant: both are pure functions of what is handed in, and where the reference leaves a
 //! choice to the order of names, it is made here, once: the longest pod name wins, and a pod's value beats
 //! one for all.
@@ -275,7 +275,7 @@ pub fn launch_environment(place: &LaunchPlace<'_>) -> BTreeMap<String, String> {
     env
 }
 
-/// A service's name as a part of host names: without slashes, with dashes for dots (C§1.12).
+/// A service's name as a part of host names: without slashes, with dashes for dots (SDK rule R48).
 pub fn host_name(service: &ServiceName) -> String {
     service.as_str().replace('/', "").replace('.', "-")
 }

@@ -1,4 +1,4 @@
-//! The keys of a file (C§1.2 to C§1.11), declared once: reading, the suggestions for a key that is not
+//! The keys of a file (SDK rules R1 to R43), declared once: reading, the suggestions for a key that is not
 //! known, the bounds of numbers and the JSON Schema all come from these tables.
 
 use super::pod::{IpcMode, RLimitName, VolumeMode};

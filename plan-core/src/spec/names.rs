@@ -141,31 +141,31 @@ macro_rules! name {
 }
 
 name!(
-    /// A service's name; slashes make folders, as in `/group/kafka` (C§1.2).
+    /// A service's name; slashes make folders, as in `/group/kafka` (SDK rule R6).
     ServiceName, "service name", ["__"]
 );
 name!(
-    /// A pod type's name, as `kafka` in `kafka-0` (C§1.3).
+    /// A pod type's name, as `kafka` in `kafka-0` (SDK rule R9).
     PodName, "pod name", ["__", "/"]
 );
 name!(
-    /// A task's name within its pod (C§1.4).
+    /// A task's name within its pod.
     TaskName, "task name", ["__", "/"]
 );
 name!(
-    /// A resource set's name within its pod; an inline one is called `<task>-resource-set` (C§1.4).
+    /// A resource set's name within its pod; an inline one is called `<task>-resource-set` (SDK rule R15).
     ResourceSetName, "resource set name", []
 );
 name!(
-    /// A port's name within its resource set (C§1.5).
+    /// A port's name within its resource set.
     PortName, "port name", []
 );
 name!(
-    /// A plan's name (C§1.11).
+    /// A plan's name.
     PlanName, "plan name", ["/"]
 );
 name!(
-    /// A phase's name within its plan (C§1.11).
+    /// A phase's name within its plan.
     PhaseName, "phase name", []
 );
 name!(
@@ -179,7 +179,7 @@ name!(
 
 /// The names that mean something to the engine.
 impl PlanName {
-    /// The plan that every service has, and by which it is made (C§2.6).
+    /// The plan that every service has, and by which it is made (SDK rule R42).
     pub const DEPLOY: &'static str = "deploy";
     /// The plan that brings the next targets about, where there is one and `on-change` names no other.
     pub const UPDATE: &'static str = "update";

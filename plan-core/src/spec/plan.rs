@@ -8,7 +8,7 @@ use super::names::{PhaseName, PodName, StepName, TaskName};
 use super::strategy::{PhaseStrategy, PlanStrategy};
 use super::units::MaxUnavailable;
 
-/// A workflow over the service's pods (C§1.11).
+/// A workflow over the service's pods (SDK rule R39).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlanSpec {
@@ -25,7 +25,7 @@ pub struct PlanSpec {
     pub max_unavailable: Option<MaxUnavailable>,
 }
 
-/// Steps over the instances of one pod (C§1.11).
+/// Steps over the instances of one pod (SDK rule R39).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PhaseSpec {

@@ -11,7 +11,7 @@ use super::resources::{ResourceSet, Volume};
 use super::task::TaskSpec;
 use super::units::Megabytes;
 
-/// A kind of member of the service: tasks that live together on one node, `count` times (C§1.3).
+/// A kind of member of the service: tasks that live together on one node, `count` times (SDK rule R9).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PodSpec {
@@ -124,7 +124,7 @@ impl PodSpec {
     }
 }
 
-/// A network that a pod joins (C§1.8).
+/// A network that a pod joins (SDK rule R32).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Network {
@@ -145,7 +145,7 @@ pub struct PortMapping {
     pub container: u16,
 }
 
-/// A limit on a process (C§1.9).
+/// A limit on a process (SDK rule R33).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RLimit {
@@ -186,7 +186,7 @@ rlimits! {
     Rttime = "RLIMIT_RTTIME", Sigpending = "RLIMIT_SIGPENDING", Stack = "RLIMIT_STACK",
 }
 
-/// A folder of the node, seen by the tasks (C§1.5).
+/// A folder of the node, seen by the tasks (SDK rule R25).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct HostVolume {
@@ -210,7 +210,7 @@ pub enum VolumeMode {
     Ro,
 }
 
-/// A volume of a docker volume driver (C§1.5).
+/// A volume of a docker volume driver (SDK rule R26).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ExternalVolume {
@@ -229,7 +229,7 @@ pub struct ExternalVolume {
     pub mode: VolumeMode,
 }
 
-/// A secret that the tasks get (C§1.7).
+/// A secret that the tasks get (SDK rule R30).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Secret {
@@ -245,7 +245,7 @@ pub struct Secret {
 
 impl Secret {
     /// The file that receives it: the one that is named or, where no variable is named either, the one of the
-    /// secret's own path (C§1.7).
+    /// secret's own path (SDK rule R30).
     pub fn target_file(&self) -> Option<&str> {
         match (&self.file, &self.env_key) {
             (Some(file), _) => Some(file),
@@ -265,7 +265,7 @@ pub enum Seccomp {
     Profile(String),
 }
 
-/// Whose inter-process communication is shared (C§1.3, C§1.4).
+/// Whose inter-process communication is shared (SDK rule R11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum IpcMode {

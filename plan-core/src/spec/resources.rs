@@ -1,4 +1,4 @@
-//! What a task needs of a node: resource sets, ports, volumes. Invariant: the values are those of C§1.5
+//! What a task needs of a node: resource sets, ports, volumes. Invariant: the values are those of SDK rules R20 to R24
 //! after its rules, so a resource set holds at least one resource that is not a volume.
 
 use indexmap::IndexMap;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::names::PortName;
 use super::units::{Megabytes, PortNumber, Thousandths};
 
-/// Resources that are held together, and used by one task at a time (C§1.5). The tasks of a pod that name
+/// Resources that are held together, and used by one task at a time (SDK rule R19). The tasks of a pod that name
 /// the same set take turns in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -55,7 +55,7 @@ impl From<IndexMap<PortName, Port>> for Ports {
     }
 }
 
-/// Upper bounds on what a task may use; unset means the request itself (C§1.5).
+/// Upper bounds on what a task may use; unset means the request itself (SDK rule R21).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct ResourceLimits {
@@ -84,7 +84,7 @@ pub enum Limit<T> {
     AtMost(T),
 }
 
-/// A port of a task (C§1.5).
+/// A port of a task (SDK rule R22).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Port {
@@ -120,7 +120,7 @@ pub struct PortRange {
     pub end: u16,
 }
 
-/// A virtual address: `<prefix>.<service>…:<port>` (C§1.5).
+/// A virtual address: `<prefix>.<service>…:<port>` (SDK rule R23).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Vip {
     /// The first part of its host name; by default the port's name.
@@ -129,7 +129,7 @@ pub struct Vip {
     pub port: PortNumber,
 }
 
-/// A persistent volume (C§1.5): it outlives the task's restarts, on its node.
+/// A persistent volume (SDK rule R24): it outlives the task's restarts, on its node.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Volume {
     /// Where the task sees it: one path component, below its sandbox.
@@ -166,7 +166,7 @@ impl VolumePath {
     /// Reads a path.
     ///
     /// # Errors
-    /// The text is not of the form that C§1.5 gives.
+    /// The text is not of the form that SDK rule R21 gives.
     pub fn new(text: impl Into<String>) -> Result<Self, VolumePathError> {
         let text = text.into();
         let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());

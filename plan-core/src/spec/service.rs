@@ -12,7 +12,7 @@ use super::pod::PodSpec;
 use super::problem::{Checked, Problem, SpecError};
 use super::units::Seconds;
 
-/// What a service is and what is done to it: pods of tasks, and plans (C§1.2). Checked, and unchangeable.
+/// What a service is and what is done to it: pods of tasks, and plans. Checked, and unchangeable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", try_from = "ServiceDraft")]
 pub struct ServiceSpec {
@@ -27,7 +27,7 @@ pub struct ServiceSpec {
     pub(super) plans: IndexMap<PlanName, PlanSpec>,
 }
 
-/// How the scheduler presents itself (C§1.2).
+/// How the scheduler presents itself (SDK rule R7).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct SchedulerSpec {
@@ -48,7 +48,7 @@ impl SchedulerSpec {
     }
 }
 
-/// When an instance that cannot be brought back where it was is replaced without being asked for (C§1.2). A
+/// When an instance that cannot be brought back where it was is replaced without being asked for (SDK rule R8). A
 /// service without one leaves that to its operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -123,7 +123,7 @@ impl ServiceDraft {
     }
 }
 
-/// The plan of a service without plans (C§1.11): serial phases, one for each pod, with one step per instance
+/// The plan of a service without plans (SDK rule R42): serial phases, one for each pod, with one step per instance
 /// that launches all of its tasks.
 fn generated(pods: &IndexMap<PodName, PodSpec>) -> (PlanName, PlanSpec) {
     // Every pod name is a phase name.

@@ -68,7 +68,7 @@ impl PhaseStrategy {
         match self {
             Self::Serial => ("serial", Sequence::OneByOne, 0),
             Self::Parallel => ("parallel", Sequence::AtOnce, 0),
-            // C§2.4
+            // SDK rule R56.
             Self::SerialCanary => ("serial-canary", Sequence::OneByOne, 2),
             Self::ParallelCanary => ("parallel-canary", Sequence::AtOnce, 2),
             Self::Dependency => ("dependency", Sequence::ByDependency, 0),

@@ -10,7 +10,7 @@ use super::names::ResourceSetName;
 use super::pod::IpcMode;
 use super::units::{Megabytes, Seconds};
 
-/// What a task is for (C§1.4).
+/// What a task is for (SDK rule R13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Goal {
@@ -22,7 +22,7 @@ pub enum Goal {
     Once,
 }
 
-/// One command of a pod (C§1.4).
+/// One command of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TaskSpec {
@@ -71,7 +71,7 @@ pub struct TaskSpec {
 }
 
 impl TaskSpec {
-    /// A task with this goal and command in this resource set, and the defaults of C§1.4.
+    /// A task with this goal and command in this resource set, and default values for the rest.
     pub fn new(goal: Goal, cmd: impl Into<String>, resource_set: ResourceSetName) -> Self {
         Self {
             goal,
@@ -144,7 +144,7 @@ impl KillSignal {
     }
 }
 
-/// A file rendered into a task's sandbox (C§1.4).
+/// A file rendered into a task's sandbox (SDK rule R16).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigFile {
     /// The template's file name.
@@ -156,7 +156,7 @@ pub struct ConfigFile {
     pub text: Option<String>,
 }
 
-/// A command that must go on passing (C§1.6).
+/// A command that must go on passing (SDK rule R27).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct HealthCheck {
@@ -174,7 +174,7 @@ pub struct HealthCheck {
     pub timeout: Seconds,
 }
 
-/// A command that must pass once for the task to count as ready (C§1.6).
+/// A command that must pass once for the task to count as ready (SDK rule R28).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReadinessCheck {
@@ -189,7 +189,7 @@ pub struct ReadinessCheck {
     pub timeout: Seconds,
 }
 
-/// How a task is named to others (C§1.7).
+/// How a task is named to others (SDK rule R29).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discovery {
     /// The DNS name is `<prefix>-<index>`.
@@ -199,7 +199,7 @@ pub struct Discovery {
     pub visibility: Visibility,
 }
 
-/// Who may see a task's name (C§1.7).
+/// Who may see a task's name (SDK rule R29).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Visibility {
@@ -212,7 +212,7 @@ pub enum Visibility {
     External,
 }
 
-/// A certificate that a task is given (C§1.7).
+/// A certificate that a task is given (SDK rule R31).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransportEncryption {
     /// The base of the files' names.

@@ -1,4 +1,4 @@
-//! Templates (C§1.12): mustache over a flat map of texts, without HTML escaping. Invariant: every byte of
+//! Templates (SDK rule R44): mustache over a flat map of texts, without HTML escaping. Invariant: every byte of
 //! the rendered text is known to come from a place of the template, so that an error in the one points at
 //! the other.
 

@@ -1,4 +1,4 @@
-//! The canary's six states (C§8.5), and what the reference gets wrong about it.
+//! The canary's six states, as the SDK's integration tests expect them, and what the SDK gets wrong about the canary.
 
 use plan_core::engine::Reply;
 use plan_core::plan::Status::*;

@@ -287,7 +287,7 @@ fn an_instance_goes_with_all_that_runs_and_what_was_once_done_stays_done() {
 
 #[test]
 fn mixtures_of_lost_and_failed_tasks_are_recovered() {
-    // The reference recovers no pod of which one task failed for good and another did not (C§2.9).
+    // The SDK recovers no pod of which one task failed for good and another did not (SDK rule R62).
     let mut bench = pair();
     bench.observe("node-0", "sidecar", Seen::Ended(End::Failed));
     assert_eq!(bench.launched(), ["node-0:[sidecar]"]);

@@ -1,4 +1,4 @@
-//! What the reference's own tests expect (C§8.5), in our words. The canary's six states are in [`crate::canary`].
+//! What the SDK's own tests expect, in our words. The canary's six states are in [`crate::canary`].
 
 use std::collections::BTreeMap;
 

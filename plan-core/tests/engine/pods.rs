@@ -1,4 +1,4 @@
-//! What operators want of instances: restart, pause, resume (C§2.10).
+//! What operators want of instances: restart, pause, resume (SDK rule R60).
 
 use plan_core::engine::*;
 use plan_core::plan::Status::*;

@@ -1,4 +1,4 @@
-//! Verbs at all levels (C§2.8).
+//! Verbs at all levels (SDK rule R58).
 
 use plan_core::engine::*;
 use plan_core::plan::Status::*;

@@ -34,7 +34,7 @@ pub(crate) struct Call {
     pub(crate) stream: Option<OwnedSemaphorePermit>,
 }
 
-/// A service's name as it stands in a path: without the first slash, and `__` for the others (C§6.8).
+/// A service's name as it stands in a path: without the first slash, and `__` for the others (SDK rule R79).
 pub(crate) fn sanitized(name: &ServiceName) -> String {
     name.as_str().trim_start_matches('/').replace('/', "__")
 }

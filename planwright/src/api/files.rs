@@ -1,4 +1,4 @@
-//! Small files that operators keep with a service (C§6.5).
+//! Small files that operators keep with a service (SDK rule R75).
 //!
 //! Invariant: a file has a plain name and at most [`FILE_BYTES`] bytes, and a service at most [`FILES`] of them; a
 //! file is replaced whole or not at all.

@@ -29,7 +29,7 @@ impl Ids {
     }
 }
 
-/// A configuration's: its hash, written as C§6.4 writes ids.
+/// A configuration's: its hash, written as the SDK writes ids.
 pub(crate) fn configuration(hash: ContentHash) -> Uuid {
     // A hash is 32 hexadecimal digits, which are a UUID.
     Uuid::parse_str(&hash.to_string()).unwrap_or_default()

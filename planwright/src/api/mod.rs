@@ -1,4 +1,5 @@
-//! The HTTP API of a scheduler: what DC/OS Commons' clients know (`/v1`, C§6), and what they do not (`/v2`).
+//! The HTTP API of a scheduler: what DC/OS Commons' clients know (`/v1`, SDK rules R70 to R79), and what they do not
+//! (`/v2`).
 //!
 //! Invariant: nothing is kept here that the scheduler does not keep: an answer is read off an engine, between two
 //! inputs, when all before it is durable; a command is a verb, through the same door as any operator's. Whatever is
@@ -53,7 +54,7 @@ pub struct Api {
     pub main: Option<ServiceName>,
     /// Of which services it takes targets.
     pub targets: Targets,
-    /// Keeps the small files of C§6.5.
+    /// Keeps the small files of SDK rule R75.
     pub files: Arc<dyn Files>,
     /// Bounds.
     pub limits: Limits,

@@ -66,7 +66,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// There is no such thing, in the words of C§6: `Plan p not found`.
+    /// There is no such thing, in the SDK's words: `Plan p not found`.
     pub(crate) fn missing(thing: &str, name: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, format!("{thing} {name} not found"))
     }
@@ -151,7 +151,7 @@ impl From<LogError> for Problem {
     }
 }
 
-/// A refusal as C§6 says it, where it does.
+/// A refusal in the SDK's words, where the SDK has any.
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let words = refusal.to_string();

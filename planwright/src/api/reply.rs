@@ -1,6 +1,6 @@
 //! Answers, as bytes.
 //!
-//! Invariant: a body is JSON with two blanks of indentation, as C§6 has it, but where C§6 has plain text.
+//! Invariant: a body is JSON indented by two blanks, or plain text where the SDK has plain text (SDK rule R70).
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
@@ -38,7 +38,7 @@ pub(crate) fn text(text: impl Into<String>) -> Answer {
     Ok(text.into().into_response())
 }
 
-/// A message, as the answer to a command of C§6.
+/// A message, as the answer to a command of `/v1`.
 pub(crate) fn message(status: StatusCode, message: impl Into<String>) -> Response {
     #[derive(Serialize)]
     struct Message {

@@ -1,4 +1,4 @@
-//! What the commands that ask a scheduler take. The names and aliases are those of C§6.9.
+//! What the commands that ask a scheduler take. The names and aliases are the SDK's (SDK rule R80).
 
 use std::path::PathBuf;
 use std::time::Duration;

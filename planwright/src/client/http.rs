@@ -1,7 +1,7 @@
 //! Asking a scheduler.
 //!
-//! Invariant: a command has one request id, however often it is sent: one whose answer was lost is sent again, and is not
-//! done twice.
+//! Invariant: a command has one request id, however often it is sent: one whose answer was lost is sent again, and is
+//! not done twice.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -83,8 +83,8 @@ impl Scheduler {
         Ok(Self { client, of, found, request: uuid::Uuid::new_v4().to_string() })
     }
 
-    /// The same service's scheduler, where it is now: one that was started again may listen elsewhere. One that was named
-    /// by its address stays there.
+    /// The same service's scheduler, where it is now: one that was started again may listen elsewhere. One that was
+    /// named by its address stays there.
     pub(super) fn find_again(&self) {
         if self.of.url.as_ref().is_none_or(String::is_empty)
             && let Ok(found) = find(&self.of)
@@ -109,7 +109,7 @@ impl Scheduler {
         serde_json::from_str(&text).map_err(Trouble::strange)
     }
 
-    /// Reads a text, also one that comes with a status of C§6.
+    /// Reads a text, also one that comes with an error status of `/v1`.
     pub(super) async fn text(&self, path: &[&str], query: Query<'_>) -> Result<String, Trouble> {
         let response = self.send(Method::GET, path, query, None).await?;
         response.text().await.map_err(|error| self.lost(&error))
@@ -215,7 +215,7 @@ impl Scheduler {
     async fn good(&self, response: Response) -> Result<Response, Trouble> {
         let status = response.status();
         let again = response.headers().contains_key("retry-after");
-        // 417 is a plan that has errors (C§6.1).
+        // 417 is a plan that has errors (SDK rule R71).
         if status.is_success() || status == StatusCode::EXPECTATION_FAILED {
             return Ok(response);
         }

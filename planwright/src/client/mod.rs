@@ -1,4 +1,4 @@
-//! The commands that ask a scheduler: names, aliases, trees and messages are those of C§6.9.
+//! The commands that ask a scheduler: names, aliases, trees and messages are the SDK's (SDK rule R80).
 //!
 //! ```text
 //!   find: which scheduler, with which token ──▶ http: asked, again if the answer was lost ──▶ plan, pod, ...: shown
@@ -87,8 +87,8 @@ fn ask(ui: &mut Ui, of: &Of, command: impl AsyncFnOnce(&mut Ui, &Scheduler) -> C
     }
 }
 
-/// Shows what came of a command: the API's answer, or these words. For programs, where its end is waited for, that is one
-/// object with the answer in it: see [`ended::Ended::tell`].
+/// Shows what came of a command: the API's answer, or these words. For programs, where its end is waited for, that is
+/// one object with the answer in it: see [`ended::Ended::tell`].
 fn tell(ui: &mut Ui, answered: &Answered, done: &str, waiting: &Waiting) -> io::Result<()> {
     if ui.is_json() {
         if waiting.wait { Ok(()) } else { ui.json(&answered.whole) }

@@ -91,7 +91,7 @@ impl Phase {
 }
 
 impl Plan {
-    /// The errors, as C§6.9 lists them.
+    /// The errors, as the SDK's program lists them.
     pub(super) fn errors(&self) -> Vec<String> {
         self.told(|step| step.status == "ERROR")
     }
@@ -306,7 +306,7 @@ async fn part(ui: &mut Ui, scheduler: &Scheduler, of: &PlanPart, verb: &str, don
     end_and_tell(ui, scheduler, &of.plan, &of.waiting, answered).await
 }
 
-/// The messages of C§6.9.
+/// The messages of the SDK's program.
 fn words(plan: &str, part: PartOf<'_>, done: &str) -> String {
     match part {
         (Some(phase), Some(step)) => {

@@ -1,6 +1,6 @@
-//! Every request of C§6 that is kept, and those of `/v2`, each with its reply: `requests/*.txt` has the requests, one
-//! to a line, and the snapshot beside each file what they get. `UNTIL settled` waits until the service `hello` has done
-//! what it was told; a line that begins with `#` says what follows.
+//! Every request of the SDK that is kept (SDK rules R70 to R79), and those of `/v2`, each with its reply:
+//! `requests/*.txt` has the requests, one to a line, and the snapshot beside each file what they get. `UNTIL settled`
+//! waits until the service `hello` has done what it was told; a line that begins with `#` says what follows.
 
 use std::fmt::Write as _;
 use std::path::Path;

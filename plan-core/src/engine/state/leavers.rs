@@ -14,7 +14,7 @@ impl State {
     }
 
     /// The next instance to leave: of pods that the target does not have first, then of the others in reverse
-    /// order, the highest index first (C§2.11).
+    /// order, the highest index first (SDK rule R64).
     pub(in crate::engine) fn next_leaver(&self) -> Option<At> {
         let declared = self.model.pods().len();
         let last = |pod: usize| {

@@ -279,7 +279,7 @@ impl State {
         instances.truncate(last.max(count));
     }
 
-    /// The name of a step (C§2.5).
+    /// The name of a step (SDK rule R52).
     pub(super) fn step_name(&self, layout: &PhaseLayout, step: u32) -> String {
         layout.step_name(&self.model, step)
     }

@@ -1,4 +1,4 @@
-//! Verbs: what operators want of plans (C§2.8), of instances (C§2.10), and of the service (C§2.12).
+//! Verbs: what operators want of plans (SDK rule R58), of instances (R60), and of the service (SDK rule R65).
 //!
 //! Invariant: every verb has an answer in every state: done, already so, or refused with the reason. One
 //! that is refused or already so changes nothing but the audit.

@@ -1,4 +1,4 @@
-//! Verbs on plans (C§2.8).
+//! Verbs on plans (SDK rule R58).
 //!
 //! Invariant: a verb changes marks and runs; statuses and orders follow from them.
 
@@ -248,7 +248,7 @@ fn is_stopped(run: &Run) -> bool {
     run.progress.is_interrupted() && steps.all(|status| *status == Status::Pending)
 }
 
-/// `[A-Za-z_][A-Za-z0-9_]*` (C§2.8).
+/// `[A-Za-z_][A-Za-z0-9_]*` (SDK rule R59).
 fn is_variable_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')

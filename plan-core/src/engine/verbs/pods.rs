@@ -1,4 +1,4 @@
-//! Verbs on instances, and on the service as a whole (C§2.10, C§2.12).
+//! Verbs on instances, and on the service as a whole (SDK rules R60 and R65).
 //!
 //! Invariant: what an operator wants of an instance stands in its record, and recovery, or the step that is at
 //! it, makes it so; nothing is done here at once.

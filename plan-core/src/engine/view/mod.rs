@@ -14,7 +14,7 @@ use crate::spec::{InstanceName, TaskName};
 
 use super::record::{Reached, TaskState};
 
-/// A plan, as it is shown. Its `Display` is the tree of C§6.9.
+/// A plan, as it is shown. Its `Display` is the tree that the SDK's program draws (SDK rule R80).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PlanView {
     /// Its name.

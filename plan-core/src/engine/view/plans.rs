@@ -45,7 +45,7 @@ impl PlanView {
 }
 
 impl Engine {
-    /// The names of the plans, in the order of the API: `deploy`, `recovery`, the others (C§6.1).
+    /// The names of the plans, in the order of the API: `deploy`, `recovery`, the others (SDK rule R71).
     pub fn plan_names(&self) -> Vec<String> {
         let Some(state) = &self.state else { return Vec::new() };
         let mut names: Vec<String> = state.model.plans().keys().map(ToString::to_string).collect();
@@ -154,7 +154,7 @@ impl State {
         }
     }
 
-    /// Recovery as a plan: a phase with one step for each instance that is being brought back (C§2.9).
+    /// Recovery as a plan: a phase with one step for each instance that is being brought back (SDK rule R61).
     fn recovery_view(&self) -> PlanView {
         let phases: Vec<PhaseView> = self.hurt.iter().filter_map(|&at| self.recovery_phase(at)).collect();
         let all: Counts = phases.iter().map(|phase| phase.status).collect();
@@ -222,7 +222,7 @@ impl State {
     }
 
     /// Those who leave, as a plan: a phase for each, of what was left already and of what is there still
-    /// (C§2.11, C§2.12). There is none when nobody leaves.
+    /// (SDK rules R64 and R65). There is none when nobody leaves.
     fn leaving_view(&self) -> Option<PlanView> {
         let uninstalling = self.service.uninstalling;
         let cause = if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission };

@@ -1,4 +1,4 @@
-//! Trees, as C§6.9 draws them: of a plan, and of whatever else is a tree with statuses.
+//! Trees, as the SDK's program draws them (SDK rule R80): of a plan, and of whatever else is a tree with statuses.
 //!
 //! Invariant: a tree is lines of text, and this is the one place that draws it; a status stands in words at the
 //! end of its line. The text of a plan has nothing that its view has not.

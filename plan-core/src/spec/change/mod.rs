@@ -1,6 +1,6 @@
-//! The difference of two specifications, field by field, and what each field's change does to a service that
-//! is deployed (C§3). Invariant: what decides how a task runs restarts that task and no other, what is lost or
-//! cannot be done is refused, and the rest is live; [`rules`] says which is which, once.
+//! The difference of two specifications, field by field, and what each field's change does to a service that is
+//! deployed (SDK rules R67 to R69). Invariant: what decides how a task runs restarts that task and no other, what is
+//! lost or cannot be done is refused, and the rest is live; [`rules`] says which is which, once.
 
 mod compare;
 mod entry;

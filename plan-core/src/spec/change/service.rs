@@ -8,9 +8,9 @@ use crate::spec::plan::{PhaseSpec, PlanSpec};
 use crate::spec::service::{ReplacementFailurePolicy, SchedulerSpec, ServiceSpec};
 use crate::spec::units::Seconds;
 
-/// The user of tasks that a file does not name (C§1.2).
+/// The user of tasks that a file does not name (SDK rule R7).
 const USER: &str = "root";
-/// The ensemble of a cluster that a file does not name (C§1.2).
+/// The ensemble of a cluster that a file does not name (SDK rule R7).
 const ZOOKEEPER: &str = "master.mesos:2181";
 
 /// The fields whose values differ between two specifications, in the order of a file, each with what its

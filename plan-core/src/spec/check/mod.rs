@@ -1,4 +1,4 @@
-//! The rules of a service that its types cannot hold (C§1.2 to C§1.11). Invariant: a file, a builder and a
+//! The rules of a service that its types cannot hold (SDK rules R6 to R43). Invariant: a file, a builder and a
 //! stored specification are judged by these same rules, in the same words; places are paths, and whoever
 //! has a text finds the lines.
 
@@ -133,7 +133,7 @@ impl Checker<'_> {
         self.plans(&root.key("plans"));
     }
 
-    /// The reference counts what begins with the pod's name and a dash (C§1.10); here a pod is counted by its
+    /// The reference counts what begins with the pod's name and a dash (SDK rule R37); here a pod is counted by its
     /// whole name, which changes where a file's pods go.
     fn prefixed(&mut self, pods: &Path<'_>) {
         let mut names: Vec<&str> = self.parts.pods.keys().map(PodName::as_str).collect();
@@ -156,7 +156,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A service's advertised ports are one namespace (C§1.5).
+    /// A service's advertised ports are one namespace (SDK rule R22).
     fn advertised(&mut self, pods: &Path<'_>) {
         let mut first: BTreeMap<&str, String> = BTreeMap::new();
         let mut again: Vec<(String, &str, String)> = Vec::new();
@@ -210,10 +210,10 @@ impl Checker<'_> {
 /// The longest label of a DNS name.
 const MAX_DNS: usize = 63;
 
-/// What follows a task's name in the name of its inline resource set (C§1.4).
+/// What follows a task's name in the name of its inline resource set (SDK rule R15).
 pub(super) const INLINE_SUFFIX: &str = "-resource-set";
 
-/// Whether a set holds something besides volumes (C§1.5).
+/// Whether a set holds something besides volumes (SDK rule R20).
 fn holds_something(set: &ResourceSet) -> bool {
     set.cpus.is_some() || set.gpus.is_some() || set.memory.is_some() || !set.ports.is_empty()
 }

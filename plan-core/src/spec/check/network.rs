@@ -1,4 +1,4 @@
-//! The rules of a pod's networks (C§1.8).
+//! The rules of a pod's networks (SDK rule R32).
 
 use super::Checker;
 use crate::spec::diagnostic::{Code, Diagnostic, Path};

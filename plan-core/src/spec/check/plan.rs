@@ -1,4 +1,4 @@
-//! The rules of plans, phases and steps (C§1.11, C§2.6).
+//! The rules of plans, phases and steps (SDK rules R39 to R43).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The rules of a pod (C§1.3, C§1.5, C§1.7, C§1.9).
+//! The rules of a pod (SDK rules R9 to R12, R24 to R26, R30, R33).
 
 use super::{Checker, is_uri, repeated};
 use crate::spec::diagnostic::{Code, Path};

@@ -1,4 +1,4 @@
-//! The rules of a resource set (C§1.5).
+//! The rules of a resource set (SDK rules R20 to R24).
 
 use std::collections::BTreeMap;
 

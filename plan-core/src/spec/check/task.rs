@@ -1,4 +1,4 @@
-//! The rules of a task (C§1.4, C§1.6, C§1.7).
+//! The rules of a task (SDK rules R13 to R18, R27 to R31).
 
 use std::collections::BTreeMap;
 
@@ -183,7 +183,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A discovery prefix names the instances of one pod (C§1.7).
+    /// A discovery prefix names the instances of one pod (SDK rule R29).
     pub(super) fn prefixes(&mut self, pods: &Path<'_>) {
         let mut owner: BTreeMap<&str, &PodName> = BTreeMap::new();
         for (pod_name, pod) in &self.parts.pods {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::text::OPERATORS;
 
-/// Why a text is no placement constraint (C§1.10). Ranges are bytes of that text, on character boundaries.
+/// Why a text is no placement constraint (SDK rule R34). Ranges are bytes of that text, on character boundaries.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlacementError {

@@ -205,7 +205,7 @@ enum Fewer<'a> {
     At { value: &'a str, count: u32 },
 }
 
-/// Who should come before this value in a spread over the field, if anyone (C§1.10). A value that nothing
+/// Who should come before this value in a spread over the field, if anyone (SDK rule R37). A value that nothing
 /// is at is never behind; without a number of values, only those in use are known.
 fn crowded<'a>(field: &Field, value: &str, values: Option<Count>, census: &'a Census) -> Option<Fewer<'a>> {
     let own = census.count(field, value);

@@ -1,4 +1,4 @@
-//! Where instances may go (C§1.10): rules as types.
+//! Where instances may go (SDK rules R34 to R38): rules as types.
 //!
 //! - `text` reads the constraint strings of a file, `error` says what is wrong with one, and `print` writes
 //!   a rule as one.
@@ -73,7 +73,7 @@ pub enum Field {
 
 impl Field {
     /// The one text that stands for all equal values of the field. Attributes that are numbers are equal
-    /// when they are equal to three decimals (C§1.10); all else is equal as text.
+    /// when they are equal to three decimals (SDK rule R36); all else is equal as text.
     fn canonical<'a>(&self, value: &'a str) -> Cow<'a, str> {
         match self {
             Self::Attribute(_) => decimal::canonical(value),

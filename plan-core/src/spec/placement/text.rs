@@ -1,4 +1,4 @@
-//! Constraint strings (C§1.10): `[["field", "OP", "value"], …]`, `["field", "OP", "value"]`, or
+//! Constraint strings (SDK rule R34): `[["field", "OP", "value"], …]`, `["field", "OP", "value"]`, or
 //! `field:OP:value,…` with `\` before a `:` or `,` that belongs to a value.
 //!
 //! Invariant: a text is read the same way whichever form it has, and a rule that came from a text prints as

@@ -4,7 +4,7 @@ use super::fields::{Field, Fields, Reader};
 use crate::spec::diagnostic::{Code, Path};
 
 impl Reader<'_> {
-    /// `key:value,key:value` (C§1.4). An empty text is none, as a template leaves it.
+    /// `key:value,key:value` (SDK rule R17). An empty text is none, as a template leaves it.
     pub(super) fn labels(&mut self, fields: &Fields<'_, '_>) -> Vec<(String, String)> {
         let Some(field) = fields.get("labels") else { return Vec::new() };
         let at = fields.path.key("labels");
@@ -31,7 +31,7 @@ impl Reader<'_> {
         self.error(Code::Labels, path, field.place, message, help);
     }
 
-    /// `k=v;k=v` (C§1.5).
+    /// `k=v;k=v` (SDK rule R26).
     pub(super) fn driver_options(&mut self, fields: &Fields<'_, '_>) -> Vec<(String, String)> {
         let Some(field) = fields.get("driver-options") else { return Vec::new() };
         let at = fields.path.key("driver-options");

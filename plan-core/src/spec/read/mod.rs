@@ -1,5 +1,5 @@
-//! Reading a specification (C§1). Invariant: [`read`] never panics and never stops at the first problem; it
-//! gives a service only if no problem is an error.
+//! Reading a specification (SDK rules R1 to R43). Invariant: [`read`] never panics and never stops at the first
+//! problem; it gives a service only if no problem is an error.
 //!
 //! A template is rendered, the text becomes a tree of nodes with places (`tree`), the tree becomes types
 //! (`fields` and the rooms after it), and the types are judged by the rules that a builder's are.
@@ -171,7 +171,8 @@ pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
 }
 
 /// Reads a service whose variables are filled in already: for whoever looks at the rendered text first, to find the
-/// files that it names. `rendered` is [`Source::text`], rendered with [`ReadOptions::env`] and [`ReadOptions::missing`].
+/// files that it names. `rendered` is [`Source::text`], rendered with [`ReadOptions::env`] and
+/// [`ReadOptions::missing`].
 pub fn read_rendered(source: Source<'_>, mut rendered: Rendered, options: &ReadOptions<'_>) -> Reading {
     if source.text.len() > MAX_TEXT {
         let diagnostics = vec![too_large(source.text.len())];
@@ -244,7 +245,7 @@ fn place(rendered: &Rendered, span: Span) -> Place<'_> {
     Place { span: rendered.span(span), variable: rendered.variable(span) }
 }
 
-/// Lays the values that the environment routes to tasks over their `env:` (C§1.12).
+/// Lays the values that the environment routes to tasks over their `env:` (SDK rule R46).
 fn route(parts: &mut ServiceDraft, env: &BTreeMap<String, String>, tree: &tree::Node) -> Vec<Diagnostic> {
     let names: Vec<_> = parts.pods.keys().cloned().collect();
     let routing = Routing::new(env, &names);

@@ -1,4 +1,4 @@
-//! Plans and phases (C§1.11), with dependencies between phases.
+//! Plans and phases (SDK rules R39 to R43), with dependencies between phases.
 
 use indexmap::IndexMap;
 

@@ -1,4 +1,4 @@
-//! Pods (C§1.3, C§1.7 to C§1.10). An unknown key of a pod is a warning: it always was without effect, and
+//! Pods (SDK rules R9 to R12, R25 to R33). An unknown key of a pod is a warning: it always was without effect, and
 //! specifications that are in use have some.
 
 use indexmap::IndexMap;

@@ -1,4 +1,4 @@
-//! Resource sets, inline or named (C§1.5).
+//! Resource sets, inline or named (SDK rules R15, R20 to R24).
 
 use super::fields::{Field, Fields, Flag, Reader};
 use crate::spec::diagnostic::{Code, Diagnostic, Path};

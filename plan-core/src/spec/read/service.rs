@@ -1,4 +1,4 @@
-//! The top level of a file (C§1.2).
+//! The top level of a file (SDK rules R6 to R8).
 
 use indexmap::IndexMap;
 

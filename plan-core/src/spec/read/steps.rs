@@ -1,4 +1,4 @@
-//! The steps of a phase: lists of task lists (C§1.11), or steps with names.
+//! The steps of a phase: lists of task lists (SDK rule R41), or steps with names.
 
 use super::fields::{Field, Reader};
 use super::tree::{Node, Value};

@@ -1,4 +1,4 @@
-//! Tasks (C§1.4, C§1.6, C§1.7).
+//! Tasks (SDK rules R13 to R18, R27 to R31).
 
 use indexmap::IndexMap;
 

@@ -1,4 +1,4 @@
-//! Configuration templates (C§6.6), for tasks that fetch them.
+//! Configuration templates (SDK rule R76), for tasks that fetch them.
 
 use super::configurations::named;
 use crate::api::call::Call;

@@ -1,5 +1,5 @@
-//! Specifications (C§6.4). Invariant: an id is the hash of what it is the id of; shares of processors are numbers of
-//! processors, as C§6.4 has them, where records count thousandths.
+//! Specifications (SDK rule R74). Invariant: an id is the hash of its configuration. Processors are numbers with a
+//! fraction; records count thousandths.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ async fn current(call: &Call) -> Result<Arc<Model>, Problem> {
     model.ok_or_else(|| Problem::missing("Configuration", "target").hint("submit a specification first"))
 }
 
-/// A specification as C§6.4 shows it.
+/// A specification as `/v1/configurations` shows it (SDK rule R74).
 fn shown(model: &Model) -> Result<Value, Problem> {
     let mut value = serde_json::to_value(model.spec())
         .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;

@@ -1,4 +1,4 @@
-//! What is looked at when something is wrong (C§6.7).
+//! What is looked at when something is wrong (SDK rule R78).
 //!
 //! Invariant: a filter that names what is not there is answered 404.
 
@@ -26,7 +26,7 @@ struct Filter {
 
 impl Filter {
     fn of(call: &Call) -> Result<Self, Problem> {
-        // C§6.7 has `sync`, to wait for a thread that there is not here: what is read is always of one moment.
+        // The SDK has `sync`, which waits for a lock. Here there is none: a reply always shows one moment.
         call.switch("sync")?;
         let own = |name: &str| call.query(name).map(ToOwned::to_owned);
         let filter = Self { plan: own("plan"), phase: own("phase"), step: own("step") };

@@ -1,7 +1,7 @@
-//! Endpoints (C§6.3): the ports that a service shows.
+//! Endpoints (SDK rule R73): the ports that a service shows.
 //!
-//! Invariant: a port is one if it is advertised or has a virtual address; ports of one name are one endpoint. Where it is
-//! comes from the records: no backend is asked.
+//! Invariant: a port is one if it is advertised or has a virtual address; ports of one name are one endpoint. Where it
+//! is comes from the records: no backend is asked.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

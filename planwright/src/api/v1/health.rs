@@ -1,7 +1,7 @@
-//! How the scheduler is (C§6.7).
+//! How the scheduler is (SDK rule R77).
 //!
-//! Invariant: the status says whether the scheduler does its work: 200 or 503. A plan with an error is no reason to start
-//! a scheduler anew: it is 200. What it is at is in the body, by its name and by the number that C§6.7 has for it;
+//! Invariant: the status says whether the scheduler does its work: 200 or 503. A plan with an error is no reason to
+//! start a scheduler anew: it is 200. What it is at is in the body, by its name and by the SDK's number for it;
 //! `?legacy=true` answers with that number as the status.
 
 use axum::http::StatusCode;
@@ -16,7 +16,7 @@ use crate::api::call::Call;
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, json};
 
-/// What a scheduler is at, the most urgent first: what keeps it from its work, then the order of C§6.7.
+/// What a scheduler is at, the most urgent first: what keeps it from its work, then the order of SDK rule R77.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     Unavailable,
@@ -51,7 +51,7 @@ impl State {
         }
     }
 
-    /// The number of C§6.7.
+    /// The SDK's number for it (SDK rule R77).
     fn number(self) -> u16 {
         match self {
             Self::Error => 500,

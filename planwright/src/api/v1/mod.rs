@@ -1,7 +1,7 @@
-//! What clients of DC/OS Commons ask for (C§6).
+//! What clients of DC/OS Commons ask for (SDK rules R70 to R79).
 //!
-//! Invariant: a client that was written for C§6 gets the paths, the bodies and the codes of C§6, but where those were
-//! faults: errors are JSON, what is not there is 404, and health answers with codes that mean what they say.
+//! Invariant: a client of the SDK gets the SDK's paths, bodies and codes, except where those were faults: errors are
+//! JSON, what is not there is 404, and health answers with codes that mean what they say.
 
 pub(super) mod artifacts;
 pub(super) mod configurations;

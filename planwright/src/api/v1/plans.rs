@@ -1,4 +1,4 @@
-//! Plans (C§6.1).
+//! Plans (SDK rule R71).
 
 use axum::http::StatusCode;
 use plan_core::engine::{
@@ -15,7 +15,7 @@ use crate::api::ids::Ids;
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, json, message, ok};
 
-/// A plan, as C§6.1 shows it.
+/// A plan, as `/v1/plans` shows it (SDK rule R71).
 #[derive(Debug, Serialize)]
 pub(super) struct PlanBody {
     phases: Vec<PhaseBody>,
@@ -136,7 +136,7 @@ pub(in crate::api) async fn start(call: Call) -> Answer {
     command(&call, &done, |plan| Verb::Start { plan, parameters }).await
 }
 
-/// `POST /v1/plans/{plan}/stop`. C§6.1 has no 208 for it.
+/// `POST /v1/plans/{plan}/stop`. The SDK has no 208 for it.
 pub(in crate::api) async fn stop(call: Call) -> Answer {
     const DONE: &str = "Received cmd: stop";
     let answer = command(&call, DONE, |plan| Verb::Stop { plan }).await?;
@@ -179,7 +179,7 @@ fn of_part(call: &Call, verb: &str) -> String {
     format!("Received cmd: {verb} for Plan: {plan}, Phase: {phase}, Step: {step}")
 }
 
-/// Says a verb of the plan that the path names, and answers as C§6.1 does.
+/// Says a verb of the plan that the path names, and answers as the SDK does (SDK rule R71).
 async fn command(call: &Call, done: &str, verb: impl FnOnce(PlanName) -> Verb) -> Answer {
     let service = call.service().await?;
     let text = plan_text(call);

@@ -1,4 +1,4 @@
-//! Instances of pods (C§6.2).
+//! Instances of pods (SDK rule R72).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

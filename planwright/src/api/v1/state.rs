@@ -1,4 +1,4 @@
-//! What is known of the service as a whole, small files, and zones (C§6.5).
+//! What is known of the service as a whole, small files, and zones (SDK rule R75).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -86,7 +86,7 @@ fn file_name(call: &Call) -> Result<String, Problem> {
     }
 }
 
-/// `GET /v1/state/files`: a plain text, as C§6.5 has it.
+/// `GET /v1/state/files`: plain text (SDK rule R75).
 pub(in crate::api) async fn files(call: Call) -> Answer {
     let service = call.service().await?.name().to_string();
     let names = with_files(call.api.files.clone(), move |files| files.list(&service)).await?;
@@ -163,7 +163,7 @@ pub(in crate::api) async fn zones(call: Call) -> Answer {
     ok(&read(&service, zones_of).await?)
 }
 
-/// `GET /v1/state/zone/tasks/{task}`: a plain text, as C§6.5 has it.
+/// `GET /v1/state/zone/tasks/{task}`: plain text (SDK rule R75).
 pub(in crate::api) async fn zone(call: Call) -> Answer {
     let service = call.service().await?;
     let task = call.param("task");
@@ -171,7 +171,7 @@ pub(in crate::api) async fn zone(call: Call) -> Answer {
     text(zones.remove(task).ok_or_else(|| Problem::missing("Zone of task", task))?)
 }
 
-/// `GET /v1/state/zone/{pod}/{ip}`: a plain text, as C§6.5 has it. A node is known by its name.
+/// `GET /v1/state/zone/{pod}/{ip}`: plain text (SDK rule R75). A node is known by its name.
 pub(in crate::api) async fn node_zone(call: Call) -> Answer {
     let service = call.service().await?;
     let (pod, ip) = (call.param("pod").to_owned(), call.param("ip").to_owned());

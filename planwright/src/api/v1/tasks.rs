@@ -1,4 +1,4 @@
-//! Tasks, as C§6.2 names and shows them.
+//! Tasks, as the SDK names and shows them (SDK rule R72).
 
 use plan_core::engine::{End, Number, PodRecord, TaskState};
 use plan_core::spec::{Goal, InstanceName, ServiceName, TaskName};
@@ -17,7 +17,7 @@ pub(in crate::api) enum Pause {
 }
 
 impl Pause {
-    /// As C§6.2 has it.
+    /// The SDK's name for it.
     pub(in crate::api) fn as_str(self) -> &'static str {
         match self {
             Self::Pausing => "PAUSING",
