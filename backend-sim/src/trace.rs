@@ -160,7 +160,7 @@ impl fmt::Display for TraceEvent {
 impl TraceEvent {
     /// One line of JSON.
     pub fn to_json(&self) -> String {
-        // Serialisation fails only for maps whose keys are no strings; there are none.
+        // Serialization fails only for maps whose keys are no strings; there are none.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

@@ -43,7 +43,7 @@ fn every_citation_leads_somewhere() {
     assert_eq!(rules.len(), listed.len(), "a number that stands twice on docs/src/sdk-rules.md");
     assert!(rules.len() > 50, "docs/src/sdk-rules.md has its rules");
 
-    // Spelt so that this file does not cite them.
+    // Spelled so that this file does not cite them.
     let unknown = Regex::new(r"\b[A-Z]\u{a7}|\b(engine|design)\.m[d]\b").unwrap();
     let cited =
         Regex::new(r"SDK rules?\]?(?:\([^)]*\))?[\s/!]+(?:(?:and|to)?[\s/!]*R[0-9]+,?[\s/!]*)+").unwrap();

@@ -30,7 +30,7 @@ pub(crate) struct Page {
     pub(crate) foot: String,
 }
 
-/// Whether a screen has colours.
+/// Whether a screen has colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colours {
     /// It has.
@@ -192,7 +192,7 @@ fn drawn(line: TreeLine, colours: Colours) -> Line<'static> {
     Line::from(spans)
 }
 
-/// The colour that repeats a status.
+/// The color that repeats a status.
 fn colour(status: &str) -> Style {
     let word = status.split(',').next().unwrap_or(status);
     Style::new().fg(match word {

@@ -1,5 +1,5 @@
 //! The one place that writes. Invariant: results go to standard output, all else to standard error; a reader
-//! that has gone away is no failure; colour only repeats what the words say.
+//! that has gone away is no failure; color only repeats what the words say.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -106,7 +106,7 @@ impl Ui {
         self.finish()
     }
 
-    /// Writes a tree; its statuses are coloured.
+    /// Writes a tree; its statuses are colored.
     ///
     /// # Errors
     /// As for [`Ui::say`].
@@ -151,7 +151,7 @@ impl Ui {
         }
     }
 
-    /// Whether a screen of its own has colours.
+    /// Whether a screen of its own has colors.
     pub(crate) fn colours(&self) -> Colours {
         if self.out.current_choice() == anstream::ColorChoice::Never { Colours::Off } else { Colours::On }
     }

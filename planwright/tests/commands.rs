@@ -290,7 +290,7 @@ fn colour_is_by_request() {
     assert!(!plain.err.contains('\u{1b}'));
     assert_eq!(plain.err, never.err);
     assert!(always.err.contains("\u{1b}["));
-    // Colour says nothing that the words do not.
+    // Color says nothing that the words do not.
     let mut text = String::new();
     let mut rest = always.err.as_str();
     while let Some((before, after)) = rest.split_once("\u{1b}[") {

@@ -23,7 +23,7 @@ impl Digest {
     }
 }
 
-/// Two lanes of multiply and mix. Fast, and no defence against someone who wants two states to be equal.
+/// Two lanes of multiply and mix. Fast, and no defense against someone who wants two states to be equal.
 struct Stable {
     a: u64,
     b: u64,

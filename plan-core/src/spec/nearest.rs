@@ -29,7 +29,7 @@ fn normal(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// How many characters to insert, delete, replace or swap with their neighbour.
+/// How many characters to insert, delete, replace or swap with their neighbor.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut before: Vec<usize> = Vec::new();

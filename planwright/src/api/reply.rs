@@ -17,7 +17,7 @@ pub(crate) type Answer = Result<Response, Problem>;
 
 /// A value as indented JSON.
 pub(crate) fn pretty(value: &impl Serialize) -> String {
-    // Serialisation fails only for maps whose keys are no strings; there are none.
+    // Serialization fails only for maps whose keys are no strings; there are none.
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 

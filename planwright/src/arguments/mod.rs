@@ -105,7 +105,7 @@ pub struct Common {
         global = true
     )]
     pub output: Output,
-    /// Colour the output
+    /// Color the output
     #[arg(
         long,
         value_enum,
@@ -126,10 +126,10 @@ pub enum Output {
     Json,
 }
 
-/// Whether output is coloured.
+/// Whether output is colored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// If it goes to a terminal that has colours.
+    /// If it goes to a terminal that has colors.
     Auto,
     /// It is.
     Always,

@@ -138,7 +138,7 @@ fn seen(written: &str) -> Seen {
                             (row, column) = (screen.len(), 0);
                         }
                     }
-                    // Colours, the cursor's looks.
+                    // Colors, the cursor's looks.
                     _ => {}
                 }
             }

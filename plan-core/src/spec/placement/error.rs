@@ -79,7 +79,7 @@ pub enum PlacementError {
     UnknownOperator {
         /// The operator, as written.
         operator: String,
-        /// The operator spelt most like it, if one is near enough to have been meant.
+        /// The operator spelled most like it, if one is near enough to have been meant.
         nearest: Option<&'static str>,
         /// Where.
         range: Range<usize>,
@@ -163,7 +163,7 @@ fn reason(source: &regex::Error) -> String {
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
-/// The operator spelt most like this one, if at most a third of its letters differ.
+/// The operator spelled most like this one, if at most a third of its letters differ.
 pub(super) fn nearest(text: &str) -> Option<&'static str> {
     let text: Vec<char> = text.chars().take(32).map(|c| c.to_ascii_uppercase()).collect();
     let near = OPERATORS.iter().filter_map(|(name, _)| {
