@@ -3,8 +3,11 @@
 //! Invariant: a source has a file name without slashes, and a form that is known: what cannot be unpacked is refused
 //! when it is read, not when it was fetched.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
+#[cfg(feature = "fetch")]
 use reqwest::Url;
 
 /// Something to fetch.
@@ -22,6 +25,7 @@ pub(crate) struct Source {
 /// Where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
+    #[cfg(feature = "fetch")]
     Web(Url),
     File(PathBuf),
 }
@@ -50,24 +54,20 @@ impl Source {
                 Some(hex.ok_or_else(wrong)?.to_ascii_lowercase())
             }
         };
-        let place = if address.starts_with('/') {
-            Place::File(PathBuf::from(address))
-        } else {
-            let url = Url::parse(address).map_err(|error| format!("`{uri}` is not a URI: {error}"))?;
-            match url.scheme() {
-                "http" | "https" => Place::Web(url),
-                "file" => Place::File(
-                    url.to_file_path()
-                        .map_err(|()| format!("`{uri}` does not name a file of this machine"))?,
-                ),
-                other => {
-                    return Err(format!(
-                        "`{uri}`: `{other}` cannot be fetched here; http, https and file can"
-                    ));
-                }
+        let scheme = address.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let place = match scheme.as_deref() {
+            _ if address.starts_with('/') => Place::File(PathBuf::from(address)),
+            Some("http" | "https") => web(uri, address)?,
+            Some("file") => Place::File(
+                file(address).ok_or_else(|| format!("`{uri}` does not name a file of this machine"))?,
+            ),
+            Some(other) => {
+                return Err(format!("`{uri}`: `{other}` cannot be fetched here; http, https and file can"));
             }
+            None => return Err(format!("`{uri}` is not a URI: it is no absolute path, and has no scheme")),
         };
         let name = match &place {
+            #[cfg(feature = "fetch")]
             Place::Web(url) => url.path_segments().and_then(|mut all| all.next_back()).map(str::to_owned),
             Place::File(path) => path.file_name().and_then(|name| name.to_str()).map(str::to_owned),
         };
@@ -75,13 +75,63 @@ impl Source {
         let name = name.ok_or_else(|| format!("`{uri}` does not end with a file's name"))?;
         let (form, name) = form(uri, name)?;
         let shown = match &place {
+            #[cfg(feature = "fetch")]
             Place::Web(url) => without_password(url.clone()).to_string(),
             Place::File(path) => path.display().to_string(),
         };
         Ok(Self { place, shown, name, form, sha256 })
     }
+
+    /// Whether it is a file of this machine.
+    pub(super) fn is_local(&self) -> bool {
+        match self.place {
+            #[cfg(feature = "fetch")]
+            Place::Web(_) => false,
+            Place::File(_) => true,
+        }
+    }
 }
 
+#[cfg(feature = "fetch")]
+fn web(uri: &str, address: &str) -> Result<Place, String> {
+    Url::parse(address).map(Place::Web).map_err(|error| format!("`{uri}` is not a URI: {error}"))
+}
+
+#[cfg(not(feature = "fetch"))]
+fn web(uri: &str, _: &str) -> Result<Place, String> {
+    Err(format!(
+        "`{uri}`: this program is built without fetching from the web (the feature `fetch` of `backend-local`); only \
+         `file:///…` and absolute paths can be fetched"
+    ))
+}
+
+/// The path of a `file:` URI of this machine.
+fn file(address: &str) -> Option<PathBuf> {
+    let (_, rest) = address.split_once(':')?;
+    let path = match rest.strip_prefix("//") {
+        Some(rest) => rest.strip_prefix("localhost").unwrap_or(rest),
+        None => rest,
+    };
+    let path = path.split('?').next().filter(|path| path.starts_with('/'))?;
+    let (mut bytes, mut rest) = (Vec::new(), path.as_bytes());
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = |at: usize| char::from(*after.get(at)?).to_digit(16);
+        match (byte, hex(0), hex(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push(u8::try_from(high * 16 + low).ok()?);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    // A path with a zero byte names nothing.
+    (!bytes.contains(&0)).then(|| PathBuf::from(OsString::from_vec(bytes)))
+}
+
+#[cfg(feature = "fetch")]
 fn without_password(mut url: Url) -> Url {
     // It fails for a URL without a host, which has no password.
     let _ = url.set_password(None);
@@ -117,10 +167,43 @@ mod tests {
     fn uris_are_read_or_refused() {
         let name = |uri: &str| Source::parse(uri).map(|source| (source.form, source.name));
         let table = [
+            ("file:///opt/a.tar", Form::Tar, "a.tar"),
+            ("FILE://localhost/opt/a%20b.tar?x", Form::Tar, "a b.tar"),
+            ("file:/opt/100%.sh", Form::Plain, "100%.sh"),
+            ("/opt/a.zip", Form::Zip, "a.zip"),
+            ("/opt/a%20b.zip", Form::Zip, "a%20b.zip"),
+        ];
+        for (uri, form, expected) in table {
+            assert_eq!(name(uri), Ok((form, expected.to_owned())), "{uri}");
+        }
+        let hex = "AB".repeat(32);
+        let source = Source::parse(&format!("/x#sha256={hex}")).unwrap();
+        assert_eq!(source.sha256, Some(hex.to_lowercase()));
+        for uri in [
+            "",
+            "x",
+            "ftp://a.example/x",
+            "hdfs://x/y",
+            "https://a.example/",
+            "/x#md5=1",
+            "/x#sha256=1",
+            "/x.tar.xz",
+            "file://elsewhere/x",
+            "file:x",
+            "file:///a%00b",
+            "/",
+        ] {
+            assert!(name(uri).is_err(), "{uri}");
+        }
+    }
+
+    #[cfg(feature = "fetch")]
+    #[test]
+    fn what_comes_from_the_web_is_shown_without_its_password() {
+        let name = |uri: &str| Source::parse(uri).map(|source| (source.form, source.name));
+        let table = [
             ("https://a.example/b/kafka.tgz?x=1", Form::TarGz, "kafka.tgz"),
             ("http://a.example/jre.tar.gz", Form::TarGz, "jre.tar.gz"),
-            ("file:///opt/a.tar", Form::Tar, "a.tar"),
-            ("/opt/a.zip", Form::Zip, "a.zip"),
             ("https://a.example/log.gz", Form::Gz, "log"),
             ("https://a.example/run.sh", Form::Plain, "run.sh"),
         ];
@@ -129,22 +212,14 @@ mod tests {
         }
         let source = Source::parse("https://me:secret@a.example/x").unwrap();
         assert_eq!(source.shown, "https://me@a.example/x");
-        let hex = "AB".repeat(32);
-        let source = Source::parse(&format!("https://a.example/x#sha256={hex}")).unwrap();
-        assert_eq!(source.sha256, Some(hex.to_lowercase()));
-        for uri in [
-            "",
-            "x",
-            "ftp://a.example/x",
-            "hdfs://x/y",
-            "https://a.example/",
-            "https://a.example/x#md5=1",
-            "https://a.example/x#sha256=1",
-            "https://a.example/x.tar.xz",
-            "file://elsewhere/x",
-            "/",
-        ] {
-            assert!(name(uri).is_err(), "{uri}");
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[test]
+    fn without_the_feature_what_is_on_the_web_is_refused_by_name() {
+        for uri in ["https://a.example/run.sh", "HTTP://a.example/x"] {
+            let why = Source::parse(uri).unwrap_err();
+            assert!(why.contains(uri) && why.contains("the feature `fetch`"), "{why}");
         }
     }
 }

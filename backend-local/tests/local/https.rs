@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use plan_core::engine::LaunchAnswer;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
-use sha2::Digest as _;
 
 use crate::common::{self, Bench, on_runtime};
 use crate::files::{tar_gz, with_uris};
@@ -94,7 +93,11 @@ fn what_an_authority_vouches_for_is_fetched() {
         return;
     };
     let archive = tar_gz(&[("run", "echo by https; exec sleep 1000")]);
-    let hash: String = sha2::Sha256::digest(&archive).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = bitcoin_hashes::Sha256::hash(&archive)
+        .to_byte_array()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let (at, asked) = serve(Path::new(&authorities), archive);
     on_runtime(async {
         let text = with_uris("exec sh run", &[format!("{at}/a.tgz")]);

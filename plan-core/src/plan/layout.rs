@@ -6,8 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use petgraph::graph::DiGraph;
-
+use crate::spec::cycles::cycles;
 use crate::spec::{
     Gate, Gates, Goal, Instances, MaxUnavailable, PhaseName, PhaseSpec, PhaseStrategy, PlanName, PlanSpec,
     PlanStrategy, Seconds, Sequence, StepName, Steps, TaskName,
@@ -215,8 +214,7 @@ impl PlanLayout {
             .collect::<Result<Vec<_>, _>>()?;
         let mut needs = vec![Vec::new(); phases.len()];
         let mut feeds = vec![Vec::new(); phases.len()];
-        let mut graph = DiGraph::<(), ()>::new();
-        let nodes: Vec<_> = phases.iter().map(|_| graph.add_node(())).collect();
+        let mut edges = vec![Vec::new(); phases.len()];
         for (phase, declared) in spec.phases.values().enumerate() {
             for dependency in &declared.depends_on {
                 let before = spec.phases.get_index_of(dependency).ok_or_else(|| {
@@ -225,11 +223,11 @@ impl PlanLayout {
                 if !needs[phase].contains(&index(before)) {
                     needs[phase].push(index(before));
                     feeds[before].push(index(phase));
-                    graph.add_edge(nodes[before], nodes[phase], ());
+                    edges[before].push(phase);
                 }
             }
         }
-        refuse_cycle(&graph, |i| phases[i].name.to_string(), || format!("plan `{name}`"))?;
+        refuse_cycle(&edges, |i| phases[i].name.to_string(), || format!("plan `{name}`"))?;
         let mut of_pod = vec![Vec::new(); pods.len()];
         for (at, phase) in phases.iter().enumerate() {
             of_pod[phase.pod as usize].push(index(at));
@@ -408,14 +406,13 @@ impl Builder<'_> {
                 }
             }
         }
-        let mut graph = DiGraph::<(), ()>::new();
-        let nodes: Vec<_> = steps.iter().map(|_| graph.add_node(())).collect();
+        let mut edges = vec![Vec::new(); steps.len()];
         for (after, step) in steps.iter().enumerate() {
             for dependency in &step.depends_on {
                 let before = steps.iter().position(|other| other.name == *dependency).ok_or_else(|| {
                     ModelError::UnknownStep { phase: self.phase.clone(), step: dependency.clone() }
                 })?;
-                graph.update_edge(nodes[before], nodes[after], ());
+                edges[before].push(after);
                 let own = !self.groups[before].single && !self.groups[after].single;
                 let (needs, feeds) = if own {
                     (&mut self.groups[after].own_needs, index(before))
@@ -430,7 +427,7 @@ impl Builder<'_> {
             }
         }
         refuse_cycle(
-            &graph,
+            &edges,
             |i| steps[i].name.to_string(),
             || format!("phase `{}` of plan `{plan}`", self.phase),
         )
@@ -448,21 +445,16 @@ pub fn step_name<'a>(of: &impl fmt::Display, tasks: impl IntoIterator<Item = &'a
     name
 }
 
-/// Refuses a graph with a cycle, with all members of the first one found, in declared order.
+/// Refuses a graph with a cycle, with all members of the first one, in declared order.
 fn refuse_cycle(
-    graph: &DiGraph<(), ()>,
+    edges: &[Vec<usize>],
     name: impl Fn(usize) -> String,
     place: impl FnOnce() -> String,
 ) -> Result<(), ModelError> {
-    let cycles = petgraph::algo::tarjan_scc(graph);
-    let cycle = cycles.into_iter().find(|members| {
-        members.len() > 1 || members.iter().any(|&node| graph.find_edge(node, node).is_some())
-    });
-    match cycle {
+    match cycles(edges).into_iter().next() {
         None => Ok(()),
-        Some(mut members) => {
-            members.sort();
-            let members = members.into_iter().map(|node| name(node.index())).collect();
+        Some(members) => {
+            let members = members.into_iter().map(name).collect();
             Err(ModelError::Cycle { place: place(), members })
         }
     }

@@ -1,12 +1,14 @@
 //! Plans: what a specification's plans look like laid out over instances, and how far one is. Nothing here
 //! knows of tasks that run; the engine gives steps their statuses.
 pub mod bits;
+#[cfg(feature = "graph")]
 pub mod graph;
 pub mod layout;
 pub mod model;
 pub mod progress;
 pub mod status;
 
+#[cfg(feature = "graph")]
 pub use graph::{Node, Order, PlanGraph};
 pub use layout::{GateLayout, GateOf, Group, PhaseLayout, PlanLayout, StepAt, step_name};
 pub use model::{ContentHash, Demand, Model, ModelError, PodModel, TaskConfig, TaskModel};

@@ -5,9 +5,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bitcoin_hashes::Sha256;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::spec::{
     ExternalVolume, Goal, HostVolume, InstanceName, IpcMode, Megabytes, Network, PhaseName, PlacementRule,
@@ -134,7 +134,7 @@ impl ContentHash {
     /// The address of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let mut half = [0; 16];
-        half.copy_from_slice(&Sha256::digest(bytes)[..16]);
+        half.copy_from_slice(&Sha256::hash(bytes).to_byte_array()[..16]);
         Self(half)
     }
 }

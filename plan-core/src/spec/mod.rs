@@ -6,10 +6,12 @@
 pub mod change;
 mod check;
 mod code;
+pub(crate) mod cycles;
 pub mod diagnostic;
 mod edit;
 mod environment;
 pub mod gate;
+#[cfg(feature = "yaml")]
 mod keys;
 pub mod names;
 mod nearest;
@@ -17,14 +19,17 @@ pub mod placement;
 pub mod plan;
 pub mod pod;
 pub mod problem;
+#[cfg(feature = "yaml")]
 pub mod read;
 pub mod resources;
+#[cfg(feature = "yaml")]
 mod schema;
 pub mod service;
 pub mod strategy;
 pub mod task;
 pub mod template;
 pub mod units;
+#[cfg(feature = "yaml")]
 mod write;
 
 pub use change::{Change, ChangeRule, ChangeVerdict, RuleGroup, changes, converging_plan, matches};
@@ -40,8 +45,10 @@ pub use placement::{Census, Field, Judgement, NodeFacts, Pattern, PlacementError
 pub use plan::*;
 pub use pod::*;
 pub use problem::{Checked, MarkedLine, Problem, SpecError};
+#[cfg(feature = "yaml")]
 pub use read::{Place, Places, ReadOptions, Reading, Source, read, read_rendered};
 pub use resources::*;
+#[cfg(feature = "yaml")]
 pub use schema::json_schema;
 pub use service::*;
 pub use strategy::*;

@@ -7,8 +7,10 @@ pub mod conformance;
 pub mod lines;
 mod lock;
 mod memory;
+#[cfg(feature = "redb")]
 mod redb;
 
+#[cfg(feature = "redb")]
 pub use self::redb::{Medium, RedbStore};
 pub use lock::{FileLock, Holder, LockError};
 pub use memory::MemoryStore;

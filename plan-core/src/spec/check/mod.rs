@@ -31,10 +31,12 @@ pub(super) struct Origins {
 }
 
 impl Origins {
+    #[cfg(feature = "yaml")]
     pub(super) fn break_at(&mut self, path: &str) {
         self.broken.insert(path.to_owned());
     }
 
+    #[cfg(feature = "yaml")]
     pub(super) fn write_inline(&mut self, pod: PodName, set: ResourceSetName) {
         self.inline.insert((pod, set));
     }
