@@ -116,3 +116,9 @@ pub use kind::LocalKind;
 pub use left::{Left, left};
 pub use local::Local;
 pub use options::{LocalOptions, NodeSpec};
+
+/// The example of the crate's page is run as this type's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

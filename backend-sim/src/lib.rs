@@ -74,3 +74,9 @@ pub use sim::{run, run_with, run_with_operator};
 pub use store::{Fenced, Store};
 pub use trace::{TraceEvent, What};
 pub use violation::{Check, Violation};
+
+/// The example of the crate's page is run as this type's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -97,3 +97,9 @@
 pub mod engine;
 pub mod plan;
 pub mod spec;
+
+/// The example of the crate's page is run as this type's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

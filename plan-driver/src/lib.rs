@@ -74,3 +74,9 @@ pub use options::{Limits, Options};
 pub use retry::{Jitter, Retries};
 pub use scheduler::Scheduler;
 pub use service::{EventId, EventIdError, Followed, Happened, Service};
+
+/// The example of the crate's page is run as this type's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -60,6 +60,12 @@ pub fn folder(path: impl AsRef<Path>) -> Result<Checked<Loaded>, SpecError> {
     LoadOptions::new().load(path)
 }
 
+/// The example of the crate's page is compiled as this type's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;
+
 #[cfg(test)]
 mod tests {
     use super::*;
