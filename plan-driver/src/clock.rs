@@ -1,6 +1,6 @@
-//! The machine's clock, as the engine is told it.
+//! The clock whose time the engine is told.
 //!
-//! Invariant: a clock may be set back; nothing here corrects it. Engine time does not follow it back.
+//! Invariant: a clock may be set back, and nothing here corrects that. Engine time never goes back.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Wall {
-        // A clock before 1970 is one that was not set: 0 is as good.
+        // A clock before 1970 was never set, so 0 is as good.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Wall(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }

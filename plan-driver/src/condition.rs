@@ -1,25 +1,25 @@
-//! How a service's scheduler is.
+//! The condition of a service's scheduler.
 
 use std::fmt;
 
 use plan_core::engine::Wall;
 
-/// How a service's scheduler is. It acts in [`Condition::Running`] alone.
+/// The condition of a service's scheduler. The scheduler acts only in [`Condition::Running`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
-    /// It reads its records.
+    /// The scheduler reads its records.
     Starting,
-    /// It acts.
+    /// The scheduler acts.
     Running,
-    /// The store does not answer, or refuses: nothing is done until it does.
+    /// The store does not answer, or refuses. The scheduler does nothing until the store is back.
     StoreAway {
         /// Since when.
         since: Wall,
         /// What it said.
         why: String,
     },
-    /// The backend cannot be reached: verbs are taken, commands wait.
+    /// The backend cannot be reached. The scheduler accepts verbs, and commands wait.
     BackendAway {
         /// Since when.
         since: Wall,
@@ -33,10 +33,10 @@ pub enum Condition {
     },
     /// Another scheduler has taken over: this one does nothing any more.
     Superseded {
-        /// How one knows.
+        /// How the scheduler knows.
         why: String,
     },
-    /// It has ended.
+    /// The scheduler has ended.
     Stopped {
         /// Why.
         why: String,
@@ -44,7 +44,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Whether it does nothing any more, whatever happens.
+    /// Whether the scheduler never acts again, whatever happens.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Unusable { .. } | Self::Superseded { .. } | Self::Stopped { .. })
     }

@@ -7,21 +7,21 @@ use crate::condition::Condition;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DriverError {
-    /// So many others wait already. Nothing was done; ask again a little later.
+    /// Too many requests wait already. Nothing was done. Ask again a little later.
     #[error("too many requests wait already: nothing was done, ask again a little later")]
     Busy,
     /// The scheduler does not act now. Nothing was done.
     #[error("nothing was done: {0}")]
     Away(Condition),
-    /// The store did not say whether it was done.
+    /// The store did not say whether the request was done.
     #[error("nobody knows whether it was done, as the store failed: ask again with the same request id")]
     Unknown,
-    /// The backend cannot keep what the specification declares. Nothing was done.
+    /// The backend does not support what the specification declares. Nothing was done.
     #[error("the backend `{backend}` cannot keep what the specification declares:\n{}", lines(.findings))]
     Check {
         /// The backend.
         backend: &'static str,
-        /// What it cannot keep, and what the service would do without.
+        /// What the backend does not support, and what the service would do without.
         findings: Vec<Finding>,
     },
 }

@@ -1,7 +1,8 @@
-//! Carries a plan engine's inputs in and its effects out.
+//! Runs plan engines: carries their inputs in and their effects out.
 //!
-//! `plan-core` decides and does nothing. Here a clock, a [`store::Store`], a [`backend::Backend`] and whoever
-//! asks meet it. A [`Scheduler`] runs the services of one store on one backend, each in a task of its own:
+//! `plan-core` decides, and does nothing. This crate connects its engine with a clock, a [`store::Store`], a
+//! [`backend::Backend`] and callers. A [`Scheduler`] runs the services of one store on one backend, each service in a
+//! task of its own:
 //!
 //! ```text
 //!             verbs, targets, reads            Scheduler ── Service ── Service ...
@@ -11,10 +12,10 @@
 //!                      └───────────────────────── Reports: observations, answers, snapshots ──────────────────┘
 //! ```
 //!
-//! Invariant: commit, then everything else. No command, reply, receipt or event leaves before the batch that it
-//! follows from is durable under our epoch. A commit that fails, or whose result is unknown, drops the engine,
-//! which is recovered from the store; what was asked is answered with [`DriverError::Unknown`], and may be asked
-//! again under the same request id.
+//! Invariant: commit, then everything else. No command, reply, receipt or event leaves before the batch that it follows
+//! from is durable under our epoch. A commit that fails, or whose result is unknown, drops the engine. A new engine is
+//! recovered from the store. Requests of that batch are answered with [`DriverError::Unknown`], and may be sent again
+//! under the same request id.
 //!
 //! # Using it
 //!
@@ -55,7 +56,7 @@
 //!
 //! # What it deliberately does not do
 //!
-//! It does not read files, listen on a port or print: that is the program's. It knows no orchestrator.
+//! It does not read files, listen on a port or print: the program does that. It knows no orchestrator.
 
 pub mod backend;
 pub mod clock;

@@ -14,29 +14,29 @@ use crate::retry::Retries;
 pub struct Options {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// Names an installation, when a service is installed.
+    /// Makes the name of an installation, when a service is installed.
     pub installation: Arc<dyn Fn() -> InstallationId + Send + Sync>,
-    /// Waits for the store and the backend.
+    /// How long to wait before the store and the backend are tried again.
     pub retries: Retries,
     /// Bounds.
     pub limits: Limits,
-    /// Writes down what happens, if it is to be replayed.
+    /// Records what happens, for a replay.
     pub record: Option<Recorder>,
 }
 
 /// Bounds of queues and waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// So many requests of a service wait; one more is answered [`crate::DriverError::Busy`].
+    /// How many requests of a service may wait. One more is answered with [`crate::DriverError::Busy`].
     pub requests: usize,
-    /// So many reports of a session wait; a backend that has more to say waits.
+    /// How many reports of a session may wait. A backend with more reports waits.
     pub reports: usize,
-    /// So many inputs are made durable in one batch at most.
+    /// How many inputs are made durable in one batch at most.
     pub batch: usize,
-    /// So many events are kept for listeners that are slower than the service.
+    /// How many events are kept for listeners that are slower than the service.
     pub events: usize,
-    /// A backend that takes longer to take a command, or to open a session, has lost it. A store that takes longer
-    /// is away, and nobody knows what it did.
+    /// The longest time of one call. A session is lost if its backend takes longer to accept commands or to open. A
+    /// store that takes longer is away, and nobody knows what it did.
     pub patience: Duration,
 }
 

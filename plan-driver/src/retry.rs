@@ -1,20 +1,20 @@
 //! Waits between attempts.
 //!
 //! Invariant: the wait before the nth attempt is between half and all of `first * 2^n`, and never longer than
-//! `longest`; which of these is the word of an injected source, so that a test decides it.
+//! `longest`. An injected source chooses the wait in that range, so that a test can choose it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A number between 0 and 1,000,000, drawn anew with each call.
+/// A number between 0 and 1,000,000, chosen anew with each call.
 pub type Jitter = Arc<dyn Fn() -> u32 + Send + Sync>;
 
 /// How long to wait before something is tried again.
 #[derive(Clone)]
 pub struct Retries {
-    /// Before the second attempt.
+    /// The wait before the second attempt.
     pub first: Duration,
-    /// At most so long.
+    /// The longest wait.
     pub longest: Duration,
     /// Spreads the attempts of several schedulers.
     pub jitter: Jitter,

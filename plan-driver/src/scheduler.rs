@@ -1,6 +1,7 @@
 //! Several services in one process.
 //!
-//! Invariant: a service has one loop, and its store one scheduler: who opens the store later fences this one.
+//! Invariant: a service has one loop, and a store has one scheduler. A scheduler that opens the store later fences this
+//! one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,10 +33,10 @@ impl std::fmt::Debug for Scheduler {
 }
 
 impl Scheduler {
-    /// Goes on with every service that the store has records of.
+    /// Starts, and continues every service that the store has records of.
     ///
     /// # Errors
-    /// The store cannot say which there are.
+    /// The store cannot list its services.
     pub async fn start(
         store: Arc<dyn Store>,
         backend: Arc<dyn Backend>,
@@ -55,10 +56,10 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    /// The service of this name; one that there is nothing of yet waits for its first target.
+    /// The service of this name. A service without records waits for its first target.
     ///
     /// # Errors
-    /// None yet; a bound on the number of services will be one.
+    /// There are none yet. A bound on the number of services will be one.
     pub async fn service(&self, name: &ServiceName) -> Result<Service, DriverError> {
         let mut services = self.services.lock().await;
         if let Some(service) = services.get(name).filter(|service| !service.is_over()) {
@@ -74,15 +75,15 @@ impl Scheduler {
         self.backend.kind()
     }
 
-    /// What of a specification the backend cannot keep.
+    /// What the backend does not support in a specification.
     pub fn check(&self, model: &Model) -> Vec<Finding> {
         check(self.backend.kind(), model.spec())
     }
 
-    /// Whether the backend can keep a specification, but for what a service does without.
+    /// Whether the backend supports a specification. Findings that are warnings do not count.
     ///
     /// # Errors
-    /// [`DriverError::Check`]: it cannot.
+    /// [`DriverError::Check`]: the backend does not support it.
     pub fn keeps(&self, model: &Model) -> Result<(), DriverError> {
         keeps(&*self.backend, model)
     }
@@ -97,7 +98,7 @@ impl Scheduler {
         self.services.lock().await.keys().cloned().collect()
     }
 
-    /// Ends all loops, each after what it is at; tasks go on running.
+    /// Ends all loops, each after its current work. Tasks keep running.
     pub async fn stop(&self) {
         let services: Vec<Service> = self.services.lock().await.values().cloned().collect();
         join_all(services.iter().map(Service::stop)).await;

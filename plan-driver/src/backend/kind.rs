@@ -1,7 +1,7 @@
-//! What is known of a kind of backend without a connection: its name, and what of a specification it cannot keep.
+//! What is known of a kind of backend without a connection: its name, and what it does not support in a specification.
 //!
-//! Invariant: a specification is judged alike by a kind and by each backend of that kind ([`Backend::kind`]), so that
-//! what a file is told before anything runs is what its target is told.
+//! Invariant: a kind and each backend of that kind ([`Backend::kind`]) judge a specification alike. So a file gets the
+//! same answer before anything runs and as a target.
 //!
 //! [`Backend::kind`]: super::Backend::kind
 
@@ -13,7 +13,7 @@ use plan_core::spec::{Problem, ServiceSpec, Severity};
 
 /// A kind of backend.
 pub trait Kind: Send + Sync + 'static {
-    /// Its name, as `--backend` has it: one word in lower case.
+    /// The name of the kind, as in `--backend`: one word in lower case.
     fn name(&self) -> &'static str;
 
     /// The rules that [`Kind::check`] holds a specification to. Each has a page, which `planwright explain` shows.
@@ -21,31 +21,34 @@ pub trait Kind: Send + Sync + 'static {
         &[]
     }
 
-    /// What of a specification it cannot keep. It is asked before a target is handed to an engine, and one finding that
-    /// is an error keeps the target out; and it is asked of files, where nothing runs. So it asks no cluster.
+    /// Finds what this kind does not support in a specification. The driver calls it before it hands a target to an
+    /// engine, and refuses the target if a finding is an error. `planwright validate` calls it on files when nothing
+    /// runs, so it must not contact a cluster.
     fn check(&self, spec: &ServiceSpec) -> Vec<Finding>;
 }
 
-/// What of a specification a kind of backend cannot keep; all of it, when the kind panics.
+/// What a kind of backend does not support in a specification. If the check of the kind panics, that is the whole
+/// specification.
 pub fn check(kind: &dyn Kind, spec: &ServiceSpec) -> Vec<Finding> {
     catch_unwind(AssertUnwindSafe(|| kind.check(spec))).unwrap_or_else(|_| vec![Finding::fault()])
 }
 
-/// Something that a kind of backend asks of a specification.
+/// A rule that a kind of backend has for specifications.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Its code: a letter that no other kind has, and three digits, as `L002`. Once given, it is not given to another.
+    /// The code of the rule: a letter that no other kind has, and three digits, such as `L002`. No other rule ever gets
+    /// the same code.
     pub code: &'static str,
     /// The rule in one line, in lower case.
     pub summary: &'static str,
-    /// What it is for, and what to do about it: a paragraph.
+    /// A paragraph on why there is the rule, and what to do about a file that breaks it.
     pub explanation: &'static str,
     /// A file that breaks it.
     pub example: Example,
 }
 
-/// A file that breaks a rule of a backend and is good otherwise, for the rule's page. Of what it says, the place, the
-/// severity and the words may depend on where a backend is: these are those of the page.
+/// A file that breaks a rule of a backend and is good otherwise, for the rule's page. The place, the severity and the
+/// words of a finding may depend on where the backend runs. These are those that the page shows.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Example {
     /// The file's text.
@@ -54,14 +57,14 @@ pub struct Example {
     pub severity: Severity,
     /// The place in the specification.
     pub path: &'static str,
-    /// What is said of it.
+    /// The message.
     pub message: &'static str,
     /// What to do.
     pub help: Option<&'static str>,
 }
 
 impl Rule {
-    /// What is found in its example.
+    /// The finding in the rule's example.
     pub fn finding(&'static self) -> Finding {
         let Example { severity, path, message, help, .. } = &self.example;
         let help = help.map(ToOwned::to_owned);
@@ -75,15 +78,16 @@ impl Rule {
     }
 }
 
-/// Something of a specification that a backend cannot keep.
+/// Something in a specification that a backend does not support.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The rule's code; none of a fault of the backend's own.
+    /// The rule's code. A fault of the backend itself has none.
     pub code: Option<&'static str>,
-    /// An error: the service would not be what is declared, and the target is refused. A warning: it does without.
+    /// An error if the service would not be what the specification declares: the target is refused. A warning if the
+    /// service can do without it.
     pub severity: Severity,
-    /// The place in the specification, as `pods.hello.tasks.server.goal`; empty for the whole. It is written as the
-    /// reader's own diagnostics have it, so that its place in a file can be found.
+    /// The place in the specification, such as `pods.hello.tasks.server.goal`; empty for the whole. It has the form of
+    /// the paths in the diagnostics of `plan-core`, so that its place in a file can be found.
     pub path: String,
     /// What is wrong; lower case, one sentence, no full stop.
     pub message: String,
@@ -92,7 +96,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Something without which the service would not be what is declared.
+    /// An error: without this, the service would not be what the specification declares.
     pub fn error(rule: &'static Rule, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code: Some(rule.code),
@@ -103,12 +107,12 @@ impl Finding {
         }
     }
 
-    /// Something that the service does without.
+    /// A warning: the service does without this.
     pub fn warning(rule: &'static Rule, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(rule, path, message) }
     }
 
-    /// The same, with what to do.
+    /// The same finding, with what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -130,12 +134,12 @@ impl Finding {
         problem
     }
 
-    /// Whether it keeps a target out.
+    /// Whether the finding refuses a target.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 
-    /// A fault of the backend's own, for which nobody can vouch for the specification.
+    /// A fault of the backend itself. Because of it, nobody knows whether the backend supports the specification.
     fn fault() -> Self {
         Self {
             code: None,
@@ -147,7 +151,7 @@ impl Finding {
     }
 }
 
-/// One line, as `pods.hello.image: there are no containers here; leave the image out`.
+/// One line, such as `pods.hello.image: there are no containers here; leave the image out`.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {

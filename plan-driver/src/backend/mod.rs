@@ -1,7 +1,7 @@
-//! What carries out commands, and says what it sees.
+//! The contract of a backend, which carries out commands and reports what it sees.
 //!
-//! Invariant: an observation is confirmed upstream only after the batch that it caused is durable; a backend that
-//! waits for the [`Receipt`] of an end before it forgets the end loses none.
+//! Invariant: a report gets its [`Receipt`] only after the batch that it caused is durable. So a backend that waits for
+//! the receipt of an end before it forgets the end loses no end.
 
 mod inspect;
 mod kind;
@@ -22,25 +22,26 @@ use tokio::sync::{mpsc, oneshot};
 
 /// An orchestrator: processes on this machine, Kubernetes, Mesos.
 ///
-/// It keeps nothing that a restart would miss: what it knows is in the orchestrator, or in a record of the engine.
+/// A backend has no state of its own that a restart would lose. Everything that it knows is in the orchestrator, or in
+/// a record of the engine.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// What is known of it without a connection: its name, and what it cannot keep.
+    /// What is known of the backend without a connection: its name, and what it does not support.
     fn kind(&self) -> &dyn Kind;
 
-    /// Opens a session of a service: from now on what is seen of it is told to `reports`, and nothing that is told
-    /// to the reports of an earlier session counts. Tasks that run go on.
+    /// Opens a session of a service. From now on the backend tells `reports` what it sees of the service. Reports of
+    /// earlier sessions of the service no longer count. Running tasks go on.
     ///
     /// # Errors
-    /// The orchestrator cannot be reached now; it is tried again.
+    /// The orchestrator cannot be reached now. The driver tries again.
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError>;
 
-    /// What a task printed. A backend that keeps no output need not have it.
+    /// Reads what a task printed. A backend that keeps no output does not implement this method.
     ///
     /// # Errors
-    /// There is none, or it cannot be read.
+    /// There is no log, or it cannot be read.
     async fn log(&self, of: &Identity, query: LogQuery) -> Result<Log, LogError> {
-        // What a backend has nothing of, it has whoever asks.
+        // A backend without logs ignores the question.
         let _ = (of, query);
         Err(LogError::NotKept { backend: self.kind().name() })
     }
@@ -49,37 +50,38 @@ pub trait Backend: Send + Sync + 'static {
 /// A service's connection to its backend. Dropping it leaves the tasks running.
 #[async_trait]
 pub trait Session: Send {
-    /// Begins to carry out what one batch ordered, in this order; what comes of it is told to the session's
-    /// [`Reports`]. The commands come together so that a backend can make one call of several. It does not wait for
-    /// results, nor for [`Reports::tell`]: commands of other batches are behind these, and the task that takes the
-    /// reports may be the one that waits here.
+    /// Begins to carry out the commands of one batch, in this order. The results go to the session's [`Reports`]. The
+    /// commands come together, so that a backend can make one call out of several. This method must not wait for
+    /// results, and must not wait for [`Reports::tell`]. The commands of later batches wait for it to return, and so
+    /// may the task that receives the reports.
     ///
     /// # Errors
-    /// The session is lost, and nobody knows which of the commands were carried out: another session is opened, and the
-    /// engine asks what there is. A command that the backend does not know is such an error, and names it.
+    /// The session is lost, and nobody knows which of the commands were carried out. The driver opens another session,
+    /// and the engine asks what runs. A command that the backend does not know is such an error, and the error names
+    /// the command.
     async fn carry_out(&mut self, commands: Vec<Command>) -> Result<(), BackendError>;
 }
 
 /// What a session begins with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opening {
-    /// Whose tasks it is about.
+    /// The installation whose tasks the session is about.
     pub identity: Identity,
-    /// The places that the service's records name. What else a backend holds for the installation is of an open
-    /// question, or owed: a debt's release comes.
+    /// The places that the service's records name. Any other place that the backend holds for the installation belongs
+    /// to an open question, or to a debt whose release will come.
     pub held: Vec<Held>,
-    /// The backend's own notes, durable since some [`Report::Note`].
+    /// The backend's own notes, which earlier sessions reported as [`Report::Note`].
     pub notes: BTreeMap<NoteName, NoteText>,
 }
 
 impl Opening {
-    /// The beginning of a service that holds nothing.
+    /// The opening of a service that holds nothing.
     pub fn new(identity: Identity) -> Self {
         Self { identity, held: Vec::new(), notes: BTreeMap::new() }
     }
 }
 
-/// Whose tasks a session is about. Both names stand in the label of each task.
+/// The installation whose tasks a session is about. The label of each task has both names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The service.
@@ -92,7 +94,7 @@ pub struct Identity {
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
 pub struct BackendError {
-    /// What it tried, and what to do about it.
+    /// What the backend tried, and what to do about it.
     pub what: String,
     /// What went wrong.
     #[source]
@@ -100,12 +102,12 @@ pub struct BackendError {
 }
 
 impl BackendError {
-    /// An error in these words.
+    /// An error with this message.
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), source: None }
     }
 
-    /// An error in these words, and what caused it.
+    /// An error with this message and its cause.
     pub fn because(
         what: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -114,20 +116,21 @@ impl BackendError {
     }
 }
 
-/// Something that a backend says.
+/// Something that a backend reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Report {
-    /// How a launched task is.
+    /// The state of a launched task.
     Observed(Observation),
     /// The answer to a command.
     Outcome(Outcome),
     /// A part of the answer to `Reconcile`.
     Snapshot(Snapshot),
-    /// Something to keep in the service's records: it is durable with its receipt, and may be used from then on.
+    /// Something to keep in the service's records. The note is durable when its receipt comes, and the backend may use
+    /// it from then on.
     Note(Note),
 }
 
-/// Where a session tells what it sees. It may be cloned; all clones end with the session.
+/// Where a session reports what it sees. All clones end with the session.
 #[derive(Clone)]
 pub struct Reports {
     queue: mpsc::Sender<Told>,
@@ -138,7 +141,7 @@ pub struct Reports {
 pub struct Told {
     /// What is told.
     pub report: Report,
-    /// Is answered when what the report caused is durable; dropped, nobody knows.
+    /// Answered when what the report caused is durable. If it is dropped, nobody knows whether that is so.
     pub durable: oneshot::Sender<()>,
 }
 
@@ -149,13 +152,13 @@ impl fmt::Debug for Reports {
 }
 
 impl Reports {
-    /// A queue of so many places, and its other end: for the loop, and for tests of a backend by hand.
+    /// A queue with this capacity, and its receiving end: for the loop of a service, and for tests of a backend.
     pub fn channel(places: usize) -> (Self, mpsc::Receiver<Told>) {
         let (queue, told) = mpsc::channel(places);
         (Self { queue }, told)
     }
 
-    /// Tells a report; waits while the queue is full, so that a backend is never faster than the engine.
+    /// Sends a report. Waits while the queue is full, so that a backend is never faster than the engine.
     ///
     /// # Errors
     /// The session is over.
@@ -171,21 +174,22 @@ impl Reports {
     }
 }
 
-/// Says when what a report caused is durable.
+/// Tells when what a report caused is durable.
 #[derive(Debug)]
 pub struct Receipt(oneshot::Receiver<()>);
 
 impl Receipt {
-    /// Waits for it.
+    /// Waits until what the report caused is durable.
     ///
     /// # Errors
-    /// The session ended before: nobody knows, and the report is to be told again in the next.
+    /// The session ended first. Nobody knows whether the report is durable, so the backend has to send it again in the
+    /// next session.
     pub async fn durable(self) -> Result<(), SessionOver> {
         self.0.await.map_err(|_| SessionOver)
     }
 }
 
-/// The session is over: another has begun, or the scheduler ends.
+/// The session is over, because another one has begun, or the scheduler ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the session is over")]
 pub struct SessionOver;

@@ -1,7 +1,7 @@
 //! A backend whose tasks reach their goals at once: for tests of what is above it.
 //!
-//! Invariant: it keeps no promise of a real one but the answers: there is always room, on one node, and what is
-//! launched runs, is ready, or has finished, as its goal asks.
+//! Invariant: every command is answered. There is always room, on one node. A launched task runs and is ready, or has
+//! finished, as its goal asks. Other promises of a real backend are not kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::{Backend, BackendError, Finding, Identity, Kind, Opening, Report, Reports, Session};
 
-/// Runs everything, at once, nowhere. Its clones are one cluster.
+/// Pretends to run every task at once. All clones are one cluster.
 #[derive(Debug, Clone, Default)]
 pub struct PromptBackend {
     tasks: Arc<Mutex<BTreeMap<InstallationId, Tasks>>>,
@@ -35,11 +35,11 @@ impl PromptBackend {
 struct Prompt {
     identity: Identity,
     backend: PromptBackend,
-    /// Told in order by a task of its own, so that the loop is never waited for.
+    /// A separate task sends the reports in order, so that nothing here waits for the loop.
     said: mpsc::UnboundedSender<Report>,
 }
 
-/// It keeps everything: nothing runs.
+/// It supports every specification, since nothing runs.
 impl Kind for PromptBackend {
     fn name(&self) -> &'static str {
         "prompt"
@@ -83,7 +83,7 @@ impl Session for Prompt {
 
 impl Prompt {
     fn reports_of(&self, command: Command) -> Result<Vec<Report>, BackendError> {
-        // A panic elsewhere leaves the map whole: each change of it is one that cannot panic half-way.
+        // A panic elsewhere leaves the map whole, since no change of the map can panic half-way.
         let mut all = self.backend.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let tasks = all.entry(self.identity.installation.clone()).or_default();
         let of = |instance, task, launch| Incarnation {

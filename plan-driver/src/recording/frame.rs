@@ -1,19 +1,20 @@
-//! Frames: a length, its checksum, the checksum of what follows, and that. All numbers little-endian, of four bytes.
+//! Frames. A frame is a length, its checksum, the checksum of the content, and the content. All numbers are
+//! little-endian, with four bytes.
 //!
-//! Invariant: a file that was cut off can be told from one that was changed: a length that is whole is checked before
-//! it is believed.
+//! Invariant: a file that was cut off can be told from one that was changed, since a complete length is checked before
+//! it is used.
 
 use std::io;
 
-/// What the file is, and its version: [`plan_core::engine::RECORDING_VERSION`].
+/// The first line of the file: what it is, and its version, [`plan_core::engine::RECORDING_VERSION`].
 pub(super) const FIRST_LINE: &[u8] = b"planwright recording 2\n";
-/// The same of older versions that are read still. All are equally long.
+/// The first lines of older versions that are still read. All have the same length.
 pub(super) const OLDER: &[&[u8; FIRST_LINE.len()]] = &[b"planwright recording 1\n"];
-/// Bytes before what a frame holds.
+/// The bytes before a frame's content.
 pub(super) const HEAD: usize = 12;
-/// A frame holds no more. A specification with its templates is the largest there is.
+/// The largest content of a frame. The largest content there is, is a specification with its templates.
 pub(super) const LONGEST: u32 = 1 << 28;
-/// More than the mark of an end takes.
+/// More bytes than the mark of an end needs.
 pub(super) const MARK: u64 = 1024;
 
 /// Puts bytes in a frame.
@@ -28,7 +29,7 @@ pub(super) fn encode(bytes: &[u8]) -> io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// What a head says: how long what follows is, and its checksum; none if it is not what was written.
+/// The length of the content and its checksum, from the head of a frame; `None` if the head was changed.
 pub(super) fn head(head: [u8; HEAD]) -> Option<(usize, u32)> {
     let [a, b, c, d, e, f, g, h, i, j, k, l] = head;
     let len = [a, b, c, d];

@@ -1,10 +1,10 @@
-//! What happened to the services of a scheduler, in a file: to be replayed (`planwright replay`).
+//! Recordings: files with what happened to the services of a scheduler, for a replay (`planwright replay`).
 //!
-//! Invariant: a recording is whole up to its end. What cannot be written any more ends it with a mark that says why; it
-//! never goes on after a gap, for an input that is missing makes all after it another story.
+//! Invariant: a recording is complete up to its end. An input that cannot be written ends it with a mark that says why.
+//! A recording never goes on after a gap, since nothing after a missing input could be replayed.
 //!
-//! A file begins with a line that says what it is; then frames follow (`frame`), each an
-//! [`Entry`](plan_core::engine::Entry) as JSON. A thread of its own makes the text and writes it (`writer`), so that
+//! A file begins with a line that says what it is. Then frames follow (`frame`), each an
+//! [`Entry`](plan_core::engine::Entry) as JSON. A separate thread makes and writes the text (`writer`), so that
 //! services do not wait for it (`docs/decisions/0013-recordings.md`).
 
 mod frame;
@@ -29,10 +29,10 @@ use writer::{Behind, Writer};
 
 pub use reader::{Reader, RecordingError};
 
-/// So many inputs wait for the thread at most. If it is further behind, the recording ends.
+/// How many inputs may wait for the thread. If more wait, the recording ends.
 const WAITING: usize = 16_384;
 
-/// Writes a recording. Clones write the same one; it is whole when the last is dropped.
+/// Writes a recording. All clones write the same one. It is complete when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     inner: Arc<Inner>,
@@ -40,23 +40,23 @@ pub struct Recorder {
 
 #[derive(Debug)]
 struct Inner {
-    /// None while it is dropped.
+    /// `None` while the recorder is being dropped.
     messages: Option<SyncSender<Message>>,
-    /// It takes nothing any more.
+    /// Whether the recording has ended.
     closed: AtomicBool,
     behind: Arc<Behind>,
     ended: watch::Receiver<Option<String>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What the thread is told.
+/// A message to the thread.
 enum Message {
     Began { service: ServiceName, wall: Wall, records: Vec<(String, Vec<u8>)> },
     Took(Box<Took>),
     Flush(oneshot::Sender<()>),
 }
 
-/// An input, and what it led to.
+/// An input and its effects.
 pub(crate) struct Took {
     pub(crate) service: ServiceName,
     pub(crate) number: u64,
@@ -70,7 +70,7 @@ pub(crate) struct Took {
 }
 
 impl Took {
-    /// About so many bytes of memory, as what it writes is most of it.
+    /// About how many bytes of memory the input takes. Most of that is what it writes.
     fn weight(&self) -> usize {
         let writes = self.writes.iter().map(|change| match change {
             Change::Put(key, bytes) => key.len() + bytes.len(),
@@ -81,14 +81,14 @@ impl Took {
 }
 
 impl Recorder {
-    /// How large a recording becomes, in bytes, if nothing else is said.
+    /// The default limit of a recording, in bytes.
     pub const LIMIT: u64 = 1 << 30;
 
-    /// Begins a recording in a file that its owner alone can read; it ends with a mark before it is longer than the
-    /// limit. A pipe is as good.
+    /// Begins a recording in a file that only its owner can read. It ends with a mark before it is longer than the
+    /// limit. The file may be a pipe.
     ///
     /// # Errors
-    /// There is something in the file: [`io::ErrorKind::AlreadyExists`]. It cannot be written.
+    /// The file is not empty: [`io::ErrorKind::AlreadyExists`]. Or the file cannot be written.
     pub fn create(path: impl AsRef<Path>, limit: u64) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
         let about = file.metadata()?;
@@ -104,27 +104,27 @@ impl Recorder {
         Ok(Self { inner: Arc::new(Inner { messages: Some(messages), closed, behind, ended, thread }) })
     }
 
-    /// Why it ended before the scheduler did, if it did.
+    /// Why the recording ended before the scheduler, if it did.
     pub fn ended(&self) -> Option<String> {
         self.inner.ended.borrow().clone()
     }
 
-    /// Waits until it ends before the scheduler does, and says why.
+    /// Waits until the recording ends before the scheduler, and says why.
     pub async fn ends(&self) -> String {
         let mut ended = self.inner.ended.clone();
         if let Ok(why) = ended.wait_for(Option::is_some).await {
             return why.clone().unwrap_or_default();
         }
-        // Its thread panicked, which the log has.
+        // The thread panicked, which is in the log.
         "the recorder has a fault of its own".to_owned()
     }
 
-    /// Waits until all that was told so far is handed to the system.
+    /// Waits until all inputs so far are handed to the system.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
         if let Some(messages) = &self.inner.messages {
             let mut message = Message::Flush(done);
-            // The queue may be full: there is time.
+            // The queue may be full, and there is time to wait.
             while let Err(TrySendError::Full(again)) = messages.try_send(message) {
                 message = again;
                 tokio::task::yield_now().await;
@@ -136,7 +136,7 @@ impl Recorder {
     }
 
     pub(crate) fn began(&self, service: &ServiceName, wall: Wall, records: Vec<(String, Vec<u8>)>) {
-        // What an engine is made of is as large as it is, and there is one such message in an engine's life.
+        // The records of an engine do not count for the bound, since there is one such message in an engine's life.
         self.tell(Message::Began { service: service.clone(), wall, records }, 0);
     }
 
@@ -154,7 +154,7 @@ impl Recorder {
         if room && messages.try_send(message).is_ok() {
             return;
         }
-        // Nothing is told after what could not be. Where its thread has gone, the log has why.
+        // After a message that could not be sent, no other is sent. If the thread is gone, the log says why.
         self.inner.closed.store(true, Ordering::Relaxed);
         self.inner.behind.overrun();
         self.inner.wake();
@@ -176,7 +176,7 @@ impl Drop for Inner {
         let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             thread.thread().unpark();
-            // A panic in it is a fault that the log has.
+            // A panic in the thread is already in the log.
             let _ = thread.join();
         }
     }

@@ -1,7 +1,7 @@
 //! Reads recordings.
 //!
-//! Invariant: an entry that is given was written so. A file that was cut off ends there, and says so; one that was
-//! changed is refused at the first byte that is not right.
+//! Invariant: each entry is returned as it was written. A file that was cut off ends where it was cut, and the reader
+//! says so. A file that was changed is refused at the first wrong frame.
 
 use std::io::{self, Read};
 
@@ -9,13 +9,13 @@ use plan_core::engine::Entry;
 
 use super::frame::{self, FIRST_LINE, HEAD, OLDER};
 
-/// Gives the entries of a recording, one after another.
+/// Reads the entries of a recording, one after another.
 #[derive(Debug)]
 pub struct Reader<R> {
     from: R,
     /// Where the next frame begins.
     at: u64,
-    /// So many bytes at the end are no whole frame.
+    /// How many bytes at the end are not a complete frame.
     cut: u64,
     over: bool,
 }
@@ -24,22 +24,22 @@ pub struct Reader<R> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordingError {
-    /// It cannot be read at all.
+    /// The file cannot be read.
     #[error("the recording cannot be read")]
     Io(#[from] io::Error),
-    /// It is something else.
+    /// The file is not a recording.
     #[error("this is no recording: it does not begin with `planwright recording`")]
     NoRecording,
-    /// It is of another version.
+    /// The recording has an unknown version.
     #[error("this recording is of another version (it begins with `{0}`): use the planwright that wrote it")]
     OtherVersion(String),
-    /// It was changed after it was written.
+    /// The recording was changed after it was written.
     #[error("the recording is damaged at byte {at}: what is before can be used, what is after cannot")]
     Damaged {
-        /// Where the frame begins that is damaged.
+        /// Where the damaged frame begins.
         at: u64,
     },
-    /// An entry is none that is known.
+    /// An entry is of an unknown kind.
     #[error(
         "the recording has an entry at byte {at} that this planwright does not know: use the one that wrote it"
     )]
@@ -52,10 +52,10 @@ pub enum RecordingError {
 }
 
 impl<R: Read> Reader<R> {
-    /// Begins to read.
+    /// Begins to read a recording.
     ///
     /// # Errors
-    /// It is no recording, or one of another version.
+    /// The file is not a recording, or has an unknown version.
     pub fn new(mut from: R) -> Result<Self, RecordingError> {
         let mut first = vec![0; FIRST_LINE.len()];
         let read = fill(&mut from, &mut first)?;
@@ -72,7 +72,8 @@ impl<R: Read> Reader<R> {
         Ok(Self { from, at: FIRST_LINE.len() as u64, cut: 0, over: false })
     }
 
-    /// So many bytes at its end are no whole entry: whoever wrote it was killed. Known when all is read.
+    /// How many bytes at the end are not a complete entry, because the writing process was killed. Known when
+    /// everything is read.
     pub fn cut_off(&self) -> u64 {
         self.cut
     }
@@ -113,7 +114,7 @@ impl<R: Read> Iterator for Reader<R> {
     }
 }
 
-/// Reads as much as there is, up to the whole.
+/// Reads until the buffer is full or the file ends.
 fn fill(from: &mut impl Read, whole: &mut [u8]) -> io::Result<usize> {
     let mut done = 0;
     while done < whole.len() {

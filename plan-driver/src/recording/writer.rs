@@ -1,11 +1,11 @@
 //! The thread that writes a recording.
 //!
-//! Invariant: what is in the file is whole entries, in the order in which they were told; after the mark of an end there
+//! Invariant: the file contains complete entries, in the order in which they were sent. After the mark of an end there
 //! is nothing.
 //!
-//! It makes the text too, off the path of the services. It naps between looks at its queue, so that who tells it
-//! something has nobody to wake, and the file is written to once for all that came in between; and it never syncs. A
-//! killed process loses the last moments ([`NAP`]).
+//! The thread also makes the text, so that services do not spend time on it. The thread sleeps between two looks at its
+//! queue. So a service does not have to wake it, and the file is written once for all inputs that came in between. The
+//! thread never syncs the file. A killed process loses the last moments ([`NAP`]).
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write};
@@ -21,13 +21,13 @@ use tokio::sync::watch;
 use super::{Message, Took, frame};
 use crate::store::Change;
 
-/// Between two looks at what is to be written.
+/// The time between two looks at the queue.
 const NAP: Duration = Duration::from_millis(20);
-/// More than this is written at once.
+/// More bytes than this are written at once.
 const BUFFER: usize = 1 << 18;
-/// About so many bytes wait for the thread at most. If it is further behind, the recording ends.
+/// About how many bytes may wait for the thread. If more wait, the recording ends.
 const MOST: usize = 64 << 20;
-/// The longest reason of an end, in characters: with it a mark is shorter than [`frame::MARK`].
+/// The longest reason of an end, in characters. It keeps a mark shorter than [`frame::MARK`].
 const LONGEST_WHY: usize = 100;
 
 /// How far the thread is behind.
@@ -38,12 +38,12 @@ pub(super) struct Behind {
 }
 
 impl Behind {
-    /// So many bytes more wait. False if these are too many.
+    /// Counts bytes that now wait too. Returns false if that is too many.
     pub(super) fn add(&self, bytes: usize) -> bool {
         self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= MOST
     }
 
-    /// Something could not be told.
+    /// A message could not be sent.
     pub(super) fn overrun(&self) {
         self.overrun.store(true, Ordering::Release);
     }
@@ -51,7 +51,7 @@ impl Behind {
 
 /// Where a recording is written to.
 pub(super) trait Sink: Write {
-    /// Takes away what is behind so many bytes.
+    /// Cuts the file to this many bytes.
     fn cut(&mut self, len: u64) -> io::Result<()>;
 }
 
@@ -66,9 +66,9 @@ pub(super) struct Writer<S> {
     sink: S,
     /// Whole frames that are not written yet.
     buffer: Vec<u8>,
-    /// So many bytes are written.
+    /// How many bytes are written.
     written: u64,
-    /// It becomes no longer.
+    /// The largest length of the recording.
     limit: u64,
     behind: Arc<Behind>,
     /// Why it ended.
@@ -76,7 +76,7 @@ pub(super) struct Writer<S> {
 }
 
 impl<S: Sink> Writer<S> {
-    /// Writes the beginning, so that one who cannot write is told at once.
+    /// Writes the beginning, so that a failure to write is reported at once.
     pub(super) fn begin(
         sink: S,
         limit: u64,
@@ -89,7 +89,7 @@ impl<S: Sink> Writer<S> {
         Ok(writer)
     }
 
-    /// Writes what it is told, until nobody is left who could tell.
+    /// Writes all messages, until no sender is left.
     pub(super) fn write(mut self, told: &Receiver<Message>) {
         while let Ok(first) = told.recv() {
             self.take(first);
@@ -97,7 +97,8 @@ impl<S: Sink> Writer<S> {
             while busy {
                 park_timeout(NAP);
                 busy = false;
-                // Whoever could not tell something has said so before: what is there now is all that was told.
+                // A sender that could not send a message has marked that before. So the queue has everything that was
+                // sent.
                 let overrun = self.behind.overrun.load(Ordering::Acquire);
                 while let Ok(message) = told.try_recv() {
                     self.take(message);
@@ -127,7 +128,7 @@ impl<S: Sink> Writer<S> {
                 for (key, bytes) in records {
                     match String::from_utf8(bytes) {
                         Ok(text) => self.entry(&Entry::Record { service: service.clone(), key, text }),
-                        // It was read as JSON, so it is text.
+                        // It was parsed as JSON, so it is text.
                         Err(_) => self.end("a record is no text"),
                     }
                 }
@@ -157,7 +158,7 @@ impl<S: Sink> Writer<S> {
         let frame =
             serde_json::to_vec(entry).map_err(io::Error::other).and_then(|bytes| frame::encode(&bytes));
         match frame {
-            // There is always room for the mark.
+            // The limit always leaves room for the mark.
             Ok(frame)
                 if self.written + (self.buffer.len() + frame.len()) as u64 + frame::MARK > self.limit =>
             {
@@ -184,7 +185,7 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// Hands what waits to the system.
+    /// Hands the waiting frames to the system.
     fn hand_over(&mut self) -> io::Result<()> {
         self.sink.write_all(&self.buffer)?;
         self.sink.flush()?;
@@ -193,7 +194,7 @@ impl<S: Sink> Writer<S> {
         Ok(())
     }
 
-    /// Marks the end. What comes later is not written.
+    /// Marks the end. Later inputs are not written.
     fn end(&mut self, why: &str) {
         if self.has_ended() {
             return;
@@ -209,7 +210,7 @@ impl<S: Sink> Writer<S> {
         if let Err(error) = marked {
             self.buffer.clear();
             tracing::warn!(%error, "the end of the recording is not marked");
-            // A reader takes half a mark for what it is: a file that was cut off.
+            // A reader treats half a mark as a file that was cut off.
             let _ = self.sink.cut(self.written);
         }
     }
@@ -236,7 +237,7 @@ mod tests {
     use super::*;
     use crate::recording::Reader;
 
-    /// A disk with so much room.
+    /// A disk with this much room.
     #[derive(Clone)]
     struct Disk {
         bytes: Arc<Mutex<Vec<u8>>>,
@@ -283,7 +284,8 @@ mod tests {
         }))
     }
 
-    /// Writes so many inputs to a disk with so much room, one look after another. Gives what is there, and why it ended.
+    /// Writes this many inputs to a disk with this much room, one look after another. Returns what is on the disk, and
+    /// why the recording ended.
     fn written(room: usize, inputs: u64, behind: Behind) -> (Vec<Entry>, u64, Option<String>) {
         let disk = Disk { bytes: Arc::default(), room };
         let (end, ended) = watch::channel(None);

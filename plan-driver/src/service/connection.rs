@@ -1,7 +1,7 @@
 //! A service's session with its backend: opened, lost, and opened again.
 //!
-//! Invariant: a session is of the installation that the engine has. What an earlier one tells is heard by nobody, and
-//! without one no command leaves: the next begins with asking what there is.
+//! Invariant: a session belongs to the installation that the engine has. Reports of an earlier session are ignored.
+//! Without a session no command leaves, and a new session begins with the question what runs.
 
 use std::panic::AssertUnwindSafe;
 
@@ -17,25 +17,25 @@ use crate::backend::{BackendError, Identity, Opening, Reports, Session, Told};
 use crate::condition::Condition;
 use crate::error::words;
 
-/// A session that is there, or is being opened.
+/// A session that is open, or is being opened.
 pub(super) enum Connection {
-    /// There is nothing to connect for.
+    /// There is no installation to connect for.
     None,
-    /// It is tried again then.
+    /// The next attempt is at this time.
     Waiting { until: Instant, failures: u32 },
-    /// Whether it can be reached is not known yet.
+    /// Nobody knows yet whether the backend can be reached.
     Opening {
         of: InstallationId,
         opened: BoxFuture<'static, Result<Box<dyn Session>, BackendError>>,
         told: mpsc::Receiver<Told>,
         failures: u32,
     },
-    /// It is there. The failures before it count until it has told something.
+    /// The session is open. Earlier failures count until the session has reported something.
     Open { of: InstallationId, session: Box<dyn Session>, told: mpsc::Receiver<Told>, failures: u32 },
 }
 
 impl Running<'_> {
-    /// Has a session for the installation that there is, and none for one that there is no more.
+    /// Opens a session for the current installation, and ends one for an installation that is gone.
     pub(super) fn connect(&mut self) {
         let wanted = self.engine.installation();
         let fits = match &self.connection {
@@ -70,7 +70,7 @@ impl Running<'_> {
         self.connection = Connection::Opening { of: installation, opened: opened.boxed(), told, failures };
     }
 
-    /// The session is over, or was never there: another is opened a little later.
+    /// The session is over, or could not be opened. Another one is opened a little later.
     pub(super) fn lost(&mut self, error: &BackendError) {
         let failures = match self.connection {
             Connection::Opening { failures, .. } | Connection::Open { failures, .. } => {

@@ -1,6 +1,7 @@
-//! What happened lately, for whoever listens, and for whoever comes back.
+//! The latest events, for listeners, and for listeners that come back.
 //!
-//! Invariant: who follows from an event on gets every later one once, in order, or is told that some are lost.
+//! Invariant: a listener that follows from an event on gets every later event once, in order, or is told that some are
+//! lost.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,11 +20,11 @@ pub struct Happened {
     pub at: Wall,
     /// What.
     pub event: Event,
-    /// The same, told when the engine still knew the names of all that it is about.
+    /// The same in words, made while the engine still knew all names in it.
     pub story: Story,
 }
 
-/// Names an event among those of all loops: a loop that begins anew counts from the beginning, under another era.
+/// Names an event among the events of all loops. A new loop counts from the beginning, under another era.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventId {
     /// Drawn by the loop when it began.
@@ -57,12 +58,12 @@ impl FromStr for EventId {
     }
 }
 
-/// What happened since an event, and what happens from now on.
+/// The events since an event, and those from now on.
 #[derive(Debug)]
 pub struct Followed {
-    /// Since then; none if some of it is lost.
+    /// The events since then; `None` if some are lost.
     pub since: Option<Vec<Arc<Happened>>>,
-    /// From then on.
+    /// The events from now on.
     pub next: broadcast::Receiver<Arc<Happened>>,
 }
 
@@ -88,7 +89,7 @@ impl History {
         Self { era, kept: Mutex::default(), listeners, places }
     }
 
-    /// A panic elsewhere leaves the events whole: each change of them is one that cannot panic half-way.
+    /// A panic elsewhere leaves the events whole, since no change of them can panic half-way.
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,7 +102,8 @@ impl History {
             kept.events.pop_front();
         }
         kept.events.push_back(happened.clone());
-        // Nobody may listen. It is sent before anyone else can look, so that nobody gets it twice, or never.
+        // There may be no listener. The event is sent before anyone can look at the history, so no listener gets it
+        // twice or never.
         let _ = self.listeners.send(happened);
     }
 

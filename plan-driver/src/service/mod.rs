@@ -1,6 +1,6 @@
-//! One service: its engine, and who may speak to it.
+//! One service: the handle through which callers reach its engine.
 //!
-//! Invariant: what is asked is answered once, in the order in which it was asked, and after it is durable.
+//! Invariant: each request is answered once, in the order of the requests, and after its effects are durable.
 
 mod connection;
 mod history;
@@ -25,7 +25,7 @@ use crate::error::DriverError;
 use crate::options::Options;
 use crate::store::Store;
 
-/// A service. Clones speak to the same one.
+/// A handle of a service. All clones are handles of the same service.
 #[derive(Clone)]
 pub struct Service {
     name: ServiceName,
@@ -40,7 +40,7 @@ pub struct Service {
 type Answer<T> = oneshot::Sender<Result<T, DriverError>>;
 type Read = Box<dyn FnOnce(Result<&Engine, DriverError>) + Send>;
 
-/// What a service is asked.
+/// A request to a service's loop.
 enum Ask {
     Verb(Request, Answer<Reply>),
     Target(Box<Target>, Answer<Reply>),
@@ -60,10 +60,10 @@ impl Service {
         &self.name
     }
 
-    /// Says what an operator wants.
+    /// Sends a verb of an operator.
     ///
     /// # Errors
-    /// [`DriverError::Unknown`]: ask again with the same request id; otherwise nothing was done.
+    /// [`DriverError::Unknown`]: send it again with the same request id. After any other error, nothing was done.
     pub async fn verb(&self, request: Request) -> Result<Reply, DriverError> {
         self.ask(|answer| Ask::Verb(request, answer)).await
     }
@@ -71,8 +71,8 @@ impl Service {
     /// Gives the service a new target. `plan` brings it about, by default the one that the engine chooses.
     ///
     /// # Errors
-    /// [`DriverError::Check`]: the backend cannot keep it. [`DriverError::Unknown`]: ask again with the same author
-    /// id; otherwise nothing was done.
+    /// [`DriverError::Check`]: the backend does not support it. [`DriverError::Unknown`]: send it again with the same
+    /// author id. After any other error, nothing was done.
     pub async fn target(
         &self,
         model: Arc<Model>,
@@ -85,12 +85,12 @@ impl Service {
         self.ask(|answer| Ask::Target(Box::new(target), answer)).await
     }
 
-    /// What of a specification the backend cannot keep.
+    /// What the backend does not support in a specification.
     pub fn check(&self, model: &Model) -> Vec<Finding> {
         check(self.backend.kind(), model.spec())
     }
 
-    /// Reads something off the engine, between two inputs, when all before it is durable.
+    /// Reads something from the engine, between two inputs, when all earlier inputs are durable.
     ///
     /// # Errors
     /// The scheduler has no engine now.
@@ -107,10 +107,10 @@ impl Service {
         .await
     }
 
-    /// Waits until something is so. It is asked after every batch.
+    /// Waits until a condition holds. The condition is checked after every batch.
     ///
     /// # Errors
-    /// The scheduler does nothing any more.
+    /// The scheduler never acts again.
     pub async fn wait(
         &self,
         until: impl Fn(&Engine) -> bool + Clone + Send + 'static,
@@ -125,7 +125,7 @@ impl Service {
                 // Whoever waited may have gone.
                 let _ = answer.send(engine.map(until));
             }));
-            // Unlike who asks, who waits has time for a queue that is full.
+            // A caller that waits also waits while the queue is full. Other callers get an error then.
             if self.asks.send(read).await.is_err() {
                 return Err(DriverError::Away(self.condition()));
             }
@@ -169,12 +169,12 @@ impl Service {
         self.options.clock.now()
     }
 
-    /// What happens from now on.
+    /// The events from now on.
     pub fn events(&self) -> broadcast::Receiver<Arc<Happened>> {
         self.history.listen()
     }
 
-    /// What happened since an event, and what happens from then on.
+    /// The events since an event, and those from now on.
     pub fn follow(&self, after: EventId) -> Followed {
         self.history.follow(after)
     }
@@ -184,21 +184,21 @@ impl Service {
         EventId { era: self.history.era, number: happened.number }
     }
 
-    /// How its scheduler is.
+    /// The condition of its scheduler.
     pub fn condition(&self) -> Condition {
         self.condition.borrow().clone()
     }
 
-    /// How its scheduler is, for whoever waits for a change.
+    /// The condition of its scheduler, for a caller that waits for a change.
     pub fn conditions(&self) -> watch::Receiver<Condition> {
         self.condition.clone()
     }
 
-    /// Ends its loop, after what is asked already; tasks go on running.
+    /// Ends its loop, after the requests that wait already. Tasks keep running.
     pub async fn stop(&self) {
         let (done, ended) = oneshot::channel();
         if self.asks.send(Ask::Stop(done)).await.is_ok() {
-            // An error is the loop's end, too.
+            // An error also means that the loop has ended.
             let _ = ended.await;
         }
     }
@@ -213,12 +213,12 @@ impl Service {
             mpsc::error::TrySendError::Full(_) => DriverError::Busy,
             mpsc::error::TrySendError::Closed(_) => DriverError::Away(self.condition()),
         })?;
-        // The loop was dropped with the question: nobody knows what came of it.
+        // The loop was dropped with the request, so nobody knows what came of it.
         answered.await.unwrap_or(Err(DriverError::Unknown))
     }
 }
 
-/// Whether a backend can keep a specification, but for what a service does without.
+/// Whether a backend supports a specification. Findings that are warnings do not count.
 pub(crate) fn keeps(backend: &dyn Backend, model: &Model) -> Result<(), DriverError> {
     let findings = check(backend.kind(), model.spec());
     if findings.iter().any(Finding::is_error) {

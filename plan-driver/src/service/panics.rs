@@ -1,4 +1,5 @@
-//! What a panic said. Invariant: a panic of a backend, a store or a reader is an error of theirs, and ends nothing else.
+//! The message of a panic. Invariant: a panic of a backend, a store or a reader is treated as its error, and ends
+//! nothing else.
 
 use std::any::Any;
 

@@ -1,7 +1,7 @@
-//! A service's loop: recover, then go on with the engine ([`Running`]) until that is in doubt, and so again.
+//! A service's loop: recover an engine, run it ([`Running`]) until its state is in doubt, and repeat.
 //!
-//! Invariant: there is one engine, and it is what the store holds under our epoch. Whatever leaves that in doubt
-//! drops it.
+//! Invariant: there is one engine, and it equals what the store holds under our epoch. Whenever that is in doubt, the
+//! engine is dropped.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -31,7 +31,7 @@ pub(super) struct Loop {
     pub(super) options: Options,
     pub(super) asked: mpsc::Receiver<Ask>,
     pub(super) teller: Teller,
-    /// How often the store failed in a row, up to the last commit.
+    /// How often the store failed in a row, until now.
     pub(super) failures: u32,
     /// How many inputs were taken.
     pub(super) inputs: u64,
@@ -39,19 +39,19 @@ pub(super) struct Loop {
 
 /// Why the engine was dropped.
 pub(super) enum Dropped {
-    /// The store failed: what it holds is read again.
+    /// The store failed. Its content is read again.
     Store(StoreError),
-    /// What is to be stored cannot be.
+    /// A record cannot be stored.
     Codec(CodecError),
-    /// Something runs that another scheduler launched later than all that this one knows.
+    /// Another scheduler has launched something after everything that this one knows.
     Superseded(String),
-    /// It was told to end.
+    /// The loop was told to end.
     Stopped(oneshot::Sender<()>),
     /// Nobody can ask anything any more.
     Forgotten,
 }
 
-/// Why records are no engine.
+/// Why records cannot be made an engine.
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
     #[error(transparent)]
@@ -95,7 +95,7 @@ pub(super) async fn run(mut of: Loop) {
     }
 }
 
-/// So many records are made an engine in between; more keep a thread busy that others need.
+/// Up to this many records are decoded on this thread. More would keep a thread busy that others need.
 const FEW: usize = 1000;
 
 /// An engine of what a store holds.
@@ -122,7 +122,8 @@ impl Loop {
         };
         let mut opening = pin!(opening);
         let Opened { epoch, records } = loop {
-            // What is asked before the first answer of the store waits for it; later nobody knows when it comes.
+            // Requests wait for the first answer of the store. Later nobody knows when an answer comes, so requests are
+            // refused.
             let is_away = matches!(*self.teller.conditions.borrow(), Condition::StoreAway { .. });
             tokio::select! {
                 opened = &mut opening => break opened.map_err(Dropped::Store)?,
@@ -162,8 +163,8 @@ impl Loop {
         }
     }
 
-    /// Ends, when it is told to: whoever asked behind that is told that nothing was done. Who waits for the end may then
-    /// open the store's file, for nothing of it is held here any more.
+    /// Ends when told to. Later requests are answered that nothing was done. A caller that waits for the end may then
+    /// open the store's file, since this loop no longer holds any part of it.
     fn end(mut self, done: oneshot::Sender<()>) {
         if !self.teller.conditions.borrow().is_final() {
             self.teller.condition(Condition::Stopped { why: "it was told to".to_owned() });
@@ -180,7 +181,8 @@ impl Loop {
         }
     }
 
-    /// Waits for the store, and answers meanwhile that nothing is done. Gives back who wants the loop to end.
+    /// Waits for the store, and meanwhile answers requests that nothing was done. Returns the caller that wants the
+    /// loop to end.
     async fn wait(&mut self, why: String) -> Option<oneshot::Sender<()>> {
         let since = match self.teller.conditions.borrow().clone() {
             Condition::StoreAway { since, .. } => since,
@@ -200,7 +202,7 @@ impl Loop {
         }
     }
 
-    /// Answers, until it is told to end, that nothing is done any more.
+    /// Answers all requests that nothing is done any more, until the loop is told to end.
     async fn refuse_for_good(mut self, condition: Condition) {
         tracing::error!(service = %self.name, %condition, "the scheduler stops acting");
         self.teller.condition(condition);

@@ -1,7 +1,7 @@
-//! A service's loop while it has an engine: inputs in, one after another, and what they lead to out.
+//! A service's loop while it has an engine: inputs go in, one after another, and their effects go out.
 //!
-//! Invariant: commit, then everything else. What waits already when an input is taken is made durable with it; nothing of
-//! a batch leaves before all of it is on disk.
+//! Invariant: commit, then everything else. Inputs that already wait when one is taken are made durable with it.
+//! Nothing of a batch leaves before the whole batch is on disk.
 
 use std::future::{Future as _, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,7 +32,7 @@ pub(super) struct Running<'a> {
     /// When the engine wants to be woken.
     pub(super) wake_at: Option<Wall>,
     turn: Turn,
-    /// Which source is looked at first: another one each time, so that none keeps the others out.
+    /// Which source of inputs is looked at first. It is another one each time, so that no source blocks the others.
     first: u8,
 }
 
@@ -45,9 +45,9 @@ enum Next {
     Open,
 }
 
-/// A clock that is set forward is noticed after so long.
+/// After this time the loop notices a clock that was set forward.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(60);
-/// Asks, the backend, the time.
+/// Requests, the backend, and time.
 const SOURCES: u8 = 3;
 
 impl<'a> Running<'a> {
@@ -62,7 +62,7 @@ impl<'a> Running<'a> {
             self.connect();
             let next = self.next().await;
             let mut dropped = self.take(next).await;
-            // What waits already is made durable with it.
+            // Inputs that already wait are made durable with it.
             while dropped.is_none() && self.turn.inputs > 0 && self.turn.inputs < self.of.options.limits.batch
             {
                 let Some(next) = self.ready() else { break };
@@ -75,7 +75,7 @@ impl<'a> Running<'a> {
                     }
                 }
                 Some(stopped @ Dropped::Stopped(_)) => {
-                    // It ends in any case; whoever waits for an answer has it.
+                    // The loop ends in any case, and every caller has its answer.
                     let _ = self.commit().await;
                     return stopped;
                 }
@@ -87,7 +87,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Waits for what comes next. Whatever it waits for is still there when it is dropped.
+    /// Waits for the next input. If this future is dropped, no input is lost.
     async fn next(&mut self) -> Next {
         let wake = self.wake_at.map(|at| {
             let wait = Duration::from_micros(at.0.saturating_sub(self.of.options.clock.now().0));
@@ -123,7 +123,7 @@ impl<'a> Running<'a> {
         .await
     }
 
-    /// What can be taken without waiting.
+    /// The inputs that can be taken without waiting.
     fn ready(&mut self) -> Option<Next> {
         let first = self.turns();
         let mut ready =
@@ -136,7 +136,7 @@ impl<'a> Running<'a> {
         ready.find_map(|next| next)
     }
 
-    /// Which source is looked at first this time.
+    /// The source that is looked at first this time.
     fn turns(&mut self) -> u8 {
         let first = self.first;
         self.first = (first + 1) % SOURCES;
@@ -148,12 +148,12 @@ impl<'a> Running<'a> {
             Next::Ask(None) => return Some(Dropped::Forgotten),
             Next::Ask(Some(Ask::Stop(done))) => return Some(Dropped::Stopped(done)),
             Next::Ask(Some(Ask::Read(read))) => {
-                // What is read is durable.
+                // The reader sees only durable state.
                 if let Err(dropped) = self.commit().await {
                     read(Err(DriverError::Unknown));
                     return Some(dropped);
                 }
-                // It can look, and break nothing: what it was to answer goes with it.
+                // A reader that panics breaks nothing. Its answer is dropped.
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(|| read(Ok(&self.engine)))) {
                     tracing::error!(service = %self.of.name, panic = said(&*panic), "who reads panicked");
                 }
@@ -211,7 +211,7 @@ impl<'a> Running<'a> {
         let record = record.map(|recorder| Record { recorder, service: &self.of.name, number });
         match self.turn.take(&mut self.engine, wall, input, asker, record) {
             Ok(wake_at) => {
-                // Without a session there is nothing to be woken for: a new one begins with a wake.
+                // Without a session no wake is needed, since a new session begins with a wake.
                 self.wake_at = wake_at.filter(|_| matches!(self.connection, Connection::Open { .. }));
                 None
             }
@@ -219,7 +219,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Makes durable what was taken, and lets leave what waits for it.
+    /// Makes the inputs that were taken durable, and then sends what waits for that.
     async fn commit(&mut self) -> Result<(), Dropped> {
         let batch = std::mem::take(&mut self.turn.batch);
         if !batch.changes.is_empty() {
@@ -233,10 +233,10 @@ impl<'a> Running<'a> {
         if let Some(launch) = self.turn.superseded.take() {
             return Err(Dropped::Superseded(launch));
         }
-        // What the batch gave up may be the installation that the session is of.
+        // The batch may have given up the installation that the session belongs to.
         self.connect();
         let commands = std::mem::take(&mut self.turn.commands);
-        // Without a session commands are dropped: the next one begins with asking what there is.
+        // Without a session commands are dropped. The next session begins with the question what runs.
         let Connection::Open { session, .. } = &mut self.connection else { return Ok(()) };
         if commands.is_empty() {
             return Ok(());

@@ -1,7 +1,7 @@
-//! Inputs that are made durable together, and what leaves then.
+//! A batch: inputs that are made durable together, and what leaves after that.
 //!
-//! Invariant: nothing that a batch holds leaves before the batch is durable; if it fails, its questions are
-//! answered "unknown" and the rest is dropped.
+//! Invariant: nothing of a batch leaves before the batch is durable. If the commit fails, requests in the batch are
+//! answered "unknown", and the rest is dropped.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::error::DriverError;
 use crate::recording::{Recorder, Took};
 use crate::store::{Batch, Change};
 
-/// Tells whoever listens.
+/// Tells the listeners.
 pub(super) struct Teller {
     pub(super) conditions: Arc<watch::Sender<Condition>>,
     pub(super) changed: watch::Sender<u64>,
@@ -35,7 +35,7 @@ impl Teller {
     }
 }
 
-/// What waits for its batch to be durable.
+/// What waits until its batch is durable.
 #[derive(Default)]
 pub(super) struct Turn {
     pub(super) batch: Batch,
@@ -43,20 +43,20 @@ pub(super) struct Turn {
     events: Vec<(Wall, Event, Story)>,
     replies: Vec<(Answer<Reply>, Reply)>,
     receipts: Vec<oneshot::Sender<()>>,
-    /// So many inputs are in it.
+    /// How many inputs the batch has.
     pub(super) inputs: usize,
-    /// The engine has seen what another scheduler launched: it does nothing any more.
+    /// The engine has seen a launch of another scheduler, and does nothing any more.
     pub(super) superseded: Option<String>,
 }
 
-/// Where an input is written down, and as which.
+/// Where an input is recorded, and under which number.
 pub(super) struct Record<'a> {
     pub(super) recorder: &'a Recorder,
     pub(super) service: &'a ServiceName,
     pub(super) number: u64,
 }
 
-/// Who waits for an input's effects.
+/// The caller that waits for an input's effects.
 pub(super) enum Asker {
     Nobody,
     Operator(Answer<Reply>),
@@ -64,7 +64,7 @@ pub(super) enum Asker {
 }
 
 impl Turn {
-    /// Hands one input to the engine. Gives back when the engine wants to be woken.
+    /// Hands one input to the engine. Returns when the engine wants to be woken.
     pub(super) fn take(
         &mut self,
         engine: &mut Engine,
@@ -121,7 +121,7 @@ impl Turn {
         Ok(wake_at)
     }
 
-    /// The batch is durable: everything but the commands leaves.
+    /// The batch is durable. Everything but the commands leaves.
     pub(super) fn durable(&mut self, teller: &mut Teller) {
         for (answer, reply) in self.replies.drain(..) {
             // Whoever asked may have gone.
@@ -139,7 +139,7 @@ impl Turn {
         self.inputs = 0;
     }
 
-    /// The batch is not, or nobody knows: who asked is told so.
+    /// The batch is not durable, or nobody knows. The callers are told so.
     pub(super) fn failed(self, error: &DriverError) {
         for (answer, _) in self.replies {
             let _ = answer.send(Err(error.clone()));

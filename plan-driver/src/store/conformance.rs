@@ -1,7 +1,7 @@
-//! What every store must keep, as scenarios: for the tests of whoever writes one.
+//! What every store must do, as scenarios, for the tests of a new store.
 //!
-//! Invariant: a scenario asks for nothing but what [`Store`] promises, and begins with a store of its own that has
-//! nothing in it. Whether what was acknowledged outlives a crash only each store's own tests can ask.
+//! Invariant: a scenario tests only what [`Store`] promises, and begins with an empty store of its own. Only a store's
+//! own tests can check that acknowledged commits outlive a crash.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use plan_core::spec::ServiceName;
 
 use super::{Batch, Change, Epoch, Store, StoreError};
 
-/// A store did not keep what it must.
+/// A store did not do what it must.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Violation(String);
 
-/// Asks one thing of a store that is empty.
+/// Tests one promise on an empty store.
 pub type Scenario = fn(Arc<dyn Store>) -> BoxFuture<'static, Result<(), Violation>>;
 
 /// All scenarios, by name.
@@ -168,7 +168,7 @@ async fn services(store: Arc<dyn Store>) -> Result<(), Violation> {
         store.commit(name, *epoch, batch([delete("other")])).await?;
         let found = records(&*store, name).await?;
         ensure!(found == pairs(&[("key", name.as_str())]), "`{name}` has {found:?}");
-        // Its new epoch fences nobody else: the loop goes on.
+        // Its new epoch fences no other service, so the loop goes on.
     }
     Ok(())
 }
@@ -234,7 +234,7 @@ async fn together(store: Arc<dyn Store>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// One commits until it is fenced; what its successor reads is all that was acknowledged, and nothing after.
+/// One scheduler commits until it is fenced. Its successor reads all that was acknowledged, and nothing later.
 async fn successor(store: Arc<dyn Store>) -> Result<(), Violation> {
     let kafka = service("kafka")?;
     let epoch = store.open(&kafka).await?.epoch;

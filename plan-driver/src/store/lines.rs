@@ -1,9 +1,9 @@
-//! All records of a store as lines of JSON: to copy a store, to look into it, to move it.
+//! All records of a store as lines of JSON, to copy, inspect or move a store.
 //!
-//! Invariant: what is read is what was written, to the byte, or the line that is not is named.
+//! Invariant: reading gives the same bytes that were written, or an error that names the line.
 //!
-//! The first line says what it is, `{"planwright-records":1}`. Each further one is a record: its `service`, its
-//! `key`, and its bytes, as `record` where they are JSON, else as `hex`.
+//! The first line names the format, `{"planwright-records":1}`. Each further line is a record: its `service`, its
+//! `key`, and its bytes, as `record` if they are JSON, or else as `hex`.
 
 use std::io::{self, BufRead, Write};
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
-/// The version of the form.
+/// The version of the format.
 const VERSION: u32 = 1;
 
 /// A record, as a line has it.
@@ -25,17 +25,17 @@ pub struct Line {
     pub bytes: Vec<u8>,
 }
 
-/// Why lines are no records.
+/// Why lines cannot be read as records.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinesError {
-    /// They cannot be read or written.
+    /// The lines cannot be read or written.
     #[error("the lines cannot be read or written")]
     Io(#[from] io::Error),
-    /// The first line is not what it must be.
+    /// The first line does not name the format.
     #[error("these are no records: the first line is not `{{\"planwright-records\":{VERSION}}}`")]
     NoRecords,
-    /// They are of a newer planwright.
+    /// A newer planwright wrote the lines.
     #[error("these are records of version {0}, and this planwright reads {VERSION}: use a newer one")]
     Newer(u32),
     /// A line is no record.
@@ -66,16 +66,16 @@ struct Written<'a> {
     hex: Option<String>,
 }
 
-/// Writes records down.
+/// Writes records as lines.
 ///
 /// # Errors
-/// They cannot be written.
+/// The lines cannot be written.
 pub fn write_lines(lines: &[Line], mut out: impl Write) -> Result<(), LinesError> {
     let mut write = |line: String| writeln!(out, "{line}");
     write(serde_json::to_string(&First { version: VERSION }).map_err(io::Error::from)?)?;
     for line in lines {
         let record = std::str::from_utf8(&line.bytes).ok();
-        // A line must stay one, and white space around a value would be lost.
+        // A record must stay on one line, and white space around a value would be lost.
         let record = record.filter(|text| !text.contains(['\n', '\r']) && text.trim().len() == text.len());
         let record = record.and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
         let hex = record.is_none().then(|| line.bytes.iter().map(|byte| format!("{byte:02x}")).collect());
@@ -85,10 +85,10 @@ pub fn write_lines(lines: &[Line], mut out: impl Write) -> Result<(), LinesError
     Ok(())
 }
 
-/// Reads records that were written down.
+/// Reads records from lines.
 ///
 /// # Errors
-/// The first line that is none.
+/// The first line that is not a record.
 pub fn read_lines(from: impl BufRead) -> Result<Vec<Line>, LinesError> {
     let mut lines = from.lines();
     let first = lines.next().transpose()?.unwrap_or_default();

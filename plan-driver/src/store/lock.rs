@@ -1,7 +1,8 @@
 //! One scheduler per data folder: leadership on one machine.
 //!
-//! Invariant: whoever has the lock is alive, for the system takes it from a process that ends, however it ends. The
-//! lock keeps two from trying; that only one can write is the store's fence, not this.
+//! Invariant: the process that has the lock is alive, since the system takes the lock from a process that ends, however
+//! it ends. The lock keeps a second scheduler from starting. It is the store's fence that lets only one scheduler
+//! write, not this lock.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -12,10 +13,11 @@ use std::time::Duration;
 use plan_core::engine::Wall;
 use serde::{Deserialize, Serialize};
 
-/// How often a lock that is waited for is tried: a lock that is taken wakes nobody.
+/// The time between two attempts to get a lock. A lock that becomes free wakes nobody.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// A lock on a file, until it is dropped or the process ends. The file stays, and says who had it last.
+/// A lock on a file, until it is dropped or the process ends. The file stays, and names the process that had the lock
+/// last.
 #[derive(Debug)]
 pub struct FileLock {
     /// Holds the lock.
@@ -23,7 +25,7 @@ pub struct FileLock {
     path: PathBuf,
 }
 
-/// Who has a lock.
+/// The process that has a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The process.
@@ -44,7 +46,7 @@ pub enum LockError {
     Held {
         /// The file.
         path: PathBuf,
-        /// Who has it; none if it did not say so yet.
+        /// The process that has it; `None` if that is not written to the file yet.
         holder: Option<Holder>,
     },
     /// The file cannot be used.
@@ -58,10 +60,10 @@ pub enum LockError {
 }
 
 impl FileLock {
-    /// Takes the lock on a file, which is made if it is not there.
+    /// Takes the lock on a file. Makes the file if it does not exist.
     ///
     /// # Errors
-    /// [`LockError::Held`]: another has it, also one in this process.
+    /// [`LockError::Held`]: another process, or another lock of this process, has it.
     pub fn take(path: impl AsRef<Path>, now: Wall) -> Result<Self, LockError> {
         let path = path.as_ref();
         Self::attempt(path, now)
@@ -69,7 +71,8 @@ impl FileLock {
             .map_err(|holder| LockError::Held { path: path.to_path_buf(), holder })
     }
 
-    /// Takes the lock as soon as it is free. Who has it meanwhile is told once, and again when it is another.
+    /// Takes the lock as soon as it is free. `held` is told which process has the lock, and is told again when that
+    /// is another one.
     ///
     /// # Errors
     /// The file cannot be used.
@@ -100,10 +103,10 @@ impl FileLock {
         &self.path
     }
 
-    /// The lock, or who has it.
+    /// The lock, or the process that has it.
     fn attempt(path: &Path, now: Wall) -> io::Result<Result<Self, Option<Holder>>> {
         let mut options = OpenOptions::new();
-        // As the records beside it: its owner's alone.
+        // As for the records beside it, only the owner can read it.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
@@ -111,7 +114,7 @@ impl FileLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                // It may be in the middle of saying who it is.
+                // The process may be writing its name just now.
                 let read = file.take(1024).read_to_string(&mut text);
                 return Ok(Err(read.ok().and_then(|_| serde_json::from_str(&text).ok())));
             }

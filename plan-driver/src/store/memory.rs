@@ -1,4 +1,4 @@
-//! Records in memory: for tests, and for services that may be forgotten.
+//! Records in memory: for tests, and for services whose records may be lost.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// A panic elsewhere leaves the map whole: each change of it is one that cannot panic half-way.
+    /// A panic elsewhere leaves the map whole, since no change of the map can panic half-way.
     fn services(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Service>> {
         self.services.lock().unwrap_or_else(PoisonError::into_inner)
     }

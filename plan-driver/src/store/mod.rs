@@ -1,7 +1,7 @@
 //! Where records are kept.
 //!
-//! Invariant: a batch is there whole or not at all, and only under the latest epoch of its service: a scheduler that
-//! was replaced cannot write. What [`Store::commit`] answered `Ok` to is there after any crash.
+//! Invariant: a batch is stored whole or not at all, and only under the latest epoch of its service, so a scheduler
+//! that was replaced cannot write. A batch that [`Store::commit`] answered with `Ok` is there after any crash.
 
 pub mod conformance;
 pub mod lines;
@@ -22,27 +22,29 @@ use plan_core::spec::ServiceName;
 
 /// Keeps the records of services.
 ///
-/// Whoever waits may give up. What was begun is then done before anything that is asked of the service later, or not
-/// at all: a commit never comes behind an [`Store::open`] that was asked after it.
+/// A caller may drop the future of any call. Then the call takes effect before any later call for the service, or
+/// never. A commit never takes effect after an [`Store::open`] that was called later.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// The services that there are records of.
+    /// The services that have records.
     ///
     /// # Errors
     /// The store cannot be read.
     async fn services(&self) -> Result<Vec<ServiceName>, StoreError>;
 
-    /// All records of a service, under a new epoch: no commit under an earlier one is taken from now on.
+    /// Reads all records of a service, and begins a new epoch. From now on every commit under an earlier epoch is
+    /// refused.
     ///
     /// # Errors
-    /// The store cannot be read, or the epoch not be written.
+    /// The store cannot be read, or the epoch cannot be written.
     async fn open(&self, service: &ServiceName) -> Result<Opened, StoreError>;
 
     /// Makes a batch durable, whole or not at all.
     ///
     /// # Errors
     /// [`StoreError::Fenced`]: a later epoch was opened, and nothing was written. [`StoreError::Failed`]: nothing was
-    /// written. [`StoreError::Unknown`]: nobody knows; open the service again and see.
+    /// written. [`StoreError::Unknown`]: nobody knows whether the batch was written. Open the service again to find
+    /// out.
     async fn commit(&self, service: &ServiceName, epoch: Epoch, batch: Batch) -> Result<(), StoreError>;
 }
 
@@ -55,7 +57,7 @@ pub struct Opened {
     pub records: Vec<(String, Vec<u8>)>,
 }
 
-/// Counts the schedulers that a service had. A higher one fences a lower one.
+/// Counts the schedulers that a service had. A higher epoch fences a lower one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Epoch(pub u64);
 
@@ -65,7 +67,7 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// Changes that are made together, in this order.
+/// Changes of records that are made together, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
     /// The changes.
@@ -113,7 +115,7 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// What is there cannot be used, and is left untouched.
+    /// The content of the store cannot be used, and is left untouched.
     #[error("{what}")]
     Unusable {
         /// What is wrong, where, and what to do.

@@ -1,7 +1,7 @@
-//! The thread that has the file.
+//! The thread that owns the file.
 //!
 //! Invariant: jobs are done in the order in which they came, each whole or not at all, and answered when they are on
-//! disk. All that wait when the disk is free again are one transaction: they share its syncs.
+//! disk. All jobs that wait when the disk is free again are one transaction, and share its syncs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
@@ -15,12 +15,12 @@ use super::tables::{self, Fault, Fence};
 use crate::store::lines::Line;
 use crate::store::{Batch, Epoch, Opened, StoreError};
 
-/// At most so many jobs are one transaction, so that its memory is bounded.
+/// The most jobs in one transaction, so that its memory is bounded.
 const GROUP: usize = 512;
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// What the thread is asked for.
+/// A job for the thread.
 pub(super) enum Job {
     Open { service: ServiceName, answer: Answer<Opened> },
     Commit { service: ServiceName, epoch: Epoch, batch: Batch, answer: Answer<()> },
@@ -39,7 +39,7 @@ enum Pending {
 /// The store's one user.
 pub(super) struct Keeper {
     medium: Box<dyn Medium>,
-    /// None after a failure: it is opened anew.
+    /// `None` after a failure: the database is opened anew.
     database: Option<Database>,
 }
 
@@ -50,7 +50,7 @@ impl Keeper {
         Ok(Self { medium, database })
     }
 
-    /// Does what comes, until nobody is left who could ask.
+    /// Does jobs until no caller is left.
     pub(super) fn keep(mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
             let mut group = vec![first];
@@ -81,7 +81,7 @@ impl Keeper {
         }));
         match done {
             Ok(true) => self.database = Some(database),
-            // redb takes no more after a failure; and who asked is told "unknown" as the answers are dropped.
+            // redb accepts nothing more after a failure. Callers get "unknown", since the answers are dropped.
             Ok(false) => {}
             Err(_) => tracing::error!(
                 store = self.medium.name(),
@@ -91,7 +91,7 @@ impl Keeper {
     }
 }
 
-/// Does jobs in one transaction. False: the database is to be opened anew.
+/// Does jobs in one transaction. Returns false if the database has to be opened anew.
 fn change(database: &Database, jobs: Vec<Job>) -> bool {
     let (mut waiting, mut left) = (Vec::new(), jobs.into_iter());
     let made = tables::begin(database).and_then(|transaction| {
@@ -159,7 +159,7 @@ fn open(transaction: &redb::WriteTransaction, service: &ServiceName) -> Result<O
     Ok(Opened { epoch, records: tables::records(transaction, service.as_str())? })
 }
 
-/// Keeps the lines, if there is nothing of their services yet.
+/// Stores the lines, if their services have no records yet.
 fn import(transaction: &redb::WriteTransaction, lines: &[Line]) -> Result<Option<StoreError>, Fault> {
     let mut services: Vec<&str> = lines.iter().map(|line| line.service.as_str()).collect();
     services.sort_unstable();
@@ -174,7 +174,7 @@ fn import(transaction: &redb::WriteTransaction, lines: &[Line]) -> Result<Option
         }
     }
     for service in services {
-        // Whoever opened it before is fenced.
+        // Earlier schedulers of the service are fenced.
         let epoch = tables::next_epoch(transaction, service)?;
         let of = lines.iter().filter(|line| line.service.as_str() == service);
         let changes =
@@ -184,7 +184,7 @@ fn import(transaction: &redb::WriteTransaction, lines: &[Line]) -> Result<Option
     Ok(None)
 }
 
-/// False: the database is to be opened anew.
+/// Returns false if the database has to be opened anew.
 fn read(database: &Database, job: Job) -> bool {
     fn told<T>(read: Result<T, Fault>, what: &str, answer: Answer<T>) -> bool {
         let good = read.is_ok();
@@ -245,7 +245,7 @@ fn refuse_one(job: Job, error: impl Fn(String) -> StoreError) {
     }
 }
 
-/// The store cannot be opened: all are told why.
+/// The store cannot be opened. All callers are told why.
 fn refuse(group: Vec<Job>, error: &StoreError) {
     tracing::warn!(%error, "the store cannot be opened");
     for job in group {

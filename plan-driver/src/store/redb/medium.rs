@@ -1,7 +1,7 @@
 //! Where a store's bytes are, and how they are opened.
 //!
-//! Invariant: what is refused was not written to, and a file that was there is never made anew: a store whose file
-//! has gone says so, and does not begin an empty one in its place.
+//! Invariant: a file that is refused was not written to. A file that existed is never made anew: a store whose file is
+//! gone says so, and does not begin an empty one in its place.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -16,29 +16,29 @@ use super::tables::{self, Fault, Owner};
 use super::trial::Trial;
 use crate::store::StoreError;
 
-/// Where a store's bytes are. It is opened anew after every failure.
+/// Where a store's bytes are. The medium is opened anew after every failure.
 ///
-/// A file is one; tests have others, which tear writes, are full, or fail.
+/// A file is a medium. Tests have others, which tear writes, are full, or fail.
 pub trait Medium: Send + 'static {
-    /// How people know it.
+    /// The name of the medium for people.
     fn name(&self) -> String;
 
-    /// Opens it. One without a byte in it is founded; one whose founding was cut short is refused, so that a file is
-    /// founded under another name.
+    /// Opens the medium. The store initializes an empty one. It refuses one whose initialization was cut short, so a
+    /// file has to be initialized under another name and then renamed.
     ///
     /// # Errors
-    /// It cannot be reached now.
+    /// The medium cannot be reached now.
     fn open(&self) -> io::Result<Box<dyn StorageBackend>>;
 }
 
-/// Memory for pages that were read. What a service keeps is small, and is read when its loop begins.
+/// Memory for pages that were read. The records of a service are small, and are read when its loop begins.
 const CACHE: usize = 32 << 20;
 
 /// A file.
 #[derive(Debug)]
 pub(super) struct FileMedium {
     path: PathBuf,
-    /// Whether it was there once.
+    /// Whether the file existed once.
     seen: AtomicBool,
 }
 
@@ -47,7 +47,7 @@ impl FileMedium {
         Self { path, seen: AtomicBool::new(false) }
     }
 
-    /// Makes the file under another name, so that one that is there is there whole.
+    /// Makes the file under another name and renames it, so that a file under this name is whole.
     fn found(&self) -> io::Result<File> {
         let mut name = self.path.clone().into_os_string();
         name.push(".new");
@@ -63,7 +63,7 @@ impl FileMedium {
         made().map_err(io::Error::other)?;
         std::fs::rename(&new, &self.path)?;
         if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            // So that the name, too, is there after the power went.
+            // So that the name also survives a loss of power.
             File::open(folder)?.sync_all()?;
         }
         options().open(&self.path)
@@ -73,7 +73,7 @@ impl FileMedium {
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
-    // Records have every value of a service's environment: they are their owner's alone.
+    // Records have every value of a service's environment, so only their owner can read them.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
@@ -96,7 +96,7 @@ impl Medium for FileMedium {
     }
 }
 
-/// Opens the database of a medium, after it was found to be whole and ours.
+/// Opens the database of a medium, after a check that it is whole and ours.
 pub(super) fn open(medium: &dyn Medium) -> Result<Database, StoreError> {
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Failed {
         what: format!("open `{}`", medium.name()),
@@ -117,7 +117,7 @@ pub(super) fn open(medium: &dyn Medium) -> Result<Database, StoreError> {
             return Err(refused(format!("is no store that can be read ({fault})")));
         }
         Ok(Err(fault)) => return Err(failed(Box::new(fault))),
-        // redb says that it may, on a file that it did not write so.
+        // redb documents that it may panic on a file that it did not write.
         Err(_) => return Err(refused("is damaged".to_owned())),
     };
     trial.accept().map_err(|error| failed(Box::new(error)))?;
@@ -129,7 +129,7 @@ enum Looked {
     Refused(String),
 }
 
-/// Opens it on trial: every page that is in use is read, and its checksum asked.
+/// Opens the database on trial: reads every page that is in use, and checks its checksum.
 fn look(trial: Trial) -> Result<Looked, Fault> {
     let database =
         Builder::new().set_cache_size(CACHE).set_check_integrity_on_open(true).create_with_backend(trial)?;

@@ -1,13 +1,11 @@
 //! Records in one file on disk: the default.
 //!
-//! Invariant: what was answered `Ok` is on disk, with all that was committed with it, after any crash of this
-//! process or of the machine; and a file that is damaged, newer or another's is refused before a byte of it is
-//! changed.
+//! Invariant: a batch that was answered with `Ok` is on disk, whole, after any crash of this process or of the machine.
+//! A file that is damaged, newer or of another program is refused before a byte of it is changed.
 //!
-//! One thread has the file, so that no task of the runtime waits for a disk. What waits while the disk is busy is
-//! made durable together (group commit); the epoch is asked inside of the transaction. After a failure the file is
-//! opened anew with the next question, so that a store that was away comes back by itself
-//! (`docs/decisions/0012-records-on-disk.md`).
+//! One thread owns the file, so that no task of the runtime waits for a disk. Batches that wait while the disk is busy
+//! are made durable together (group commit). The epoch is checked inside the transaction. After a failure the next call
+//! opens the file anew, so a store that was away comes back by itself (`docs/decisions/0012-records-on-disk.md`).
 
 mod keeper;
 mod medium;
@@ -32,17 +30,17 @@ pub use medium::Medium;
 /// Keeps records in a redb file. Dropping it closes the file, and waits for that.
 #[derive(Debug)]
 pub struct RedbStore {
-    /// None while it is dropped.
+    /// `None` while the store is being dropped.
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl RedbStore {
-    /// Opens a file, or makes it, in a folder that is there.
+    /// Opens a file in an existing folder, or makes the file.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`]: the file is damaged, another's, or newer; it is untouched. [`StoreError::Failed`]:
-    /// it cannot be opened now, or another process has it.
+    /// [`StoreError::Unusable`]: the file is damaged, newer, or of another program. It is untouched.
+    /// [`StoreError::Failed`]: the file cannot be opened now, or another process has it.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::on(FileMedium::new(path.as_ref().to_path_buf())).await
     }
@@ -57,7 +55,7 @@ impl RedbStore {
         let (opened, is_open) = oneshot::channel();
         let keep = move || match Keeper::new(Box::new(medium)) {
             Ok(keeper) => {
-                // Whoever opens it may have gone; then so has who could ask.
+                // The caller may be gone, and then nobody can use the store.
                 let _ = opened.send(Ok(()));
                 keeper.keep(&taken);
             }
@@ -71,7 +69,7 @@ impl RedbStore {
         Ok(store)
     }
 
-    /// All records, in the order of services and keys ([`super::lines`] writes them down).
+    /// All records, in the order of services and keys ([`super::lines`] writes them as text).
     ///
     /// # Errors
     /// The store cannot be read.
@@ -79,7 +77,7 @@ impl RedbStore {
         self.ask("read all records", |answer| Job::Export { answer }).await
     }
 
-    /// Keeps records that were exported, all or none, as the first of their services.
+    /// Stores exported records, all or none, of services that have no records yet.
     ///
     /// # Errors
     /// One of the services has records; or the store failed.
@@ -98,7 +96,7 @@ impl RedbStore {
         if !matches!(sent, Some(Ok(()))) {
             return Err(StoreError::Failed { what: what.to_owned(), source: source() });
         }
-        // Dropped while it was at it: it may have been done.
+        // The answer was dropped, so the job may have been done.
         answered
             .await
             .unwrap_or_else(|_| Err(StoreError::Unknown { what: what.to_owned(), source: source() }))
@@ -109,7 +107,7 @@ impl Drop for RedbStore {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // A panic in it was logged where it was contained.
+            // A panic in the thread was already logged.
             let _ = thread.join();
         }
     }

@@ -1,6 +1,7 @@
-//! What is in the file: the tables, and the version of what is in them.
+//! The tables in the file, and the version of their content.
 //!
-//! Invariant: a file that has tables has ours, and says so under `format`. What is another's, or newer, is refused.
+//! Invariant: a file with tables has our tables, and a version under `format`. A file of another program, or of a newer
+//! version, is refused.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use redb::{
 
 use crate::store::{Batch, Change, Epoch};
 
-/// The version of what is in the tables.
+/// The version of the tables' content.
 pub(super) const FORMAT: u64 = 1;
 
 /// `format`: the version.
@@ -21,7 +22,7 @@ const RECORDS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("
 /// By service.
 const EPOCHS: TableDefinition<'_, &str, u64> = TableDefinition::new("epochs");
 
-/// What went wrong in redb. Several who waited for one transaction are told of the same.
+/// What went wrong in redb. All callers that waited for one transaction get the same error.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
 pub(super) struct Fault(Arc<redb::Error>);
@@ -39,7 +40,7 @@ macro_rules! faults {
 faults!(CommitError, DatabaseError, StorageError, TableError, TransactionError);
 
 impl Fault {
-    /// Whether what is there is the trouble, and not the way to it.
+    /// Whether the content of the file is the problem, and not the access to it.
     pub(super) fn is_damage(&self) -> bool {
         match &*self.0 {
             redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) => true,
@@ -59,11 +60,11 @@ impl Fault {
 /// Whose file it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// Nobody's: there is nothing in it yet.
+    /// Nobody's, since the file is empty.
     Nobody,
     /// Ours.
     Ours,
-    /// Ours, in a version that we do not know.
+    /// Ours, in an unknown version.
     Newer(u64),
     /// Another program's, which has such a table.
     Another(String),
@@ -103,24 +104,24 @@ pub(super) fn found(database: &Database) -> Result<(), Fault> {
     Ok(transaction.commit()?)
 }
 
-/// A transaction that is on disk, whole, when it is committed.
+/// A transaction that is on disk as a whole when its commit returns.
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, Fault> {
     let mut transaction = database.begin_write()?;
-    // With one phase, a latest commit that is found damaged after a crash is taken for one that was not finished,
-    // and the one before it is taken in its place: what was acknowledged would be gone without a word.
+    // With one phase, redb takes a damaged latest commit after a crash for an unfinished one, and goes back to the
+    // commit before it. An acknowledged commit would be lost silently.
     transaction.set_two_phase_commit(true);
     Ok(transaction)
 }
 
-/// What the fence says of a commit.
+/// The fence's answer to a commit.
 pub(super) enum Fence {
-    /// It is made.
+    /// The commit is made.
     Passed,
-    /// This epoch was opened since: nothing is changed.
+    /// A later epoch, this one, was opened. Nothing is changed.
     Closed(Epoch),
 }
 
-/// Makes a batch a part of the transaction, if its epoch is the latest.
+/// Adds a batch to the transaction, if its epoch is the latest.
 pub(super) fn apply(
     transaction: &WriteTransaction,
     service: &str,
@@ -184,7 +185,7 @@ pub(super) fn services(transaction: &ReadTransaction) -> Result<Vec<String>, Fau
     let records = transaction.open_table(RECORDS)?;
     let mut found: Vec<String> = Vec::new();
     loop {
-        // No name holds NUL: this is right behind all records of the last one.
+        // No name contains NUL, so this key comes right after all records of the last service.
         let behind = found.last().map_or_else(String::new, |last| format!("{last}\0"));
         let Some(first) = records.range((behind.as_str(), "")..)?.next() else { return Ok(found) };
         let service = first?.0.value().0.to_owned();

@@ -1,11 +1,11 @@
-//! Storage that is looked at before it is written to.
+//! Storage that is checked before it is written to.
 //!
-//! Invariant: until [`Trial::accept`] nothing of what redb writes reaches the storage beneath; it is kept here, and
-//! read back from here. `accept` then does all of it, in the same order and with the same syncs, so that a crash in
-//! the middle finds what redb itself would have left.
+//! Invariant: until [`Trial::accept`], no write of redb reaches the underlying storage. Writes are kept in memory, and
+//! read back from there. `accept` then makes all writes, in the same order and with the same syncs. So a crash in the
+//! middle leaves what redb itself would have left.
 //!
-//! Opening a redb file writes to it, also where it then turns out to be damaged or another program's. So a file is
-//! opened on trial first: what is refused was never touched.
+//! redb writes to a file when it opens it, even if the file then turns out to be damaged or of another program. So a
+//! file is opened on trial first, and a file that is refused was never touched.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +16,7 @@ use redb::{BackendError, StorageBackend};
 
 const PAGE: usize = 4096;
 
-/// Storage on trial. Clones are the same one.
+/// Storage on trial. All clones are the same storage.
 #[derive(Debug, Clone)]
 pub(super) struct Trial {
     shared: Arc<Shared>,
@@ -34,7 +34,8 @@ enum Stage {
     Trial(Held),
     /// Writes go through.
     Accepted,
-    /// What was held back was written in part: whoever goes on here would build on what is not there.
+    /// The held writes were only partly written. Later reads and writes would rely on missing data, so they are
+    /// refused.
     Broken,
 }
 
@@ -42,7 +43,7 @@ enum Stage {
 #[derive(Debug)]
 struct Held {
     len: u64,
-    /// So much of the storage beneath still counts; what is after it reads as zeros.
+    /// How many bytes of the underlying storage still count. Later bytes read as zeros.
     beneath: u64,
     pages: BTreeMap<u64, Box<[u8; PAGE]>>,
     steps: Vec<Step>,
@@ -62,7 +63,7 @@ impl Trial {
         Ok(Self { shared: Arc::new(Shared { beneath, stage: Mutex::new(Stage::Trial(held)) }) })
     }
 
-    /// Writes what was held back, and lets all further writes through.
+    /// Makes the held writes, and lets all further writes through.
     pub(super) fn accept(&self) -> io::Result<()> {
         let mut stage = self.stage();
         let held = match std::mem::replace(&mut *stage, Stage::Broken) {
@@ -83,7 +84,7 @@ impl Trial {
         Ok(())
     }
 
-    /// A panic elsewhere leaves it whole: a stage is replaced in one piece.
+    /// A panic elsewhere leaves the stage whole, since it is replaced as a whole.
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.shared.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -137,7 +138,7 @@ impl Held {
     }
 }
 
-/// A range of bytes cut at the ends of pages: where each piece begins, and what of the range it is.
+/// A range of bytes, cut at page boundaries: where each piece begins, and which part of the range it is.
 fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, std::ops::Range<usize>)> {
     let mut done = 0;
     std::iter::from_fn(move || {
@@ -150,7 +151,7 @@ fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, std::ops::Range
     })
 }
 
-/// Reads what counts of the storage beneath; the rest is zeros.
+/// Reads the bytes of the underlying storage that count. The others are zeros.
 fn read_beneath(beneath: &dyn StorageBackend, counts: u64, offset: u64, out: &mut [u8]) -> io::Result<()> {
     let there = usize::try_from(counts.saturating_sub(offset)).unwrap_or(usize::MAX).min(out.len());
     if there > 0 {
@@ -270,7 +271,7 @@ mod tests {
         all
     }
 
-    /// The same steps, on trial and done at once, read the same at each point; and are the same after `accept`.
+    /// The same steps, on trial and done at once, read the same at each point, and are the same after `accept`.
     #[test]
     fn it_reads_as_if_it_were_written() {
         let start: Vec<u8> = (0..10_000_u32).map(|n| n as u8).collect();
