@@ -17,7 +17,7 @@ pub enum DriverError {
     #[error("nobody knows whether it was done, as the store failed: ask again with the same request id")]
     Unknown,
     /// The backend does not support what the specification declares. Nothing was done.
-    #[error("the backend `{backend}` cannot keep what the specification declares:\n{}", lines(.findings))]
+    #[error("the backend `{backend}` does not support what the specification declares:\n{}", lines(.findings))]
     Check {
         /// The backend.
         backend: &'static str,

@@ -26,8 +26,8 @@
 //!
 //! # What it leaves out
 //!
-//! It reads no environment: values of the process are handed in ([`LoadOptions::inherit`]). It asks no backend: what a kind
-//! of backend cannot keep is said by the kind, and gets its place in the file by [`Loaded::located`].
+//! It reads no environment: the caller hands in the values of the process ([`LoadOptions::inherit`]). It contacts no
+//! backend: a kind of backend says what it does not support, and [`Loaded::located`] adds the place in the file.
 
 mod bytes;
 mod file;

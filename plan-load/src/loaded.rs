@@ -41,8 +41,8 @@ impl Loaded {
         &self.file
     }
 
-    /// Problems that others have with the specification, each at its place in the file, in the order of the places. What a
-    /// backend cannot keep is such a problem.
+    /// Problems that others have with the specification, each at its place in the file, in the order of the places.
+    /// What a backend does not support is such a problem.
     pub fn located(&self, found: Vec<Problem>) -> Vec<Problem> {
         self.file.located(&self.reading, found)
     }

@@ -22,7 +22,7 @@ impl Kind for Nowhere {
     }
 
     fn check(&self, _: &ServiceSpec) -> Vec<Finding> {
-        Vec::new() // It keeps all that can be declared. What another cannot keep is a `Finding`, with its `Rule`.
+        Vec::new() // It supports everything. Something unsupported would be a `Finding`, with its `Rule`.
     }
 }
 

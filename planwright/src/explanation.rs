@@ -102,7 +102,7 @@ impl Rule {
     pub fn page(&self) -> String {
         let said = indented(&self.told());
         format!(
-            "{}: {}\n\n{}\n\nFor example, of this file{}:\n\n{}\nit is said:\n\n{}",
+            "{}: {}\n\n{}\n\nFor example, for this file{}:\n\n{}\nthe message is:\n\n{}",
             self.code(),
             self.summary(),
             self.explanation(),
@@ -117,9 +117,9 @@ impl Rule {
 pub fn chapter(backends: &Backends) -> String {
     let mut text = "# What is wrong with a file: the codes\n\n\
         <!-- Written from the codes themselves: UPDATE_BOOK=1 cargo test -p planwright --test diagnostics -->\n\n\
-        Every problem of a file has a code, which stays the same however the words change. `planwright explain CODE` \
-        shows what stands here. Codes with a P are of files, wherever they run; the others are of what a backend cannot \
-        keep, and `planwright validate --backend NAME` looks for them, too.\n\n| code | the rule |\n| --- | --- |\n"
+        Every problem of a file has a code. The code stays the same when the words of the message change. `planwright \
+        explain CODE` shows what this page says. Codes with a P are about files, wherever they run. The other codes are \
+        about what a backend does not support, and `planwright validate --backend NAME` finds those too.\n\n| code | the rule |\n| --- | --- |\n"
         .to_owned();
     let all = rules_of(backends);
     for rule in &all {
@@ -134,15 +134,15 @@ pub fn chapter(backends: &Backends) -> String {
             push(
                 &mut text,
                 format_args!(
-                    "\n## What the backend `{of}` cannot keep\n\nWhat is said may depend on the machine; here, it is \
-                     said on one that has little.\n"
+                    "\n## What the backend `{of}` does not support\n\nThe messages may depend on the machine. These are \
+                     those of a machine that supports little.\n"
                 ),
             );
         }
         push(
             &mut text,
             format_args!(
-                "\n## {}\n\n*{}.*\n\n{}\n\nOf this file{}:\n\n```yaml\n{}```\n\nit is said:\n\n```text\n{}\n```\n",
+                "\n## {}\n\n*{}.*\n\n{}\n\nFor this file{}:\n\n```yaml\n{}```\n\nthe message is:\n\n```text\n{}\n```\n",
                 rule.code(),
                 capital(rule.summary()),
                 rule.explanation(),
@@ -158,7 +158,7 @@ pub fn chapter(backends: &Backends) -> String {
 /// The book's list of backends.
 pub fn backends(backends: &Backends) -> String {
     let mut text =
-        "| `--backend` | tasks are | what it cannot keep | its options |\n| --- | --- | --- | --- |\n"
+        "| `--backend` | tasks are | what it does not support | its options |\n| --- | --- | --- | --- |\n"
             .to_owned();
     for kind in backends.iter() {
         let name = match kind.name() {

@@ -62,8 +62,8 @@ pub fn load(file: &Path, options: &LoadOptions) -> Result<SpecFile, Vec<Problem>
     }
 }
 
-/// What of a service that was read a backend of this kind cannot keep. What `--strict` makes of warnings is said of
-/// the file: what a service does without is another matter on each machine.
+/// What a backend of this kind does not support in a service that was read. `--strict` makes no error of these
+/// warnings, since they depend on the machine, and `--strict` is about the file.
 pub fn judged(file: &SpecFile, read: &FileReading, kind: &dyn Kind) -> Vec<Problem> {
     let Some(model) = &read.model else { return Vec::new() };
     let found = plan_driver::backend::check(kind, model.spec()).into_iter();

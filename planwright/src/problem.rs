@@ -37,7 +37,7 @@ pub fn render(problem: &Problem, renderer: &Renderer) -> String {
         _ => {}
     }
     if let Some(backend) = &problem.backend {
-        group = group.element(Level::NOTE.message(format!("the backend `{backend}` cannot keep it")));
+        group = group.element(Level::NOTE.message(format!("the backend `{backend}` does not support it")));
     }
     if let Some(help) = &problem.help {
         group = group.element(Level::HELP.message(help.as_str()));

@@ -43,7 +43,7 @@ fn the_command_line_knows_it() {
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("local (processes of this machine), nowhere (nothing at all)"), "{help}");
     assert!(place.good(&["completions", "bash"]).contains("nowhere"));
-    // What one backend cannot keep, another can.
+    // What one backend does not support, another does.
     place.file(
         "quick/image.yml",
         &place::QUICK.replace("  web:\n    count", "  web:\n    image: nginx\n    count"),

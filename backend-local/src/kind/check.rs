@@ -104,11 +104,11 @@ fn of_pod(found: &mut Vec<Finding>, name: &PodName, pod: &PodSpec, machine: Mach
         found.push(Finding::error(&rules::SECRET, path, "there is no secret store here").help(help));
     }
     if let Some(role) = &pod.pre_reserved_role {
-        let message = format!("there are no roles here: `{role}` is not looked at");
+        let message = format!("there are no roles here: `{role}` has no effect");
         found.push(Finding::warning(&rules::ROLE, at("pre-reserved-role"), message));
     }
     if let Some(Seccomp::Profile(profile)) = &pod.seccomp {
-        let message = format!("system calls are not filtered here: `{profile}` would not hold");
+        let message = format!("system calls are not filtered here: `{profile}` would have no effect");
         found.push(Finding::error(&rules::SECCOMP, at("seccomp-profile-name"), message));
     }
     of_shared(found, &format!("pods.{name}"), pod.ipc_mode, pod.shm_size.is_some());
@@ -129,7 +129,7 @@ fn of_pod(found: &mut Vec<Finding>, name: &PodName, pod: &PodSpec, machine: Mach
             }
         }
         if !of.transport_encryption.is_empty() {
-            let message = "there is nobody here who makes certificates";
+            let message = "no one makes certificates here";
             let help = "leave it out, and give files by a host volume";
             let path = format!("{path}.transport-encryption");
             found.push(Finding::error(&rules::CERTIFICATE, path, message).help(help));
@@ -193,14 +193,14 @@ fn of_set(found: &mut Vec<Finding>, path: &str, set: &ResourceSet, memory: &Resu
     if let Err(why) = memory {
         match set.limits.memory {
             Some(Limit::AtMost(_)) => {
-                let message = format!("this machine lets us bound no memory ({why})");
+                let message = format!("this machine lets the scheduler limit no memory ({why})");
                 let help = "run the scheduler where it may make control groups, or leave the limit out";
                 let path = format!("{path}.resource-limits.memory");
                 found.push(Finding::error(&rules::MEMORY, path, message).help(help));
             }
             None if set.memory.is_some() => {
                 let message = format!(
-                    "a task may use more than it asks for: this machine lets us bound no memory ({why})"
+                    "a task may use more than it asks for: this machine lets the scheduler limit no memory ({why})"
                 );
                 found.push(Finding::warning(&rules::MEMORY, format!("{path}.memory"), message));
             }
@@ -213,7 +213,7 @@ fn of_volumes(found: &mut Vec<Finding>, path: &str, volumes: &[Volume]) {
     for (nth, volume) in volumes.iter().enumerate() {
         if let VolumeKind::Mount(_) = volume.kind {
             let message = format!(
-                "`{}` is a folder on this machine's disk, shared with all else there, and not a disk of its own",
+                "`{}` is a folder on this machine's disk, shared with everything else there, and not a disk of its own",
                 volume.path
             );
             let path = format!("{path}.volumes[{nth}].type");
@@ -269,7 +269,8 @@ mod tests {
             ))
         };
         let task = "pods.a.tasks.t";
-        let because = "this machine lets us bound no memory (no control groups for memory are mounted)";
+        let because =
+            "this machine lets the scheduler limit no memory (no control groups for memory are mounted)";
         let error = Finding::error(&rules::MEMORY, format!("{task}.resource-limits.memory"), because);
         let help = "run the scheduler where it may make control groups, or leave the limit out";
         assert_eq!(found(", resource-limits: {memory: 64}"), [error.help(help)]);

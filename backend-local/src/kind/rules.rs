@@ -30,8 +30,8 @@ pub(super) static ALL: &[&Rule] = &[
 pub(super) static USER: Rule = Rule {
     code: "L001",
     summary: "tasks run as the user that runs the scheduler",
-    explanation: "A process gets another user only from root, and this backend asks for nothing that its own user may not \
-     do. `scheduler.user` is not looked at: run the scheduler as the user that the tasks are to have.",
+    explanation: "Only root can start a process as another user, and this backend does nothing that needs \
+     root. It ignores `scheduler.user`. Run the scheduler as the user that the tasks should have.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -52,8 +52,8 @@ pub(super) static USER: Rule = Rule {
 pub(super) static IMAGE: Rule = Rule {
     code: "L002",
     summary: "a pod has no image",
-    explanation: "Tasks are processes of this machine. What a command finds in its image it would not find here, or would \
-     find something else, so that the pod is refused and not run in another world.",
+    explanation: "Tasks are processes of this machine. A command would not find what its image contains, \
+     or would find something else. So the pod is refused.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -74,8 +74,8 @@ pub(super) static IMAGE: Rule = Rule {
 pub(super) static NETWORK: Rule = Rule {
     code: "L003",
     summary: "tasks are on this machine's network",
-    explanation: "No network is made: tasks see what this machine sees, and their ports are the machine's own. A mapping \
-     of a port to another number would not hold, and is an error.",
+    explanation: "The backend makes no network. Tasks see what this machine sees, and their ports are the \
+     machine's own. A mapping of a port to another number would not work, and is an error.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -96,8 +96,8 @@ pub(super) static NETWORK: Rule = Rule {
 pub(super) static RLIMIT: Rule = Rule {
     code: "L004",
     summary: "a limit on processes is not above this machine's",
-    explanation: "Whoever is not root can lower its own limits and cannot raise them. Lower the limit in the file, or \
-     raise that of the scheduler (`ulimit -H`, `LimitNOFILE=` of a unit).",
+    explanation: "Only root can raise its limits. Lower the limit in the file, or raise that of the \
+     scheduler (`ulimit -H`, `LimitNOFILE=` of a unit).",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -118,9 +118,9 @@ pub(super) static RLIMIT: Rule = Rule {
 
 pub(super) static URI: Rule = Rule {
     code: "L005",
-    summary: "what is fetched has a scheme and a form that are known here",
-    explanation: "Files come from `http`, `https`, `file` or an absolute path, and archives are tar, tar.gz, gz or zip. \
-     What follows `#` can only be `sha256=` and the file's sum.",
+    summary: "a URI has a scheme and a form that this backend knows",
+    explanation: "Files come from `http`, `https`, `file` or an absolute path, and archives are tar, \
+     tar.gz, gz or zip. Only `sha256=` and the file's checksum can follow `#`.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -141,8 +141,8 @@ pub(super) static URI: Rule = Rule {
 pub(super) static MOUNT: Rule = Rule {
     code: "L006",
     summary: "a MOUNT volume is a folder like any other",
-    explanation: "A disk of its own is nothing that this machine can give: the volume is a folder in the scheduler's data \
-     folder, whose disk all share, and its size is counted and not enforced.",
+    explanation: "This machine cannot give a volume a disk of its own. The volume is a folder in the \
+     scheduler's data folder, and all volumes share its disk. The size is counted and not enforced.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -158,7 +158,8 @@ pub(super) static MOUNT: Rule = Rule {
         ),
         severity: Severity::Warning,
         path: "pods.web.tasks.server.volumes[0].type",
-        message: "`data` is a folder on this machine's disk, shared with all else there, and not a disk of its own",
+        message: "`data` is a folder on this machine's disk, shared with everything else there, and not a \
+         disk of its own",
         help: None,
     },
 };
@@ -166,8 +167,9 @@ pub(super) static MOUNT: Rule = Rule {
 pub(super) static HOST_VOLUME: Rule = Rule {
     code: "L007",
     summary: "a host volume can be written to, and is below the sandbox",
-    explanation: "A host volume is a link in the task's sandbox, through which its user can write whatever it may write \
-     without it. One that is declared read-only would not be.",
+    explanation: "A host volume is a link in the task's sandbox. Through the link, the task's user can \
+     write wherever it may write without the link. So a volume that is declared read-only would not be \
+     read-only.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -188,7 +190,7 @@ pub(super) static HOST_VOLUME: Rule = Rule {
 pub(super) static EXTERNAL_VOLUME: Rule = Rule {
     code: "L008",
     summary: "a pod has no external volumes",
-    explanation: "An external volume is made by a driver of a cluster, and there is none here.",
+    explanation: "The volume driver of a cluster makes external volumes, and there is none here.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -209,8 +211,8 @@ pub(super) static EXTERNAL_VOLUME: Rule = Rule {
 pub(super) static SECRET: Rule = Rule {
     code: "L009",
     summary: "a pod has no secrets",
-    explanation: "Secrets come from a cluster's secret store, and there is none here. What stands in a file's `env` can be \
-     read by whoever reads the file.",
+    explanation: "Secrets come from a cluster's secret store, and there is none here. Whoever can read the \
+     file can read the values in its `env`.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -231,8 +233,8 @@ pub(super) static SECRET: Rule = Rule {
 pub(super) static ROLE: Rule = Rule {
     code: "L010",
     summary: "nothing is reserved for roles",
-    explanation: "Roles divide a cluster of Mesos among those who use it. This machine is undivided, and \
-     `pre-reserved-role` is not looked at.",
+    explanation: "Roles divide a Mesos cluster among its users. This machine is not divided, and \
+     `pre-reserved-role` has no effect.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -245,16 +247,16 @@ pub(super) static ROLE: Rule = Rule {
         ),
         severity: Severity::Warning,
         path: "pods.web.pre-reserved-role",
-        message: "there are no roles here: `analytics` is not looked at",
+        message: "there are no roles here: `analytics` has no effect",
         help: None,
     },
 };
 
 pub(super) static SECCOMP: Rule = Rule {
     code: "L011",
-    summary: "no filter of system calls is asked for",
-    explanation: "Filters of system calls are installed by what runs containers. Without one, a task could do what its \
-     profile forbids, so that the pod is refused.",
+    summary: "a pod has no filter of system calls",
+    explanation: "Container runtimes install filters of system calls. Without a filter, a task could do \
+     what its profile forbids. So the pod is refused.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -267,7 +269,7 @@ pub(super) static SECCOMP: Rule = Rule {
         ),
         severity: Severity::Error,
         path: "pods.web.seccomp-profile-name",
-        message: "system calls are not filtered here: `strict.json` would not hold",
+        message: "system calls are not filtered here: `strict.json` would have no effect",
         help: None,
     },
 };
@@ -275,8 +277,8 @@ pub(super) static SECCOMP: Rule = Rule {
 pub(super) static SHARED_MEMORY: Rule = Rule {
     code: "L012",
     summary: "tasks share this machine's inter-process communication and shared memory",
-    explanation: "`ipc-mode: PRIVATE` and `shm-size` set a task apart in a container. Here tasks see each other's queues \
-     and shared memory, and `/dev/shm` has the size that the machine gives it.",
+    explanation: "`ipc-mode: PRIVATE` and `shm-size` isolate a task in a container. Here tasks see each \
+     other's queues and shared memory, and `/dev/shm` has the size that the machine gives it.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -296,8 +298,9 @@ pub(super) static SHARED_MEMORY: Rule = Rule {
 
 pub(super) static GPUS: Rule = Rule {
     code: "L013",
-    summary: "no graphics processors are asked for",
-    explanation: "The backend does not know which graphics processors the machine has, and could give one to two tasks.",
+    summary: "a task asks for no graphics processors",
+    explanation: "The backend does not know which graphics processors the machine has, and could give the \
+     same one to two tasks.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -321,8 +324,8 @@ pub(super) static GPUS: Rule = Rule {
 pub(super) static CPUS: Rule = Rule {
     code: "L014",
     summary: "a limit on processors is not enforced",
-    explanation: "Shares of processors are counted, so that a node is not given more than it has, and no task is held to \
-     its own.",
+    explanation: "Shares of processors are counted, so that a node is not given more than it has. No task \
+     is limited to its share.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -345,10 +348,11 @@ pub(super) static CPUS: Rule = Rule {
 
 pub(super) static MEMORY: Rule = Rule {
     code: "L015",
-    summary: "memory is bounded where this machine can",
-    explanation: "A task is held to its memory by a control group, which the scheduler can make as root, or where its \
-     control group is delegated to it (`Delegate=yes` of a unit). Where it cannot, a limit is an error, since \
-     it would not hold, and mere `memory` a warning.",
+    summary: "memory is limited where this machine allows it",
+    explanation: "A control group limits the memory of a task. The scheduler can make one as root, or \
+     where its control group is delegated to it (`Delegate=yes` of a unit). Where it cannot, \
+     `resource-limits.memory` is an error, since the limit would have no effect, and `memory` alone is a \
+     warning.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -364,17 +368,17 @@ pub(super) static MEMORY: Rule = Rule {
         ),
         severity: Severity::Error,
         path: "pods.web.tasks.server.resource-limits.memory",
-        message: "this machine lets us bound no memory (no control groups for memory are mounted)",
+        message: "this machine lets the scheduler limit no memory (no control groups for memory are mounted)",
         help: Some("run the scheduler where it may make control groups, or leave the limit out"),
     },
 };
 
 pub(super) static COMMAND: Rule = Rule {
     code: "L016",
-    summary: "the commands of tasks and checks are there",
-    explanation: "A shell that does not find a command ends, and the task with it, again and again. Only what is surely \
-     not there is told, on the `PATH` that the task will have; a warning is of what the shell may go on \
-     without, or another task may bring.",
+    summary: "the commands of tasks and checks exist",
+    explanation: "A shell that does not find a command ends, and the task with it, again and again. An \
+     error is only a command that certainly does not exist on the `PATH` of the task. A command is a \
+     warning if the shell may go on without it, or if another task may bring it.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -394,8 +398,8 @@ pub(super) static COMMAND: Rule = Rule {
 pub(super) static CONFIG: Rule = Rule {
     code: "L017",
     summary: "config files are below the sandbox",
-    explanation: "A config template is rendered into the task's own folder. What leads out of it, or begins with `/`, \
-     would be a file of this machine.",
+    explanation: "A config template is rendered into the task's own folder. A path that leads out of the \
+     folder, or begins with `/`, would be a file of this machine.",
     example: Example {
         file: concat!(
             "name: hello\n",
@@ -419,7 +423,7 @@ pub(super) static CONFIG: Rule = Rule {
 
 pub(super) static CERTIFICATE: Rule = Rule {
     code: "L018",
-    summary: "no certificates are asked for",
+    summary: "a task asks for no certificates",
     explanation: "`transport-encryption` asks a cluster's certificate authority for a certificate, and there is none here.",
     example: Example {
         file: concat!(
@@ -436,7 +440,7 @@ pub(super) static CERTIFICATE: Rule = Rule {
         ),
         severity: Severity::Error,
         path: "pods.web.tasks.server.transport-encryption",
-        message: "there is nobody here who makes certificates",
+        message: "no one makes certificates here",
         help: Some("leave it out, and give files by a host volume"),
     },
 };

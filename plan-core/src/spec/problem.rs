@@ -48,7 +48,7 @@ pub struct Problem {
     /// The template variable whose value is at the place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variable: Option<String>,
-    /// The backend that cannot keep what is declared there.
+    /// The backend that does not support what is declared there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,
     /// The text, and the part of its line that is marked.
@@ -211,7 +211,7 @@ impl fmt::Display for Problem {
             write!(f, " (the value of the variable `{variable}`)")?;
         }
         if let Some(backend) = &self.backend {
-            write!(f, " (the backend `{backend}` cannot keep it)")?;
+            write!(f, " (the backend `{backend}` does not support it)")?;
         }
         match &self.help {
             Some(help) => write!(f, "\n  help: {help}"),

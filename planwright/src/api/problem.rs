@@ -44,7 +44,7 @@ pub(crate) struct Problem {
 enum Parts {
     /// What the engine refuses.
     Items(Vec<RefusedItem>),
-    /// What the backend cannot keep.
+    /// What the backend does not support.
     Diagnostics(Vec<Diagnostic>),
 }
 
@@ -129,7 +129,8 @@ impl From<DriverError> for Problem {
             DriverError::Unknown => Self::new(StatusCode::INTERNAL_SERVER_ERROR, words)
                 .hint("say the same again, with the same header Planwright-Request: it is not done twice"),
             DriverError::Check { backend, findings } => {
-                let words = format!("the backend `{backend}` cannot keep what the specification declares");
+                let words =
+                    format!("the backend `{backend}` does not support what the specification declares");
                 let found = findings.into_iter().map(|finding| finding.problem(backend));
                 let parts = Some(Parts::Diagnostics(found.collect()).into());
                 Self { parts, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, words) }

@@ -17,7 +17,7 @@ pub(super) enum Trouble {
     Unreachable(Box<Problem>),
     /// It said no.
     Denied(Box<Problem>),
-    /// Its backend cannot keep what a specification declares.
+    /// The scheduler's backend does not support what a specification declares.
     NotKept {
         /// It, as a whole.
         problem: Box<Problem>,

@@ -90,7 +90,7 @@ impl Wanted {
         Ok(Self { input, checked, model })
     }
 
-    /// What the backend cannot keep, with its places in the file.
+    /// What the backend does not support, with its places in the file.
     fn located(&self, found: Vec<Problem>) -> Vec<Problem> {
         self.input.located(&self.checked, found)
     }

@@ -91,7 +91,7 @@ fn failed(problem: impl Into<Box<Problem>>) -> Stopped {
 struct Read {
     wanted: Wanted,
     warnings: Vec<Problem>,
-    /// What of it the backend cannot keep.
+    /// What the backend does not support in the specification.
     judged: Vec<Problem>,
 }
 

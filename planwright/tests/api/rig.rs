@@ -28,9 +28,8 @@ use planwright::api::{Api, Limits, Token};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
-/// Prompt, but for the services `full`, which never finds room, `refused`, whose tasks are invalid, and `ill`, whose tasks
-/// fail as soon as they run. It cannot keep
-/// rlimits, and keeps a log of one line for each task.
+/// A prompt backend, except for three services: `full` never finds room, the tasks of `refused` are invalid, and those
+/// of `ill` fail as soon as they run. It does not support rlimits, and keeps a log of one line for each task.
 #[derive(Debug, Clone, Default)]
 struct Moody(PromptBackend);
 

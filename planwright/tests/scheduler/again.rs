@@ -95,7 +95,7 @@ fn a_refused_file_leaves_nobody_without_a_scheduler() {
     assert_eq!(ran.code, 4, "{ran}");
     let ran = place.planwright(&["run", &quick, "--env", "COUNT=1", "--until-complete"]);
     assert_eq!(ran.code, 4, "{ran}");
-    // What the backend cannot keep is no reason to leave it either.
+    // What the backend does not support is no reason to leave it either.
     let image = QUICK.replace("  web:\n    count", "  web:\n    image: nginx\n    count");
     assert_ne!(image, QUICK);
     place.file("quick/svc.yml", &image);

@@ -114,7 +114,7 @@ struct PreviewBody {
     joins: Vec<InstanceName>,
     ends: Vec<TaskOf>,
     leaves: Vec<InstanceName>,
-    /// What the backend cannot keep.
+    /// What the backend does not support.
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -141,7 +141,7 @@ impl PreviewBody {
         });
         let mut reply = ReplyBody::from(&reply);
         if diagnostics.iter().any(Diagnostic::is_error) {
-            let message = format!("the backend `{backend}` cannot keep what the specification declares");
+            let message = format!("the backend `{backend}` does not support what the specification declares");
             reply = ReplyBody { reply: "refused", message, items: Vec::new() };
         }
         Self {

@@ -46,7 +46,7 @@ macro_rules! table {
 
 table! {
     "a specification is judged without a session":
-        "what a backend cannot keep of a specification is said before any session is opened, and the same each time",
+        "what a backend does not support in a specification is said before any session is opened, and the same each time",
         [] => sessions::judged_without_a_session;
 
     "room is held":
