@@ -1,7 +1,6 @@
-//! What a backend answers to a question for room, and to a launch.
+//! The backend's answers to questions for room, and to launches.
 //!
-//! Invariant: an answer counts for the order that it is to, as long as that asks; what it grants and nobody asks for is
-//! given back.
+//! Invariant: an answer counts for its order as long as the order asks. A grant that no order asks for is given back.
 
 use super::at::At;
 use super::bug::Bug;
@@ -16,8 +15,8 @@ impl Turn<'_> {
     pub(super) fn fit_answered(&mut self, at: At, launch: Number, answer: FitAnswer) {
         let stage = self.state.record(at).and_then(|record| record.order(launch)).map(|order| order.stage);
         if !matches!(stage, Some(Stage::Wanted | Stage::Clearing)) {
-            // The question was withdrawn, or its order was given by an earlier answer: what it grants now is
-            // given back, if no record names it.
+            // The question was withdrawn, or its order was given by an earlier answer. This grant is given back, unless
+            // a record names it.
             if stage.is_none() && matches!(answer, FitAnswer::Fitted(_)) {
                 self.effects.commands.push(Command::Withdraw { instance: self.name(at), launch });
             }
@@ -25,13 +24,13 @@ impl Turn<'_> {
         }
         match answer {
             FitAnswer::Fitted(grant) => {
-                // What was asked in another session is asked again in this one.
+                // A question of an earlier session is asked again in this one.
                 if self.session.fits.granted(launch, grant) {
                     self.advance(at, launch);
                 }
             }
             FitAnswer::Retry(why) => {
-                // Who has no room keeps nobody waiting.
+                // An order that has no room keeps no other step waiting for its budget.
                 self.uncount_asking(at);
                 if self.session.fits.refused(launch, &why) {
                     self.event(Event::NoRoom { instance: self.name(at), why });
@@ -54,7 +53,7 @@ impl Turn<'_> {
         let Some(record) = self.state.record(at) else { return };
         let of_launch = record.slots().iter().filter_map(|slot| slot.occupant());
         let states: Vec<_> = of_launch.filter(|o| o.launch == launch).map(|o| o.state).collect();
-        // What was seen of it since is newer than the answer.
+        // Any observation of the launch is newer than the answer.
         let unseen = states.iter().all(|state| *state == TaskState::Launching);
         match answer {
             _ if states.is_empty() => {}
@@ -68,7 +67,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A launch was surely not carried out: it ended before it began, and its number is spent.
+    /// Notes that a launch was certainly not carried out: it ended before it began, and its number is spent.
     fn refused(&mut self, at: At, launch: Number, why: Words, never: Option<Words>) {
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
@@ -91,7 +90,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The backend will never have room for an order.
+    /// Notes that the backend will never have room for an order.
     fn never_fits(&mut self, at: At, launch: Number, why: Words) {
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();

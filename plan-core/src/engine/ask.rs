@@ -1,6 +1,7 @@
 //! Questions that a backend answers beside a task, and their answers.
 //!
-//! Invariant: an answer is of one question about one launch, and says when it was true; it is never an order.
+//! Invariant: an answer belongs to one question about one launch, and says when it was true. It never commands
+//! anything.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +15,15 @@ use super::words::Words;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Ask {
-    /// The question's number. The answer names it; a number is asked once, and given again only by mistake.
+    /// The question's number, which the answer names. Each question has its own number; a backend that gets a number
+    /// again got a repeated command.
     pub id: Number,
-    /// Beside this instance.
+    /// The instance beside whose task the question is asked.
     pub instance: InstanceName,
-    /// Beside this task of it.
+    /// The task beside which the question is asked.
     pub task: TaskName,
-    /// Beside this launch of the task. Where another one runs, or none, the answer is [`Ruling::Inconclusive`].
+    /// The launch of the task beside which the question is asked. If another launch of the task runs, or none, the
+    /// answer is [`Ruling::Inconclusive`].
     pub launch: Number,
     /// What is asked.
     pub check: Check,
@@ -33,9 +36,9 @@ pub struct Ask {
 pub enum Check {
     /// A command, run beside the task: in its sandbox, with its environment, as its user.
     Command {
-        /// For the shell.
+        /// The command line, for the shell.
         cmd: String,
-        /// It is ended after so long, and the answer is [`Ruling::Inconclusive`].
+        /// How long the command may run. After that it is ended, and the answer is [`Ruling::Inconclusive`].
         timeout: Seconds,
     },
 }
@@ -44,12 +47,12 @@ pub enum Check {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Answer {
-    /// What it says.
+    /// What the answer says.
     pub ruling: Ruling,
-    /// In words: the command's last line, or why there is no clear answer.
+    /// The answer in words: the last line of the command's output, or why there is no clear answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<Words>,
-    /// When it was true: when the command ended.
+    /// When the answer was true: the time at which the command ended.
     pub at: Wall,
 }
 
@@ -57,13 +60,14 @@ pub struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ruling {
-    /// Go on.
+    /// The step may act.
     Allow,
-    /// Not now. It is asked again.
+    /// The step may not act now. The question is asked again.
     Defer,
-    /// No, until somebody changes something.
+    /// The step may not act until an operator changes something.
     Deny,
-    /// Nobody knows: the command ended otherwise, took too long, or could not be run.
+    /// There is no clear answer: the command ended with another exit code or by a signal, took too long, or could not
+    /// be run.
     Inconclusive,
 }
 

@@ -1,7 +1,6 @@
-//! Waits between tries (`docs/decisions/0006-backoff.md`).
+//! Backoff: waits between tries (`docs/decisions/0006-backoff.md`).
 //!
-//! Invariant: a wait is in force until the wake that finds it over takes it out of its record; nothing else
-//! looks at the clock.
+//! Invariant: a wait holds until a wake after its end takes it out of the record. Nothing else looks at the clock.
 
 use std::time::Duration;
 
@@ -13,14 +12,14 @@ use super::record::Number;
 use super::time::Time;
 use super::turn::Turn;
 
-/// The first failure in a row is met at once, the next after this.
+/// The wait after the second failure in a row. After the first failure there is no wait.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
-/// No wait is longer.
+/// The longest wait.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// A task that had its goal for so long begins to count its failures anew.
+/// How long a task has to keep its goal before its failures are counted anew.
 const STABLE_AFTER: Duration = Duration::from_secs(600);
 
-/// How long a task waits that failed so often in a row.
+/// How long a task waits after this many failures in a row.
 fn backoff(failures: u32) -> Duration {
     match failures {
         0 | 1 => Duration::ZERO,
@@ -29,7 +28,7 @@ fn backoff(failures: u32) -> Duration {
 }
 
 impl Turn<'_> {
-    /// Counts a failure of a task, and lets it wait longer each time it fails in a row.
+    /// Counts a failure of a task, and sets its wait, which grows with each failure in a row.
     pub(super) fn failed(&mut self, at: At, name: &TaskName) {
         let now = self.now;
         self.lasted(at, name);
@@ -40,7 +39,7 @@ impl Turn<'_> {
         self.delay(at, name, (wait > Duration::ZERO).then(|| now.after(wait)));
     }
 
-    /// A task that ends after it had its goal for long begins to count its failures anew.
+    /// Counts a task's failures anew if it ends after it kept its goal for long.
     pub(super) fn lasted(&mut self, at: At, name: &TaskName) {
         let now = self.now;
         let Some(task) = self.state.record(at).and_then(|record| record.task(name)) else { return };
@@ -51,7 +50,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What a task waits for, and what was refused of it, is forgotten.
+    /// Forgets a task's wait, its failures, and its refusal for good.
     pub(super) fn begin_anew(&mut self, at: At, name: &TaskName) {
         self.delay(at, name, None);
         let record = self.record_mut(at);
@@ -59,7 +58,7 @@ impl Turn<'_> {
         record.ask_once_more(name);
     }
 
-    /// Lets a task wait until a time, or no more.
+    /// Lets a task wait until a time; `None` ends its wait.
     pub(super) fn delay(&mut self, at: At, name: &TaskName, until: Option<Time>) {
         let old = self.state.record(at).and_then(|record| record.task(name)).and_then(|t| t.delayed_until());
         if old == until {
@@ -80,7 +79,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A task that shall run does not, or is not heard of.
+    /// Notes that a task that should run does not, or is not heard of.
     pub(super) fn goes_down(&mut self, at: At, launch: Number, name: &TaskName) {
         let record = self.state.record(at);
         let order = record.and_then(|record| record.order(launch));

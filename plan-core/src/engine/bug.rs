@@ -1,8 +1,8 @@
-//! The faults that can be put into the engine, and which one is.
+//! The faults that tests can put into the engine.
 //!
-//! Invariant: without the feature `zoo` there is no switch, and [`Switch::has`] is false for the compiler too.
+//! Invariant: without the feature `zoo` there is no switch, and [`Switch::has`] is a constant false.
 
-/// Lists the faults once: what is wrong, the variant, its name.
+/// Lists each fault once: what is wrong, the variant, the name.
 macro_rules! bugs {
     ($($wrong:literal $bug:ident $name:literal)*) => {
         /// A fault that can be put into the engine.
@@ -12,10 +12,10 @@ macro_rules! bugs {
 
         #[cfg(feature = "zoo")]
         impl Bug {
-            /// All of them.
+            /// All faults.
             pub const ALL: &'static [Self] = &[$(Self::$bug),*];
 
-            /// Its name.
+            /// The fault's name.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$bug => $name,)* }
             }
@@ -107,7 +107,7 @@ bugs! {
     "The service is taken leave of while something is owed." EarlyFarewell "early-farewell"
 }
 
-/// Which fault is in an engine. It is no part of what an engine is: two that differ in it are equal.
+/// The fault that is in an engine. It does not count when engines are compared.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Switch {
     #[cfg(feature = "zoo")]
@@ -133,7 +133,7 @@ impl Switch {
         self.on == Some(bug)
     }
 
-    /// No engine has one.
+    /// Without the feature no engine has a fault.
     #[cfg(not(feature = "zoo"))]
     #[inline(always)]
     pub(super) const fn has(self, _: Bug) -> bool {

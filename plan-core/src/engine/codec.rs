@@ -1,7 +1,7 @@
 //! Records as bytes: JSON in an envelope with the encoding's version.
 //!
-//! Invariant: what was written under a version is read for ever; a golden set in the tests holds it. What
-//! is newer than this engine is refused, and nothing is written over it.
+//! Invariant: a record that was written under any earlier version can be read; a golden set in the tests holds this. A
+//! record that is newer than this engine is refused, and nothing is written over it.
 
 use std::sync::Arc;
 
@@ -16,49 +16,49 @@ use super::record::{Key, Record};
 /// The version of the encoding.
 const VERSION: u64 = 1;
 
-/// Why bytes are no record.
+/// Why bytes cannot be read as a record.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
-    /// The key is none that this engine knows.
+    /// This engine knows no such key.
     #[error("`{0}` is no record's key: was the store written by a newer planwright?")]
     UnknownKey(String),
     /// The record was written by a newer engine.
     #[error("the record `{key}` has version {found}, this planwright reads up to {VERSION}: use a newer one")]
     Newer {
-        /// Where.
+        /// The record's key.
         key: String,
-        /// Its version.
+        /// The version that the record was written under.
         found: u64,
     },
     /// The bytes are damaged.
     #[error("the record `{key}` cannot be read: restore the store from a copy")]
     Damaged {
-        /// Where.
+        /// The record's key.
         key: String,
         /// What is wrong.
         source: serde_json::Error,
     },
-    /// The record is no envelope.
+    /// The record has no version.
     #[error("the record `{key}` has no version: restore the store from a copy")]
     NoVersion {
-        /// Where.
+        /// The record's key.
         key: String,
     },
     /// A stored specification cannot be compiled.
     #[error("the specification in `{key}` cannot be used")]
     Spec {
-        /// Where.
+        /// The record's key.
         key: String,
         /// What is wrong.
         source: ModelError,
     },
-    /// A record is not what its key says.
+    /// The record is not the one that its key names.
     #[error("the record `{key}` is another's, `{found}`: restore the store from a copy")]
     Misplaced {
-        /// Where.
+        /// The record's key.
         key: String,
-        /// What it is.
+        /// The key that the record itself has.
         found: String,
     },
 }
@@ -99,7 +99,7 @@ fn envelope<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
 /// A record from its key and bytes.
 ///
 /// # Errors
-/// The key is not known, the bytes are damaged or from a newer engine.
+/// The key is not known, or the bytes are damaged or from a newer engine.
 pub fn decode(key: &str, bytes: &[u8]) -> Result<Record, CodecError> {
     let unknown = || CodecError::UnknownKey(key.to_owned());
     let (kind, rest) = key.split_once('/').unwrap_or((key, ""));
@@ -136,7 +136,8 @@ fn open<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, CodecError> {
     struct Version {
         version: Option<u64>,
     }
-    // Straight from the bytes: by way of a map of values the declared order of pods and tasks would be lost.
+    // The record is read from the bytes directly: a map of values in between would lose the declared order of pods and
+    // tasks.
     #[derive(Deserialize)]
     struct Envelope<T> {
         record: T,

@@ -1,4 +1,4 @@
-//! Which specifications and configurations are kept, and when the service has become its target.
+//! Which specifications and configurations are kept, and when the service has reached its target.
 //!
 //! Invariant: every configuration and specification that a record names is kept.
 
@@ -23,7 +23,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The service is what it shall be.
+    /// Notes that the service has reached its target.
     pub(super) fn became_target(&mut self, run: Number) {
         let target = self.state.model.clone();
         let forced = self.state.ended.get(&run).is_some_and(|run| self.state.is_any_forced(run));
@@ -50,7 +50,7 @@ impl Turn<'_> {
         self.writes.delete(Key::Spec(spec.hash()), Record::Spec(spec.clone()).digest());
     }
 
-    /// Configurations and specifications that no record names are not kept.
+    /// Deletes configurations and specifications that no record names.
     pub(super) fn forget_unnamed(&mut self) {
         let wanted = self.state.model.pods().iter().flat_map(|pod| &pod.tasks).map(|task| task.conf);
         let mut named: BTreeSet<ContentHash> = wanted.collect();
@@ -73,7 +73,7 @@ impl Turn<'_> {
 }
 
 impl State {
-    /// Whether an operator's word made a step of a run complete.
+    /// Whether an operator forced a step of a run to be complete.
     fn is_any_forced(&self, run: &RunRecord) -> bool {
         let Some(layout) = self.model.plans().get(&run.plan) else { return false };
         (0..).zip(&layout.phases).any(|(phase, of)| {
@@ -84,8 +84,8 @@ impl State {
         })
     }
 
-    /// Whether every task that was launched, but for what is done once, was launched last as the target says: a
-    /// plan may be complete and leave some out.
+    /// Whether the latest launch of every launched task, except `ONCE` tasks, has the target's configuration. A plan
+    /// may be complete and leave tasks out.
     fn is_all_of_target(&self) -> bool {
         (0..).zip(self.model.pods()).all(|(pod, model)| {
             (0..model.count).all(|index| {

@@ -1,7 +1,7 @@
-//! Debts: what was left behind, to be ended and then released.
+//! Debts: launches that are to end, and resources that are to be released after that.
 //!
-//! Invariant: a debt stands until the backend says that all of it has ended and is released, or an operator
-//! gives it up. Nothing that a debt releases is in use by a record.
+//! Invariant: a debt stands until the backend says that all of it has ended and is released, or until an operator gives
+//! it up. No record uses what a debt releases.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::tell::MOST_ASKED;
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// Owes the end of these tasks of an instance, and the release of a handle.
+    /// Adds a debt: the end of these tasks of an instance, and the release of a handle.
     pub(super) fn owe(
         &mut self,
         at: At,
@@ -35,7 +35,7 @@ impl Turn<'_> {
         let kill = living.into_iter().map(|occupant| {
             let Occupant { launch, task, .. } = occupant;
             let grace = self.state.grace(at, record, launch, &task);
-            // It is ended as what is owed, not as what is in the way.
+            // From now on the debt ends the task, not the order that it was in the way of.
             self.session.kills.spare(&(at, launch, task.clone()));
             Owed { launch, task, grace }
         });
@@ -61,9 +61,9 @@ impl Turn<'_> {
         self.pursue(number);
     }
 
-    /// Asks for what a debt still needs, and again from time to time; once all were asked how they are: we may be
-    /// the old scheduler. Says whether its launches are to be asked for: what was told to end long ago may have
-    /// ended unheard.
+    /// Commands what a debt still needs, and sets the time to command it again. It does so only once the session has
+    /// asked for all launches, as another scheduler may have taken over. Returns whether the states of the debt's
+    /// launches are to be asked for: a task that was told to end long ago may have ended unheard.
     pub(super) fn pursue(&mut self, number: Number) -> bool {
         let Some(debt) = self.state.debts.get(number).cloned() else { return false };
         if !self.session.is_live() {
@@ -87,7 +87,7 @@ impl Turn<'_> {
         vain && !debt.kill.is_empty()
     }
 
-    /// Asks how all launches are that are owed.
+    /// Asks for the states of all launches of debts.
     pub(super) fn ask_owed(&mut self) {
         let owed = self.state.debts.owed();
         let owed = owed.map(|(launch, task, debt)| (Whose::Debt(debt), launch, task.clone()));
@@ -97,7 +97,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Asks how the launches of these debts are, but of those that are asked for already.
+    /// Asks for the states of the launches of these debts, unless they are asked for already.
     fn ask_debts(&mut self, debts: &[Number]) {
         let debts = debts.iter().filter_map(|&number| self.state.debts.get(number));
         let asked =
@@ -107,7 +107,7 @@ impl Turn<'_> {
         self.ask_launches(open);
     }
 
-    /// A launch that is owed has ended.
+    /// Notes that a launch of a debt has ended.
     pub(super) fn owed_ended(&mut self, number: Number, launch: Number, task: &TaskName) {
         let Some(changed) = self.state.debts.ended(number, launch, task) else { return };
         let ended = std::iter::once((Whose::Debt(number), launch, task.clone()));
@@ -121,7 +121,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What an instance is granted is in use: no debt of it releases that any more.
+    /// Takes a handle out of the instance's debts, as the instance was granted it again.
     pub(super) fn keep(&mut self, at: At, handle: &Handle) {
         if self.state.debts.is_empty() {
             return;
@@ -145,7 +145,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A debt is paid, or given up.
+    /// Removes a debt that is settled or given up.
     pub(super) fn settle(&mut self, number: Number, given_up: bool) {
         let Some(debt) = self.state.debts.remove(number) else { return };
         self.session.reconciliation.settled(number, asked_of(&debt));
@@ -160,7 +160,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Pursues again what is due: a part of it, if it is much.
+    /// Pursues the debts that are due again; only some of them, if there are many.
     pub(super) fn pursue_due(&mut self) {
         let mut unheard = Vec::new();
         for _ in 0..MOST_CONSIDERED {
@@ -173,7 +173,7 @@ impl Turn<'_> {
     }
 }
 
-/// The launches that a debt asks for.
+/// The launches of a debt.
 fn asked_of(debt: &DebtRecord) -> impl Iterator<Item = Asked> {
     debt.kill.iter().map(|owed| (Whose::Debt(debt.number), owed.launch, owed.task.clone()))
 }

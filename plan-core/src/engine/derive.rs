@@ -1,6 +1,6 @@
-//! What follows from a record that changed: statuses, and whom they let go on.
+//! What follows from a changed record: statuses, and the steps and instances that may act now.
 //!
-//! Invariant: after it every status and index is what the records say; what a status lets go on is on the agenda.
+//! Invariant: after this, every status and index agrees with the records, and what may act now is on the agenda.
 
 use crate::plan::{Changed, Status};
 
@@ -14,8 +14,8 @@ use super::state::Run;
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// Derives anew what an instance's record says: the statuses of the steps that speak of it, and whether
-    /// recovery has something to do.
+    /// Derives anew what follows from an instance's record: the statuses of its steps, and whether recovery has
+    /// something to do.
     pub(super) fn touch(&mut self, at: At) {
         for nth in 0..self.state.active.len() {
             let run = &self.state.active[nth];
@@ -36,13 +36,14 @@ impl Turn<'_> {
         }
     }
 
-    /// An instance is wanted otherwise: what its record says is derived anew, and all that may act on it is considered.
+    /// Takes up that an operator wants something else of an instance, or that its node is lost: derives anew what
+    /// follows from its record, and considers all that may act on it.
     pub(super) fn wanted_otherwise(&mut self, at: At) {
         self.touch(at);
         self.awaken(Waker::Wanted, at);
     }
 
-    /// Derives a step's status, and tells its parents and its successors.
+    /// Derives a step's status, and updates its parents and successors.
     pub(super) fn derive_step(&mut self, nth: usize, at: At, step: StepRef) {
         let run = &self.state.active[nth];
         let status = self.state.step_status(run, at, step);
@@ -54,14 +55,14 @@ impl Turn<'_> {
         if status == Status::Pending {
             self.session.agenda.consider(Item::Step(step));
         }
-        // Who owns what is broken in the instance may have changed.
+        // Whether a step or recovery owns what is broken in the instance may have changed.
         if changed.step.0 != changed.step.1 && self.state.hurt.contains(&at) {
             self.session.agenda.consider(Item::Recovery(at));
         }
         self.follow_up(nth, step, changed, released);
     }
 
-    /// What a changed status lets others do.
+    /// Considers what may act because a status changed.
     fn follow_up(&mut self, nth: usize, step: StepRef, changed: Changed, released: bool) {
         let Changed { step: (old, new), phase, plan, turned } = changed;
         let ((old_phase, new_phase), (old_plan, new_plan)) = (phase, plan);
@@ -93,20 +94,23 @@ impl Turn<'_> {
         if opened || turned.is_some() {
             self.consider_phases_after(nth, step.phase);
         }
-        // What asks for room out of its turn gives way to others of its instance.
+        // Broken instances go first, and the turn has passed from one of them to another. An order of the first that
+        // only asks for room now acts out of its turn, and gives way to other orders of its instance: these are
+        // considered.
         if let Some(Some(before)) = turned {
             let phase = self.state.active[nth].phase(step.phase);
             let at = At { pod: phase.pod, index: phase.steps[before as usize].instance };
             self.consider_steps_of(at);
             self.session.agenda.consider(Item::Recovery(at));
         }
-        // A step that became incomplete again closes others, whose broken members recovery takes over.
+        // If a step becomes incomplete again, the steps after it may not act, and recovery takes over their broken
+        // instances.
         if old == Status::Complete && new != old {
             self.consider_hurt();
         }
     }
 
-    /// The steps that a completed one may have let go on.
+    /// Considers the steps that may act because a step is complete.
     fn consider_after(&mut self, nth: usize, step: StepRef) {
         let run = &self.state.active[nth];
         let (layout, progress) = (run.phase(step.phase), run.progress.phase(step.phase));
@@ -117,7 +121,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Who is complete by another launch asks for room no more.
+    /// Withdraws the order of a step that another launch completed.
     fn withdraw_done(&mut self, nth: usize, step: StepRef) {
         let phase = self.state.active[nth].phase(step.phase);
         let at = At { pod: phase.pod, index: phase.steps[step.step as usize].instance };
@@ -128,7 +132,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The phases that a completed one may have let go on.
+    /// Considers the phases that may act because a phase is complete.
     fn consider_phases_after(&mut self, nth: usize, phase: u32) {
         let run = &self.state.active[nth];
         let number = run.number();

@@ -1,7 +1,7 @@
 //! A digest of the records that is kept up to date with each write.
 //!
-//! Invariant: it is the sum of the digests of the records that are kept, so it depends neither on the order
-//! of writes nor on what was there before. It is equal on all machines: every integer is fed in one width.
+//! Invariant: the digest is the sum of the digests of the records that are kept. So it depends neither on the order of
+//! writes nor on earlier records. It is equal on all machines, as every integer is fed in one width.
 
 use std::hash::{Hash, Hasher};
 
@@ -17,13 +17,13 @@ impl Digest {
         Self(u128::from(mix(hasher.a ^ hasher.b.rotate_left(32))) << 64 | u128::from(mix(hasher.b)))
     }
 
-    /// With one value more, and another fewer.
+    /// Takes the digest of one value out, and adds that of another.
     pub fn replace(&mut self, old: Self, new: Self) {
         self.0 = self.0.wrapping_sub(old.0).wrapping_add(new.0);
     }
 }
 
-/// Two lanes of multiply and mix. Fast, and no defense against someone who wants two states to be equal.
+/// Two lanes of multiply and mix. It is fast, and no defense against someone who constructs two states with one digest.
 struct Stable {
     a: u64,
     b: u64,

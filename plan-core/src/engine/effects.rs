@@ -1,6 +1,6 @@
 //! What the engine wants done, as data.
 //!
-//! Invariant: `commands` and `reply` may leave only when `writes` are durable.
+//! Invariant: `commands` are carried out, and `reply` is given, only after `writes` are durable.
 
 use std::sync::Arc;
 
@@ -24,15 +24,15 @@ use super::words::Words;
 #[derive(Debug, Clone, Default, PartialEq)]
 #[must_use = "writes must be made durable, and then commands be carried out"]
 pub struct Effects {
-    /// To be made durable together, under the engine's epoch, before anything else leaves.
+    /// The changes of the store. They are made durable in one batch, under the engine's epoch, before anything else.
     pub writes: Vec<Write>,
-    /// To be carried out, in this order.
+    /// What the backend is asked to do, in this order.
     pub commands: Vec<Command>,
-    /// What happened, for whoever wants to know.
+    /// What happened, for observers. No correctness rests on an event.
     pub events: Vec<Event>,
     /// The answer to a verb or a target.
     pub reply: Option<Reply>,
-    /// The engine wants [`super::Input::Wake`] at this time, or soon after.
+    /// When the engine wants [`super::Input::Wake`]. A later wake is correct too.
     pub wake_at: Option<Wall>,
 }
 
@@ -41,7 +41,7 @@ pub struct Effects {
 pub enum Write {
     /// The record is kept under its key.
     Put(Record),
-    /// Nothing is kept under the key.
+    /// The record under this key is deleted.
     Delete(Key),
 }
 
@@ -50,18 +50,19 @@ pub enum Write {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Command {
-    /// A standing question: is there room for this order? Its answer keeps the room.
+    /// Asks whether there is room for an order. The question stands until it is answered or withdrawn. A backend that
+    /// answers [`FitAnswer::Fitted`](super::FitAnswer::Fitted) keeps the room for the order.
     Fit(Box<Fit>),
-    /// Gives a question for room or a grant back. Touches nothing that a record names.
+    /// Withdraws a question for room, or gives a grant back. Resources that a record names are not affected.
     Withdraw {
         /// The instance.
         instance: InstanceName,
         /// The order.
         launch: Number,
     },
-    /// Launches tasks where room was granted.
+    /// Launches the tasks of an order in the room that was granted.
     Launch(Box<Launch>),
-    /// Ends a task: asks it, and after the grace period makes it.
+    /// Ends a task: asks it to end, and forces it to after the grace period.
     Kill {
         /// The instance.
         instance: InstanceName,
@@ -69,31 +70,32 @@ pub enum Command {
         launch: Number,
         /// The task.
         task: TaskName,
-        /// How long it may take.
+        /// How long the task may take before it is forced to end.
         grace: Seconds,
     },
-    /// Asks how these launches are, and what else with our label there is.
+    /// Asks for the state of these launches, and for every other launch with the installation's label.
     Reconcile {
         /// The question's number.
         number: Number,
-        /// At most 1,000 instances' launches.
+        /// The launches that are asked for: those of at most 1,000 instances.
         expected: Vec<Expected>,
     },
-    /// Gives resources back, of which nothing is in use any more. Given again, it is the same.
+    /// Releases resources that nothing uses any more. The command can be repeated: a second one for the same debt
+    /// changes nothing.
     Release(Box<Release>),
-    /// Asks something beside a task that runs.
+    /// Asks a question beside a task that runs.
     Ask(Box<Ask>),
-    /// Nothing of the service is left: the backend may forget it.
+    /// Says that nothing of the service is left, so that the backend can forget the service.
     Deregister,
 }
 
-/// A launch that is asked for.
+/// A launch whose state is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Expected {
-    /// Which task.
+    /// The launched task.
     pub of: Incarnation,
-    /// Where it was launched.
+    /// The node that the task was launched on.
     pub node: NodeName,
 }
 
@@ -101,41 +103,42 @@ pub struct Expected {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Release {
-    /// The debt that this pays.
+    /// The debt that the release belongs to.
     pub debt: Number,
-    /// Whose they were.
+    /// The instance that had the resources.
     pub instance: InstanceName,
-    /// Where they are.
+    /// The node that the resources are on.
     pub node: NodeName,
-    /// What the backend knows them by.
+    /// The backend's name for the resources.
     pub handle: Handle,
 }
 
-/// The question for room.
+/// A question for room.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Fit {
     /// The instance.
     pub instance: InstanceName,
-    /// The order that room is asked for.
+    /// The order for which room is asked.
     pub launch: Number,
-    /// Where the instance lives; `None` leaves the node to the backend, within `placement`.
+    /// Where the instance lives. `None` for an instance that needs a new place: the backend chooses the node, within
+    /// `placement`.
     pub at: Option<(NodeName, Handle)>,
-    /// What the instance leaves, if it goes elsewhere. It may stay on the node, but needs a handle of its own
-    /// there: this one is released.
+    /// The place that the instance leaves, if it moves. The backend may choose the same node again, but then under a
+    /// new handle, as this one is released.
     pub from: Option<(NodeName, Handle)>,
-    /// What is needed: of an instance that has no place yet, all that its pod declares.
+    /// The resources that are needed. If `at` is `None`, these are all that the instance's pod declares (SDK rule R66).
     pub demand: Arc<[Demand]>,
-    /// The pod's own volumes, of an instance that has no place yet.
+    /// The pod's own volumes. Empty if `at` is given.
     pub volumes: Arc<[Volume]>,
     /// The configurations that the room is for, so that a backend can judge image, ports and user before anything is
-    /// ended: those of the order; of an instance that has no place yet, those of all tasks of its pod, the order's own
-    /// where it launches another.
+    /// ended. If `at` is given, these are the order's. Otherwise these are those of all tasks of the pod, with the
+    /// order's own configuration for each task that the order launches.
     #[serde(skip)]
     pub configs: Arc<[Arc<TaskConfig>]>,
-    /// Where it may go.
+    /// Where the instance may go; `None` is anywhere.
     pub placement: Option<Arc<PlacementRule>>,
-    /// Where the others are, for `placement`; the backend adds its own open grants.
+    /// Where the other instances are, for `placement`. The backend adds its open grants.
     pub census: Arc<Census>,
 }
 
@@ -147,23 +150,23 @@ pub struct Launch {
     pub instance: InstanceName,
     /// The order.
     pub launch: Number,
-    /// Where.
+    /// The node to launch on.
     pub node: Arc<NodeFacts>,
-    /// The room that was granted.
+    /// The backend's name for the room that was granted.
     pub handle: Handle,
-    /// The ports of these tasks, with the numbers that were granted.
+    /// The ports of these tasks, with the granted numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<(PortName, u16)>,
-    /// Which domains the placement rule names that chose the node.
+    /// Which fault domains are named by the placement rule that chose the node.
     #[serde(skip_serializing_if = "Domains::is_none")]
     pub domains: Domains,
     /// The principal under which the room is held, if the specification names one. The user stands in each task's
     /// configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<Arc<str>>,
-    /// What.
+    /// The tasks to launch.
     pub tasks: Vec<LaunchTask>,
-    /// Environment from the run's parameters.
+    /// The parameters of the run, which become environment of the tasks.
     pub parameters: Option<Arc<Parameters>>,
 }
 
@@ -171,16 +174,16 @@ pub struct Launch {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LaunchTask {
-    /// Its configuration's hash.
+    /// The hash of the task's configuration.
     pub conf: ContentHash,
-    /// Its configuration.
+    /// The task's configuration.
     #[serde(skip)]
     pub config: Arc<TaskConfig>,
-    /// Whether it waits in place of its command; its checks are not run, and it is never ready.
+    /// Whether the task waits in place of running its command. Then its checks are not run, and it is never ready.
     pub paused: bool,
 }
 
-/// Something that happened, with its reason.
+/// Something that happened, with the reason.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -208,36 +211,36 @@ pub enum Event {
         /// Old and new.
         change: (Status, Status),
     },
-    /// A run began, or was taken up again.
+    /// A run began, or an ended run was reopened.
     RunBegan {
         /// The run.
         run: Number,
-        /// Its plan.
+        /// The plan of the run.
         plan: PlanName,
     },
     /// A run ended.
     RunEnded {
         /// The run.
         run: Number,
-        /// Its plan.
+        /// The plan of the run.
         plan: PlanName,
-        /// How.
+        /// How the run or task ended.
         outcome: RunOutcome,
     },
-    /// Room is asked for.
+    /// The engine asks for room.
     Asked {
-        /// For this instance.
+        /// The instance that room is asked for.
         instance: InstanceName,
-        /// For this order.
+        /// The order that room is asked for.
         launch: Number,
-        /// These tasks.
+        /// The tasks of the order.
         tasks: Vec<TaskName>,
-        /// Why.
+        /// The reason.
         what: Purpose,
     },
-    /// There is no room, and why.
+    /// The backend has no room for an order now.
     NoRoom {
-        /// For this instance.
+        /// The instance that room is asked for.
         instance: InstanceName,
         /// The backend's words.
         why: Words,
@@ -248,19 +251,19 @@ pub enum Event {
         instance: InstanceName,
         /// The order.
         launch: Number,
-        /// Where.
+        /// The node to launch on.
         node: NodeName,
     },
     /// A task is asked to end, to make room for its successor.
     Displaced {
         /// The instance.
         instance: InstanceName,
-        /// The order that launched it.
+        /// The order that launched the task.
         launch: Number,
         /// The task.
         task: TaskName,
     },
-    /// A task attained its goal.
+    /// A task reached its goal.
     Reached {
         /// The instance.
         instance: InstanceName,
@@ -273,15 +276,15 @@ pub enum Event {
         instance: InstanceName,
         /// The task.
         task: TaskName,
-        /// How.
+        /// How the run or task ended.
         end: End,
-        /// Whether it was to end.
+        /// Whether the engine had asked the task to end.
         expected: bool,
         /// The backend's words.
         #[serde(skip_serializing_if = "Option::is_none")]
         words: Option<Words>,
     },
-    /// The backend says something else of a task that is as it was.
+    /// The backend's words about a task changed, and the task's state did not.
     Said {
         /// The instance.
         instance: InstanceName,
@@ -290,16 +293,16 @@ pub enum Event {
         /// The backend's words.
         words: Words,
     },
-    /// A task's node is silent, or is heard again.
+    /// Nothing is heard of a task's node any more, or the node is heard of again.
     Silent {
         /// The instance.
         instance: InstanceName,
         /// The task.
         task: TaskName,
-        /// Whether it is silent now.
+        /// Whether the node is silent now.
         silent: bool,
     },
-    /// A launch was refused, and is tried again or not.
+    /// The backend refused a launch.
     Refused {
         /// The instance.
         instance: InstanceName,
@@ -307,70 +310,71 @@ pub enum Event {
         launch: Number,
         /// The backend's words.
         why: Words,
-        /// Whether it is final.
+        /// Whether the refusal holds until the specification changes. Otherwise the launch is tried again.
         for_good: bool,
     },
-    /// A grant is given back, and why.
+    /// The engine gives a grant back.
     Withdrawn {
         /// The instance.
         instance: InstanceName,
         /// The order.
         launch: Number,
-        /// Why.
+        /// The reason.
         why: Reason,
     },
-    /// A launch that no record of ours speaks of; it is listed and not touched.
+    /// The backend reports a launch that no record names. The launch is listed and not touched.
     Foreigner(Incarnation),
-    /// A launch that is newer than all of ours: another scheduler runs this installation. This one stops.
+    /// The backend reports a launch that is newer than all of this engine's: another scheduler runs this installation.
+    /// This engine stops acting.
     Superseded(Incarnation),
-    /// The service shall be something else.
+    /// The service has a new target.
     Target {
         /// The specification.
         spec: ContentHash,
-        /// The plan that makes it so.
+        /// The plan that brings the target about.
         plan: PlanName,
     },
-    /// An instance may, and shall, go elsewhere.
+    /// An instance is permitted to move: it will leave its node.
     MayMove {
         /// The instance.
         instance: InstanceName,
-        /// Why.
+        /// The reason.
         cause: Cause,
     },
-    /// An instance came back before it went elsewhere, and stays.
+    /// An instance that was permitted to move came back first, and stays.
     Stays {
         /// The instance.
         instance: InstanceName,
     },
-    /// An instance goes elsewhere.
+    /// An instance moves to another place.
     Moved {
         /// The instance.
         instance: InstanceName,
-        /// From this node.
+        /// The node that the instance leaves.
         from: NodeName,
-        /// To this one.
+        /// The node that the instance moves to. It may be the same node.
         to: NodeName,
     },
-    /// Something is left behind, to be ended and released.
+    /// A debt arises: launches to end, and resources to release.
     Owes {
         /// The debt.
         debt: Number,
-        /// Whose it was.
+        /// The instance that left the debt behind.
         instance: InstanceName,
-        /// Where it is.
+        /// The node of the debt.
         node: NodeName,
-        /// Why.
+        /// The reason.
         cause: DebtCause,
     },
-    /// What was left behind is ended and released, or was given up.
+    /// A debt is settled: all of it has ended and is released, or an operator gave it up.
     Settled {
         /// The debt.
         debt: Number,
-        /// Whose it was.
+        /// The instance that left the debt behind.
         instance: InstanceName,
-        /// Whether an operator gave it up.
+        /// Whether an operator gave the debt up.
         given_up: bool,
     },
-    /// Nothing of the service is left.
+    /// The uninstall is complete: nothing of the service is left.
     Uninstalled,
 }

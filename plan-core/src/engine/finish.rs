@@ -1,6 +1,6 @@
-//! The end of a turn: runs that became complete end, and what changed is written.
+//! The end of a turn: complete runs end, and changed records are written.
 //!
-//! Invariant: a record that changed is written in the same turn, an instance's once.
+//! Invariant: every record that changed is written in the same turn, the record of an instance once.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::time::Wall;
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// Ends the turn: ends the runs that became complete, and makes writes of what changed.
+    /// Ends the turn: ends the runs that became complete, and writes the changed records.
     pub(super) fn finish(mut self) -> Effects {
         while let Some(number) = self.completed.pop() {
             if self.state.run(number).is_some_and(|run| run.progress.status() == Status::Complete) {
@@ -44,7 +44,7 @@ impl Turn<'_> {
         self.effects
     }
 
-    /// Who went for good takes no place any more.
+    /// Drops the positions of instances that left for good.
     fn trim(&mut self) {
         for pod in std::mem::take(&mut self.left) {
             self.state.trim(pod);
@@ -61,7 +61,7 @@ impl Turn<'_> {
 
     fn write_instance(&mut self, at: At) {
         let marks = self.state.record(at).map(|record| record.steps()).unwrap_or_default();
-        // Marks of runs that are forgotten go with the next write.
+        // Marks of forgotten runs are dropped with the next write.
         let stale = marks.iter().map(|mark| mark.step.run).filter(|&run| !self.state.remembers(run));
         let stale: Vec<Number> = stale.collect();
         let name = self.name(at);
@@ -86,7 +86,7 @@ impl Turn<'_> {
             return None;
         }
         let more = !self.session.agenda.is_empty() && !self.bug(Bug::BoundDropsWake);
-        // The start goes on without an answer of the backend.
+        // The start of a session goes on without an answer of the backend.
         let is_starting = self.session.reconciliation.starts_from().is_some();
         if self.session.reconciliation.is_fresh() || more || is_starting {
             return Some(self.wall);

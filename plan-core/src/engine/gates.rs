@@ -1,7 +1,7 @@
-//! What is asked before steps act is answered, or was not for long.
+//! Answers to the questions of gates, and questions that were not answered in time.
 //!
-//! Invariant: an answer counts for the question that is open; the step that it is about is considered, and goes on with
-//! the room that it has.
+//! Invariant: an answer counts only for an open question. The step of the question is considered, and goes on with the
+//! room that it has.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::session::agenda::{Item, MOST_CONSIDERED};
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// Takes the answer to a question. What nobody asked for, or asks for no more, says nothing.
+    /// Takes the answer to a question. An answer to a question that is not open is ignored.
     pub(super) fn ask_answered(&mut self, id: Number, answer: Answer) {
         let Some(gate) = self.session.questions.gate_of(id) else { return };
         let Answer { ruling, words, at } = answer;
@@ -29,7 +29,7 @@ impl Turn<'_> {
         self.go_on_at_gate(gate.step);
     }
 
-    /// Asks again what is due, and what was not answered.
+    /// Asks the questions again that are due or were not answered in time.
     pub(super) fn ask_gates_again(&mut self) {
         for _ in 0..MOST_CONSIDERED {
             let Some(gate) = self.session.questions.next_due(self.now) else { return };
@@ -39,7 +39,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The step is considered; where it has room already, it goes on with that.
+    /// Considers a step. If it has room already, it goes on with that room.
     fn go_on_at_gate(&mut self, step: StepRef) {
         self.session.agenda.consider(Item::Step(step));
         let Some(run) = self.state.run(step.run) else { return };

@@ -1,7 +1,7 @@
-//! What is held for a service by its records.
+//! What a backend holds for a service, as the service's records say.
 //!
-//! Invariant: it follows from the records alone, so a backend that starts again is told of every place before it is asked
-//! for anything, and keeps no account of its own.
+//! Invariant: the list follows from the records alone. So a backend that starts again is told of every place before it
+//! is asked for anything, and needs no book of its own.
 
 use std::sync::Arc;
 
@@ -12,21 +12,22 @@ use super::Engine;
 use super::note::{NoteName, NoteText};
 use super::record::Place;
 
-/// What is held for an instance: enough to hold it again after a restart.
+/// What is held for an instance: enough for a backend to hold it again after a restart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Held {
     /// The instance.
     pub instance: InstanceName,
-    /// Where, under which handle, with which ports.
+    /// The node, the handle and the ports.
     pub place: Arc<Place>,
-    /// Its resource sets, each as it was launched last, else as it is declared.
+    /// The resource sets of the instance. Each set is as it was launched last; a set that was never launched is as
+    /// declared.
     pub demand: Arc<[Demand]>,
     /// The pod's own volumes.
     pub volumes: Arc<[Volume]>,
 }
 
 impl Engine {
-    /// All places that records name: what a backend holds for the service, but for what debts are to release.
+    /// The places of all instances: what a backend holds for the service, without what debts are to release.
     pub fn held(&self) -> Vec<Held> {
         let Some(state) = &self.state else { return Vec::new() };
         let instances = self.pods().filter_map(|(instance, record)| {
@@ -38,7 +39,7 @@ impl Engine {
         instances.collect()
     }
 
-    /// What the backend has kept.
+    /// The backend's notes.
     pub fn notes(&self) -> impl Iterator<Item = (&NoteName, &NoteText)> {
         self.state.iter().flat_map(|state| &state.notes)
     }

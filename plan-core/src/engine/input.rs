@@ -1,7 +1,7 @@
 //! Everything that can happen to an engine.
 //!
-//! Invariant: an input says what is, with the incarnation that it speaks of. It may be stale, repeated,
-//! reordered or missing; the engine accepts each in every state.
+//! Invariant: an input describes a state, and names the launch that it is about. An input may be stale, repeated,
+//! reordered or missing: the engine accepts every input in every state.
 
 use std::sync::Arc;
 
@@ -23,29 +23,30 @@ use super::words::{Address, Words};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Input {
-    /// The backend says how a launched task is.
+    /// The backend reports the state of a launched task.
     Observed(Observation),
     /// The backend answers a command.
     Outcome(Outcome),
-    /// The backend answers a `Reconcile`.
+    /// The backend answers a [`Reconcile`](super::Command::Reconcile).
     Snapshot(Snapshot),
-    /// The backend wants something kept, or forgotten.
+    /// The backend wants a note kept, or forgotten.
     Note(Note),
-    /// An operator wants something.
+    /// An operator asks for something.
     Verb(Request),
-    /// The service shall be this.
+    /// An operator submits the specification that the service is to have.
     Target(Target),
-    /// The time that [`super::Effects::wake_at`] named has come, or any other.
+    /// Time has passed. [`super::Effects::wake_at`] names when the engine wants this; an earlier or a further wake does
+    /// no harm.
     Wake,
-    /// The connection to the backend is new: what was known of the present is forgotten.
+    /// The connection to the backend is new. The engine forgets what it learned in the session before, and asks again.
     SessionLost,
 }
 
-/// A launched task, named so that no other is meant.
+/// A launched task, named unambiguously across installations and launches.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Incarnation {
-    /// The installation, from the task's label.
+    /// The installation that the task belongs to, from the task's label.
     pub installation: InstallationId,
     /// The instance.
     pub instance: InstanceName,
@@ -55,42 +56,45 @@ pub struct Incarnation {
     pub launch: Number,
 }
 
-/// How a launched task is.
+/// The state of a launched task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Observation {
-    /// Which task.
+    /// The launched task.
     pub of: Incarnation,
-    /// Grows with each observation of a launch within a session; a lower one is stale.
+    /// A number that grows with each observation of a launch within a session. An observation with a lower number than
+    /// one before it is stale.
     pub serial: u64,
-    /// How it is.
+    /// How the task was seen.
     pub seen: Sighting,
 }
 
-/// How a launched task was seen, with what its backend adds.
+/// How a launched task was seen, with the backend's words and the task's address.
 ///
-/// Words and address are of this moment: a sighting without words takes back those of the one before.
+/// Words and address hold for this moment: a sighting without words takes back the words of the sighting before it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "SightingForm", into = "SightingForm")]
 pub struct Sighting {
-    /// How.
+    /// The state.
     pub seen: Seen,
-    /// Why it is so, in the backend's words: `ImagePullBackOff: no such image`, `exit code 3: no space left`,
-    /// `readiness check timed out after 5 s`. They name no count that grows and no time: words that differ are written.
+    /// The cause of the state, in the backend's words: `ImagePullBackOff: no such image`, `exit code 3: no space left`,
+    /// `readiness check timed out after 5 s`. Words contain no growing count and no time, because every change of words
+    /// is written to the store.
     pub words: Option<Words>,
-    /// Where the task is reached, if it is known. It is recorded, and the service's endpoints are made of it.
+    /// Where the task is reached, if the backend knows. The address is recorded, and the service's endpoints are made
+    /// of it.
     pub address: Option<Arc<Address>>,
 }
 
 impl Sighting {
-    /// With words, where there are any.
+    /// The sighting with these words; empty words are none.
     #[must_use]
     pub fn saying(mut self, words: impl AsRef<str>) -> Self {
         self.words = Words::some(words);
         self
     }
 
-    /// With an address.
+    /// The sighting with this address.
     #[must_use]
     pub fn at(mut self, address: impl Into<Arc<Address>>) -> Self {
         self.address = Some(address.into());
@@ -104,7 +108,8 @@ impl From<Seen> for Sighting {
     }
 }
 
-/// How a sighting is written: where nothing is added it is its [`Seen`] alone, as in recordings of version 1.
+/// How a sighting is serialized: a sighting without words and address is its [`Seen`] alone, as in recordings of
+/// version 1.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum SightingForm {
@@ -140,20 +145,20 @@ impl From<Sighting> for SightingForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Seen {
-    /// The backend has it, and it does not run yet.
+    /// The backend has the task, and the task does not run yet.
     Starting,
-    /// It runs.
+    /// The task runs.
     Running {
-        /// Whether its readiness check passes; true if it has none.
+        /// Whether its readiness check passed; true if it has none.
         ready: bool,
     },
-    /// It ended.
+    /// The task ended.
     Ended(End),
-    /// Nothing is heard of its node.
+    /// Nothing is heard of the task's node.
     Unreachable,
 }
 
-/// The answer to a command.
+/// The backend's answer to a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -189,7 +194,7 @@ pub enum Outcome {
         /// The answer.
         answer: Answer,
     },
-    /// To [`super::Command::Deregister`]: the backend knows nothing of the service any more.
+    /// To [`super::Command::Deregister`]: the backend has forgotten the service.
     Deregistered,
 }
 
@@ -197,23 +202,25 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReleaseAnswer {
-    /// The resources are free, or are not there any more.
+    /// The resources are free, or no longer exist.
     Done,
-    /// Not yet, and why. It is asked again.
+    /// The resources are not free yet, for this reason. The engine asks again.
     Retry(Words),
 }
 
-/// The answer to the question for room. It stands open until `Fitted`, `Never` or a withdrawal.
+/// The answer to a question for room. A question stays open until the answer `Fitted` or `Never`, or until it is
+/// withdrawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FitAnswer {
-    /// There is room, and it is kept.
+    /// There is room, and the backend keeps it for the order.
     Fitted(Grant),
-    /// There is none now, and why; what was granted before is taken back. The question stays open.
+    /// There is no room now, for this reason. A grant given before is taken back. The question stays open.
     Retry(Words),
-    /// There will be none, and why, until the specification changes.
+    /// There will be no room until the specification changes, for this reason.
     Never(Words),
-    /// The node that the instance lives on is gone for good, and why one knows: the instance may go elsewhere.
+    /// The node that the instance lives on is gone for good; the words say how the backend knows. The instance may
+    /// move.
     NodeGone(Words),
 }
 
@@ -221,13 +228,13 @@ pub enum FitAnswer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Grant {
-    /// On this node.
+    /// The node.
     pub node: Arc<NodeFacts>,
-    /// With these ports.
+    /// The granted ports, with their numbers.
     pub ports: Vec<(PortName, u16)>,
-    /// The backend's name for it; durable before the launch leaves.
+    /// The backend's name for the room. It is durable before the launch is commanded.
     pub handle: Handle,
-    /// It is kept until then; `None` is as long as it is not withdrawn.
+    /// Until when the backend keeps the room. `None`: until it is withdrawn.
     pub until: Option<Wall>,
 }
 
@@ -235,13 +242,13 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LaunchAnswer {
-    /// The backend has it. How it goes on is observed.
+    /// The backend took the launch. Its further states come as observations.
     Done,
-    /// It was surely not done, and why.
+    /// The launch was certainly not carried out, for this reason. It is tried again.
     Retry(Words),
-    /// It is invalid, and why: final until the specification changes.
+    /// The launch is invalid, for this reason. The refusal holds until the specification changes.
     Never(Words),
-    /// Nobody knows whether it was done.
+    /// The backend does not know whether the launch was carried out.
     Unknown,
 }
 
@@ -251,37 +258,38 @@ pub enum LaunchAnswer {
 pub struct Snapshot {
     /// The question's number.
     pub of: Number,
-    /// The snapshot shows the effects of all commands with numbers below this that had any.
+    /// The snapshot shows the effects of all commands with lower numbers than this.
     pub as_of: Number,
-    /// Launches that were asked for, and any other with our label.
+    /// The launches that were asked for, and every other launch with the installation's label.
     pub found: Vec<(Incarnation, Found)>,
     /// Whether this is the last part.
     pub last: bool,
 }
 
-/// What a snapshot says of a launch.
+/// What a snapshot says about a launch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Found {
-    /// So it is.
+    /// The launch is there, in this state.
     Seen(Sighting),
-    /// There is no trace of it.
+    /// There is no trace of the launch.
     Absent,
 }
 
-/// A verb with who asks.
+/// A verb, with who asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Request {
-    /// The requester's own name for the request: the same one again gets the same reply, and does nothing.
+    /// The requester's name for the request. A second request with the same name changes nothing, and gets the reply of
+    /// the first.
     pub id: SmolStr,
-    /// Who asks.
+    /// Who asks, as the audit shows it.
     pub who: SmolStr,
-    /// What for.
+    /// What is asked for.
     pub verb: Verb,
 }
 
-/// What an operator can want: of a plan (SDK rule R58), of an instance (SDK rule R60), of the service.
+/// What an operator can ask for: about a plan (SDK rule R58), an instance (SDK rule R60), or the service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
@@ -289,79 +297,80 @@ pub enum Verb {
     Start {
         /// The plan.
         plan: PlanName,
-        /// They become environment of what the run launches.
+        /// Parameters, which become environment of the tasks that the run launches.
         parameters: Parameters,
     },
-    /// Ends a side plan's run; interrupts and restarts the converging one. Running tasks go on.
+    /// Ends the run of a side plan. The run that brings the target about is interrupted and set back instead. Running
+    /// tasks go on.
     Stop {
         /// The plan.
         plan: PlanName,
     },
-    /// No further step begins; what is launched goes on.
+    /// Lets no further step begin. Tasks that are launched go on.
     Interrupt {
         /// The plan.
         plan: PlanName,
-        /// Only this phase.
+        /// The phase, if only a phase is meant.
         phase: Option<PhaseName>,
     },
-    /// Takes back an interruption, or releases the next canary.
+    /// Takes an interruption back, or releases the next canary.
     Continue {
         /// The plan.
         plan: PlanName,
-        /// Only this phase.
+        /// The phase, if only a phase is meant.
         phase: Option<PhaseName>,
     },
-    /// Counts as complete without being done.
+    /// Counts a plan, phase or step as complete, though it was not done.
     ForceComplete {
         /// The plan.
         plan: PlanName,
-        /// What of it.
+        /// The part of the plan that is meant.
         part: Part,
     },
-    /// Is done again.
+    /// Does a plan, phase or step again.
     Restart {
         /// The plan.
         plan: PlanName,
-        /// What of it.
+        /// The part of the plan that is meant.
         part: Part,
     },
-    /// An instance's running tasks are launched again where it lives.
+    /// Launches the running tasks of an instance again, at its place.
     RestartPod {
         /// The instance.
         instance: InstanceName,
-        /// Only these tasks; all, if there are none.
+        /// The tasks that are meant. If the list is empty, all are.
         tasks: Vec<TaskName>,
     },
-    /// An instance goes elsewhere and keeps its index; what it leaves behind becomes a debt.
+    /// Moves an instance to another place. It keeps its index; what it leaves behind becomes a debt.
     ReplacePod {
         /// The instance.
         instance: InstanceName,
     },
-    /// An instance's tasks are launched again to wait in place of their commands.
+    /// Launches the tasks of an instance again, so that they wait in place of running their commands.
     PausePod {
         /// The instance.
         instance: InstanceName,
-        /// Only these tasks; all, if there are none.
+        /// The tasks that are meant. If the list is empty, all are.
         tasks: Vec<TaskName>,
     },
     /// Takes a pause back.
     ResumePod {
         /// The instance.
         instance: InstanceName,
-        /// Only these tasks; all, if there are none.
+        /// The tasks that are meant. If the list is empty, all are.
         tasks: Vec<TaskName>,
     },
-    /// What is owed is not waited for any more.
+    /// Gives a debt up: the engine no longer waits for it.
     GiveUp {
         /// The debt.
         debt: Number,
     },
-    /// All of the service is ended and released; there is no way back.
+    /// Ends all tasks and releases all resources of the service. This cannot be taken back.
     Uninstall,
 }
 
 impl Verb {
-    /// The plan that it is for, if it is for one.
+    /// The plan that the verb is about, if it is about one.
     pub fn plan(&self) -> Option<&PlanName> {
         match self {
             Self::Start { plan, .. }
@@ -380,11 +389,11 @@ impl Verb {
     }
 }
 
-/// What of a plan a verb is for.
+/// The part of a plan that a verb is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
-    /// All of it.
+    /// The whole plan.
     Plan,
     /// A phase.
     Phase(PhaseName),
@@ -392,24 +401,24 @@ pub enum Part {
     Step(PhaseName, String),
 }
 
-/// What a service shall be.
+/// The specification that a service is to have.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Target {
     /// The specification, compiled.
     #[serde(serialize_with = "as_specification", deserialize_with = "of_specification")]
     pub model: Arc<Model>,
-    /// Names the installation, if this is its first target; otherwise it is not looked at.
+    /// The installation's id, if this is the service's first target. A later target's is ignored.
     pub installation: InstallationId,
-    /// The plan that makes it so; by default `deploy` until the first deployment is done, then the first whose
-    /// `on-change` names something that changes, else `update`, else `deploy`.
+    /// The plan that brings the target about. The default is `deploy` until the first deployment is complete. After
+    /// that it is the first plan whose `on-change` names something that changes, else `update`, else `deploy`.
     pub plan: Option<PlanName>,
-    /// Who wants it, for the audit.
+    /// Who submits the target, for the audit.
     pub by: Option<Author>,
 }
 
 impl Target {
-    /// A target that comes with nothing else.
+    /// A target with the default plan, and without an author.
     pub fn new(model: Arc<Model>, installation: InstallationId) -> Self {
         Self { model, installation, plan: None, by: None }
     }
@@ -419,9 +428,10 @@ impl Target {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Author {
-    /// The requester's own name for the request: the same one again gets the same reply, and does nothing.
+    /// The requester's name for the request. A second request with the same name changes nothing, and gets the reply of
+    /// the first.
     pub id: SmolStr,
-    /// Who asks.
+    /// Who asks, as the audit shows it.
     pub who: SmolStr,
 }
 

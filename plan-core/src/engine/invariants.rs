@@ -1,7 +1,7 @@
-//! What holds of an engine between two inputs. For tests, fuzzing and the simulator: an engine that keeps
-//! its laws has nothing to say here.
+//! Checks of what must hold between two inputs, for tests, fuzzing and the simulator. A correct engine has no broken
+//! invariant.
 //!
-//! Invariant: these are consequences of the rules, found by asking the rules again; nothing is decided here.
+//! Invariant: these checks follow from the rules, and ask the rules again. Nothing is decided here.
 
 use crate::plan::Status;
 
@@ -14,12 +14,12 @@ use super::session::Session;
 use super::state::State;
 
 impl Engine {
-    /// What does not hold of this engine, in words; nothing, if all is well. It goes through everything.
+    /// The broken invariants, in words; empty for a correct engine. This goes through all instances and steps.
     ///
-    /// - An order that is not given is named by exactly the slots of its tasks.
-    /// - An order that clears its slots, and has room, waits for a task that may live.
-    /// - When nothing is left to consider, no step may act and nothing is left to recover: nobody waits for a
-    ///   wake that will not come.
+    /// - Exactly the slots of its tasks wait for an order that is not given.
+    /// - An order whose way is being cleared, and that has room, waits for a task that may live.
+    /// - When the agenda is empty, no step may act and recovery has nothing to do: nothing waits for a wake that will
+    ///   not come.
     pub fn broken_invariants(&self) -> Vec<String> {
         let mut broken = Vec::new();
         if let Some(state) = &self.state {

@@ -1,7 +1,7 @@
-//! An order that has room: what is in its way is told to end, and the launch is given.
+//! An order that has room: the tasks in its way are told to end, and then the launch is commanded.
 //!
-//! Invariant: nothing is ended without an unused grant for its successor; no launch leaves before its order
-//! and its handle are durable.
+//! Invariant: no task is ended without an unused grant for its successor. No launch is commanded before its order and
+//! its handle are durable.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl Turn<'_> {
     pub(super) fn advance(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
         let Some(order) = record.order(launch) else { return };
-        // An order acts where all of its slots wait for it.
+        // An order acts only once all of its slots wait for it.
         if record.slots().iter().filter(|slot| slot.act() == Some(launch)).count() < order.tasks.len() {
             return;
         }
@@ -36,14 +36,14 @@ impl Turn<'_> {
             let misplaced = judgement.is_err();
             let tasks = order.tasks.clone();
             self.withdraw(at, launch, why);
-            // A backend that names no better node is asked again more and more seldom.
+            // A backend that keeps granting unfit nodes is asked at growing intervals.
             if misplaced {
                 tasks.iter().for_each(|task| self.failed(at, &task.task));
                 self.touch(at);
             }
             return;
         }
-        // What is being ended for it has to be launched again: it asks for other room.
+        // Tasks are being ended for the order already, so it must launch: it asks for other room.
         if let Err(why) = judgement {
             let why: Words = why.to_string().into();
             self.event(Event::NoRoom { instance: self.name(at), why: why.clone() });
@@ -57,10 +57,10 @@ impl Turn<'_> {
         let victims = self.state.victims(at, record, launch);
         let victims: Vec<(Number, TaskName)> =
             victims.map(|occupant| (occupant.launch, occupant.task.clone())).collect();
-        // Nothing was changed for the order yet: what is to hold right before an act is asked once more.
+        // No task was ended for the order yet: the rules that must hold right before an act are asked once more.
         if let (Stage::Wanted, Purpose::Step(step)) = (stage, order.purpose) {
             if let Some(why) = self.objects_at_last(at, step) {
-                // What is answered soon is waited for with the room that there is.
+                // While the answer of a gate is awaited, the order keeps its room.
                 if !self.session.questions.is_open(step) {
                     self.withdraw(at, launch, why);
                 }
@@ -79,7 +79,8 @@ impl Turn<'_> {
                 self.event(Event::Displaced { instance, launch: *victim, task: task.clone() });
             }
             self.touch(at);
-            // Its member counts as down from now on; one that was never up does not count.
+            // From now on the instance counts as a member that is down. An instance that was never up does not count,
+            // so others may go on.
             if asked && !self.state.members.is_down(at) {
                 self.members_are_back(at.pod);
             }
@@ -91,7 +92,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Gives a launch whose way is clear.
+    /// Commands the launch of an order, as no task is in its way any more.
     fn give(&mut self, at: At, launch: Number) {
         let Some(mut grant) = self.session.fits.close(launch) else { return };
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
@@ -104,7 +105,7 @@ impl Turn<'_> {
             self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
         }
         self.keep(at, &grant.handle);
-        // Where it stays, its node may have other facts than when it came.
+        // If the instance stays on its node, the node may have other facts now.
         let record = self.state.record(at);
         let place = record.and_then(|record| record.place().cloned());
         if let (Some(record), Some(place)) = (record, place.as_ref().filter(|p| p.handle == grant.handle))
@@ -127,7 +128,7 @@ impl Turn<'_> {
         let place = match place {
             Some(place) if same(&place) => place,
             place => {
-                // What chose the node is of the launch that takes the place.
+                // Domains and principal belong to the launch that took the place.
                 let since = place.as_ref().map_or(launch, |old| old.since);
                 let taken = |old: Arc<Place>| (old.domains, old.principal.clone());
                 let (domains, principal) = place.map_or_else(|| self.state.taken(at), taken);
@@ -147,7 +148,7 @@ impl Turn<'_> {
         self.touch(at);
     }
 
-    /// Commands the launch of an order that is given; again, it is the same to the byte.
+    /// Commands the launch of a given order. If it is commanded again, the command has the same bytes.
     pub(super) fn command_launch(&mut self, at: At, launch: Number) {
         let instance = self.name(at);
         let given = |command: &Command| matches!(command, Command::Launch(l) if l.launch == launch);
@@ -161,7 +162,7 @@ impl Turn<'_> {
             Some(LaunchTask { conf: task.conf, config, paused: task.paused })
         });
         let tasks: Vec<LaunchTask> = tasks.collect();
-        // Those of other sets may be others by the time that this is given again.
+        // Ports of other sets are left out: they may have changed when the command is repeated.
         let own = |name: &PortName| {
             tasks.iter().any(|task| task.config.resources.ports.iter().any(|(other, _)| other == name))
         };
@@ -180,11 +181,12 @@ impl Turn<'_> {
         self.effects.commands.push(command);
     }
 
-    /// An instance whose first launch was surely not done lives nowhere: what it was granted may be gone, and
-    /// nothing of it is there.
+    /// Forgets the place of an instance whose first launch was certainly not carried out: none of its tasks is there,
+    /// and the grant may be gone.
     pub(super) fn forget_place(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
-        // By the launch that took the place, and no other; those that merely ask for room there ask anew.
+        // This holds only if no other launch than the one that took the place was commanded. Orders that only ask for
+        // room there ask anew.
         let untouched = record.place().is_some_and(|place| place.since == launch)
             && record.orders().iter().all(|order| order.launch == launch || order.stage == Stage::Wanted)
             && record.tasks().iter().all(|task| task.last().is_none_or(|last| last.launch <= launch));
@@ -196,14 +198,14 @@ impl Turn<'_> {
         }
     }
 
-    /// Goes on with the order that waited for this end.
+    /// Goes on with the order that waited for the end of this task.
     pub(super) fn way_is_clear(&mut self, at: At, launch: Number, name: &TaskName) {
         let slots = self.state.record(at).map(|record| record.slots()).unwrap_or_default();
         let act = slots
             .iter()
             .find(|slot| slot.occupant().is_some_and(|o| o.launch == launch && o.task == *name))
             .and_then(|slot| slot.act());
-        // Who goes elsewhere waits for all of its tasks.
+        // An instance that moves waits for the ends of all its tasks.
         let moving = || {
             let record = self.state.record(at).filter(|record| record.permission().is_some())?;
             Some(record.standing().next()?.launch)

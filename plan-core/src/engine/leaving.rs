@@ -1,6 +1,7 @@
-//! Leaving: instances that go for good, and at last the service.
+//! Leaving: instances that leave for good, and finally the service.
 //!
-//! Invariant: who leaves is remembered until what it had is owed, and the service until nothing is.
+//! Invariant: an instance that leaves keeps its record until all that it has is a debt. The service keeps its record
+//! until no debt is left.
 
 use super::at::At;
 use super::bug::Bug;
@@ -13,8 +14,8 @@ use super::session::reconciliation::{Asked, Whose};
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// The next instance that the target does not have goes, when what the one before left is settled; all at
-    /// once where the service is taken away.
+    /// Removes the next instance that the target does not have, once the debts of the one before are settled. In an
+    /// uninstall it removes all at once.
     pub(super) fn consider_leavers(&mut self) {
         let uninstalling = self.state.service.uninstalling;
         if !self.session.is_live() {
@@ -37,7 +38,7 @@ impl Turn<'_> {
         }
     }
 
-    /// An instance goes for good: what it has becomes a debt, and nothing else is remembered.
+    /// Removes an instance for good: what it has becomes a debt, and its record is deleted.
     fn remove_instance(&mut self, at: At, cause: DebtCause) {
         self.withdraw_where(at, |_| true);
         let slots = self.state.record(at).map(|record| record.slots()).unwrap_or_default();
@@ -62,20 +63,20 @@ impl Turn<'_> {
         self.session.agenda.drop(Item::Recovery(at));
         self.session.kills.spare_all(at);
         self.session.reconciliation.forget(asked.iter());
-        // What was to be launched with this very input is owed now, and is launched no more.
+        // A launch that this same input commanded is dropped, as the debt covers it now.
         let name = self.name(at);
         let launches = |command: &Command| matches!(command, Command::Launch(of) if of.instance == name);
         self.effects.commands.retain(|command| !launches(command));
         self.left.push(at.pod);
     }
 
-    /// Nothing of the service is left but its name with the backend.
+    /// Asks the backend to forget the service, as nothing else of it is left.
     fn deregister(&mut self) {
         self.session.farewell = Some(self.now.after(super::FAREWELL_AGAIN));
         self.effects.commands.push(Command::Deregister);
     }
 
-    /// The backend knows nothing of the service any more: all records go.
+    /// Deletes all records, once the backend has forgotten the service.
     pub(super) fn dissolve(&mut self) {
         let state = &*self.state;
         let nothing = state.service.uninstalling && state.debts.is_empty() && state.next_leaver().is_none();

@@ -5,9 +5,9 @@
 //! Engine::recover(records)   -> Engine
 //! ```
 //!
-//! Invariant: after any input, an engine recovered from the store equals this one with its session
-//! forgotten. A driver makes `writes` durable in one batch, and only then carries `commands` out and gives
-//! `reply`; a batch that fails, or whose result is unknown, drops the engine, which is recovered.
+//! Invariant: after any input, an engine that is recovered from the store equals this one with its session forgotten. A
+//! driver makes `writes` durable in one batch, and only then carries `commands` out and gives `reply`. If a batch
+//! fails, or its result is unknown, the driver drops the engine and recovers one from the store.
 
 mod answers;
 mod ask;
@@ -96,7 +96,7 @@ use turn::Turn;
 
 /// A plan engine for one service.
 ///
-/// It reads no clock, draws no random number, does no I/O and keeps no thread: everything comes in by
+/// The engine reads no clock, draws no random number, does no I/O and keeps no thread. Everything comes in through
 /// [`Engine::handle`] and goes out as [`Effects`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Engine {
@@ -108,12 +108,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with no service yet.
+    /// An engine without a service. The first [`Input::Target`] installs one.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes one input, at this time of the machine's clock, to completion.
+    /// Takes one input, at this time of the machine's clock, and works it off completely.
     pub fn handle(&mut self, wall: Wall, input: Input) -> Effects {
         match input {
             Input::SessionLost => return self.forget_session(wall),
@@ -133,12 +133,12 @@ impl Engine {
         turn.finish()
     }
 
-    /// Engine time at a time of the machine's clock.
+    /// The engine time that belongs to a time of the machine's clock.
     pub fn time(&self, wall: Wall) -> Time {
         self.clock.time.after(Duration::from_micros(wall.0.saturating_sub(self.clock.wall.0)))
     }
 
-    /// The digest of the records, but for [`ClockRecord`].
+    /// The digest of the records without [`ClockRecord`].
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -153,10 +153,10 @@ impl Engine {
     }
 }
 
-/// The service is taken leave of again after so long.
+/// How long the engine waits before it commands `Deregister` again.
 const FAREWELL_AGAIN: Duration = Duration::from_secs(30);
 
-/// Before the first target there is nothing that an input could be about.
+/// Handles an input before the first target. There is nothing that the input could be about.
 fn nothing_installed(input: Input) -> Effects {
     let reply = matches!(input, Input::Verb(_)).then_some(Reply::Refused(Refusal::NoService));
     Effects { reply, ..Effects::default() }
@@ -181,7 +181,7 @@ impl Turn<'_> {
             Input::Verb(request) => self.effects.reply = Some(self.verb(request)),
             Input::Target(target) => self.effects.reply = Some(self.target(target)),
             Input::Wake => self.wake(),
-            // Taken before a turn begins.
+            // A lost session is handled before a turn begins.
             Input::SessionLost => {}
         }
     }

@@ -1,7 +1,7 @@
-//! Moving: instances that go elsewhere.
+//! Moving: instances that leave their place for another.
 //!
-//! Invariant: an instance leaves its place only by a recorded permission, and what it had there becomes a debt
-//! in the batch that gives it another.
+//! Invariant: an instance leaves its place only with a recorded permission. What it had there becomes a debt in the
+//! same batch that gives it the new place.
 
 use std::time::Duration;
 
@@ -15,11 +15,12 @@ use super::session::agenda::MOST_CONSIDERED;
 use super::time::Time;
 use super::turn::Turn;
 
-/// Who is down for too long, and was not seen in this session, is looked at again after so long.
+/// How long the engine waits before it looks again at instances that are down for too long but were not seen in this
+/// session.
 const UNSEEN_AGAIN: Duration = Duration::from_secs(5);
 
 impl Turn<'_> {
-    /// An instance may, and shall, go elsewhere: what it waits for and what was refused of it is forgotten.
+    /// Permits an instance to move. Its waits and refusals are forgotten.
     pub(super) fn permit(&mut self, at: At, cause: Cause) {
         let now = self.now;
         let Some(record) = self.state.record(at) else { return };
@@ -27,27 +28,29 @@ impl Turn<'_> {
             return;
         }
         if let Some(known) = record.permission() {
-            // The word that is hardest to take back counts; what stands, stands for it too.
+            // `Replace` takes the place of any other cause, as a cause like a lost node can be taken back and `Replace`
+            // cannot. Orders that already ask for another place stay valid.
             if cause == Cause::Replace && known.cause != Cause::Replace {
                 self.record_mut(at).permit(cause, now);
             }
             return;
         }
         let tasks: Vec<_> = record.tasks().iter().map(|task| task.name().clone()).collect();
-        // Room at the old place is asked for no more.
+        // Orders that ask for room at the old place are withdrawn.
         self.withdraw_where(at, |_| true);
         tasks.iter().for_each(|task| self.begin_anew(at, task));
         self.record_mut(at).permit(cause, now);
         self.event(Event::MayMove { instance: self.name(at), cause });
         self.wanted_otherwise(at);
-        // Nobody may be left there to say that its tasks have ended.
+        // On a lost node there may be nothing left that could report the ends of the tasks, so their states are asked
+        // for.
         if cause == Cause::NodeGone {
             self.ask_for_instance(at);
         }
     }
 
-    /// An instance that was lost, or down for too long, is there again: it stays, unless an operator replaces
-    /// it or its tasks are being ended already.
+    /// Takes the permission to move back from an instance that is up again after a loss or a long failure. Not if an
+    /// operator replaces the instance, or if its tasks are being ended already.
     pub(super) fn may_stay(&mut self, at: At) {
         let Some(record) = self.state.record(at) else { return };
         let for_good = |cause| cause == Cause::Replace && !self.bug(Bug::ReplaceTakenBack);
@@ -64,10 +67,11 @@ impl Turn<'_> {
         self.awaken(Waker::Wanted, at);
     }
 
-    /// Lets go elsewhere who was down for too long, one after the other as the policy wants it.
+    /// Permits the instances that are down for too long to move, one after the other as the replacement failure policy
+    /// says.
     pub(super) fn end_patience(&mut self) {
         let now = self.now;
-        // Who is asked whether it is there again is not given up yet.
+        // While the session still asks for launches, no instance is given up.
         if !self.session.is_live() || self.session.patience > Some(now) {
             return;
         }
@@ -85,12 +89,12 @@ impl Turn<'_> {
             }
             self.permit(at, Cause::Timeout);
         }
-        // Those who are left were not seen: they are looked at again.
+        // The instances that are left were not seen in this session. They are looked at again later.
         let unseen = all && self.state.deadlines.first().is_some_and(|due| due <= now);
         self.session.patience = unseen.then(|| now.after(UNSEEN_AGAIN));
     }
 
-    /// When the next that is down for too long may go elsewhere.
+    /// When the next instance that is down for too long may move.
     pub(super) fn next_patience(&self) -> Option<Time> {
         if !self.session.is_live() {
             return None;
@@ -99,7 +103,7 @@ impl Turn<'_> {
         Some(due.max(self.state.next_replacement()?).max(self.session.patience.unwrap_or_default()))
     }
 
-    /// Asks the open questions of a pod again, as the others are elsewhere now.
+    /// Asks a pod's open questions for room again, as other instances have new places.
     pub(super) fn ask_anew(&mut self, pod: u32) {
         let open: Vec<(Number, At)> = self.session.fits.open_of(pod).collect();
         for (launch, at) in open {

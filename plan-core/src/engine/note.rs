@@ -1,7 +1,7 @@
-//! A backend's own durable words: small texts that the engine's store keeps for it.
+//! Notes: small texts that the engine's store keeps for a backend.
 //!
-//! Invariant: a note is written in a batch like any record, so it is fenced by the epoch and recovered with the rest. The
-//! engine never looks into one.
+//! Invariant: a note is written in a batch like any record, so it is fenced by the epoch and recovered with the
+//! records. The engine never reads a note's text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,19 +10,19 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-/// Something that a backend wants kept: a framework id, which must be durable before it is used.
+/// Something that a backend wants kept, as a framework id that must be durable before it is used.
 ///
-/// It is durable when the receipt of its report says so. The next session is handed all notes when it is opened.
+/// A note is durable when the receipt of its report says so. Each session gets all notes when it is opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Note {
-    /// Its name.
+    /// The note's name.
     pub name: NoteName,
-    /// What is kept; none forgets it.
+    /// The text to keep; `None` forgets the note.
     pub text: Option<NoteText>,
 }
 
-/// A note's name: 1 to 64 of lower-case letters, digits, `-`, `_` and `.`.
+/// A note's name: 1 to 64 characters, which are lower-case letters, digits, `-`, `_` and `.`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "SmolStr", into = "SmolStr")]
 pub struct NoteName(SmolStr);
@@ -32,11 +32,11 @@ pub struct NoteName(SmolStr);
 #[serde(try_from = "String", into = "String")]
 pub struct NoteText(Arc<str>);
 
-/// Why something is no note.
+/// Why a note is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoteError {
-    /// The name is none.
+    /// The name is empty, too long, or has other characters.
     #[error("`{0}` is no name of a note: it takes 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`")]
     Name(SmolStr),
     /// The text is too long.
@@ -48,7 +48,7 @@ impl NoteName {
     /// A name.
     ///
     /// # Errors
-    /// It is empty, too long, or has other characters.
+    /// The name is empty, too long, or has other characters.
     pub fn new(name: impl Into<SmolStr>) -> Result<Self, NoteError> {
         let name = name.into();
         let good = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
@@ -66,13 +66,13 @@ impl NoteName {
 }
 
 impl NoteText {
-    /// So many bytes are kept at most: a note is no place for data.
+    /// The largest length of a text, in bytes. Notes are not meant for data.
     pub const MOST: usize = 65_536;
 
     /// A text.
     ///
     /// # Errors
-    /// It is longer than [`NoteText::MOST`].
+    /// The text is longer than [`NoteText::MOST`].
     pub fn new(text: impl AsRef<str>) -> Result<Self, NoteError> {
         let text = text.as_ref();
         if text.len() > Self::MOST { Err(NoteError::TooLong(text.len())) } else { Ok(Self(text.into())) }

@@ -1,7 +1,7 @@
-//! What the backend says of launches: levels, never edges.
+//! Observations of launches. Each one describes a state, not a change.
 //!
-//! Invariant: an observation changes only what it speaks of; an older one, or the same again, changes
-//! nothing; an end is final.
+//! Invariant: an observation changes only the launch that it is about. An older or a repeated observation changes
+//! nothing. An end is final.
 
 use crate::plan::ContentHash;
 use crate::spec::{Goal, TaskName};
@@ -20,17 +20,17 @@ use super::time::Time;
 use super::turn::Turn;
 use super::words::Words;
 
-/// What a launch is to us.
+/// What a launch is to the engine.
 pub(super) enum Known {
-    /// A task in one of our slots, which may live.
+    /// A task in a slot, which may live.
     Ours(At, usize),
-    /// One of ours that was seen to end.
+    /// A launch of an instance that was seen to end.
     Past(At),
-    /// One that was left behind, and is to end.
+    /// A launch of this debt.
     Owed(Number),
-    /// No record speaks of it.
+    /// No record names the launch.
     Foreign,
-    /// It is newer than all of ours.
+    /// The launch is newer than all of this engine's.
     Newer,
 }
 
@@ -40,7 +40,7 @@ impl Turn<'_> {
         let Observation { of, serial, seen } = observation;
         match self.known(&of) {
             Known::Newer => self.superseded(of),
-            // What we hold for ended may live; but the observation may be old, so that it is asked about.
+            // A task that was seen to end may live after all. As the observation may be old, its state is asked for.
             Known::Past(at) => match seen.seen {
                 Seen::Ended(_) => self.session.kills.spare(&(at, of.launch, of.task)),
                 Seen::Starting | Seen::Running { .. } => self.ask_for_launch(at, of.launch, of.task),
@@ -80,16 +80,16 @@ impl Turn<'_> {
                 return if lives { Known::Ours(at, nth) } else { Known::Past(at) };
             }
         }
-        // A task leaves its slot only when it was seen to end, and numbers grow.
+        // A task leaves its slot only after it was seen to end, and launch numbers grow.
         let last = record.task(&of.task).and_then(|task| task.last());
         if last.is_some_and(|last| of.launch <= last.launch) { Known::Past(at) } else { Known::Foreign }
     }
 
-    /// What was left behind is seen: its end pays for it; if it lives, it is told to end.
+    /// Takes an observation of a debt's launch. Its end is noted; if it lives, it is told to end.
     pub(super) fn owed_seen(&mut self, debt: Number, of: &Incarnation, seen: Seen) {
         match seen {
             Seen::Ended(_) => self.owed_ended(debt, of.launch, &of.task),
-            // Its node is there again.
+            // The node is heard of again.
             Seen::Starting | Seen::Running { .. } => {
                 if self.session.pursuits.is_in_vain(debt) {
                     self.session.pursuits.begin_anew(debt);
@@ -116,7 +116,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Takes what is new of a task in a slot.
+    /// Takes a new observation of a task in a slot.
     pub(super) fn seen(&mut self, at: At, launch: Number, name: &TaskName, sighting: Sighting) {
         let Sighting { seen, words, address } = sighting;
         let Some(record) = self.state.record(at) else { return };
@@ -135,7 +135,7 @@ impl Turn<'_> {
             Seen::Unreachable => old,
         };
         let silent = seen == Seen::Unreachable;
-        // Who is not heard of is where it was, and as was said last.
+        // A silent task keeps its last words and address.
         let (words, address) = if silent {
             (words.or_else(|| occupant.words.clone()), occupant.address.clone())
         } else {
@@ -150,7 +150,7 @@ impl Turn<'_> {
         let since = silent.then(|| silent_since.unwrap_or(now));
         let how = Occupied { state: new, silent: since, words: words.clone(), address };
         self.record_mut(at).seen(launch, name, how);
-        // An end says its words itself.
+        // The event of an end contains the words.
         if let Some(words) = said.filter(|_| !matches!(new, TaskState::Ended(_))) {
             self.event(Event::Said { instance: self.name(at), task: name.clone(), words });
         }
@@ -161,7 +161,7 @@ impl Turn<'_> {
         if silent {
             self.goes_down(at, launch, name);
         } else if up || was_silent && !matches!(new, TaskState::Ended(_)) {
-            // Who was down before it went silent is down until it is up.
+            // A task that was down before it went silent is down until it is up.
             self.comes_up(at, name, silent_since.filter(|_| !up));
         }
         if silent != was_silent {
@@ -173,14 +173,15 @@ impl Turn<'_> {
             _ => {}
         }
         self.touch(at);
-        // Who goes elsewhere does not wait for what is not heard of.
+        // An instance that moves does not wait for the ends of silent tasks.
         let moves = || self.state.record(at).is_some_and(|record| record.permission().is_some());
         if matches!(new, TaskState::Ended(_)) || silent && moves() {
             self.way_is_clear(at, launch, name);
         }
     }
 
-    /// A task is up, or is heard of again: then it is down no more if only its silence, since then, made it so.
+    /// Notes that a task is up, or is heard of again after a silence since `silent`. In the second case the task stops
+    /// being down only if it was that silence that made it so.
     fn comes_up(&mut self, at: At, name: &TaskName, silent: Option<Time>) {
         let record =
             self.state.record(at).filter(|record| record.tasks().iter().any(|task| task.down().is_some()));
@@ -191,7 +192,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Notes that a task attained its goal, if this is its goal.
+    /// Notes that a task reached its goal, if `attained` is its goal.
     fn may_have_reached(&mut self, at: At, launch: Number, name: &TaskName, attained: Goal) {
         let order = self.state.record(at).and_then(|record| record.order(launch));
         let Some((goal, conf)) = order.and_then(|order| self.state.goal_of(order, name)) else { return };
@@ -203,7 +204,8 @@ impl Turn<'_> {
         if !self.record_mut(at).reach(name, Reached { launch, conf, at: now }) {
             return;
         }
-        // A task that ends by its goal has begun anew; one that runs has when it goes on running.
+        // The failures of a task that ends by its goal are forgotten now. Those of a RUNNING task are forgotten later,
+        // if it goes on running.
         if attained != Goal::Running {
             self.record_mut(at).forgive(name);
         }
@@ -211,7 +213,7 @@ impl Turn<'_> {
         self.recover_to(at, name, conf);
     }
 
-    /// What recovery is about to launch in a task's place is what the task just reached, and is asked for anew.
+    /// Gives a recovery order for a task the configuration that the task just reached, and asks for its room anew.
     fn recover_to(&mut self, at: At, name: &TaskName, conf: ContentHash) {
         let other = |of: &OrderedTask| of.task == *name && of.conf != conf;
         let clears = |order: &&Order| order.purpose == Purpose::Recovery && order.tasks.iter().any(other);
@@ -233,10 +235,10 @@ impl Turn<'_> {
         let act = slot.and_then(|slot| slot.act()).and_then(|act| record.order(act));
         let clearing = act.filter(|order| order.stage == Stage::Clearing);
         let expected = clearing.is_some();
-        // What is to run again is down from now on, whoever ended it.
+        // A task that is to run again is down from now on, no matter what ended it.
         let again = record.permission().is_some()
             || clearing.is_some_and(|order| order.tasks.iter().any(|of| of.task == *name && !of.paused));
-        // Where an instance goes elsewhere, nobody is surprised by its end.
+        // If the instance moves, the end of its task is expected.
         let expected = (expected || record.permission().is_some()) && !self.bug(Bug::ExpectedEndFails);
         let goal =
             record.order(launch).and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
@@ -269,7 +271,7 @@ impl Turn<'_> {
         }
     }
 
-    /// An instance was seen, as far as it lives: what stands open for it goes on.
+    /// Goes on with what is open for an instance, as all its launches that may live were seen.
     pub(super) fn take_up(&mut self, at: At) {
         if !self.state.is_seen(at) {
             return;

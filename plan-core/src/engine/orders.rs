@@ -1,6 +1,6 @@
-//! Orders: one is wanted and asks for room, asks anew, or is withdrawn.
+//! Orders: how an order begins and asks for room, asks anew, or is withdrawn.
 //!
-//! Invariant: nothing is ended or launched here. What is withdrawn gives its room back, and its number is spent.
+//! Invariant: nothing is ended or launched here. A withdrawn order gives its room back, and its number is spent.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::record::{Number, Order, OrderedTask, Parameters, PodRecord, Purpose, 
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// Of an instance that has no place, or goes elsewhere, one order asks for one.
+    /// Withdraws the other orders of an instance that has no place or moves: only one order asks for a place.
     pub(super) fn withdraw_others(&mut self, at: At) {
         let placed = |record: &&PodRecord| record.place().is_some() && record.permission().is_none();
         if self.state.record(at).is_some_and(|record| !placed(&record)) {
@@ -20,7 +20,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Withdraws orders of an instance that are not given, as far as they stand when it is their turn.
+    /// Withdraws the orders of an instance that are not given and meet a condition. An order that an earlier withdrawal
+    /// has removed is skipped.
     pub(super) fn withdraw_where(&mut self, at: At, which: impl Fn(&Order) -> bool) {
         let record = self.state.record(at).into_iter();
         let standing: Vec<Number> = record.flat_map(PodRecord::standing).map(|order| order.launch).collect();
@@ -32,7 +33,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Wants an order: asks for room, and changes nothing yet.
+    /// Begins an order: records it, and asks for room. No task is ended for it yet.
     pub(super) fn begin(
         &mut self,
         at: At,
@@ -69,8 +70,7 @@ impl Turn<'_> {
         self.effects.commands.push(Command::Fit(Box::new(fit)));
     }
 
-    /// Asks for room under another number, where the question is another now: what is answered to the old one
-    /// is given back.
+    /// Asks for room under a new number, as the question has changed. A grant for the old number is given back.
     pub(super) fn renumber(&mut self, at: At, old: Number) -> Number {
         let launch = self.writes.number();
         self.record_mut(at).renumber(old, launch);
@@ -82,17 +82,17 @@ impl Turn<'_> {
         launch
     }
 
-    /// Takes an order out that was not given; its number is spent.
+    /// Removes an order that was not given. Its number is spent.
     pub(super) fn spend(&mut self, at: At, launch: Number) {
         self.uncount_asking(at);
         self.session.fits.close(launch);
-        // Nothing is ended without a successor.
+        // No task is ended without a successor.
         for (victim, task) in self.record_mut(at).spend(launch) {
             self.session.kills.spare(&(at, victim, task));
         }
     }
 
-    /// Gives a question for room, or a grant, back, and forgets its order.
+    /// Withdraws an order: its question for room or its grant is given back, and the order is forgotten.
     pub(super) fn withdraw(&mut self, at: At, launch: Number, why: Reason) {
         let instance = self.name(at);
         self.event(Event::Withdrawn { instance: instance.clone(), launch, why });

@@ -1,7 +1,7 @@
-//! Places that are left: what an instance has there becomes a debt.
+//! Leaving a place: what the instance has there becomes a debt.
 //!
-//! Invariant: an instance is counted where it lives, and who waits for room because of it is asked for again when it
-//! goes.
+//! Invariant: an instance is counted where it lives. When it leaves, the questions for room that its count may have
+//! blocked are asked again.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::session::agenda::Item;
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// What an instance has at its place becomes a debt, and the place is given up.
+    /// Gives up an instance's place: what it has there becomes a debt.
     pub(super) fn abandon_place(&mut self, at: At, cause: DebtCause, kept: Option<&Handle>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
         let Some(place) = record.place().cloned() else { return };
@@ -36,7 +36,8 @@ impl Turn<'_> {
         }
     }
 
-    /// An instance is there no more: who waits for room because of it is asked for again.
+    /// Takes an instance out of the counts of a node, and asks the questions for room again that its count may have
+    /// blocked.
     pub(super) fn uncount(&mut self, at: At, node: &NodeFacts) {
         self.state.uncount_place(at, node);
         let model = self.state.model.clone();

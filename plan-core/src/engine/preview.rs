@@ -1,7 +1,7 @@
-//! What a target would lead to.
+//! Previews: what a target would lead to.
 //!
-//! Invariant: it is what a copy of the engine that takes the target says; nothing is changed, and nothing is
-//! decided here.
+//! Invariant: a preview is taken from a copy of the engine that takes the target. The engine itself does not change,
+//! and no decision is made here.
 
 use std::collections::BTreeSet;
 
@@ -16,23 +16,23 @@ use super::reply::Reply;
 use super::state::State;
 use super::view::PlanView;
 
-/// What a target would lead to, from the state at hand.
+/// What a target would lead to, from the present state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// What differs from the present target, each with its verdict.
+    /// The changes from the present target, each with its verdict.
     pub changes: Vec<Change>,
-    /// The answer that the target would have.
+    /// The reply that the target would get.
     pub reply: Reply,
-    /// The plan that would run, with what of it is done already; none if the target is refused or the present
+    /// The plan that would run, with the steps that are done already. `None` if the target is refused or is the present
     /// one.
     pub plan: Option<PlanView>,
-    /// Tasks that would be launched again, and for which fields.
+    /// The tasks that would be launched again, and because of which fields.
     pub restarts: Vec<Restart>,
-    /// Instances that would come.
+    /// The instances that would be new.
     pub joins: Vec<InstanceName>,
-    /// Tasks of instances that stay which the target does not have: they would end.
+    /// The tasks that would end because the target does not have them, of instances that stay.
     pub ends: Vec<(InstanceName, TaskName)>,
-    /// Instances that would go, in their order.
+    /// The instances that would leave, in the order in which they leave.
     pub leaves: Vec<InstanceName>,
 }
 
@@ -43,12 +43,13 @@ pub struct Restart {
     pub instance: InstanceName,
     /// The task.
     pub task: TaskName,
-    /// The fields that differ, as `pods.kafka.tasks.broker.cmd`; none if what runs is of an older target.
+    /// The fields that differ, as `pods.kafka.tasks.broker.cmd`. Empty if the task runs a configuration from before the
+    /// present target.
     pub fields: Vec<String>,
 }
 
 impl Engine {
-    /// What a target would lead to. Nothing is changed.
+    /// What a target would lead to. The engine does not change.
     pub fn preview(&self, target: &Target) -> Preview {
         let mut later = self.clone();
         let changes = match &self.state {
@@ -59,7 +60,7 @@ impl Engine {
         let mut target = target.clone();
         target.by = None;
         let reply = later.handle(wall, Input::Target(target)).reply;
-        // A target always has an answer.
+        // The engine replies to every target.
         let reply = reply.unwrap_or(Reply::AlreadySo);
         let mut preview = Preview {
             changes,
@@ -118,7 +119,7 @@ impl Engine {
 }
 
 impl State {
-    /// The tasks of an instance that the run which brings the target about has to launch.
+    /// The tasks of an instance that the run for the target has to launch.
     fn tasks_to_do(&self, at: At) -> Vec<&TaskModel> {
         let Some(run) = self.run(self.service.converging) else { return Vec::new() };
         let record = self.record(at);

@@ -1,6 +1,6 @@
 //! Why a step, or an instance, does not act.
 //!
-//! Invariant: a reason is a value; the same one reaches the API, the command line and the simulator.
+//! Invariant: a reason is a value. The same value reaches the API, the command line and the simulator.
 
 use std::fmt;
 
@@ -14,19 +14,19 @@ use super::record::Number;
 use super::time::Time;
 use super::words::Words;
 
-/// The word of a rule on whether something may act.
+/// What a rule says about whether something may act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may.
+    /// It may act.
     Allow,
-    /// Not now; others go on.
+    /// It may not act now. Others may.
     Defer(Reason),
-    /// Not until someone changes something.
+    /// It may not act until an operator changes something.
     Deny(Reason),
 }
 
 impl Verdict {
-    /// Why not, if it may not.
+    /// The reason, if it may not act.
     pub fn reason(self) -> Option<Reason> {
         match self {
             Self::Allow => None,
@@ -35,40 +35,40 @@ impl Verdict {
     }
 }
 
-/// What a step or an instance waits for. What clears it is said of the whole: [`Why::remedies`].
+/// What a step or an instance waits for. [`Why::remedies`] says what clears the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// Its plan is interrupted.
+    /// The plan of the step is interrupted.
     PlanInterrupted,
-    /// Its phase is interrupted.
+    /// The phase of the step is interrupted.
     PhaseInterrupted,
-    /// Another phase comes first.
+    /// Another phase must be complete first.
     PhaseFirst(PhaseName),
     /// A canary waits to be released.
     Canary(Canary),
-    /// Another step comes first.
+    /// Another step must be complete first.
     StepFirst(String),
     /// The instance was not seen since this session began.
     NotSeen,
-    /// The instance has no place yet, and another of its orders asks for one.
+    /// The instance has no place yet, and another of its orders asks for a place.
     PlaceAsked,
     /// The task's resource set is in use.
     SlotBusy {
-        /// The task in it, or on its way into it.
+        /// The task that is in the set, or is about to be launched in it.
         task: TaskName,
     },
-    /// It failed, and is tried again at this time.
+    /// The task failed, and is tried again at this time.
     Backoff {
         /// The task.
         task: TaskName,
-        /// How often in a row it failed.
+        /// How often in a row the task failed.
         failures: u32,
-        /// When.
+        /// When the task is tried again.
         until: Time,
     },
-    /// The backend refused it for good.
+    /// The backend refused the task for good.
     Never {
         /// The task.
         task: TaskName,
@@ -77,68 +77,69 @@ pub enum Reason {
     },
     /// Room is asked for, and there is none.
     NoRoom(Words),
-    /// Room is asked for; no answer yet.
+    /// Room is asked for, and the backend has not answered yet.
     AskedForRoom,
-    /// The task that it displaces has not ended yet.
+    /// A task that is displaced has not ended yet.
     Displacing(TaskName),
-    /// It is launched, and the backend has not said more.
+    /// The task is launched, and the backend has not reported it yet.
     Launching(TaskName),
-    /// It runs, and its readiness check has not passed, or it has not finished.
+    /// The task runs, but its readiness check has not passed, or it has not finished.
     NotThereYet(TaskName),
-    /// Nothing is heard of its node.
+    /// Nothing is heard of the task's node.
     Silent {
         /// The task.
         task: TaskName,
         /// Since when.
         since: Time,
     },
-    /// It ran no more before it ever reached its goal: only its step brings it back.
+    /// The task ended before it ever reached its goal, so only its step brings it back.
     WaitsForItsStep(TaskName),
     /// An operator paused the task.
     Paused(TaskName),
-    /// What it had when it left the target has not ended.
+    /// The instance left the target once, and what it left behind is not settled yet.
     Owes {
         /// The debt.
         debt: Number,
-        /// Where.
+        /// The node of the debt.
         node: NodeName,
     },
-    /// It does not belong to the target, and others leave first.
+    /// The instance does not belong to the target, and others leave first.
     Leaves,
-    /// It is down for too long, and others that were go elsewhere first, as the replacement failure policy wants it.
+    /// The instance has been down for too long. Other such instances move first, as the replacement failure policy
+    /// says.
     ReplacedLately {
-        /// When it may go, if only time keeps it.
+        /// When the instance may move, if it waits for time alone.
         until: Option<Time>,
     },
-    /// Its node does not fit its placement any more, as others came first.
+    /// The granted node does not fit the placement rule any more, as other instances came first.
     Placement(String),
-    /// As many members are down as may be, or are about to be.
+    /// As many members are down, or are about to be, as `max-unavailable` allows.
     Budget {
-        /// So many may be.
+        /// How many members may be down.
         most: u32,
-        /// The first of those that are.
+        /// The first of the members that are down.
         members: Vec<InstanceName>,
     },
-    /// A gate of the step has not allowed it.
+    /// A gate of the step has not allowed the step to act.
     Gate {
-        /// It is asked beside this task.
+        /// The task beside which the gate is asked.
         task: TaskName,
-        /// What it said last; none if it was asked and has not answered yet.
+        /// The last answer; `None` if the gate has not answered yet.
         ruling: Option<Ruling>,
-        /// In words.
+        /// The answer in words.
         words: Option<Words>,
-        /// When it is asked again, if time lets it.
+        /// When the gate is asked again, if time alone clears this.
         until: Option<Time>,
     },
     /// Another scheduler has taken over.
     Superseded,
-    /// What it was wanted for is not wanted any more.
+    /// The step that the order serves does not want it any more.
     NotWanted,
 }
 
 impl Reason {
-    /// When it is over by itself, if time clears it. The words of a reason have no time in them: each who shows it has a
-    /// clock of its own.
+    /// When the reason ends by itself, if time clears it. The text of a reason contains no time, as every reader shows
+    /// times by a clock of its own.
     pub fn until(&self) -> Option<Time> {
         match self {
             Self::Backoff { until, .. } => Some(*until),
@@ -147,7 +148,7 @@ impl Reason {
         }
     }
 
-    /// Since when it is so, if the reason itself knows it.
+    /// Since when the reason holds, if the reason itself has that time.
     pub fn since(&self) -> Option<Time> {
         match self {
             Self::Silent { since, .. } => Some(*since),
@@ -213,33 +214,33 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Why an instance is as it is: one line for each of its steps and tasks that is on its way or waits.
+/// Why an instance is in its state: one value for each of its steps and tasks that acts or waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why {
     /// The instance.
     pub instance: InstanceName,
-    /// What of it: a step's name, or `recovery`.
+    /// What of the instance acts or waits: a step's name, or `recovery`.
     pub what: String,
-    /// The step, if it is one.
+    /// The step, if it is about one.
     pub step: Option<StepPath>,
-    /// Its status.
+    /// The status of the step or of recovery.
     pub status: crate::plan::Status,
     /// The reason.
     pub reason: Reason,
-    /// What the backend said of it: of a task that waits or is not there yet its state, of one that failed its end.
+    /// The backend's words: about the state of a task that starts, or about the end of a task that failed.
     pub words: Option<Words>,
-    /// Since when, as far as it is known.
+    /// Since when, if that is known.
     pub since: Option<Time>,
 }
 
-/// Where a step is.
+/// A step, by names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepPath {
-    /// Its plan.
+    /// The name of the plan.
     pub plan: PlanName,
-    /// Its phase.
+    /// The name of the phase.
     pub phase: PhaseName,
-    /// Its name.
+    /// The name of the step.
     pub step: String,
 }
 
@@ -249,7 +250,7 @@ impl fmt::Display for StepPath {
     }
 }
 
-/// In engine time.
+/// Times are shown in engine time.
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}): {}", self.what, self.status, self.reason)?;
@@ -270,8 +271,8 @@ mod tests {
     use super::*;
     use crate::engine::Remedy;
 
-    /// The reasons, each by an example, and who clears it. The match is exhaustive: a reason that is new has no
-    /// line in the book, and does not compile.
+    /// An example of each reason, and what clears it. The match is exhaustive: a new reason does not compile until it
+    /// has a line in the book.
     macro_rules! reasons {
         ($($variant:ident, $example:expr, $who:literal;)+) => {
             fn rows() -> Vec<(Reason, &'static str)> {

@@ -1,7 +1,7 @@
-//! What becomes of an instance's orders and tasks when another target comes (`docs/decisions/0011-targets.md`).
+//! What happens to an instance's orders and tasks when a new target comes (`docs/decisions/0011-targets.md`).
 //!
-//! Invariant: what is being ended has a successor in the same batch, unless the target does not have it; what the
-//! target does not have is kept until the steps of its instance are complete.
+//! Invariant: a task that is being ended has a successor in the same batch, unless the target does not have the task. A
+//! task that the target does not have is kept until the steps of its instance are complete.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,8 @@ use super::state::{Run, State};
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// Takes back what stands for the run before, and the waits of configurations that are wanted no more.
+    /// Withdraws the orders that serve an earlier run, and ends the waits of configurations that are not wanted any
+    /// more.
     pub(super) fn adapt(&mut self, at: At, left_runs: &BTreeSet<Number>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
         let of_run = |purpose| matches!(purpose, Purpose::Step(step) if left_runs.contains(&step.run));
@@ -39,8 +40,8 @@ impl Turn<'_> {
         self.state.index_instance(at);
     }
 
-    /// What is being ended for the run before is launched again all the same: for the step of the new run that
-    /// may act, or as what was good. What the target does not have is not.
+    /// Gives tasks that are being ended for an earlier run a successor: the order of the new run's step if that may
+    /// act, or their last known good configuration. A task that the target does not have gets none.
     pub(super) fn rebind(&mut self, at: At, left_runs: &BTreeSet<Number>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
         let of_run = |purpose| matches!(purpose, Purpose::Step(step) if left_runs.contains(&step.run));
@@ -57,7 +58,7 @@ impl Turn<'_> {
 }
 
 impl State {
-    /// What takes the place of an order of the run before.
+    /// The purpose and tasks of the order that replaces an order of an earlier run.
     fn successor(&self, at: At, tasks: &[OrderedTask]) -> (Purpose, Vec<OrderedTask>) {
         let state = self;
         let record = state.record(at);
@@ -80,7 +81,7 @@ impl State {
             let good = known.and_then(|task| state.comes_back_as(record?, task));
             let conf = match (step, model) {
                 (Some(_), Some(model)) => model.conf,
-                // It goes on as it was, until its step may act.
+                // The task goes on with its last configuration until its step may act.
                 (None, Some(_)) => good.or_else(|| known?.last().map(|last| last.conf))?,
                 (_, None) if state.is_leaver(at) => good?,
                 (_, None) => return None,
@@ -90,7 +91,8 @@ impl State {
         (step.map_or(Purpose::Recovery, Purpose::Step), successors.collect())
     }
 
-    /// Whether a member that is on its way goes on with a step: nothing but the turn of others is against it.
+    /// Whether an instance whose tasks are being ended goes on with a step: no rule is against it, except that it is
+    /// the turn of others.
     fn may_go_on(&self, run: &Run, phase: u32, step: u32) -> bool {
         let progress = run.progress.phase(phase);
         progress.step(step) != Status::Complete

@@ -1,6 +1,7 @@
-//! What is asked of a cluster, and what its snapshots answer.
+//! Reconciliation: the states of launches that are asked for, and the snapshots that answer.
 //!
-//! Invariant: an absence counts only where it was asked for, and only from a snapshot that is newer than the launch.
+//! Invariant: the absence of a launch counts only if the launch was asked for, and only if the snapshot is newer than
+//! the launch.
 
 use std::collections::BTreeSet;
 
@@ -20,14 +21,14 @@ impl Turn<'_> {
     pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
         let Snapshot { of, as_of, found, last } = snapshot;
         let mut unsure = BTreeSet::new();
-        // What is there first: an order of which anything is there is not given again.
+        // Launches that are there come first: if any task of an order is there, its launch is not commanded again.
         let (absent, seen): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|(_, found)| *found == Found::Absent);
         for (incarnation, found) in seen.into_iter().chain(absent) {
             match self.known(&incarnation) {
                 Known::Newer => return self.superseded(incarnation),
-                // What we hold for ended lives on: it is ended by its own number. A snapshot shows what is; an
-                // observation may be old.
+                // A task that was seen to end lives on: its launch is told to end. A snapshot is certain about this, an
+                // observation is not, as it may be old.
                 Known::Past(at) => {
                     let Incarnation { launch, task, .. } = incarnation;
                     match found {
@@ -65,9 +66,9 @@ impl Turn<'_> {
                     let newer = absence.newer || self.bug(Bug::OldAbsence);
                     match found {
                         Found::Seen(seen) => self.found(at, slot, launch, &task, seen),
-                        // The answer to a question that is closed may be older than what was done since.
+                        // An answer to a closed question may be older than what was done since.
                         Found::Absent if !absence.asked && !self.bug(Bug::UnaskedAbsence) => {}
-                        // A snapshot from before the launch cannot know of it.
+                        // A snapshot from before the launch cannot show the launch.
                         Found::Absent if newer => self.absent(at, slot, launch, &task),
                         Found::Absent => {
                             unsure.insert(key);
@@ -94,7 +95,7 @@ impl Turn<'_> {
         self.go_on_starting();
     }
 
-    /// The rest of a `Reconcile` that was not answered is asked again.
+    /// Asks again for the launches of a `Reconcile` that were not answered.
     pub(super) fn ask_again(&mut self) {
         while let Some(closed) = self.session.reconciliation.due(self.now) {
             if closed.live {
@@ -104,8 +105,8 @@ impl Turn<'_> {
         }
     }
 
-    /// A snapshot shows a launch. Presence counts at any age, but what was observed in this session since is
-    /// newer than a snapshot of unknown age.
+    /// Takes a launch that a snapshot shows. Presence counts at any age of the snapshot. But the snapshot's age is
+    /// unknown, so every observation of this session is newer.
     fn found(&mut self, at: At, slot: usize, launch: Number, task: &TaskName, seen: Sighting) {
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         let first = !instance.answered.contains(slot, launch);
@@ -117,7 +118,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A snapshot that is new enough shows no trace of a launch.
+    /// Takes it that a snapshot which is new enough shows no trace of a launch.
     fn absent(&mut self, at: At, slot: usize, launch: Number, task: &TaskName) {
         let Some(record) = self.state.record(at) else { return };
         let mut living = record.living();
@@ -129,14 +130,14 @@ impl Turn<'_> {
         drop(living);
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
         instance.answered.note(slot, launch, 0);
-        // What is to be ended anyway has ended by not being there; and an order is given again as a whole, or
-        // not at all.
+        // A task that is to be ended anyway counts as ended. A launch is commanded again with all its tasks, or not at
+        // all.
         if state == TaskState::Launching
             && !self.state.is_being_cleared(at, slot)
             && self.state.is_untouched(at, launch)
         {
-            // It never arrived: the record that holds the order is the command. What is asked of it already
-            // is about the time before.
+            // The launch never arrived, so it is commanded again: the recorded order is the command. Open questions
+            // about it concern the time before.
             let order = self.state.record(at).and_then(|record| record.order(launch));
             let tasks = order.into_iter().flat_map(|order| &*order.tasks);
             let keys: Vec<Asked> = tasks.map(|of| (Whose::Instance(at), launch, of.task.clone())).collect();

@@ -1,11 +1,11 @@
-//! What happened to engines, written down so that it can happen again.
+//! Recordings: what happened to engines, written down so that it can be replayed.
 //!
-//! Invariant: the engine is a function of its records and its inputs, so a beginning with its records, and every input
-//! since with its wall time, say all; the effects are there to compare.
+//! Invariant: the engine is a function of its records and its inputs. So the records at the beginning, and every input
+//! since with its wall time, determine everything; the effects are recorded to be compared.
 //!
-//! Effects are lines of text: one a write, a command, an event, the reply, the time to be woken. They are what a diff
-//! shows; their digest is what is compared first. A line says all of what it is about, but for a specification and a
-//! task's configuration, whose key is the hash of what they hold.
+//! Effects are lines of text: one for each write, command and event, for the reply, and for the time of the next wake.
+//! Their digest is compared first; a diff shows the lines. A line contains the whole value, except for a specification
+//! and a task's configuration: their key is a hash of the value.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,24 +19,24 @@ use super::input::Input;
 use super::reply::Reply;
 use super::time::Wall;
 
-/// The version of [`Entry`]'s JSON. What is newer is not read; what is older is, and replays to the same effects but for
-/// what the older version did not have yet.
+/// The version of [`Entry`]'s JSON. A newer version is not read. An older version is read, and replays to the same
+/// effects, except for what that version did not have.
 pub const RECORDING_VERSION: u32 = 2;
 
-/// A part of a recording. Services may be mixed; the entries of one are in their order.
+/// A part of a recording. The entries of several services may be mixed; those of one service are in order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Entry {
-    /// An engine begins from so many records, which follow.
+    /// An engine begins from records. The entries of these records follow.
     Begin {
         /// The service.
         service: ServiceName,
-        /// When.
+        /// When, by the machine's clock.
         wall: Wall,
-        /// How many.
+        /// The number of records.
         records: u64,
-        /// The version of what follows, up to the service's next beginning.
+        /// The version of the entries that follow, up to the service's next beginning.
         #[serde(default = "first_version", skip_serializing_if = "is_first_version")]
         version: u32,
     },
@@ -44,14 +44,14 @@ pub enum Entry {
     Record {
         /// The service.
         service: ServiceName,
-        /// Its key.
+        /// The record's key.
         key: String,
-        /// Its bytes, which are text.
+        /// The record's bytes, which are text.
         text: String,
     },
-    /// An input, and what it led to.
+    /// An input, with its effects.
     Input(Box<Taken>),
-    /// The recording ends here, and not the scheduler.
+    /// The recording ends here. The scheduler goes on.
     End {
         /// Why.
         why: String,
@@ -67,13 +67,13 @@ fn is_first_version(version: &u32) -> bool {
     *version == first_version()
 }
 
-/// An input that was taken, and what it led to.
+/// An input that an engine took, with its effects.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Taken {
     /// The service.
     pub service: ServiceName,
-    /// Which input of the service it is, counted from 1 since its scheduler began.
+    /// The number of the input, counted for each service from 1 since the scheduler began.
     pub number: u64,
     /// When, by the machine's clock.
     pub wall: Wall,
@@ -86,13 +86,13 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// The digest of effects, as [`Taken::digest`] has it.
+    /// The digest of effects, in the form of [`Taken::digest`].
     pub fn digest_of(effects: &[String]) -> String {
         format!("{:032x}", Digest::of(&effects).0)
     }
 }
 
-/// Effects as lines; the writes as they are stored: key and bytes, or the key of what is deleted.
+/// Effects as lines. A write is its key and bytes as they are stored, or the key of the record that is deleted.
 pub fn effect_lines<'a>(
     writes: impl IntoIterator<Item = (&'a str, Option<&'a [u8]>)>,
     commands: &[Command],
@@ -104,7 +104,7 @@ pub fn effect_lines<'a>(
     for (key, bytes) in writes {
         lines.push(match bytes {
             None => format!("delete {key}"),
-            // The key says what is in it.
+            // The key is a hash of the value.
             Some(_) if key.starts_with("spec/") || key.starts_with("conf/") => format!("put {key}"),
             Some(bytes) => format!("put {key} {}", String::from_utf8_lossy(bytes)),
         });
@@ -116,8 +116,8 @@ pub fn effect_lines<'a>(
     lines
 }
 
-/// Whether effects are what a recording of a version has: the same lines or, of an older version, the same but for what it
-/// did not have yet.
+/// Whether effects are those of a recording. For an older version, what that version did not have is left out of the
+/// comparison.
 pub fn same_effects(version: u32, recorded: &[String], now: &[String]) -> bool {
     fn known(lines: &[String]) -> Vec<(&str, Value)> {
         lines.iter().filter_map(|line| in_version_1(line)).collect()
@@ -125,8 +125,8 @@ pub fn same_effects(version: u32, recorded: &[String], now: &[String]) -> bool {
     recorded == now || version < 2 && known(recorded) == known(now)
 }
 
-/// A line without what version 1 did not have: words and addresses of tasks, how one last ended, and what makes a launch
-/// self-contained. None of a line that it did not have at all.
+/// A line without what version 1 did not have: words and addresses of tasks, how a task last ended, and what makes a
+/// launch self-contained. `None` for a line that version 1 did not have.
 fn in_version_1(line: &str) -> Option<(&str, Value)> {
     let parsed =
         line.find(" {").and_then(|at| Some((&line[..at], serde_json::from_str(&line[at + 1..]).ok()?)));
@@ -150,7 +150,7 @@ fn in_version_1(line: &str) -> Option<(&str, Value)> {
     (!said).then_some((about, value))
 }
 
-/// The objects at a path; an array on it stands for each of its items.
+/// The objects at a path. An array on the path stands for each of its items.
 fn at_path<'a>(value: &'a mut Value, path: &[&str]) -> Vec<&'a mut serde_json::Map<String, Value>> {
     match (value, path) {
         (Value::Array(items), _) => items.iter_mut().flat_map(|item| at_path(item, path)).collect(),
@@ -163,13 +163,13 @@ fn at_path<'a>(value: &'a mut Value, path: &[&str]) -> Vec<&'a mut serde_json::M
 }
 
 fn line(what: &str, value: &impl Serialize) -> String {
-    // All of them are made of types that JSON can hold.
+    // All values are made of types that JSON can hold.
     let json = serde_json::to_string(value).unwrap_or_else(|error| error.to_string());
     format!("{what} {json}")
 }
 
 impl Effects {
-    /// The effects as lines, as a recording has them.
+    /// The effects as lines, in the form of a recording.
     ///
     /// # Errors
     /// As for [`encode`].

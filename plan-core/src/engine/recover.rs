@@ -1,6 +1,6 @@
-//! An engine from its records.
+//! How an engine is built from its records.
 //!
-//! Invariant: it is built from records alone, by the same functions that keep a live engine's indices.
+//! Invariant: an engine is built from records alone, by the same functions that keep a live engine's indices.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,32 +14,32 @@ use super::record::{ClockRecord, Key, Number, Purpose, Record, RunRecord, Servic
 use super::state::State;
 use super::{Engine, Session};
 
-/// Why records are no engine. Nothing is changed; the store is to be looked at.
+/// Why no engine can be built from records. Nothing was changed. An operator has to look at the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecoverError {
-    /// A record is missing that another names.
+    /// A record is missing that another record names.
     #[error("the record `{missing}` is missing, which `{named_by}` names: restore the store from a copy")]
     Missing {
-        /// What is missing.
+        /// The key of the missing record.
         missing: Key,
-        /// What names it.
+        /// The key of the record that names it.
         named_by: Key,
     },
-    /// There are records of a service, and no service.
+    /// There are records of a service, but the service's own record is missing.
     #[error("there is `{0}`, and no record `service`: restore the store from a copy")]
     NoService(Key),
-    /// A record is about something that the specification does not have.
+    /// A record is about a pod, plan or step that the specification does not have.
     #[error("the record `{0}` is about something that the target does not have")]
     Unknown(Key),
 }
 
 impl Engine {
-    /// An engine from the records that were written. It does nothing yet, and asks to be woken by the first
-    /// input that it is given.
+    /// Builds an engine from the records that were written. The engine does nothing until its first input, whose
+    /// effects ask for a wake.
     ///
     /// # Errors
-    /// The records are not those of an engine: one is missing, or names something that is not there.
+    /// A record is missing, or names something that is not there.
     pub fn recover(records: impl IntoIterator<Item = Record>) -> Result<Self, RecoverError> {
         Self::recover_as(records, Switch::default())
     }
@@ -61,7 +61,7 @@ impl Engine {
         let mut digest = Digest::default();
         let mut count = |one: Digest| digest.replace(Digest::default(), one);
         for record in records {
-            // An instance's is remembered with it.
+            // The record of an instance is kept with the instance.
             if !matches!(record, Record::Pod(..)) {
                 count(record.digest());
             }
@@ -163,7 +163,7 @@ impl Engine {
             let canaries = record.canaries.iter().all(|(at, canary)| {
                 phase(at).is_some_and(|of| canary.steps.iter().all(|&step| (step as usize) < of.steps.len()))
             });
-            // Positions are of the plan as it was laid out when the run began.
+            // Positions belong to the plan as it was laid out when the run began.
             if !phases || !canaries {
                 return Err(RecoverError::Unknown(Key::Run(number)));
             }

@@ -1,7 +1,7 @@
-//! Recovery: brings back what runs no more and belongs to no step.
+//! Recovery: brings back tasks that do not run any more and that no step brings back.
 //!
-//! Invariant: it displaces no other task than those that come back with an essential one, and launches nothing
-//! that was not launched before (`docs/decisions/0014-whose-a-set-is.md`).
+//! Invariant: recovery displaces no tasks except those that come back together with an essential one, and launches no
+//! configuration that was not launched before (`docs/decisions/0014-whose-a-set-is.md`).
 
 use crate::plan::{ContentHash, Status};
 use crate::spec::TaskName;
@@ -15,19 +15,19 @@ use super::session::Session;
 use super::state::State;
 use super::turn::Turn;
 
-/// Who brings back what runs no more in a slot.
+/// What brings back a task that does not run any more in its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// An incomplete step that the strategies allow.
+    /// An incomplete step that the strategies allow to act.
     Step,
     /// Recovery, with this configuration.
     Recovery(ContentHash),
-    /// A step that may not act: there is no configuration that is known to be good.
+    /// A step that may not act yet. No known good configuration exists for recovery.
     Later,
 }
 
 impl State {
-    /// Who brings back the RUNNING task of a slot that is not alive.
+    /// What brings back the RUNNING task of a slot that does not live.
     pub(super) fn owner(&self, at: At, slot: &Slot, main: &TaskRecord) -> Owner {
         let mut waits = false;
         for run in &self.active {
@@ -42,7 +42,8 @@ impl State {
                     if !speaks || status == Status::Complete {
                         continue;
                     }
-                    // What is paused, or waits for another run's step, is recovery's, whatever its step wants.
+                    // A task that is paused, or that waits for a step of another run, is recovery's, no matter what its
+                    // step wants.
                     let of = StepRef { run: run.number(), phase, step };
                     let allowed = status != Status::Error && run.progress.allows(&run.layout, phase, step);
                     if allowed && acts_in_time(self, run, at, of) {
@@ -60,8 +61,8 @@ impl State {
         }
     }
 
-    /// What recovery launches now, if anything: RUNNING tasks that ended, that an operator wants otherwise, or
-    /// whose instance goes elsewhere.
+    /// The tasks that recovery launches now, if any: RUNNING tasks that ended, that an operator wants restarted, paused
+    /// or resumed, or whose instance moves.
     pub(super) fn recovery_tasks(&self, session: &Session, at: At) -> Option<Vec<OrderedTask>> {
         let state = self;
         let record = state.record(at)?;
@@ -108,8 +109,9 @@ impl State {
         Some(tasks)
     }
 
-    /// What keeps recovery from launching a slot's task with a configuration of another set: what lives there or is
-    /// on its way there. If it were displaced, it would come back, and displace in turn.
+    /// The task that keeps recovery from launching a slot's task with a configuration of another set: a task that lives
+    /// in that set, or is about to be launched there. If recovery displaced that task, the task would come back and
+    /// displace in turn.
     pub(super) fn in_the_way<'a>(
         &self,
         record: &'a PodRecord,
@@ -124,14 +126,14 @@ impl State {
         lives.map(|occupant| &occupant.task).or(comes)
     }
 
-    /// Whether one of these orders is for the set of a configuration.
+    /// Whether one of these tasks uses the resource set of a configuration.
     fn is_set_of_any(&self, with: &[OrderedTask], conf: ContentHash) -> bool {
         let set = |conf: &ContentHash| self.confs.get(conf).map(|config| &config.spec.resource_set);
         with.iter().any(|ordered| set(&ordered.conf) == set(&conf))
     }
 
-    /// Whether what lives in a slot was launched for a step that is not complete, and is not up yet: then it is
-    /// that step's.
+    /// Whether the task in a slot was launched for a step that is not complete, and is not up yet. Then it belongs to
+    /// that step.
     fn is_on_its_way(&self, record: &PodRecord, slot: &Slot, task: &TaskRecord) -> bool {
         slot.occupant().is_some_and(|occupant| {
             let order = record.order(occupant.launch).map(|order| order.purpose);
@@ -142,14 +144,14 @@ impl State {
 }
 
 impl Turn<'_> {
-    /// Brings back what runs no more in an instance and belongs to no step.
+    /// Brings back the tasks of an instance that do not run any more and that no step brings back.
     pub(super) fn consider_recovery(&mut self, at: At) {
         let Some(tasks) = self.state.recovery_tasks(self.session, at) else { return };
         for order in self.state.asking(at, &tasks) {
             self.withdraw(at, order, Reason::NotWanted);
         }
         self.withdraw_others(at);
-        // All of them run by the parameters that they had.
+        // The tasks keep the parameters of their last launch.
         let record = self.state.record(at);
         let parameters = tasks.iter().find_map(|ordered| {
             let last = record?.task(&ordered.task)?.last()?;

@@ -1,7 +1,7 @@
-//! What clears a reason, or would let through what was refused.
+//! Remedies: what clears a reason, or what an operator can do after a refusal.
 //!
-//! Invariant: a remedy is a value. It is worded here in plain words; a program that has commands words what an operator
-//! can say ([`Remedy::Say`]) as the command that says it.
+//! Invariant: a remedy is a value. Its text here is plain words. A program that has commands shows [`Remedy::Say`] as a
+//! command.
 
 use std::fmt;
 
@@ -13,19 +13,19 @@ use super::reason::{Reason, StepPath, Why};
 use super::record::Parameters;
 use super::reply::Refusal;
 
-/// Something that clears a reason. Of several, each does.
+/// Something that clears a reason. If a reason has several remedies, each of them clears it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
-    /// An operator says this.
+    /// An operator gives this verb.
     Say(Verb),
-    /// Another specification.
+    /// The service gets another specification.
     Specification,
-    /// A specification with a higher `max-unavailable`.
+    /// The service gets a specification with a higher `max-unavailable`.
     HigherBudget,
-    /// It passes.
+    /// Time passes.
     Time,
-    /// There is room.
+    /// There is room for the order.
     Room,
     /// There is room for the instance's other order.
     RoomForOther,
@@ -37,34 +37,34 @@ pub enum Remedy {
     ItsStep,
     /// The task ends.
     End(TaskName),
-    /// What the task is wanted for ends.
+    /// The step or recovery that wants the task ends.
     EndOfWish(TaskName),
-    /// The task is ready, or has finished.
+    /// The task becomes ready, or finishes.
     Goal(TaskName),
-    /// The backend answers what it was asked.
+    /// The backend answers.
     Answer,
-    /// The backend says more of the task.
+    /// The backend reports the task.
     Word(TaskName),
-    /// The node is heard of.
+    /// The node is heard of again.
     NodeHeard,
-    /// The replacement failure policy sends the instance elsewhere.
+    /// The replacement failure policy moves the instance.
     ReplacementPolicy,
-    /// Another member is up again, or replaced.
+    /// Another member is up again, or is replaced.
     MemberUp,
-    /// The command of the gate allows it.
+    /// The gate's command allows the step.
     GateAllows,
-    /// What is owed ends.
+    /// The tasks of the debt end.
     EndOfDebt,
-    /// What others owe is settled.
+    /// The debts of other instances are settled.
     OthersSettled,
-    /// The others have gone elsewhere.
+    /// The other instances have moved.
     OthersGone,
-    /// There is another node.
+    /// Another node becomes available.
     AnotherNode,
 }
 
 impl Remedy {
-    /// Several in one phrase, of which each is enough, each in these words: `time, or another specification`.
+    /// Several remedies as one phrase, each worded by `word`: `time, or another specification`.
     pub fn any_of(remedies: &[Self], word: impl Fn(&Self) -> String) -> String {
         let mut words: Vec<String> = remedies.iter().map(word).collect();
         match (words.pop(), &words[..]) {
@@ -106,7 +106,7 @@ impl fmt::Display for Remedy {
 }
 
 impl Why {
-    /// What would clear it: each of these does. Nothing does if there is none.
+    /// What clears the reason: each of these does. If the list is empty, nothing does.
     pub fn remedies(&self) -> Vec<Remedy> {
         let instance = || self.instance.clone();
         let of_step = |verb: fn(&StepPath) -> Verb| self.step.as_ref().map(verb).map(Remedy::Say);
@@ -161,8 +161,8 @@ impl Why {
 }
 
 impl Refusal {
-    /// What an operator can say so that it is refused no more: each of these does. There is none of a refusal that says
-    /// what to do in words, or of which nothing does.
+    /// What an operator can do so that the request is not refused again: each of these is enough. The list is empty if
+    /// the refusal itself says what to do, or if nothing helps.
     pub fn remedies(&self) -> Vec<Remedy> {
         let verbs = match self {
             Self::Running(plan) => {
@@ -184,7 +184,7 @@ fn part_of(step: &StepPath) -> Part {
     Part::Step(step.phase.clone(), step.step.clone())
 }
 
-/// What is done by a verb, in plain words.
+/// A verb in plain words.
 fn saying(f: &mut fmt::Formatter<'_>, verb: &Verb) -> fmt::Result {
     let of_pod =
         |f: &mut fmt::Formatter<'_>, doing: &str, instance: &dyn fmt::Display, tasks: &[TaskName]| {

@@ -1,7 +1,7 @@
-//! Tasks that the target does not have, and orders that are for something else now.
+//! Tasks that the target does not have, and orders that get another purpose.
 //!
-//! Invariant: what is being ended has a successor in the same batch, unless the target does not have it; what the
-//! target does not have is kept until the steps of its instance are complete.
+//! Invariant: a task that is being ended has a successor in the same batch, unless the target does not have the task. A
+//! task that the target does not have is kept until the steps of its instance are complete.
 
 use std::collections::BTreeSet;
 
@@ -17,14 +17,14 @@ use super::state::State;
 use super::turn::Turn;
 
 impl State {
-    /// Whether an order of an instance that stays launches a task that the target does not have, and that
-    /// nothing will take the place of any more.
+    /// Whether an order of an instance that stays launches a task that the target does not have, and that no step will
+    /// replace.
     pub(super) fn launches_removed(&self, at: At, order: &Order) -> bool {
         order.tasks.iter().any(|ordered| self.is_removed(at, &ordered.task))
     }
 
-    /// Whether a task of an instance that stays is not launched again: the target does not have it. As long as
-    /// the instance has steps to do it is kept as it was: one of them may take its place.
+    /// Whether a task of an instance that stays is not launched again, as the target does not have it. While the
+    /// instance has steps to do, the task is kept: one of the steps may replace it.
     pub(super) fn is_removed(&self, at: At, task: &TaskName) -> bool {
         let pod = self.pod_model(at.pod).filter(|_| !self.is_leaver(at));
         pod.is_some_and(|pod| pod.task_index(task).is_none()) && !self.has_steps_to_do(at)
@@ -46,7 +46,8 @@ impl State {
         (order.purpose, order.tasks.iter().filter(stays).cloned().collect())
     }
 
-    /// The RUNNING tasks that an order was to displace, but for those in sets that are launched in anyway.
+    /// The RUNNING tasks that an order was to displace, except those in the sets `taken`, in which other tasks are
+    /// launched anyway.
     pub(super) fn spared(
         &self,
         at: At,
@@ -66,7 +67,7 @@ impl State {
 }
 
 impl Turn<'_> {
-    /// What an order clears the way for is something else now, or nothing.
+    /// Gives an order whose way is being cleared another purpose and other tasks, or removes it.
     pub(super) fn goes_on_as(
         &mut self,
         at: At,
@@ -75,7 +76,7 @@ impl Turn<'_> {
         mut tasks: Vec<OrderedTask>,
     ) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
-        // What was told to end for nothing comes back as it was.
+        // A task that was told to end needlessly comes back as it was.
         if tasks.len() < old.tasks.len() {
             let known = |one: &OrderedTask| tasks.iter().any(|task| task.task == one.task);
             let spared = self.state.spared(at, &record, old.launch, &self.state.sets(&tasks));
@@ -85,14 +86,14 @@ impl Turn<'_> {
         }
         let tasks = if self.bug(Bug::ClearingDropped) { Vec::new() } else { tasks };
         let sets = self.state.sets(&tasks);
-        // Two orders do not take one slot; what the other would have launched is recovery's again.
+        // A slot waits for one order only. The other order is withdrawn; recovery brings its tasks back.
         let current = self.state.record(at);
         let others: BTreeSet<Number> = sets.iter().filter_map(|set| current?.slot(set)?.act()).collect();
         for other in others.into_iter().filter(|&other| other != old.launch) {
             self.withdraw(at, other, Reason::NotWanted);
         }
         if tasks.is_empty() {
-            // What was told to end for it ends for nothing.
+            // The tasks that were told to end for the order end without a successor.
             self.record_mut(at).spend(old.launch);
             self.session.fits.close(old.launch);
             let instance = self.name(at);
@@ -104,14 +105,14 @@ impl Turn<'_> {
         self.renumber(at, old.launch);
     }
 
-    /// Tasks that the target does not have are ended when the steps of their instance are complete: until then
-    /// one of these may take their place, or be their successor.
+    /// Ends the tasks that the target does not have, once the steps of their instance are complete. Until then a step
+    /// may replace them.
     pub(super) fn end_removed(&mut self, at: At) {
         if !self.state.obsolete.contains(&at) || self.state.has_steps_to_do(at) {
             return;
         }
         self.drop_removed(at);
-        // What was withdrawn may have been what completed one.
+        // A withdrawal may have made a step incomplete.
         if self.state.has_steps_to_do(at) {
             return;
         }
@@ -120,7 +121,7 @@ impl Turn<'_> {
         let gone = |task: &TaskName| pod.task_index(task).is_none();
         let removed: Vec<TaskName> =
             record.tasks().iter().map(|task| task.name()).filter(|task| gone(task)).cloned().collect();
-        // What is being ended for another is ended as that.
+        // A task that is being ended for an order is not ended a second time.
         let ends = |slot: &&Slot| slot.act().is_none() && slot.occupant().is_some_and(|o| gone(&o.task));
         let ended = record.slots().iter().filter(ends).filter_map(|slot| slot.occupant().cloned());
         let ended: Vec<Occupant> = ended.collect();
@@ -134,7 +135,7 @@ impl Turn<'_> {
         self.state.index_instance(at);
     }
 
-    /// Nothing asks for room, or clears the way, for a task that the target does not have.
+    /// Withdraws or changes the orders for tasks that the target does not have.
     fn drop_removed(&mut self, at: At) {
         let removed = |turn: &Self| {
             let record = turn.state.record(at)?;

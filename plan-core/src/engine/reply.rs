@@ -1,6 +1,6 @@
-//! What is answered to a verb or a target, as data.
+//! The replies to verbs and targets, as data.
 //!
-//! Invariant: a refusal says what is wrong with the request, and changed nothing.
+//! Invariant: a refusal says what is wrong with the request. A refused request changes nothing.
 
 use std::fmt;
 
@@ -14,11 +14,11 @@ use super::record::Number;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
-    /// It is done.
+    /// The request is carried out.
     Done,
-    /// It was so already; nothing changed.
+    /// The state was so already. Nothing changed.
     AlreadySo,
-    /// It is not done, and why.
+    /// The request is refused, for this reason.
     Refused(Refusal),
 }
 
@@ -44,7 +44,7 @@ pub enum Refusal {
     NoPhase {
         /// The plan.
         plan: PlanName,
-        /// What was asked for.
+        /// The name in the request.
         phase: String,
     },
     /// There is no such step.
@@ -54,7 +54,7 @@ pub enum Refusal {
         plan: PlanName,
         /// The phase.
         phase: String,
-        /// What was asked for.
+        /// The name in the request.
         step: String,
     },
     /// Several steps have this name.
@@ -62,11 +62,11 @@ pub enum Refusal {
     AmbiguousStep {
         /// The phase.
         phase: String,
-        /// What was asked for.
+        /// The name in the request.
         step: String,
-        /// How many there are.
+        /// How many steps have the name.
         count: u32,
-        /// The position of the first.
+        /// The position of the first of them.
         first: u32,
     },
     /// The plan is running.
@@ -78,7 +78,7 @@ pub enum Refusal {
     /// The text cannot name an environment variable.
     #[error("`{0}` is not a valid environment variable name")]
     Parameter(String),
-    /// A target that must not take the place of the present one, and why not, item by item.
+    /// The target must not replace the present one. Each item is one reason.
     #[error("the target is refused, and the present one goes on:\n{}", items(.0))]
     Target(Vec<RefusedItem>),
     /// There is no such instance.
@@ -95,10 +95,10 @@ pub enum Refusal {
     NoTask {
         /// The instance.
         instance: InstanceName,
-        /// What was asked for.
+        /// The name in the request.
         task: TaskName,
     },
-    /// The task is not one that is kept running.
+    /// The goal of the task is not `RUNNING`.
     #[error("`{task}` of `{instance}` is not kept running: restart its step")]
     NotRunning {
         /// The instance.
@@ -120,7 +120,7 @@ pub enum Refusal {
     /// Another plan brings the target about.
     #[error("plan `{0}` brings the target about now: it is the one to continue, restart or force")]
     Converging(PlanName),
-    /// Nothing with this number is owed.
+    /// There is no debt with this number.
     #[error("there is no debt {0}")]
     NoDebt(Number),
     /// The service is being taken away.
@@ -131,7 +131,7 @@ pub enum Refusal {
     Superseded,
 }
 
-/// What of a target is refused, and why.
+/// A part of a target that is refused, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RefusedItem {
     /// Where in the specification, as `pods.kafka.count`.

@@ -1,6 +1,6 @@
-//! Room: what is asked for an order, and whether what is granted is where the instance may go.
+//! Room: the question for an order, and whether a grant is where the instance may go.
 //!
-//! Invariant: a question is made of records and of what is granted to others, so it is the same when it is asked again.
+//! Invariant: a question is made of records and of the grants of other instances, so a repeated question is the same.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use super::session::fits::Fits;
 use super::state::State;
 
 impl State {
-    /// All that an instance needs elsewhere: its pod's footprint, and of the tasks that are launched first what
-    /// their configurations say.
+    /// All that an instance needs at a new place: its pod's footprint, but for the tasks of the order what their
+    /// configurations say.
     pub(super) fn whole_demand(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Demand]> {
         let footprint = self.pod_model(at.pod).map(|pod| pod.footprint.clone()).unwrap_or_default();
         let mut whole = footprint.to_vec();
@@ -34,21 +34,22 @@ impl State {
         whole.into()
     }
 
-    /// The resource sets of an instance, each as it was launched last, else as it is declared.
+    /// The resource sets of an instance. Each set is as it was launched last; a set that was never launched is as
+    /// declared.
     pub(super) fn demand_as_launched(&self, at: At, record: &PodRecord) -> Arc<[Demand]> {
         let last = record.tasks().iter().filter_map(|task| {
             let Launched { conf, launch, .. } = task.last()?;
             Some((launch, OrderedTask { task: task.name().clone(), conf, paused: false }))
         });
-        // Of the tasks that take turns in a set the last one decides what it is.
+        // Of the tasks that take turns in a set, the one that was launched last decides.
         let mut last: Vec<_> = last.collect();
         last.sort_by_key(|(launch, _)| *launch);
         let tasks: Vec<OrderedTask> = last.into_iter().map(|(_, task)| task).collect();
         self.whole_demand(at, &tasks)
     }
 
-    /// The ports of a place once an order is given there: those of its sets are the granted ones, and those of other
-    /// sets stay as they are. Another order changes these, and its grant is of another moment.
+    /// The ports of a place once an order is given there. Ports of the order's sets are the granted ones. Ports of
+    /// other sets stay as they are, as only an order for those sets changes them.
     pub(super) fn ports_after(
         &self,
         at: At,
@@ -74,8 +75,8 @@ impl State {
         ports
     }
 
-    /// The configurations that an instance needs room for where it has no place yet: its pod's, and of the tasks that
-    /// are launched first their own.
+    /// The configurations that an instance needs room for at a new place: those of its pod, but for the tasks of the
+    /// order their own.
     fn whole_configs(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Arc<TaskConfig>]> {
         let declared = self.pod_model(at.pod).map(|pod| pod.configs.clone()).unwrap_or_default();
         let is_declared = |task: &OrderedTask| {
@@ -96,7 +97,7 @@ impl State {
         whole.chain(others).collect()
     }
 
-    /// Where the others are, for the placement of an instance that goes elsewhere.
+    /// Where the other instances are, for the placement of an instance that moves.
     fn census_without(&self, at: At) -> Arc<Census> {
         let census = self.census[at.pod as usize].clone();
         let record = self.record(at).filter(|_| !self.bug(Bug::CountsItself));
@@ -183,7 +184,7 @@ impl State {
         tasks.iter().filter_map(|task| self.confs.get(&task.conf).cloned()).collect()
     }
 
-    /// Where the others are, and where those of them will be that are being ended to go elsewhere.
+    /// Where the other instances are, and where those will be that are being ended to move.
     fn census_elsewhere(&self, fits: &Fits, at: At) -> Arc<Census> {
         let state = self;
         let mut census = state.census_without(at);
@@ -235,7 +236,7 @@ impl State {
         }
     }
 
-    /// What a place that an instance takes now is told of the rule that chose it, and under whom it is held.
+    /// The domains and the principal of a place that an instance takes now.
     pub(super) fn taken(&self, at: At) -> (Domains, Option<Arc<str>>) {
         let rule = self.pod_model(at.pod).and_then(|pod| pod.placement.as_deref());
         (Domains::of(rule), self.model.spec().scheduler().principal.as_deref().map(Arc::from))

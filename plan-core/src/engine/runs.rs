@@ -1,6 +1,6 @@
-//! Runs of plans: how one begins, and is taken up again.
+//! Runs of plans: how a run begins, ends and is reopened.
 //!
-//! Invariant: a plan has at most one run that goes on.
+//! Invariant: a plan has at most one active run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use super::reply::Refusal;
 use super::state::{Run, State};
 use super::turn::Turn;
 
-/// What of a run is interrupted from its start.
+/// The parts of a run that are interrupted from its beginning.
 #[derive(Default)]
 pub(super) struct Interrupted {
     pub(super) plan: Mark,
-    /// By position.
+    /// The marks of phases, by position.
     pub(super) phases: BTreeMap<u32, Mark>,
 }
 
 impl Turn<'_> {
-    /// Begins a run of a plan that does not run.
+    /// Begins a run of a plan that has no active run.
     pub(super) fn begin_run(
         &mut self,
         layout: &Arc<PlanLayout>,
@@ -64,8 +64,8 @@ impl Turn<'_> {
         number
     }
 
-    /// Takes a plan's latest run up again, which had ended. While a target is brought about by one plan, no other
-    /// does so beside it.
+    /// Reopens a plan's latest run, which had ended. A run that brought a target about is not reopened while another
+    /// does.
     pub(super) fn reopen(&mut self, plan: &PlanName) -> Result<Number, Refusal> {
         let never = || Refusal::NeverRun(plan.clone());
         let ended = self.state.ended_run(plan).ok_or_else(never)?.clone();
@@ -102,7 +102,7 @@ impl Turn<'_> {
         self.consider_hurt();
     }
 
-    /// A plan's ended run is forgotten when another begins; its history stays.
+    /// Forgets a plan's ended run, as another begins. Its history stays.
     pub(super) fn forget_ended(&mut self, plan: &PlanName) {
         let Some(ended) = self.state.ended_run(plan).cloned() else { return };
         self.state.ended.remove(&ended.number);
@@ -127,7 +127,7 @@ impl Turn<'_> {
         self.session.agenda.forget_run(number);
         self.session.budgets.forget_run(number);
         self.session.questions.forget_run(number);
-        // Whatever waited for a slot of this run may go on.
+        // Steps that waited for a slot of this run may go on.
         for other in &self.state.active {
             let phases = 0..other.layout.phases.len() as u32;
             self.session.agenda.sweep(other.number(), phases);
@@ -142,7 +142,7 @@ impl Turn<'_> {
 }
 
 impl State {
-    /// When the first steps of a run were done.
+    /// The times of the first steps of a run.
     pub(super) fn step_times(&self, run: &Run) -> Vec<StepTime> {
         let phases = run.layout.phases.iter();
         let steps = phases.flat_map(|phase| (0..phase.steps.len() as u32).map(move |step| (phase, step)));

@@ -1,6 +1,6 @@
-//! The start of a session: all launches that may live are asked for, and what stands open goes on.
+//! The start of a session: the states of all launches that may live are asked for, and open orders go on.
 //!
-//! Invariant: nobody is told to leave, and nothing that is owed to end, before all were asked.
+//! Invariant: no instance leaves, and no launch of a debt is told to end, before all launches were asked for.
 
 use super::at::At;
 use super::session::agenda::Item;
@@ -8,11 +8,12 @@ use super::state::State;
 use super::tell::MOST_ASKED;
 use super::turn::Turn;
 
-/// The start of a session looks at so many instances with one input.
+/// How many instances the start of a session looks at with one input.
 const MOST_LOOKED_AT: usize = 1000;
 
 impl Turn<'_> {
-    /// Goes on with the start of a session: asks for launches that may live, and takes up the rest.
+    /// Goes on with the start of a session: asks for the launches that may live, and goes on with instances that have
+    /// none.
     pub(super) fn go_on_starting(&mut self) {
         let Some(from) = self.session.reconciliation.starts_from() else { return };
         let mut ask = Vec::new();
@@ -39,7 +40,7 @@ impl Turn<'_> {
         }
     }
 
-    /// All were asked: those who leave are told to, and what is owed is pursued.
+    /// Ends the start of a session: instances that leave are considered, and debts are pursued.
     pub(super) fn begin_live(&mut self) {
         self.session.agenda.consider(Item::Leave);
         self.session.pursuits.begin(self.state.debts.iter().map(|debt| debt.number), self.now);

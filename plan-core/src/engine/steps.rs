@@ -1,6 +1,6 @@
-//! A step's act begins, if it may.
+//! How a step begins to act.
 //!
-//! Invariant: what only asks for room where the step acts gives way to it; nothing else does.
+//! Invariant: only orders that merely ask for room in the step's slots give way to the step.
 
 use crate::plan::Status;
 
@@ -23,7 +23,7 @@ impl Turn<'_> {
             return;
         }
         let Some(run) = self.state.run(step.run) else { return };
-        // What only asks for room where the step acts gives way to it: the rules let nothing else stand.
+        // Orders that only ask for room in the step's slots give way. The rules made sure that no others are there.
         for order in self.state.asking(at, &self.state.due_tasks(run, at, step)) {
             self.withdraw(at, order, Reason::NotWanted);
         }

@@ -1,7 +1,7 @@
-//! What happened, told so that nobody needs an engine to understand it.
+//! Stories: events in names and words, which can be read without an engine.
 //!
-//! Invariant: a story names what it is about: a step by its plan, phase and name, not by its position in a run that may
-//! be forgotten tomorrow. The same story reaches the simulator's trace, the API and the terminal.
+//! Invariant: a story names what it is about: a step by its plan, phase and name, not by its position, as the run may
+//! be forgotten later. The same story reaches the simulator's trace, the API and the terminal.
 
 use std::fmt;
 
@@ -21,27 +21,27 @@ use super::words::Words;
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are named for what they are")]
 pub enum Story {
-    /// A run began, or was taken up again.
+    /// A run began, or an ended run was reopened.
     RunBegan { run: Number, plan: PlanName },
     /// A run ended.
     RunEnded { run: Number, plan: PlanName, outcome: RunOutcome },
     /// A plan's status changed.
     Plan { plan: String, from: Status, to: Status },
-    /// A phase's status changed; its name is `plan / phase`.
+    /// A phase's status changed. `phase` has the form `plan / phase`.
     Phase { phase: String, from: Status, to: Status },
-    /// A step's status changed; its name is `plan / phase / step`.
+    /// A step's status changed. `step` has the form `plan / phase / step`.
     Step { step: String, from: Status, to: Status },
     /// The engine asked for room.
     Asked { instance: InstanceName, launch: Number, tasks: Vec<TaskName>, cause: String },
     /// There was no room.
     NoRoom { instance: InstanceName, why: String },
-    /// The engine launched.
+    /// The engine launched an order.
     Launched { instance: InstanceName, launch: Number, node: NodeName, cause: String },
-    /// The engine told a task to end, to make room.
+    /// The engine told a task to end, to make room for its successor.
     Displaced { instance: InstanceName, task: TaskName, launch: Number },
-    /// A task attained its goal.
+    /// A task reached its goal.
     Reached { instance: InstanceName, task: TaskName },
-    /// The engine saw a task's end.
+    /// The engine saw that a task ended.
     EndSeen {
         instance: InstanceName,
         task: TaskName,
@@ -50,34 +50,35 @@ pub enum Story {
         #[serde(skip_serializing_if = "Option::is_none")]
         words: Option<Words>,
     },
-    /// The backend says something else of a task that is as it was.
+    /// The backend's words about a task changed, and the task's state did not.
     Said { instance: InstanceName, task: TaskName, words: Words },
-    /// The engine saw that nothing is heard of a task, or is again.
+    /// The engine saw that nothing is heard of a task any more, or that it is heard of again.
     SilenceSeen { instance: InstanceName, task: TaskName, silent: bool },
     /// A launch was refused.
     Refused { instance: InstanceName, launch: Number, why: String, for_good: bool },
     /// The engine gave room back.
     Withdrawn { instance: InstanceName, launch: Number, why: String },
-    /// The engine saw a launch that it knows nothing of.
+    /// The engine saw a launch that no record names.
     Foreign { instance: InstanceName, task: TaskName, launch: Number, superseded: bool },
-    /// The service shall be this specification, by this plan.
+    /// The service has a new target, which this plan brings about.
     Target { spec: String, plan: PlanName },
-    /// An instance may go elsewhere, and why.
+    /// An instance is permitted to move.
     MayMove { instance: InstanceName, why: String },
-    /// An instance stays, as it is back.
+    /// An instance that was permitted to move came back, and stays.
     Stays { instance: InstanceName },
-    /// An instance goes elsewhere.
+    /// An instance moves.
     Moved { instance: InstanceName, from: NodeName, to: NodeName },
-    /// Something is left behind, to be ended and released.
+    /// A debt arises.
     Owes { instance: InstanceName, debt: Number, node: NodeName, why: String },
-    /// What was left behind is ended and released, or was given up.
+    /// A debt is settled or given up.
     Settled { instance: InstanceName, debt: Number, given_up: bool },
     /// Nothing of the service is left.
     Uninstalled,
 }
 
 impl Engine {
-    /// Tells what happened, right after the input that it came of: later, what it names may be forgotten.
+    /// Tells an event as a story. Call this right after the input that the event came from: later the engine may have
+    /// forgotten what the event names.
     pub fn tell(&self, event: &Event) -> Story {
         match event.clone() {
             Event::Step { step, change: (from, to) } => {
@@ -132,7 +133,7 @@ impl Engine {
         }
     }
 
-    /// A run's plan, and the specification that its positions are of, if both are remembered.
+    /// A run's plan, and the specification that the run's positions belong to, if both are remembered.
     fn run_of_events(&self, run: Number) -> Option<(&PlanName, Option<&Model>)> {
         let state = self.state.as_ref()?;
         let record = match state.run(run) {
@@ -175,7 +176,7 @@ impl Engine {
 }
 
 impl Story {
-    /// What it is about.
+    /// What the story is about.
     pub fn subject(&self) -> String {
         match self {
             Self::Target { .. } | Self::Uninstalled => "service".to_owned(),
@@ -200,7 +201,7 @@ impl Story {
         }
     }
 
-    /// Its kind: the word that its JSON has for `what`.
+    /// The kind of the story: the value of `what` in its JSON.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::RunBegan { .. } => "run-began",

@@ -1,7 +1,7 @@
-//! Targets: what a service shall be, the first one and each after it.
+//! Targets: the specification that a service is to have, the first one and each after it.
 //!
-//! Invariant: a target takes the place of another in one batch, or not at all. What of the old one's run stands
-//! is withdrawn, or goes on for the new one's.
+//! Invariant: a target replaces another in one batch, or not at all. Each order of the old target's run is withdrawn,
+//! or goes on for the new target's run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::time::Wall;
 use super::turn::Turn;
 
 impl Engine {
-    /// The first target: makes the service, and begins to deploy it.
+    /// Takes the first target: installs the service, and begins to deploy it.
     pub(super) fn install(&mut self, wall: Wall, target: Target) -> Effects {
         let Target { model, installation, plan, by } = target;
         let service = ServiceRecord {
@@ -51,7 +51,7 @@ impl Engine {
         let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
         turn.writes.put_new(Record::Spec(model.clone()));
         turn.keep_confs(&model);
-        // A service's first digest is of nothing: what is not written yet is not counted.
+        // The digest of a new service is that of no records: a record that is not written yet is not counted.
         turn.writes.put_new(Record::Service(turn.state.service.clone()));
         let run = turn.begin_run(&layout, RunKind::Converging, None, Interrupted::default());
         turn.change_service(|service| service.converging = run);
@@ -67,7 +67,7 @@ impl Engine {
 }
 
 impl State {
-    /// The plan that makes a target so.
+    /// The plan that brings a target about.
     fn converging_plan(
         &self,
         model: &Model,
@@ -84,7 +84,7 @@ impl State {
         model.plans().get(&name).cloned().ok_or(Refusal::NoPlan(name))
     }
 
-    /// What of a target must not be, item by item.
+    /// The parts of a target that are refused.
     fn refused_items(&self, model: &Model, changes: &[Change]) -> Vec<RefusedItem> {
         let refused = changes.iter().filter(|change| change.verdict == ChangeVerdict::Refused);
         let mut items: Vec<RefusedItem> = refused
@@ -107,7 +107,7 @@ impl State {
         items
     }
 
-    /// The instances of which something is known.
+    /// The instances that have a record.
     fn known_instances(&self) -> Vec<At> {
         let pods = (0..).zip(&self.pods);
         let all = pods.flat_map(|(pod, instances)| {
@@ -118,7 +118,7 @@ impl State {
     }
 }
 
-/// Whether a plan is the same steps over the same instances and tasks in both.
+/// Whether a plan has the same steps over the same instances and tasks under both targets.
 fn is_same_plan(old: &Model, new: &Model, plan: &PlanName) -> bool {
     let (Some(before), Some(after)) = (old.plans().get(plan), new.plans().get(plan)) else { return false };
     let names = |model: &Model, layout: &PlanLayout| {
@@ -140,7 +140,7 @@ fn is_same_plan(old: &Model, new: &Model, plan: &PlanName) -> bool {
         && names(old, before) == names(new, after)
 }
 
-/// What of a run is interrupted, for the plan of the next.
+/// The interruptions of a run that the next run takes over, by the names of phases.
 fn carried_over(run: &Run, next: &PlanLayout) -> Interrupted {
     let mark = |interrupted| Mark { interrupted, ..Mark::default() };
     let marks = run.record.phases.iter().filter(|(_, mark)| mark.interrupted);
@@ -153,7 +153,7 @@ fn carried_over(run: &Run, next: &PlanLayout) -> Interrupted {
 }
 
 impl Turn<'_> {
-    /// Takes a target, once.
+    /// Takes a target. A repeated request gets the reply of the first.
     pub(super) fn target(&mut self, target: Target) -> Reply {
         let Target { model, plan, by, .. } = target;
         if let Some(earlier) = by.as_ref().and_then(|by| self.said(&by.id)) {
@@ -179,7 +179,7 @@ impl Turn<'_> {
         if !items.is_empty() {
             return Err(Refusal::Target(items));
         }
-        // What the present target changed and did not bring about yet is changed by this one too.
+        // Changes of the present target that are not brought about yet count as changes of this one too.
         let mut all = changes;
         if let (Some(previous), Some(_)) =
             (&self.state.previous, self.state.run(self.state.service.converging))
@@ -187,7 +187,7 @@ impl Turn<'_> {
             all.extend(self::changes(previous.spec(), model.spec()));
         }
         let layout = self.state.converging_plan(&model, plan, &all)?;
-        // A plan that runs at an operator's word is not run for the target at the same time.
+        // A plan that an operator started is not run for the target at the same time.
         if let Some(run) = self.state.run_of(&layout.name).filter(|run| run.record.kind == RunKind::Side) {
             return Err(Refusal::Running(run.layout.name.clone()));
         }
@@ -195,7 +195,7 @@ impl Turn<'_> {
         Ok(Reply::Done)
     }
 
-    /// The target takes the place of the present one.
+    /// Replaces the present target.
     fn take_on(&mut self, model: Arc<Model>, layout: &Arc<PlanLayout>) {
         let before = self.state.model.clone();
         let (left_runs, interrupted) = self.overtake_runs(layout);
@@ -227,7 +227,7 @@ impl Turn<'_> {
             self.end_removed(at);
         }
         self.forget_unnamed();
-        // Who asks for a place asks for another one now.
+        // Orders that ask for a place ask anew where the question has changed.
         let asks_otherwise = |pod: &PodModel| {
             let old = before.pods().iter().find(|old| old.name == pod.name);
             old.is_some_and(|old| {
@@ -241,7 +241,7 @@ impl Turn<'_> {
         self.consider_hurt();
     }
 
-    /// Ends the runs that made the present target so; what an operator interrupted stays so.
+    /// Ends the runs that brought the present target about. What an operator interrupted stays interrupted.
     fn overtake_runs(&mut self, next: &PlanLayout) -> (BTreeSet<Number>, Interrupted) {
         let interrupted = self.state.run(self.state.service.converging);
         let interrupted = interrupted.map(|run| carried_over(run, next)).unwrap_or_default();
@@ -254,7 +254,7 @@ impl Turn<'_> {
         (left, interrupted)
     }
 
-    /// Lays the instances out anew: each keeps its name, and has another position.
+    /// Lays the instances out anew: each keeps its name, and may get another position.
     fn lay_out(&mut self, model: &Arc<Model>) {
         let state = &mut *self.state;
         let mut known: BTreeMap<PodName, (u32, Vec<Instance>)> = BTreeMap::new();
@@ -275,7 +275,7 @@ impl Turn<'_> {
             pods.push(std::mem::take(instances));
         }
         let mut leaving = Vec::new();
-        // Those that leave already go first; then the new ones, as they were declared.
+        // Pods that leave already come first, then pods that leave now, in declared order.
         let declared = state.model.pods().len();
         for name in old_names[declared..].iter().chain(&old_names[..declared]) {
             let Some((old, instances)) = known.remove(name) else { continue };
@@ -302,7 +302,7 @@ impl Turn<'_> {
         session.budgets = Default::default();
         let forgiven = session.questions.forgive(|_| true);
         session.agenda.consider_all(forgiven.into_iter().map(Item::Step));
-        // What waited in a run that goes on is asked for anew.
+        // Steps that waited in an active run are considered anew.
         for run in state.active.iter().filter(|_| waited) {
             session.agenda.sweep(run.number(), 0..run.layout.phases.len() as u32);
         }
@@ -322,8 +322,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Runs go on in a plan that is the same under both targets; what ended is remembered as long as its plan
-    /// is the same.
+    /// Carries the active runs of plans that are the same under both targets over. An ended run is remembered as long
+    /// as its plan is the same.
     fn carry_runs(&mut self, before: &Model) {
         let model = self.state.model.clone();
         let plans: Vec<PlanName> = self.state.plans.keys().cloned().collect();

@@ -1,6 +1,6 @@
-//! What a cluster is told and asked, without looking at what follows.
+//! Kills and questions for states that go to the cluster. What follows from them is decided elsewhere.
 //!
-//! Invariant: who is told to end is told again until its end is seen; what is asked is asked again until it is answered.
+//! Invariant: a kill is repeated until the task's end is seen. A question is repeated until it is answered.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +13,16 @@ use super::record::Number;
 use super::session::reconciliation::{Asked, Whose};
 use super::turn::Turn;
 
-/// A `Reconcile` asks for the launches of at most so many instances.
+/// For the launches of how many instances one `Reconcile` asks at most.
 pub(super) const MOST_ASKED: usize = 1000;
 
 impl Turn<'_> {
-    /// Asks how an instance's launches are.
+    /// Asks for the states of an instance's launches.
     pub(super) fn ask_for_instance(&mut self, at: At) {
         self.ask(&[at]);
     }
 
-    /// Asks how a launch of an instance is, if that is not asked already.
+    /// Asks for the state of a launch of an instance, unless it is asked for already.
     pub(super) fn ask_for_launch(&mut self, at: At, launch: Number, task: TaskName) {
         let key = (Whose::Instance(at), launch, task);
         let lives = self.state.record(at).is_some_and(|record| record.place().is_some());
@@ -70,7 +70,7 @@ impl Turn<'_> {
         Some(number)
     }
 
-    /// Commands a kill, and again from time to time, until its end is seen.
+    /// Commands a kill, which is repeated from time to time until the task's end is seen.
     pub(super) fn kill(&mut self, at: At, launch: Number, task: TaskName) {
         let record = self.state.record(at);
         let grace = record.map(|record| self.state.grace(at, record, launch, &task)).unwrap_or_default();
@@ -78,8 +78,7 @@ impl Turn<'_> {
         self.effects.commands.push(Command::Kill { instance: self.name(at), launch, task, grace });
     }
 
-    /// Commands again the kills whose ends were not seen. Who was told often is asked about: it may have ended
-    /// unheard.
+    /// Repeats the kills that are due. The state of a task that was told often is asked for: it may have ended unheard.
     pub(super) fn kill_due(&mut self) {
         while let Some(victim) = self.session.kills.due(self.now) {
             let (at, launch, task) = victim.clone();

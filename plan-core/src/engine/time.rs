@@ -1,7 +1,7 @@
 //! Time as the engine knows it.
 //!
-//! Invariant: the engine time of successive batches never goes back. It grows by the positive difference
-//! between their wall times; a wall clock that is set back adds nothing, and is written at once, so that
+//! Invariant: the engine time of successive batches never goes back. It grows by the positive difference between their
+//! wall times. A wall clock that is set back adds nothing, and the new wall time is written at once, so that engine
 //! time goes on from there (`docs/decisions/0003-engine-time-from-the-last-batch.md`).
 
 use std::fmt;
@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A time of the machine's clock, in microseconds since any fixed moment. It may be set back.
+/// A time of the machine's clock, in microseconds since any fixed moment. The clock may be set back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Wall(pub u64);
 
 /// Engine time, in microseconds since the service was installed.
 ///
-/// It is one word, and so is a time that may be absent: a record of an instance has many of these.
+/// A time takes one word of memory, and so does an optional time, because the record of an instance has many.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "u64", into = "u64")]
 pub struct Time(
@@ -32,7 +32,7 @@ fn micros(duration: Duration) -> u64 {
 }
 
 impl Wall {
-    /// So much later.
+    /// The time that is this much later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(micros(duration)))
@@ -40,7 +40,7 @@ impl Wall {
 }
 
 impl Time {
-    /// So many microseconds after the installation. The last one that there is stands for all that would be later.
+    /// The time that is this many microseconds after the installation. The largest time stands for all later ones.
     pub const fn from_micros(micros: u64) -> Self {
         Self(NonZeroU64::MIN.saturating_add(micros))
     }
@@ -50,7 +50,7 @@ impl Time {
         self.0.get() - 1
     }
 
-    /// So much later.
+    /// The time that is this much later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(micros(duration)))
@@ -80,7 +80,8 @@ impl From<Time> for u64 {
     }
 }
 
-/// As the number that is shown and kept: a digest of records does not tell how a time lies in memory.
+/// Hashes the number that is shown and stored, so that a digest of records does not depend on how a time lies in
+/// memory.
 impl Hash for Time {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_micros().hash(state);

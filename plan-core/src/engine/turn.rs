@@ -1,11 +1,11 @@
-//! One input, run to completion: what it changes is collected here, and leaves as [`Effects`].
+//! A turn: one input, worked off completely. What it changes is collected here, and leaves as [`Effects`].
 //!
-//! This is the ground that all acts stand on: records are changed and remembered as changed, events are told, the agenda
-//! is put to. It knows of no act. Above it lies what tells a cluster, then orders with what follows from them, then
-//! answers, moves, plans and time; at the top are the agenda and the end of the turn (`work`, `finish`).
+//! This file is the lowest layer: it changes records and marks them as changed, collects events, and fills the agenda.
+//! It knows no act. Above it lie the commands to the cluster, then orders with what follows from them, then answers,
+//! moves, plans and time. At the top are the agenda and the end of the turn (`work`, `finish`).
 //!
-//! Invariant: what changed of a record is written by the end of the turn. No file calls one above it; the circle of
-//! `orders`, `derive` and `removed` is one subject.
+//! Invariant: every changed record is written by the end of the turn. No file calls one above it, except in the circle
+//! of `orders`, `derive` and `removed`, which are one subject.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use super::state::State;
 use super::time::{Time, Wall};
 use super::writes::Writes;
 
-/// What one input is worked off with.
+/// The state of a turn.
 pub(super) struct Turn<'a> {
     pub(super) now: Time,
     pub(super) wall: Wall,
@@ -34,13 +34,13 @@ pub(super) struct Turn<'a> {
     pub(super) session: &'a mut Session,
     pub(super) writes: Writes<'a>,
     pub(super) effects: Effects,
-    /// Instances whose records changed.
+    /// The instances whose records changed.
     pub(super) changed: Vec<At>,
-    /// Runs whose plans became complete.
+    /// The runs whose plans became complete.
     pub(super) completed: Vec<Number>,
     /// Whether nothing of the service is left.
     pub(super) dissolved: bool,
-    /// Pods of which an instance went for good.
+    /// The pods that an instance left for good.
     pub(super) left: Vec<u32>,
 }
 
@@ -76,13 +76,13 @@ impl Turn<'_> {
         self.state.bug(bug)
     }
 
-    /// An instance's record, to be changed.
+    /// An instance's record, to be changed. It is written when the turn ends.
     pub(super) fn record_mut(&mut self, at: At) -> &mut PodRecord {
         self.mark_changed(at);
         Arc::make_mut(self.state.pods[at.pod as usize][at.index as usize].record.get_or_insert_default())
     }
 
-    /// An instance's record is written when the turn ends.
+    /// Has an instance's record written when the turn ends.
     #[inline]
     pub(super) fn mark_changed(&mut self, at: At) {
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
@@ -100,7 +100,7 @@ impl Turn<'_> {
         self.effects.events.push(event);
     }
 
-    /// Changes the record of a run that goes on.
+    /// Changes the record of an active run.
     pub(super) fn change_run(&mut self, number: Number, change: impl FnOnce(&mut RunRecord)) {
         let Some(run) = self.state.run_mut(number) else { return };
         let old = Record::Run(run.record.clone()).digest();
@@ -108,7 +108,7 @@ impl Turn<'_> {
         self.writes.put(old, Record::Run(run.record.clone()));
     }
 
-    /// Changes what is remembered of a plan's runs.
+    /// Changes a plan's record.
     pub(super) fn change_plan(&mut self, plan: &PlanName, change: impl FnOnce(&mut PlanRecord)) {
         let known = self.state.plans.get(plan).cloned();
         let old = known.map(|record| Record::Plan(plan.clone(), record).digest()).unwrap_or_default();
@@ -128,7 +128,7 @@ impl Turn<'_> {
         self.writes.put(old, Record::Service(self.state.service.clone()));
     }
 
-    /// Keeps a backend's note, or forgets it. The same again writes nothing.
+    /// Keeps a backend's note, or forgets it. A note that did not change is not written.
     pub(super) fn keep_note(&mut self, note: Note) {
         let Note { name, text } = note;
         let old = self.state.notes.get(&name);
@@ -148,7 +148,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The pending steps of an instance may have waited for what changed.
+    /// Considers the pending steps of an instance, as one may have waited for this change.
     pub(super) fn consider_steps_of(&mut self, at: At) {
         for run in &self.state.active {
             for &phase in run.layout.phases_of(at.pod) {
@@ -162,12 +162,12 @@ impl Turn<'_> {
         }
     }
 
-    /// Whoever has something broken is considered again: who owns it may have changed.
+    /// Considers the instances with something broken again, as a step or recovery may own it now.
     pub(super) fn consider_hurt(&mut self) {
         self.session.agenda.go_through_hurt();
     }
 
-    /// Goes through all phases of a run.
+    /// Considers the pending steps of all phases of a run.
     pub(super) fn sweep(&mut self, number: Number) {
         let phases = self.state.run(number).map_or(0, |run| run.layout.phases.len() as u32);
         self.session.agenda.sweep(number, 0..phases);

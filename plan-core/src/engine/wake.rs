@@ -1,6 +1,6 @@
-//! What time brings: waits that are over, kills and questions that are repeated.
+//! Wakes: waits that are over, and kills and questions that are repeated.
 //!
-//! Invariant: nothing else looks at the clock; a wake that comes early changes nothing.
+//! Invariant: nothing else looks at the clock. An early wake changes nothing.
 
 use crate::spec::TaskName;
 
@@ -13,7 +13,7 @@ use super::time::Time;
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// The time that was named has come, or any other.
+    /// Does what is due at this time.
     pub(super) fn wake(&mut self) {
         if self.session.reconciliation.is_fresh() {
             self.session.reconciliation.begin();
@@ -48,7 +48,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Cuts waits that are longer than any wait is: the clock that they were set by ran wild.
+    /// Ends waits that are longer than the longest wait. They come from a clock that was far off.
     fn cut_waits(&mut self) {
         let longest = self.now.after(LONGEST_WAIT);
         while let Some(&(time, at)) = self.state.delays.last() {

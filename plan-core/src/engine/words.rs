@@ -1,7 +1,7 @@
-//! What a backend says in words, and where a task is reached.
+//! A backend's words about a task or command, and the address of a task.
 //!
-//! Invariant: words are bounded and hold no control characters but line ends, so that a record, a terminal and a log can
-//! take them as they are.
+//! Invariant: words have a largest length, and no control characters except line ends. So records, terminals and logs
+//! can take them as they are.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,18 +15,19 @@ use crate::spec::PortName;
 
 /// What a backend says of a task or of a command, for people: `exit code 3: no space left on device`.
 ///
-/// No decision rests on words. They are recorded with what they are about, so they outlive the scheduler.
+/// No decision rests on words. They are recorded with the task or order that they are about, so they outlive the
+/// scheduler.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 // A pointer is one word wide this way, and a record has one for each task.
 pub struct Words(Arc<Box<str>>);
 
 impl Words {
-    /// So many bytes are kept at most. What is longer loses its middle: the beginning names the subject, and the end
-    /// often has the cause.
+    /// The largest length, in bytes. A longer text loses its middle: the beginning names the subject, and the end often
+    /// has the cause.
     pub const MOST: usize = 1000;
 
-    /// These words, cut to [`Words::MOST`] bytes, control characters replaced; none if nothing is said.
+    /// The text as words, cut to [`Words::MOST`] bytes, with control characters replaced. `None` for an empty text.
     pub fn some(text: impl AsRef<str>) -> Option<Self> {
         Some(Self::from(text.as_ref())).filter(|words| !words.is_empty())
     }
@@ -81,20 +82,20 @@ impl fmt::Debug for Words {
     }
 }
 
-/// Where a task is reached, as its backend knows it.
+/// Where a task is reached, as its backend reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Address {
-    /// Its IP address.
+    /// The task's IP address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
     /// The name that others resolve, without a port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<SmolStr>,
-    /// The numbers of its ports there. A port that is not named has the number that its place was given.
+    /// The numbers of the task's ports at this address. A port that is missing here has the number that its place has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<(PortName, u16)>,
-    /// The virtual addresses in front of its ports, as `host:port`.
+    /// The virtual addresses in front of the task's ports, as `host:port`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vips: Vec<(PortName, SmolStr)>,
 }
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!(Words::from(&*words), words, "what was cut once stays as it is");
         let json = serde_json::to_string(&words).unwrap();
         assert_eq!(serde_json::from_str::<Words>(&json).unwrap(), words);
-        // Also what another program wrote is bounded when it is read.
+        // A text that another program wrote is cut when it is read.
         assert!(
             serde_json::from_str::<Words>(&serde_json::to_string(&long).unwrap()).unwrap().len()
                 <= Words::MOST

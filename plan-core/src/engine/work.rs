@@ -1,6 +1,6 @@
-//! The agenda is worked off: whoever may act is considered, up to a bound.
+//! How the agenda is worked off, up to a bound.
 //!
-//! Invariant: what is not considered with this input stays on the agenda.
+//! Invariant: an item that this input does not consider stays on the agenda.
 
 use super::record::{Number, StepRef};
 use super::session::agenda::{Bound, Item, Next, Sweep};
@@ -9,7 +9,7 @@ use super::state::State;
 use super::turn::Turn;
 
 impl Turn<'_> {
-    /// Considers what is on the agenda, up to a bound.
+    /// Considers the items of the agenda, up to a bound.
     pub(super) fn work_off_agenda(&mut self) {
         if self.session.reconciliation.is_fresh() || self.session.superseded {
             return;
@@ -41,8 +41,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Considers the first who waits, for each bound that counts the members of a pod. Where that one waits no more,
-    /// the next is considered too.
+    /// Considers the first step that waits, for each bound that counts the members of a pod. If that step does not wait
+    /// any more, the next one is considered too.
     fn consider_waiting(&mut self, pod: u32) {
         let bounds = self.state.active.iter().flat_map(|run| {
             let phases = run.layout.phases_of(pod);

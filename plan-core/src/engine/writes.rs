@@ -1,7 +1,7 @@
-//! What one turn writes, with the digest of all that is kept, and the numbers that it gives out.
+//! The writes of a turn, with the digest of all records, and the numbers that the turn gives out.
 //!
-//! Invariant: the digest is that of the records as they are once these writes are durable; what was put in a turn is
-//! not put after it is deleted; a number that was given out is durable before anyone sees it.
+//! Invariant: the digest is that of the records once these writes are durable. A record that is deleted in a turn is
+//! not put after that. A number is durable before anyone outside sees it.
 
 use super::bug::{Bug, Switch};
 use super::digest::Digest;
@@ -14,13 +14,13 @@ pub(super) struct Writes<'a> {
     clock: &'a mut ClockRecord,
     digest: &'a mut Digest,
     faults: Switch,
-    /// The last number given out before this turn.
+    /// The last number that was given out before this turn.
     first: Number,
     writes: Vec<Write>,
 }
 
 impl<'a> Writes<'a> {
-    /// Nothing yet, on top of what is kept.
+    /// No writes yet.
     pub(super) fn new(clock: &'a mut ClockRecord, digest: &'a mut Digest, faults: Switch) -> Self {
         let first = clock.seq;
         Self { clock, digest, faults, first, writes: Vec::new() }
@@ -37,12 +37,12 @@ impl<'a> Writes<'a> {
         self.clock.seq
     }
 
-    /// Puts a record that was not kept before.
+    /// Puts a record under a new key.
     pub(super) fn put_new(&mut self, record: Record) {
         self.put(Digest::default(), record);
     }
 
-    /// Puts a record in place of one with this digest, and says which digest it has.
+    /// Puts a record in place of one with the digest `old`. Returns the new record's digest.
     pub(super) fn put(&mut self, old: Digest, record: Record) -> Digest {
         let new = record.digest();
         self.digest.replace(old, new);
@@ -58,7 +58,7 @@ impl<'a> Writes<'a> {
         self.writes.push(Write::Delete(key));
     }
 
-    /// Deletes all that is kept, and puts nothing.
+    /// Deletes all records, and drops the writes of this turn.
     pub(super) fn delete_all(&mut self, keys: impl IntoIterator<Item = Key>) {
         *self.digest = Digest::default();
         self.writes = keys.into_iter().map(Write::Delete).collect();
@@ -69,8 +69,8 @@ impl<'a> Writes<'a> {
         self.writes
     }
 
-    /// The writes with the clocks at these times, where anything is written or a number was given out. Where the wall
-    /// clock was set back, time goes on from there, if that is to be noted.
+    /// The writes, with the clock record if anything is written or a number was given out. A wall clock that was set
+    /// back is written too, if that is to be noted, so that time goes on from there.
     pub(super) fn finish(
         mut self,
         now: Time,
@@ -117,7 +117,7 @@ mod tests {
         Record::Plan(name.parse().unwrap(), Arc::new(PlanRecord { latest, ended: Vec::new() }))
     }
 
-    /// What a turn writes, with the clock and the digest after it.
+    /// The writes of a turn, with the clock and the digest after it.
     fn turn(clock: ClockRecord, act: impl FnOnce(&mut Writes<'_>)) -> (Vec<Write>, ClockRecord, Digest) {
         let (mut clock, mut digest) = (clock, Digest::default());
         let mut writes = Writes::new(&mut clock, &mut digest, Switch::default());

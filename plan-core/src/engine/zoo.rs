@@ -1,7 +1,7 @@
-//! What faults of the bug zoo do that is more than a condition (`backend-sim/tests/zoo.rs` says which check finds
+//! The faults of the bug zoo that need more code than a condition (`backend-sim/tests/zoo.rs` says which check finds
 //! which).
 //!
-//! Invariant: without a fault each of these is what the engine does without it.
+//! Invariant: without a fault, each of these does what the engine does anyway.
 
 #[cfg(feature = "zoo")]
 use super::Engine;
@@ -22,7 +22,7 @@ use super::turn::Turn;
 use crate::plan::ContentHash;
 
 impl State {
-    /// The configuration that a task has reached; for [`Bug::RecoverTarget`] the one that the target wants.
+    /// The configuration that a task reached. With [`Bug::RecoverTarget`], the one that the target wants.
     #[inline(always)]
     pub(super) fn known_good(&self, at: At, task: &TaskRecord, reached: ContentHash) -> ContentHash {
         let pod = self.pod_model(at.pod).filter(|_| self.bug(Bug::RecoverTarget));
@@ -30,7 +30,7 @@ impl State {
         model.map_or(reached, |model| model.conf)
     }
 
-    /// The launch that a gate's answer is kept for; for [`Bug::GateOtherLaunch`] it is the same for all.
+    /// The launch that a gate's answer is kept for. With [`Bug::GateOtherLaunch`], the same for all launches.
     #[inline(always)]
     pub(super) fn launch_asked(&self, launch: Number) -> Number {
         if self.bug(Bug::GateOtherLaunch) { 0 } else { launch }
@@ -38,7 +38,7 @@ impl State {
 }
 
 impl Turn<'_> {
-    /// Whether nothing is owed for what is left behind.
+    /// Whether no debt arises for what is left behind.
     #[inline(always)]
     pub(super) fn owes_nothing(&self, cause: DebtCause) -> bool {
         match cause {
@@ -48,21 +48,21 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether a rule is not asked again that these wake: for [`Bug::BudgetNotAskedAgain`] that of the members that are
-    /// down.
+    /// Whether a rule with these wakers is not asked again. With [`Bug::BudgetNotAskedAgain`], that is the rule about
+    /// members that are down.
     #[inline(always)]
     pub(super) fn forgets_to_ask(&self, wakes: &[Waker]) -> bool {
         self.bug(Bug::BudgetNotAskedAgain) && wakes.contains(&Waker::Members)
     }
 
-    /// For [`Bug::KillFirst`]: tells what is in the way of an order to end.
+    /// With [`Bug::KillFirst`]: tells the tasks in the way of an order to end.
     pub(super) fn clear_at_once(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
         let victims: Vec<_> = self.state.victims(at, record, launch).cloned().collect();
         victims.into_iter().for_each(|victim| self.kill(at, victim.launch, victim.task));
     }
 
-    /// For [`Bug::KillForeigner`].
+    /// With [`Bug::KillForeigner`]: kills a launch that no record names.
     pub(super) fn kill_foreigner(&mut self, of: &Incarnation) {
         let (instance, task) = (of.instance.clone(), of.task.clone());
         self.effects.commands.push(Command::Kill {
@@ -76,7 +76,7 @@ impl Turn<'_> {
 
 #[cfg(feature = "zoo")]
 impl Engine {
-    /// The engine with a fault; what is recovered from its records is without.
+    /// The engine with a fault. An engine that is recovered from its records has no fault.
     #[must_use]
     pub fn with_bug(mut self, bug: Bug) -> Self {
         self.zoo = Switch::on(bug);
@@ -86,7 +86,7 @@ impl Engine {
         self
     }
 
-    /// As [`Engine::recover`], by an engine with a fault.
+    /// Recovers an engine with a fault, as [`Engine::recover`] does.
     ///
     /// # Errors
     /// As [`Engine::recover`].

@@ -1,6 +1,6 @@
-//! What was left behind.
+//! Debts: what was left behind, to be ended and released.
 //!
-//! Invariant: a debt names what is to end and what to release, and nothing that a record still uses.
+//! Invariant: a debt names launches to end and resources to release, and nothing that a record still uses.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ use super::{Handle, Number};
 use crate::engine::time::Time;
 use crate::spec::{InstanceName, NodeName, Seconds, TaskName};
 
-/// Something that is to be ended, and then to be released. It is paid when the backend says
-/// so, or given up by an operator.
+/// Launches that are to end, and resources that are to be released after that. A debt is settled when the backend
+/// reports both, or when an operator gives it up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DebtRecord {
-    /// Its number.
+    /// The number of the debt.
     pub number: Number,
-    /// Whose it was.
+    /// The instance that left the debt behind.
     pub instance: InstanceName,
-    /// Why it was left behind.
+    /// Why the debt arose.
     pub cause: DebtCause,
-    /// Since when.
+    /// When the debt arose.
     pub since: Time,
-    /// Where it is.
+    /// The node of the debt.
     pub node: NodeName,
-    /// The launches that are not seen to have ended.
+    /// The launches whose end was not seen yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kill: Vec<Owed>,
-    /// The resources to release when nothing of that lives; none if the instance goes on using them.
+    /// The resources to release once all these launches have ended. `None` if the instance goes on using them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Handle>,
 }
@@ -41,21 +41,21 @@ pub struct Owed {
     pub launch: Number,
     /// The task.
     pub task: TaskName,
-    /// How long it may take to end.
+    /// How long the task may take to end before it is forced to.
     pub grace: Seconds,
 }
 
-/// Why something was left behind.
+/// Why a debt arose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DebtCause {
-    /// The instance went elsewhere.
+    /// The instance moved.
     Moved,
     /// The target has fewer instances.
     Decommission,
     /// The target does not have the task.
     TaskRemoved,
-    /// The service is taken away.
+    /// The service is uninstalled.
     Uninstall,
 }
 

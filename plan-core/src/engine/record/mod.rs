@@ -1,7 +1,7 @@
-//! Records: all that the engine knows and that matters.
+//! Records: all durable state of the engine.
 //!
-//! Invariant: an engine recovered from its records equals the one that wrote them, with its session
-//! forgotten. So nothing that a decision rests on is outside of here and of [`super::session`].
+//! Invariant: an engine that is recovered from records equals the engine that wrote them, with its session forgotten.
+//! So every decision rests on records and on [`super::session`] alone.
 
 mod debt;
 mod place;
@@ -27,10 +27,10 @@ pub(super) use pod::Occupied;
 pub use pod::*;
 pub use run::*;
 
-/// The number of a launch, a run or a question: one counter numbers them all, and none is used twice.
+/// The number of a launch, run, debt or question. One counter gives all numbers, and none is used twice.
 pub type Number = u64;
 
-/// Where a record is kept.
+/// The key that a record is stored under.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// [`ClockRecord`].
@@ -72,10 +72,10 @@ impl fmt::Display for Key {
     }
 }
 
-/// A record with what it is. Cloning one is cheap: large parts are shared.
+/// A record of any kind. A clone is cheap, as large parts are shared.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
-    /// The counter and the clocks.
+    /// The counter of numbers, and the clocks.
     Clock(ClockRecord),
     /// The service.
     Service(Arc<ServiceRecord>),
@@ -87,18 +87,18 @@ pub enum Record {
     Pod(InstanceName, Arc<PodRecord>),
     /// A run of a plan.
     Run(Arc<RunRecord>),
-    /// What is remembered of a plan's runs.
+    /// The latest run of a plan, and its history.
     Plan(PlanName, Arc<PlanRecord>),
-    /// A verb, and what came of it.
+    /// A request, and the reply to it.
     Audit(Arc<AuditRecord>),
-    /// Something left behind.
+    /// A debt.
     Debt(Arc<DebtRecord>),
-    /// What a backend has kept.
+    /// A backend's note.
     Note(NoteName, NoteText),
 }
 
 impl Record {
-    /// Where the record is kept.
+    /// The key that the record is stored under.
     pub fn key(&self) -> Key {
         match self {
             Self::Clock(_) => Key::Clock,
@@ -114,7 +114,7 @@ impl Record {
         }
     }
 
-    /// What the record adds to the digest of all; the clocks add nothing.
+    /// What the record adds to the digest of all records. The clocks add nothing.
     pub(super) fn digest(&self) -> Digest {
         match self {
             Self::Clock(_) => Digest::default(),
@@ -131,7 +131,7 @@ impl Record {
     }
 }
 
-/// The counter, and how engine time follows from wall time. Written with every batch.
+/// The counter of numbers, and how engine time follows from wall time. Every batch writes this record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ClockRecord {
@@ -143,8 +143,8 @@ pub struct ClockRecord {
     pub wall: Wall,
 }
 
-/// Names an installation of a service: made once, and part of every label, so that another service's tasks
-/// are never taken for ours.
+/// The id of an installation of a service. It is made once, and is part of every task's label, so that another
+/// installation's tasks are never taken for this one's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct InstallationId(pub SmolStr);
@@ -159,50 +159,51 @@ impl fmt::Display for InstallationId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ServiceRecord {
-    /// Its name.
+    /// The service's name.
     pub name: ServiceName,
-    /// Its installation.
+    /// The id of the installation.
     pub installation: InstallationId,
-    /// The specification that it shall be.
+    /// The target: the specification that the service is to have.
     pub target: ContentHash,
-    /// The run that makes it so, or made it so.
+    /// The run that brings the target about, or brought it about.
     pub converging: Number,
     /// Whether the first deployment was completed.
     pub deployed: bool,
-    /// The last specification that the service became with nothing forced.
+    /// The last specification that the service reached without a forced step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<ContentHash>,
-    /// Pods that the target does not have, and of which instances are still there.
+    /// The pods that the target does not have, but that still have instances.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leaving: Vec<PodName>,
-    /// When the replacement failure policy last let an instance go elsewhere.
+    /// When the replacement failure policy last moved an instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<Time>,
-    /// Whether the service is being taken away; there is no way back.
+    /// Whether the service is being uninstalled. That cannot be taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uninstalling: bool,
 }
 
-/// A verb, and what came of it.
+/// A request, and the reply to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct AuditRecord {
-    /// Its number.
+    /// The number of the request.
     pub number: Number,
-    /// The requester's own name for the request: the same one again gets the same reply, and does nothing.
+    /// The requester's name for the request. A second request with the same name changes nothing, and gets the reply of
+    /// the first.
     pub request: SmolStr,
     /// Who asked.
     pub who: SmolStr,
-    /// When.
+    /// When the request came.
     pub at: Time,
-    /// What was asked, in words.
+    /// The request, in words.
     pub verb: String,
     /// The reply.
     pub reply: super::reply::Reply,
 }
 
 impl AuditRecord {
-    /// How many verbs are remembered.
+    /// How many requests are remembered.
     pub const KEPT: usize = 256;
 }
 

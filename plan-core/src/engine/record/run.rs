@@ -1,6 +1,6 @@
-//! Runs of plans, and what is remembered of those that ended.
+//! Runs of plans, and the history of ended runs.
 //!
-//! Invariant: positions in a run are of the specification that it names.
+//! Invariant: positions in a run belong to the specification that the run names.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::engine::time::Time;
 use crate::plan::{Canary, ContentHash};
 use crate::spec::PlanName;
 
-/// A step of a run, by position: the run names the specification that the positions are of.
+/// A step of a run, by position. The run names the specification that the positions belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StepRef {
     /// The run.
@@ -32,32 +32,32 @@ pub type Parameters = BTreeMap<String, String>;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunRecord {
-    /// Its number.
+    /// The number of the run.
     pub number: Number,
     /// The plan.
     pub plan: PlanName,
-    /// The specification that the plan is of.
+    /// The specification that the plan belongs to.
     pub spec: ContentHash,
-    /// What its steps ask for.
+    /// What the run's steps ask for.
     pub kind: RunKind,
-    /// Its parameters; they become environment of what it launches.
+    /// The run's parameters. They become environment of the tasks that it launches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Arc<Parameters>>,
-    /// When it began.
+    /// When the run began.
     pub begun: Time,
-    /// Whether the service was deployed before: broken members go first.
+    /// Whether the service was deployed before the run. Then the steps of broken instances go first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub afresh: bool,
-    /// What operators said of the plan.
+    /// What operators asked for the whole plan.
     #[serde(default)]
     pub mark: Mark,
-    /// What operators said of phases, by position.
+    /// What operators asked for phases, by position.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub phases: BTreeMap<u32, Mark>,
-    /// The canaries of phases, by position.
+    /// The canaries of the phases that have one, by position.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub canaries: BTreeMap<u32, Canary>,
-    /// How it ended, once it did.
+    /// How the run ended; `None` while it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<RunOutcome>,
 }
@@ -66,23 +66,23 @@ pub struct RunRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunKind {
-    /// The target's configuration: a launch that has it already counts.
+    /// The run brings the target about. A launch from before the run counts if it has the target's configuration.
     Converging,
-    /// An act: only launches since the run's start count.
+    /// The run is an act of its own. Only launches since the run began count.
     Side,
 }
 
-/// What operators said of a plan or a phase. Numbers come from the counter; 0 is never.
+/// What operators asked for a plan or a phase. Numbers come from the counter; 0 is never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mark {
-    /// Whether it is interrupted.
+    /// Whether the plan or phase is interrupted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub interrupted: bool,
-    /// When it was forced.
+    /// When the plan or phase was forced to be complete.
     #[serde(skip_serializing_if = "is_never")]
     pub forced: Number,
-    /// From which launch on its steps count.
+    /// The first launch that counts for the steps of the plan or phase.
     #[serde(skip_serializing_if = "is_never")]
     pub since: Number,
 }
@@ -109,7 +109,7 @@ impl fmt::Display for RunOutcome {
     }
 }
 
-/// What is remembered of a plan's runs.
+/// The latest run of a plan, and the history of its runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlanRecord {
@@ -128,33 +128,33 @@ impl PlanRecord {
 /// A run that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EndedRun {
-    /// Its number.
+    /// The number of the run.
     pub run: Number,
-    /// When it began.
+    /// When the run began.
     pub begun: Time,
-    /// When it ended.
+    /// When the run ended.
     pub ended: Time,
-    /// How.
+    /// How the run ended.
     pub outcome: RunOutcome,
-    /// Its first steps, with their times; at most [`EndedRun::STEPS`].
+    /// The first steps of the run, with their times; at most [`EndedRun::STEPS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepTime>,
 }
 
 impl EndedRun {
-    /// The times of so many steps of a run are remembered.
+    /// For how many steps of a run the times are remembered.
     pub const STEPS: usize = 64;
 }
 
 /// When a step of an ended run was done.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StepTime {
-    /// The step, as `kafka-0:[broker]`.
+    /// The name of the step, as `kafka-0:[broker]`.
     pub step: SmolStr,
-    /// When its tasks were launched last, if they were during the run.
+    /// When the step's tasks were last launched, if that was during the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launched: Option<Time>,
-    /// When they had their goals, if they had them during the run.
+    /// When the step's tasks reached their goals, if that was during the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<Time>,
 }

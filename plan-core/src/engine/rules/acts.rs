@@ -1,4 +1,4 @@
-//! What is at it already: what an act that has begun waits for.
+//! Acts that have begun: what each of them waits for.
 
 use super::{Question, Subject};
 use crate::engine::reason::{Reason, Verdict};
@@ -8,7 +8,7 @@ use crate::engine::state::is_stale;
 use crate::plan::Status;
 use crate::spec::TaskName;
 
-/// Who acts already does not begin again.
+/// A subject that acts already does not begin again.
 pub(super) fn acts_already(q: &Question<'_>, session: &Session) -> Verdict {
     let reason = match q.subject {
         Subject::Step { .. } => step_acts(q, session),
@@ -40,7 +40,7 @@ fn recovery_acts(q: &Question<'_>, session: &Session) -> Option<Reason> {
     let (state, record) = (q.state, q.record?);
     let stands = |order: &&Order| !state.gives_way(order, None);
     let act = slot.act().and_then(|act| record.order(act)).filter(stands);
-    // A task is asked for once, whatever set it was in.
+    // A task has one order at a time, in whatever set it was.
     let names = |order: &&Order| order.tasks.iter().any(|ordered| ordered.task == *main.name());
     let order = act.or_else(|| record.standing().filter(stands).find(names));
     if let Some(order) = order {
@@ -56,7 +56,7 @@ fn recovery_acts(q: &Question<'_>, session: &Session) -> Option<Reason> {
     (!otherwise).then(|| slot_waits(session, record, slot, main.name(), status))
 }
 
-/// What a task that is on its way into a slot waits for.
+/// What a task that is about to take a slot waits for.
 fn slot_waits(session: &Session, record: &PodRecord, slot: &Slot, task: &TaskName, status: Status) -> Reason {
     if let Some(occupant) = slot.occupant()
         && let Some(since) = occupant.silent

@@ -1,7 +1,7 @@
 //! The rule `max-unavailable`: how many members may be down when a step is about to take down one more.
 //!
-//! Invariant: what repairs a member never waits for that member. Only a step that ends something which runs is bound,
-//! and none of a member that is down already.
+//! Invariant: a step that repairs a member never waits because of that member. The rule binds only steps that end a
+//! running task, and no step of a member that is down already.
 
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
@@ -16,7 +16,7 @@ use crate::engine::turn::Turn;
 use crate::plan::{Status, TaskModel};
 use crate::spec::Goal;
 
-/// So many members are named that a step waits for.
+/// The largest number of members that a reason names.
 const NAMED: usize = 3;
 
 pub(super) fn max_unavailable(q: &Question<'_>, session: &Session) -> Verdict {
@@ -26,7 +26,7 @@ pub(super) fn max_unavailable(q: &Question<'_>, session: &Session) -> Verdict {
     }
 }
 
-/// The bound that is reached, of those that a step is under.
+/// The first bound over a step that is reached, with the reason.
 fn reached(q: &Question<'_>, session: &Session) -> Option<(Bound, Reason)> {
     let Subject::Step { run, step } = q.subject else { return None };
     let phase = run.phase(step.phase);
@@ -37,7 +37,7 @@ fn reached(q: &Question<'_>, session: &Session) -> Option<(Bound, Reason)> {
     if of_phase.is_none() && of_plan.is_none() || q.state.members.is_down(q.at) || !takes_down(q, run, step) {
         return None;
     }
-    // Whose turn it is already was counted when it began to ask.
+    // A step that asks for room already was counted when it began to ask.
     let counted = session.budgets.is_asking(q.at);
     let asking = |pod: u32| if counted { 0 } else { session.budgets.asking_of(pod) };
     let full = |most: Option<u32>, pods: &[u32]| {
@@ -82,7 +82,7 @@ fn takes_down(q: &Question<'_>, run: &Run, step: StepRef) -> bool {
     due.into_iter().any(ends)
 }
 
-/// A step that the rule keeps waiting is found when a member is up again.
+/// Lists a step that the rule keeps waiting, so that it is considered when a member is up again.
 pub(super) fn wait_for_members(turn: &mut Turn<'_>, at: At, step: StepRef) {
     let Some(run) = turn.state.run(step.run) else { return };
     let question = Question::of_step(turn.state, run, at, step);
@@ -92,7 +92,7 @@ pub(super) fn wait_for_members(turn: &mut Turn<'_>, at: At, step: StepRef) {
 }
 
 impl Turn<'_> {
-    /// A step that begins to ask for room is counted as if its member were down already, if it is to take it down.
+    /// Counts a member as down as soon as a step that will take it down asks for room.
     pub(in crate::engine) fn count_asking(&mut self, at: At, step: StepRef) {
         let Some(run) = self.state.run(step.run) else { return };
         let bound = run.layout.has_bounds() && !self.state.members.is_down(at);
@@ -101,14 +101,15 @@ impl Turn<'_> {
         }
     }
 
-    /// A step asks for a member no more.
+    /// Takes back the count of a member, as the step no longer asks for room.
     pub(in crate::engine) fn uncount_asking(&mut self, at: At) {
         if self.session.budgets.asks_no_more(at) {
             self.members_are_back(at.pod);
         }
     }
 
-    /// Fewer members of a pod are down, or about to be: those who wait for that are considered, as many as may go on.
+    /// Considers the steps that wait for members of a pod, as fewer members are down or about to be: as many steps as
+    /// may go on.
     pub(in crate::engine) fn members_are_back(&mut self, pod: u32) {
         if !self.bug(Bug::BudgetNeverWakes) {
             self.session.agenda.consider(Item::Members(pod));

@@ -1,6 +1,6 @@
-//! The rule of gates: what is asked right before a step acts.
+//! The rule of gates: commands that are asked right before a step acts.
 //!
-//! Invariant: what repairs a member is asked for nobody's leave: a gate is about a member that is up. No act rests on an
+//! Invariant: a step that repairs a member asks no gate, as a gate is about a member that is up. No act rests on an
 //! answer that is too old, or that is about another launch.
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::engine::turn::Turn;
 use crate::plan::GateLayout;
 use crate::spec::TaskName;
 
-/// An answer is waited for so much longer than the command may take.
+/// How much longer than the command's timeout the engine waits for an answer.
 const ANSWERED_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) fn gates_before(q: &Question<'_>, session: &Session) -> Verdict {
@@ -37,7 +37,7 @@ pub(super) fn gates_before(q: &Question<'_>, session: &Session) -> Verdict {
     objects.unwrap_or(Verdict::Allow)
 }
 
-/// The gates of a step that somebody can be asked for: each with the task beside which it is asked, and its launch.
+/// The gates of a step that can be asked: each with the task beside which it is asked, and the launch of the task.
 fn gates<'a>(
     q: &Question<'a>,
     run: &'a Run,
@@ -60,7 +60,7 @@ fn gates<'a>(
     })
 }
 
-/// Whether a step brings back what is down.
+/// Whether a step brings back a task that is down.
 fn repairs(q: &Question<'_>, run: &Run, step: StepRef) -> bool {
     let Some(record) = q.record else { return true };
     let tasks = run.phase(step.phase).tasks(step.step);
@@ -75,7 +75,7 @@ fn repairs(q: &Question<'_>, run: &Run, step: StepRef) -> bool {
     q.state.is_down(q.at) || tasks.iter().any(dead)
 }
 
-/// Asks what is to be asked of the gates of a step.
+/// Asks those gates of a step that are due.
 pub(super) fn ask(turn: &mut Turn<'_>, at: At, step: StepRef) {
     let Some(run) = turn.state.run(step.run) else { return };
     let question = Question::of_step(turn.state, run, at, step);

@@ -1,11 +1,11 @@
-//! Whether something may act now: one list of rules over all that acts.
+//! Whether something may act now: one list of rules for all subjects.
 //!
-//! A question is about a subject: a step, a task that recovery brings back, an instance that leaves, one that goes
-//! elsewhere. Each rule says of which subjects it speaks, what it says, and what re-awakens those whom it keeps
-//! waiting. Who acts asks [`eligible`], and so does who tells why nothing acts.
+//! A question is about a subject: a step, a task that recovery brings back, an instance that leaves, or an instance
+//! that moves. Each rule says which kinds of subjects it is about, what its verdict is, and which events let a waiting
+//! subject be considered again. Both the acts and the views of reasons ask [`eligible`].
 //!
-//! Invariant: a rule changes nothing and looks at no clock, so its word can be asked for at any time. A new rule is one
-//! entry in [`RULES`] (`docs/decisions/0018-one-list-of-rules.md`).
+//! Invariant: a rule changes nothing and looks at no clock, so it can be asked at any time. A new rule is one entry in
+//! [`RULES`] (`docs/decisions/0018-one-list-of-rules.md`).
 
 mod acts;
 mod budget;
@@ -25,33 +25,33 @@ use super::turn::Turn;
 use subject::{Kinds, LEAVING, MOVE, RECOVERY, STEP};
 pub(super) use subject::{Question, Subject};
 
-/// What a rule looks at.
+/// The function of a rule, by what it reads.
 #[derive(Clone, Copy)]
 enum Judge {
-    /// Records alone, and indices over them.
+    /// The rule reads records, and indices over them, alone.
     Records(fn(&Question<'_>) -> Verdict),
-    /// The session too: its word may be another after a restart.
+    /// The rule reads the session too, so its verdict may differ after a restart.
     Session(fn(&Question<'_>, &Session) -> Verdict),
 }
 
 use Judge::{Records, Session as OfSession};
 
-/// What can clear a rule.
+/// An event that can clear a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waker {
     /// The records of the instance changed ([`Turn::touch`]).
     Changed,
-    /// Other steps of the run came further, or an operator said something of a plan ([`Turn::derive_step`]).
+    /// Other steps of the run changed, or an operator gave a verb on a plan ([`Turn::derive_step`]).
     Turn,
     /// A run ended ([`Turn::end_run`]).
     RunEnded,
     /// The instance was seen in this session ([`Turn::take_up`]).
     Seen,
-    /// A wait of a task of the instance is over ([`Turn::end_waits`]).
+    /// The backoff of a task of the instance is over ([`Turn::end_waits`]).
     WaitOver,
     /// A debt was settled ([`Turn::settle`]).
     Settled,
-    /// An operator, or a lost node, wants something else of the instance.
+    /// An operator wants something else of the instance, or its node is lost.
     Wanted,
     /// The time has come ([`Turn::end_patience`]).
     Time,
@@ -61,24 +61,25 @@ pub(super) enum Waker {
     Members,
 }
 
-/// One rule, and all that the engine has to know of it.
+/// One rule, with all that the engine has to know about it.
 struct Rule {
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "a name for whoever reads the table, and for its test")
     )]
     name: &'static str,
-    /// Of which subjects it speaks.
+    /// The kinds of subjects that the rule is about.
     of: Kinds,
     judge: Judge,
-    /// What re-awakens whom it keeps waiting. Nothing takes back that another scheduler has taken over.
+    /// The events that let a waiting subject be considered again. The rule about another scheduler has none.
     wakes: &'static [Waker],
-    /// Whether a step that it keeps waiting waits for somebody else, maybe for ever: what runs no more in its slots is
-    /// then recovery's.
+    /// Whether a step that the rule keeps waiting waits for others, maybe for ever. Then recovery brings back what
+    /// ended in the step's slots.
     for_others: bool,
-    /// Whether it is asked again when the step has room, and is about to end or launch something.
+    /// Whether the rule is asked again when a step has room and is about to end or launch a task.
     asked_again: bool,
-    /// What is done, so that it is cleared or found again, when it alone keeps a step waiting.
+    /// What the engine does when this rule alone keeps a step waiting, so that the rule clears or the step is found
+    /// again.
     keeps: Option<fn(&mut Turn<'_>, At, StepRef)>,
 }
 
@@ -146,12 +147,12 @@ const RULES: &[Rule] = &[
         .keeps(gate::ask),
 ];
 
-/// Whether the subject of a question may act: the word of the first rule that does not allow it.
+/// Whether the subject of a question may act: the verdict of the first rule that does not allow it.
 pub(super) fn eligible(question: &Question<'_>, session: &Session) -> Verdict {
     objection(question, session, |_| true).map_or(Verdict::Allow, |(_, verdict)| verdict)
 }
 
-/// The first rule that does not allow it, and its word.
+/// The first rule that does not allow the subject to act, and its verdict.
 fn objection(
     question: &Question<'_>,
     session: &Session,
@@ -163,19 +164,19 @@ fn objection(
     words.find(|(_, verdict)| *verdict != Verdict::Allow)
 }
 
-/// Whether only time, room or its turn keeps a step that is allowed from acting: what runs no more in its slots
-/// is then its own to bring back. What somebody else has to do first may take for ever.
+/// Whether only time, room or its turn keeps an allowed step from acting. Then the step itself brings back what ended
+/// in its slots. If others have to act first, that may take for ever, so recovery does it.
 pub(super) fn acts_in_time(state: &State, run: &Run, at: At, step: StepRef) -> bool {
     let question = Question::of_step(state, run, at, step);
     let mut of_others = RULES.iter().filter(|rule| rule.for_others);
     of_others.all(|rule| match rule.judge {
         Records(judge) => judge(&question) == Verdict::Allow,
-        // Whose a slot is follows from records.
+        // Which step or recovery owns a slot follows from records alone, so rules of the session are left out.
         OfSession(_) => true,
     })
 }
 
-/// The kinds of subjects that a cause re-awakens.
+/// The kinds of subjects that an event lets be considered again.
 const fn awakened_by(cause: Waker) -> Kinds {
     let (mut kinds, mut nth) = (Kinds::NONE, 0);
     while nth < RULES.len() {
@@ -193,7 +194,8 @@ const fn awakened_by(cause: Waker) -> Kinds {
 }
 
 impl Turn<'_> {
-    /// Whether a step may act now. Where a rule that is asked last keeps it waiting, what that rule does for it is done.
+    /// Whether a step may act now. If a rule that is asked last is the only one against it, the rule's `keeps` is
+    /// called.
     pub(super) fn may_act(&mut self, at: At, step: StepRef) -> bool {
         let Some(run) = self.state.run(step.run) else { return false };
         let Some((rule, _)) =
@@ -207,7 +209,7 @@ impl Turn<'_> {
         false
     }
 
-    /// Why a step may not act after all, now that it has room and is about to.
+    /// Why a step that has room and is about to act may not act after all.
     pub(super) fn objects_at_last(&mut self, at: At, step: StepRef) -> Option<Reason> {
         let run = self.state.run(step.run)?;
         let question = Question::of_step(self.state, run, at, step);
@@ -219,8 +221,7 @@ impl Turn<'_> {
         verdict.reason()
     }
 
-    /// Something happened to an instance that can clear a rule: whom of it the rules of that cause speak of is
-    /// considered again.
+    /// Considers the subjects of an instance again that an event may have cleared.
     pub(super) fn awaken(&mut self, cause: Waker, at: At) {
         let kinds = awakened_by(cause);
         if kinds.has(STEP) {

@@ -1,16 +1,16 @@
-//! Rules of the instance itself: what is known of it, what it has, and what is in its slots.
+//! Rules about the instance itself: whether it was seen, what it has, and what is in its slots.
 
 use super::{Question, Subject};
 use crate::engine::reason::{Reason, Verdict};
 use crate::engine::record::{Occupant, Purpose, Slot};
 use crate::engine::session::Session;
 
-/// Nobody is told to leave or to go elsewhere before all were asked for.
+/// No instance leaves or moves before the session has asked for all launches.
 pub(super) fn all_asked(_: &Question<'_>, session: &Session) -> Verdict {
     if session.is_live() { Verdict::Allow } else { Verdict::Defer(Reason::NotSeen) }
 }
 
-/// Nothing is done to an instance before it has been seen.
+/// No instance is acted on before this session has seen it.
 pub(super) fn seen(q: &Question<'_>) -> Verdict {
     if q.state.is_seen(q.at) { Verdict::Allow } else { Verdict::Defer(Reason::NotSeen) }
 }
@@ -21,7 +21,7 @@ pub(super) fn paused(q: &Question<'_>) -> Verdict {
     paused.map_or(Verdict::Allow, |task| Verdict::Deny(Reason::Paused(task.name().clone())))
 }
 
-/// What an instance left behind when it left the target ends before it comes back.
+/// An instance that left the target once does not come back before its debts from then are settled.
 pub(super) fn owed(q: &Question<'_>) -> Verdict {
     let debt = q.state.unsettled(q.at);
     debt.map_or(Verdict::Allow, |debt| {
@@ -51,7 +51,7 @@ pub(super) fn refused(q: &Question<'_>) -> Verdict {
     })
 }
 
-/// Of an instance without a place one order asks for one.
+/// Only one order of an instance without a place asks for a place.
 pub(super) fn place_asked(q: &Question<'_>) -> Verdict {
     let Some(record) = q.record else { return Verdict::Allow };
     let by = match q.subject {
@@ -61,8 +61,8 @@ pub(super) fn place_asked(q: &Question<'_>) -> Verdict {
     if q.state.is_place_asked(record, by) { Verdict::Defer(Reason::PlaceAsked) } else { Verdict::Allow }
 }
 
-/// A slot is not shared in time: what serves an incomplete step is not displaced by another, and nothing is
-/// waited for while another act of the slot stands.
+/// A slot serves one act at a time: no step displaces a task that serves another incomplete step, and no step begins
+/// while another order stands in the slot.
 pub(super) fn slot_taken(q: &Question<'_>) -> Verdict {
     let Subject::Step { run, step } = q.subject else { return Verdict::Allow };
     let Some(record) = q.record else { return Verdict::Allow };
@@ -71,7 +71,7 @@ pub(super) fn slot_taken(q: &Question<'_>) -> Verdict {
         if q.state.is_asked(record, &model.name, Some(step)) {
             return Verdict::Defer(Reason::SlotBusy { task: model.name.clone() });
         }
-        // What was reached in a set that is another task's by now is not launched there again.
+        // A configuration is not launched again in its old set if the set belongs to another task by now.
         let conf = q.state.wanted_conf(run, Some(record), model);
         if conf != model.conf
             && let set = q.state.set_of(&conf, model)
@@ -80,7 +80,7 @@ pub(super) fn slot_taken(q: &Question<'_>) -> Verdict {
         {
             return Verdict::Defer(Reason::SlotBusy { task: other.name().clone() });
         }
-        // Its own, and another where it lives still.
+        // The slots that the task takes: its own, and another one in which it still lives.
         let takes = |slot: &&Slot| {
             let lives = |o: &Occupant| o.task == model.name && o.may_live();
             *slot.set() == model.set || slot.occupant().is_some_and(lives)
@@ -98,7 +98,8 @@ pub(super) fn slot_taken(q: &Question<'_>) -> Verdict {
             let Some(Purpose::Step(by)) = record.order(occupant.launch).map(|order| order.purpose) else {
                 continue;
             };
-            // Within a run an earlier step displaces what serves a later one of the instance, which waits for it.
+            // Within a run, an earlier step may displace a task of a later step of the instance, as the later step
+            // waits for the earlier one.
             let later = by.run == step.run && (by.phase, by.step) >= (step.phase, step.step);
             if !later && q.state.is_served(by, record, occupant.launch) {
                 return Verdict::Defer(Reason::SlotBusy { task: occupant.task.clone() });
@@ -108,7 +109,7 @@ pub(super) fn slot_taken(q: &Question<'_>) -> Verdict {
     Verdict::Allow
 }
 
-/// What recovery brings back displaces nothing.
+/// Recovery displaces no task of another set.
 pub(super) fn in_the_way(q: &Question<'_>) -> Verdict {
     let (Some(record), Subject::Recovery { slot, conf: Some(conf), .. }) = (q.record, q.subject) else {
         return Verdict::Allow;
@@ -127,7 +128,7 @@ pub(super) fn backoff(q: &Question<'_>) -> Verdict {
                 Some((task, task.delayed_until()?))
             })
         }
-        // A sidecar that waits does not hold the others down.
+        // A sidecar in backoff does not keep the other tasks from coming back.
         Subject::Recovery { main, .. } => main.delayed_until().map(|until| (main, until)),
         Subject::Leaving | Subject::Move { .. } => None,
     };

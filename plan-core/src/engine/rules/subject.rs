@@ -1,6 +1,6 @@
-//! What rules are asked about.
+//! Subjects and questions: what rules are asked about.
 //!
-//! Invariant: a question holds all that its rules look at but for the session.
+//! Invariant: a question holds all that its rules read, except the session.
 
 use crate::engine::at::At;
 use crate::engine::record::{PodRecord, Slot, StepRef, TaskRecord};
@@ -9,16 +9,17 @@ use crate::engine::state::{Run, State};
 use crate::engine::time::Time;
 use crate::plan::ContentHash;
 
-/// What may act, or not.
+/// Something that may act or not.
 #[derive(Clone, Copy)]
 pub(in crate::engine) enum Subject<'a> {
-    /// A step of a run that goes on.
+    /// A step of an active run.
     Step { run: &'a Run, step: StepRef },
-    /// The RUNNING task of a slot, which recovery brings back as this; none if its step does.
+    /// The RUNNING task of a slot. Recovery brings it back with the configuration `conf`, which is `None` if the task's
+    /// step brings it back.
     Recovery { slot: &'a Slot, main: &'a TaskRecord, conf: Option<ContentHash> },
-    /// An instance that goes for good.
+    /// An instance that leaves for good.
     Leaving,
-    /// An instance that is down for too long by this time, and goes elsewhere.
+    /// An instance that is down for too long at this time, and is to move.
     Move { by: Time },
 }
 
@@ -70,7 +71,7 @@ impl<'a> Question<'a> {
         Self { state, at, record: state.record(at), subject: Subject::Step { run, step } }
     }
 
-    /// Of what recovery brings back in a slot; none if nothing that shall run was launched there.
+    /// The question about what recovery brings back in a slot. `None` if no RUNNING task was launched there.
     pub(in crate::engine) fn of_slot(
         state: &'a State,
         at: At,
@@ -81,7 +82,8 @@ impl<'a> Question<'a> {
         let lives = slot.occupant().is_some_and(|occupant| occupant.may_live());
         let conf = match (state.owner(at, slot, main), main.last()) {
             (Owner::Recovery(conf), _) => Some(conf),
-            // An operator's word, or a lost node, is obeyed by what runs, good or not.
+            // A task obeys an operator's verb, or the loss of its node, even if its configuration was never known to be
+            // good.
             (Owner::Later, Some(last)) if lives || main.paused() => Some(last.conf),
             _ => None,
         };

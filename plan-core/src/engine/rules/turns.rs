@@ -1,4 +1,4 @@
-//! Rules of turns: a subject waits until others have acted, or until an operator lets it go on.
+//! Rules about turns: a subject waits until others have acted, or until an operator lets it go on.
 
 use super::{Question, Subject};
 use crate::engine::bug::Bug;
@@ -49,22 +49,22 @@ pub(super) fn phase_order(q: &Question<'_>) -> Verdict {
     }
 }
 
-/// Those who leave go one after the other, each when what the one before left is settled; all at once where the
-/// service is taken away.
+/// Instances leave one after the other, each once the debts of the one before are settled. In an uninstall all leave at
+/// once.
 pub(super) fn leaver_turn(q: &Question<'_>) -> Verdict {
     let in_turn = !q.state.service.uninstalling && !q.state.bug(Bug::AllLeaveAtOnce);
     let others = || q.state.debts.has_leaver() || q.state.next_leaver() != Some(q.at);
     if in_turn && others() { Verdict::Defer(Reason::Leaves) } else { Verdict::Allow }
 }
 
-/// What leaves is not brought back.
+/// An instance that leaves is not brought back.
 pub(super) fn leaves(q: &Question<'_>) -> Verdict {
     let moves = q.record.is_some_and(|record| record.permission().is_some());
     let leaves = q.state.service.uninstalling || moves && q.state.is_leaver(q.at);
     if leaves { Verdict::Deny(Reason::Leaves) } else { Verdict::Allow }
 }
 
-/// Those who are down for too long go elsewhere one after the other, as the policy wants it.
+/// Instances that are down for too long move one after the other, as the replacement failure policy says.
 pub(super) fn replaced_lately(q: &Question<'_>) -> Verdict {
     let Subject::Move { by } = q.subject else { return Verdict::Allow };
     match q.state.next_replacement() {
@@ -73,7 +73,8 @@ pub(super) fn replaced_lately(q: &Question<'_>) -> Verdict {
     }
 }
 
-/// What a step brings back is not recovery's, and where it may not act, nothing is known to be good.
+/// Recovery does not bring back what a step brings back. If that step may not act, there is no known good configuration
+/// either.
 pub(super) fn its_steps(q: &Question<'_>) -> Verdict {
     match q.subject {
         Subject::Recovery { main, conf: None, .. } => {

@@ -1,65 +1,65 @@
-//! What is to be considered for an act, and in which order.
+//! The agenda: what is to be considered for an act, and in which order.
 //!
-//! Invariant: one input considers at most [`MOST_CONSIDERED`]; what is left stays on the agenda, and a wake is wanted
-//! at once. An agenda knows nothing of records: it says what comes next, and is told how far that went.
+//! Invariant: one input considers at most [`MOST_CONSIDERED`] items. The rest stays on the agenda, and the engine asks
+//! for a wake at once. An agenda does not know records: it says what comes next, and is told how far the caller got.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::at::At;
 use crate::engine::record::{Number, StepRef};
 
-/// So many steps and instances are considered with one input; then a wake is asked for at once.
+/// How many steps and instances one input considers at most. If more are left, the engine asks for a wake at once.
 pub(in crate::engine) const MOST_CONSIDERED: usize = 64;
 
-/// What is to be considered.
+/// The agenda.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Agenda {
-    /// Steps and instances.
+    /// The items.
     items: BTreeSet<Item>,
-    /// Phases whose pending steps are gone through, each from a step on.
+    /// Phases whose pending steps are still to be considered, each from a step on.
     sweeps: BTreeMap<(Number, u32), u32>,
-    /// The instances of which something is broken are gone through, from this one on.
+    /// If instances with something broken are still to be considered: from which one on.
     hurt: Option<At>,
 }
 
-/// Something to consider. What is declared first is considered first.
+/// An item to consider. Variants that are declared first come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::engine) enum Item {
-    /// Those who leave the target: the next of them goes.
+    /// The instances that leave: the next of them is removed.
     Leave,
-    /// A pod's open questions for room: where the others are has changed.
+    /// A pod's open questions for room: other instances have new places.
     Refit(u32),
-    /// An instance: what runs no more is brought back.
+    /// Recovery of an instance.
     Recovery(At),
-    /// A pod of which fewer members are down: who waits for that goes on.
+    /// The steps that wait for members of this pod, as fewer members are down.
     Members(u32),
     /// A step.
     Step(StepRef),
 }
 
-/// What comes next.
+/// The next thing to consider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Next {
-    /// This. It is on the agenda no more.
+    /// This item. It is not on the agenda any more.
     Item(Item),
-    /// The first hurt instance from this one on; [`Agenda::hurt_on`] is to be told which it was.
+    /// The first instance with something broken, from this one on. [`Agenda::hurt_on`] must be told which one it was.
     Hurt(At),
-    /// The next step of this sweep; [`Agenda::sweep_on`] is to be told where it goes on.
+    /// The next step of this sweep. [`Agenda::sweep_on`] must be told where the sweep goes on.
     Sweep(Sweep),
 }
 
-/// A phase whose pending steps are gone through.
+/// A sweep: a phase whose pending steps are considered one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct Sweep {
     /// The run.
     pub(in crate::engine) run: Number,
     /// The phase.
     pub(in crate::engine) phase: u32,
-    /// From where on.
+    /// The step that the sweep goes on from.
     pub(in crate::engine) from: u32,
 }
 
-/// How much one input may still consider.
+/// How many items one input may still consider.
 pub(in crate::engine) struct Bound(usize);
 
 impl Default for Bound {
@@ -69,37 +69,37 @@ impl Default for Bound {
 }
 
 impl Agenda {
-    /// Considers something, once however often it is put here.
+    /// Puts an item on the agenda. An item that is on it already is considered once.
     pub(in crate::engine) fn consider(&mut self, item: Item) {
         self.items.insert(item);
     }
 
-    /// Considers all of these.
+    /// Puts these items on the agenda.
     pub(in crate::engine) fn consider_all(&mut self, items: impl IntoIterator<Item = Item>) {
         self.items.extend(items);
     }
 
-    /// Considers something no more.
+    /// Takes an item from the agenda.
     pub(in crate::engine) fn drop(&mut self, item: Item) {
         self.items.remove(&item);
     }
 
-    /// Goes through phases of a run, each from its first step on.
+    /// Adds sweeps of these phases of a run, each from its first step on.
     pub(in crate::engine) fn sweep(&mut self, run: Number, phases: impl IntoIterator<Item = u32>) {
         self.sweeps.extend(phases.into_iter().map(|phase| ((run, phase), 0)));
     }
 
-    /// Goes through no phase of a run any more.
+    /// Removes all sweeps of a run.
     pub(in crate::engine) fn forget_run(&mut self, run: Number) {
         self.sweeps.retain(|(of, _), _| *of != run);
     }
 
-    /// Goes through the instances of which something is broken, from the first on.
+    /// Considers all instances with something broken, from the first on.
     pub(in crate::engine) fn go_through_hurt(&mut self) {
         self.hurt = Some(At::default());
     }
 
-    /// What comes next, as long as the bound allows: items, then who is hurt, then sweeps.
+    /// What comes next, as long as the bound allows: items, then instances with something broken, then sweeps.
     pub(in crate::engine) fn next(&mut self, bound: &mut Bound) -> Option<Next> {
         bound.0 = bound.0.checked_sub(1)?;
         if let Some(item) = self.items.pop_first() {
@@ -112,12 +112,12 @@ impl Agenda {
         Some(Next::Sweep(Sweep { run, phase, from }))
     }
 
-    /// The hurt instance that [`Next::Hurt`] led to: the next is one after it; without one, all were gone through.
+    /// Says which instance [`Next::Hurt`] led to: the next one comes after it. `None`: all were considered.
     pub(in crate::engine) fn hurt_on(&mut self, considered: Option<At>) {
         self.hurt = considered.map(|at| At { index: at.index + 1, ..at });
     }
 
-    /// Where a sweep goes on; without that it is over.
+    /// Says where a sweep goes on. `None`: the sweep is over.
     pub(in crate::engine) fn sweep_on(&mut self, sweep: Sweep, from: Option<u32>) {
         let Sweep { run, phase, .. } = sweep;
         match from {
@@ -126,7 +126,7 @@ impl Agenda {
         };
     }
 
-    /// Whether there is nothing to consider.
+    /// Whether the agenda is empty.
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.sweeps.is_empty() && self.hurt.is_none()
     }
@@ -173,7 +173,7 @@ mod tests {
         agenda.sweep(7, 0..2);
         agenda.sweep_on(Sweep { run: 7, phase: 0, from: 0 }, Some(3));
         assert_eq!(agenda.next(&mut bound), Some(sweep(7, 0, 3)));
-        // What lets it begin anew while it goes on counts.
+        // A sweep that is added while it goes on begins anew.
         agenda.sweep(7, [0]);
         assert_eq!(agenda.next(&mut bound), Some(sweep(7, 0, 0)));
         agenda.sweep_on(Sweep { run: 7, phase: 0, from: 0 }, None);

@@ -1,20 +1,20 @@
 //! What a session saw of one instance.
 //!
-//! Invariant: of a launch no older observation takes the place of a newer one.
+//! Invariant: an older observation of a launch never replaces a newer one.
 
 use crate::engine::record::Number;
 
-/// What the session knows of an instance: for each slot the launch that was seen in it, with the number of
-/// the newest observation. Numbers of different tasks of a launch say nothing of each other.
+/// For each slot of an instance, the launch that was seen in it, with the serial number of its newest observation.
+/// Serial numbers of different tasks of a launch are unrelated.
 ///
-/// Most instances have one slot: its pair lies here, and costs no allocation.
+/// Most instances have one slot. Its pair is stored inline, without an allocation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Answered {
     first: Seen,
     others: Vec<Seen>,
 }
 
-/// A launch, and its newest observation. No launch has the number 0.
+/// A launch, and the serial number of its newest observation. No launch has the number 0.
 type Seen = (Number, u64);
 
 impl Answered {
@@ -24,7 +24,7 @@ impl Answered {
         seen.is_some_and(|(known, _)| *known == launch)
     }
 
-    /// Notes an observation of the launch in a slot; false if it is older than one that was noted.
+    /// Notes an observation of the launch in a slot. Returns false if a newer one was noted already.
     pub(in crate::engine) fn note(&mut self, slot: usize, launch: Number, serial: u64) -> bool {
         let (known, newest) = self.seen_mut(slot);
         if *known == launch && *newest > serial {
@@ -34,7 +34,7 @@ impl Answered {
         true
     }
 
-    /// Forgets all.
+    /// Forgets all observations.
     pub(in crate::engine) fn clear(&mut self) {
         *self = Self::default();
     }

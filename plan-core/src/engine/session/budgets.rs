@@ -1,37 +1,37 @@
-//! Who waits because too many members are down, and who is about to take one down.
+//! Budgets: which steps wait because too many members are down, and which members are about to be taken down.
 //!
-//! Invariant: nothing here decides: how many are down is in the records, and this is forgotten with the session. Whoever
-//! waits for a bound is found by it, in the order of the plan.
+//! Invariant: nothing is decided here. How many members are down follows from records, and this is forgotten with the
+//! session. The steps that wait for a bound are found by it, in the order of the plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::at::At;
 use crate::engine::record::{Number, StepRef};
 
-/// A bound on the members that are down: a phase's, or a plan's.
+/// A bound on the members that are down: that of a phase, or of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::engine) struct Bound {
     /// The run.
     pub(in crate::engine) run: Number,
-    /// The phase; none for the plan's.
+    /// The phase; `None` for the bound of the plan.
     pub(in crate::engine) phase: Option<u32>,
 }
 
-/// The waiting and the asking.
+/// The waiting steps, and the members that steps ask room for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Budgets {
     waiting: BTreeMap<Bound, BTreeSet<StepRef>>,
-    /// Members, by pod, for which a step asks for room to act on them, and may get it at any moment.
+    /// The members, by pod, that a step will take down and asks room for. The step may get room at any moment.
     asking: BTreeMap<u32, BTreeSet<u32>>,
 }
 
 impl Budgets {
-    /// Whether nobody waits.
+    /// Whether no step waits.
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// A step waits for a bound.
+    /// Notes that a step waits for a bound.
     pub(in crate::engine) fn wait(&mut self, bound: Bound, step: StepRef) {
         self.waiting.entry(bound).or_default().insert(step);
     }
@@ -41,7 +41,7 @@ impl Budgets {
         self.waiting.get(&bound).is_some_and(|steps| steps.contains(&step))
     }
 
-    /// The first step that waits for a bound. It waits no more.
+    /// Takes out the first step that waits for a bound.
     pub(in crate::engine) fn next(&mut self, bound: Bound) -> Option<StepRef> {
         let steps = self.waiting.get_mut(&bound)?;
         let first = steps.pop_first();
@@ -51,17 +51,18 @@ impl Budgets {
         first
     }
 
-    /// Nobody waits for the bounds of a run.
+    /// Forgets the steps that wait for bounds of a run.
     pub(in crate::engine) fn forget_run(&mut self, run: Number) {
         self.waiting.retain(|bound, _| bound.run != run);
     }
 
-    /// A step asks for room, and then takes a member down.
+    /// Notes that a step asks for room, and will then take this member down.
     pub(in crate::engine) fn asks(&mut self, at: At) {
         self.asking.entry(at.pod).or_default().insert(at.index);
     }
 
-    /// A step asks for a member no more, got what it asked for, or was told that there is none. Says whether it asked.
+    /// Notes that no step asks room for this member any more: it was granted, refused or withdrawn. Returns whether one
+    /// asked.
     pub(in crate::engine) fn asks_no_more(&mut self, at: At) -> bool {
         let Some(of) = self.asking.get_mut(&at.pod) else { return false };
         let asked = of.remove(&at.index);
@@ -71,17 +72,17 @@ impl Budgets {
         asked
     }
 
-    /// Whether a step asks for room to act on a member.
+    /// Whether a step asks room for a member.
     pub(in crate::engine) fn is_asking(&self, at: At) -> bool {
         self.asking.get(&at.pod).is_some_and(|of| of.contains(&at.index))
     }
 
-    /// For how many members of a pod a step asks.
+    /// How many members of a pod steps ask room for.
     pub(in crate::engine) fn asking_of(&self, pod: u32) -> usize {
         self.asking.get(&pod).map_or(0, BTreeSet::len)
     }
 
-    /// The members of a pod for which a step asks.
+    /// The members of a pod that steps ask room for.
     pub(in crate::engine) fn asking(&self, pod: u32) -> impl Iterator<Item = At> {
         let of = self.asking.get(&pod).into_iter().flatten();
         of.map(move |&index| At { pod, index })

@@ -1,7 +1,7 @@
-//! Open questions for room, and what was granted and is not used yet, by order.
+//! Open questions for room, and grants that are not used yet, by order.
 //!
-//! Invariant: an order has at most one question open, and what was granted is handed out once. Whether a grant is good
-//! is not decided here.
+//! Invariant: an order has at most one open question, and each grant is handed out once. Whether a grant is good is not
+//! decided here.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +17,16 @@ pub(in crate::engine) struct Fits(BTreeMap<Number, Fitting>);
 /// A question for room.
 #[derive(Debug, Clone, PartialEq)]
 struct Fitting {
-    /// For this instance.
+    /// The instance that room is asked for.
     at: At,
-    /// Why there is none, if the backend said so.
+    /// Why there is no room, if the backend said so.
     why: Option<Words>,
-    /// The room, once it was granted.
+    /// The grant, if there is one.
     grant: Option<Grant>,
 }
 
 impl Fits {
-    /// Room is asked for, in place of what was asked for the order before.
+    /// Notes a question for room. It replaces an earlier question of the order.
     pub(in crate::engine) fn ask(&mut self, launch: Number, at: At) {
         self.0.insert(launch, Fitting { at, why: None, grant: None });
     }
@@ -36,13 +36,13 @@ impl Fits {
         self.0.contains_key(&launch)
     }
 
-    /// Room is granted. False if it was not asked for in this session.
+    /// Notes a grant. Returns false if the room was not asked for in this session.
     pub(in crate::engine) fn granted(&mut self, launch: Number, grant: Grant) -> bool {
         let fitting = self.0.get_mut(&launch);
         fitting.map(|fitting| fitting.grant = Some(grant)).is_some()
     }
 
-    /// There is no room; what was granted before is granted no longer. Says whether that is news.
+    /// Notes that there is no room, and drops an earlier grant. Returns whether the answer differs from the last one.
     pub(in crate::engine) fn refused(&mut self, launch: Number, why: &Words) -> bool {
         let Some(fitting) = self.0.get_mut(&launch) else { return false };
         fitting.grant = None;
@@ -53,7 +53,7 @@ impl Fits {
         news
     }
 
-    /// The room of an order, if it is granted.
+    /// The grant of an order, if there is one.
     pub(in crate::engine) fn grant(&self, launch: Number) -> Option<&Grant> {
         self.0.get(&launch)?.grant.as_ref()
     }
@@ -63,24 +63,24 @@ impl Fits {
         self.0.get(&launch)?.why.as_ref()
     }
 
-    /// The question is closed; what was granted is handed out.
+    /// Closes the question of an order, and returns its grant.
     pub(in crate::engine) fn close(&mut self, launch: Number) -> Option<Grant> {
         self.0.remove(&launch)?.grant
     }
 
-    /// The questions of a pod's instances that are not answered with room.
+    /// The questions of a pod's instances that have no grant.
     pub(in crate::engine) fn open_of(&self, pod: u32) -> impl Iterator<Item = (Number, At)> {
         let open = self.0.iter().filter(move |(_, fitting)| fitting.at.pod == pod && fitting.grant.is_none());
         open.map(|(&launch, fitting)| (launch, fitting.at))
     }
 
-    /// What is granted to other instances of a pod.
+    /// The grants of the other instances of a pod.
     pub(in crate::engine) fn grants_beside(&self, at: At) -> impl Iterator<Item = (Number, At, &Grant)> {
         let others = self.0.iter().filter(move |(_, fitting)| fitting.at.pod == at.pod && fitting.at != at);
         others.filter_map(|(&launch, fitting)| Some((launch, fitting.at, fitting.grant.as_ref()?)))
     }
 
-    /// Instances are elsewhere now.
+    /// Gives instances new positions.
     pub(in crate::engine) fn laid_out(&mut self, place: impl Fn(At) -> Option<At>) {
         for fitting in self.0.values_mut() {
             fitting.at = place(fitting.at).unwrap_or(fitting.at);
@@ -133,7 +133,7 @@ mod tests {
         assert!(fits.refused(7, &why));
         assert_eq!((fits.grant(7), fits.why(7)), (None, Some(&why)));
         assert!(!fits.refused(7, &why) && fits.refused(7, &"no memory".into()));
-        // Asked again, nothing of it is known.
+        // A repeated question forgets the earlier answer.
         fits.ask(7, at(0, 0));
         assert_eq!(fits.why(7), None);
     }

@@ -1,7 +1,7 @@
 //! Tasks that were told to end in this session, and when they are told again.
 //!
-//! Invariant: who was told is told again until it is spared or its end is seen. Whether it is right to end anyone is
-//! not decided here.
+//! Invariant: a task that was told to end is told again until it is spared or its end is seen. Whether a task is to end
+//! is not decided here.
 
 use std::time::Duration;
 
@@ -12,56 +12,56 @@ use crate::engine::at::At;
 use crate::engine::record::Number;
 use crate::engine::time::Time;
 
-/// A kill is commanded again after so long, until the task is seen to have ended.
+/// After how long a kill is commanded again, until the task's end is seen.
 const KILL_AGAIN: Duration = Duration::from_secs(5);
-/// A task is asked about when its kill was commanded again so often, and then twice as often.
+/// After how many repeated kills the state of the task is asked for; after that whenever their number has doubled.
 const ASK_AFTER: u32 = 3;
 
-/// A launched task that is told to end: whose, the order that launched it, its name.
+/// A launched task that is told to end: its instance, the order that launched it, its name.
 pub(in crate::engine) type Victim = (At, Number, TaskName);
 
-/// Who was told to end.
+/// The tasks that were told to end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Kills(Timers<Victim>);
 
 impl Kills {
-    /// A task is told to end now, and again later.
+    /// Notes that a task is told to end now, and sets the time to tell it again.
     pub(in crate::engine) fn told(&mut self, victim: Victim, now: Time) {
         self.0.set(victim, now.after(KILL_AGAIN));
     }
 
-    /// Whether a task was told.
+    /// Whether a task was told to end.
     pub(in crate::engine) fn is_told(&self, victim: &Victim) -> bool {
         self.0.contains(victim)
     }
 
-    /// A task is told no more: it has ended, or may live.
+    /// Forgets a task, as it has ended or may live.
     pub(in crate::engine) fn spare(&mut self, victim: &Victim) {
         self.0.remove(victim);
     }
 
-    /// Nobody of an instance is told any more.
+    /// Forgets all tasks of an instance.
     pub(in crate::engine) fn spare_all(&mut self, at: At) {
         self.0.retain(|(whose, _, _)| *whose != at);
     }
 
-    /// The first that is to be told again; it is due until it was told or is spared.
+    /// The first task that is to be told again. It stays due until it is told or spared.
     pub(in crate::engine) fn due(&self, now: Time) -> Option<Victim> {
         self.0.first_due(now)
     }
 
-    /// Whether a task was told so often that it is to be asked about: it may have ended unheard.
+    /// Whether a task was told so often that its state is to be asked for: it may have ended unheard.
     pub(in crate::engine) fn is_unheard(&self, victim: &Victim) -> bool {
         let again = self.0.again(victim);
         again.is_multiple_of(ASK_AFTER) && (again / ASK_AFTER).is_power_of_two()
     }
 
-    /// Instances are elsewhere now, or are not there any more.
+    /// Gives instances new positions; tasks of instances without one are forgotten.
     pub(in crate::engine) fn laid_out(&mut self, place: impl Fn(At) -> Option<At>) {
         self.0.rename(|(at, launch, task)| Some((place(at)?, launch, task)));
     }
 
-    /// When the first is told again.
+    /// When the first task is to be told again.
     pub(in crate::engine) fn first(&self) -> Option<Time> {
         self.0.first()
     }
@@ -87,7 +87,7 @@ mod tests {
             (Some(Time::from_micros(5 * SECOND)), None)
         );
         assert_eq!(kills.due(Time::from_micros(5 * SECOND)), Some(victim(0, 7)));
-        // It is due until it was told.
+        // A task is due until it is told.
         assert_eq!(kills.due(Time::from_micros(5 * SECOND)), Some(victim(0, 7)));
         kills.told(victim(0, 7), Time::from_micros(5 * SECOND));
         assert_eq!(kills.due(Time::from_micros(9 * SECOND)), None);
@@ -102,7 +102,7 @@ mod tests {
             kills.told(victim(0, 7), Time::from_micros(0));
             kills.is_unheard(&victim(0, 7))
         });
-        // It is told a first time, and then again so often.
+        // The counts leave the first kill out.
         assert_eq!(asked.collect::<Vec<_>>(), [3, 6, 12, 24]);
     }
 

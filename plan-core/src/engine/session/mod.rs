@@ -1,7 +1,7 @@
-//! What is known of the present, and forgotten with the session.
+//! The session: what is known of the present, and forgotten with the connection to the backend.
 //!
-//! Invariant: no decision that must survive a restart rests on anything here; a fresh session learns it
-//! again from the backend.
+//! Invariant: no decision that must survive a restart rests on the session. A fresh session learns everything again
+//! from the backend.
 
 pub(super) mod agenda;
 pub(super) mod answered;
@@ -28,32 +28,33 @@ use reconciliation::Reconciliation;
 /// The session.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Session {
-    /// How far the start is, and what is asked and answered of the cluster.
+    /// How far the start of the session is, and which launches are asked for.
     pub(super) reconciliation: Reconciliation,
-    /// Open questions for room, and unused grants.
+    /// The open questions for room, and the unused grants.
     pub(super) fits: Fits,
     /// What is to be considered.
     pub(super) agenda: Agenda,
-    /// Who waits because too many members are down.
+    /// The steps that wait because too many members are down.
     pub(super) budgets: Budgets,
-    /// What is asked before steps act.
+    /// The questions of gates.
     pub(super) questions: Questions,
-    /// Who was told to end.
+    /// The tasks that were told to end.
     pub(super) kills: Kills,
-    /// Debts that are pursued.
+    /// The debts that are pursued.
     pub(super) pursuits: Pursuits,
-    /// Before this time nobody is looked at who is down for too long: who is was not seen yet.
+    /// The engine does not look for instances that are down for too long before this time. It is set when the last look
+    /// left instances that this session had not seen yet.
     pub(super) patience: Option<Time>,
-    /// When the service is taken leave of again.
+    /// When `Deregister` is commanded again.
     pub(super) farewell: Option<Time>,
-    /// Launches that no record speaks of, and how they were seen.
+    /// Launches that no record names, and how they were seen.
     pub(super) foreigners: BTreeMap<Incarnation, Seen>,
-    /// Another scheduler has taken over: nothing is done any more.
+    /// Whether another scheduler has taken over. Then the engine does nothing any more.
     pub(super) superseded: bool,
 }
 
 impl Session {
-    /// Whether all were asked for, and have answered or had their time.
+    /// Whether all launches were asked for, and each was answered or had its time.
     pub(super) fn is_live(&self) -> bool {
         self.reconciliation.is_live()
     }

@@ -1,7 +1,7 @@
-//! Debts that are pursued, and when they are again.
+//! Debts that are pursued, and when each is pursued again.
 //!
-//! Invariant: a debt that was pursued in vain is left alone for longer each time, up to a bound, and is never
-//! forgotten before it is settled.
+//! Invariant: after each vain pursuit the wait of a debt grows, up to a bound. A debt is never forgotten before it is
+//! settled.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,26 +10,27 @@ use super::timers::Timers;
 use crate::engine::record::Number;
 use crate::engine::time::Time;
 
-/// A debt is pursued again after so long, each time twice as long.
+/// The wait after the first vain pursuit of a debt. Each further wait is twice as long.
 const PURSUE_AGAIN: Duration = Duration::from_secs(5);
-/// No debt is left alone for longer.
+/// The longest wait.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Debts that are pursued.
+/// The debts that are pursued.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Pursuits {
     due: Timers<Number>,
-    /// How often each was pursued in vain.
+    /// How often each debt was pursued in vain.
     tries: BTreeMap<Number, u32>,
 }
 
 impl Pursuits {
-    /// These debts are due now.
+    /// Makes these debts due now.
     pub(in crate::engine) fn begin(&mut self, debts: impl IntoIterator<Item = Number>, now: Time) {
         self.due = debts.into_iter().map(|debt| (debt, now)).collect();
     }
 
-    /// A debt is pursued now, and again later. Says whether it was in vain before.
+    /// Notes that a debt is pursued now, and sets the time to pursue it again. Returns whether an earlier pursuit was
+    /// in vain.
     pub(in crate::engine) fn pursued(&mut self, debt: Number, now: Time) -> bool {
         let tries = self.tries.entry(debt).or_default();
         let again = PURSUE_AGAIN.saturating_mul(1 << (*tries).min(10)).min(LONGEST);
@@ -39,28 +40,28 @@ impl Pursuits {
         vain
     }
 
-    /// Whether a debt was pursued in vain, and is left alone for a while.
+    /// Whether a debt was pursued in vain, and waits.
     pub(in crate::engine) fn is_in_vain(&self, debt: Number) -> bool {
         self.tries.get(&debt).is_some_and(|&tries| tries > 1)
     }
 
-    /// What stood against a debt does no more: it is pursued as if for the first time.
+    /// Forgets a debt's vain pursuits, as what it waited for has changed.
     pub(in crate::engine) fn begin_anew(&mut self, debt: Number) {
         self.tries.remove(&debt);
     }
 
-    /// A debt is settled.
+    /// Forgets a debt, as it is settled.
     pub(in crate::engine) fn settled(&mut self, debt: Number) {
         self.due.remove(&debt);
         self.tries.remove(&debt);
     }
 
-    /// Takes the first out that is due.
+    /// Takes out the first debt that is due.
     pub(in crate::engine) fn pop_due(&mut self, now: Time) -> Option<Number> {
         self.due.pop_due(now)
     }
 
-    /// When the first is due.
+    /// When the first debt is due.
     pub(in crate::engine) fn first(&self) -> Option<Time> {
         self.due.first()
     }

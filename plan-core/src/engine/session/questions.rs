@@ -1,7 +1,7 @@
-//! What is asked before steps act, and how it was answered.
+//! The questions of gates, and their answers.
 //!
-//! Invariant: an answer is of one question about one launch. What allows is forgotten when it is too old, what denies
-//! stands until somebody takes it back, and everything else is asked again.
+//! Invariant: an answer belongs to one question about one launch. An answer that allows is forgotten when it is too
+//! old, one that denies stands until an operator takes it back, and any other leads to the same question again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,17 +12,17 @@ use crate::engine::record::{Number, StepRef};
 use crate::engine::time::Time;
 use crate::engine::words::Words;
 
-/// What was not allowed is asked again after so long, each time twice as long.
+/// The wait before a gate that did not allow is asked again. Each further wait is twice as long.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
-/// No question waits for longer.
+/// The longest wait.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// A gate of a step, by its place among them.
+/// A gate of a step, by its position among the step's gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::engine) struct GateOfStep {
     /// The step.
     pub(in crate::engine) step: StepRef,
-    /// Which of its gates.
+    /// The position of the gate.
     pub(in crate::engine) nth: u32,
 }
 
@@ -30,58 +30,58 @@ pub(in crate::engine) struct GateOfStep {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(in crate::engine) struct Questions {
     gates: BTreeMap<GateOfStep, Asked>,
-    /// The open ones, by their numbers.
+    /// The open questions, by number.
     open: BTreeMap<Number, GateOfStep>,
-    /// When an answer is overdue, or it is asked again.
+    /// When the answer of a gate is overdue, or when the gate is asked again.
     due: Timers<GateOfStep>,
-    /// Until when what allows holds.
+    /// Until when each answer that allows holds.
     fresh: BTreeSet<(Time, GateOfStep)>,
 }
 
 /// A gate that was asked.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) struct Asked {
-    /// Beside this launch.
+    /// The launch beside which the gate was asked.
     launch: Number,
     stand: Stand,
-    /// What was answered last.
+    /// The last answer.
     last: Option<(Ruling, Option<Words>)>,
-    /// How often in a row it did not allow.
+    /// How often in a row the gate did not allow.
     tries: u32,
 }
 
-/// How it stands with a gate.
+/// The state of a gate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Stand {
-    /// It is asked, under this number.
+    /// The gate is asked, under this number.
     Open(Number),
-    /// It allows until then.
+    /// The gate allows until this time.
     Allows(Time),
-    /// It denies.
+    /// The gate denies.
     Denies,
-    /// It is asked again at this time.
+    /// The gate is asked again at this time.
     Waits(Time),
-    /// It is to be asked.
+    /// The gate is to be asked.
     Due,
 }
 
 impl Asked {
-    /// Whether it allows.
+    /// Whether the gate allows.
     pub(in crate::engine) fn allows(&self) -> bool {
         matches!(self.stand, Stand::Allows(_))
     }
 
-    /// Whether it denies.
+    /// Whether the gate denies.
     pub(in crate::engine) fn denies(&self) -> bool {
         self.stand == Stand::Denies
     }
 
-    /// Whether it is to be asked.
+    /// Whether the gate is to be asked.
     pub(in crate::engine) fn is_due(&self) -> bool {
         self.stand == Stand::Due
     }
 
-    /// When it is asked again, if time lets it.
+    /// When the gate is asked again, if time alone leads to that.
     pub(in crate::engine) fn until(&self) -> Option<Time> {
         match self.stand {
             Stand::Waits(until) => Some(until),
@@ -89,19 +89,19 @@ impl Asked {
         }
     }
 
-    /// What was answered last, if it did not allow.
+    /// The last answer, if it did not allow.
     pub(in crate::engine) fn last(&self) -> Option<(Ruling, Option<Words>)> {
         self.last.clone()
     }
 }
 
 impl Questions {
-    /// How it stands with a gate beside this launch; nothing, if nobody asked there.
+    /// The state of a gate beside this launch; `None` if the gate was not asked there.
     pub(in crate::engine) fn beside(&self, gate: GateOfStep, launch: Number) -> Option<&Asked> {
         self.gates.get(&gate).filter(|asked| asked.launch == launch)
     }
 
-    /// A gate is asked beside a launch, and is to be answered by this time.
+    /// Notes that a gate is asked beside a launch, and that the answer is overdue after this time.
     pub(in crate::engine) fn ask(&mut self, gate: GateOfStep, launch: Number, id: Number, by: Time) {
         let before = self.take(gate).filter(|asked| asked.launch == launch);
         let (last, tries) = before.map(|asked| (asked.last, asked.tries)).unwrap_or_default();
@@ -115,12 +115,13 @@ impl Questions {
         self.open.get(&id).copied()
     }
 
-    /// Whether a gate of a step is asked, and not answered yet.
+    /// Whether a gate of a step is asked and not answered yet.
     pub(in crate::engine) fn is_open(&self, step: StepRef) -> bool {
         self.of_step(step).any(|(_, asked)| matches!(asked.stand, Stand::Open(_)))
     }
 
-    /// An open question is answered. What allows holds until `fresh`; without that, it was too old when it came.
+    /// Takes the answer to an open question. An answer that allows holds until `fresh`; `None` says that it was too old
+    /// when it came.
     pub(in crate::engine) fn answered(
         &mut self,
         id: Number,
@@ -148,7 +149,8 @@ impl Questions {
         }
     }
 
-    /// The first gate that is due to be asked again, or whose answer is overdue: an answer that comes yet is nobody's.
+    /// The first gate that is due to be asked again, or whose answer is overdue. A later answer to the overdue question
+    /// is ignored.
     pub(in crate::engine) fn next_due(&mut self, now: Time) -> Option<GateOfStep> {
         let gate = self.due.pop_due(now)?;
         if let Some(asked) = self.gates.get_mut(&gate) {
@@ -160,12 +162,12 @@ impl Questions {
         Some(gate)
     }
 
-    /// When the first is due.
+    /// When the first gate is due.
     pub(in crate::engine) fn first_due(&self) -> Option<Time> {
         self.due.first()
     }
 
-    /// Forgets what allowed and is too old by now.
+    /// Forgets answers that allowed and are too old now.
     pub(in crate::engine) fn forget_old(&mut self, now: Time) {
         while let Some(&(until, gate)) = self.fresh.first() {
             if until >= now {
@@ -175,7 +177,7 @@ impl Questions {
         }
     }
 
-    /// Forgets what was asked for a step: it has acted, or is complete.
+    /// Forgets the questions of a step, as it has acted or is complete.
     pub(in crate::engine) fn forget(&mut self, step: StepRef) {
         if self.gates.is_empty() {
             return;
@@ -184,7 +186,7 @@ impl Questions {
         gates.into_iter().for_each(|gate| drop(self.take(gate)));
     }
 
-    /// Forgets what was answered and did not allow, of all steps that are meant. Says of which.
+    /// Forgets answers that did not allow, for all steps that `meant` selects. Returns these steps.
     pub(in crate::engine) fn forgive(&mut self, meant: impl Fn(StepRef) -> bool) -> BTreeSet<StepRef> {
         let objects = |asked: &Asked| matches!(asked.stand, Stand::Denies | Stand::Waits(_) | Stand::Due);
         let gates = self.gates.iter().filter(|(gate, asked)| meant(gate.step) && objects(asked));
@@ -193,7 +195,7 @@ impl Questions {
         gates.into_iter().map(|gate| gate.step).collect()
     }
 
-    /// Forgets what was asked for a run.
+    /// Forgets the questions of a run.
     pub(in crate::engine) fn forget_run(&mut self, run: Number) {
         let gates: Vec<GateOfStep> = self.gates.keys().filter(|gate| gate.step.run == run).copied().collect();
         gates.into_iter().for_each(|gate| drop(self.take(gate)));

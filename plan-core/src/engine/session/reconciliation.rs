@@ -1,9 +1,9 @@
-//! What is asked and answered of a cluster: how far the start of a session is, the questions that are open, and which
-//! launches each asks for.
+//! Reconciliation: how far the start of a session is, which questions for states are open, and which launches each asks
+//! for.
 //!
-//! Invariant: an absence answers only what was asked for and was not answered since, and only a snapshot that is newer
-//! than the launch can show it. An open question is asked again until it is answered. What follows from an answer is
-//! not decided here.
+//! Invariant: the absence of a launch counts only if the launch was asked for and not answered since, and only in a
+//! snapshot that is newer than the launch. An open question is asked again until it is answered. What follows from an
+//! answer is not decided here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,80 +15,81 @@ use crate::engine::at::At;
 use crate::engine::record::Number;
 use crate::engine::time::Time;
 
-/// The unanswered rest of a `Reconcile` is asked again after so long.
+/// After how long the unanswered launches of a `Reconcile` are asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
-/// What an answer left open is asked again after so long: a backend that knows no more yet is not driven in a circle.
+/// After how long launches are asked for again that an answer left open. A backend that knows no more yet is not asked
+/// in a tight loop.
 const UNSURE_AGAIN: Duration = Duration::from_secs(1);
 
-/// A launch that is asked for: whose, its number, its task.
+/// A launch that is asked for: what it belongs to, its number, its task.
 pub(in crate::engine) type Asked = (Whose, Number, TaskName);
 
-/// Whose a launch is.
+/// What a launch belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::engine) enum Whose {
-    /// An instance's.
+    /// An instance.
     Instance(At),
-    /// What a debt is to end.
+    /// A debt, which ends the launch.
     Debt(Number),
 }
 
-/// What is asked and answered.
+/// The open questions, and the start of the session.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Reconciliation {
     stage: Stage,
-    /// Of open questions, by number: the launches that no answer spoke of yet.
+    /// The open questions by number, each with the launches that no answer has named yet.
     open: BTreeMap<Number, BTreeSet<Asked>>,
-    /// In which of them the launches of a debt were asked for last.
+    /// For each debt, the question that last asked for its launches.
     of_debt: BTreeMap<Number, Number>,
     /// The question that the start of the session waits for.
     start: Option<Number>,
-    /// When the unanswered rest of a question is asked again.
+    /// When the unanswered launches of a question are asked for again.
     again: Timers<Number>,
 }
 
 /// How far the start of a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Stage {
-    /// Nothing was done yet; a wake is wanted at once.
+    /// The start has not begun. The engine asks for a wake at once.
     #[default]
     Fresh,
-    /// Instances before this one are asked for, or taken up.
+    /// Instances before this one are asked for, or have nothing to ask for.
     Starting(At),
-    /// All are.
+    /// All instances are.
     Live,
 }
 
-/// What a snapshot that shows no trace of a launch says of it.
+/// What a snapshot that shows no trace of a launch is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct Absence {
-    /// Whether it was asked for, and not answered since. An answer to a question that is closed may be older than
-    /// what was done since.
+    /// Whether the launch was asked for, and not answered since. An answer to a closed question may be older than what
+    /// was done since.
     pub(in crate::engine) asked: bool,
-    /// Whether the snapshot is newer than the launch: one from before it cannot know of it.
+    /// Whether the snapshot is newer than the launch. An older snapshot cannot show the launch.
     pub(in crate::engine) newer: bool,
 }
 
-/// A question that is not open any more.
+/// A question that was closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Closed {
-    /// The launches that no answer spoke of.
+    /// The launches that no answer named.
     pub(in crate::engine) rest: BTreeSet<Asked>,
-    /// Whether the start of the session waited for it alone, and is over.
+    /// Whether the start of the session waited for this question alone, and is over now.
     pub(in crate::engine) live: bool,
 }
 
 impl Reconciliation {
-    /// Whether nothing was done yet in this session.
+    /// Whether the start of the session has not begun.
     pub(in crate::engine) fn is_fresh(&self) -> bool {
         self.stage == Stage::Fresh
     }
 
-    /// Whether all were asked for, and have answered or had their time.
+    /// Whether all launches were asked for, and each was answered or had its time.
     pub(in crate::engine) fn is_live(&self) -> bool {
         self.stage == Stage::Live && self.start.is_none()
     }
 
-    /// Whether all instances are asked for, or taken up; some may not have answered.
+    /// Whether all instances are asked for. Answers may still be open.
     pub(in crate::engine) fn all_asked(&self) -> bool {
         self.stage == Stage::Live
     }
@@ -98,12 +99,12 @@ impl Reconciliation {
         self.stage = Stage::Starting(At::default());
     }
 
-    /// There is nobody to ask for: the service is new.
+    /// Notes that there is nothing to ask for, as the service is new.
     pub(in crate::engine) fn nothing_to_ask(&mut self) {
         self.stage = Stage::Live;
     }
 
-    /// From which instance on the start goes on, if it waits for no answer.
+    /// From which instance on the start goes on; `None` if it waits for an answer or is over.
     pub(in crate::engine) fn starts_from(&self) -> Option<At> {
         match self.stage {
             Stage::Starting(from) if self.start.is_none() => Some(from),
@@ -111,7 +112,8 @@ impl Reconciliation {
         }
     }
 
-    /// Instances before this one are asked for by the question, if there is one; all are, if there is none left.
+    /// Notes that the instances before `next` are asked for; `None` says that all are. `question` is the question that
+    /// asks for them, if there is one.
     pub(in crate::engine) fn started(&mut self, next: Option<At>, question: Option<Number>) {
         self.stage = next.map_or(Stage::Live, Stage::Starting);
         self.start = question;
@@ -143,19 +145,19 @@ impl Reconciliation {
         open.is_some_and(|open| launches.any(|launch| open.contains(&launch)))
     }
 
-    /// A snapshot speaks of a launch. What it says if it shows no trace of it.
+    /// Notes that a snapshot names a launch. Returns what the absence of the launch would be worth.
     pub(in crate::engine) fn answers(&mut self, question: Number, launch: &Asked, as_of: Number) -> Absence {
         let asked = self.open.get_mut(&question).is_some_and(|open| open.remove(launch));
         Absence { asked, newer: as_of > launch.1 }
     }
 
-    /// The answer is complete.
+    /// Closes a question, as its answer is complete.
     pub(in crate::engine) fn answered(&mut self, question: Number) -> Closed {
         self.again.remove(&question);
         self.close(question)
     }
 
-    /// What an answer left open is asked again soon.
+    /// Asks again soon for launches that an answer left open.
     pub(in crate::engine) fn unsure(&mut self, question: Number, launches: BTreeSet<Asked>, now: Time) {
         if !launches.is_empty() {
             self.open.entry(question).or_default().extend(launches);
@@ -163,18 +165,19 @@ impl Reconciliation {
         }
     }
 
-    /// A question that had no answer for long; its rest is to be asked again.
+    /// Closes a question that had no answer for long. Its unanswered launches are to be asked for again.
     pub(in crate::engine) fn due(&mut self, now: Time) -> Option<Closed> {
         let question = self.again.pop_due(now)?;
         Some(self.close(question))
     }
 
-    /// When the first is asked again.
+    /// When the first question is asked again.
     pub(in crate::engine) fn first(&self) -> Option<Time> {
         self.again.first()
     }
 
-    /// Nothing asks for these launches any more: how they are is known, or what is asked is about the time before.
+    /// Takes launches out of the open questions, as their state is known, or as the questions are about an earlier
+    /// time.
     pub(in crate::engine) fn forget<'a>(&mut self, launches: impl Iterator<Item = &'a Asked> + Clone) {
         for open in self.open.values_mut() {
             for launch in launches.clone() {
@@ -183,7 +186,7 @@ impl Reconciliation {
         }
     }
 
-    /// Nothing asks for these launches of a debt any more.
+    /// Takes launches of a debt out of the open questions.
     pub(in crate::engine) fn forget_owed(&mut self, debt: Number, launches: impl Iterator<Item = Asked>) {
         if let Some(open) = self.of_debt.get(&debt).and_then(|question| self.open.get_mut(question)) {
             for launch in launches {
@@ -192,13 +195,14 @@ impl Reconciliation {
         }
     }
 
-    /// A debt is settled: nothing asks for its launches any more.
+    /// Takes a settled debt's launches out of the open questions.
     pub(in crate::engine) fn settled(&mut self, debt: Number, launches: impl Iterator<Item = Asked>) {
         self.forget_owed(debt, launches);
         self.of_debt.remove(&debt);
     }
 
-    /// Instances are elsewhere now, or are not there any more. The start begins with the first again.
+    /// Gives instances new positions; launches of instances without one are not asked for any more. A start that goes
+    /// on begins again with the first instance.
     pub(in crate::engine) fn laid_out(&mut self, place: impl Fn(At) -> Option<At>) {
         for open in self.open.values_mut() {
             let asked = std::mem::take(open).into_iter().filter_map(|(whose, launch, task)| match whose {
@@ -251,7 +255,7 @@ mod tests {
         let mut all = asking(9, &[launch(0, 7), launch(1, 8)]);
         assert!(all.is_asked(&launch(0, 7)) && !all.is_asked(&launch(0, 8)));
         assert_eq!(all.answers(9, &launch(0, 7), 9), Absence { asked: true, newer: true });
-        // Told again, it answers nothing; nor does the answer to another question.
+        // A repeated answer counts for nothing, and neither does the answer to another question.
         assert_eq!(all.answers(9, &launch(0, 7), 9), Absence { asked: false, newer: true });
         assert_eq!(all.answers(5, &launch(1, 8), 8), Absence { asked: false, newer: false });
         assert_eq!(all.answered(9).rest, [launch(1, 8)].into());
@@ -286,7 +290,7 @@ mod tests {
         all.ask(9, [launch(0, 7)].into(), Time::from_micros(0));
         all.started(Some(at(1)), Some(9));
         assert_eq!((all.starts_from(), all.is_fresh()), (None, false));
-        // Not its question.
+        // Another question asks for this launch.
         all.ask(10, [launch(5, 5)].into(), Time::from_micros(0));
         assert!(!all.answered(10).live && all.starts_from().is_none());
         assert!(!all.answered(9).live);

@@ -1,15 +1,15 @@
-//! Times at which something is due, by what it is.
+//! Timers: times at which something is due, by key.
 //!
-//! Invariant: each has one time, and the one that is due first is found first.
+//! Invariant: each key has one time, and the key that is due first is found first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::time::Time;
 
-/// Times at which something is due.
+/// Times at which something is due, by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Timers<K> {
-    /// When, and how often it was set again since it was not there.
+    /// The time of each key, and how often the timer was set again since it was added.
     at: BTreeMap<K, (Time, u32)>,
     due: BTreeSet<(Time, K)>,
 }
@@ -29,7 +29,7 @@ impl<K: Ord + Clone> FromIterator<(K, Time)> for Timers<K> {
 }
 
 impl<K: Ord + Clone> Timers<K> {
-    /// Sets a timer, in place of the one that it had.
+    /// Sets the timer of a key, in place of its earlier one.
     pub(in crate::engine) fn set(&mut self, key: K, time: Time) {
         let again = self.at.get(&key).map_or(0, |(_, again)| again.saturating_add(1));
         self.remove(&key);
@@ -37,19 +37,19 @@ impl<K: Ord + Clone> Timers<K> {
         self.due.insert((time, key));
     }
 
-    /// How often a timer was set again, since it was not there.
+    /// How often a timer was set again since it was added.
     pub(in crate::engine) fn again(&self, key: &K) -> u32 {
         self.at.get(key).map_or(0, |(_, again)| *again)
     }
 
-    /// Takes a timer out.
+    /// Removes a timer.
     pub(in crate::engine) fn remove(&mut self, key: &K) {
         if let Some((time, _)) = self.at.remove(key) {
             self.due.remove(&(time, key.clone()));
         }
     }
 
-    /// Gives each timer another key, or takes it out.
+    /// Gives each timer another key, or removes it.
     pub(in crate::engine) fn rename(&mut self, name: impl Fn(K) -> Option<K>) {
         let old = std::mem::take(&mut self.at).into_iter();
         *self = old.filter_map(|(key, (time, _))| Some((name(key)?, time))).collect();
@@ -66,17 +66,17 @@ impl<K: Ord + Clone> Timers<K> {
         self.at.contains_key(key)
     }
 
-    /// When the first is due.
+    /// When the first timer is due.
     pub(in crate::engine) fn first(&self) -> Option<Time> {
         self.due.first().map(|(time, _)| *time)
     }
 
-    /// The first, if it is due.
+    /// The key of the first timer, if it is due.
     pub(in crate::engine) fn first_due(&self, now: Time) -> Option<K> {
         self.due.first().filter(|(time, _)| *time <= now).map(|(_, key)| key.clone())
     }
 
-    /// Takes the first out, if it is due.
+    /// Takes out the first timer, if it is due.
     pub(in crate::engine) fn pop_due(&mut self, now: Time) -> Option<K> {
         let (time, _) = self.due.first()?;
         if *time > now {
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!((timers.again(&"a"), timers.first()), (2, Some(Time::from_micros(4))));
         assert_eq!(timers.pop_due(Time::from_micros(4)), Some("a"));
         assert_eq!(timers.pop_due(Time::from_micros(9)), None);
-        // It was not there: it counts from the beginning.
+        // A removed timer counts from the beginning.
         timers.set("a", Time::from_micros(6));
         assert_eq!(timers.again(&"a"), 0);
     }

@@ -1,6 +1,6 @@
-//! Where the instances of a pod are, as far as its placement asks.
+//! Census: where instances are, as far as placement rules ask.
 //!
-//! Invariant: an instance is counted at the place that its record names, and nowhere else.
+//! Invariant: an instance is counted at the place in its record, and nowhere else.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::spec::{Field, NodeName, PodName};
 use super::State;
 
 impl State {
-    /// Counts an instance where it lives, for the pods whose placement asks.
+    /// Counts an instance at its place, for the pods whose placement rules ask.
     pub(in crate::engine) fn count_place(&mut self, at: At, node: &NodeFacts) {
         self.count(at, node, Census::add, Census::add_host);
     }

@@ -1,24 +1,24 @@
-//! Who is down, and for how long it may be.
+//! Deadlines: which instances are down, and until when they may be.
 //!
-//! Invariant: who is down has one deadline at most. The deadline itself stands with the instance, so that it is found
-//! here without a search; whoever changes it says what it was.
+//! Invariant: an instance has at most one deadline. The deadline is stored with the instance too, so a caller that
+//! changes it passes the old one, and no search is needed.
 
 use std::collections::BTreeSet;
 
 use crate::engine::at::At;
 use crate::engine::time::Time;
 
-/// Who is down, and for how long it may be.
+/// Deadlines: which instances are down, and until when they may be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Deadlines {
-    /// Until when each may be down.
+    /// Until when each instance may be down.
     due: BTreeSet<(Time, At)>,
-    /// Who was down for longer, and has not gone elsewhere yet.
+    /// The instances that were down for longer, and have not moved yet.
     over: BTreeSet<At>,
 }
 
 impl Deadlines {
-    /// An instance has another deadline, or none.
+    /// Changes the deadline of an instance.
     pub(in crate::engine) fn set(&mut self, at: At, old: Option<Time>, new: Option<Time>) {
         if let Some(old) = old {
             self.due.remove(&(old, at));
@@ -26,32 +26,32 @@ impl Deadlines {
         self.due.extend(new.map(|new| (new, at)));
     }
 
-    /// An instance was down for too long, and is to go elsewhere.
+    /// Notes that an instance was down for too long, and is to move.
     pub(in crate::engine) fn goes(&mut self, at: At) {
         self.over.insert(at);
     }
 
-    /// An instance is not on its way elsewhere for that.
+    /// Notes that an instance is not to move for being down any more.
     pub(in crate::engine) fn stays(&mut self, at: At) {
         self.over.remove(&at);
     }
 
-    /// Whether someone has yet to go elsewhere for being down for too long.
+    /// Whether an instance that was down for too long has not moved yet.
     pub(in crate::engine) fn is_anyone_going(&self) -> bool {
         !self.over.is_empty()
     }
 
-    /// When the first is down for too long.
+    /// The first deadline.
     pub(in crate::engine) fn first(&self) -> Option<Time> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// Who is down for too long, the longest first.
+    /// The instances that are down for too long, the longest first.
     pub(in crate::engine) fn due(&self, now: Time) -> impl Iterator<Item = At> {
         self.due.iter().take_while(move |(due, _)| *due <= now).map(|(_, at)| *at)
     }
 
-    /// Who has a deadline.
+    /// The instances that have a deadline.
     pub(in crate::engine) fn all(&self) -> impl Iterator<Item = At> {
         self.due.iter().map(|(_, at)| *at)
     }

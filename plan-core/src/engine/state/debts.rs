@@ -1,7 +1,7 @@
-//! The debts, with indices by who owes and by what is owed.
+//! The debts, with indices by instance and by launch.
 //!
-//! Invariant: a launch is owed by at most one debt, and is found there until it is seen to end; who owes nothing is in
-//! no index.
+//! Invariant: a launch belongs to at most one debt, and is found there until its end is seen. An instance without debts
+//! is in no index.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use std::sync::Arc;
 use crate::engine::record::{DebtCause, DebtRecord, Handle, Number};
 use crate::spec::{InstanceName, TaskName};
 
-/// What was left behind, and is not settled yet.
+/// The debts that are not settled yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Debts {
     all: BTreeMap<Number, Arc<DebtRecord>>,
-    /// The launches that are owed, and by which debt.
+    /// The debt that each launch belongs to.
     owed: BTreeMap<(Number, TaskName), Number>,
-    /// Who owes, and by which debts.
+    /// The debts of each instance.
     owing: BTreeMap<InstanceName, BTreeSet<Number>>,
-    /// How many debts are of those who left the target.
+    /// How many debts are of instances that left the target.
     of_leavers: usize,
 }
 
-/// A debt as it was, and as it is.
+/// A debt before and after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Changed {
     pub(in crate::engine) old: Arc<DebtRecord>,
@@ -34,42 +34,42 @@ impl Debts {
         self.all.get(&number)
     }
 
-    /// All of them, oldest first.
+    /// All debts, oldest first.
     pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = &Arc<DebtRecord>> {
         self.all.values()
     }
 
-    /// Whether nobody owes anything.
+    /// Whether there is no debt.
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// What an instance owes, oldest first.
+    /// The debts of an instance, oldest first.
     pub(in crate::engine) fn of(&self, instance: &InstanceName) -> impl Iterator<Item = &Arc<DebtRecord>> {
         let numbers = self.owing.get(instance).into_iter().flatten();
         numbers.filter_map(|number| self.all.get(number))
     }
 
-    /// The debt that owes a launch of a task.
+    /// The debt that a launch of a task belongs to.
     pub(in crate::engine) fn that_owes(&self, launch: Number, task: &TaskName) -> Option<&Arc<DebtRecord>> {
-        // Mostly nobody owes anything.
+        // Usually there is no debt.
         if self.owed.is_empty() {
             return None;
         }
         self.all.get(self.owed.get(&(launch, task.clone()))?)
     }
 
-    /// All launches that are owed, with the debt that owes each.
+    /// All launches of debts, each with its debt.
     pub(in crate::engine) fn owed(&self) -> impl Iterator<Item = (Number, &TaskName, Number)> {
         self.owed.iter().map(|((launch, task), debt)| (*launch, task, *debt))
     }
 
-    /// Whether one who left the target owes.
+    /// Whether an instance that left the target has a debt.
     pub(in crate::engine) fn has_leaver(&self) -> bool {
         self.of_leavers > 0
     }
 
-    /// Something is owed.
+    /// Adds a debt.
     pub(in crate::engine) fn insert(&mut self, debt: Arc<DebtRecord>) {
         for owed in &debt.kill {
             self.owed.insert((owed.launch, owed.task.clone()), debt.number);
@@ -79,7 +79,7 @@ impl Debts {
         self.all.insert(debt.number, debt);
     }
 
-    /// A launch that a debt owes has ended.
+    /// Notes that a launch of a debt has ended.
     pub(in crate::engine) fn ended(
         &mut self,
         number: Number,
@@ -90,7 +90,7 @@ impl Debts {
         self.change(number, |debt| debt.kill.retain(|owed| owed.launch != launch || owed.task != *task))
     }
 
-    /// What a debt was to release is in use, and is not released.
+    /// Takes the handle out of a debt, as it is in use.
     pub(in crate::engine) fn keep(&mut self, number: Number) -> Option<Changed> {
         self.change(number, |debt| debt.release = None)
     }
@@ -101,7 +101,7 @@ impl Debts {
         debts.map(|debt| debt.number).collect()
     }
 
-    /// A debt is owed no more.
+    /// Removes a debt.
     pub(in crate::engine) fn remove(&mut self, number: Number) -> Option<Arc<DebtRecord>> {
         let debt = self.all.remove(&number)?;
         for owed in &debt.kill {

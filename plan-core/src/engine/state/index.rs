@@ -1,6 +1,6 @@
-//! The indices, built from records: for an instance, and for a run.
+//! The indices of an instance and of a run, built from records.
 //!
-//! Invariant: built anew they are what the engine keeps up to date input by input.
+//! Invariant: indices that are built anew equal those that the engine updates with each input.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,13 +33,13 @@ impl State {
         }
     }
 
-    /// Whether an instance that stays has a task which the target does not have.
+    /// Whether an instance that stays has a task that the target does not have.
     fn has_obsolete(&self, at: At, record: &PodRecord) -> bool {
         let Some(pod) = self.pod_model(at.pod).filter(|_| !self.is_leaver(at)) else { return false };
         record.tasks().iter().any(|task| pod.task_index(task.name()).is_none())
     }
 
-    /// Brings up whether recovery has, or may have, something to do for an instance.
+    /// Updates whether recovery may have something to do for an instance.
     pub(in crate::engine) fn index_hurt(&mut self, at: At) {
         let hurt = self.record(at).is_some_and(|record| {
             record.permission().is_some() || record.slots().iter().any(|slot| self.is_slot_hurt(record, slot))
@@ -51,7 +51,7 @@ impl State {
         }
     }
 
-    /// Brings up when an instance that is down may go elsewhere.
+    /// Updates the deadline of an instance that is down.
     pub(in crate::engine) fn index_deadline(&mut self, at: At) {
         let permission = self.record(at).and_then(|record| record.permission());
         if permission.is_some_and(|permission| permission.cause == Cause::Timeout) {
@@ -77,8 +77,8 @@ impl State {
         (!self.is_leaver(at)).then(|| down.after(seconds(policy.permanent_failure_timeout)))
     }
 
-    /// From when on the next that is down for too long may go elsewhere; none while another has yet to go. So
-    /// the loss of many does not move all at once.
+    /// From when on the next instance that is down for too long may move; `None` while another has not moved yet. So
+    /// the loss of many instances does not move all of them at once.
     pub(in crate::engine) fn next_replacement(&self) -> Option<Time> {
         let policy = self.model.spec().replacement_failure_policy()?;
         if policy.min_replace_delay.0 == 0 || self.bug(Bug::NoDistance) {
@@ -88,8 +88,8 @@ impl State {
         (!self.deadlines.is_anyone_going()).then(|| last.unwrap_or_default())
     }
 
-    /// Since when an instance is down: none of its essential RUNNING tasks runs, and one at least did. What runs
-    /// is not taken elsewhere for what does not, and a sidecar takes nobody along.
+    /// Since when an instance is down: none of its essential RUNNING tasks runs, and at least one did. So an instance
+    /// does not move while such a task runs, and a sidecar that is not essential does not move it.
     fn down_since(&self, at: At, record: &PodRecord) -> Option<Time> {
         let pod = self.pod_model(at.pod)?;
         let mut since = None;
@@ -113,7 +113,7 @@ impl State {
         since
     }
 
-    /// Gives every step of a run that some instance has a record of its status.
+    /// Builds the indices of a run: the status of each step whose instance has a record.
     pub(in crate::engine) fn index_run(&self, record: Arc<RunRecord>, layout: Arc<PlanLayout>) -> Run {
         let mut run = Run { progress: PlanProgress::new(&layout, record.afresh), record, layout };
         let layout = run.layout.clone();
@@ -130,7 +130,7 @@ impl State {
                 && !record.phases.contains_key(&phase)
                 && !record.canaries.contains_key(&phase);
             for (index, instance) in (0..).zip(&self.pods[of.pod as usize]) {
-                // Nothing speaks of the instance: its steps are PENDING, as they begin.
+                // The instance has no record, so its steps are PENDING from the beginning.
                 if untouched && instance.record.is_none() {
                     continue;
                 }

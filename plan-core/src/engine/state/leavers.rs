@@ -1,6 +1,6 @@
-//! Who leaves: instances that the target does not have.
+//! Leavers: instances that the target does not have.
 //!
-//! Invariant: they leave one after the other, the highest index of a pod first.
+//! Invariant: leavers leave one after the other, the highest index of a pod first.
 
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
@@ -24,7 +24,7 @@ impl State {
             if self.bug(Bug::LowestLeaves) {
                 return known.find(|&at| self.is_leaver(at));
             }
-            // Where the last stays, all do.
+            // If the last instance of a pod stays, all instances of the pod do.
             known.next_back().filter(|&at| self.is_leaver(at))
         };
         let mut pods = (declared..self.pods.len()).chain((0..declared).rev());

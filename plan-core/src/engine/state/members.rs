@@ -1,7 +1,7 @@
-//! Which members are down, for the bounds on how many may be.
+//! Members that are down, for `max-unavailable`.
 //!
-//! Invariant: a member is listed if and only if its record says that it is down. Nothing is listed where no plan has
-//! such a bound.
+//! Invariant: a member is listed if and only if its record says that it is down. If no plan has `max-unavailable`,
+//! nothing is listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,19 +16,19 @@ use super::slots::is_paused;
 /// The members that are down.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Members {
-    /// Whether a plan has such a bound.
+    /// Whether a plan has `max-unavailable`.
     counts: bool,
-    /// By pod.
+    /// The members that are down, by pod.
     down: BTreeMap<u32, BTreeSet<u32>>,
 }
 
 impl Members {
-    /// None is down, under the plans of this specification.
+    /// No member down, under the plans of this specification.
     pub(in crate::engine) fn new(model: &Model) -> Self {
         Self { counts: model.plans().values().any(|plan| plan.has_bounds()), down: BTreeMap::new() }
     }
 
-    /// Lists a member, or not. Says whether it was listed and is no more.
+    /// Lists a member or removes it. Returns whether it was removed.
     pub(in crate::engine) fn set(&mut self, at: At, down: bool) -> bool {
         if down {
             self.down.entry(at.pod).or_default().insert(at.index);
@@ -42,7 +42,7 @@ impl Members {
         was
     }
 
-    /// There are no members any more.
+    /// Removes all members.
     pub(in crate::engine) fn clear(&mut self) {
         self.down.clear();
     }
@@ -65,7 +65,7 @@ impl Members {
 }
 
 impl State {
-    /// Brings up whether a member is down. Says whether it was, and is no more.
+    /// Updates whether a member is down. Returns whether it was down before and is not now.
     pub(in crate::engine) fn index_member(&mut self, at: At) -> bool {
         if !self.members.counts {
             return false;
@@ -74,8 +74,8 @@ impl State {
         self.members.set(at, down)
     }
 
-    /// Whether a member of the target is down, for any reason: it was up once, and an essential task of it that shall
-    /// run does not, or is about to be ended.
+    /// Whether a member of the target is down, for any reason: it was up once, and one of its essential tasks that
+    /// should run does not, or is about to be ended.
     pub(in crate::engine) fn is_down(&self, at: At) -> bool {
         let (Some(record), Some(pod)) = (self.record(at), self.pod_model(at.pod)) else { return false };
         if self.is_leaver(at) {
@@ -95,7 +95,7 @@ impl State {
     }
 }
 
-/// Whether a task runs and is ready, is heard of, and nothing is about to end it.
+/// Whether a task runs, is ready and heard of, and no order is about to end it.
 fn is_up(record: &PodRecord, task: &TaskRecord) -> bool {
     let clears = |act| record.order(act).is_some_and(|order| order.stage == Stage::Clearing);
     record.slots().iter().any(|slot| {

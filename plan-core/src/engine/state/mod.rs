@@ -1,8 +1,7 @@
-//! The records of a service that is installed, with indices that lead from an instance to all that speaks of
-//! it.
+//! The records of an installed service, with indices that lead from an instance to all that is about it.
 //!
-//! Invariant: every index is a function of the records: [`State::index_instance`] and its siblings build from records
-//! what the engine keeps up to date input by input.
+//! Invariant: every index is a function of the records. [`State::index_instance`] and its siblings build it from
+//! records; the engine updates it with each input.
 
 mod census;
 mod deadlines;
@@ -44,33 +43,33 @@ pub(super) use slots::is_stale;
 pub(super) struct State {
     pub(super) service: Arc<ServiceRecord>,
     pub(super) model: Arc<Model>,
-    /// The last specification that the service became with nothing forced.
+    /// The last specification that the service reached without a forced step.
     pub(super) previous: Option<Arc<Model>>,
     pub(super) confs: BTreeMap<ContentHash, Arc<TaskConfig>>,
-    /// By pod, then by index: the target's pods, then those that are leaving. Of each as many as it has by the
-    /// target, and those that are leaving.
+    /// The instances by pod, then by index: the target's pods first, then pods that are leaving. Each pod has as many
+    /// instances as the target says, and those that are leaving.
     pub(super) pods: Vec<Vec<Instance>>,
-    /// The runs that go on, oldest first.
+    /// The active runs, oldest first.
     pub(super) active: Vec<Run>,
-    /// The latest run of each plan, if it ended.
+    /// The latest run of each plan whose latest run ended.
     pub(super) ended: BTreeMap<Number, Arc<RunRecord>>,
     pub(super) plans: BTreeMap<PlanName, Arc<PlanRecord>>,
     pub(super) audit: BTreeMap<Number, Arc<AuditRecord>>,
-    /// What the backend has kept.
+    /// The backend's notes.
     pub(super) notes: BTreeMap<NoteName, NoteText>,
-    /// What was left behind.
+    /// The debts.
     pub(super) debts: Debts,
-    /// Who is down, and for how long it may be.
+    /// The deadlines of instances that are down.
     pub(super) deadlines: Deadlines,
-    /// Tasks that are not launched before a time.
+    /// The instances with a task that waits, each with the end of the wait.
     pub(super) delays: BTreeSet<(Time, At)>,
-    /// Instances of which something does not run as it shall, or is being brought back.
+    /// The instances with something broken: a task that does not run as it should, or that recovery is bringing back.
     pub(super) hurt: BTreeSet<At>,
-    /// Instances that have a task which the target does not have.
+    /// The instances that have a task that the target does not have.
     pub(super) obsolete: BTreeSet<At>,
-    /// By pod: where its instances are, as far as its placement asks.
+    /// The census for the placement rule of each pod.
     pub(super) census: Vec<Arc<Census>>,
-    /// The members that are down, where a plan has a bound on them.
+    /// The members that are down, if a plan has `max-unavailable`.
     pub(super) members: Members,
     pub(super) zoo: Switch,
 }
@@ -78,19 +77,19 @@ pub(super) struct State {
 /// An instance.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Instance {
-    /// What is known of it; nothing until its first order.
+    /// The record; `None` until the first order.
     pub(super) record: Option<Arc<PodRecord>>,
-    /// The record's digest, as it was written.
+    /// The digest of the record as it was last written.
     pub(super) digest: Digest,
-    /// Whether the record changed since it was written.
+    /// Whether the record changed since it was last written.
     pub(super) dirty: bool,
-    /// When it may go elsewhere, as [`State::deadlines`] has it.
+    /// The deadline, as [`State::deadlines`] has it.
     pub(super) deadline: Option<Time>,
-    /// What this session saw of it.
+    /// What this session saw of the instance.
     pub(super) answered: Answered,
 }
 
-/// A run that goes on.
+/// An active run.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Run {
     pub(super) record: Arc<RunRecord>,
@@ -98,12 +97,12 @@ pub(super) struct Run {
     pub(super) progress: PlanProgress,
 }
 
-/// From which launch on a step's launches count, and whether it was forced since.
+/// From which launch on launches count for a step, and whether the step was forced since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) since: Number,
     pub(super) forced: bool,
-    /// The highest force on the path, or 0.
+    /// The highest number of a force on the path from plan to step, or 0.
     pub(super) forced_at: Number,
 }
 
@@ -118,8 +117,7 @@ impl Run {
 }
 
 impl RunRecord {
-    /// What operators' marks and the run itself want of a step. On the path from plan to step the highest
-    /// number wins.
+    /// What the run and the operators' marks want of a step. On the path from plan to step, the highest number wins.
     pub(super) fn wanted(&self, record: Option<&PodRecord>, step: StepRef) -> Wanted {
         let base = match self.kind {
             RunKind::Converging => 0,
@@ -140,7 +138,7 @@ impl RunRecord {
 
 impl State {
     pub(super) fn new(service: Arc<ServiceRecord>, model: Arc<Model>) -> Self {
-        // Those who leave are there as long as a record speaks of them.
+        // Instances that leave are kept as long as they have a record.
         let count = |pod: &PodModel| if service.uninstalling { 0 } else { pod.count as usize };
         let pods = model.pods().iter().map(|pod| vec![Default::default(); count(pod)]);
         let pods = pods.chain(service.leaving.iter().map(|_| Vec::new())).collect();
@@ -184,7 +182,7 @@ impl State {
         self.pods.get(at.pod as usize)?.get(at.index as usize)?.record.as_deref()
     }
 
-    /// A pod of the target; none if it is leaving.
+    /// The pod in the target; `None` if the pod is leaving.
     pub(super) fn pod_model(&self, pod: u32) -> Option<&PodModel> {
         self.model.pods().get(pod as usize)
     }
@@ -225,8 +223,8 @@ impl State {
         self.confs.get(conf).map(|config| config.spec.goal)
     }
 
-    /// The configuration that a step wants of a task: the target's in a converging run; otherwise what the
-    /// task has reached, else the target's.
+    /// The configuration that a step wants for a task: the target's in the run that brings the target about; in another
+    /// run the one that the task reached, or the target's if it reached none.
     pub(super) fn wanted_conf(&self, run: &Run, record: Option<&PodRecord>, task: &TaskModel) -> ContentHash {
         match run.record.kind {
             RunKind::Converging => task.conf,
@@ -243,7 +241,8 @@ impl State {
         self.confs.get(conf).map_or(&model.set, |config| &config.spec.resource_set)
     }
 
-    /// The position of an instance that is known, also if it leaves.
+    /// The position of an instance. Positions up to its index are added if they are missing. `None` if its pod is
+    /// unknown.
     pub(super) fn make_room(&mut self, name: &InstanceName) -> Option<At> {
         let pod = self.pod_position(&name.pod)?;
         let instances = &mut self.pods[pod as usize];
@@ -261,8 +260,8 @@ impl State {
         self.model.pod_index(name).or_else(leaving)
     }
 
-    /// What an instance still owes of an earlier life, in which it, or a task of it, left the target: nothing of
-    /// it is launched before that is settled.
+    /// A debt from the time when the instance, or a task of it, left the target. The instance is not launched again
+    /// before that debt is settled.
     pub(super) fn unsettled(&self, at: At) -> Option<&DebtRecord> {
         if self.debts.is_empty() || self.bug(Bug::OwedComesBack) {
             return None;
@@ -270,7 +269,7 @@ impl State {
         self.debts.of(&self.name(at)).find(|debt| debt.cause != DebtCause::Moved).map(|debt| &**debt)
     }
 
-    /// Instances that are gone take no place any more.
+    /// Drops the last positions of a pod that hold no instance any more.
     pub(super) fn trim(&mut self, pod: u32) {
         let stays = self.pod_model(pod).filter(|_| !self.service.uninstalling);
         let count = stays.map_or(0, |pod| pod.count as usize);
@@ -284,12 +283,12 @@ impl State {
         layout.step_name(&self.model, step)
     }
 
-    /// Whether a run is remembered: it goes on, or is its plan's latest.
+    /// Whether a run is remembered: it is active, or the latest run of its plan.
     pub(super) fn remembers(&self, run: Number) -> bool {
         self.run(run).is_some() || self.ended.contains_key(&run)
     }
 
-    /// How the latest run of a plan ended, if it did.
+    /// The latest run of a plan, if it ended.
     pub(super) fn ended_run(&self, plan: &PlanName) -> Option<&Arc<RunRecord>> {
         self.plans.get(plan).and_then(|record| self.ended.get(&record.latest))
     }

@@ -1,6 +1,6 @@
-//! Orders: what each is for, whether that is still wanted, and what stands in its way.
+//! Orders: what each is for, whether that is still wanted, and which tasks are in its way.
 //!
-//! Invariant: these look, and change nothing.
+//! Invariant: these functions only read.
 
 use std::collections::BTreeSet;
 
@@ -19,15 +19,14 @@ impl State {
         configs.map(|config| config.spec.resource_set.clone()).collect()
     }
 
-    /// Whether a launch serves a step that goes on and is not complete: one from before the step's restart
-    /// does not.
+    /// Whether a launch serves an incomplete step of an active run. A launch from before the step's restart does not.
     pub(in crate::engine) fn is_served(&self, step: StepRef, record: &PodRecord, launch: Number) -> bool {
         self.is_incomplete(step)
             && self.run(step.run).is_some_and(|run| launch >= run.record.wanted(Some(record), step).since)
     }
 
-    /// Whether an order gives way to a step, or to recovery: it only asks for room, and is recovery's, the
-    /// step's own from before, or wanted no more.
+    /// Whether an order gives way to a step or to recovery: it only asks for room, and it is the same step's, or not
+    /// wanted any more, or an order of recovery in the way of a step.
     pub(in crate::engine) fn gives_way(&self, order: &Order, to: Option<StepRef>) -> bool {
         order.stage == Stage::Wanted
             && match (order.purpose, to) {
@@ -36,7 +35,7 @@ impl State {
             }
     }
 
-    /// Whether an order that does not give way launches a task, maybe in another resource set than its last.
+    /// Whether an order that does not give way launches a task, in whatever resource set.
     pub(in crate::engine) fn is_asked(
         &self,
         record: &PodRecord,
@@ -47,8 +46,8 @@ impl State {
         record.standing().any(|order| names(order) && !self.gives_way(order, by))
     }
 
-    /// Whether another order asks for the place that an instance is to have: one takes the whole instance there,
-    /// and nothing stands beside it. To a step recovery's does not give way, since it takes there what ran.
+    /// Whether another order asks for the place that an instance is to get. Only one order may, as it takes the whole
+    /// instance there. An order of recovery does not give way to a step here, as it moves the tasks that ran.
     pub(in crate::engine) fn is_place_asked(&self, record: &PodRecord, by: Purpose) -> bool {
         let in_the_way = |order: &Order| match by {
             Purpose::Step(step) => {
@@ -60,13 +59,13 @@ impl State {
         (record.place().is_none() || record.permission().is_some()) && record.standing().any(in_the_way)
     }
 
-    /// Whether a step goes on and is not complete.
+    /// Whether a step belongs to an active run and is not complete.
     pub(in crate::engine) fn is_incomplete(&self, step: StepRef) -> bool {
         self.run(step.run)
             .is_some_and(|run| run.progress.phase(step.phase).step(step.step) != Status::Complete)
     }
 
-    /// Whether what an order is for still wants it.
+    /// Whether the step or recovery that an order serves still wants it.
     pub(in crate::engine) fn still_wanted(&self, order: &Order) -> Result<(), Reason> {
         match order.purpose {
             Purpose::Recovery => Ok(()),
@@ -82,8 +81,8 @@ impl State {
         }
     }
 
-    /// The tasks that are ended before an order is given: those in its slots, or, where the instance goes
-    /// elsewhere, all that are heard of.
+    /// The tasks that are ended before an order is given: those in its slots or, if the instance moves, all that are
+    /// heard of. With an external volume, silent tasks are ended first too.
     pub(in crate::engine) fn victims<'a>(
         &'a self,
         at: At,
@@ -98,7 +97,7 @@ impl State {
         living.filter(move |occupant| !stays && (!moves || shared || occupant.silent.is_none()))
     }
 
-    /// Whether an instance has a volume that lives apart from its node: two launches must never have it at
+    /// Whether an instance has an external volume, which exists apart from its node. Two launches must never use it at
     /// once.
     fn has_external_volume(&self, at: At) -> bool {
         let pod = self.pod_model(at.pod).and_then(|pod| self.model.spec().pods().get(&pod.name));
@@ -115,7 +114,7 @@ impl State {
     ) -> Seconds {
         let order = record.order(launch);
         let conf = order.and_then(|order| order.tasks.iter().find(|ordered| ordered.task == *task));
-        // A launch whose order is forgotten gets the time that its task is given now.
+        // A launch whose order is forgotten gets the grace period of the task's present configuration.
         let now = || {
             let models = &self.pod_model(at.pod)?.tasks;
             models.iter().find(|model| model.name == *task).map(|model| &model.config)
@@ -124,12 +123,12 @@ impl State {
         config.map(|config| config.spec.kill_grace_period).unwrap_or_default()
     }
 
-    /// The orders that stand in the slots of these tasks.
+    /// The orders that the slots of these tasks wait for.
     pub(in crate::engine) fn asking(&self, at: At, tasks: &[OrderedTask]) -> BTreeSet<Number> {
         let Some(record) = self.record(at) else { return BTreeSet::new() };
         let sets = self.sets(tasks);
         let here = sets.iter().filter_map(|set| record.slot(set)?.act());
-        // A task is asked for once, whatever set it was in.
+        // A task has one order at a time, in whatever set it was.
         let named = |order: &&Order| {
             let same = |one: &OrderedTask| tasks.iter().any(|task| task.task == one.task);
             order.stage == Stage::Wanted && order.tasks.iter().any(same)

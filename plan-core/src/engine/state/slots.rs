@@ -1,6 +1,6 @@
-//! Whose a slot is, and whether what lives in it is what it shall be.
+//! Slots: which task a slot belongs to, and whether the task in it is as it should be.
 //!
-//! Invariant: the RUNNING task that was launched last in a set is the set's (`docs/decisions/0014-whose-a-set-is.md`).
+//! Invariant: a set belongs to the RUNNING task that was launched last in it (`docs/decisions/0014-whose-a-set-is.md`).
 
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
@@ -26,8 +26,8 @@ impl State {
         candidates.max_by_key(|task| task.last().map(|last| last.launch))
     }
 
-    /// Whether recovery has, or may have, something to do in a slot: its RUNNING task is not alive, or is
-    /// alive by recovery's order and not up yet.
+    /// Whether recovery may have something to do in a slot: its RUNNING task does not live, is not what an operator
+    /// wants, or lives by an order of recovery and is not up yet.
     pub(in crate::engine) fn is_slot_hurt(&self, record: &PodRecord, slot: &Slot) -> bool {
         let by_recovery =
             |launch: Number| record.order(launch).is_some_and(|order| order.purpose == Purpose::Recovery);
@@ -38,12 +38,13 @@ impl State {
             Some(occupant) if occupant.may_live() => {
                 is_stale(record, occupant) || by_recovery(occupant.launch) && !is_up(record, occupant)
             }
-            // Only where something ended there can be a task to bring back.
+            // Only a slot in which a task ended can have a task to bring back.
             _ => self.main_task(record, slot.set()).is_some(),
         }
     }
 
-    /// What a task comes back with: what it reached, unless the set of that is another's by now.
+    /// The configuration that a task comes back with: the one that it reached, unless that one's set belongs to another
+    /// task by now.
     pub(in crate::engine) fn comes_back_as(
         &self,
         record: &PodRecord,
@@ -56,7 +57,7 @@ impl State {
         (stays || !lost()).then_some(conf)
     }
 
-    /// The other RUNNING task that was launched last in a set, which is that task's by now.
+    /// The RUNNING task that a set belongs to, if it is another than this one.
     pub(in crate::engine) fn successor_in<'a>(
         &self,
         record: &'a PodRecord,
@@ -66,7 +67,7 @@ impl State {
         self.main_task(record, set).filter(|main| *main.name() != *task)
     }
 
-    /// Whether every launch of an instance that may live was seen in this session.
+    /// Whether this session has seen every launch of an instance that may live.
     pub(in crate::engine) fn is_seen(&self, at: At) -> bool {
         let instance = self.instance(at);
         let Some(record) = instance.record.as_deref() else { return true };
@@ -78,11 +79,11 @@ impl State {
     }
 }
 
-/// Whether a living task is not what an operator wants it to be: launched before a restart, paused or not, or
-/// at a place that its instance shall leave.
+/// Whether a living task is not as an operator wants it: it was launched before a restart, it is paused and should not
+/// be or the reverse, or its instance is permitted to move.
 pub(in crate::engine) fn is_stale(record: &PodRecord, occupant: &Occupant) -> bool {
     let paused = || record.orders().iter().flat_map(|order| &*order.tasks).any(|ordered| ordered.paused);
-    // Mostly nobody has said anything.
+    // Usually no operator has asked for anything.
     if record.permission().is_none()
         && record.tasks().iter().all(|t| t.since() == 0 && !t.paused())
         && !paused()
@@ -101,7 +102,7 @@ pub(in crate::engine) fn is_paused(record: &PodRecord, occupant: &Occupant) -> b
     order.is_some_and(|order| order.tasks.iter().any(|of| of.paused && of.task == occupant.task))
 }
 
-/// Whether an occupant has attained its goal by the launch that it is of.
+/// Whether an occupant has reached its goal with its present launch.
 fn is_up(record: &PodRecord, occupant: &Occupant) -> bool {
     if is_paused(record, occupant) {
         return matches!(occupant.state, TaskState::Running { .. });

@@ -40,16 +40,15 @@ impl State {
         }
     }
 
-    /// A task of a step that an operator paused.
+    /// The task of a step that an operator paused, if there is one.
     pub(in crate::engine) fn paused_task(&self, run: &Run, at: At, step: StepRef) -> Option<&TaskRecord> {
         let record = self.record(at)?;
         let mut tasks = run.phase(step.phase).tasks(step.step).iter();
         tasks.find_map(|&task| record.task(&self.task_model(at.pod, task).name).filter(|task| task.paused()))
     }
 
-    /// Whether a step is of a broken member, where its phase asks: it is the next of its instance, and a task
-    /// of it was launched, is not up, and either never had its goal with that configuration or failed
-    /// repeatedly.
+    /// Whether a step is urgent, if its phase asks for that: it is the next step of its instance, and one of its tasks
+    /// was launched, is not up, and either never reached its goal with that configuration or failed repeatedly.
     pub(in crate::engine) fn is_urgent(&self, run: &Run, at: At, step: StepRef, status: Status) -> bool {
         let progress = run.progress.phase(step.phase);
         let asks = progress.asks_urgency() && !self.bug(Bug::RevertWaits);
@@ -86,7 +85,7 @@ impl State {
         let any_conf = run.record.kind == RunKind::Side || model.goal == Goal::Once || self.bug(Bug::AnyConf);
         let since = if self.bug(Bug::IgnoreSince) { 0 } else { since };
         let satisfies = |launch: Number, of: ContentHash| launch >= since && (any_conf || of == conf);
-        // A side run wants what was reached, which may have been in another set.
+        // A run of a side plan wants the configuration that was reached, whose set may be another.
         let slot = record.slot(if conf == model.conf { &model.set } else { self.set_of(&conf, model) });
         let mut displaced = false;
         if let Some(reached) = task.reached().filter(|reached| satisfies(reached.launch, reached.conf)) {
@@ -95,7 +94,7 @@ impl State {
                 !any_conf && (task.other() > reached.launch || later.is_some_and(|l| l.conf != conf));
             let again = later.and_then(|last| record.order(last.launch));
             let again = again.is_some_and(|order| order.purpose == Purpose::Step(step));
-            // What is being ended for the step is not what completes it.
+            // A task that is being ended for the step does not complete the step.
             let act = slot.and_then(|slot| slot.act()).and_then(|act| record.order(act));
             let again =
                 again || act.is_some_and(|o| o.stage == Stage::Clearing && o.purpose == Purpose::Step(step));
@@ -131,8 +130,8 @@ impl State {
         if stands { Status::Prepared } else { Status::Pending }
     }
 
-    /// Whether a RUNNING task was displaced, after it reached its goal, by an earlier step of the same
-    /// instance and run: then its own step has to bring it back.
+    /// Whether a RUNNING task reached its goal and was displaced after that by an earlier step of the same instance and
+    /// run. Then the task's own step has to bring it back.
     fn is_displaced(
         &self,
         run: &Run,
@@ -162,8 +161,8 @@ impl State {
     }
 }
 
-/// Whether a RUNNING task of an instance was launched, is not up, and either never was with that
-/// configuration or failed repeatedly.
+/// Whether a RUNNING task of an instance was launched, is not up, and either never was up with that configuration or
+/// failed repeatedly.
 fn is_broken(record: &PodRecord, model: &TaskModel) -> bool {
     let Some(task) = record.task(&model.name) else { return false };
     let Some(last) = task.last() else { return false };

@@ -1,6 +1,6 @@
-//! What was asked, by whom, and what came of it.
+//! The audit: requests, who made them, and the replies.
 //!
-//! Invariant: a request that was answered is answered the same again, and done once.
+//! Invariant: a request is carried out once. A repeated request gets the same reply.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::engine::reply::Reply;
 use crate::engine::turn::Turn;
 
 impl Turn<'_> {
-    /// The reply that a request had before.
+    /// The reply to an earlier request with this name.
     pub(in crate::engine) fn said(&self, request: &str) -> Option<Reply> {
         let mut audits = self.state.audit.values().filter(|_| !self.bug(Bug::RequestTwice));
         let earlier = audits.find(|audit| audit.request == request);
         earlier.map(|audit| audit.reply.clone())
     }
 
-    /// Notes what was asked, by whom, and what came of it.
+    /// Notes a request, who made it, and the reply.
     pub(in crate::engine) fn note(&mut self, by: Author, words: String, reply: Reply) -> Reply {
         let Author { id, who } = by;
         let number = self.writes.number();

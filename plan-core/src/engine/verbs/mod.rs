@@ -1,7 +1,7 @@
-//! Verbs: what operators want of plans (SDK rule R58), of instances (R60), and of the service (SDK rule R65).
+//! Verbs: what operators ask for about plans (SDK rule R58), instances (SDK rule R60) and the service (SDK rule R65).
 //!
-//! Invariant: every verb has an answer in every state: done, already so, or refused with the reason. One
-//! that is refused or already so changes nothing but the audit.
+//! Invariant: every verb has a reply in every state: done, already so, or refused with the reason. A verb that is
+//! refused or already so changes nothing but the audit.
 
 mod audit;
 mod plans;
@@ -16,7 +16,7 @@ use super::turn::Turn;
 type Answer = Result<Reply, Refusal>;
 
 impl Turn<'_> {
-    /// Carries out a verb, once.
+    /// Carries out a verb. A repeated request gets the reply of the first.
     pub(super) fn verb(&mut self, request: Request) -> Reply {
         let Request { id, who, verb } = request;
         if let Some(earlier) = self.said(&id) {

@@ -1,6 +1,6 @@
 //! Verbs on plans (SDK rule R58).
 //!
-//! Invariant: a verb changes marks and runs; statuses and orders follow from them.
+//! Invariant: a verb changes marks and runs. Statuses and orders follow from these.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ impl Turn<'_> {
         Ok(Reply::Done)
     }
 
-    /// Withdraws those of these orders that are wanted no more.
+    /// Withdraws those of these orders that are not wanted any more.
     fn drop_unwanted(&mut self, standing: Vec<(At, Number)>) {
         for (at, launch) in standing {
             let order = self.state.record(at).and_then(|record| record.order(launch));
@@ -103,7 +103,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Takes back an interruption, or releases the next canary.
+    /// Takes an interruption back, or releases the next canary.
     fn take_back(&mut self, plan: &PlanName, scope: Scope) -> Answer {
         if self.state.run_of(plan).is_none() {
             return match self.state.ended_run(plan) {
@@ -185,7 +185,7 @@ impl Turn<'_> {
                 let Some(ended) = self.state.ended_run(plan) else {
                     return Err(Refusal::NeverRun(plan.clone()));
                 };
-                // A part that is not there refuses the verb before anything is changed.
+                // If the part does not exist, the verb is refused before anything changes.
                 self.state.scope(plan, ended.number, part)?;
                 self.reopen(plan)?
             }
@@ -195,7 +195,7 @@ impl Turn<'_> {
         if running.is_some() && self.state.status_of(number, scope) == Some(Status::Pending) {
             return Ok(if forgiven { Reply::Done } else { Reply::AlreadySo });
         }
-        // A single step whose launch is ordered and was not seen yet counts with that launch.
+        // If a single step has a launch that was not seen yet, the step counts with that launch.
         let since = self.state.unseen_launch(scope);
         let since = if let Some(launch) = since { launch } else { self.writes.number() };
         self.mark_seq(number, scope, |mark| mark.since = since);
@@ -208,7 +208,8 @@ impl Turn<'_> {
         Ok(Reply::Done)
     }
 
-    /// What the gates of a part of a run objected is forgotten: they are asked again. Says whether they did.
+    /// Forgets the answers of gates that did not allow, for a part of a run, so that the gates are asked again. Returns
+    /// whether there were any.
     fn forgive(&mut self, number: Number, scope: Scope) -> bool {
         let forgiven = self.session.questions.forgive(|step| {
             step.run == number
@@ -223,7 +224,7 @@ impl Turn<'_> {
         any
     }
 
-    /// A restart begins anew: waits and refusals of the tasks in its scope are forgotten.
+    /// Forgets waits, failures and refusals of the tasks in the scope of a restart.
     fn forget_failures(&mut self, number: Number, scope: Scope) {
         for step in self.state.steps_in(number, scope) {
             let (Some(at), Some(run)) = (self.state.step_at(step), self.state.run(number)) else { continue };
@@ -233,7 +234,7 @@ impl Turn<'_> {
                 let known = self.state.record(at).and_then(|record| record.task(&name));
                 if known.is_some_and(|task| task.failures() > 0 || task.never().is_some()) {
                     self.begin_anew(at, &name);
-                    // Other steps speak of the task too.
+                    // Other steps may be about the task too.
                     self.touch(at);
                 }
             }
@@ -241,14 +242,15 @@ impl Turn<'_> {
     }
 }
 
-/// Whether nothing of a run was done since it was stopped: it is interrupted, and all of it is still to be done.
+/// Whether no step of a run was done since the run was stopped: the run is interrupted, and all its steps are still to
+/// be done.
 fn is_stopped(run: &Run) -> bool {
     let phases = 0..run.layout.phases.len() as u32;
     let mut steps = phases.flat_map(|phase| run.progress.phase(phase).steps());
     run.progress.is_interrupted() && steps.all(|status| *status == Status::Pending)
 }
 
-/// `[A-Za-z_][A-Za-z0-9_]*` (SDK rule R59).
+/// Whether a text can name an environment variable: `[A-Za-z_][A-Za-z0-9_]*` (SDK rule R59).
 fn is_variable_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
@@ -256,7 +258,7 @@ fn is_variable_name(name: &str) -> bool {
 }
 
 impl State {
-    /// The orders that only ask for room for steps of a part of a run.
+    /// The orders for steps of a part of a run that only ask for room.
     fn standing(&self, number: Number, scope: Scope) -> Vec<(At, Number)> {
         let steps = self.steps_in(number, scope).into_iter().filter_map(|step| {
             let record = self.record(self.step_at(step)?)?;
@@ -276,7 +278,7 @@ impl State {
         let unseen = order.stage != Stage::Given
             || occupants
                 .any(|occupant| occupant.launch == order.launch && occupant.state == TaskState::Launching);
-        // A force of a later number would still stand above it.
+        // A force with a later number would still win.
         let forced = self.run(step.run)?.record.wanted(Some(record), step).forced_at;
         (unseen && order.launch > forced).then_some(order.launch)
     }

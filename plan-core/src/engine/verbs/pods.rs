@@ -1,7 +1,7 @@
 //! Verbs on instances, and on the service as a whole (SDK rules R60 and R65).
 //!
-//! Invariant: what an operator wants of an instance stands in its record, and recovery, or the step that is at
-//! it, makes it so; nothing is done here at once.
+//! Invariant: a verb only records what an operator wants of an instance. Recovery, or the step that acts on the
+//! instance, carries it out.
 
 use std::sync::Arc;
 
@@ -16,14 +16,15 @@ use crate::engine::verbs::Answer;
 use crate::spec::{Goal, InstanceName, TaskName};
 
 impl Turn<'_> {
-    /// Launches an instance's RUNNING tasks again where it lives.
+    /// Launches an instance's RUNNING tasks again, at its place.
     pub(super) fn restart_pod(&mut self, name: &InstanceName, only: &[TaskName]) -> Answer {
         let (at, record, tasks) = self.state.running_tasks(name, only)?;
         let paused = |task: &&TaskName| record.task(task).is_some_and(|task| task.paused());
         if let Some(task) = tasks.iter().find(paused) {
             return Err(Refusal::Paused { instance: name.clone(), task: task.clone() });
         }
-        // What is launched and was not seen yet is what a restart would give; what waits is let go on.
+        // A task that is about to be launched, or whose launch was not seen yet, counts as restarted. A task that waits
+        // after a failure does not: it goes on at once.
         let fresh = |task: &TaskName| {
             let mut occupants = record.living().filter(|occupant| occupant.task == *task);
             let launching = occupants.any(|occupant| occupant.state == TaskState::Launching);
@@ -44,7 +45,7 @@ impl Turn<'_> {
         Ok(Reply::Done)
     }
 
-    /// Lets an instance go elsewhere.
+    /// Moves an instance to another place.
     pub(super) fn replace_pod(&mut self, name: &InstanceName) -> Answer {
         let (at, record, _) = self.state.running_tasks(name, &[])?;
         if record.place().is_none() {
@@ -54,7 +55,7 @@ impl Turn<'_> {
             self.permit(at, Cause::Replace);
             return Ok(Reply::Done);
         };
-        // It goes elsewhere already: where there will never be room, it is asked for once more.
+        // The instance moves already. If the backend said that there will never be room, room is asked for once more.
         let refused = record.tasks().iter().filter(|task| task.never().is_some());
         let refused: Vec<&TaskName> = refused.map(|task| task.name()).collect();
         if known.cause == Cause::Replace && refused.is_empty() {
@@ -66,7 +67,7 @@ impl Turn<'_> {
         Ok(Reply::Done)
     }
 
-    /// Pauses tasks of an instance, or takes that back.
+    /// Pauses tasks of an instance, or resumes them.
     pub(super) fn pause_pod(&mut self, name: &InstanceName, only: &[TaskName], pause: bool) -> Answer {
         let (at, record, tasks) = self.state.running_tasks(name, only)?;
         let other = |task: &&TaskName| record.task(task).is_some_and(|task| task.paused() != pause);
@@ -79,13 +80,13 @@ impl Turn<'_> {
             let record = self.record_mut(at);
             if pause { record.pause(task) } else { record.resume(task) }
         }
-        // Room that is asked for is asked for the other kind of launch.
+        // Orders that ask for room do so for the other kind of launch, so they are withdrawn.
         self.withdraw_where(at, |order| order.stage == Stage::Wanted);
         self.wanted_otherwise(at);
         Ok(Reply::Done)
     }
 
-    /// What is owed is waited for no more.
+    /// Gives a debt up.
     pub(super) fn give_up(&mut self, debt: Number) -> Answer {
         if self.state.debts.get(debt).is_none() {
             return Err(Refusal::NoDebt(debt));
@@ -94,7 +95,7 @@ impl Turn<'_> {
         Ok(Reply::Done)
     }
 
-    /// Takes the service away: all instances leave, and then the service itself.
+    /// Uninstalls the service: all instances leave, and then the service itself.
     pub(super) fn uninstall(&mut self) -> Answer {
         if self.state.service.uninstalling {
             return Ok(Reply::AlreadySo);
@@ -106,7 +107,7 @@ impl Turn<'_> {
         }
         self.state.obsolete.clear();
         self.state.members.clear();
-        // Who never came is there no more.
+        // Positions of instances that were never launched are dropped.
         self.left.extend(0..self.state.pods.len() as u32);
         let due: Vec<At> = self.state.deadlines.all().collect();
         due.into_iter().for_each(|at| self.state.index_deadline(at));
@@ -116,7 +117,7 @@ impl Turn<'_> {
 }
 
 impl State {
-    /// An instance's RUNNING tasks that were launched, of which a verb speaks: those that it names, or all.
+    /// The launched RUNNING tasks of an instance that a verb is about: those that it names, or all.
     fn running_tasks(
         &self,
         name: &InstanceName,
@@ -135,7 +136,7 @@ impl State {
         if let Some(task) = only.iter().find(|task| goal(task) != Some(Goal::Running)) {
             return Err(Refusal::NotRunning { instance: name.clone(), task: task.clone() });
         }
-        // None of its tasks is one that is kept running.
+        // The instance has no RUNNING task.
         if let Some(task) = pod.tasks.first().filter(|_| pod.tasks.iter().all(|t| t.goal != Goal::Running)) {
             return Err(Refusal::NotRunning { instance: name.clone(), task: task.name.clone() });
         }

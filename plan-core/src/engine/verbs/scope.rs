@@ -1,4 +1,4 @@
-//! What of a run a verb is for, and what is marked of it.
+//! Scopes: the part of a run that a verb is about, and its marks.
 //!
 //! Invariant: a mark and what follows from it change together.
 
@@ -12,7 +12,7 @@ use crate::engine::turn::Turn;
 use crate::plan::Status;
 use crate::spec::{PhaseName, PlanName};
 
-/// What of a run a verb is for.
+/// The part of a run that a verb is about.
 #[derive(Clone, Copy)]
 pub(super) enum Scope {
     Plan,
@@ -21,7 +21,7 @@ pub(super) enum Scope {
 }
 
 impl Turn<'_> {
-    /// Changes how far a run is, and tells what became of the plan and of a phase.
+    /// Changes the progress of a run, and reports the changed statuses of the plan and of a phase.
     pub(super) fn with_progress(&mut self, number: Number, scope: Scope, change: impl FnOnce(&mut Run)) {
         let Some(run) = self.state.run_mut(number) else { return };
         let phase = match scope {
@@ -165,8 +165,7 @@ impl State {
         Some(At { pod: layout.pod, index: layout.steps[step.step as usize].instance })
     }
 
-    /// The steps of the same instance and phase that come after one, where they may be urgent once it is
-    /// complete.
+    /// The later steps of the same instance and phase, if a step may become urgent when the one before it is complete.
     fn later_steps(&self, step: StepRef) -> Vec<StepRef> {
         let Some(run) = self.run(step.run) else { return Vec::new() };
         if !run.progress.phase(step.phase).asks_urgency() {

@@ -1,6 +1,6 @@
 //! A verb in words, as the audit keeps it.
 //!
-//! Invariant: the values of parameters are not in them.
+//! Invariant: the words never contain the values of parameters.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! What people are shown: plans as trees, and the reasons why something waits.
+//! Views: plans as trees, and the reasons why something waits.
 //!
-//! Invariant: a view is made when it is asked for; nothing is kept for it.
+//! Invariant: a view is made when it is asked for, and not kept.
 
 mod plans;
 mod readers;
@@ -17,43 +17,43 @@ use super::record::{Reached, TaskState};
 /// A plan, as it is shown. Its `Display` is the tree that the SDK's program draws (SDK rule R80).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PlanView {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its strategy's name.
+    /// The name of the strategy.
     pub strategy: &'static str,
-    /// Its status.
+    /// The status.
     pub status: Status,
-    /// Its phases.
+    /// The phases, in declared order.
     pub phases: Vec<PhaseView>,
 }
 
 /// A phase, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PhaseView {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its strategy's name.
+    /// The name of the strategy.
     pub strategy: &'static str,
-    /// Its status.
+    /// The status.
     pub status: Status,
-    /// Its steps.
+    /// The steps, in declared order.
     pub steps: Vec<StepView>,
 }
 
 /// A step, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct StepView {
-    /// Its name, as `kafka-0:[broker]`.
+    /// The name of the step, as `kafka-0:[broker]`.
     pub name: String,
-    /// Its status.
+    /// The status.
     pub status: Status,
-    /// Whether an operator's word made it complete.
+    /// Whether an operator forced the step to be complete.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub forced: bool,
-    /// The instance that it is about; none if it is about the service.
+    /// The instance that the step is about; `None` if the step is about the service.
     #[serde(skip)]
     pub instance: Option<InstanceName>,
-    /// The tasks that it is about.
+    /// The tasks that the step is about.
     #[serde(skip)]
     pub tasks: Vec<TaskName>,
 }
@@ -65,10 +65,10 @@ pub struct TaskView {
     pub instance: InstanceName,
     /// The task.
     pub task: TaskName,
-    /// What is known of its latest launch; `None` before the first one.
+    /// The state of the latest launch; `None` before the first launch.
     pub state: Option<TaskState>,
-    /// Whether nothing is heard of its node.
+    /// Whether nothing is heard of the task's node.
     pub silent: bool,
-    /// The latest launch that attained its goal.
+    /// The latest launch that reached the task's goal.
     pub reached: Option<Reached>,
 }

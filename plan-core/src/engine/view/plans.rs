@@ -1,4 +1,4 @@
-//! Plans as trees: as declared, as they run, and those that show what the engine does by itself.
+//! Plans as trees: as declared, as they run, and the plans that show what the engine does by itself.
 //!
 //! Invariant: every plan that [`Engine::plan_names`] lists has a tree.
 
@@ -13,7 +13,7 @@ use crate::spec::{InstanceName, PlanName};
 use super::{PhaseView, PlanView, StepView};
 
 impl PlanView {
-    /// A plan as it is declared: nothing of it has begun.
+    /// A plan as it is declared. No step has begun.
     pub fn declared(model: &Model, plan: &PlanName) -> Option<Self> {
         let layout = model.plans().get(plan)?;
         Some(Self {
@@ -56,7 +56,7 @@ impl Engine {
         names
     }
 
-    /// A plan as it is now.
+    /// A plan with its present statuses; `None` if there is no such plan.
     pub fn plan(&self, name: &str) -> Option<PlanView> {
         let state = self.state.as_ref()?;
         if name == PlanName::RECOVERY {
@@ -120,7 +120,7 @@ impl State {
         }
     }
 
-    /// A plan that does not run: COMPLETE if its latest run was, else WAITING.
+    /// A plan that does not run: `COMPLETE` if its latest run was complete, else `WAITING`.
     fn idle_view(&self, layout: &PlanLayout) -> PlanView {
         let ended = self.ended_run(&layout.name);
         let complete = ended.is_some_and(|run| is_complete(run));
@@ -185,7 +185,7 @@ impl State {
         Some(PhaseView { name, strategy: "serial", status, steps: vec![step] })
     }
 
-    /// The slots whose task recovery brings back, with how far it is.
+    /// The slots whose task recovery brings back, each with its status.
     pub(super) fn recovery_slots<'a>(
         &'a self,
         at: At,
@@ -221,8 +221,8 @@ impl State {
         if self.service.uninstalling { PlanName::UNINSTALL } else { PlanName::DECOMMISSION }
     }
 
-    /// Those who leave, as a plan: a phase for each, of what was left already and of what is there still
-    /// (SDK rules R64 and R65). There is none when nobody leaves.
+    /// The instances that leave, as a plan (SDK rules R64 and R65). Each has a phase, with steps for its debts and for
+    /// what it still has. `None` if no instance leaves.
     fn leaving_view(&self) -> Option<PlanView> {
         let uninstalling = self.service.uninstalling;
         let cause = if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission };

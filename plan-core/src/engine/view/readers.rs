@@ -1,6 +1,6 @@
-//! What can be read of an engine.
+//! The read access to an engine.
 //!
-//! Invariant: reading changes nothing, and hands out records as they are.
+//! Invariant: reading changes nothing, and returns records as they are.
 
 use std::sync::Arc;
 
@@ -18,39 +18,39 @@ use crate::spec::{InstanceName, PlanName, TaskName};
 use super::TaskView;
 
 impl Engine {
-    /// Whether the first deployment was completed.
+    /// Whether the first deployment is complete.
     pub fn is_deployed(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.service.deployed)
     }
 
-    /// Whether all that was launched before this session was asked for, and has answered or had its time: before that, what
-    /// runs is known from the records alone, and may have ended meanwhile.
+    /// Whether this session has asked for all launches from before it, and each was answered or had its time. Before
+    /// that, states of tasks are those of the records, and a task may have ended meanwhile.
     pub fn has_heard(&self) -> bool {
         self.session.is_live()
     }
 
-    /// Whether another scheduler has taken over, so that this one does nothing any more.
+    /// Whether another scheduler has taken over. Then this engine does nothing any more.
     pub fn is_superseded(&self) -> bool {
         self.session.superseded
     }
 
-    /// The installation, once there is a service. It stands in the label of each task.
+    /// The id of the installation, once there is a service. It is part of each task's label.
     pub fn installation(&self) -> Option<&InstallationId> {
         self.state.as_ref().map(|state| &state.service.installation)
     }
 
-    /// The specification that the service shall be.
+    /// The target: the specification that the service is to have.
     pub fn model(&self) -> Option<&Arc<Model>> {
         self.state.as_ref().map(|state| &state.model)
     }
 
-    /// What is known of an instance.
+    /// The record of an instance, if it was ordered at least once.
     pub fn pod(&self, instance: &InstanceName) -> Option<&PodRecord> {
         let state = self.state.as_ref()?;
         state.record(state.at(instance)?)
     }
 
-    /// All instances that were ordered, with what is known of them.
+    /// All instances that were ordered at least once, with their records.
     pub fn pods(&self) -> impl Iterator<Item = (InstanceName, &PodRecord)> {
         self.state.iter().flat_map(|state| {
             (0..).zip(&state.pods).flat_map(move |(pod, instances)| {
@@ -61,59 +61,60 @@ impl Engine {
         })
     }
 
-    /// What was left behind, and is to be ended and released.
+    /// The debts: what was left behind, and is to be ended and released.
     pub fn debts(&self) -> impl Iterator<Item = &DebtRecord> {
         self.state.iter().flat_map(|state| state.debts.iter().map(|debt| &**debt))
     }
 
-    /// The run of a plan that goes on, if one does.
+    /// The active run of a plan, if there is one.
     pub fn run(&self, plan: &PlanName) -> Option<&RunRecord> {
         Some(&self.state.as_ref()?.run_of(plan)?.record)
     }
 
-    /// The run that makes the service what it shall be, or made it so.
+    /// The run that brings the target about, or brought it about.
     pub fn converging_run(&self) -> Option<Number> {
         self.state.as_ref().map(|state| state.service.converging)
     }
 
-    /// A configuration that some record names.
+    /// A task's configuration by its hash, if a record names it.
     pub fn task_config(&self, conf: ContentHash) -> Option<&Arc<TaskConfig>> {
         self.state.as_ref()?.confs.get(&conf)
     }
 
-    /// What the machine's clock showed at an engine time, if it shows `now` now and was not set meanwhile.
+    /// The time of the machine's clock that belongs to an engine time, given that the clock shows `now` and was not set
+    /// since.
     pub fn wall(&self, time: Time, now: Wall) -> Wall {
         let ago = self.time(now).since(time);
         Wall(now.0.saturating_sub(u64::try_from(ago.as_micros()).unwrap_or(u64::MAX)))
     }
 
-    /// The runs of a plan that ended and are remembered, oldest first.
+    /// The ended runs of a plan that are remembered, oldest first.
     pub fn runs(&self, plan: &str) -> &[EndedRun] {
         let record = self.state.as_ref().and_then(|state| state.plans.get(plan));
         record.map(|record| record.ended.as_slice()).unwrap_or_default()
     }
 
-    /// The verbs and targets that are remembered, oldest first.
+    /// The audit: the verbs and targets that are remembered, oldest first.
     pub fn audit(&self) -> impl Iterator<Item = &AuditRecord> {
         self.state.iter().flat_map(|state| state.audit.values().map(|audit| &**audit))
     }
 
-    /// The last specification that the service became with nothing forced.
+    /// The last specification that the service reached without a forced step.
     pub fn previous(&self) -> Option<&Arc<Model>> {
         self.state.as_ref().and_then(|state| state.previous.as_ref())
     }
 
-    /// Whether the service is being taken away.
+    /// Whether the service is being uninstalled.
     pub fn is_uninstalling(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.service.uninstalling)
     }
 
-    /// The instances that the target does not have and that are still there, in the order in which they go.
+    /// The instances that the target does not have but that still exist, in the order in which they leave.
     pub fn leavers(&self) -> Vec<InstanceName> {
         self.state.as_ref().map(State::leavers).unwrap_or_default()
     }
 
-    /// Launches that no record speaks of: listed, and not touched.
+    /// Launches that no record names. The engine lists them, and does not touch them.
     pub fn foreigners(&self) -> impl Iterator<Item = (&Incarnation, &Seen)> {
         self.session.foreigners.iter()
     }

@@ -1,41 +1,41 @@
-//! Trees, as the SDK's program draws them (SDK rule R80): of a plan, and of whatever else is a tree with statuses.
+//! Trees, as the SDK's program draws them (SDK rule R80): of plans, and of anything else that is a tree with statuses.
 //!
-//! Invariant: a tree is lines of text, and this is the one place that draws it; a status stands in words at the
-//! end of its line. The text of a plan has nothing that its view has not.
+//! Invariant: this is the only place that draws trees. A tree is lines of text, and a status is a word at the end of
+//! its line. The text of a plan shows nothing that its view does not have.
 
 use std::fmt;
 
 use super::PlanView;
 
-/// A node, with all below it.
+/// A node of a tree, with all nodes below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
-    /// What it is.
+    /// The name of the node.
     pub label: String,
-    /// How it is, if it has a status.
+    /// The status of the node, if it has one.
     pub status: Option<String>,
-    /// What it consists of.
+    /// The nodes below this one.
     pub below: Vec<Self>,
 }
 
 /// A line of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeLine {
-    /// The branches that lead to it.
+    /// The branches that are drawn before the label.
     pub stem: String,
-    /// What it is.
+    /// The name of the node.
     pub label: String,
-    /// How it is.
+    /// The status of the node, if it has one.
     pub status: Option<String>,
 }
 
 impl Tree {
-    /// A node without anything below.
+    /// A node without nodes below it.
     pub fn leaf(label: impl Into<String>, status: Option<String>) -> Self {
         Self { label: label.into(), status, below: Vec::new() }
     }
 
-    /// Its lines, from the top.
+    /// The lines of the tree, from the top.
     pub fn lines(&self) -> Vec<TreeLine> {
         let mut lines = Vec::new();
         self.add_lines(String::new(), "", &mut lines);

@@ -1,6 +1,6 @@
-//! Why an instance is as it is.
+//! Reasons: why an instance is in its state.
 //!
-//! Invariant: each reason is the word of the rule that is asked; nothing is decided here.
+//! Invariant: each reason comes from the rule that is asked. Nothing is decided here.
 
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ impl Engine {
         }
     }
 
-    /// What recovery does for the tasks of an instance, or what it waits for.
+    /// What recovery does for the tasks of an instance, or what recovery waits for.
     fn recovery_reasons(&self, state: &State, at: At, whys: &mut Vec<Why>) {
         let Some(record) = state.record(at) else { return };
         let what = record
@@ -96,7 +96,7 @@ impl Engine {
             let Subject::Recovery { main, .. } = question.subject else { continue };
             let verdict = eligible(&question, &self.session);
             let reason = verdict.reason().unwrap_or_else(|| Reason::Launching(main.name().clone()));
-            // Tasks of one order wait for the same.
+            // Tasks of one order wait for the same thing.
             if whys.iter().any(|why| why.what == what && why.reason == reason) {
                 continue;
             }
@@ -114,7 +114,7 @@ impl Engine {
         }
     }
 
-    /// What keeps an instance that is down for too long from going elsewhere.
+    /// What keeps an instance that is down for too long from moving.
     fn move_reason(&self, state: &State, at: At, whys: &mut Vec<Why>) {
         let now = self.clock.time;
         let Some(due) = state.instance(at).deadline.filter(|&due| due <= now) else { return };
@@ -135,7 +135,7 @@ impl Engine {
     }
 }
 
-/// What the backend said of the task that a reason is about, where it says more than the reason.
+/// The backend's words about the task that a reason is about, if they say more than the reason.
 fn words_about(record: &PodRecord, reason: &Reason) -> Option<Words> {
     match reason {
         Reason::Backoff { task, .. } | Reason::WaitsForItsStep(task) => {
@@ -152,7 +152,7 @@ fn words_about(record: &PodRecord, reason: &Reason) -> Option<Words> {
 }
 
 impl State {
-    /// What of an instance an operator paused, and what nobody hears of, if nothing was said of it yet.
+    /// The reasons of tasks that are paused or silent, unless the list has the same reason already.
     fn present_reasons(&self, at: At, whys: &mut Vec<Why>) {
         let (Some(record), Some(pod)) = (self.record(at), self.pod_model(at.pod)) else { return };
         let mut add = |what: &str, reason: Reason, since: Option<Time>| {
@@ -184,7 +184,7 @@ impl State {
         }
     }
 
-    /// Since when a step waits for what it waits for, as far as it is known.
+    /// Since when a step waits for this reason, if that is known.
     fn since(&self, begun: Time, at: At, tasks: &[u32], reason: &Reason) -> Option<Time> {
         let record = self.record(at);
         let tasks = tasks.iter().filter_map(|&task| record?.task(&self.task_model(at.pod, task).name));

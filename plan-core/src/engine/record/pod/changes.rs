@@ -1,10 +1,10 @@
-//! How an instance's record changes. There is no other way.
+//! The only ways in which an instance's record changes.
 //!
-//! Invariant: what a slot waits for is an order that is not given; what an order that is given launched is in a slot
-//! until something else is; a number of a launch is in the record of one order.
+//! Invariant: the order that a slot waits for is not given yet. A task of a given order is in its slot until another
+//! task takes the slot. Each launch number belongs to one order of the record.
 //!
-//! These keep the record true to itself. When to change it is decided by the rooms that call them: nothing here looks
-//! at a specification, a run or another instance.
+//! These changes keep the record consistent in itself. The callers decide when to change it: nothing here reads a
+//! specification, a run or another instance.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::engine::words::{Address, Words};
 use crate::plan::ContentHash;
 use crate::spec::{ResourceSetName, TaskName};
 
-/// Orders, from the wish to the end of their tasks.
+/// Orders, from the moment they are wanted to the end of their tasks.
 impl PodRecord {
-    /// An order is wanted: the slots of its tasks wait for it, and those where one of them lives, so that it is ended
-    /// there first.
+    /// Adds an order. The slots of its tasks wait for it. So do the slots where one of its tasks lives, so that the
+    /// task is ended there first.
     pub(in crate::engine) fn want(&mut self, order: Order, sets: &[ResourceSetName]) {
         for task in &*order.tasks {
             self.task_mut(&task.task);
@@ -31,7 +31,7 @@ impl PodRecord {
         self.orders.push(order);
     }
 
-    /// An order that is not given is for something else from now on, and its slots are others.
+    /// Gives an order that is not given yet another purpose, other tasks and other slots.
     pub(in crate::engine) fn want_otherwise(
         &mut self,
         launch: Number,
@@ -46,7 +46,7 @@ impl PodRecord {
         }
     }
 
-    /// An order that is not given has another number from now on.
+    /// Gives an order that is not given yet another number.
     pub(in crate::engine) fn renumber(&mut self, old: Number, new: Number) {
         for slot in self.slots.iter_mut().filter(|slot| slot.act() == Some(old)) {
             slot.act = NonZeroU64::new(new);
@@ -56,15 +56,15 @@ impl PodRecord {
         }
     }
 
-    /// There is room for an order: what is in its way is being ended.
+    /// Notes that an order has room, and that the tasks in its way are being ended.
     pub(in crate::engine) fn clear(&mut self, launch: Number) {
         if let Some(order) = self.order_mut(launch) {
             order.stage = Stage::Clearing;
         }
     }
 
-    /// An order that is not given is taken out, and no slot waits for it. Returned are those that were to end for it:
-    /// what is in its slots or, where the instance is to go elsewhere, in all.
+    /// Removes an order that is not given yet; no slot waits for it any more. Returns the launches that were to end for
+    /// it: those in its slots or, if the instance is permitted to move, those in all slots.
     pub(in crate::engine) fn spend(&mut self, launch: Number) -> Vec<(Number, TaskName)> {
         self.orders.retain(|order| order.launch != launch);
         let moves = self.permission.is_some();
@@ -81,8 +81,8 @@ impl PodRecord {
         spared
     }
 
-    /// An order is given at a place: each of its tasks is in its slot, and nowhere else. What was in these slots has
-    /// ended, and orders that nothing is left of are forgotten.
+    /// Notes that an order is given at a place: each of its tasks is in its own slot and in no other. Tasks that were
+    /// in these slots have ended. Orders without a task in a slot are forgotten.
     pub(in crate::engine) fn give(
         &mut self,
         launch: Number,
@@ -94,7 +94,7 @@ impl PodRecord {
         let Some(order) = self.order_mut(launch) else { return };
         order.stage = Stage::Given;
         let tasks = order.tasks.clone();
-        // A task that took turns elsewhere before has ended there: for this launch, or earlier.
+        // A task that was in another slot before has ended there, for this launch or earlier.
         for slot in self.slots.iter_mut().filter(|slot| !sets.contains(&slot.set)) {
             let past = |o: &Occupant| !o.may_live() && tasks.iter().any(|ordered| ordered.task == o.task);
             if slot.act() == Some(launch) {
@@ -116,7 +116,7 @@ impl PodRecord {
         self.forget_past_orders();
     }
 
-    /// A launch of a task was refused: it ended before it began.
+    /// Notes that a launch of a task was refused: the task ended before it began.
     pub(in crate::engine) fn refuse(&mut self, launch: Number, task: &TaskName, why: &Words, now: Time) {
         if let Some(occupant) = self.occupant_mut(launch, task) {
             occupant.state = TaskState::Ended(End::Refused);
@@ -127,8 +127,8 @@ impl PodRecord {
         self.trouble(task, Trouble { launch, end: End::Refused, at: now, words });
     }
 
-    /// What the target does not have is gone: the tasks in these slots, and what is remembered of these tasks unless
-    /// one is in another slot.
+    /// Removes what the target does not have: these occupants, and the records of these tasks unless a task is in
+    /// another slot.
     pub(in crate::engine) fn drop_removed(&mut self, tasks: &[TaskName], occupants: &[Occupant]) {
         for slot in &mut self.slots {
             if slot.occupant.as_ref().is_some_and(|occupant| occupants.contains(occupant)) {
@@ -143,7 +143,8 @@ impl PodRecord {
         self.forget_past_orders();
     }
 
-    /// The slots of these tasks wait for an order, and those without one where such a task lives.
+    /// Makes slots wait for an order: those of its tasks, and those where one of its tasks lives if they wait for no
+    /// order.
     fn claim(&mut self, launch: Number, tasks: &[OrderedTask], sets: &[ResourceSetName]) {
         for (OrderedTask { task, .. }, set) in tasks.iter().zip(sets) {
             self.slot_mut(set).act = NonZeroU64::new(launch);
@@ -155,14 +156,14 @@ impl PodRecord {
         }
     }
 
-    /// No slot waits for an order.
+    /// Lets no slot wait for an order.
     fn unclaim(&mut self, launch: Number) {
         for slot in &mut self.slots {
             slot.act = slot.act.filter(|act| act.get() != launch);
         }
     }
 
-    /// Forgets orders that are given and whose tasks are in no slot any more.
+    /// Forgets given orders whose tasks are in no slot any more.
     fn forget_past_orders(&mut self) {
         let slots = &self.slots;
         self.orders.retain(|order| {
@@ -189,21 +190,21 @@ impl PodRecord {
     }
 }
 
-/// Where the instance lives.
+/// The place of the instance.
 impl PodRecord {
-    /// It may, and shall, go elsewhere. What stands since earlier stands since then; the last cause counts.
+    /// Permits the instance to move. If it was permitted before, it keeps that time, and gets this cause.
     pub(in crate::engine) fn permit(&mut self, cause: Cause, now: Time) {
         let at = self.permission.map_or(now, |known| known.at);
         self.permission = Some(Permission { cause, at });
     }
 
-    /// It stays where it is.
+    /// Takes the permission to move back.
     pub(in crate::engine) fn stay(&mut self) {
         self.permission = None;
     }
 
-    /// It leaves its place with all that is there: it lives nowhere, nothing is in a slot, nothing is down, and the
-    /// permission is used.
+    /// Takes the instance from its place, and all that it has there: after this it has no place, its slots are empty,
+    /// no task is down, and the permission is used up.
     pub(in crate::engine) fn abandon_place(&mut self) {
         for slot in &mut self.slots {
             slot.occupant = None;
@@ -211,7 +212,7 @@ impl PodRecord {
         self.forget_place();
     }
 
-    /// It never came to its place: it lives nowhere, and nothing is down.
+    /// Notes that the instance never came to its place: it has no place, and no task is down.
     pub(in crate::engine) fn forget_place(&mut self) {
         (self.place, self.permission) = (None, None);
         for task in &mut self.tasks {
@@ -220,9 +221,9 @@ impl PodRecord {
     }
 }
 
-/// What is known of its tasks.
+/// The state of its tasks.
 impl PodRecord {
-    /// How a launched task is.
+    /// Sets the state of a launched task.
     pub(in crate::engine) fn seen(&mut self, launch: Number, task: &TaskName, seen: Occupied) {
         if let Some(occupant) = self.occupant_mut(launch, task) {
             let Occupied { state, silent, words, address } = seen;
@@ -231,17 +232,18 @@ impl PodRecord {
         }
     }
 
-    /// A task is down, since now if it was not before.
+    /// Notes that a task is down, from now on unless it was down before.
     pub(in crate::engine) fn goes_down(&mut self, task: &TaskName, now: Time) {
         self.task_mut(task).down.get_or_insert(now);
     }
 
-    /// A task is down no more.
+    /// Notes that a task is no longer down.
     pub(in crate::engine) fn comes_up(&mut self, task: &TaskName) {
         self.task_mut(task).down = None;
     }
 
-    /// A launch attained its task's goal. False if a later one did before, which nothing takes back.
+    /// Notes that a launch reached its task's goal. Returns false, and changes nothing, if a later launch reached it
+    /// before.
     pub(in crate::engine) fn reach(&mut self, task: &TaskName, reached: Reached) -> bool {
         let task = self.task_mut(task);
         if task.reached.is_some_and(|known| known.launch >= reached.launch) {
@@ -252,34 +254,34 @@ impl PodRecord {
         true
     }
 
-    /// A task failed once more in a row, and so often in all.
+    /// Counts a failure of a task. Returns how often it has failed in a row.
     pub(in crate::engine) fn fail(&mut self, task: &TaskName) -> u32 {
         let task = self.task_mut(task);
         task.failures = task.failures.saturating_add(1);
         task.failures
     }
 
-    /// How a task ended that nobody had asked to end.
+    /// Notes how a task ended that was not asked to end.
     pub(in crate::engine) fn trouble(&mut self, task: &TaskName, trouble: Trouble) {
         self.task_mut(task).trouble = Some(Arc::new(trouble));
     }
 
-    /// A task's failures in a row are forgotten.
+    /// Forgets a task's failures in a row.
     pub(in crate::engine) fn forgive(&mut self, task: &TaskName) {
         self.task_mut(task).failures = 0;
     }
 
-    /// A task is not launched with this configuration any more.
+    /// Notes that a task is not to be launched with this configuration any more.
     pub(in crate::engine) fn refuse_for_good(&mut self, task: &TaskName, conf: ContentHash, why: Words) {
         self.task_mut(task).never = Some(Arc::new(Never { conf, why }));
     }
 
-    /// A refusal for good is forgotten.
+    /// Forgets a refusal for good.
     pub(in crate::engine) fn ask_once_more(&mut self, task: &TaskName) {
         self.task_mut(task).never = None;
     }
 
-    /// A task is not launched before a time, or may be now.
+    /// Sets the time before which a task is not launched; `None` is no such time.
     pub(in crate::engine) fn delay(&mut self, task: &TaskName, until: Option<Time>) {
         self.task_mut(task).delayed_until = until;
     }
@@ -293,26 +295,26 @@ impl PodRecord {
     }
 }
 
-/// What operators said.
+/// What operators asked for.
 impl PodRecord {
-    /// Only launches of a task from this number on are wanted.
+    /// Wants only launches of a task from this number on.
     pub(in crate::engine) fn restart(&mut self, task: &TaskName, since: Number) {
         self.task_mut(task).since = since;
     }
 
-    /// A task is wanted paused, and is not down by that.
+    /// Wants a task paused. A pause does not count as being down.
     pub(in crate::engine) fn pause(&mut self, task: &TaskName) {
         let task = self.task_mut(task);
         (task.paused, task.down) = (true, None);
     }
 
-    /// A task is wanted running.
+    /// Wants a task running.
     pub(in crate::engine) fn resume(&mut self, task: &TaskName) {
         let task = self.task_mut(task);
         (task.paused, task.down) = (false, None);
     }
 
-    /// Changes the numbers of what was said of a step.
+    /// Changes the mark of a step.
     pub(in crate::engine) fn mark(&mut self, step: StepRef, change: impl FnOnce(&mut Mark)) {
         let nth = self.steps.iter().position(|mark| mark.step == step).unwrap_or_else(|| {
             self.steps.push(StepMark { step, forced: 0, since: 0 });
@@ -324,7 +326,7 @@ impl PodRecord {
         (own.forced, own.since) = (mark.forced, mark.since);
     }
 
-    /// What was said of steps of these runs is forgotten.
+    /// Forgets the marks of steps of these runs.
     pub(in crate::engine) fn forget_marks(&mut self, runs: &[Number]) {
         self.steps.retain(|mark| !runs.contains(&mark.step.run));
     }
@@ -333,13 +335,13 @@ impl PodRecord {
 /// How a launched task was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Occupied {
-    /// What is known of it.
+    /// The state.
     pub(in crate::engine) state: TaskState,
-    /// Since when nothing is heard of it.
+    /// Since when nothing is heard of the task.
     pub(in crate::engine) silent: Option<Time>,
-    /// What its backend said last.
+    /// The backend's last words about the task.
     pub(in crate::engine) words: Option<Words>,
-    /// Where it is reached.
+    /// Where the task is reached.
     pub(in crate::engine) address: Option<Arc<Address>>,
 }
 
@@ -443,7 +445,7 @@ mod tests {
         record.want(order(8, &["broker"], 2), &sets(&["main"]));
         assert_eq!(record.spend(8), [(7, name("broker"))]);
         assert_eq!((slots(&record), record.order(8)), (slots(&running()), None));
-        // Where the instance was to go elsewhere, all were to end.
+        // As the instance was permitted to move, all tasks were to end.
         record.want(order(9, &["broker"], 2), &sets(&["main"]));
         record.permit(Cause::Replace, Time::from_micros(3));
         assert_eq!(record.spend(9), [(7, name("broker")), (7, name("logs"))]);
@@ -452,7 +454,7 @@ mod tests {
     #[test]
     fn a_task_is_in_one_slot() {
         let mut record = running();
-        // In another set it is ended first where it lives.
+        // A task that lives in another set is ended there first.
         record.want(order(8, &["broker"], 2), &sets(&["other"]));
         let waits = slot("main", Some(("broker", 7)), Some(8));
         assert_eq!((&slots(&record)[0], &slots(&record)[2]), (&waits, &slot("other", None, Some(8))));
@@ -464,7 +466,7 @@ mod tests {
             slot("other", Some(("broker", 8)), None),
         ];
         assert_eq!(slots(&record), now);
-        // The order of what runs on is remembered; that of nothing is not.
+        // The order of a task that still runs is remembered. An order without tasks is not.
         record.seen(7, &name("logs"), seen(TaskState::Ended(End::Killed)));
         record.want(order(9, &["logs"], 2), &sets(&["side"]));
         record.give(9, &sets(&["side"]), place("a", 7), Time::from_micros(4));

@@ -1,6 +1,6 @@
-//! One instance of a pod, as it is remembered.
+//! The record of one instance of a pod.
 //!
-//! Invariant: it is read here by whoever holds it, and changes in [`changes`] alone, by named steps.
+//! Invariant: fields are private. Everyone reads a record by the methods here, and [`changes`] alone changes it.
 
 mod changes;
 mod parts;
@@ -17,125 +17,125 @@ use crate::spec::{ResourceSetName, TaskName};
 pub(in crate::engine) use changes::Occupied;
 pub use parts::*;
 
-/// One instance of a pod.
+/// The record of one instance of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct PodRecord {
-    /// Where it lives; it stays there until a recorded permission frees it.
+    /// Where the instance lives. It stays there until a recorded permission frees it.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<Arc<Place>>,
-    /// Orders that stand, and those whose tasks are in a slot.
+    /// The orders that are not given yet, and those whose tasks are in a slot.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     orders: Vec<Order>,
-    /// The resource sets that were used.
+    /// One slot for each resource set that was used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     slots: Vec<Slot>,
-    /// The tasks that were ordered.
+    /// The tasks that were ordered at least once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tasks: Vec<TaskRecord>,
-    /// What operators said of single steps.
+    /// What operators asked for single steps.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<StepMark>,
-    /// It may, and shall, go elsewhere: what it has at its place is given up with the next launch.
+    /// The permission to move. With the next launch the instance gives up what it has at its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     permission: Option<Permission>,
 }
 
-/// One resource set of one instance; the tasks that name it take turns in it.
+/// A slot: one resource set of one instance. The tasks that name the set take turns in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Slot {
     /// The resource set.
     set: ResourceSetName,
-    /// The task in it, or the last one that was.
+    /// The task in the slot. It stays here after its end, until another task takes the slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     occupant: Option<Occupant>,
-    /// The order that will displace it. No order has the number 0.
+    /// The order that will take the slot. No order has the number 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     act: Option<NonZeroU64>,
 }
 
-/// What is remembered of a task of an instance.
+/// The record of a task of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TaskRecord {
     /// The task.
     name: TaskName,
-    /// What was launched last.
+    /// The latest launch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Launched>,
-    /// The latest launch that attained the task's goal: the last known good configuration, and the memory
-    /// of `ONCE`.
+    /// The latest launch that reached the task's goal. Its configuration is the last known good one. For a `ONCE` task
+    /// it says that the task is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reached: Option<Reached>,
-    /// How often in a row it ended without being asked to.
+    /// How often in a row the task ended without being asked to.
     #[serde(default, skip_serializing_if = "is_zero")]
     failures: u32,
-    /// It is not launched before this time. Only the wake that finds the time over takes it out.
+    /// The task is not launched before this time. Only a wake after that time removes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delayed_until: Option<Time>,
-    /// The backend refused it for good.
+    /// The backend's refusal for good, if it refused the task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     never: Option<Arc<Never>>,
-    /// Since when it does not run as it shall, though it did or was to; silence counts.
+    /// Since when the task does not run as it should, though it ran or was launched. A silent node counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     down: Option<Time>,
-    /// Only launches from this one on are what an operator wants to run; 0 is any.
+    /// The first launch that an operator's restart accepts; 0 accepts any.
     #[serde(default, skip_serializing_if = "is_never")]
     since: Number,
-    /// The last launch with another configuration than `reached` has, ordered after it; 0 is none. What was reached
-    /// before is the last known good, and completes nothing any more.
+    /// The last launch after `reached` with another configuration than `reached`; 0 is none. If there is one, `reached`
+    /// still names the last known good configuration, but completes no step any more.
     #[serde(default, skip_serializing_if = "is_never")]
     other: Number,
-    /// Whether an operator wants it paused.
+    /// Whether an operator wants the task paused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     paused: bool,
-    /// How it last ended without being asked to, or was refused, and what its backend said. It stays when the task is
-    /// launched again, until it attains its goal.
+    /// How the task last ended without being asked to, or was refused, with the backend's words. It is kept over the
+    /// next launches, until the task reaches its goal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trouble: Option<Arc<Trouble>>,
 }
 
-/// What operators said of one step. Numbers come from the counter; 0 is never.
+/// What operators asked for one step. Numbers come from the counter; 0 is never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StepMark {
     /// The step.
     pub step: StepRef,
-    /// When it was forced.
+    /// When the step was forced to be complete.
     #[serde(default)]
     pub forced: Number,
-    /// From which launch on it counts.
+    /// The first launch that counts for the step.
     #[serde(default)]
     pub since: Number,
 }
 
 impl PodRecord {
-    /// Where it lives; it stays there until a recorded permission frees it.
+    /// Where the instance lives. It stays there until a recorded permission frees it.
     pub fn place(&self) -> Option<&Arc<Place>> {
         self.place.as_ref()
     }
 
-    /// Orders that stand, and those whose tasks are in a slot.
+    /// The orders that are not given yet, and those whose tasks are in a slot.
     pub fn orders(&self) -> &[Order] {
         &self.orders
     }
 
-    /// The resource sets that were used.
+    /// One slot for each resource set that was used.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
     }
 
-    /// The tasks that were ordered.
+    /// The tasks that were ordered at least once.
     pub fn tasks(&self) -> &[TaskRecord] {
         &self.tasks
     }
 
-    /// What operators said of single steps.
+    /// What operators asked for single steps.
     pub fn steps(&self) -> &[StepMark] {
         &self.steps
     }
 
-    /// Whether it may, and shall, go elsewhere: what it has at its place is given up with the next launch.
+    /// The permission to move, if there is one. With the next launch the instance gives up what it has at its place.
     pub fn permission(&self) -> Option<Permission> {
         self.permission
     }
@@ -145,7 +145,7 @@ impl PodRecord {
         self.orders.iter().find(|order| order.launch == launch)
     }
 
-    /// What is remembered of a task.
+    /// The record of a task.
     pub fn task(&self, name: &TaskName) -> Option<&TaskRecord> {
         self.tasks.iter().find(|task| task.name == *name)
     }
@@ -177,12 +177,12 @@ impl Slot {
         &self.set
     }
 
-    /// The task in it, or the last one that was.
+    /// The task in the slot. It stays here after its end, until another task takes the slot.
     pub fn occupant(&self) -> Option<&Occupant> {
         self.occupant.as_ref()
     }
 
-    /// The order that will displace it.
+    /// The order that will take the slot.
     pub fn act(&self) -> Option<Number> {
         self.act.map(NonZeroU64::get)
     }
@@ -194,60 +194,60 @@ impl TaskRecord {
         &self.name
     }
 
-    /// What was launched last.
+    /// The latest launch.
     pub fn last(&self) -> Option<Launched> {
         self.last
     }
 
-    /// The latest launch that attained the task's goal: the last known good configuration, and the memory
-    /// of `ONCE`.
+    /// The latest launch that reached the task's goal. Its configuration is the last known good one. For a `ONCE` task
+    /// it says that the task is done.
     pub fn reached(&self) -> Option<Reached> {
         self.reached
     }
 
-    /// How often in a row it ended without being asked to.
+    /// How often in a row the task ended without being asked to.
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// It is not launched before this time. Only the wake that finds the time over takes it out.
+    /// The task is not launched before this time. Only a wake after that time removes it.
     pub fn delayed_until(&self) -> Option<Time> {
         self.delayed_until
     }
 
-    /// The backend refused it for good.
+    /// The backend's refusal for good, if it refused the task.
     pub fn never(&self) -> Option<&Arc<Never>> {
         self.never.as_ref()
     }
 
-    /// Since when it does not run as it shall, though it did or was to; silence counts.
+    /// Since when the task does not run as it should, though it ran or was launched. A silent node counts.
     pub fn down(&self) -> Option<Time> {
         self.down
     }
 
-    /// Only launches from this one on are what an operator wants to run; 0 is any.
+    /// The first launch that an operator's restart accepts; 0 accepts any.
     pub fn since(&self) -> Number {
         self.since
     }
 
-    /// The last launch with another configuration than `reached` has, ordered after it; 0 is none. What was reached
-    /// before is the last known good, and completes nothing any more.
+    /// The last launch after `reached` with another configuration than `reached`; 0 is none. If there is one, `reached`
+    /// still names the last known good configuration, but completes no step any more.
     pub fn other(&self) -> Number {
         self.other
     }
 
-    /// Whether an operator wants it paused.
+    /// Whether an operator wants the task paused.
     pub fn paused(&self) -> bool {
         self.paused
     }
 
-    /// How it last ended without being asked to, or was refused, and what its backend said. It stays when the task is
-    /// launched again, until it attains its goal.
+    /// How the task last ended without being asked to, or was refused, with the backend's words. It is kept over the
+    /// next launches, until the task reaches its goal.
     pub fn trouble(&self) -> Option<&Arc<Trouble>> {
         self.trouble.as_ref()
     }
 
-    /// A task that was not launched yet.
+    /// The record of a task that was not launched yet.
     fn new(name: TaskName) -> Self {
         Self {
             name,

@@ -1,6 +1,6 @@
-//! What an instance's record is made of: orders, what is in a slot, how it ended.
+//! The parts of an instance's record: orders, occupants of slots, ends of tasks.
 //!
-//! Invariant: these are data; a record hands them out, and changes them itself.
+//! Invariant: these are plain data. Only the record that holds them changes them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use crate::engine::words::{Address, Words};
 use crate::plan::ContentHash;
 use crate::spec::TaskName;
 
-/// A launch of tasks of one instance, from the wish to the end of its tasks. A record that holds an order
-/// *is* the outstanding command: giving it again is byte-identical.
+/// A launch of tasks of one instance, from the moment it is wanted to the end of its tasks. A recorded order *is* the
+/// outstanding command: when the launch is commanded again, the command has the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Order {
-    /// Its number.
+    /// The number of the order and of its launch.
     pub launch: Number,
-    /// What it serves.
+    /// What the order serves.
     pub purpose: Purpose,
-    /// How far it is.
+    /// How far the order is.
     pub stage: Stage,
-    /// What it launches.
+    /// The tasks that the order launches.
     pub tasks: Arc<[OrderedTask]>,
-    /// Parameters of the run that it serves; they become environment.
+    /// The parameters of the run that the order serves. They become environment of its tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Arc<Parameters>>,
-    /// When it was wanted.
+    /// When the order was made.
     #[serde(default)]
     pub at: Time,
 }
@@ -40,7 +40,7 @@ pub struct Order {
 pub enum Purpose {
     /// A step of a run.
     Step(StepRef),
-    /// Bringing back what runs no more.
+    /// Recovery, which brings back tasks that ended.
     Recovery,
 }
 
@@ -48,9 +48,9 @@ pub enum Purpose {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// Room is asked for; nothing has changed yet.
+    /// Room is asked for. No task was ended for the order yet.
     Wanted,
-    /// Room is granted, and the tasks that it displaces are being ended. Their end is no failure.
+    /// Room is granted, and the tasks in the order's way are being ended. Their ends are no failures.
     Clearing,
     /// The launch is commanded.
     Given,
@@ -61,9 +61,9 @@ pub enum Stage {
 pub struct OrderedTask {
     /// The task.
     pub task: TaskName,
-    /// Its configuration.
+    /// The hash of the configuration to launch the task with.
     pub conf: ContentHash,
-    /// Whether it is launched paused: in place of its command it waits.
+    /// Whether the task is launched paused: it waits in place of running its command.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
 }
@@ -76,15 +76,15 @@ pub struct Occupant {
     pub launch: Number,
     /// The task.
     pub task: TaskName,
-    /// What is known of it.
+    /// The state of the task.
     pub state: TaskState,
-    /// Since when nothing is heard of it.
+    /// Since when nothing is heard of the task's node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent: Option<Time>,
-    /// What its backend said last of its state.
+    /// The backend's last words about the state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<Words>,
-    /// Where it is reached, as its backend said last.
+    /// Where the task is reached, as the backend said last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Arc<Address>>,
 }
@@ -95,26 +95,26 @@ impl Occupant {
         Self { launch, task, state: TaskState::Launching, silent: None, words: None, address: None }
     }
 
-    /// Whether it has not been seen to end.
+    /// Whether the task's end was not seen yet.
     pub fn may_live(&self) -> bool {
         !matches!(self.state, TaskState::Ended(_))
     }
 }
 
-/// What is known of a launched task.
+/// The state of a launched task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskState {
-    /// Its launch is commanded.
+    /// The launch is commanded, and the backend has not reported the task yet.
     Launching,
-    /// The backend has it.
+    /// The backend has the task, and the task does not run yet.
     Starting,
-    /// It runs.
+    /// The task runs.
     Running {
-        /// Whether its readiness check passes; true if it has none.
+        /// Whether its readiness check passed; true if it has none.
         ready: bool,
     },
-    /// It ended, and stays so.
+    /// The task ended. This state is final.
     Ended(End),
 }
 
@@ -122,19 +122,19 @@ pub enum TaskState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
-    /// By itself, with success.
+    /// The task ended by itself, with success.
     Finished,
-    /// By itself, without success.
+    /// The task ended by itself, without success.
     Failed,
-    /// It was ended.
+    /// The task was ended from outside.
     Killed,
-    /// Its backend ended it because its health check failed.
+    /// The backend ended the task because its health check failed.
     Unhealthy,
-    /// It is not there any more, and nobody knows why.
+    /// The task is not there any more, and the backend does not know why.
     Lost,
-    /// Its launch was refused: it never began.
+    /// The launch was refused: the task never began.
     Refused,
-    /// Its node is gone for good, with all that was there.
+    /// The task's node is gone for good.
     Gone,
 }
 
@@ -152,12 +152,12 @@ impl fmt::Display for End {
     }
 }
 
-/// How a launch of a task ended that nobody had asked to end.
+/// How a launch of a task ended that was not asked to end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Trouble {
-    /// The order's number.
+    /// The number of the launch.
     pub launch: Number,
-    /// How it ended.
+    /// How the task ended.
     pub end: End,
     /// When.
     pub at: Time,
@@ -175,24 +175,24 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// A launch and the configuration that it was of.
+/// A launch, with its configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Launched {
-    /// The order's number.
+    /// The number of the launch.
     pub launch: Number,
-    /// The configuration.
+    /// The hash of the launch's configuration.
     pub conf: ContentHash,
     /// When.
     #[serde(default)]
     pub at: Time,
 }
 
-/// A launch that attained its task's goal.
+/// A launch that reached its task's goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reached {
-    /// The order's number.
+    /// The number of the launch.
     pub launch: Number,
-    /// The configuration.
+    /// The hash of the launch's configuration.
     pub conf: ContentHash,
     /// When.
     pub at: Time,
@@ -201,31 +201,31 @@ pub struct Reached {
 /// A refusal for good, until the specification changes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Never {
-    /// Of this configuration.
+    /// The configuration that is refused.
     pub conf: ContentHash,
     /// The backend's words.
     pub why: Words,
 }
 
-/// Why an instance leaves its place. There is no other way to another place.
+/// A permission to move. Without one, an instance never leaves its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Permission {
-    /// Why.
+    /// Why the instance may move.
     pub cause: Cause,
-    /// Since when.
+    /// Since when the instance may move.
     pub at: Time,
 }
 
-/// Why an instance may leave its place.
+/// Why an instance may move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The backend says that its node is gone for good.
     NodeGone,
-    /// It was down for longer than the replacement failure policy bears.
+    /// The instance was down for longer than the replacement failure policy allows.
     Timeout,
-    /// An operator said so.
+    /// An operator replaces the instance.
     Replace,
 }
 
