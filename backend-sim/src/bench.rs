@@ -1,7 +1,7 @@
-//! The cluster and its backend without an engine: commands go in, and what the backend says comes out, in virtual time.
+//! The cluster and its backend without an engine, in virtual time. Commands go in, and reports of the backend come out.
 //!
-//! Invariant: all choices are the benign ones, and nothing happens but by commands, time and what is done to nodes and
-//! tasks here. What was told in a session that is over is told to nobody.
+//! Invariant: all choices are benign. Things happen only by commands, by time, and by the calls here that act on nodes
+//! and tasks. Reports of a session that is over are dropped.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,21 +22,21 @@ use crate::task::Life;
 use crate::trace::Trace;
 use crate::world::{Happening, World};
 
-/// A simulated cluster with its backend, for whoever gives commands himself: the tests of what every backend promises.
+/// A simulated cluster with its backend, for a caller that gives the commands itself, such as the conformance suite.
 pub struct Bench {
     installation: InstallationId,
     cluster: Cluster,
     backend: Backend,
-    /// What is to happen.
+    /// The events to come.
     queue: Queue<Happening>,
     session: u32,
     said: VecDeque<Said>,
 }
 
-/// Something that the backend says.
+/// A report of the backend.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Said {
-    /// How a task is.
+    /// The state of a task.
     Observed(Observation),
     /// The answer to a command.
     Outcome(Outcome),
@@ -51,26 +51,26 @@ impl std::fmt::Debug for Bench {
 }
 
 impl Bench {
-    /// A cluster of this shape in which nothing of a service runs. Only instances of this model are known there.
+    /// A cluster of this shape in which no task runs. It only knows the instances of this model.
     pub fn new(model: &Arc<Model>, shape: &Shape, installation: InstallationId) -> Self {
         let cluster = Cluster::new(std::iter::once(model), shape);
         let backend = Backend::new(installation.clone(), &cluster, shape, Vec::new());
         Self { installation, cluster, backend, queue: Queue::default(), session: 0, said: VecDeque::new() }
     }
 
-    /// The virtual time, from the beginning on.
+    /// The virtual time since the beginning.
     pub fn now(&self) -> Duration {
         Duration::from_micros(self.queue.now())
     }
 
-    /// Begins a session; the one before is over. These places are named by the records of whoever begins it.
+    /// Begins a session, and ends the one before. The caller's records name these places.
     pub fn begin_session(&mut self, held: &[Held]) {
         self.end_session();
         self.backend.take_up(held);
         self.tell(|backend, cluster, world| backend.session_begins(cluster, world));
     }
 
-    /// Nobody is there any more.
+    /// Ends the session.
     pub fn end_session(&mut self) {
         self.session += 1;
         self.backend.session_over();
@@ -82,12 +82,12 @@ impl Bench {
         self.tell(|backend, cluster, world| backend.execute(cluster, world, command));
     }
 
-    /// When something happens next.
+    /// The time of the next event.
     pub fn next(&self) -> Option<Duration> {
         self.queue.next_time().map(Duration::from_micros)
     }
 
-    /// Lets all happen until a time, which is now then.
+    /// Lets everything happen until a time, and sets the clock to it.
     pub fn pass(&mut self, until: Duration) {
         let until = micros(until);
         while self.queue.next_time().is_some_and(|time| time <= until) {
@@ -95,18 +95,18 @@ impl Bench {
             self.happen(happening);
         }
         if until > self.queue.now() {
-            // Time goes by with what happens.
+            // Events move the clock.
             self.queue.at(until, Class::Fault, Happening::Look);
             self.queue.pop();
         }
     }
 
-    /// What the backend said since this was asked last.
+    /// The reports of the backend since the last call.
     pub fn said(&mut self) -> Vec<Said> {
         self.said.drain(..).collect()
     }
 
-    /// The records of whoever has the session hold the end of a task: it is told no more.
+    /// Confirms the end of a task: the caller's records have it, and it is not reported again.
     pub fn is_durable(&mut self, of: &Incarnation) {
         if let Some(nth) = self.find(of) {
             let task = &mut self.cluster.tasks[nth as usize];
@@ -144,7 +144,7 @@ impl Bench {
         }
     }
 
-    /// Tells the backend something. Its world is one without a trace and without chance.
+    /// Calls the backend, in a world without a trace and without random choices.
     fn tell(&mut self, what: impl FnOnce(&mut Backend, &mut Cluster, &mut World<'_>)) {
         let mut world = World {
             queue: std::mem::take(&mut self.queue),
@@ -193,7 +193,7 @@ impl Bench {
             Happening::Expire { session } => {
                 self.tell(|backend, cluster, world| backend.expire(cluster, world, session));
             }
-            // All else is of a session that is over, or of engines, operators and faults.
+            // All other events belong to a session that is over, or to engines, operators and faults.
             _ => {}
         }
     }
@@ -275,7 +275,7 @@ mod tests {
         bench
     }
 
-    /// What a question beside a launch of an instance came to.
+    /// The answer of a gate of an instance.
     fn ask(bench: &mut Bench, instance: &str, launch: u64) -> Option<(Ruling, String)> {
         let check = Check::Command { cmd: "./ok".into(), timeout: Seconds(10) };
         let (instance, task) = (instance.parse().unwrap(), "t".parse().unwrap());

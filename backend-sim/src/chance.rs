@@ -1,6 +1,6 @@
-//! Faults by chance, and whether a fault names something that is there.
+//! Random faults, and whether a fault names something that exists.
 //!
-//! Invariant: what is decided by chance is such that a service can survive it: never fewer nodes than it needs.
+//! Invariant: a service can survive all random faults: there are never fewer nodes than it needs.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::cluster::Cluster;
 use crate::fault::{CrashPoint, Fault, GateFault, LaunchFault};
 use crate::scenario::{Scenario, ScenarioError};
 
-/// Faults by chance come within this time, at steps of this length.
+/// Random faults come within this time, at steps of this length.
 const CHANCE_STEP: Duration = Duration::from_millis(250);
 const CHANCE_STEPS: u32 = 240;
-/// Faults by chance crash the engine at one of the first so many points.
+/// Random faults crash the engine at one of this many first points.
 const CHANCE_POINTS: u32 = 40;
 
-/// Faults by chance become faults of a kind, at a time and a place.
+/// Chooses the kind, the time and the place of random faults.
 pub(crate) fn decide(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Choose) -> Vec<Fault> {
     let mut decided = Vec::with_capacity(scenario.faults.len());
     for fault in &scenario.faults {
@@ -35,10 +35,11 @@ pub(crate) fn decide(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Ch
     decided
 }
 
-/// The `nth` fault by chance; none is the benign one.
+/// The `nth` random fault. No fault is the benign option.
 fn by_chance(scenario: &Scenario, cluster: &Cluster, choose: &mut dyn Choose, nth: u64) -> Option<Fault> {
     let mut pick = |label, options| choose.choose(Site::new(label, nth), options);
-    // Where nothing is asked, no gate can fail, and what is decided of others is as it is without gates.
+    // In a scenario without gates no gate can fail, and the choices of other faults are the same as before gates
+    // existed.
     let kind = pick("fault", if scenario.has_gates() { 18 } else { 17 });
     if kind == 0 {
         return None;
@@ -120,7 +121,7 @@ fn can_be_survived(scenario: &Scenario, cluster: &Cluster, before: &[Fault], fau
     }
 }
 
-/// A fault names something that is there.
+/// Checks that a fault names something that exists.
 pub(crate) fn check_names(
     scenario: &Scenario,
     cluster: &Cluster,

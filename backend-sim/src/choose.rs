@@ -1,7 +1,7 @@
-//! Choices: everything that could go one way or another is decided here.
+//! Choices: whatever could go one way or another is decided here.
 //!
-//! Invariant: nothing in a run is decided but by [`Choose::choose`], so a run is its scenario and its list of
-//! choices. Option 0 is always the benign one: no fault, the typical latency, the first node.
+//! Invariant: only [`Choose::choose`] decides anything in a run, so a run is its scenario and its list of choices.
+//! Option 0 is always the benign one: no fault, the typical latency, the first node.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 pub struct Site {
     /// What is chosen.
     pub label: &'static str,
-    /// For whom: an instance, a node, a fault, by number.
+    /// For which instance, node or fault, by number.
     pub entity: u64,
 }
 
@@ -27,10 +27,11 @@ impl Site {
 
 /// Makes choices.
 pub trait Choose {
-    /// One of `options` options, counted from 0, which is the benign one. Of no or one option it is the first.
+    /// Chooses one of `options` options, counted from 0. Option 0 is the benign one. With no option or one option, the
+    /// choice is 0.
     fn choose(&mut self, site: Site, options: u32) -> u32;
 
-    /// What was wrong with a list that is replayed; always `None` for what makes choices of its own.
+    /// What was wrong with a replayed list; always `None` for a source that makes its own choices.
     fn mismatch(&self) -> Option<&ReplayError> {
         None
     }
@@ -46,19 +47,19 @@ impl Choose for Benign {
     }
 }
 
-/// What a run chooses by.
+/// The source of a run's choices.
 #[derive(Debug)]
 pub(crate) enum Chooser<'a> {
-    /// Somebody else chooses.
+    /// A source from outside.
     Given(&'a mut dyn Choose),
-    /// Always the benign one.
+    /// Always the benign option.
     Benign(Benign),
-    /// By chance.
+    /// Random choices.
     Seeded(Seeded),
 }
 
 impl Chooser<'_> {
-    /// Chooses on as this one would; somebody else is asked no more, and all is benign.
+    /// A source that goes on as this one would. In place of a source from outside, it is always benign.
     pub(crate) fn fork(&self) -> Self {
         match self {
             Self::Given(_) | Self::Benign(_) => Self::Benign(Benign),
@@ -84,10 +85,10 @@ impl Choose for Chooser<'_> {
     }
 }
 
-/// Choices by chance, from a seed.
+/// Random choices, from a seed.
 ///
-/// Each is drawn from the hash of the seed, the site and how often the site was asked, so that a choice that
-/// is made at one more site leaves those at all others as they are.
+/// Each choice comes from the hash of the seed, the site and the number of earlier choices at the site. So one more
+/// choice at a site does not change the choices at other sites.
 #[derive(Debug, Clone)]
 pub struct Seeded {
     seed: u64,
@@ -147,7 +148,7 @@ pub struct Choice {
     pub value: u32,
 }
 
-/// Keeps the list of the choices that another makes.
+/// Records the choices of another source.
 #[derive(Debug)]
 pub struct Recorded<'a> {
     inner: &'a mut dyn Choose,
@@ -161,7 +162,7 @@ impl std::fmt::Debug for dyn Choose + '_ {
 }
 
 impl<'a> Recorded<'a> {
-    /// Records what this one chooses.
+    /// Records the choices of this source.
     pub fn new(inner: &'a mut dyn Choose) -> Self {
         Self { inner, list: Vec::new() }
     }
@@ -184,7 +185,7 @@ impl Choose for Recorded<'_> {
     }
 }
 
-/// The choices of a list, one after the other.
+/// Replays the choices of a list, one after the other.
 #[derive(Debug, Clone)]
 pub struct Replay {
     rest: VecDeque<Choice>,
@@ -192,7 +193,7 @@ pub struct Replay {
     mismatch: Option<ReplayError>,
 }
 
-/// A list of choices is not of this run: the program, the specification or the scenario is another.
+/// A list of choices belongs to another run: the program, the specification or the scenario differs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
     /// Another choice comes first.
@@ -204,7 +205,7 @@ pub enum ReplayError {
     Differs {
         /// Its position, counted from 0.
         at: usize,
-        /// What the list has there.
+        /// The choice in the list.
         recorded: Choice,
         /// What is chosen.
         site: SmolStr,
@@ -228,7 +229,7 @@ pub enum ReplayError {
         /// Of how many options.
         options: u32,
     },
-    /// A choice is none of its options.
+    /// A choice is not one of its options.
     #[error("choice {at} of the recording is {value} of {options} options, which are counted from 0")]
     OutOfRange {
         /// Its position, counted from 0.
@@ -254,7 +255,7 @@ impl Replay {
         Self { rest: list.into_iter().collect(), at: 0, mismatch: None }
     }
 
-    /// Whether the whole list was used, and each choice where it was recorded.
+    /// Whether the whole list was used, and each choice at the site where it was recorded.
     ///
     /// # Errors
     /// The first difference.
@@ -324,7 +325,7 @@ mod tests {
 
     #[test]
     fn seeds_are_pinned() {
-        // A change here makes every recorded seed another run.
+        // A change here changes the run of every recorded seed.
         let mut seeded = Seeded::new(7);
         let drawn: Vec<u32> = (0..8).map(|nth| seeded.choose(Site::new("start", nth / 2), 1000)).collect();
         assert_eq!(drawn, PINNED);

@@ -1,6 +1,6 @@
-//! The truth: nodes, and every task that was ever launched.
+//! The real state: nodes, and every task that was ever launched.
 //!
-//! Invariant: it has one history, in which nothing is taken back; the engine never looks at it.
+//! Invariant: the cluster has one history, and nothing in it is taken back. The engine never looks at it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,37 +15,37 @@ use smol_str::format_smolstr;
 use crate::node::Node;
 use crate::task::Task;
 
-/// What the nodes of a cluster are.
+/// The nodes of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Shape {
-    /// How many nodes; `None` is the largest count of a pod, and at least 3.
+    /// The number of nodes; `None` is the largest count of a pod, and at least 3.
     pub nodes: Option<u32>,
-    /// Over how many zones they are spread; 0 is without zones.
+    /// The number of zones over which the nodes are spread; 0 is without zones.
     pub zones: u32,
     /// The region of all of them.
     pub region: Option<String>,
     /// Attributes of all of them.
     pub attributes: BTreeMap<String, String>,
-    /// What each has; `None` is what the specification asks for: room for one instance of each pod, or for
-    /// more if there are fewer nodes than instances. Of several specifications, the largest amount counts.
+    /// The resources of each node. `None` is what the specification asks for: room for one instance of each pod, or for
+    /// more if there are fewer nodes than instances. With several specifications, the largest amount counts.
     pub capacity: Option<Amounts>,
-    /// For how long room that is granted may be used; `None` is for ever.
+    /// For how long granted room may be used; `None` is for ever.
     pub grants: Option<std::time::Duration>,
-    /// Who looks at placement.
+    /// Whether the backend judges placement.
     pub judges: Judges,
 }
 
-/// Who looks at placement.
+/// Whether the backend judges placement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Judges {
-    /// The backend does, and the engine after it.
+    /// The backend judges placement, and the engine judges it again.
     #[default]
     Both,
-    /// The backend names any node that has room; only the engine knows the rule.
+    /// The backend names any node that has room. Only the engine judges placement.
     EngineAlone,
 }
 
-/// Instances by number: all that any target of a run has.
+/// The instances of all targets of a run, by number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Roster {
     names: Vec<InstanceName>,
@@ -53,7 +53,7 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// Takes in what a model has and those before it had not.
+    /// Adds the instances of a model that earlier models did not have.
     fn extend(&mut self, model: &Model) {
         for (pod, of) in (0..).zip(model.pods()) {
             let ids = self.of_pod.entry(of.name.clone()).or_default();
@@ -92,7 +92,7 @@ pub(crate) struct Cluster {
     pub(crate) roster: Roster,
     pub(crate) nodes: Vec<Node>,
     pub(crate) tasks: Vec<Task>,
-    /// By instance, its tasks in the order of their launches.
+    /// The tasks of each instance, in the order of their launches.
     pub(crate) of_instance: Vec<Vec<u32>>,
 }
 
@@ -126,7 +126,7 @@ impl Cluster {
         Self { roster, nodes, tasks: Vec::with_capacity(instances), of_instance: vec![Vec::new(); instances] }
     }
 
-    /// A target comes that may have instances which none before it had.
+    /// Adds the instances of a new target.
     pub(crate) fn expect_all_of(&mut self, model: &Model) {
         self.roster.extend(model);
         let instances = self.roster.names.len();
@@ -142,7 +142,7 @@ impl Cluster {
         &self.nodes[self.tasks[task as usize].node as usize]
     }
 
-    /// A task, as its backend sees it, as long as its node is heard of.
+    /// A task, as its backend sees it, while its node is heard of.
     pub(crate) fn seen(&self, task: u32) -> Sighting {
         self.tasks[task as usize].seen(self.node_of(task))
     }
@@ -157,7 +157,7 @@ impl Cluster {
         tasks.find(|(_, task)| task.launch == launch && task.name == *name).map(|(id, _)| id)
     }
 
-    /// The task that lives under this name, as in `kafka-0-broker`: of which instance, and which.
+    /// The living task of this name, such as `kafka-0-broker`: its instance and its position.
     pub(crate) fn named<'m>(
         &self,
         models: impl Iterator<Item = &'m Arc<Model>> + Clone,

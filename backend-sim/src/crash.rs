@@ -1,7 +1,7 @@
-//! Every point at which the engine can crash, tried.
+//! Tries every point at which the engine can crash.
 //!
-//! Invariant: the run up to a point is run once; each crash goes on from a copy of it, so that what is tried is
-//! what the same scenario with that crash as a fault does.
+//! Invariant: the run up to a point is run once, and each crash goes on from a copy of it. The copy does what the same
+//! scenario with that crash as a fault does.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::violation::{Check, Violation};
 /// How many crashes are tried in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Depth {
-    /// One, at every point.
+    /// One crash, at every point.
     #[default]
     Single,
-    /// One, at every point; and after it one more, at every point until the engine is back and has its answers.
+    /// One crash at every point, and after it a second one at every point until the engine is back and has its answers.
     Double,
 }
 
@@ -29,9 +29,9 @@ pub struct CrashReport {
     pub single: BTreeMap<CrashPoint, u64>,
     /// How many points of each kind a second crash was tried at.
     pub double: BTreeMap<CrashPoint, u64>,
-    /// How many of all these runs ended as the one without a crash does.
+    /// How many of all these runs ended as the run without a crash does.
     pub survived: u64,
-    /// Those that did not.
+    /// The runs that did not.
     pub failures: Vec<CrashFailure>,
     /// Virtual time of all runs together, in microseconds, as far as it was simulated.
     pub time: u64,
@@ -44,7 +44,7 @@ pub struct CrashReport {
 pub struct CrashFailure {
     /// What was violated.
     pub violation: Violation,
-    /// The scenario that does it again.
+    /// The scenario that repeats it.
     pub scenario: Scenario,
 }
 
@@ -54,24 +54,24 @@ impl CrashReport {
         self.single.values().chain(self.double.values()).sum()
     }
 
-    /// Whether each was survived.
+    /// Whether every crash was survived.
     pub fn all_survived(&self) -> bool {
         self.failures.is_empty()
     }
 }
 
-/// What a run with crashes is held against.
+/// What a run with crashes is compared with.
 struct Reference {
     end: End,
-    /// What operators do at times may come to something else after a crash: so many launches more.
+    /// How many launches more are allowed. What operators do at fixed times may have another effect after a crash.
     more: u32,
 }
 
-/// Tries every point at which the engine can crash in a run of a scenario, and that each such run does no harm
-/// and ends as the run itself.
+/// Tries every point at which the engine can crash in a run of a scenario. Checks that each such run does no harm and
+/// ends as the run itself.
 ///
 /// # Errors
-/// As [`crate::run`]; a scenario that replays a list of choices has no other run than its own.
+/// As [`crate::run`]. A scenario that replays a list of choices is refused, since it has only that run.
 pub fn crash_points(scenario: &Scenario, depth: Depth) -> Result<CrashReport, ScenarioError> {
     let mut plain = scenario.clone();
     (plain.trace, plain.record) = (false, false);
@@ -154,7 +154,7 @@ fn try_one(
     Ok(())
 }
 
-/// A run with crashes ends as the one without, and launches nothing more often.
+/// A run with crashes ends as the run without them, and launches nothing more often.
 fn compare(reference: &Reference, sim: &mut Sim<'_>) {
     let end = sim.end();
     if let Some((expected, found)) = reference.end.difference(&end) {

@@ -1,7 +1,7 @@
-//! How a run ends: what runs, in which configuration, and what is held and owed.
+//! How a run ends: what runs, in which configuration, what is held, and which debts remain.
 //!
-//! Invariant: it is the same for two runs that came to the same, whatever happened on the way; numbers, nodes
-//! and times are no part of it.
+//! Invariant: two runs with the same result have equal ends, whatever happened on the way. Numbers, nodes and times are
+//! not a part of an end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,15 +14,15 @@ use crate::cluster::Cluster;
 use crate::store::Store;
 use crate::task::Life;
 
-/// How a run stands: what its end is made of.
+/// The state of a run, from which its end is made.
 pub(crate) struct Stand<'a> {
     pub(crate) cluster: &'a Cluster,
     /// What is held.
     pub(crate) book: &'a Book<()>,
     pub(crate) store: &'a Store,
-    /// What nobody cares for any more.
+    /// What an operator gave up.
     pub(crate) given_up: &'a GivenUp,
-    /// Whether what was done is to be the same.
+    /// Whether the finished tasks must be the same.
     pub(crate) with_done: bool,
     /// Whether the service is all that its target says.
     pub(crate) complete: bool,
@@ -31,19 +31,19 @@ pub(crate) struct Stand<'a> {
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct End {
-    /// What lives.
+    /// The living tasks.
     lives: BTreeMap<(InstanceName, TaskName), Living>,
-    /// What attained a goal that is to end.
+    /// The tasks that reached a goal `FINISH` or `ONCE`.
     done: BTreeSet<(InstanceName, TaskName)>,
-    /// Whether `done` is to be the same: what is done once is done by whatever the service was then.
+    /// Whether `done` must be the same. A `ONCE` task is done under whatever target the service had then.
     with_done: bool,
     /// By instance, how many places are held.
     places: BTreeMap<InstanceName, usize>,
-    /// How much is owed.
+    /// How many debts there are.
     debts: usize,
     /// Whether the service is all that its target says.
     complete: bool,
-    /// How often each task was launched; it is no part of what is to be the same.
+    /// How often each task was launched. This may differ between equal ends.
     launches: BTreeMap<(InstanceName, TaskName), u32>,
 }
 
@@ -57,7 +57,7 @@ struct Living {
 }
 
 impl End {
-    /// How a run has come to stand.
+    /// The end of a run.
     pub(crate) fn of(stand: &Stand<'_>) -> Self {
         let Stand { cluster, given_up, .. } = *stand;
         let (mut lives, mut done, mut launches) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
@@ -90,7 +90,7 @@ impl End {
         }
     }
 
-    /// A task that another end has launched more often than this one and so many times more.
+    /// A task that the other run launched more often than this one, by more than the allowed number.
     pub(crate) fn launched_less(&self, other: &Self, more: u32) -> Option<(String, String)> {
         let mut launches = other.launches.iter();
         let (key, count, most) = launches.find_map(|(key, &count)| {
@@ -101,7 +101,7 @@ impl End {
         Some((expected, format!("it is launched {count} times")))
     }
 
-    /// What of another end is not as in this one: what was expected, and what is.
+    /// The difference to another end: what was expected, and what was found.
     pub(crate) fn difference(&self, other: &Self) -> Option<(String, String)> {
         let words = |living: Option<&Living>| match living {
             None => "does not live".to_owned(),

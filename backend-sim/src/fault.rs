@@ -1,25 +1,25 @@
 //! Faults, as data with a text form.
 //!
-//! Invariant: a fault's text, read again, is the fault; what happens at it is decided elsewhere.
+//! Invariant: reading a fault's text gives the same fault. What a fault does is decided elsewhere.
 //!
 //! | text | what happens |
 //! | --- | --- |
-//! | `end:kafka-0-broker@30s` | the task ends: `:failed` (if nothing is said), `:finished`, `:killed`, `:unhealthy`, `:lost` |
-//! | `silent:node-1@20s+60s` | nothing is heard of the node, for so long, or for good |
-//! | `gone:node-1@20s` | the node is gone for good, with all that is there |
-//! | `freeze:node-1@20s+60s` | what is seen of the node is held back for so long, and then told |
-//! | `skip:kafka-1@20s+60s` | what is seen of the instance is told to nobody for so long, and then only the latest |
-//! | `rewind@20s` | the connection to the backend breaks, and the next one begins with the past |
-//! | `second@20s+60s` | another scheduler takes over, and for so long the old one does not know |
-//! | `refuse:kafka-1#1` | the instance's first launch is answered "surely not done" |
-//! | `never:kafka-1#1` | ... is answered "invalid" |
-//! | `unknown:kafka-1#1:done` | nobody knows whether it was done; it was (`:done`), or was not (`:lost`) |
+//! | `end:kafka-0-broker@30s` | the task ends: `:failed` (the default), `:finished`, `:killed`, `:unhealthy`, `:lost` |
+//! | `silent:node-1@20s+60s` | nothing is heard of the node, for a time or for good |
+//! | `gone:node-1@20s` | the node is gone for good, with everything on it |
+//! | `freeze:node-1@20s+60s` | the observations of the node are held back for a time, and then told |
+//! | `skip:kafka-1@20s+60s` | for a time no observation of the instance is told, and then only the latest |
+//! | `rewind@20s` | the connection to the backend breaks, and the next one begins with an old state |
+//! | `second@20s+60s` | another scheduler takes over, and for a time the old one does not know |
+//! | `refuse:kafka-1#1` | the answer to the instance's first launch is "certainly not done" |
+//! | `never:kafka-1#1` | the answer to the instance's first launch is "invalid" |
+//! | `unknown:kafka-1#1:done` | nobody knows whether the launch was done. It was (`:done`), or was not (`:lost`) |
 //! | `crash:before-commit#12` | the engine stops before its 12th commit; also `after-commit`, `before-command`, `after-command` |
-//! | `gate:kafka-1@30s+2m:deny` | what is asked beside the instance is denied, for so long, or for good; also `:defer`, `:inconclusive`, and `:none`, no answer; `gate:kafka@30s` is of all of a pod |
-//! | `undead:kafka-1-broker@30s` | the backend says that the task was lost, and it lives on |
-//! | `foreign:kafka-1-broker@30s` | a task of another installation, of this name and number, is seen to run and to end |
-//! | `echo:1` | the first answer to what lives is told once more, a little later |
-//! | `random:5` | five faults of any of these kinds, at times and places that the seed gives |
+//! | `gate:kafka-1@30s+2m:deny` | the gates of the instance deny, for a time or for good; also `:defer`, `:inconclusive`, and `:none`, no answer; `gate:kafka@30s` is for all instances of a pod |
+//! | `undead:kafka-1-broker@30s` | the backend says that the task was lost, and the task lives on |
+//! | `foreign:kafka-1-broker@30s` | a task of another installation, with this name and number, is seen to run and to end |
+//! | `echo:1` | the first answer about a living launch is told once more, a little later |
+//! | `random:5` | five faults of any of these kinds, at times and places that the seed determines |
 //!
 //! Times and durations are as [`moment`] reads them: `500ms`, `30s`, `2m`, `1h30m`.
 
@@ -55,14 +55,14 @@ pub enum Fault {
         /// For how long; `None` is for good.
         lasts: Option<Duration>,
     },
-    /// A node is gone for good, with all that is there.
+    /// A node is gone for good, with everything on it.
     Gone {
         /// The node.
         node: SmolStr,
         /// When.
         at: Duration,
     },
-    /// What is seen of a node is held back, and then told.
+    /// The observations of a node are held back, and then told.
     Freeze {
         /// The node.
         node: SmolStr,
@@ -71,7 +71,7 @@ pub enum Fault {
         /// For how long.
         lasts: Duration,
     },
-    /// What is seen of an instance is told to nobody, and then only the latest.
+    /// For a time no observation of an instance is told, and then only the latest.
     Skip {
         /// The instance.
         instance: InstanceName,
@@ -80,7 +80,7 @@ pub enum Fault {
         /// For how long.
         lasts: Duration,
     },
-    /// The connection to the backend breaks; on the next one it shows the past before the present.
+    /// The connection to the backend breaks. The next one shows an old state before the present one.
     Rewind {
         /// When.
         at: Duration,
@@ -89,16 +89,16 @@ pub enum Fault {
     Second {
         /// When.
         at: Duration,
-        /// For how long the old one goes on.
+        /// For how long the old scheduler goes on.
         lasts: Duration,
     },
-    /// A launch is answered otherwise.
+    /// A launch gets another answer.
     Launch {
         /// The instance.
         instance: InstanceName,
         /// Which of its launches, counted from 1.
         nth: u32,
-        /// How it is answered.
+        /// The answer.
         answer: LaunchFault,
     },
     /// The engine stops, and is recovered from its records a little later.
@@ -108,7 +108,7 @@ pub enum Fault {
         /// At which point of this kind in the run, counted from 1.
         nth: u64,
     },
-    /// What is asked beside tasks of an instance, or of all of a pod, is answered otherwise.
+    /// The gates of an instance, or of all instances of a pod, get another answer.
     Gate {
         /// The instance, or the pod.
         who: SmolStr,
@@ -119,32 +119,32 @@ pub enum Fault {
         /// How.
         answer: GateFault,
     },
-    /// The backend says that a task was lost, and it lives on.
+    /// The backend says that a task was lost, and the task lives on.
     Undead {
         /// The task: `INSTANCE-TASK`.
         task: SmolStr,
         /// When.
         at: Duration,
     },
-    /// A task of another installation, with the name and the launch number of one of this, is seen, and soon to
-    /// end.
+    /// A task of another installation is seen, and soon its end. It has the name and the launch number of a task of
+    /// this installation.
     Foreign {
         /// The task: `INSTANCE-TASK`.
         task: SmolStr,
         /// When.
         at: Duration,
     },
-    /// The answer to a question of what lives is told once more, a little later.
+    /// An answer about a living launch is told once more, a little later.
     Echo {
-        /// To which of them, counted from 1.
+        /// Which of these answers, counted from 1.
         nth: u32,
     },
-    /// So many faults by chance.
+    /// This many random faults.
     Random(u32),
 }
 
 impl Fault {
-    /// When it happens, if that is said as a time.
+    /// When it happens, if the fault names a time.
     pub fn at(&self) -> Option<Duration> {
         match self {
             Self::End { at, .. }
@@ -162,20 +162,20 @@ impl Fault {
     }
 }
 
-/// How a launch is answered.
+/// The answer to a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LaunchFault {
-    /// Surely not done.
+    /// Certainly not done.
     Refuse,
     /// Invalid.
     Never,
-    /// Unknown, and it was done.
+    /// Unknown, and the launch was done.
     UnknownDone,
-    /// Unknown, and it was not done.
+    /// Unknown, and the launch was not done.
     UnknownLost,
 }
 
-/// How a question beside a task is answered.
+/// The answer of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GateFault {
     /// Not now.
@@ -184,7 +184,7 @@ pub enum GateFault {
     Deny,
     /// Nobody knows.
     Inconclusive,
-    /// Not at all.
+    /// No answer.
     Unanswered,
 }
 
@@ -205,13 +205,13 @@ impl GateFault {
 /// Where the engine can stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CrashPoint {
-    /// Its writes are not durable.
+    /// The engine's writes are not durable.
     BeforeCommit,
-    /// Its writes are durable, and it does not know: no command of the batch leaves.
+    /// The engine's writes are durable, and the engine does not know. No command of the batch leaves.
     AfterCommit,
-    /// A command does not leave, nor do those after it.
+    /// A command, and those after it, do not leave.
     BeforeCommand,
-    /// A command has left, those after it do not, and its answer is lost.
+    /// A command has left, and its answer is lost. Those after it do not leave.
     AfterCommand,
 }
 
@@ -237,7 +237,7 @@ impl fmt::Display for CrashPoint {
     }
 }
 
-/// The text is no fault; the message says what is one.
+/// The text is not a fault. The message says how to write one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a fault: {problem}; {right}")]
 pub struct FaultError {

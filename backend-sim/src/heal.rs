@@ -1,4 +1,4 @@
-//! What must come once all faults ended: progress within a bound, and then quiet.
+//! What must happen once all faults ended: progress within a bound, and then quiet.
 //!
 //! Invariant: the bound follows from the specifications and the tables of latencies; nothing in it is guessed.
 
@@ -16,23 +16,23 @@ const LONGEST_WAIT: u64 = 300 * SECOND;
 /// No gate waits for longer before it is asked again (docs/decisions/0018-one-list-of-rules.md), and no answer is
 /// waited for so much longer than its command may take.
 const LONGEST_GATE: u64 = 60 * SECOND + 5 * SECOND;
-/// For so long nothing is done, once all is done: longer than anything that the engine does again.
+/// How long nothing may be done, once all is done. It is longer than any wait of the engine.
 pub(crate) const SETTLE: u64 = 4 * LONGEST_WAIT;
-/// All is given so many times the time that it can take, as faults before may have left more to do than once.
+/// How many times the longest time is allowed, since earlier faults may have left more than one piece of work.
 const SLACK: u64 = 3;
 
-/// How far a run with healing is.
+/// The stage of a run that heals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Faults happen.
     Chaos,
-    /// They ended: the service becomes what it should be.
+    /// The faults ended, and the service becomes what it should be.
     Converging,
-    /// It is.
+    /// The service is what it should be.
     Settled,
-    /// It is, and the engine was recovered once more.
+    /// The same, and the engine was recovered once more.
     Restarted,
-    /// That is all.
+    /// The run is over.
     Over,
 }
 
@@ -41,7 +41,7 @@ pub(crate) enum Stage {
 pub(crate) fn bound(scenario: &Scenario) -> u64 {
     let exchange = 4 * (most(&ANSWER) + most(&OBSERVE)) + most(&RELEASE);
     let mut sum = most(&RESTART) + most(&NOTICE) + HOLD + 2 * LONGEST_WAIT;
-    // After the last fault an operator takes back what gates denied.
+    // After the last fault an operator takes the denials of gates back.
     sum += takes_back();
     for model in scenario.models() {
         for layout in model.plans().values() {
@@ -66,12 +66,13 @@ pub(crate) fn bound(scenario: &Scenario) -> u64 {
     sum * SLACK
 }
 
-/// So long after all faults ended an operator takes back what gates denied: an answer that was on its way has come.
+/// How long after the end of all faults an operator takes the denials of gates back. By then an answer that was on its
+/// way has come.
 pub(crate) fn takes_back() -> u64 {
     most(&GATE) + most(&ANSWER) + SECOND
 }
 
-/// What a command changes in the cluster, in words; none if it only asks.
+/// What a command changes in the cluster, in words; `None` if it only asks.
 pub(crate) fn changes(command: &Command) -> Option<String> {
     Some(match command {
         Command::Launch(launch) => format!("{} is launched (launch {})", launch.instance, launch.launch),

@@ -1,10 +1,10 @@
 //! A deterministic cluster in memory, with faults and checks, that drives the plan engine.
 //!
-//! A run takes a service, a cluster, faults and operators ([`Scenario`]) and a source of choices
-//! ([`choose`]); it calls [`plan_core::engine::Engine::handle`] itself, keeps the records in a store, carries
-//! the commands out on nodes and tasks that exist only here, and after every event checks what must hold
-//! ([`Check`]). Time is virtual: an hour of waiting costs nothing. With the same scenario and the same list of
-//! choices a run is always the same, to the last line of its trace.
+//! A run takes a service, a cluster, faults and operators ([`Scenario`]) and a source of choices ([`choose`]). It calls
+//! [`plan_core::engine::Engine::handle`] itself, keeps the records in a store, and carries the commands out on nodes
+//! and tasks that exist only in the simulator. After every event it checks what must hold ([`Check`]). Time is virtual:
+//! an hour of waiting costs nothing. With the same scenario and the same list of choices a run is always the same, to
+//! the last line of its trace.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -28,13 +28,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`replay`] lets happen again what a driver recorded. [`run_with_operator`] lets a program act on what it sees, a custom scheduler. [`crash_points`] tries every point at which the engine can crash.
-//! [`Bench`] is the cluster without an engine.
+//! [`replay`] replays what a driver recorded. [`run_with_operator`] lets a program act on what it sees, such as a
+//! custom scheduler. [`crash_points`] tries every point at which the engine can crash. [`Bench`] is the cluster without
+//! an engine.
 //!
-//! Down the stairs: `crash` tries crashes; `sim` is the loop, and `chance` faults by chance; `heal` says what must come
-//! once all faults ended, `ends` how runs end, `checks` what must hold; `backend` carries out commands on a `cluster` of
-//! `node`s and `task`s; `fault`, `scenario`, `operator`, `report`, `violation` and `trace` are data; `latency`, `store`,
-//! [`choose`] and `queue` know of nothing else here.
+//! From the top down: `crash` tries crashes. `sim` is the loop, and `chance` has random faults. `heal` says what must
+//! happen once all faults ended, `ends` how runs end, and `checks` what must hold. `backend` carries out commands on a
+//! `cluster` of `node`s and `task`s. `fault`, `scenario`, `operator`, `report`, `violation` and `trace` are data.
+//! `latency`, `store`, [`choose`] and `queue` use nothing else of this crate.
 
 mod backend;
 mod bench;

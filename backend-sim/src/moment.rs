@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-/// Why a text is no time.
+/// Why a text is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MomentError {
-    /// There is no number where one belongs.
+    /// A number is missing.
     #[error("`{0}` is not a time: write a whole number and a unit, as `500ms`, `30s`, `2m` or `1h`")]
     NoNumber(String),
     /// The number has no unit.
     #[error("`{0}` has no unit: is it `{0}ms`, `{0}s`, `{0}m` or `{0}h`?")]
     NoUnit(String),
-    /// The unit is none that is known.
+    /// The unit is unknown.
     #[error("`{unit}` in `{text}` is not a unit of time: use `ms`, `s`, `m` or `h`")]
     UnknownUnit {
         /// The whole text.
@@ -21,7 +21,7 @@ pub enum MomentError {
         /// The unit.
         unit: String,
     },
-    /// It is longer than a clock can tell.
+    /// The time is longer than a clock can show.
     #[error("`{0}` is too long: at most 87600h")]
     TooLong(String),
 }
@@ -32,7 +32,7 @@ const LONGEST: Duration = Duration::from_secs(87_600 * 3600);
 /// Reads a time.
 ///
 /// # Errors
-/// The text is no time; the error says how one is written.
+/// The text is not a time. The error says how to write one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -68,7 +68,7 @@ pub fn parse(text: &str) -> Result<Duration, MomentError> {
     }
 }
 
-/// Writes a time as it is typed, to the millisecond.
+/// Writes a time as people type it, to the millisecond.
 pub fn show(time: Duration) -> String {
     let millis = time.as_millis();
     let parts = [

@@ -1,6 +1,7 @@
-//! Nodes: what they are and have.
+//! Nodes: their facts and their resources.
 //!
-//! Invariant: what is held on a node is not here: the backend counts it in its book, and the checks count it themselves.
+//! Invariant: a node does not say what is held on it. The backend counts that in its book, and the checks count it
+//! themselves.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,18 +17,18 @@ pub(crate) struct Node {
     pub(crate) facts: Arc<NodeFacts>,
     /// What it has.
     pub(crate) total: Amounts,
-    /// Whether nothing is heard of it.
+    /// Whether the node is silent.
     pub(crate) silent: bool,
-    /// Whether it is gone for good, with all that was there.
+    /// Whether the node is gone for good, with everything on it.
     pub(crate) gone: bool,
-    /// What is seen of it is held back: since when, until when.
+    /// From when until when its observations are held back.
     pub(crate) frozen: Option<(u64, u64)>,
-    /// Where what runs there is reached.
+    /// The address of the tasks on it.
     pub(crate) address: Arc<Address>,
 }
 
 impl Node {
-    /// The `nth` node, heard of.
+    /// The `nth` node, which is heard of.
     pub(crate) fn new(nth: u32, facts: Arc<NodeFacts>, total: Amounts) -> Self {
         let [_, a, b, c] = (nth + 1).to_be_bytes();
         let ip = Some(IpAddr::from([10, a, b, c]));
@@ -35,7 +36,7 @@ impl Node {
         Self { facts, total, silent: false, gone: false, frozen: None, address: Arc::new(address) }
     }
 
-    /// Whether anything can be done there.
+    /// Whether commands on it can be carried out.
     pub(crate) fn is_heard(&self) -> bool {
         !self.silent && !self.gone
     }

@@ -1,7 +1,7 @@
-//! Operators that are programs: custom schedulers, that see what happens and act.
+//! Operators that are programs, such as custom schedulers. They see what happens, and act.
 //!
-//! Invariant: an operator comes through the engine's door alone, by verbs and targets. What it sees was durable
-//! before, and may have been missed if the engine crashed then.
+//! Invariant: an operator acts only by verbs and targets. What it sees is already durable. It may miss an event if the
+//! engine crashes then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use plan_core::plan::Model;
 pub struct Sight<'a> {
     /// When.
     pub time: Duration,
-    /// What happened just now; nothing, if it asked to look.
+    /// What happened just now; empty if the operator asked to look.
     pub events: &'a [Event],
-    /// The engine, to be asked.
+    /// The engine, for questions.
     pub engine: &'a Engine,
 }
 
 /// What an operator does.
 #[derive(Debug, Clone)]
 pub enum Act {
-    /// Says a verb, until there is a reply.
+    /// Sends a verb, again until there is a reply.
     Verb(Verb),
-    /// Submits a target, until there is a reply.
+    /// Submits a target, again until there is a reply.
     Target(Arc<Model>),
     /// Looks again after this time.
     LookIn(Duration),

@@ -1,12 +1,12 @@
-//! What is to happen, by time.
+//! The events to come, by time.
 //!
-//! Invariant: entries leave in the order of (time, class, sequence), and time never goes back: what is set
-//! for the past happens now.
+//! Invariant: events leave in the order of (time, class, sequence), and time never goes back. An event for the past
+//! happens now.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// Which of several events at one time comes first.
+/// Which of several events at the same time comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
     /// The backend answers.
@@ -49,7 +49,7 @@ impl<E> PartialOrd for Entry<E> {
     }
 }
 
-// The heap gives its greatest first, and we want the earliest.
+// The heap returns the greatest element first, and we want the earliest.
 impl<E> Ord for Entry<E> {
     fn cmp(&self, other: &Self) -> Ordering {
         other.key().cmp(&self.key())
@@ -76,13 +76,13 @@ impl<E> Queue<E> {
         self.now
     }
 
-    /// Lets an event happen at a time; one that is past is now.
+    /// Schedules an event at a time. An event for the past happens now.
     pub(crate) fn at(&mut self, time: u64, class: Class, event: E) {
         self.seq += 1;
         self.heap.push(Entry { time: time.max(self.now), class, seq: self.seq, event });
     }
 
-    /// Lets an event happen so much later.
+    /// Schedules an event this much later.
     pub(crate) fn after(&mut self, delay: u64, class: Class, event: E) {
         self.at(self.now.saturating_add(delay), class, event);
     }

@@ -1,7 +1,7 @@
-//! What was recorded happens again, and is compared.
+//! Replays a recording, and compares the effects.
 //!
-//! Invariant: a replay hands an engine what was recorded, in order, and nothing else. At the first input that leads to
-//! other effects it stops: after that, the recording is of another engine.
+//! Invariant: a replay gives an engine the recorded inputs, in order, and nothing else. It stops at the first input
+//! that leads to other effects, since the rest of the recording does not fit this engine.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,12 +10,12 @@ use plan_core::engine::{CodecError, Engine, Entry, Input, RecoverError, Taken, W
 use plan_core::spec::ServiceName;
 use serde_json::Value;
 
-/// What a replay came to, that came to its end.
+/// The result of a replay that reached its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// The services, each with its inputs.
     pub services: BTreeMap<ServiceName, Counts>,
-    /// Why the recording ends before the scheduler did, if it does.
+    /// Why the recording ends before the scheduler, if it does.
     pub ended: Option<String>,
 }
 
@@ -28,14 +28,14 @@ pub struct Counts {
     pub inputs: u64,
 }
 
-/// Why a replay did not come to its end.
+/// Why a replay did not reach its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// An input led to something else.
+    /// An input led to other effects.
     #[error("{0}")]
     Diverged(Box<Divergence>),
-    /// The recorded records are no engine.
+    /// The recorded records do not make an engine.
     #[error("the records that `{service}` began from cannot be used")]
     Records {
         /// The service.
@@ -54,30 +54,31 @@ pub enum ReplayError {
     },
 }
 
-/// Why records are no engine.
+/// Why records do not make an engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unusable {
-    /// One cannot be read.
+    /// A record cannot be read.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// They do not belong together.
+    /// The records do not belong together.
     #[error(transparent)]
     Recover(#[from] RecoverError),
 }
 
-/// The first input that led to something else.
+/// The first input that led to other effects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Divergence {
     /// The service.
     pub service: ServiceName,
-    /// The input, as it is counted in the recording.
+    /// The number of the input in the recording.
     pub number: u64,
     /// When it was taken.
     pub wall: Wall,
-    /// The input, as JSON; a long one is cut.
+    /// The input, as JSON. A long one is cut.
     pub input: String,
-    /// What differs, in lines: `-` was recorded, `+` is so now, `~` is there in both and differs at this place.
+    /// What differs, in lines. `-` was recorded and is missing now, `+` is new, and `~` is in both and differs at this
+    /// place.
     pub differs: Vec<String>,
 }
 
@@ -99,19 +100,19 @@ pub struct Replay {
 #[derive(Debug, Default)]
 struct Service {
     engine: Engine,
-    /// So many records are to come before it begins.
+    /// How many records are still to come before the engine begins.
     missing: u64,
     records: Vec<(String, String)>,
     /// The number of the last input.
     last: u64,
-    /// The version that it was recorded by.
+    /// The version that recorded it.
     version: u32,
 }
 
 /// Replays a recording.
 ///
 /// # Errors
-/// At the first input that leads to something else, or at the first entry that makes no sense.
+/// The first input that leads to other effects, or the first entry that makes no sense.
 pub fn replay(entries: impl IntoIterator<Item = Entry>) -> Result<Replayed, ReplayError> {
     let mut replay = Replay::default();
     entries.into_iter().try_for_each(|entry| replay.take(entry))?;
@@ -146,13 +147,13 @@ impl Replay {
             }
             Entry::Input(taken) => self.input(*taken)?,
             Entry::End { why } => self.done.ended = Some(why),
-            // A kind that is newer is refused by whoever reads the recording.
+            // The reader of the recording refuses newer kinds.
             _ => {}
         }
         Ok(())
     }
 
-    /// What it came to.
+    /// The result of the replay.
     pub fn finish(self) -> Replayed {
         self.done
     }
@@ -174,7 +175,7 @@ impl Replay {
             service: service.clone(),
             source: Box::new(error.into()),
         })?;
-        // The lines too: what a diff would show is what was recorded.
+        // The lines too, since a diff shows them.
         if Taken::digest_of(&effects) != digest || !same_effects(of.version, &effects, &now) {
             let differs = differences(&effects, &now);
             let divergence = Divergence { service, number, wall, input: shown, differs };
@@ -194,7 +195,7 @@ fn recovered(records: &[(String, String)]) -> Result<Engine, Unusable> {
     Ok(Engine::recover(records.collect::<Result<Vec<_>, _>>()?)?)
 }
 
-/// An input as people are shown it.
+/// An input, as shown to people.
 fn shown(input: &Input) -> String {
     const LONGEST: usize = 400;
     let text = serde_json::to_string(input).unwrap_or_else(|error| error.to_string());
@@ -237,7 +238,7 @@ fn differences(recorded: &[String], now: &[String]) -> Vec<String> {
     told
 }
 
-/// What a line is about, and what it says of that.
+/// What a line is about, and what it says about that.
 fn parts(line: &str) -> (&str, Option<Value>) {
     match line.find(" {") {
         Some(at) => (&line[..at], serde_json::from_str(&line[at + 1..]).ok()),

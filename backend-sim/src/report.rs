@@ -17,12 +17,12 @@ use crate::violation::Violation;
 pub enum Outcome {
     /// The deployment, and the plan that was started after it, are complete.
     Complete,
-    /// They are not, and this is what instances wait for.
+    /// The plans are not complete, and this is what instances wait for.
     Incomplete {
         /// One line for each step or recovery that waits.
         waits: Vec<Why>,
     },
-    /// Something that must hold did not; the run ended there.
+    /// Something that must hold did not. The run ended there.
     Violation(Violation),
 }
 
@@ -38,7 +38,7 @@ impl Outcome {
 pub struct Counts {
     /// Events of the simulation.
     pub events: u64,
-    /// Inputs that the engine was given.
+    /// Inputs of the engine.
     pub inputs: u64,
     /// Commits.
     pub commits: u64,
@@ -50,7 +50,7 @@ pub struct Counts {
     pub crashes: u64,
     /// Faults that did something.
     pub faults: u64,
-    /// How many points of each kind the run had at which the engine can crash.
+    /// Points of the run at which the engine can crash, by kind.
     pub points: BTreeMap<CrashPoint, u64>,
 }
 
@@ -59,10 +59,10 @@ pub struct Counts {
 pub struct Report {
     /// How it ended.
     pub outcome: Outcome,
-    /// The plans that ran, as they are at the end: `deploy` first, then the one that was started, then
-    /// `recovery` if there is anything in it.
+    /// The plans at the end of the run: `deploy` first, then the one that was started, then `recovery` if it is not
+    /// empty.
     pub plans: Vec<PlanView>,
-    /// The tasks of all instances, as the engine knows them.
+    /// The tasks of all instances, as known to the engine.
     pub tasks: Vec<TaskView>,
     /// What each instance does or waits for at the end.
     pub whys: Vec<Why>,
@@ -72,14 +72,14 @@ pub struct Report {
     pub completed_at: Option<u64>,
     /// How often something happened.
     pub counts: Counts,
-    /// The faults of the run, those by chance among them, as they were decided.
+    /// The faults of the run, including the random ones, as they were chosen.
     pub faults: Vec<Fault>,
     /// Verbs with their replies, in the order in which they were answered.
     pub replies: Vec<(String, plan_core::engine::Reply)>,
-    /// What happened; empty if it was not asked for.
+    /// What happened; empty if the scenario asks for no trace.
     pub trace: Vec<TraceEvent>,
-    /// The choices; empty if they were not asked for.
+    /// The choices; empty if the scenario does not ask for them.
     pub choices: Vec<Choice>,
-    /// Of everything that the engine wrote, in order and with its times.
+    /// The hash of everything that the engine wrote, in order and with its times.
     pub digest: Digest,
 }

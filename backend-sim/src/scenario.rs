@@ -1,4 +1,4 @@
-//! What is run: a service, a cluster, faults, operators.
+//! Scenarios: a service, a cluster, faults and operators.
 //!
 //! Invariant: a scenario is data; with a list of choices it is one run, always the same.
 
@@ -16,12 +16,12 @@ use crate::fault::Fault;
 /// Where the choices of a run come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Choices {
-    /// Always the benign one.
+    /// Always the benign option.
     #[default]
     Benign,
-    /// By chance, from a seed.
+    /// Random choices, from a seed.
     Seed(u64),
-    /// A list that was recorded.
+    /// A recorded list of choices.
     Replay(Vec<Choice>),
 }
 
@@ -30,16 +30,16 @@ pub enum Choices {
 pub struct Checks {
     /// An engine recovered from the store equals the live one with its session forgotten.
     pub law1: bool,
-    /// All others.
+    /// All other checks after events.
     pub others: bool,
-    /// A run that comes to rest ends as the one without faults and with nothing left to chance does.
+    /// A run that ends has the same end as the run without faults and with benign choices.
     pub end: bool,
 }
 
 impl Checks {
-    /// All that hold of every run.
+    /// All checks that hold for every run.
     pub const ALL: Self = Self { law1: true, others: true, end: false };
-    /// None of them, for measurements.
+    /// No checks, for measurements.
     pub const NONE: Self = Self { law1: false, others: false, end: false };
 }
 
@@ -48,11 +48,11 @@ impl Checks {
 pub struct Scenario {
     /// The service.
     pub model: Arc<Model>,
-    /// What it is to become then: each from when the one before is complete.
+    /// The targets after `model`. Each is submitted when the one before is complete.
     pub then: Vec<Arc<Model>>,
-    /// What it is to become from a time on, whatever it is then.
+    /// Targets that are submitted at a time, whatever the service is then.
     pub targets: Vec<(Duration, Arc<Model>)>,
-    /// What decides between possibilities.
+    /// The source of choices.
     pub choices: Choices,
     /// Whether [`crate::Report::choices`] is filled.
     pub record: bool,
@@ -72,13 +72,13 @@ pub struct Scenario {
     pub heal: Option<Duration>,
     /// The run ends at this time, if it has not before.
     pub until: Duration,
-    /// The run is ended after so many events, as one that will not end by itself.
+    /// The run is ended after this many events, since it would not end by itself.
     pub most_events: u64,
     /// What is checked.
     pub checks: Checks,
     /// Whether [`crate::Report::trace`] is filled.
     pub trace: bool,
-    /// A fault that the engine has.
+    /// A fault that is put into the engine.
     #[cfg(feature = "zoo")]
     pub bug: Option<plan_core::engine::Bug>,
 }
@@ -121,7 +121,7 @@ impl Scenario {
         std::iter::once(&self.model).chain(&self.then).chain(self.targets.iter().map(|(_, model)| model))
     }
 
-    /// The same without faults, and with nothing left to chance.
+    /// The same scenario without faults, and with benign choices.
     pub(crate) fn without_faults(&self) -> Self {
         Self {
             choices: Choices::Benign,
@@ -134,13 +134,13 @@ impl Scenario {
         }
     }
 
-    /// Whether anything is asked beside a task before a step acts.
+    /// Whether a gate is asked before a step acts.
     pub(crate) fn has_gates(&self) -> bool {
         let mut layouts = self.models().flat_map(|model| model.plans().values());
         layouts.any(|layout| layout.phases.iter().any(|phase| phase.has_gates()))
     }
 
-    /// Whether an operator acts at times, so that what the service is then depends on how far it is.
+    /// Whether an operator acts at fixed times, so that the state of the service then depends on how far it is.
     pub(crate) fn is_timed(&self) -> bool {
         !self.targets.is_empty() || !self.verbs.is_empty()
     }
@@ -150,50 +150,50 @@ impl Scenario {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScenarioError {
-    /// A fault names a task that is not there.
+    /// A fault names a task that does not exist.
     #[error("the fault `{fault}` names no task of the service: its tasks are {}", known.join(", "))]
     NoTask {
         /// The fault.
         fault: String,
-        /// The tasks that there are.
+        /// The tasks that exist.
         known: Vec<String>,
     },
-    /// A fault names an instance that is not there.
+    /// A fault names an instance that does not exist.
     #[error("the fault `{fault}` names no instance of the service: its instances are {}", known.join(", "))]
     NoInstance {
         /// The fault.
         fault: String,
-        /// The instances that there are.
+        /// The instances that exist.
         known: Vec<String>,
     },
-    /// A fault names neither an instance nor a pod that is there.
+    /// A fault names neither an instance nor a pod that exists.
     #[error("the fault `{fault}` names no pod and no instance of the service: there are {}", known.join(", "))]
     NoMember {
         /// The fault.
         fault: String,
-        /// The pods and instances that there are.
+        /// The pods and instances that exist.
         known: Vec<String>,
     },
-    /// A fault names a node that is not there.
+    /// A fault names a node that does not exist.
     #[error("the fault `{fault}` names no node of the cluster: its nodes are {}", known.join(", "))]
     NoNode {
         /// The fault.
         fault: String,
-        /// The nodes that there are.
+        /// The nodes that exist.
         known: Vec<String>,
     },
-    /// The plan to be started is not there.
+    /// The plan to be started does not exist.
     #[error("the service has no plan `{plan}`: its plans are {}", known.join(", "))]
     NoPlan {
         /// The plan.
         plan: PlanName,
-        /// The plans that there are.
+        /// The plans that exist.
         known: Vec<String>,
     },
-    /// Crashes are tried in a run that replays a list.
+    /// Crashes cannot be tried in a run that replays a list of choices.
     #[error("a list of choices is of one run, and crashes make others: name a seed, or none")]
     Replayed,
-    /// The list of choices is not of this run.
+    /// The list of choices belongs to another run.
     #[error(transparent)]
     Replay(#[from] ReplayError),
 }

@@ -1,4 +1,4 @@
-//! The records, as a store keeps them.
+//! A store of records.
 //!
 //! Invariant: a batch is kept whole or not at all, and only under the newest epoch, so that a scheduler that
 //! was replaced cannot write.
@@ -14,7 +14,7 @@ pub struct Store {
     records: BTreeMap<Key, Record>,
 }
 
-/// A commit under an epoch that another has ended.
+/// A commit under an epoch that a later one has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the epoch {used} is over: the store is at {present}")]
 pub struct Fenced {
@@ -25,7 +25,7 @@ pub struct Fenced {
 }
 
 impl Store {
-    /// Begins a new epoch, which ends all before it.
+    /// Begins a new epoch, which ends all earlier ones.
     pub fn begin_epoch(&mut self) -> u64 {
         self.epoch += 1;
         self.epoch
@@ -70,7 +70,7 @@ impl Store {
         }
     }
 
-    /// What is owed, by number.
+    /// The debts, by number.
     pub fn debts(&self) -> impl Iterator<Item = &DebtRecord> {
         let debts = self.records.range(Key::Debt(0)..=Key::Debt(u64::MAX));
         debts.filter_map(|(_, record)| match record {

@@ -1,4 +1,4 @@
-//! Tasks, as they truly are.
+//! Tasks, with their real state.
 //!
 //! Invariant: a task's life goes forward only, and ends once. Commands are not run.
 
@@ -12,12 +12,12 @@ use crate::choose::{Choose, Site};
 use crate::latency::{CHECK, FINISHED, KILLED, READY_TRIES, RUNNING, STARTING, most, take};
 use crate::node::Node;
 
-/// How far a task is.
+/// The part of its life that a task is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
-    /// Its node has not got it yet.
+    /// Its node does not have it yet.
     Launched,
-    /// It is fetched and set up.
+    /// It is being fetched and set up.
     Starting,
     /// Its command runs.
     Running {
@@ -45,36 +45,36 @@ pub(crate) struct Task {
     pub(crate) node: u32,
     /// The resources that it runs in.
     pub(crate) handle: Handle,
-    /// Whether it waits in place of its command: it runs, no check of it passes, and it never finishes.
+    /// Whether it is paused: it runs, no check of it passes, and it never finishes.
     pub(crate) paused: bool,
-    /// How far it is.
+    /// The part of its life that it is in.
     pub(crate) life: Life,
-    /// Why it ended, where somebody wonders.
+    /// Why it ended, in words, if there are any.
     pub(crate) words: Option<Words>,
     /// Whether it ever attained its goal.
     pub(crate) attained: bool,
     /// Whether it was told to end.
     pub(crate) killing: bool,
-    /// It was told to end while nothing was heard of its node: it is told when the node is back.
+    /// Whether it was told to end while its node was silent. It gets the request when the node is back.
     pub(crate) kill_waits: Option<Seconds>,
     /// Whether the backend knows of its end.
     pub(crate) end_known: bool,
-    /// It lives on though its backend said that it was lost: the session in which it did.
+    /// The session in which the backend said that it was lost, if it lives on after that.
     pub(crate) lost: Option<u32>,
-    /// Whether the engine's records hold its end, so that the backend has forgotten it.
+    /// Whether the engine's records have its end, so that the backend has forgotten it.
     pub(crate) forgotten: bool,
-    /// The session and number of the last that the engine heard of it.
+    /// The session and number of the last observation of it that the engine heard.
     pub(crate) heard: (u32, u64),
-    /// Whether the last that the engine heard of it is that nothing is heard of it.
+    /// Whether the last observation that the engine heard says that its node is silent.
     pub(crate) believed_silent: bool,
-    /// What was told of it; kept only where a fault lets the backend show its past.
+    /// The observations of it; kept only if a fault lets the backend show an old state.
     pub(crate) told: Vec<Telling>,
 }
 
-/// Something that was told of a task.
+/// An observation of a task.
 #[derive(Debug, Clone)]
 pub(crate) struct Telling {
-    /// When it was so.
+    /// The time of the observation.
     pub(crate) time: u64,
     /// Its number.
     pub(crate) serial: u64,
@@ -88,7 +88,7 @@ impl Task {
         !matches!(self.life, Life::Ended(_))
     }
 
-    /// As its backend sees it on its node, as long as that is heard of.
+    /// The task as its backend sees it, while its node is heard of.
     pub(crate) fn seen(&self, node: &Node) -> Sighting {
         let (seen, address) = match self.life {
             Life::Launched | Life::Starting => (Seen::Starting, None),
@@ -98,13 +98,13 @@ impl Task {
         Sighting { seen, words: self.words.clone(), address }
     }
 
-    /// It ends, and why.
+    /// Ends the task, with a reason.
     pub(crate) fn ends(&mut self, end: End, words: Option<Words>) {
         self.enter(Life::Ended(end));
         self.words = words;
     }
 
-    /// Goes into the next part of its life; whether that attained its goal is noted.
+    /// Goes into the next part of its life, and notes whether that reached its goal.
     pub(crate) fn enter(&mut self, life: Life) {
         self.life = life;
         self.attained |= match self.config.spec.goal {
@@ -114,7 +114,7 @@ impl Task {
         };
     }
 
-    /// What comes next in its life if nothing happens to it, and after how many microseconds.
+    /// The next part of its life if nothing happens to it, and after how many microseconds.
     pub(crate) fn next(&self, choose: &mut dyn Choose, entity: u64) -> Option<(Life, u64)> {
         let check = self.config.spec.readiness_check.as_ref();
         match (self.life, check) {
@@ -148,7 +148,7 @@ impl Task {
 
     /// How it ends when it is told to, and after how many microseconds.
     pub(crate) fn killed(&self, choose: &mut dyn Choose, entity: u64, grace: u64) -> (End, u64) {
-        // One that handles the request ends by itself, before its time is over.
+        // A task that handles the request ends by itself, before its time is over.
         let end = match choose.choose(Site::new("kill-end", entity), 2) {
             0 => End::Killed,
             _ => End::Finished,

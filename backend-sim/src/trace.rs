@@ -1,6 +1,6 @@
 //! What happened in a run, in order, with reasons.
 //!
-//! Invariant: a trace follows from the run alone; it is only written, and nothing is decided by it.
+//! Invariant: a trace follows from the run alone. It is only written, and decides nothing.
 
 use std::fmt;
 
@@ -42,9 +42,9 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         words: Option<Words>,
     },
-    /// A launch that was told before was told again, and nothing was done.
+    /// A launch was given again, and nothing was done.
     Again { instance: InstanceName, launch: Number },
-    /// A question beside a task is answered.
+    /// A gate is answered.
     Gate {
         instance: InstanceName,
         task: TaskName,
@@ -53,7 +53,7 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         words: Option<Words>,
     },
-    /// A question beside a task is never answered.
+    /// A gate is never answered.
     Unanswered { instance: InstanceName, task: TaskName, launch: Number },
     /// A fault found nothing to do.
     Idle { fault: String },
@@ -67,9 +67,9 @@ pub enum What {
     Gone { node: NodeName },
     /// Resources are released.
     Released { instance: InstanceName, debt: Number, node: NodeName },
-    /// Another scheduler takes over, and the old one goes on.
+    /// Another scheduler takes over, and the old scheduler goes on.
     Second { epoch: u64 },
-    /// The store refuses the old scheduler's commit: it stops.
+    /// The store refuses the old scheduler's commit, and that scheduler stops.
     Fenced { epoch: u64 },
     /// All faults end.
     Healed,
@@ -160,7 +160,7 @@ impl fmt::Display for TraceEvent {
 impl TraceEvent {
     /// One line of JSON.
     pub fn to_json(&self) -> String {
-        // Serialization fails only for maps whose keys are no strings; there are none.
+        // Serialization fails only for maps whose keys are not strings, and there are none.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 //! What can be found wrong in a run, as data.
 //!
-//! Invariant: a check is a name, and a violation says what was expected and what was found; what looks is elsewhere.
+//! Invariant: a check is a name, and a violation says what was expected and what was found. The code of the checks is
+//! elsewhere.
 
 use std::fmt;
 
@@ -10,88 +11,88 @@ use std::fmt;
 pub enum Check {
     /// An engine recovered from the store equals the live one with its session forgotten.
     RecoverEqualsLive,
-    /// What holds of an engine between two inputs does (`Engine::broken_invariants`).
+    /// The engine's own invariants hold between two inputs (`Engine::broken_invariants`).
     Invariant,
-    /// No two launches of one task of an instance live at once, unless the older one is on a silent node, is
-    /// owed, and shares no external volume.
+    /// No two launches of one task of an instance are alive at the same time, unless the older one is on a silent node,
+    /// is a debt, and shares no external volume.
     OneLive,
     /// The tasks of a resource set take turns, with the same exception.
     OneInSet,
-    /// What is launched is what a record orders, where it says.
+    /// Each launch is one that a record orders, at the place that the record names.
     LaunchOrdered,
-    /// What is told to end is in the way of an order, owed, or past.
+    /// A task is told to end only if it is in the way of an order, is a debt, or already counts as ended.
     KillWanted,
-    /// What is released is owed, and nothing goes on using it.
+    /// A released place is a debt, and nothing goes on using it.
     ReleaseOwed,
-    /// Nothing lives in what is released.
+    /// No task is alive in a released place.
     ReleasedInUse,
     /// A debt leaves the records only if it is paid or given up.
     DebtPaid,
-    /// The service is taken leave of when nothing of it is left.
+    /// The service is deregistered only when nothing of it is left.
     NothingLeft,
-    /// When nothing more will happen, what is held is what records name.
+    /// When nothing more will happen, the held places are those that records name.
     Held,
-    /// A launch that was seen ended is not given again.
+    /// A launch whose end was seen is not given again.
     LaunchedAgain,
     /// Steps and phases keep the order that their strategies declare.
     Order,
     /// Canaries wait until they are released.
     Canary,
-    /// A COMPLETE step was done: its launch attained its goal with its configuration.
+    /// A COMPLETE step was done: its launch reached its goal with its configuration.
     CompleteIsTrue,
-    /// When nothing more will happen, the engine knows what lives.
+    /// When nothing more will happen, the engine knows what is alive.
     View,
-    /// When nothing more will happen, what is not done has a reason that someone else can clear.
+    /// When nothing more will happen, whatever is not done has a reason that someone else can clear.
     Stuck,
     /// A run ends within its bounds.
     Bounded,
-    /// The store takes what the newest engine writes, and nothing of those before it.
+    /// The store accepts writes of the newest engine, and none of earlier engines.
     Fenced,
     /// Once all faults ended, the service becomes what it should be within a bound.
     Converges,
     /// Once it is what it should be, nothing is done any more.
     Stable,
-    /// A run ends as the one without faults does.
+    /// A run ends as the run without faults does.
     SameEnd,
     /// No task is launched more often than faults and operators account for.
     Launches,
     /// A request is carried out once.
     Once,
-    /// What an operator was told is done is so.
+    /// Whatever an operator was told is done, is done.
     Obeyed,
-    /// What a record says attained its goal did.
+    /// If a record says that a launch reached its goal, it did.
     ReachedIsTrue,
-    /// Who is down for too long may move, as long as it is, and one after the other.
+    /// An instance that is down for too long may move, as long as it is down, one instance after the other.
     Patience,
-    /// Those who leave go in their order, one after the other.
+    /// Instances leave in their order, one after the other.
     Leaving,
     /// At most one run makes the service what its target says.
     OneRun,
-    /// An end that was asked for is no failure.
+    /// An end that was asked for is not a failure.
     Expected,
-    /// A launch uses room as long as it is granted.
+    /// A launch uses room only as long as the room is granted.
     Granted,
-    /// An instance goes where its placement lets it.
+    /// An instance goes only where its placement allows it.
     Placement,
-    /// Who waits for room has asked for it, and there is none.
+    /// An instance that waits for room has asked for it, and there is none.
     Room,
-    /// Recovery brings back what was good, and all of a group.
+    /// Recovery brings back the last good configuration, and all tasks of a group.
     Recovered,
-    /// What lives is in a record, or owed.
+    /// Whatever is alive is in a record, or is a debt.
     Known,
-    /// Who is broken goes first, and waits for no canary.
+    /// A broken member goes first, and waits for no canary.
     BrokenFirst,
     /// A wake that the engine did not ask for gives it nothing to do.
     Woken,
     /// A step takes down no more members than its phase and its plan say.
     MaxUnavailable,
-    /// A step acts when its gates allow it; a gate that does not answer is asked again.
+    /// A step acts only when its gates allow it. A gate that does not answer is asked again.
     Gate,
-    /// A step that nothing keeps waiting has begun.
+    /// A step that waits for nothing has begun.
     TakenUp,
-    /// What is told to end was launched by this service.
+    /// A task that is told to end was launched by this service.
     OnlyOurs,
-    /// An engine that knows of another in its place does nothing.
+    /// An engine that knows that another one has replaced it does nothing.
     Superseded,
 }
 
@@ -100,7 +101,7 @@ pub enum Check {
 pub struct Violation {
     /// Which check found it.
     pub check: Check,
-    /// When, in microseconds since the run's start.
+    /// The time, in microseconds since the run's start.
     pub time: u64,
     /// What was expected.
     pub expected: String,

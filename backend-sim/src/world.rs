@@ -1,6 +1,6 @@
-//! What every part of a run shares: time, choices, the trace.
+//! The state that every part of a run shares: time, choices, the trace.
 //!
-//! Invariant: what is to happen is in the queue, and nowhere else.
+//! Invariant: every event to come is in the queue, and nowhere else.
 
 use plan_core::engine::{Answer, Ask, End, Incarnation, Outcome, Seen, Sighting, Snapshot};
 
@@ -9,26 +9,26 @@ use crate::queue::{Class, Queue};
 use crate::task::Life;
 use crate::trace::{Trace, What};
 
-/// Something that is to happen.
+/// An event to come.
 #[derive(Debug, Clone)]
 pub(crate) enum Happening {
     /// An answer to a command arrives.
     Answer { session: u32, outcome: Box<Outcome> },
     /// The answer to a question beside a task arrives.
     Gate { session: u32, ask: Box<Ask>, answer: Box<Answer> },
-    /// It is told that a launch is not known.
+    /// The answer arrives that a launch is unknown.
     Unknown { session: u32, of: Box<Incarnation>, serial: u64 },
     /// A part of a snapshot arrives.
     Part { session: u32, snapshot: Box<Snapshot> },
     /// An observation arrives.
     Observe { session: u32, task: u32, serial: u64, seen: Sighting },
-    /// What the backend shows is up to date again.
+    /// The backend shows the present state again.
     Renew { session: u32 },
-    /// A task goes on.
+    /// A task goes into the next part of its life.
     Life { task: u32, life: Life },
     /// A task is ended, if it still lives.
     End { task: u32, end: End },
-    /// Grants of sessions before this one that nobody asked for again are freed.
+    /// Grants of earlier sessions that nobody asked for again are freed.
     Expire { session: u32 },
     /// The engine wanted to be woken.
     Wake { nth: u64 },
@@ -40,21 +40,21 @@ pub(crate) enum Happening {
     Fault { nth: u32 },
     /// A silent node is heard again.
     Back { node: u32 },
-    /// What was held back of a node is told.
+    /// Observations of a node that were held back are told.
     Thaw { node: u32 },
-    /// Of an instance, all is told again.
+    /// All observations of an instance are told again.
     Unskip { instance: u32 },
     /// An operator acts.
     Operate { nth: u32 },
     /// A task of another installation, with the name and number of this one, is seen.
     Foreign { task: u32, serial: u64, seen: Seen },
-    /// An operator who is a program looks.
+    /// An operator that is a program looks.
     Look,
     /// The engine is recovered.
     Recover,
     /// All faults end.
     Heal,
-    /// What was to come of it by now has come, or has not.
+    /// The deadline of a stage of healing is over.
     Deadline { stage: u32 },
 }
 
@@ -91,7 +91,7 @@ impl World<'_> {
         self.awaited = 0;
     }
 
-    /// A world that goes on on its own from here.
+    /// A copy of the world that goes on separately.
     pub(crate) fn fork(&self) -> Self {
         Self {
             queue: self.queue.clone(),

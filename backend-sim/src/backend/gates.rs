@@ -1,7 +1,7 @@
-//! Questions beside tasks, and their answers.
+//! Gates: questions beside tasks, and their answers.
 //!
-//! Invariant: an answer is of the launch that was asked about, and says when it was true. Option 0 allows; what denies is
-//! a fault that somebody names, for it stands until an operator takes it back.
+//! Invariant: an answer is about the launch that was asked about, and says when it was true. Option 0 allows. Only a
+//! named fault denies, since a denial stands until an operator takes it back.
 
 use plan_core::engine::{Answer, Ask, Check, Ruling, Wall, Words};
 
@@ -15,7 +15,7 @@ use crate::world::{Happening, World};
 
 use super::Backend;
 
-/// What a command may come to by chance; most allow.
+/// The random answers of a command. Most allow.
 const BY_CHANCE: [Option<GateFault>; 8] = [
     None,
     None,
@@ -36,16 +36,16 @@ struct Fault {
     answer: GateFault,
 }
 
-/// What befalls gates.
+/// The faults of gates.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Gates {
     faults: Vec<Fault>,
-    /// Whether all faults ended, and every command allows.
+    /// Whether all faults ended, so that every command allows.
     healed: bool,
 }
 
 impl Gates {
-    /// From now on, until a time, this is answered beside an instance, or beside those of a pod.
+    /// From now on, until a time, the gates of an instance, or of all instances of a pod, give this answer.
     pub(super) fn befall(&mut self, who: &str, until: Option<u64>, answer: GateFault) {
         self.faults.push(Fault { who: who.to_owned(), until, answer });
     }
@@ -55,7 +55,7 @@ impl Gates {
         self.healed = true;
     }
 
-    /// What is answered beside an instance now, if a fault says so: the one that came last.
+    /// The answer of an instance's gates now, if a fault sets it. The latest fault wins.
     fn fault(&self, ask: &Ask, now: u64) -> Option<GateFault> {
         let of = |fault: &&Fault| {
             fault.until.is_none_or(|until| now < until)
@@ -98,7 +98,7 @@ impl Backend {
             }
         };
         let words = (code > 0).then(|| Words::from(format!("exit code {code}{fault}")));
-        // It ends long before its time is over: what takes too long is not answered.
+        // The command ends long before its time is over. A command that takes too long gets no answer.
         let longest = match &ask.check {
             Check::Command { timeout, .. } => u64::from(timeout.0) * 1_000_000 / 2,
             _ => u64::MAX,
@@ -107,7 +107,7 @@ impl Backend {
         self.answer_gate(world, ask, entity, Answer { ruling, words, at: Wall(world.now() + delay) });
     }
 
-    /// The launch that is asked about does not run.
+    /// The launch in the question does not run.
     fn is_nobody(&mut self, world: &mut World<'_>, ask: Box<Ask>, entity: u64) {
         let words = Words::some(format!("launch {} of {} does not run", ask.launch, ask.task));
         let answer = Answer { ruling: Ruling::Inconclusive, words, at: Wall(world.now()) };

@@ -21,7 +21,7 @@ impl Backend {
         if self.remembers {
             self.commanded.push((world.now(), launch.launch));
         }
-        // Whatever else it comes to: a record names its handle.
+        // Whatever the answer is, a record names its handle.
         let now = self.when(world);
         self.book.name(&(), &launch.instance, &launch.handle, now);
         let answer = match known(cluster, world, id, launch) {
@@ -72,7 +72,7 @@ impl Backend {
         if self.book.launch(&(), &launch.instance, at, launch.launch, now).is_none() {
             return LaunchAnswer::Retry(format!("{} is not held any more", launch.handle.0).into());
         }
-        // A snapshot shows it from now on, though nothing was told of it yet.
+        // A snapshot shows it from now on, though no observation was told yet.
         let arrived = Telling { time: world.now(), serial: 0, seen: Seen::Starting.into() };
         for task in &launch.tasks {
             let task = Task {
@@ -104,7 +104,7 @@ impl Backend {
         LaunchAnswer::Done
     }
 
-    /// Who waits for the end of what is not known is told that it does not run.
+    /// A caller that waits for the end of an unknown launch is told that it does not run.
     fn say_unknown(
         &mut self,
         world: &mut World<'_>,
@@ -139,7 +139,7 @@ impl Backend {
         } else if cluster.tasks[nth as usize].lives() {
             end_it(cluster, world, nth, grace);
         } else {
-            // Who is told to end what has ended is told so.
+            // A kill of an ended task is answered with its end.
             self.observe(cluster, world, nth);
         }
     }
@@ -152,7 +152,7 @@ fn known(cluster: &Cluster, world: &mut World<'_>, id: u32, launch: &Launch) -> 
     Some(LaunchAnswer::Done)
 }
 
-/// As a launch is seen that is not known.
+/// The observation of an unknown launch.
 pub(crate) fn is_unknown(of: &Incarnation) -> Sighting {
     Sighting::from(Seen::Ended(End::Lost)).saying(format!("launch {} is not known", of.launch))
 }
@@ -168,7 +168,7 @@ pub(super) fn end_it(cluster: &mut Cluster, world: &mut World<'_>, nth: u32, gra
     }
 }
 
-/// What comes next in a task's life is set.
+/// Schedules the next event in a task's life.
 pub(crate) fn go_on(task: &Task, nth: u32, world: &mut World<'_>) {
     if let Some((life, delay)) = task.next(&mut world.choose, u64::from(task.instance)) {
         world.queue.after(delay, Class::World, Happening::Life { task: nth, life });

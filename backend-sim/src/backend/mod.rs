@@ -1,12 +1,12 @@
-//! The backend: carries out commands on the cluster, and says what it sees of it.
+//! The backend: carries out commands on the cluster, and reports what it sees there.
 //!
-//! Invariant: a launch number is carried out at most once; an end is told until the engine's records hold
-//! it; a task's end frees nothing; a question for room stands until it is answered with room or given back; a
-//! place is held until it is released or its node is gone.
+//! Invariant: a launch number is carried out at most once. An end is told until the engine's records have it. A task's
+//! end frees nothing. A question for room stays open until it is answered with room or withdrawn. A place is held until
+//! it is released or its node is gone.
 //!
-//! `room` answers questions for room, `launches` starts and ends tasks, `releases` gives back, `gates` answers what is
-//! asked beside tasks; `seen` is what is told of tasks as it happens, `snapshot` what is told when it is asked for;
-//! `sessions` end and begin.
+//! `room` answers questions for room, `launches` starts and ends tasks, `releases` gives places back, `gates` answers
+//! gates. `seen` tells observations as they happen, and `snapshot` answers questions of the engine. `sessions` ends and
+//! begins sessions.
 
 mod gates;
 mod launches;
@@ -35,33 +35,33 @@ pub(crate) use launches::{go_on, is_unknown};
 #[derive(Clone)]
 pub(crate) struct Backend {
     installation: InstallationId,
-    /// What is held, and for whom.
+    /// The places that are held.
     book: Book<()>,
     questions: Questions,
     /// Counts what the backend does.
     count: u64,
     serial: u64,
-    /// Of each instance, how many launches were told.
+    /// How many launches of each instance were given.
     launches: BTreeMap<u32, u32>,
-    /// Of each instance, when the last answer arrives.
+    /// When the last answer about each instance arrives.
     answered: BTreeMap<u32, u64>,
     faults: Vec<(u32, u32, LaunchFault)>,
     gates: Gates,
     /// Releases on silent nodes, with their sessions.
     releases: Vec<(u32, Release)>,
-    /// Whether the past is kept, for faults that show it.
+    /// Whether old states are kept, for faults that show them.
     pub(crate) remembers: bool,
-    /// When launches were commanded, where the past is kept.
+    /// When launches were commanded, if old states are kept.
     commanded: Vec<(u64, Number)>,
-    /// What is shown is how things were then.
+    /// The time of the old state that the backend shows.
     pub(crate) shows: Option<u64>,
-    /// For how long room that is granted may be used.
+    /// For how long granted room may be used.
     grants: Option<u64>,
-    /// The answers to these questions of what lives are told once more, a little later.
+    /// The numbers of the answers about living launches that are told once more, a little later.
     pub(crate) echoes: Vec<u32>,
-    /// How many such questions there were.
+    /// How many such answers there were.
     reconciles: u32,
-    /// Nothing is told of these instances.
+    /// No observation of these instances is told.
     pub(crate) skipped: BTreeMap<u32, u64>,
 }
 
@@ -106,30 +106,30 @@ impl Backend {
             Command::Release(release) => self.release(cluster, world, *release),
             Command::Ask(ask) => self.ask(cluster, world, ask),
             Command::Deregister => {
-                // What was granted and never used goes with the service.
+                // Room that was granted and never used goes with the service.
                 self.book.forget_grants(&(), u64::MAX);
                 let at = world.now() + take(&mut world.choose, "deregister", 0, &ANSWER);
                 let (session, outcome) = (world.session, Box::new(Outcome::Deregistered));
                 world.answer_at(at, Happening::Answer { session, outcome });
             }
-            // A command that this simulator does not know yet is not answered.
+            // A command that this simulator does not know yet gets no answer.
             _ => {}
         }
         self.look_if_freed(cluster, world);
     }
 
-    /// No launch and no gate is answered otherwise any more.
+    /// Ends the faults of launches and gates.
     pub(crate) fn end_faults(&mut self) {
         self.faults.clear();
         self.gates.heal();
     }
 
-    /// From now on, until a time, this is answered beside an instance, or beside those of a pod.
+    /// From now on, until a time, the gates of an instance, or of all instances of a pod, give this answer.
     pub(crate) fn befall_gates(&mut self, who: &str, until: Option<u64>, answer: GateFault) {
         self.gates.befall(who, until, answer);
     }
 
-    /// Answers about one instance arrive in the order in which they were given: each replaces the one before.
+    /// Answers about one instance arrive in the order in which they were given, since each replaces the one before.
     fn answer(&mut self, world: &mut World<'_>, instance: u32, outcome: Outcome) {
         let delay = take(&mut world.choose, "answer", u64::from(instance), &ANSWER);
         let last = self.answered.entry(instance).or_default();

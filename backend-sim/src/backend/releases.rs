@@ -1,7 +1,7 @@
-//! Resources are given back.
+//! Gives places back.
 //!
-//! Invariant: what a task uses is not given back, as every backend promises. What is released on a node that is silent is
-//! freed when the node is heard again, or gone.
+//! Invariant: a place that a task uses is not given back, as every backend promises. A place that is released on a
+//! silent node is freed when the node is heard again, or is gone.
 
 use plan_core::engine::{Outcome, Release, ReleaseAnswer};
 
@@ -13,7 +13,7 @@ use crate::world::{Happening, World};
 
 use super::Backend;
 
-/// One in so many releases is answered "not yet".
+/// One in this many releases is answered "not yet".
 const NOT_YET: u32 = 8;
 
 impl Backend {
@@ -43,7 +43,7 @@ impl Backend {
         world.answer_at(at, Happening::Answer { session, outcome: Box::new(outcome) });
     }
 
-    /// Releases on a node that were not answered, as nothing was heard of it.
+    /// Releases on a silent node that were not answered.
     pub(super) fn release_waiting(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
         let name = cluster.nodes[node as usize].facts.name.clone();
         let (here, others) = std::mem::take(&mut self.releases)
@@ -61,7 +61,8 @@ impl Backend {
     }
 }
 
-/// Who lives in what is to be released, as far as the backend knows: what it said to be lost does not.
+/// The task that is alive in a place to be released, as far as the backend knows. A task that the backend reported as
+/// lost does not count.
 fn user<'c>(cluster: &'c Cluster, id: u32, release: &Release) -> Option<&'c Task> {
     let mut living = cluster.tasks_of(id).filter(|(_, task)| task.lives() && task.lost.is_none());
     living.find(|(_, task)| task.handle == release.handle).map(|(_, task)| task)

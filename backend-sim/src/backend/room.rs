@@ -1,6 +1,6 @@
 //! Questions for room, and their answers.
 //!
-//! Invariant: all that is held is in the book, and nothing here counts beside it.
+//! Invariant: everything that is held is in the book, and nothing else counts it.
 
 use plan_core::engine::{Fit, Handle, Number, Outcome, Wall};
 use plan_core::spec::InstanceName;
@@ -28,7 +28,7 @@ pub(super) fn book(cluster: &Cluster, judges: Judges) -> Book<()> {
     book
 }
 
-/// Any of the good nodes, by choice; nobody else has ports.
+/// Any of the good nodes, by choice. No other program has ports.
 struct Any<'a> {
     choose: &'a mut dyn Choose,
     instance: u32,
@@ -41,7 +41,7 @@ impl Outside for Any<'_> {
 }
 
 impl Backend {
-    /// When something is done now.
+    /// The present moment, by the backend's counts.
     pub(super) fn when(&self, world: &World<'_>) -> When {
         When { command: self.count, session: u64::from(world.session) }
     }
@@ -81,7 +81,7 @@ impl Backend {
         self.book.withdraw(&(), instance, launch);
     }
 
-    /// Looks at all questions again, and once more as long as that itself frees room.
+    /// Looks at all questions again, and repeats that while it frees room.
     pub(super) fn look_again(&mut self, cluster: &Cluster, world: &mut World<'_>) {
         loop {
             self.book.take_freed();
@@ -94,7 +94,7 @@ impl Backend {
         }
     }
 
-    /// Looks at them again if room was freed.
+    /// Looks at the questions again if room was freed.
     pub(super) fn look_if_freed(&mut self, cluster: &Cluster, world: &mut World<'_>) {
         if self.book.take_freed() {
             self.look_again(cluster, world);
@@ -106,7 +106,7 @@ impl Backend {
         &self.book
     }
 
-    /// The questions for room that stand, by launch.
+    /// The open questions for room, by launch.
     pub(crate) fn questions(&self) -> impl Iterator<Item = &Fit> {
         self.questions.iter().map(plan_room::Question::fit)
     }

@@ -1,6 +1,6 @@
-//! What is told of tasks and nodes as it happens.
+//! Observations of tasks and nodes, told as they happen.
 //!
-//! Invariant: nothing is told of what is on a silent node, and an end is told until the engine's records hold it.
+//! Invariant: no observation of a silent node is told, and an end is told until the engine's records have it.
 
 use plan_core::engine::{End, Seen, Sighting, Words};
 use plan_room::Health;
@@ -18,7 +18,7 @@ use crate::world::{Happening, World};
 use super::Backend;
 use super::launches::end_it;
 
-/// One in so many observations is told twice.
+/// One in this many observations is told twice.
 const AGAIN: u32 = 8;
 
 impl Backend {
@@ -58,7 +58,7 @@ impl Backend {
         }
     }
 
-    /// A task is told to be lost, and lives on.
+    /// A task is reported as lost, and lives on.
     pub(crate) fn lose(&mut self, cluster: &mut Cluster, world: &mut World<'_>, nth: u32) {
         let seen = Sighting::from(Seen::Ended(End::Lost)).saying(&*end_words(End::Lost));
         self.send(cluster, world, nth, seen, 0);
@@ -78,7 +78,7 @@ impl Backend {
         }
     }
 
-    /// A node is heard again: what it was told meanwhile is done now.
+    /// A node is heard again. Commands to it from the meantime are carried out now.
     pub(crate) fn back(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
         cluster.nodes[node as usize].silent = false;
         self.book.set_health(&cluster.nodes[node as usize].facts.name, Health::Heard);
@@ -99,7 +99,7 @@ impl Backend {
         self.look_again(cluster, world);
     }
 
-    /// A node is gone for good, with all that was there. Its tasks have ended already.
+    /// A node is gone for good, with everything on it. Its tasks have ended already.
     pub(crate) fn gone(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
         let at = &mut cluster.nodes[node as usize];
         (at.gone, at.silent) = (true, false);
@@ -124,12 +124,12 @@ impl Backend {
         self.look_again(cluster, world);
     }
 
-    /// Of an instance, the latest is told: what was between is told to nobody.
+    /// Tells the latest observations of an instance. Those in between are dropped.
     pub(crate) fn unskip(&mut self, cluster: &mut Cluster, world: &mut World<'_>, instance: u32) {
         self.skipped.remove(&instance);
         for at in 0..cluster.of_instance[instance as usize].len() {
             let nth = cluster.of_instance[instance as usize][at];
-            // Also what was told long ago: it may have been asked for again.
+            // Also tasks that were told long ago, since the engine may have asked for them again.
             if cluster.tasks[nth as usize].lives() {
                 self.tell_present(cluster, world, nth);
             } else {
@@ -138,8 +138,8 @@ impl Backend {
         }
     }
 
-    /// What was held back of a node is told: so is the present, for what was held back was told in a session
-    /// that may be over.
+    /// Tells the observations of a node that were held back, and then the present state, since the held ones belong to
+    /// a session that may be over.
     pub(crate) fn thawed(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
         for nth in 0..cluster.tasks.len() as u32 {
             if cluster.tasks[nth as usize].node == node {
@@ -162,7 +162,7 @@ impl Backend {
     }
 }
 
-/// As a task on a node is seen that nothing is heard of.
+/// The observation of a task on a silent node.
 pub(super) fn unreachable(node: &Node) -> Sighting {
     Sighting::from(Seen::Unreachable).saying(format!("{} does not answer", node.facts.name))
 }

@@ -1,6 +1,6 @@
-//! Sessions with the engine end and begin.
+//! Ends and begins sessions with the engine.
 //!
-//! Invariant: with a session its open questions go; what the engine may not know is told in the next one.
+//! Invariant: open questions end with their session. The next session tells what the engine may not know.
 
 use plan_core::engine::Held;
 use plan_room::{Health, Kept};
@@ -14,12 +14,12 @@ use crate::world::{Happening, World};
 use super::Backend;
 
 impl Backend {
-    /// The engine is gone: open questions go with it.
+    /// The engine is gone, and its open questions end.
     pub(crate) fn session_over(&mut self) {
         self.questions.clear();
     }
 
-    /// Records name these places: they are held, whether anything was launched there or not.
+    /// Holds the places that records name, whether anything was launched there or not.
     pub(crate) fn take_up(&mut self, held: &[Held]) {
         for Held { instance, place, demand, volumes } in held {
             if self.book.health(&place.node.name) == Some(Health::Gone) {
@@ -37,13 +37,13 @@ impl Backend {
         }
     }
 
-    /// The next session begins with the past.
+    /// The next session begins with an old state.
     pub(crate) fn rewind(&mut self, world: &mut World<'_>) {
         let before = take(&mut world.choose, "rewind", 0, &BEFORE);
         self.shows = Some(world.now().saturating_sub(before));
     }
 
-    /// The engine is here again: ends that its records may not hold are told again.
+    /// The engine is back. Ends that its records may not have are told again.
     pub(crate) fn session_begins(&mut self, cluster: &mut Cluster, world: &mut World<'_>) {
         let session = world.session;
         if let Some(time) = self.shows {
@@ -75,7 +75,7 @@ impl Backend {
         world.queue.after(HOLD, Class::World, Happening::Expire { session });
     }
 
-    /// The present is shown again.
+    /// The backend shows the present state again.
     pub(crate) fn renew(&mut self, cluster: &mut Cluster, world: &mut World<'_>) {
         self.shows = None;
         for nth in 0..cluster.tasks.len() as u32 {
@@ -83,7 +83,7 @@ impl Backend {
         }
     }
 
-    /// Grants of sessions before this one that nobody asked for again are freed.
+    /// Frees grants of earlier sessions that nobody asked for again.
     pub(crate) fn expire(&mut self, cluster: &mut Cluster, world: &mut World<'_>, session: u32) {
         self.book.forget_grants(&(), u64::from(session));
         self.look_if_freed(cluster, world);

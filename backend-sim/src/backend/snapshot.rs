@@ -1,7 +1,7 @@
-//! What is told when the engine asks what lives.
+//! Snapshots: answers to the engine's question what is alive.
 //!
-//! Invariant: a snapshot speaks of all that was asked for, and of all that lives of the same instances; what it shows of
-//! the past it calls the past.
+//! Invariant: a snapshot covers every launch that was asked for, and every living launch of the same instances. A
+//! snapshot of an old state says how old it is.
 
 use plan_core::engine::{End, Expected, Found, Incarnation, Number, Seen, Sighting, Snapshot};
 
@@ -13,7 +13,7 @@ use crate::world::{Happening, World};
 use super::Backend;
 use super::seen::unreachable;
 
-/// A part of a snapshot speaks of at most so many instances.
+/// The most instances in one part of a snapshot.
 const PART: usize = 1000;
 
 impl Backend {
@@ -25,7 +25,7 @@ impl Backend {
         expected: &[Expected],
     ) {
         let shown = self.shows;
-        // What is held back of a node is not in a snapshot either.
+        // Observations of a node that are held back are not in a snapshot either.
         let view = |cluster: &Cluster, task: &Task| -> Option<Sighting> {
             let frozen = cluster.nodes[task.node as usize].frozen.map(|(since, _)| since);
             match (shown, frozen) {
@@ -47,7 +47,7 @@ impl Backend {
                 incarnation.clone(),
                 match is.and_then(|task| view(cluster, task)) {
                     Some(seen) => Found::Seen(seen),
-                    // Whatever was there, it is there no more.
+                    // Whatever ran there is gone.
                     None if gone => {
                         let words = format!("{name} is gone for good");
                         Found::Seen(Sighting::from(Seen::Ended(End::Gone)).saying(words))
@@ -109,7 +109,7 @@ fn view(cluster: &Cluster, task: &Task) -> Sighting {
     }
 }
 
-/// What was known of a task at a time; none of one that was not there yet.
+/// What was known of a task at a time; `None` if the task did not exist then.
 fn told_at(task: &Task, time: u64) -> Option<Sighting> {
     task.told.iter().rev().find(|told| told.time <= time).map(|told| told.seen.clone())
 }

@@ -1,6 +1,6 @@
-//! What must hold of a launch, a kill, a release and a farewell when it leaves.
+//! What must hold for a launch, a kill, a release and a deregistration when the command leaves.
 //!
-//! Invariant: it is judged by the records and by what the cluster has done, at that moment.
+//! Invariant: commands are judged by the records and the history of the cluster at that moment.
 
 use plan_core::engine::{DebtRecord, Launch, Number, Release, Stage};
 use plan_core::spec::{InstanceName, TaskName};
@@ -11,7 +11,7 @@ use super::checker::GivenUp;
 use super::scene::{Scene, Verdict};
 
 impl Scene<'_> {
-    /// A debt that owes the end of a launch.
+    /// A debt that contains a launch.
     pub(super) fn owes(
         &self,
         instance: &InstanceName,
@@ -25,7 +25,7 @@ impl Scene<'_> {
         })
     }
 
-    /// What is launched is what a record orders, where it says, and nothing that lives is in its way.
+    /// Each launch is one that a record orders, at the place that the record names, and nothing alive is in its way.
     pub(super) fn launch_is_ordered(&self, launch: &Launch, given_up: &GivenUp) -> Verdict {
         let Launch { instance, launch: number, node, handle, tasks, .. } = launch;
         let record = self.pod(instance);
@@ -59,9 +59,9 @@ impl Scene<'_> {
                 let shared = !old.config.carried.external_volumes.is_empty()
                     && !task.config.carried.external_volumes.is_empty();
                 let clash = old.name == *name || old.config.spec.resource_set == *set;
-                // The engine knows what it was told, and not more.
+                // The engine only knows what it was told.
                 let silent = self.cluster.node_of(*nth).silent || old.believed_silent;
-                // Once it went elsewhere, what it left may take its time to end.
+                // Once the instance went elsewhere, what it left behind may take its time to end.
                 let left = || {
                     let mut all = self.cluster.tasks_of(id);
                     all.any(|(_, task)| task.name == old.name && task.launch > old.launch)
@@ -84,7 +84,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// A launch that was seen ended is not given again.
+    /// A launch whose end was seen is not given again.
     pub(super) fn launch_is_not_over(&self, launch: &Launch) -> Verdict {
         let Some(id) = self.cluster.roster.id(&launch.instance) else { return Ok(()) };
         let mut tasks = self.cluster.tasks_of(id).filter(|(_, task)| task.launch == launch.launch).peekable();
@@ -98,7 +98,7 @@ impl Scene<'_> {
         )
     }
 
-    /// What is told to end is in the way of an order, owed, or past.
+    /// A task is told to end only if it is in the way of an order, is a debt, or already counts as ended.
     pub(super) fn kill_is_wanted(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Verdict {
         self.is_ours(instance, launch, task)?;
         let Some(record) = self.pod(instance) else { return Ok(()) };
@@ -120,7 +120,7 @@ impl Scene<'_> {
         )
     }
 
-    /// What is told to end was launched by this service, or is ordered.
+    /// A task that is told to end was launched by this service, or is ordered.
     fn is_ours(&self, instance: &InstanceName, launch: Number, task: &TaskName) -> Verdict {
         let carried_out = self.cluster.roster.id(instance).and_then(|id| self.cluster.find(id, launch, task));
         let ordered = self.pod(instance).and_then(|record| record.order(launch));
@@ -134,7 +134,7 @@ impl Scene<'_> {
         )
     }
 
-    /// What is released is owed, and is nobody's place.
+    /// A released place is a debt, and is no instance's place.
     pub(super) fn release_is_owed(&self, release: &Release) -> Verdict {
         let Release { debt: number, instance, handle, .. } = release;
         let debt = self.store.debts().find(|debt| debt.number == *number);
@@ -152,7 +152,7 @@ impl Scene<'_> {
         )
     }
 
-    /// Nothing lives in what is released.
+    /// No task is alive in a released place.
     pub(super) fn release_is_unused(&self, release: &Release) -> Verdict {
         let Some(id) = self.cluster.roster.id(&release.instance) else { return Ok(()) };
         let in_use =
@@ -168,7 +168,7 @@ impl Scene<'_> {
         )
     }
 
-    /// A debt leaves the records: it is paid.
+    /// A debt that leaves the records is paid.
     pub(super) fn debt_is_paid(&self, debt: &DebtRecord) -> Verdict {
         let Some(id) = self.cluster.roster.id(&debt.instance) else { return Ok(()) };
         let lives = debt.kill.iter().find(|owed| {
@@ -188,7 +188,7 @@ impl Scene<'_> {
         )
     }
 
-    /// The backend is told to forget the service: nothing of it is left.
+    /// When the backend is told to forget the service, nothing of it is left.
     pub(super) fn nothing_is_left(&self, given_up: &GivenUp) -> Verdict {
         for id in 0..self.cluster.roster.len() {
             let name = self.cluster.roster.name(id);

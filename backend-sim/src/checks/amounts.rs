@@ -1,11 +1,12 @@
-//! How much of what can be divided, as the checks count it.
+//! Amounts of resources, as the checks count them.
 //!
-//! Invariant: nothing is taken from the arithmetic of the reservation book, so that a fault of it is not in the checks too.
+//! Invariant: the checks do not use the arithmetic of the reservation book, so a fault of the book is not in the checks
+//! too.
 
 use plan_core::spec::{ResourceSet, Volume};
 use plan_room::Amounts;
 
-/// Amounts of what can be divided: thousandths of processors, and megabytes.
+/// Amounts of resources: thousandths of processors, and megabytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Room {
     cpus: u64,
@@ -24,12 +25,12 @@ impl Room {
         }
     }
 
-    /// Both.
+    /// The sum.
     pub(super) fn plus(self, other: Self) -> Self {
         self.map(other, u64::saturating_add)
     }
 
-    /// What is left of it without the other.
+    /// The difference, but not below zero.
     pub(super) fn minus(self, other: Self) -> Self {
         self.map(other, u64::saturating_sub)
     }
@@ -39,7 +40,7 @@ impl Room {
         self.map(other, u64::max)
     }
 
-    /// Whether the other is in it.
+    /// Whether the other amounts fit in these.
     pub(super) fn holds(self, other: Self) -> bool {
         other.minus(self) == Self::default()
     }

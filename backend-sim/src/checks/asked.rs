@@ -1,7 +1,7 @@
-//! What was asked before steps act, what was answered, and what must hold of acts by that.
+//! The questions and answers of gates, and what must hold for acts because of them.
 //!
-//! Invariant: it follows from the questions and answers as they pass, and from the records. What the engine makes of an
-//! answer is not looked at, but for the reason that it gives for a step that waits.
+//! Invariant: the checks follow from the questions and answers as they pass, and from the records. They do not use what
+//! the engine makes of an answer, except the reason that it gives for a step that waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,18 +18,18 @@ use super::members::How;
 use super::scene::{Run, Scene, Verdict};
 
 const SECOND: u64 = 1_000_000;
-/// An answer is waited for so much longer than its command may take, and no gate that does not deny waits for longer
-/// before it is asked again (docs/decisions/0018-one-list-of-rules.md).
+/// How much longer than its command may take an answer is waited for. A gate that does not deny is asked again within
+/// the same time (docs/decisions/0018-one-list-of-rules.md).
 const OVERDUE: u64 = 5 * SECOND;
 const ASKED_AGAIN: u64 = 60 * SECOND;
-/// So many questions of one gate of an instance are remembered.
+/// How many questions of one gate of an instance are remembered.
 const REMEMBERED: usize = 64;
 
-/// What was asked and answered in a session.
+/// The questions and answers of a session.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Asked {
     session: u32,
-    /// By instance and command, in the order in which they were asked.
+    /// The questions by instance and command, in the order in which they were asked.
     questions: BTreeMap<(InstanceName, String), Vec<Question>>,
     /// When steps acted last.
     acted: BTreeMap<StepRef, u64>,
@@ -42,7 +42,7 @@ struct Question {
     task: TaskName,
     launch: Number,
     at: u64,
-    /// Until then it is to be answered, or asked again.
+    /// Until then the question has to be answered, or asked again.
     until: u64,
     answer: Option<Answered>,
 }
@@ -86,8 +86,8 @@ impl Asked {
         all.filter(|_| self.session == scene.session).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// A step acts on a member that is up when each of its gates has allowed it: not too long ago, beside what runs,
-    /// after it acted last, and without having denied it since.
+    /// A step acts on a member that is up only when each of its gates has allowed it. The answer is not too old, is
+    /// about the running launch, came after the last act of the step, and no denial came since.
     pub(super) fn acts(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, acts: &[Act<'_>]) -> Verdict {
         for act in acts {
             let last = self.acted.insert(act.step, scene.time).unwrap_or_default();
@@ -110,7 +110,7 @@ impl Asked {
         Ok(())
     }
 
-    /// A gate has allowed an act of a step that acted last at this time.
+    /// Whether a gate has allowed an act of a step whose last act was at this time.
     fn allows(
         &self,
         scene: &Scene<'_>,
@@ -122,7 +122,7 @@ impl Asked {
         let pod = &run.model.pods()[run.layout.phases[act.step.phase as usize].pod as usize];
         let beside = |record| gate.beside.iter().find_map(|&task| runs(pod, record, task));
         let there = beside(act.before).filter(|of| beside(act.after).as_ref() == Some(of));
-        // Where the task does not run, nobody is asked.
+        // If the task does not run, the gate is not asked.
         let Some((task, launch)) = there else { return Ok(()) };
         let all = self.of(scene, act.instance, &gate.cmd).iter();
         let all = all.filter(|of| of.task == task && of.launch == launch && of.at >= last);
@@ -130,7 +130,7 @@ impl Asked {
         let oldest = scene.time.saturating_sub(u64::from(gate.max_age.0) * SECOND);
         let allows = |of: &Answered| of.ruling == Ruling::Allow && of.at >= oldest;
         let allowed = answers.iter().rposition(allows);
-        // Where the command is asked for another step too, nobody knows whom it denied.
+        // If another step asks the same command, nobody knows which step it denied.
         let denied = answers.iter().rposition(|of| of.ruling == Ruling::Deny);
         let denied = denied.filter(|_| is_asked_once(scene, run, act, &gate.cmd));
         if allowed.is_some() && allowed > denied {
@@ -148,14 +148,14 @@ impl Asked {
         scene.violation(Check::Gate, expected, found)
     }
 
-    /// The questions that were asked last, of each gate of each instance, in this session.
+    /// The last question of each gate of each instance in this session.
     fn latest<'q>(&'q self, scene: &Scene<'_>) -> impl Iterator<Item = (&'q InstanceName, &'q Question)> {
         let present = self.session == scene.session;
         let all = self.questions.iter().filter(move |_| present);
         all.filter_map(|((of, _), all)| Some((of, all.last()?)))
     }
 
-    /// A gate that did not answer, or did not allow and did not deny, is asked again in its time.
+    /// A gate that did not answer, or neither allowed nor denied, is asked again in time.
     pub(super) fn asked_in_time(&self, scene: &Scene<'_>) -> Verdict {
         let over = self.latest(scene).filter(|(_, question)| question.until < scene.time);
         for instance in over.map(|(instance, _)| instance).collect::<BTreeSet<_>>() {
@@ -176,7 +176,7 @@ impl Asked {
         Ok(())
     }
 
-    /// When nothing more will happen: who waits for a gate waits for an answer that may come, or was denied.
+    /// When nothing more will happen, a step that waits for a gate was denied, or waits for an answer that may come.
     pub(super) fn rest(&self, scene: &Scene<'_>) -> Verdict {
         let now = scene.time;
         for id in 0..scene.cluster.roster.len() {
@@ -189,7 +189,7 @@ impl Asked {
                     Some(Ruling::Deny) => {
                         latest.any(|(_, of)| of.answer.is_some_and(|answer| answer.ruling == Ruling::Deny))
                     }
-                    // A run may end before the time has come.
+                    // A run may end before the time of the next question.
                     _ => {
                         until.is_some_and(|until| until.as_micros() > now)
                             || latest.any(|(_, of)| of.answer.is_none() && of.until > now)
@@ -208,7 +208,7 @@ impl Asked {
     }
 }
 
-/// The launch of a task that runs, and is heard of.
+/// The launch of a task that runs on a node that is heard of.
 fn runs(pod: &PodModel, record: &PodRecord, task: u32) -> Option<(TaskName, Number)> {
     let name = &pod.tasks[task as usize].name;
     let of = record.living().find(|occupant| occupant.task == *name)?;
@@ -216,7 +216,7 @@ fn runs(pod: &PodModel, record: &PodRecord, task: u32) -> Option<(TaskName, Numb
     heard.then(|| (name.clone(), of.launch))
 }
 
-/// Whether no other step of a member asks the same command in a run that goes on.
+/// Whether no other step of a member asks the same command in a current run.
 fn is_asked_once(scene: &Scene<'_>, run: &Run<'_>, act: &Act<'_>, cmd: &str) -> bool {
     let runs = scene.store.records().filter_map(|record| match record {
         Record::Run(of) if of.outcome.is_none() => scene.run(of.number),
@@ -233,7 +233,7 @@ fn is_asked_once(scene: &Scene<'_>, run: &Run<'_>, act: &Act<'_>, cmd: &str) -> 
 }
 
 impl Scene<'_> {
-    /// Whether something that has to run ended in a slot of a member, so that a step may bring it back.
+    /// Whether a task with the goal RUNNING ended in a slot of a member, so that a step may bring it back.
     fn repairs(&self, record: &PodRecord) -> bool {
         let dead = record.slots().iter().filter(|slot| slot.occupant().is_none_or(|of| !of.may_live()));
         dead.map(|slot| slot.set()).any(|set| {

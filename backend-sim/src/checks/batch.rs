@@ -1,7 +1,7 @@
-//! What must hold of a batch, by what was before it.
+//! What must hold for a batch, compared with the state before it.
 //!
-//! Invariant: each of these compares what is about to be written with the records and the cluster at that moment, and
-//! remembers nothing.
+//! Invariant: each check compares a batch that is about to be written with the records and the cluster at that moment,
+//! and remembers nothing.
 
 use plan_core::engine::{
     Cause, DebtCause, DebtRecord, End, Event, Key, Number, Order, PodRecord, Purpose, Record, RunKind,
@@ -15,15 +15,15 @@ use crate::violation::Check;
 
 use super::scene::{Scene, Verdict};
 
-/// A batch that is about to become durable, with what leaves after it.
+/// A batch that is about to become durable, and what leaves after it.
 pub(crate) struct Batch<'a> {
     pub(crate) writes: &'a [Write],
     pub(crate) events: &'a [Event],
-    /// The verb that it answers.
+    /// The verb that the batch answers.
     pub(crate) verb: Option<&'a Verb>,
 }
 
-/// An order of a step that acts from now on, and only asked for room before.
+/// An order of a step that acts from now on. Before, it only asked for room.
 pub(super) struct Act<'a> {
     pub(super) instance: &'a InstanceName,
     /// The member's record before it.
@@ -42,7 +42,7 @@ impl Batch<'_> {
         })
     }
 
-    /// The debts that leave the records with it.
+    /// The debts that leave the records with the batch.
     pub(super) fn debts_that_leave<'s>(&self, store: &'s Store) -> impl Iterator<Item = &'s DebtRecord> {
         self.writes.iter().filter_map(|write| match write {
             Write::Delete(key @ Key::Debt(_)) => match store.get(key)? {
@@ -53,7 +53,7 @@ impl Batch<'_> {
         })
     }
 
-    /// Whether it writes a run, so that what held of it before may not hold of what it orders.
+    /// Whether the batch writes a run, so that the earlier state of the run may not apply to its orders.
     pub(super) fn changes_run(&self, number: Number) -> bool {
         let is = |write: &Write| matches!(write, Write::Put(Record::Run(run)) if run.number == number);
         self.writes.iter().any(is)
@@ -83,7 +83,7 @@ impl Batch<'_> {
     }
 }
 
-/// Whether an instance may go elsewhere as it was down for too long.
+/// Whether an instance may go elsewhere because it was down for too long.
 pub(super) fn is_timeout(record: &PodRecord) -> bool {
     record.permission().is_some_and(|permission| permission.cause == Cause::Timeout)
 }
@@ -101,7 +101,8 @@ pub(super) fn once(scene: &Scene<'_>, request: &str) -> Verdict {
     scene.violation(Check::Once, "a request that is said again has the reply that it had", found)
 }
 
-/// Who leaves is not of the target, is the highest of its pod, and goes after what others owe is settled.
+/// An instance that leaves is not in the target, is the highest of its pod, and leaves after the debts of others are
+/// settled.
 pub(super) fn leaves_in_turn(scene: &Scene<'_>, batch: &Batch<'_>, debt: &DebtRecord) -> Verdict {
     let known = scene.store.get(&Key::Debt(debt.number)).is_some();
     if debt.cause != DebtCause::Decommission || known {
@@ -137,7 +138,7 @@ pub(super) fn leaves_in_turn(scene: &Scene<'_>, batch: &Batch<'_>, debt: &DebtRe
     Ok(())
 }
 
-/// What a record says was reached was: the launch attained its goal.
+/// If a record says that a launch reached its goal, it did.
 pub(super) fn reached_is_true(scene: &Scene<'_>, instance: &InstanceName, record: &PodRecord) -> Verdict {
     let before = scene.pod(instance);
     let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };
@@ -161,7 +162,7 @@ pub(super) fn reached_is_true(scene: &Scene<'_>, instance: &InstanceName, record
     Ok(())
 }
 
-/// Who may move as it was down for too long is down, or is being ended for it.
+/// An instance that may move because it was down for too long is still down, or is being ended to move.
 pub(super) fn permission_has_a_cause(
     scene: &Scene<'_>,
     instance: &InstanceName,
@@ -204,7 +205,7 @@ pub(super) fn one_run_converges(scene: &Scene<'_>, batch: &Batch<'_>, number: Nu
     }
 }
 
-/// What an operator replaces does not stay.
+/// An instance that an operator replaces does not stay.
 pub(super) fn replaces_for_good(scene: &Scene<'_>, instance: &InstanceName) -> Verdict {
     let permission = scene.pod(instance).and_then(|record| record.permission());
     if permission.is_none_or(|permission| permission.cause != Cause::Replace) {
@@ -214,7 +215,7 @@ pub(super) fn replaces_for_good(scene: &Scene<'_>, instance: &InstanceName) -> V
     scene.violation(Check::Obeyed, "what an operator replaces goes elsewhere", found)
 }
 
-/// An end that is a failure is one that nobody asked for.
+/// An end counts as a failure only if nobody asked for it.
 pub(super) fn nobody_asked(
     scene: &Scene<'_>,
     batch: &Batch<'_>,
@@ -237,7 +238,7 @@ pub(super) fn nobody_asked(
     scene.violation(Check::Expected, "an end that was asked for is no failure", found)
 }
 
-/// Who is broken goes back to what is good without a word: no canary is made of it.
+/// A broken member goes back to the good configuration without an operator: it is no canary.
 pub(super) fn no_canary_is_broken(scene: &Scene<'_>, run: &RunRecord) -> Verdict {
     let Some(model) = scene.engine.model() else { return Ok(()) };
     let Some(layout) = model.plans().get(&run.plan).filter(|_| run.afresh) else { return Ok(()) };

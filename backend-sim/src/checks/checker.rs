@@ -1,6 +1,6 @@
-//! What checks remember of a run.
+//! What the checks remember about a run.
 //!
-//! Invariant: what is remembered follows from what was written, said and commanded, in that order.
+//! Invariant: the memory follows from the writes, the events and the commands, in that order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,19 +20,19 @@ use super::watch::Watch;
 pub(crate) struct Checker {
     /// Steps that were launched for.
     pub(super) begun: BTreeSet<StepRef>,
-    /// Of those, the ones of members that were broken when they began.
+    /// The steps among them whose member was broken when they began.
     pub(super) broken: BTreeSet<StepRef>,
-    /// How often a phase was told to continue in a run of its plan.
+    /// How often an operator continued a phase in a run of its plan.
     pub(crate) continued: BTreeMap<(Number, String), usize>,
-    /// Whether an operator forced or restarted something, so that an order may be left.
+    /// Whether an operator forced or restarted something, so that an order may remain.
     pub(crate) meddled: bool,
-    /// What an operator gave up: launches, and resources.
+    /// What an operator gave up: launches and places.
     pub(crate) given_up: GivenUp,
     pub(super) watch: Watch,
     asked: Asked,
 }
 
-/// What nobody cares for any more.
+/// What an operator gave up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GivenUp {
     pub(crate) launches: BTreeSet<(Number, TaskName)>,
@@ -40,7 +40,7 @@ pub(crate) struct GivenUp {
 }
 
 impl Checker {
-    /// Takes down what an operator gives up with a batch that is about to become durable.
+    /// Notes what an operator gives up with a batch that is about to become durable.
     pub(crate) fn note(&mut self, store: &Store, batch: &Batch<'_>) {
         let Some(Verb::GiveUp { debt }) = batch.verb else { return };
         for debt in batch.debts_that_leave(store).filter(|of| of.number == *debt) {
@@ -50,7 +50,7 @@ impl Checker {
         }
     }
 
-    /// What must hold of a batch that is about to become durable, and of what leaves after it.
+    /// Checks a batch that is about to become durable, and what leaves after it.
     pub(crate) fn batch(&mut self, scene: &Scene<'_>, batch: &Batch<'_>) -> Verdict {
         let gives_up = |debt: &DebtRecord| matches!(batch.verb, Some(Verb::GiveUp { debt: number }) if *number == debt.number);
         let mut leave = batch.debts_that_leave(scene.store).filter(|debt| !gives_up(debt));
@@ -66,13 +66,13 @@ impl Checker {
         self.asked.answered(now, id, answer);
     }
 
-    /// What must hold of steps that wait, after an input.
+    /// Checks the waiting steps after an input.
     pub(crate) fn waiting(&self, scene: &Scene<'_>, wake_at: Option<Wall>) -> Verdict {
         self.asked.asked_in_time(scene)?;
         scene.who_may_acts(wake_at)
     }
 
-    /// What must hold of a command as it leaves.
+    /// Checks a command as it leaves.
     pub(crate) fn command(&mut self, scene: &Scene<'_>, command: &Command) -> Verdict {
         match command {
             Command::Launch(launch) => {

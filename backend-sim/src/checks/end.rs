@@ -1,6 +1,6 @@
 //! What must hold when nothing more will happen.
 //!
-//! Invariant: whatever is not done then has a reason that someone else can clear.
+//! Invariant: whatever is not done at the end has a reason that someone else can clear.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::checker::GivenUp;
 use super::scene::{Scene, Verdict};
 
 impl Scene<'_> {
-    /// What is held is what records name.
+    /// The held places are those that records name.
     pub(crate) fn held_is_named(&self, given_up: &GivenUp) -> Verdict {
         let mut named: BTreeSet<&Handle> = BTreeSet::new();
         let mut standing: BTreeSet<Number> = BTreeSet::new();
@@ -64,7 +64,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// All that has to run runs, in its configuration, but for what is paused.
+    /// Every task with the goal RUNNING runs with its configuration, except paused tasks.
     pub(crate) fn all_runs(&self) -> Verdict {
         if self.engine.model().is_none() {
             return Ok(());
@@ -102,7 +102,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Nothing more will happen: the engine knows what lives, and whatever is not done has a reason.
+    /// When nothing more will happen, the engine knows what is alive, and whatever is not done has a reason.
     pub(crate) fn rest_is_explained(&self, complete: bool, meddled: bool) -> Verdict {
         for view in self.engine.tasks() {
             let Some(state) = view.state else { continue };
@@ -171,7 +171,7 @@ impl Scene<'_> {
                     && !task.lives()
                     && pod.is_some_and(|pod| pod.task_index(&task.name).is_some())
                     && self.cluster.tasks_of(id).all(|(_, other)| {
-                        // It may live on in another resource set, or have left its own to another task.
+                        // The task may live on in another resource set, or may have left its own to another task.
                         let here = other.config.spec.resource_set == task.config.spec.resource_set;
                         !(here || other.name == task.name) || (!other.lives() && other.launch <= task.launch)
                     })
@@ -195,7 +195,7 @@ impl Scene<'_> {
                 format!("all wait for each other; {}: {}", whys[0].instance, whys[0]),
             );
         }
-        // A plan that an operator stopped has nothing to say.
+        // A plan that an operator stopped gives no reason.
         if !complete && !reasons && !meddled {
             return self.violation(
                 Check::Stuck,
@@ -207,8 +207,8 @@ impl Scene<'_> {
     }
 }
 
-/// Whether a reason is one that the engine, its backend or time should have cleared. Of a gate, the questions and answers
-/// tell (`asked`): where it denied, an operator clears it, and else its next answer may.
+/// Whether the engine, its backend or time should have cleared a reason. For a gate, the questions and answers decide
+/// (`asked`): an operator clears a denial, and the next answer may clear anything else.
 fn will_not_clear(reason: &Reason) -> bool {
     matches!(
         reason,
@@ -223,7 +223,7 @@ fn will_not_clear(reason: &Reason) -> bool {
     )
 }
 
-/// Whether a reason only names another step or task of the service, or members that others have to bring back.
+/// Whether a reason only names another step or task of the service, or members that others have to bring back up.
 fn waits_for_another(reason: &Reason) -> bool {
     matches!(
         reason,
@@ -236,7 +236,7 @@ fn waits_for_another(reason: &Reason) -> bool {
     )
 }
 
-/// What lives is in a slot, or owed, or given up.
+/// Whatever is alive is in a slot, is a debt, or was given up.
 pub(super) fn all_that_lives_is_known(scene: &Scene<'_>, given_up: &GivenUp) -> Verdict {
     for task in scene.cluster.tasks.iter().filter(|task| task.lives()) {
         let name = scene.cluster.roster.name(task.instance);
@@ -247,7 +247,7 @@ pub(super) fn all_that_lives_is_known(scene: &Scene<'_>, given_up: &GivenUp) -> 
         let known = in_slot
             || scene.owes(name, task.launch, &task.name).is_some()
             || given_up.launches.contains(&key)
-            // The backend said that it was lost, and nobody asked it since.
+            // The backend said that the task was lost, and nobody has asked since.
             || task.lost == Some(scene.session);
         if !known {
             return scene.violation(
@@ -260,13 +260,13 @@ pub(super) fn all_that_lives_is_known(scene: &Scene<'_>, given_up: &GivenUp) -> 
     Ok(())
 }
 
-/// Who is down for too long may move.
+/// An instance that is down for too long may move.
 pub(super) fn patience_ends(scene: &Scene<'_>) -> Verdict {
     let Some(model) = scene.engine.model() else { return Ok(()) };
     if scene.engine.is_uninstalling() || model.spec().replacement_failure_policy().is_none() {
         return Ok(());
     }
-    // One after the other: the next waits until the one before has gone.
+    // One after the other: the next instance waits until the one before has moved.
     let waiting = |record: &Record| matches!(record, Record::Pod(_, record) if is_timeout(record));
     if scene.store.records().any(waiting) {
         return Ok(());
@@ -274,7 +274,7 @@ pub(super) fn patience_ends(scene: &Scene<'_>) -> Verdict {
     for record in scene.store.records() {
         let Record::Pod(name, record) = record else { continue };
         let pod = model.pod_index(&name.pod).map(|at| &model.pods()[at as usize]);
-        // What runs is not taken elsewhere for what does not, and a sidecar takes nobody along.
+        // A running task is not moved because of one that does not run, and a sidecar moves no other task.
         let goes = |task: &TaskName| {
             let models = pod.into_iter().flat_map(|pod| &pod.tasks);
             models.into_iter().any(|model| {

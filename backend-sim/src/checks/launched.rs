@@ -1,6 +1,6 @@
-//! What must hold of a launch when it becomes durable: where it goes, by which grant, and what recovery launches.
+//! What must hold for a launch when it becomes durable: its place, its grant, and what recovery launches.
 //!
-//! Invariant: it is judged by the records before the batch and by the cluster.
+//! Invariant: launches are judged by the records before the batch and by the cluster.
 
 use plan_core::engine::{Key, Number, Order, PodRecord, Purpose, Record, Wall};
 use plan_core::spec::{Goal, InstanceName, NodeFacts, TaskName};
@@ -11,7 +11,7 @@ use super::batch::Batch;
 use super::room::others;
 use super::scene::{Scene, Verdict};
 
-/// What is launched goes where it may, with a grant that is not over; what recovery launches was good.
+/// A launch goes where it may, with a valid grant. A launch of recovery has a good configuration.
 pub(super) fn launched(
     scene: &Scene<'_>,
     batch: &Batch<'_>,
@@ -55,7 +55,7 @@ fn placed_well(scene: &Scene<'_>, batch: &Batch<'_>, instance: &InstanceName, no
     scene.violation(Check::Placement, "an instance goes where its placement lets it", found)
 }
 
-/// Recovery launches what attained its goal last, or what was launched before.
+/// Recovery launches the configuration that reached its goal last, or the one that was launched before.
 fn recovers_what_was_good(
     scene: &Scene<'_>,
     record: &PodRecord,
@@ -80,7 +80,7 @@ fn recovers_what_was_good(
     Ok(())
 }
 
-/// With an essential task that ended, all of its group come back.
+/// When an essential task ended, all tasks of its group come back.
 fn recovers_the_group(
     scene: &Scene<'_>,
     record: &PodRecord,
@@ -100,7 +100,7 @@ fn recovers_the_group(
         let mut launches = scene.cluster.tasks_of(id).rev();
         launches.find(|(_, of)| of.name == *task).is_some_and(|(_, of)| of.config.spec.essential)
     };
-    // One that did not end for the order itself: its order took it along, or displaced it.
+    // A task that did not end because of the order itself: its order restarted it too, or displaced it.
     let failed = |task: &TaskName| {
         let mut launches = scene.cluster.tasks_of(id).rev();
         launches.find(|(_, of)| of.name == *task).is_some_and(|(_, of)| !of.killing)
@@ -111,7 +111,7 @@ fn recovers_the_group(
     let left = record.slots().iter().filter(|slot| slot.act().is_none()).find_map(|slot| {
         let occupant = slot.occupant().filter(|o| o.may_live() && o.launch < order.launch)?;
         let task = record.task(&occupant.task)?;
-        // It was there, and as it should be, when the order was made.
+        // The task was running, as it should be, when the order was made.
         let there = task.last().is_some_and(|last| last.at < order.at && last.launch == occupant.launch)
             && task
                 .reached()

@@ -1,4 +1,4 @@
-//! What must hold between two inputs of any engine.
+//! What must hold for every engine between two inputs.
 //!
 //! Invariant: a check asks a copy of the engine, and never the engine that runs.
 
@@ -9,7 +9,7 @@ use crate::violation::Check;
 use super::scene::{Scene, Verdict};
 
 impl Scene<'_> {
-    /// Law 1.
+    /// The first law: state is records.
     pub(crate) fn recover_equals_live(&self) -> Verdict {
         let mut live = self.engine.clone();
         let live_effects = live.handle(Wall(self.time), Input::SessionLost);
@@ -57,7 +57,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// A wake that the engine did not ask for gives it nothing to do.
+    /// A wake that the engine did not ask for has no effect.
     pub(crate) fn waits_for_no_wake(&self, wake_at: Option<Wall>) -> Verdict {
         let now = Wall(self.time);
         if wake_at.is_some_and(|at| at <= now) {

@@ -1,7 +1,7 @@
-//! Members that are down, and what must hold where a plan bounds their number.
+//! Members that are down, and what must hold if a plan bounds their number.
 //!
-//! Invariant: who is down is counted here from the records, with what each task was launched as. The engine's own count
-//! is not looked at.
+//! Invariant: the members that are down are counted from the records, with the specification that each task was
+//! launched with. The engine's own count is not used.
 
 use plan_core::engine::{Key, PodRecord, Reason, Record, Stage, TaskRecord, TaskState, Wall, Why};
 use plan_core::plan::{Model, PodModel, Status};
@@ -12,22 +12,22 @@ use crate::violation::Check;
 use super::batch::{Act, Batch};
 use super::scene::{Scene, Verdict};
 
-/// The engine names at most so many members that a step waits for.
+/// The most members that the engine names for a step that waits.
 const NAMED: usize = 3;
 
-/// How a member is, by the essential tasks of it that have to run.
+/// The state of a member, by its essential tasks with the goal RUNNING.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
-    /// All run and are ready; or it was never up.
+    /// All of them run and are ready, or the member was never up.
     Up,
-    /// They do, and an order is about to end one.
+    /// All of them run and are ready, and an order is about to end one.
     Ending,
-    /// One does not, or all are to go elsewhere.
+    /// One does not run or is not ready, or the member is to go elsewhere.
     Down,
 }
 
 impl Scene<'_> {
-    /// How a member is, as its record says.
+    /// The state of a member, according to its record.
     pub(super) fn how(&self, pod: &PodModel, record: &PodRecord) -> How {
         let essential = record.tasks().iter().filter(|task| {
             let known = task.last().and_then(|last| self.store.get(&Key::Conf(last.conf)));
@@ -58,8 +58,8 @@ impl Scene<'_> {
         if down { How::Down } else { how }
     }
 
-    /// The members of pods that are down by a batch: those that were and still are, and those that steps take down with
-    /// it. What else happens with the same input may come after an act.
+    /// The members of pods that are down after a batch: those that were down and still are, and those that steps take
+    /// down with the batch. Other changes of the same input may come after an act.
     fn down(&self, batch: &Batch<'_>, acts: &[Act<'_>], model: &Model, pods: &[u32]) -> Vec<InstanceName> {
         let members = pods.iter().flat_map(|&pod| {
             let of = &model.pods()[pod as usize];
@@ -76,7 +76,7 @@ impl Scene<'_> {
         down.map(|(_, name)| name).collect()
     }
 
-    /// A step that takes a member down takes down no more than its phase and its plan say.
+    /// A step takes down no more members than its phase and its plan allow.
     pub(super) fn few_are_down(&self, batch: &Batch<'_>, acts: &[Act<'_>]) -> Verdict {
         for act in acts.iter().filter(|act| act.order.stage == Stage::Clearing) {
             let Some(run) = self.run(act.step.run).filter(|run| !batch.changes_run(run.record.number)) else {
@@ -109,8 +109,8 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// A step that nothing keeps waiting has begun, if the engine does not ask to be woken at once; and who waits for
-    /// members that are down waits for as many as may be.
+    /// A step that waits for nothing has begun, unless the engine asks to be woken at once. A step that waits for
+    /// members that are down waits for as many as may be down.
     pub(super) fn who_may_acts(&self, wake_at: Option<Wall>) -> Verdict {
         if !self.model.plans().values().any(|plan| plan.has_bounds()) {
             return Ok(());
@@ -119,7 +119,8 @@ impl Scene<'_> {
         for id in 0..self.cluster.roster.len() {
             for why in self.engine.why(self.cluster.roster.name(id)) {
                 self.budget_is_true(&why)?;
-                // A pending step that waits for nothing is said to ask for room; recovery truly does.
+                // The reason of a pending step that waits for nothing is that it asks for room. For recovery that is
+                // true.
                 let waits = why.status != Status::Pending || why.reason != Reason::AskedForRoom;
                 if !busy && !waits && !why.what.starts_with(PlanName::RECOVERY) {
                     return self.violation(
@@ -133,7 +134,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// The members that a step waits for are down, or are about to be, and are as many as may be.
+    /// The members that a step waits for are down, or about to be, and there are as many of them as may be down.
     fn budget_is_true(&self, why: &Why) -> Verdict {
         let Reason::Budget { most, members } = &why.reason else { return Ok(()) };
         let up = members.iter().find(|name| {

@@ -1,13 +1,13 @@
 //! What must hold after every event, whatever happened.
 //!
-//! Invariant: a check speaks from the specification, the store's records and the cluster's own history. What
-//! it knows of the engine is what the engine shows to everyone.
+//! Invariant: a check uses the specification, the store's records and the cluster's own history. Of the engine it uses
+//! only what the engine shows to everyone.
 //!
-//! `checker` remembers, and knows the others: `law` is of every engine between two inputs; `watch`, `batch` and
-//! `launched` look at what is written and said before it is durable; `acts` and `order` at commands as they leave;
-//! `members` counts who is down, and `asked` remembers what was asked before steps act; `end` and `room` at what is
-//! left when nothing more will happen, with `amounts` of their own. All look at a `scene`, and `steps` says what was
-//! done for a step.
+//! `checker` remembers, and calls the others. `law` checks every engine between two inputs. `watch`, `batch` and
+//! `launched` check writes and events before they are durable. `acts` and `order` check commands as they leave.
+//! `members` counts members that are down, and `asked` remembers the questions of gates. `end` and `room` check what is
+//! left when nothing more will happen, with their own `amounts`. All use a `scene`, and `steps` says what was done for
+//! a step.
 
 mod acts;
 mod amounts;

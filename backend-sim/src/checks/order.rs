@@ -1,6 +1,6 @@
 //! Launches keep the order that the strategies declare.
 //!
-//! Invariant: it is judged by what the cluster has done for the steps before, not by their statuses.
+//! Invariant: order is judged by what the cluster has done for earlier steps, not by their statuses.
 
 use plan_core::engine::{Launch, Purpose, StepRef};
 use plan_core::spec::{Instances, Sequence, Steps};
@@ -11,8 +11,7 @@ use super::checker::Checker;
 use super::scene::{Run, Scene, Verdict};
 
 impl Checker {
-    /// A launch leaves: it is ordered, nothing is in its way, and it keeps the order that the strategies
-    /// declare.
+    /// A launch that leaves is ordered, nothing is in its way, and it keeps the order that the strategies declare.
     pub(super) fn launched(&mut self, scene: &Scene<'_>, launch: &Launch) -> Verdict {
         scene.launch_is_ordered(launch, &self.given_up)?;
         let Some(record) = scene.pod(&launch.instance) else { return Ok(()) };
@@ -57,7 +56,7 @@ impl Checker {
         let spec = &run.model.spec().plans()[&layout.name].phases[step.phase as usize];
         let instance = of.steps[step.step as usize].instance;
         let before: Vec<u32> = match of.strategy.sequence() {
-            // After the first deployment instances come in an order of their own, one after the other still.
+            // After the first deployment instances come in another order, but still one after the other.
             Sequence::OneByOne if run.record.afresh => {
                 self.one_at_a_time(scene, run, step)?;
                 of.steps_of(instance).take_while(|&other| other < step.step).collect()
@@ -87,7 +86,7 @@ impl Checker {
         self.all_done(scene, run, step, step.phase, before)
     }
 
-    /// No other step of a serial phase is on its way, unless either is of a broken member.
+    /// No other step of a serial phase acts at the same time, unless one of the two is for a broken member.
     fn one_at_a_time(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> Verdict {
         let of = &run.layout.phases[step.phase as usize];
         let pod = &run.model.pods()[of.pod as usize];
@@ -157,8 +156,8 @@ impl Checker {
         if !of.is_canary() {
             return Ok(());
         }
-        // The first steps that there are to do each wait for a `continue` (SDK rule R56). Those of the first run are
-        // known; a later one may find some done.
+        // Each of the first steps with work to do waits for a `continue` (SDK rule R56). In the first run these steps
+        // are known. In a later run some may already be done.
         let waiting = if run.record.number > 1 {
             run.record.canaries.get(&step.phase).map_or(0, |canary| canary.steps.len())
         } else {
@@ -179,8 +178,8 @@ impl Checker {
         Ok(())
     }
 
-    /// Whether a step is of a broken member: what its tasks ran before never was up, or not yet when it was told to
-    /// end, or ended unasked, or was told to end before the run began.
+    /// Whether a step is for a broken member. A member is broken if the last launch of its tasks was never up, was not
+    /// yet up when it was told to end, ended without being asked to, or was told to end before the run began.
     fn was_broken(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> bool {
         let of = &run.layout.phases[step.phase as usize];
         let pod = &run.model.pods()[of.pod as usize];

@@ -1,7 +1,7 @@
-//! What must hold of room: of who waits for it, and of what lives in it.
+//! What must hold for room: for the instances that wait for it, and for the tasks that live in it.
 //!
-//! Invariant: what is free on a node is counted here from what is held there, where others are follows from the records,
-//! and what a place needs follows from the tasks that live in it. Nothing is taken from what the book counts, so that a
+//! Invariant: the free room of a node is counted from what is held on it. The places of other instances follow from the
+//! records, and the needs of a place follow from the tasks that live in it. The counts of the book are not used, so a
 //! fault of the book is not in the check too.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,18 +19,18 @@ use super::amounts::Room;
 use super::checker::GivenUp;
 use super::scene::{Scene, Verdict};
 
-/// Where ports come from that name no range.
+/// The range of ports that name no range.
 const DYNAMIC: std::ops::RangeInclusive<u16> = 31_000..=32_000;
 
 /// What is left of a node.
 struct Left {
     room: Room,
-    /// The port numbers that are given.
+    /// The port numbers that are taken.
     ports: BTreeSet<u16>,
 }
 
 impl Left {
-    /// Of a node, with these places on it.
+    /// What is left of a node with these places on it.
     fn of<'p>(node: &Node, places: impl Iterator<Item = &'p Place>) -> Self {
         let mut left = Self { room: node.total.into(), ports: BTreeSet::new() };
         for place in places {
@@ -41,7 +41,7 @@ impl Left {
         left
     }
 
-    /// Whether there are numbers for the ports of these sets.
+    /// Whether there are free numbers for the ports of these sets.
     fn has_ports(&self, demand: &[Demand]) -> bool {
         let mut given = self.ports.clone();
         demand.iter().flat_map(|one| one.resources.ports.iter()).all(|(_, port)| {
@@ -58,7 +58,7 @@ impl Left {
     }
 }
 
-/// What a place holds: of each set the most that it is or may become.
+/// What a place holds: for each set, the most that the set is or may become.
 fn needed(place: &Place) -> Room {
     let mut sets: BTreeMap<&ResourceSetName, Room> = BTreeMap::new();
     let becomes = place.becomes().flat_map(|(_, sets, _)| sets);
@@ -70,7 +70,7 @@ fn needed(place: &Place) -> Room {
 }
 
 impl Scene<'_> {
-    /// Whether a question for room of an instance stands.
+    /// Whether an instance has an open question for room.
     pub(super) fn is_asked(&self, instance: &InstanceName) -> bool {
         self.backend.questions().any(|fit| fit.instance == *instance)
     }
@@ -81,7 +81,7 @@ impl Scene<'_> {
         Left::of(node, places.filter(|place| place.node().name == node.facts.name))
     }
 
-    /// When nothing more will happen: what is asked is wanted, and there is no room for it.
+    /// When nothing more will happen, each open question is for something wanted, and there is no room for it.
     pub(super) fn questions_are_true(&self) -> Verdict {
         for fit in self.backend.questions() {
             let record = self.pod(&fit.instance);
@@ -125,14 +125,14 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// What lives has a place that holds what its configuration asks for, and all places of a node are no more than it
-    /// has, each with port numbers of its own.
+    /// Each living task has a place that holds what its configuration asks for. The places of a node are together no
+    /// more than the node has, and each has its own port numbers.
     pub(super) fn what_lives_has_room(&self, given_up: &GivenUp) -> Verdict {
         let expected = "what lives has all that it asks for where it lives";
         let book = self.backend.book();
         for task in self.cluster.tasks.iter().filter(|task| task.lives()) {
             let name = self.cluster.roster.name(task.instance);
-            // What an operator gave up, or the backend took for lost, may have lost its place.
+            // A task that an operator gave up, or that the backend reported as lost, may have lost its place.
             if given_up.handles.contains(&task.handle) || task.lost.is_some() {
                 continue;
             }
@@ -192,7 +192,7 @@ impl Scene<'_> {
     }
 }
 
-/// Where the others are, as far as a rule asks.
+/// The places of other instances, as far as a rule asks for them.
 pub(super) fn others<'r>(
     records: impl Iterator<Item = (&'r InstanceName, &'r PodRecord)>,
     rule: &PlacementRule,

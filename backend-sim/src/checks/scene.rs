@@ -1,7 +1,7 @@
 //! What a check looks at.
 //!
-//! Invariant: the specification, the store's records, the cluster's own history, and of the engine what it shows to
-//! everyone.
+//! Invariant: a scene has the specification, the store's records, the cluster's own history, and what the engine shows
+//! to everyone.
 
 use plan_core::engine::{Engine, Key, Number, PodRecord, Record, RunRecord};
 use plan_core::plan::{ContentHash, Model, PlanLayout};
@@ -13,7 +13,7 @@ use crate::scenario::Scenario;
 use crate::store::Store;
 use crate::violation::{Check, Violation};
 
-/// What a check comes to.
+/// The result of a check.
 pub(crate) type Verdict = Result<(), Violation>;
 
 /// What a check looks at.
@@ -22,7 +22,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) time: u64,
     /// The engine's present session with the backend.
     pub(crate) session: u32,
-    /// What the service is to become now.
+    /// The target of the service now.
     pub(crate) model: &'a Model,
     pub(crate) store: &'a Store,
     pub(crate) cluster: &'a Cluster,
@@ -30,7 +30,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) engine: &'a Engine,
 }
 
-/// A run with what it is of.
+/// A run with its plan.
 pub(super) struct Run<'a> {
     pub(super) record: &'a RunRecord,
     pub(super) model: &'a Model,

@@ -1,6 +1,6 @@
 //! What was done for a step.
 //!
-//! Invariant: it is judged by the launches that the cluster has carried out, and not by the status of the step.
+//! Invariant: steps are judged by the launches that the cluster has carried out, and not by their statuses.
 
 use plan_core::engine::{Key, Record, RunKind, StepRef};
 use plan_core::plan::{PhaseLayout, Status};
@@ -17,8 +17,8 @@ impl Scene<'_> {
         self.cluster.roster.at(pod, phase.steps[step as usize].instance)
     }
 
-    /// Whether the cluster's history holds a launch that attained the goal of each task of a step, with the
-    /// step's configuration; and, if asked, none after it with another.
+    /// Whether the cluster's history has, for each task of a step, a launch that reached the goal with the step's
+    /// configuration, and, if asked, no later launch with another one.
     pub(super) fn was_done(&self, run: &Run<'_>, phase: &PhaseLayout, step: u32, also_last: bool) -> bool {
         let Some(instance) = self.instance(run, phase, step) else { return false };
         let pod = &run.model.pods()[phase.pod as usize];
@@ -38,7 +38,7 @@ impl Scene<'_> {
         })
     }
 
-    /// Whether an operator forced a step, its phase or its plan in this run; ended runs do not show it.
+    /// Whether an operator forced a step, its phase or its plan in this run. Ended runs do not show that.
     pub(super) fn is_forced(&self, run: &Run<'_>, phase: &PhaseLayout, step: StepRef) -> bool {
         let instance = self.instance(run, phase, step.step);
         let record = instance.and_then(|instance| self.pod(self.cluster.roster.name(instance)));
@@ -58,8 +58,7 @@ impl Scene<'_> {
     pub(crate) fn complete_is_true(&self) -> Verdict {
         for (name, layout) in self.model.plans() {
             let Some(Record::Plan(_, plan)) = self.store.get(&Key::Plan(name.clone())) else { continue };
-            // What was complete by another specification says nothing of this one, nor what another run of
-            // this one has made complete once.
+            // A step that was complete under another specification, or in another run, says nothing about this run.
             let converging = self.store.service().map(|service| service.converging);
             let run = self.run(plan.latest).filter(|run| {
                 let (run, side) = (run.record, run.record.kind == RunKind::Side);

@@ -1,7 +1,7 @@
-//! What must hold of what an engine writes and says, and of what operators were promised.
+//! What must hold for an engine's writes and events, and for the promises to operators.
 //!
-//! Invariant: it compares a batch with the records before it, with the cluster and with what operators asked for;
-//! it asks the engine for nothing that it decides by.
+//! Invariant: a batch is compared with the records before it, with the cluster and with what operators asked for.
+//! Nothing is asked of the engine that the engine itself decides by.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +16,25 @@ use super::batch::{self, Batch, is_timeout};
 use super::launched::launched;
 use super::scene::{Scene, Verdict};
 
-/// What is remembered of a run.
+/// What is remembered about a run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watch {
-    /// Tasks that operators restarted, and the number of the last such word.
+    /// Tasks that operators restarted, and the number of the last restart.
     restarted: BTreeMap<(InstanceName, TaskName), Number>,
     /// Whether operators want tasks paused.
     paused: BTreeMap<(InstanceName, TaskName), bool>,
-    /// When an instance last went elsewhere as it was down for too long.
+    /// When an instance last went elsewhere because it was down for too long.
     timeout: Option<u64>,
     /// Launches that were told to end to make room.
     displaced: BTreeMap<(InstanceName, Number, TaskName), Displaced>,
 }
 
-/// What a launch was when it was told to end.
+/// The state of a launch when it was told to end.
 #[derive(Debug, Clone, Copy)]
 struct Displaced {
-    /// The order that it made room for, as it was numbered then.
+    /// The number, at that time, of the order that it made room for.
     by: Number,
-    /// Whether it was up.
+    /// Whether the launch was up.
     up: bool,
 }
 
@@ -83,7 +83,7 @@ impl Watch {
         Ok(())
     }
 
-    /// A launch is told to end to make room: by the time that it ends, it may have come up.
+    /// Notes a launch that is told to end to make room. It may come up before it ends.
     fn displaced(
         &mut self,
         scene: &Scene<'_>,
@@ -99,7 +99,7 @@ impl Watch {
         self.displaced.entry((instance.clone(), launch, task.clone())).or_insert(Displaced { by, up });
     }
 
-    /// Whether a launch was told to end when it was up, and for a run or later.
+    /// Whether a launch was told to end when it was up, for this run or a later one.
     pub(crate) fn was_up(
         &self,
         instance: &InstanceName,
@@ -111,7 +111,7 @@ impl Watch {
         displaced.is_none_or(|displaced| displaced.up && displaced.by > run)
     }
 
-    /// An operator's word was taken.
+    /// Notes a verb that was accepted.
     fn promise(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, verb: &Verb, number: Number) -> Verdict {
         let running = |instance: &InstanceName, tasks: &[TaskName]| -> Vec<(InstanceName, TaskName)> {
             let pod = scene.model.pod_index(&instance.pod).map(|at| &scene.model.pods()[at as usize]);
@@ -123,7 +123,7 @@ impl Watch {
         match verb {
             Verb::RestartPod { instance, tasks } => {
                 let all = running(instance, tasks).into_iter();
-                // What is on its way counts.
+                // A launch that is under way counts.
                 let fresh = |(instance, task): &(InstanceName, TaskName)| {
                     let record = scene.pod(instance);
                     let mut orders = record.into_iter().flat_map(|record| record.orders());
@@ -163,7 +163,7 @@ impl Watch {
         Ok(())
     }
 
-    /// The loss of many does not move all at once.
+    /// The loss of many instances does not move all of them at the same time.
     fn keeps_distance(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, instance: &InstanceName) -> Verdict {
         let policy = scene.engine.model().and_then(|model| model.spec().replacement_failure_policy());
         let least = policy.map_or(0, |policy| u64::from(policy.min_replace_delay.0) * 1_000_000);
@@ -191,7 +191,7 @@ impl Watch {
         }
     }
 
-    /// An instance went elsewhere; by a permission that it had, or has got with the same batch.
+    /// An instance went elsewhere, by a permission that it had before or got with the same batch.
     fn moved(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, instance: &InstanceName) {
         let now = batch.events.iter().any(
             |event| matches!(event, Event::MayMove { cause: Cause::Timeout, instance: of } if of == instance),
@@ -201,7 +201,7 @@ impl Watch {
         }
     }
 
-    /// When nothing more will happen, all that was promised is so.
+    /// When nothing more will happen, all promises are kept.
     pub(super) fn obeyed(&self, scene: &Scene<'_>) -> Verdict {
         for ((instance, name), number) in &self.restarted {
             let Some(id) = scene.cluster.roster.id(instance) else { continue };

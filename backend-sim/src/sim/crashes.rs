@@ -1,4 +1,4 @@
-//! The engine stops, and is recovered.
+//! Stops the engine, and recovers it.
 //!
 //! Invariant: an engine that crashed is recovered from the store, under a new epoch, and from nothing else.
 
@@ -29,14 +29,14 @@ impl Crashes {
         Self { at, passed: [0; CrashPoint::ALL.len()] }
     }
 
-    /// Passes a point: the how manyth of its kind it is, and whether the engine crashes there.
+    /// Passes a point. Returns its number among points of its kind, and whether the engine crashes there.
     fn pass(&mut self, point: CrashPoint) -> (u64, bool) {
         let count = &mut self.passed[point as usize];
         *count += 1;
         (*count, self.at.contains(&(point, *count)))
     }
 
-    /// The engine crashes no more.
+    /// Ends the crashes.
     pub(super) fn end(&mut self) {
         self.at.clear();
     }
@@ -90,7 +90,7 @@ impl Sim<'_> {
         if !first {
             let epoch = self.epoch;
             self.world.tell(|| What::Recovered { epoch });
-            // What was told while nobody listened is lost.
+            // Reports that came while the engine was down are lost.
             self.world.end_session();
             self.backend.session_begins(&mut self.cluster, &mut self.world);
             self.feed(Input::SessionLost);

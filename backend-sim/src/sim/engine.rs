@@ -1,4 +1,4 @@
-//! The engine is told something, and what it answers is done.
+//! Gives the engine inputs, and carries out the effects.
 //!
 //! Invariant: a command leaves only after a commit under the newest epoch.
 
@@ -15,7 +15,7 @@ use crate::world::Happening;
 use super::Sim;
 
 impl Sim<'_> {
-    /// Gives the engine an input. Whether what it came to is durable, and the engine lives.
+    /// Gives the engine an input. Returns whether its effects are durable and the engine is still up.
     pub(super) fn feed(&mut self, input: Input) -> bool {
         self.feed_for(input, None)
     }
@@ -42,7 +42,7 @@ impl Sim<'_> {
             self.checker.note(&self.store, &batch);
             self.judge(|checker, scene| checker.batch(scene, &batch));
         }
-        // What writes nothing leaves under the newest epoch too.
+        // Effects without writes also leave only under the newest epoch.
         if (has_writes || !commands.is_empty())
             && let Err(fenced) = self.store.commit(self.epoch, writes)
         {
@@ -101,7 +101,7 @@ impl Sim<'_> {
         })
     }
 
-    /// Checks something, with what was remembered of the run before.
+    /// Makes a check, with the memory of the run so far.
     fn judge(&mut self, check: impl FnOnce(&mut Checker, &Scene<'_>) -> Verdict) {
         if !self.scenario.checks.others {
             return;
@@ -114,7 +114,7 @@ impl Sim<'_> {
         }
     }
 
-    /// Finds what the service is to become now.
+    /// Finds the current target of the service.
     fn find_present(&mut self) {
         let Some(service) = self.store.service() else { return };
         if service.target != self.present.hash()
@@ -161,11 +161,11 @@ impl Sim<'_> {
         if !self.world.trace.is_kept() {
             return;
         }
-        // A phase's and a plan's status follow from their steps'.
+        // The statuses of phases and plans follow from those of their steps.
         if matches!(event, Event::Phase { .. } | Event::Plan { .. }) {
             return;
         }
-        // It was there a moment ago, when this came of an input.
+        // The engine was up a moment ago, when an input led to this.
         let Some(engine) = &self.engine else { return };
         let story = engine.tell(&event);
         self.world.tell(|| What::Engine(story));

@@ -1,4 +1,4 @@
-//! Faults happen.
+//! Lets faults happen.
 //!
 //! Invariant: a fault that finds nothing to do does nothing, and the trace says so.
 
@@ -28,7 +28,7 @@ impl Sim<'_> {
         }
     }
 
-    /// A fault happens; whether it found something to do.
+    /// Lets a fault happen. Returns whether it found something to do.
     fn befalls(&mut self, fault: &Fault) -> bool {
         let text = || What::Fault { fault: fault.to_string() };
         match fault {
@@ -136,7 +136,7 @@ impl Sim<'_> {
         true
     }
 
-    /// The task that lives under this name, as in `kafka-0-broker`.
+    /// The living task of this name, such as `kafka-0-broker`.
     fn living(&self, text: &str) -> Option<u32> {
         let (id, name) = self.cluster.named(self.scenario.models(), text)?;
         let mut tasks = self.cluster.tasks_of(id).rev();
@@ -151,7 +151,7 @@ impl Sim<'_> {
         }
     }
 
-    /// What was held back of a node is told, and then the present, to whom it was not held back for.
+    /// Tells the observations of a node that were held back, and then the present state, to an engine that began later.
     pub(super) fn thaw(&mut self, node: u32) {
         if self.cluster.nodes[node as usize].frozen.take().is_some() {
             self.backend.thawed(&mut self.cluster, &mut self.world, node);

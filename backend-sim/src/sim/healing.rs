@@ -1,4 +1,4 @@
-//! What comes once all faults ended: the service becomes what it should be, and then nothing is done any more.
+//! Healing: once all faults ended, the service becomes what it should be, and then nothing is done any more.
 //!
 //! Invariant: a stage follows the one before it, and each has a deadline.
 
@@ -13,7 +13,7 @@ use crate::world::Happening;
 use super::Sim;
 
 impl Sim<'_> {
-    /// All faults end, and an operator takes back what was interrupted or paused.
+    /// Ends all faults. An operator takes interruptions and pauses back.
     pub(super) fn heal(&mut self) {
         self.world.tell(|| What::Healed);
         self.crashes.end();
@@ -54,7 +54,7 @@ impl Sim<'_> {
         verbs.into_iter().for_each(|verb| self.wish_later(0, verb));
         denied.into_iter().for_each(|verb| self.wish_later(heal::takes_back(), verb));
         self.enter_stage(Stage::Converging, heal::bound(self.scenario));
-        // It may be so already, and then nothing more happens.
+        // The service may already be what it should be, and then no further event comes.
         self.settle();
     }
 
@@ -79,7 +79,7 @@ impl Sim<'_> {
         let complete = self.is_complete(engine);
         match self.reference {
             Some(reference) => complete && reference.difference(&self.end()).is_none(),
-            // Where operators act at times, what they paused waits for them.
+            // If operators act at fixed times, paused tasks wait for them.
             None => {
                 let whys = self.whys(engine);
                 let stands = |record: &Record| {
@@ -135,7 +135,7 @@ impl Sim<'_> {
         }
     }
 
-    /// What did not come within the bound, and what it waits for.
+    /// What did not happen within the bound, and what it waits for.
     fn what_is_stuck(&self) -> (String, String) {
         let expected = "the service becomes what it should be".to_owned();
         let Some(engine) = &self.engine else { return (expected, "no engine is there".to_owned()) };

@@ -1,10 +1,10 @@
-//! The loop: the next event, and who takes it.
+//! The loop: takes the next event and hands it to its part.
 //!
 //! Invariant: a run is the scenario and the choices; a fork of a run goes on as the run would have.
 //!
-//! `run` starts one. `engine` tells the engine and does what it answers, `second` knows one that was replaced;
-//! `told` is what it is told; `crashes`, `faults` and `healing` are what befalls it; `operators` act, and `wishes`
-//! holds what they want; `end` is how it ends.
+//! `run` starts a run. `engine` gives the engine inputs and carries out its effects, and `second` has an engine that
+//! was replaced. `told` has the answers, snapshots and observations. `crashes`, `faults` and `healing` change what
+//! happens. `operators` act, and `wishes` has what they want. `end` ends a run.
 
 mod crashes;
 mod end;
@@ -61,13 +61,13 @@ pub(crate) struct Sim<'a> {
     backend: Backend,
     pub(crate) store: Store,
     epoch: u64,
-    /// `None` while it is down.
+    /// `None` while the engine is down.
     pub(crate) engine: Option<Engine>,
     old: Option<Old>,
     /// What the service is to become.
     pub(crate) present: Arc<Model>,
     wishes: Wishes,
-    /// An operator who is a program.
+    /// An operator that is a program.
     operator: Option<&'a mut Operator<'a>>,
     /// How many of `then` were submitted.
     next: usize,
@@ -89,9 +89,9 @@ pub(crate) struct Sim<'a> {
     /// How this run has to end.
     reference: Option<&'a End>,
     stage: Stage,
-    /// Whether nothing is checked but acts, and the end.
+    /// Whether only acts and the end are checked.
     pub(crate) frugal: bool,
-    /// Where crashes are tried, the runs that go on from them.
+    /// The runs that go on from crashes, if crashes are tried.
     pub(crate) forks: Option<Vec<Fork<'a>>>,
 }
 
@@ -192,7 +192,7 @@ impl<'a> Sim<'a> {
         })
     }
 
-    /// A run that goes on from here as this one would; it keeps no trace.
+    /// A copy of this run that goes on as this one would. It keeps no trace.
     fn fork(&self) -> Self {
         Self {
             scenario: self.scenario,
@@ -234,7 +234,7 @@ impl<'a> Sim<'a> {
         Ok(self.report(at_rest))
     }
 
-    /// Goes on to the next event; whether there was one.
+    /// Handles the next event. Returns whether there was one.
     pub(crate) fn step(&mut self) -> Result<bool, ScenarioError> {
         if let Some(mismatch) = self.world.choose.mismatch() {
             return Err(mismatch.clone().into());
@@ -263,7 +263,7 @@ impl<'a> Sim<'a> {
         self.world.queue.next_time().is_none() || self.stage == Stage::Over
     }
 
-    /// Whether the engine lives, was woken, and no answer that it waits for is on its way.
+    /// Whether the engine is up, was woken, and waits for no answer that is on its way.
     pub(crate) fn is_quiet(&self) -> bool {
         let now = self.world.now();
         let due = self.world.queue.next_time().is_some_and(|time| time == now);

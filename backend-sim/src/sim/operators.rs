@@ -1,6 +1,6 @@
-//! What operators do: those of a scenario, and one who is a program.
+//! Operators: those of a scenario, and one that is a program.
 //!
-//! Invariant: operators come through the engine's door alone, by verbs and targets.
+//! Invariant: operators act only by verbs and targets.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ use super::wishes::Wanted;
 use super::{INSTALLATION, Sim};
 
 impl Sim<'_> {
-    /// Says what an operator wants, if it is time and there was no reply yet.
+    /// Sends what an operator wants, if it is time and there was no reply yet.
     pub(super) fn wish(&mut self, nth: usize) {
         let Some(wanted) = self.wishes.open(nth).filter(|_| self.engine.is_some()) else { return };
         let input = match wanted {
-            // An installation that is gone does not come back: another one would be made.
+            // An installation that is gone does not come back. A target would make another one.
             Wanted::Target(_) | Wanted::Model(_) if self.deregistered => {
                 let reply = Reply::Refused(Refusal::NoService);
                 return self.replied(nth, reply);
@@ -35,7 +35,7 @@ impl Sim<'_> {
                 let Some(model) = self.scenario.models().nth(*of).cloned() else { return };
                 let mut target = Target::new(model, InstallationId(SmolStr::new_static(INSTALLATION)));
                 let (id, who) = (format_smolstr!("target-{of}"), SmolStr::new_static("operator"));
-                // The first one is known by what it is.
+                // The first target is named by its installation.
                 target.by = (*of > 0).then_some(Author { id, who });
                 Input::Target(target)
             }
@@ -47,7 +47,7 @@ impl Sim<'_> {
                 Input::Target(target)
             }
             Wanted::Verb(request) => {
-                // It is counted before it is carried out: what it allows may happen at once.
+                // The verb is counted before it is carried out, since its effect may happen at once.
                 if let Verb::Continue { plan, phase: Some(phase) } = &request.verb
                     && let Some(Record::Plan(_, plan)) = self.store.get(&Key::Plan(plan.clone()))
                 {
@@ -89,11 +89,11 @@ impl Sim<'_> {
         self.world.queue.after(delay, Class::Operator, Happening::Operate { nth });
     }
 
-    /// Shows an operator what happened, and takes down what it does about it.
+    /// Shows an operator what happened, and notes how it acts.
     pub(super) fn show(&mut self, events: &[Event]) {
         let (Some(operator), now) = (&mut self.operator, self.world.now()) else { return };
         let Some(engine) = &self.engine else {
-            // Who looks while no engine is there looks again.
+            // An operator that looks while the engine is down looks again later.
             return self.world.queue.after(REACTION, Class::Operator, Happening::Look);
         };
         for act in operator(&Sight { time: Duration::from_micros(now), events, engine }) {
@@ -147,7 +147,7 @@ impl Sim<'_> {
         }
     }
 
-    /// An operator who continues a phase whenever it waits on a canary.
+    /// Continues a phase whenever it waits on a canary, as an operator.
     pub(super) fn watch_canaries(&mut self) {
         if !self.scenario.release_canaries || !self.has_canaries {
             return;

@@ -1,6 +1,6 @@
 //! Ways to run a scenario.
 //!
-//! Invariant: whatever chooses, the run is the same for the same choices.
+//! Invariant: with any source of choices, the same choices give the same run.
 
 use crate::choose::{Benign, Choose, Chooser, Recorded, Replay, Seeded};
 use crate::ends::End;
@@ -13,7 +13,7 @@ use super::Sim;
 /// Runs a scenario with the choices that it names.
 ///
 /// # Errors
-/// A fault or a plan names something that is not there, or the recorded choices are of another run.
+/// A fault or a plan names something that does not exist, or the recorded choices belong to another run.
 pub fn run(scenario: &Scenario) -> Result<Report, ScenarioError> {
     match &scenario.choices {
         Choices::Benign => run_with(scenario, &mut Benign),
@@ -27,7 +27,7 @@ pub fn run(scenario: &Scenario) -> Result<Report, ScenarioError> {
     }
 }
 
-/// Runs a scenario with these choices, whatever it says of them.
+/// Runs a scenario with these choices, in place of its own source of choices.
 ///
 /// # Errors
 /// As [`run`].
@@ -42,8 +42,8 @@ pub fn run_with(scenario: &Scenario, choose: &mut dyn Choose) -> Result<Report, 
     Ok(report)
 }
 
-/// Runs a scenario with the choices that it names, and with an operator who acts on what it sees: a custom
-/// scheduler. How the run ends is not compared with one without faults, as that depends on what it does.
+/// Runs a scenario with the choices that it names, and with an operator that acts on what it sees, such as a custom
+/// scheduler. The end of the run is not compared with a run without faults, since it depends on what the operator does.
 ///
 /// # Errors
 /// As [`run`].
@@ -69,8 +69,8 @@ pub fn run_with_operator(scenario: &Scenario, operator: &mut Operator<'_>) -> Re
     Ok(report)
 }
 
-/// How a run has to end, if its scenario wants that checked: as the one without faults. Where operators act at
-/// times, what comes of it depends on how far the service is by then, and there is none.
+/// The end that a run must have, if its scenario wants that checked: the end of the run without faults. If operators
+/// act at fixed times, the end depends on how far the service is by then, so there is no such end.
 fn reference(scenario: &Scenario) -> Result<Option<End>, ScenarioError> {
     let wanted = scenario.checks.end || scenario.heal.is_some();
     if !wanted || (scenario.heal.is_some() && scenario.is_timed()) {

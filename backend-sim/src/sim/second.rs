@@ -1,6 +1,6 @@
 //! An engine that was replaced, and does not know.
 //!
-//! Invariant: it hears what is told of its session and what everybody is told, and may write nothing.
+//! Invariant: this engine gets the reports of its own session and those that every engine gets, and cannot write.
 
 use plan_core::engine::{Effects, Engine, Input, Wall};
 
@@ -18,14 +18,14 @@ pub(super) struct Old {
     pub(super) epoch: u64,
     pub(super) session: u32,
     pub(super) wake: u64,
-    /// The last number that it gave out.
+    /// The last number that the engine gave out.
     pub(super) last: u64,
-    /// Whether it was told of a launch with a higher one.
+    /// Whether the engine was told of a launch with a higher number.
     pub(super) knows: bool,
 }
 
 impl Sim<'_> {
-    /// Gives an input to the engine that was replaced: it may write nothing, and so do nothing.
+    /// Gives an input to the engine that was replaced. It cannot write, so it does nothing.
     pub(super) fn feed_old(&mut self, input: Input) {
         let Some(old) = &mut self.old else { return };
         old.knows |= matches!(&input, Input::Observed(observation) if observation.of.launch > old.last);

@@ -1,6 +1,6 @@
-//! What the engine is told: answers, snapshots, observations.
+//! Tells the engine answers, snapshots and observations.
 //!
-//! Invariant: what was told in a session that is over arrives at nobody but the engine whose session it was.
+//! Invariant: reports of a session that is over reach only the engine whose session it was.
 
 use plan_core::engine::{
     Answer, Ask, End, Found, Incarnation, Input, InstallationId, Observation, Outcome, Seen, Sighting, Words,
@@ -44,7 +44,7 @@ impl Sim<'_> {
         self.arrives(session, Input::Outcome(Outcome::Ask { id, answer }));
     }
 
-    /// The launches that a snapshot says nothing is heard of.
+    /// The launches that a snapshot reports as silent.
     fn silent_in(&self, input: &Input) -> Vec<u32> {
         let Input::Snapshot(snapshot) = input else { return Vec::new() };
         let silent =
@@ -55,7 +55,7 @@ impl Sim<'_> {
         silent.collect()
     }
 
-    /// A task goes into a part of its life, and its backend tells.
+    /// A task goes into a part of its life, and its backend reports that.
     pub(super) fn enter(&mut self, nth: u32, life: Life) {
         let task = &mut self.cluster.tasks[nth as usize];
         task.enter(life);
@@ -71,7 +71,7 @@ impl Sim<'_> {
         self.backend.observe(&mut self.cluster, &mut self.world, nth);
     }
 
-    /// A task ends, and its backend tells why.
+    /// A task ends, and its backend reports why.
     pub(super) fn ends(&mut self, nth: u32, end: End, words: Option<Words>) {
         let task = &mut self.cluster.tasks[nth as usize];
         task.ends(end, words.clone());
@@ -109,14 +109,14 @@ impl Sim<'_> {
             task.heard = (session, serial);
             task.believed_silent = silent;
         }
-        // What the engine has durable is confirmed, and not told again.
+        // Reports that are durable in the engine's records are confirmed, and not told again.
         let task = &mut self.cluster.tasks[nth as usize];
         if done && ended && !task.lives() {
             task.forgotten = true;
         }
     }
 
-    /// A task of another installation is seen, which has the name and the number of this one.
+    /// A task of another installation is seen, with the name and the number of a task of this one.
     pub(super) fn foreign(&mut self, nth: u32, serial: u64, seen: Seen) {
         let task = &self.cluster.tasks[nth as usize];
         let of = Incarnation {

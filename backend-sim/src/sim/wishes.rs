@@ -1,6 +1,6 @@
-//! What operators want, and whether they were answered.
+//! The wishes of operators, and whether they were answered.
 //!
-//! Invariant: a wish is said again until there is a reply, and has one reply.
+//! Invariant: a wish is sent again until there is a reply, and has one reply.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use plan_core::engine::{Reply, Request, Verb};
 use plan_core::plan::Model;
 use smol_str::{SmolStr, format_smolstr};
 
-/// Something that an operator wants; it is said again until there is a reply.
+/// Something that an operator wants. It is sent again until there is a reply.
 #[derive(Clone)]
 struct Wish {
     input: Wanted,
@@ -16,23 +16,23 @@ struct Wish {
     reply: Option<Reply>,
 }
 
-/// What it wants.
+/// What the operator wants.
 #[derive(Clone)]
 pub(super) enum Wanted {
-    /// The service is to become this one of the scenario's models.
+    /// A target: this one of the scenario's models.
     Target(usize),
-    /// It is to become this one.
+    /// A target: this model.
     Model(Arc<Model>),
-    /// This is to be done.
+    /// This verb.
     Verb(Request),
 }
 
-/// All of them, by number.
+/// All wishes, by number.
 #[derive(Clone)]
 pub(super) struct Wishes(Vec<Wish>);
 
 impl Wishes {
-    /// The service is to become what the scenario says first; that is due at once.
+    /// The wishes of a scenario whose first target is due at once.
     pub(super) fn new() -> Self {
         Self(vec![Wish { input: Wanted::Target(0), due: true, reply: None }])
     }
@@ -41,31 +41,31 @@ impl Wishes {
         self.0.len()
     }
 
-    /// Takes down something that is said when its time has come; its number.
+    /// Adds a wish that is sent when its time has come. Returns its number.
     pub(super) fn later(&mut self, input: Wanted) -> u32 {
         self.0.push(Wish { input, due: false, reply: None });
         self.0.len() as u32 - 1
     }
 
-    /// Takes down something that is said with the next input, too; its number.
+    /// Adds a wish that is also sent with the next input. Returns its number.
     pub(super) fn at_once(&mut self, input: Wanted) -> u32 {
         let nth = self.later(input);
         self.is_due(nth as usize);
         nth
     }
 
-    /// Takes down a verb; its number, which is its request's too.
+    /// Adds a verb. Returns its number, which is also that of its request.
     pub(super) fn verb(&mut self, verb: Verb) -> u32 {
         let (id, who) = (format_smolstr!("verb-{}", self.len()), SmolStr::new_static("operator"));
         self.later(Wanted::Verb(Request { id, who, verb }))
     }
 
-    /// Its time has come.
+    /// The time of a wish has come.
     pub(super) fn is_due(&mut self, nth: usize) {
         self.0[nth].due = true;
     }
 
-    /// What is wanted, if it is time and there was no reply yet.
+    /// The wish, if it is time and there was no reply yet.
     pub(super) fn open(&self, nth: usize) -> Option<&Wanted> {
         let wish = self.0.get(nth).filter(|wish| wish.due && wish.reply.is_none())?;
         Some(&wish.input)
@@ -79,7 +79,7 @@ impl Wishes {
         self.0[nth].reply = Some(reply);
     }
 
-    /// The first that has no reply.
+    /// The first wish without a reply.
     pub(super) fn unanswered(&self) -> Option<usize> {
         self.0.iter().position(|wish| wish.reply.is_none())
     }
@@ -89,7 +89,7 @@ impl Wishes {
         self.0.iter().any(|wish| matches!(wish.input, Wanted::Target(_)) && wish.due && wish.reply.is_none())
     }
 
-    /// Whether a verb was said, or will be, that has no reply.
+    /// Whether a verb that was sent, or will be, has no reply.
     pub(super) fn has_open_verb(&self, verb: &Verb) -> bool {
         self.0.iter().any(|wish| {
             wish.reply.is_none() && matches!(&wish.input, Wanted::Verb(request) if request.verb == *verb)
