@@ -1,6 +1,6 @@
 //! Where a task is reached.
 //!
-//! Invariant: it follows from the task's order: it is the same for as long as the task runs.
+//! Invariant: an address follows from the task's order, so it is the same for as long as the task runs.
 
 use std::net::Ipv4Addr;
 
@@ -9,7 +9,7 @@ use plan_core::spec::{Addresses, Discovery, InstanceName, ServiceName, TaskName,
 
 use crate::run::Order;
 
-/// Where a task is reached while it runs: the nodes are this machine.
+/// Where a task is reached while it runs. All nodes are this machine.
 pub(crate) fn of_order(addresses: &Addresses, order: &Order) -> Address {
     let names = Names::new(addresses, &order.service);
     let vips = order.ports.iter().filter_map(|port| {
@@ -24,7 +24,7 @@ pub(crate) fn of_order(addresses: &Addresses, order: &Order) -> Address {
     }
 }
 
-/// How the tasks and virtual addresses of a service are called (SDK rules R23 and R48).
+/// The DNS names of the tasks and virtual addresses of a service (SDK rules R23 and R48).
 struct Names<'a> {
     addresses: &'a Addresses,
     host: String,

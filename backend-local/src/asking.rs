@@ -1,6 +1,6 @@
-//! Questions about a task that runs, answered by a command beside it.
+//! Questions about a running task, answered by a command beside it.
 //!
-//! Invariant: an answer is of the launch that was asked about, and each question is answered once.
+//! Invariant: an answer is about the launch in the question, and each question is answered once.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(crate) async fn answer(inner: Arc<Inner>, service: ServiceKey, ask: Ask) {
     let key = RunKey { service: service.clone(), instance: ask.instance, launch: ask.launch, task: ask.task };
     let (ruling, words) = match (runs(&inner, &key), ask.check) {
         (Ok((folder, order)), Check::Command { cmd, timeout }) => {
-            // A command without any bound might never be answered, and be asked again and again.
+            // A command without a bound might never be answered, and would be asked again and again.
             let limit = Seconds(timeout.0.max(1));
             said(&beside::run(&inner, &folder, &order, &cmd, limit).await)
         }
@@ -30,7 +30,7 @@ pub(crate) async fn answer(inner: Arc<Inner>, service: ServiceKey, ask: Ask) {
     inner.state().sessions.say(&service, Say::Outcome(Outcome::Ask { id: ask.id, answer }));
 }
 
-/// The launch that is asked about, if it runs; why not, otherwise.
+/// The launch in the question if it runs, or why it does not run.
 fn runs(inner: &Inner, key: &RunKey) -> Result<(RunFolder, Arc<Order>), String> {
     let of = format!("launch {} of `{}`", key.launch, key.task);
     let state = inner.state();
@@ -43,7 +43,7 @@ fn runs(inner: &Inner, key: &RunKey) -> Result<(RunFolder, Arc<Order>), String> 
     }
 }
 
-/// What a command says: by its exit code, with its last line.
+/// The answer of a command: its exit code, with its last line.
 fn said(ran: &Ran) -> (Ruling, Option<Words>) {
     let ruling = match ran.how {
         How::Code(code) => Ruling::of_exit_code(code),

@@ -1,6 +1,6 @@
-//! Commands that are run beside a task: in its sandbox, with its environment, as its checks and questions are.
+//! Commands that run beside a task, in its sandbox and with its environment: checks and questions.
 //!
-//! Invariant: a command outlives neither its limit nor whoever waits for it, and of what it prints only the end is kept.
+//! Invariant: a command outlives neither its time limit nor its caller, and only the end of its output is kept.
 
 use std::fmt;
 use std::io;
@@ -22,14 +22,14 @@ use crate::layout::RunFolder;
 use crate::run::Order;
 use crate::shim;
 
-/// What was printed before the end is waited for so long: a process that left the group may hold the output.
+/// How long the rest of the output is waited for. A process that left the group may hold the output.
 const LAST_OUTPUT: Duration = Duration::from_millis(100);
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ran {
     pub(crate) how: How,
-    /// The last line of what it printed; empty if there is none.
+    /// The last line of its output; empty if there is none.
     pub(crate) last: String,
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for Ran {
     }
 }
 
-/// Runs a command once. A limit of 0 is none, as in Mesos.
+/// Runs a command once. A limit of 0 is no limit, as in Mesos.
 pub(crate) async fn run(
     inner: &Inner,
     folder: &RunFolder,
@@ -120,7 +120,7 @@ async fn wait(mut child: Child, mut output: pipe::Receiver, limit: Seconds) -> R
     };
     drop(group);
     let mut rest = Vec::new();
-    // What was read counts, also where the end is not reached in time.
+    // The output so far counts, even if its end is not reached in time.
     let _ = timeout(LAST_OUTPUT, output.read_to_end(&mut rest)).await;
     last.hear(&rest);
     Ran { how, last: last.text(1) }
@@ -137,13 +137,14 @@ fn how(ended: io::Result<ExitStatus>) -> How {
     }
 }
 
-/// The processes of a command, which end with it, whether it ended, was given up, or nobody waits for it any more.
+/// The processes of a command. They end with it, whether it ended, was given up, or has no caller any more.
 struct Group(Option<Pid>);
 
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(pid) = self.0 {
-            // Nothing may be left of it. Its number is not given again while its group lives or it was not waited for.
+            // The group may already be gone. The system does not reuse its number while the group lives, or before the
+            // command was waited for.
             let _ = kill_process_group(pid, Signal::KILL);
         }
     }

@@ -1,6 +1,7 @@
 //! Health and readiness checks.
 //!
-//! Invariant: a check runs again only after it has ended, and what it says is of its last run. Paused tasks have none.
+//! Invariant: a check runs again only after its last run has ended, and its message is about its last run. Paused tasks
+//! have no checks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::layout::RunFolder;
 use crate::run::{Kill, KillReason, Launched, Order, now};
 use crate::state::{CheckKind, Phase, RunKey};
 
-/// Between two runs, whatever the file says.
+/// The least time between two runs, whatever the file says.
 const LEAST_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Runs a task's checks for as long as it is waited for.
@@ -32,7 +33,7 @@ pub(crate) async fn keep(
     if order.paused {
         return std::future::pending().await;
     }
-    // When it was launched, on our clock; a clock that was set back makes it younger, never older.
+    // The time of the launch on our clock. If the clock was set back, the task seems younger, never older.
     let age = Duration::from_millis(now().saturating_sub(launched.at));
     let began = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
     let health = async {
@@ -76,7 +77,7 @@ async fn watch_health(
         if failures >= most {
             let words = failed(CheckKind::Health, most, &ran);
             kill::order(folder.clone(), Kill { why: KillReason::Unhealthy, grace: order.grace, words }).await;
-            // Its end is seen by whoever watches it.
+            // The task that watches the run sees its end.
             return std::future::pending().await;
         }
         sleep(duration(check.interval).max(LEAST_INTERVAL)).await;
@@ -106,12 +107,12 @@ async fn watch_readiness(
             let noted =
                 blocking(move || if ready { disk::claim(&path).map(|_| ()) } else { disk::remove(&path) });
             if let Err(error) = noted.await {
-                // The next scheduler runs the check before it believes anything else.
+                // The next scheduler runs the check before it relies on anything else.
                 tracing::debug!(%error, "readiness is not noted");
             }
         }
         {
-            // Both are told in one.
+            // One observation tells both.
             let mut state = inner.state();
             state.set_check(key, CheckKind::Readiness, words);
             state.set_phase(key, Phase::Running { ready });
@@ -123,7 +124,7 @@ async fn watch_readiness(
     }
 }
 
-/// What a check that did not pass has to say; `times` is how often in a row, where that is known and does not grow.
+/// The message of a check that did not pass. `times` is how often in a row, if that is known and does not grow.
 fn failed(kind: CheckKind, times: u32, ran: &Ran) -> String {
     let times = if times > 1 { format!(" {times} times in a row") } else { String::new() };
     match &ran.how {

@@ -1,7 +1,7 @@
-//! Commands of which can be known, before anything runs, that the shell will not find them.
+//! Finds commands that the shell will certainly not find, before anything runs.
 //!
-//! Invariant: what is said not to be found is not there: wherever the shell could come to another end than we, nothing is
-//! said. A command is judged by its first word, and that is read only where it is plain.
+//! Invariant: a command that is reported does not exist. If the shell could decide otherwise, nothing is reported. A
+//! command is judged by its first word, and only if that word is plain.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use rustix::fs::{Access, access};
 /// A command that the shell would not find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Missing {
-    /// What is not there.
+    /// The command that does not exist.
     pub(crate) why: String,
-    /// What becomes of the whole.
+    /// What the shell does then.
     pub(crate) then: Then,
 }
 
@@ -22,11 +22,11 @@ pub(crate) struct Missing {
 pub(crate) enum Then {
     /// It ends with exit code 127.
     Ends,
-    /// It may go on with what follows.
+    /// It may go on with the next command.
     MayGoOn,
 }
 
-/// What else a shell knows by itself, of dash and bash.
+/// Other built-in commands of dash and bash.
 const BUILT_IN: &[&str] = &[
     ".",
     ":",
@@ -109,8 +109,8 @@ const BUILT_IN: &[&str] = &[
     "while",
 ];
 
-/// What a command begins with that the shell would not find, if that can be known. A path below the sandbox cannot: what is
-/// there is only known when it is made.
+/// The first word of a command, if the shell would certainly not find it. For a path below the sandbox that cannot be
+/// known, since the content of the sandbox is only known when it is made.
 pub(crate) fn missing(command: &str, environment: &BTreeMap<String, String>) -> Option<Missing> {
     let (word, rest) = first_word(command)?;
     let why = if word.starts_with('/') {
@@ -120,25 +120,25 @@ pub(crate) fn missing(command: &str, environment: &BTreeMap<String, String>) -> 
     } else {
         not_on_path(word, environment.get("PATH")?)?
     };
-    // What follows `&&` is not come to.
+    // The shell does not reach what follows `&&`.
     let simple = !rest.trim_end().replace("&&", " ").contains(['\n', ';', '&', '|', '(', ')']);
     Some(Missing { why, then: if simple { Then::Ends } else { Then::MayGoOn } })
 }
 
-/// The first word, and what follows it, if the word is what it looks like: no quotes, no expansion, no assignment before.
+/// The first word and the rest, if the word is plain: no quotes, no expansion, no assignment before it.
 fn first_word(command: &str) -> Option<(&str, &str)> {
     let plain = |char: char| char.is_ascii_alphanumeric() || "/._+-@:%,".contains(char);
     let command = command.trim_start_matches([' ', '\t', '\n']);
     let end = command.find(|char| !plain(char)).unwrap_or(command.len());
     let (word, rest) = command.split_at(end);
-    // A word goes on after a quote or a `$`, and `NAME=` or `NAME()` is none.
+    // A word goes on after a quote or a `$`, and `NAME=` or `NAME()` is not a command.
     if word.is_empty() || !rest.is_empty() && !rest.starts_with([' ', '\t', '\n', ';', '&', '|']) {
         return None;
     }
     if word != "exec" {
         return Some((word, rest));
     }
-    // `exec` runs what it is given; one that has options is left alone.
+    // `exec` runs its argument. An `exec` with options is not judged.
     if rest.starts_with([' ', '\t']) && !rest.trim_start().starts_with('-') { first_word(rest) } else { None }
 }
 
@@ -149,7 +149,7 @@ fn not_runnable(path: &Path) -> Option<String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Some(format!("there is no `{shown}` on this machine"))
         }
-        // Who may not look there does not know.
+        // If we may not look into the folder, we do not know.
         Err(_) => None,
         Ok(found) if found.is_dir() => Some(format!("`{shown}` is a folder")),
         Ok(_) => access(path, Access::EXEC_OK).err().map(|_| format!("`{shown}` is not executable")),
@@ -158,7 +158,7 @@ fn not_runnable(path: &Path) -> Option<String> {
 
 fn not_on_path(word: &str, path: &str) -> Option<String> {
     let folders: Vec<PathBuf> = std::env::split_paths(path).collect();
-    // Below the sandbox it may be there by then.
+    // Below the sandbox the file may exist by then.
     let known = folders.iter().all(|folder| folder.is_absolute());
     let found = folders.iter().any(|folder| not_runnable(&folder.join(word)).is_none());
     (known && !found).then(|| format!("there is no `{word}` on the PATH of the task ({path})"))
@@ -188,7 +188,7 @@ mod tests {
             ("no-such-command || sleep 1", may_go_on),
             ("no-such-command; exec sleep 1", may_go_on),
             ("no-such-command &\nsleep 1", may_go_on),
-            // There, or not to be known.
+            // The command exists, or that cannot be known.
             ("sleep 1", None),
             ("exec sleep 1", None),
             ("/bin/sh -c x", None),
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(why("x-y", "/bin"), "there is no `x-y` on the PATH of the task (/bin)");
         assert_eq!(why("/no/such", "/bin"), "there is no `/no/such` on this machine");
         assert_eq!(why("/etc", "/bin"), "`/etc` is a folder");
-        // What is not executable is not found on the path either.
+        // The shell does not find a file on the path that is not executable.
         assert_eq!(why("text", own), format!("there is no `text` on the PATH of the task ({own})"));
         let text = folder.path().join("text");
         assert_eq!(why(text.to_str().unwrap(), "/bin"), format!("`{}` is not executable", text.display()));

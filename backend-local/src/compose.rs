@@ -1,7 +1,7 @@
-//! From a task's configuration to an order that a shim can run.
+//! Makes an order for a shim from a task's configuration.
 //!
-//! Invariant: what cannot be run is refused here, with a reason, before anything is made; the order holds all that the
-//! shim and the checks need, and nothing of the scheduler's own environment but what the options name.
+//! Invariant: a task that cannot run is refused here, with a reason, before anything is made. The order has everything
+//! that the shim and the checks need, and only those variables of the scheduler's environment that the options name.
 
 use std::collections::BTreeMap;
 
@@ -89,8 +89,8 @@ pub(crate) fn order(
     })
 }
 
-/// The bound on a task's memory: its limit or, where it has none, what it asks for (SDK rule R21). None where the
-/// system keeps none.
+/// The limit on a task's memory: its `resource-limits.memory`, or else its `memory` (SDK rule R21). `None` if the
+/// system cannot limit memory.
 fn memory(inner: &Inner, folder: &RunFolder, launch: &Launch, task: &LaunchTask) -> Option<MemoryGroup> {
     let control = inner.kind.memory().as_ref().ok()?;
     let resources = &task.config.resources;
@@ -99,13 +99,13 @@ fn memory(inner: &Inner, folder: &RunFolder, launch: &Launch, task: &LaunchTask)
         Some(Limit::AtMost(limit)) => limit.get(),
         None => resources.memory?.get(),
     };
-    // The folder of a run is its own, also where two data folders hold the same service.
+    // Each run has a folder of its own, even if two data folders have the same service.
     let own = ContentHash::of(folder.path().as_os_str().as_encoded_bytes());
     let name = format!("{}-{}-{}-{own}", launch.instance, task.config.task, launch.launch);
     Some(control.group(&name, megabytes.saturating_mul(1 << 20)))
 }
 
-/// No process can be given these.
+/// No process can have such a variable.
 fn check_texts(task: &TaskSpec, environment: &BTreeMap<String, String>) -> Result<(), String> {
     let checks = [
         ("health-check", task.health_check.as_ref().map(|check| &check.cmd)),
@@ -130,7 +130,7 @@ fn check_texts(task: &TaskSpec, environment: &BTreeMap<String, String>) -> Resul
     Ok(())
 }
 
-/// Files are rendered into the sandbox and nowhere else.
+/// Files are rendered only into the sandbox.
 pub(crate) fn check_path(name: &str, config: &ConfigFile) -> Result<(), String> {
     relative(&config.dest)
         .map_err(|why| format!("the `dest` of the config `{name}`, `{}`, {why}", config.dest))?;
@@ -140,12 +140,12 @@ pub(crate) fn check_path(name: &str, config: &ConfigFile) -> Result<(), String> 
     Ok(())
 }
 
-/// The most that a process may be given; none is unlimited. Who is not privileged cannot raise what was given to it.
+/// The highest limit that a process may get; `None` is unlimited. A process without privileges cannot raise its limits.
 pub(crate) fn most(name: RLimitName) -> Option<u64> {
     if geteuid().is_root() { None } else { getrlimit(shim::resource(name)).maximum }
 }
 
-/// Whether a limit is not above the most that a process may be given; none is unlimited.
+/// Whether a limit is not above the highest one that a process may get; `None` is unlimited.
 pub(crate) fn within(name: RLimitName, limit: RLimit, most: Option<u64>) -> Result<(), String> {
     let wanted = match limit {
         RLimit::Unlimited => None,

@@ -1,7 +1,7 @@
-//! Small files that are whole or not there.
+//! Small files that are complete or do not exist.
 //!
-//! Invariant: what is read was written completely. A file is written beside its name, made durable, and renamed; a
-//! file that does not read as what it should be is an error that names it, and is never taken for half of something.
+//! Invariant: a file that is read was written completely. A file is written under another name, made durable, and
+//! renamed. A file with wrong content is an error that names the file, and is never used in part.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -20,12 +20,12 @@ pub enum DiskError {
     Io {
         /// What was tried.
         what: &'static str,
-        /// With what.
+        /// The file or folder.
         path: PathBuf,
         /// Why not.
         source: io::Error,
     },
-    /// The file is not what it should be.
+    /// The content of the file is wrong.
     #[error("`{}` is not what planwright wrote there: {source}", path.display())]
     Corrupt {
         /// Which file.
@@ -41,34 +41,34 @@ impl DiskError {
         move |source| Self::Io { what, path, source }
     }
 
-    /// Whether the system said that something is there already.
+    /// Whether the system said that the file exists already.
     pub(crate) fn is_there_already(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
     }
 }
 
-/// So much is kept free for a file that must be written even if the disk is full.
+/// How many bytes are reserved for a file that must be written even if the disk is full.
 const RESERVED: usize = 4096;
 
-/// Writes a value as JSON: whole, durable, readable by its owner alone. Into the room that was [reserved] for it, if some
-/// was, so that it is written even if the disk is full.
+/// Writes a value as JSON: complete, durable, and readable only by its owner. If space was [reserved] for the file, the
+/// value is written there, even if the disk is full.
 ///
 /// [reserved]: reserve
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), DiskError> {
     Reserved::open(path)?.write(value)
 }
 
-/// Takes room on the disk for a file that is to be at `path`, whoever is to write it.
+/// Reserves disk space for a later file at `path`, whichever process writes it.
 pub(crate) fn reserve(path: &Path) -> Result<(), DiskError> {
     Reserved::take(path).map(drop)
 }
 
-/// A file that is not at its place yet.
+/// A file that is not renamed to its place yet.
 pub(crate) struct Reserved {
     file: File,
     beside: PathBuf,
     path: PathBuf,
-    /// So much of the disk is its own.
+    /// How many bytes of the disk it has.
     room: usize,
 }
 
@@ -78,7 +78,7 @@ impl Reserved {
         let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&beside);
         let file = opened.map_err(DiskError::io("create", &beside))?;
         let there = file.metadata().map_err(DiskError::io("look at", &beside))?.len();
-        // What an interrupted writer left is written over to its last byte, and is room as well.
+        // The file that an interrupted writer left is overwritten to its last byte, and counts as reserved space.
         let room = usize::try_from(there).map_or(RESERVED, |there| there.min(RESERVED));
         if there > room as u64 {
             file.set_len(room as u64).map_err(DiskError::io("write", &beside))?;
@@ -86,7 +86,7 @@ impl Reserved {
         Ok(Self { file, beside, path: path.to_owned(), room })
     }
 
-    /// Takes room for a file that is to be at `path`.
+    /// Reserves space for a later file at `path`.
     pub(crate) fn take(path: &Path) -> Result<Self, DiskError> {
         let mut reserved = Self::open(path)?;
         reserved.fill(vec![b' '; RESERVED]).map_err(DiskError::io("write", &reserved.beside))?;
@@ -94,10 +94,10 @@ impl Reserved {
         Ok(reserved)
     }
 
-    /// Writes the value into the room that was taken. It may be tried again.
+    /// Writes the value into the reserved space. After a failure it can be called again.
     pub(crate) fn write<T: Serialize>(&mut self, value: &T) -> Result<(), DiskError> {
         let mut text = json(&self.path, value)?;
-        // Blanks are JSON's white space: what is left of them after the value changes nothing.
+        // Blanks are white space in JSON, so blanks after the value have no effect.
         text.resize(text.len().max(self.room), b' ');
         self.fill(text).map_err(DiskError::io("write", &self.beside))?;
         publish(&self.beside, &self.path)
@@ -110,7 +110,7 @@ impl Reserved {
     }
 }
 
-/// Reads a value; none if there is no such file.
+/// Reads a value; `None` if there is no such file.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, DiskError> {
     let text = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -121,7 +121,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, DiskEr
         .map_err(|source| DiskError::Corrupt { path: path.to_owned(), source })
 }
 
-/// Creates a file, if there is none; whether there was none.
+/// Creates a file, if there is none. Returns whether there was none.
 pub(crate) fn claim(path: &Path) -> Result<bool, DiskError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(true),
@@ -130,21 +130,21 @@ pub(crate) fn claim(path: &Path) -> Result<bool, DiskError> {
     }
 }
 
-/// Creates a folder for its owner alone, and those above it.
+/// Creates a folder that only its owner can read, and those above it.
 pub(crate) fn create_folder(path: &Path) -> Result<(), DiskError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(DiskError::io("create the folder", path))
 }
 
-/// Creates a folder that is not there yet: who creates it has it.
+/// Creates a folder that must not exist yet. The process that creates it owns it.
 pub(crate) fn create_new_folder(path: &Path) -> Result<(), DiskError> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().mode(0o700).create(path).map_err(DiskError::io("create the folder", path))
 }
 
-/// Removes a file or a folder with all that is in it; one that is not there is removed. Links are removed, and what
-/// they lead to is not touched.
+/// Removes a file or a folder with its content. It is no error if there is none. Links are removed, and their targets
+/// are not touched.
 pub(crate) fn remove(path: &Path) -> Result<(), DiskError> {
     let is_folder = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -157,7 +157,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), DiskError> {
     }
 }
 
-/// What is in a folder, sorted; nothing, if it is not there.
+/// The content of a folder, sorted; empty if there is no such folder.
 pub(crate) fn list(path: &Path) -> Result<Vec<PathBuf>, DiskError> {
     let entries = match fs::read_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -182,7 +182,7 @@ fn beside(path: &Path) -> PathBuf {
 fn publish(beside: &Path, path: &Path) -> Result<(), DiskError> {
     fs::rename(beside, path).map_err(DiskError::io("write", path))?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    // The name is in the folder, and the folder is to be durable as well.
+    // The name is in the folder, so the folder must be durable too.
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(DiskError::io("write", folder))
 }

@@ -8,15 +8,15 @@ use crate::disk::DiskError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalError {
-    /// The data folder cannot be used, or holds what planwright did not write.
+    /// The data folder cannot be used, or has files that planwright did not write.
     #[error("the data folder cannot be used: {0}")]
     Disk(#[from] DiskError),
-    /// The system does not say what must be known of it.
+    /// The system does not tell something that the backend must know.
     #[error("cannot find out {what}: {source}")]
     System {
-        /// What is to be known.
+        /// What the backend must know.
         what: &'static str,
-        /// Why it is not.
+        /// Why the system does not tell it.
         source: std::io::Error,
     },
     /// There is no such node.

@@ -1,7 +1,7 @@
 //! What all parts of the backend share.
 //!
-//! Invariant: the state is changed under one lock, without waiting; what runs in the background ends when it is told to
-//! stop, or with whoever holds this.
+//! Invariant: the state is changed under one lock, without waiting. Work in the background ends when it is told to
+//! stop, or when the owner of this value drops it.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub(crate) struct Inner {
     pub(crate) kind: LocalKind,
     pub(crate) fetcher: Fetcher,
     pub(crate) vips: Vips,
-    /// Rings when a port of a task may be another than before.
+    /// Rings when a port of a task may have changed.
     pub(crate) ports_changed: Notify,
     state: Mutex<State>,
     jobs: Mutex<JoinSet<()>>,
@@ -61,13 +61,13 @@ impl Inner {
         }
     }
 
-    /// Stops what is done in the background.
+    /// Stops the work in the background.
     pub(crate) fn stop(&self) {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // Each change is complete in itself: after a panic the state is what it was before the next.
+        // Each change is complete in itself, so a panic leaves the state whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -87,7 +87,7 @@ impl Inner {
         run.map(|(_, run)| run.folder.sandbox()).ok_or_else(unknown)
     }
 
-    /// Does something in the background, for as long as the backend is there.
+    /// Does something in the background, as long as the backend exists.
     pub(crate) fn spawn(&self, job: impl Future<Output = ()> + Send + 'static) {
         drop(self.spawn_abortable(job));
     }

@@ -1,4 +1,4 @@
-//! What a task printed, for whoever asks.
+//! The output of a task, for callers.
 //!
 //! Invariant: reading changes nothing, and a follower holds one part of an output at a time.
 
@@ -15,15 +15,15 @@ use crate::blocking::blocking;
 use crate::inner::Inner;
 use crate::logs::{LogReader, Stream};
 
-/// A follower looks for more this often: a file that grows wakes nobody.
+/// How often a follower looks for more output, since a file that grows wakes nobody.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Where a follower is.
+/// The position of a follower.
 struct Follower {
     inner: Arc<Inner>,
     of: Identity,
     query: LogQuery,
-    /// The launch's sandbox that is read, and how far.
+    /// The sandbox of the launch that is read, and how far it is read.
     reader: Option<(PathBuf, LogReader)>,
 }
 
@@ -53,7 +53,7 @@ impl Follower {
         self.inner.sandbox(&self.of, &self.query.instance, &self.query.task, None).ok()
     }
 
-    /// Turns to a launch's sandbox, if it is not the one that is read.
+    /// Turns to the sandbox of a launch, if it is not the current one.
     async fn turn_to(&mut self, sandbox: Option<PathBuf>, tail: Option<u64>) -> Result<bool, BackendError> {
         let is_read = |sandbox: &PathBuf| self.reader.as_ref().is_some_and(|(read, _)| read == sandbox);
         let Some(sandbox) = sandbox.filter(|sandbox| !is_read(sandbox)) else { return Ok(false) };
@@ -76,7 +76,8 @@ impl Follower {
 
     async fn next(&mut self) -> Result<Option<Vec<u8>>, BackendError> {
         loop {
-            // Asked before the last look at the one that is read: a launch is over when there is a later one.
+            // This is determined before the last look at the current launch. A launch is over when there is a later
+            // one.
             let latest = self.latest();
             if let Some((sandbox, mut reader)) = self.reader.take() {
                 let (more, reader) = blocking(move || (reader.more(), reader)).await;

@@ -1,6 +1,7 @@
-//! Tasks that are to end.
+//! Ends tasks.
 //!
-//! Invariant: that a task is to end is on disk before its shim is told, so that it goes on without us.
+//! Invariant: the request to end a task is on disk before its shim is told, so the task ends even without the
+//! scheduler.
 
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use crate::layout::RunFolder;
 use crate::run::{Exit, Kill};
 use crate::shim;
 
-/// A disk that refuses is tried again after so long.
+/// How long until a disk that refuses is tried again.
 const DISK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Has a task ended by its shim.
+/// Lets the shim end its task.
 pub(crate) async fn order(folder: RunFolder, kill: Kill) {
     loop {
         let (of, kill) = (folder.clone(), kill.clone());
@@ -21,13 +22,13 @@ pub(crate) async fn order(folder: RunFolder, kill: Kill) {
             if disk::read::<Exit>(&of.exit())?.is_some() {
                 return Ok::<_, DiskError>(());
             }
-            // Who asks again may give it less time; why it ends stays what was said first.
+            // A second request may give the task less time. The first reason stays.
             let kill = match disk::read::<Kill>(&of.kill())? {
                 Some(first) => Kill { grace: first.grace.min(kill.grace), ..first },
                 None => kill,
             };
             disk::write(&of.kill(), &kill)?;
-            // A shim that does not hear it has ended, or reads it before it begins.
+            // A shim that does not hear the bell has ended, or reads the file before it begins.
             let _ = shim::ring(&of.bell());
             Ok(())
         });

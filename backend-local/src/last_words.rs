@@ -1,10 +1,10 @@
-//! The last that a process wrote: what a person wants to read first when it failed.
+//! The last output of a process, which a person wants to read first when it failed.
 //!
-//! Invariant: it is of bounded length and one line, whatever the process wrote.
+//! Invariant: the text has a bounded length and is one line, whatever the process wrote.
 
 use std::collections::VecDeque;
 
-/// So many bytes are remembered.
+/// How many bytes are remembered.
 const LONGEST: usize = 512;
 
 /// The end of an output.
@@ -20,11 +20,11 @@ impl LastWords {
         self.bytes.extend(&bytes[bytes.len().saturating_sub(LONGEST + 1)..]);
         let more = self.bytes.len().saturating_sub(LONGEST);
         let lost = self.bytes.drain(..more).next_back();
-        // What went may have ended with its line.
+        // The dropped part may have ended with a whole line.
         self.cut = lost.map_or(self.cut, |last| last != b'\n');
     }
 
-    /// So many of the last lines with something in them, as one; empty if there are none.
+    /// The last non-empty lines, as one line; empty if there are none.
     pub(crate) fn text(&self, count: usize) -> String {
         let bytes: Vec<u8> = self.bytes.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);

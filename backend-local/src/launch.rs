@@ -1,7 +1,7 @@
-//! Launches: from a command to a shim.
+//! Launches: starts shims for a command.
 //!
-//! Invariant: a launch is answered with `Done` when its shims hold it, and with `Retry` or `Never` only when nothing of
-//! it runs nor will. While it is prepared it can be taken back, and then ends as killed.
+//! Invariant: a launch is answered with `Done` when its shims have it, and with `Retry` or `Never` only when nothing of
+//! it runs or will run. While it is being prepared it can be taken back, and then ends as killed.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -29,14 +29,14 @@ use crate::sandbox;
 use crate::state::{Phase, Run, RunKey, Say};
 use crate::{address, compose, reap, shim, watch};
 
-/// A shim answers within this time, or is ended.
+/// The time in which a shim has to answer. Otherwise it is ended.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What comes of the command at once.
+/// The immediate result of the command.
 pub(crate) enum Begun {
     /// This is the answer.
     Answer(LaunchAnswer),
-    /// It is answered when it is prepared.
+    /// The answer comes when the launch is prepared.
     Later,
 }
 
@@ -49,7 +49,7 @@ struct Prepared {
     task: LaunchTask,
 }
 
-/// Takes a launch on.
+/// Accepts a launch.
 pub(crate) fn begin(inner: &Arc<Inner>, identity: &Identity, key: &ServiceKey, launch: Launch) -> Begun {
     let mut guard = inner.state();
     let state = &mut *guard;
@@ -125,7 +125,7 @@ pub(crate) fn answer(
     inner.state().sessions.say(key, Say::Outcome(Outcome::Launch { instance, launch, answer }));
 }
 
-/// No two orders have the same.
+/// No two orders have the same nonce.
 fn nonce() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -142,7 +142,7 @@ async fn go_on(
     let answer = match prepare_and_start(&inner, &identity, &launch, &prepared).await {
         Ok(()) => LaunchAnswer::Done,
         Err(failure) => {
-            // Nothing of it runs: no trace of it is kept.
+            // Nothing of the launch runs, so no trace of it is kept.
             let folders: Vec<_> = prepared.iter().map(|task| task.folder.path().to_owned()).collect();
             let layout = inner.layout.clone();
             blocking(move || {
@@ -208,7 +208,7 @@ async fn prepare_and_start(
                 inner.spawn(watch::watch(inner.clone(), task.key.clone()));
             }
             Err(why) if !started => return Err(Failure::Retry(why)),
-            // Others of the launch run: this one is told ended.
+            // Other tasks of the launch run, so this one is reported as ended.
             Err(why) => {
                 let folder = task.folder.clone();
                 let exit = Exit::new(ExitCause::NotStarted, why);
@@ -223,7 +223,7 @@ async fn prepare_and_start(
     Ok(())
 }
 
-/// It was to end, or its node was lost, before it began.
+/// The task was told to end, or its node was lost, before the task began.
 async fn never_began(inner: &Inner, task: &Prepared) -> Result<(), DiskError> {
     let heard = inner.state().book.health(&task.order.node) == Some(Health::Heard);
     let cause = if heard { ExitCause::Killed } else { ExitCause::WithNode };
@@ -240,7 +240,7 @@ async fn never_began(inner: &Inner, task: &Prepared) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// Starts the shim of a task, and waits until it holds it; otherwise nothing of it runs.
+/// Starts the shim of a task, and waits until the shim has the task. If that fails, nothing of the task runs.
 async fn start(inner: &Arc<Inner>, task: &Prepared) -> Result<(), String> {
     let folder = &task.folder;
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.shim_log());
@@ -251,7 +251,7 @@ async fn start(inner: &Arc<Inner>, task: &Prepared) -> Result<(), String> {
         .arg(&task.order.nonce)
         .env_clear()
         .current_dir(folder.path())
-        // What ends the scheduler at its terminal does not reach it.
+        // A signal from the scheduler's terminal does not reach the shim.
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -267,7 +267,7 @@ async fn start(inner: &Arc<Inner>, task: &Prepared) -> Result<(), String> {
     let why = match answer {
         Ok(Ok(_)) if line.trim_end() == shim::STARTED => {
             inner.spawn(async move {
-                // It is our child: somebody has to wait for it.
+                // The shim is our child, so we have to wait for it.
                 let _ = child.wait().await;
             });
             return Ok(());
@@ -277,7 +277,7 @@ async fn start(inner: &Arc<Inner>, task: &Prepared) -> Result<(), String> {
         Ok(Err(error)) => format!("its shim does not answer: {error}"),
         Err(_) => format!("its shim did not answer within {PATIENCE:?}"),
     };
-    // Whatever there is of it ends now, so that nothing of it runs.
+    // Ends whatever there is of the task, so that nothing of it runs.
     if let Some(id) = id {
         id.kill();
     }

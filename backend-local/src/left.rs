@@ -1,7 +1,7 @@
-//! What a data folder has of services, told without a scheduler.
+//! What a data folder has of services, read without a scheduler.
 //!
-//! Invariant: nothing is changed, nor taken up: whoever opens a folder can judge first whether its records know what
-//! is there.
+//! Invariant: nothing is changed or taken over, so a caller can check whether its records know the content of a folder
+//! before it opens the folder.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::load::ServiceFile;
 use crate::run::Launched;
 use crate::{process, reap};
 
-/// What is there of one installation of a service.
+/// What a data folder has of one installation of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Left {
@@ -21,14 +21,15 @@ pub struct Left {
     pub installation: String,
     /// Its folder, with its volumes and sandboxes.
     pub folder: PathBuf,
-    /// The processes of its tasks that live, and those that keep them.
+    /// The living processes of its tasks, and their shims.
     pub processes: Vec<i32>,
 }
 
-/// What is in a data folder ([`crate::LocalOptions::root`]), by service and installation. Nothing, if it is not there.
+/// The content of a data folder ([`crate::LocalOptions::root`]), by service and installation; empty if the folder does
+/// not exist.
 ///
 /// # Errors
-/// It cannot be read, or a file in it is damaged.
+/// The folder cannot be read, or a file in it is damaged.
 pub fn left(root: &Path) -> Result<Vec<Left>, DiskError> {
     let boot = process::boot_id().map_err(DiskError::io("read", Path::new("/proc")))?;
     let layout = Layout::new(root.to_owned());
@@ -39,7 +40,7 @@ pub fn left(root: &Path) -> Result<Vec<Left>, DiskError> {
             let mut processes = Vec::new();
             for instance in disk::list(&folder.join("instances"))? {
                 for run in disk::list(&instance)? {
-                    // Children may outlive whom the run has written down.
+                    // Children may outlive the processes that the run names.
                     processes.extend(marked.iter().filter(|(_, of)| *of == run).map(|(pid, _)| *pid));
                     let launched = disk::read::<Launched>(&RunFolder::at(run).launch())?;
                     let Some(launched) = launched.filter(|launched| launched.boot == boot) else { continue };

@@ -8,64 +8,64 @@
 //!                    the data folder ◀── Local of the next scheduler
 //! ```
 //!
-//! A task outlives its scheduler. Its *shim* ([`shim`]), a small process that the scheduler starts and lets go of,
-//! holds it: it keeps the output, ends the task when told to, and writes down how it ended. So no end is lost while no
-//! scheduler is there. A task does not outlive its shim. The next scheduler finds shims by number and start time of
-//! their processes and by the start of the machine: a number that was given again is never taken for one.
+//! A task outlives its scheduler. A *shim* ([`shim`]) holds the task. The shim is a small process that the scheduler
+//! starts and then leaves alone. It keeps the output, ends the task when told to, and writes to disk how the task
+//! ended. So no end is lost while no scheduler runs. A task does not outlive its shim. The next scheduler finds shims
+//! by the number and start time of their processes and by the start of the machine, so it never takes another process
+//! with the same number for a shim.
 //!
-//! Invariant: one launch is carried out at most once, and of one task at most one launch lives. The folder of a launch
-//! is its lock: it is created once, and in it whoever creates `claim` decides whether anything runs.
+//! Invariant: one launch is carried out at most once, and at most one launch of a task is alive. The folder of a launch
+//! is its lock. It is created once, and the process that creates `claim` in it decides whether anything runs.
 //!
 //! # The data folder
 //!
 //! | path | what |
 //! | --- | --- |
 //! | `services/S/I/service.json` | service S, installation I |
-//! | `services/S/I/places/H/` | a place: it is held as long as this is there |
+//! | `services/S/I/places/H/` | a place: it is held as long as this folder exists |
 //! | … `volumes/` | its volumes |
-//! | … `place.json` | what was held there, as an earlier version wrote it: it is read, and written no more |
+//! | … `place.json` | what was held there, as an earlier version wrote it. This version only reads it |
 //! | `services/S/I/instances/N/T.L/` | launch L of task T of instance N |
-//! | … `order.json`, `claim`, `launch.json` | what is to run and what it has, who runs it, which processes it became |
-//! | … `kill.json`, `exit.json`, `told` | that it is to end, how it ended, that the engine's records hold it |
-//! | … `ready`, `bell`, `shim.log` | that it is ready; how the shim is woken, and what it has to say |
-//! | … `sandbox/` | the task's folder, with `stdout`, `stderr` and those put aside (`stdout.1`) |
+//! | … `order.json`, `claim`, `launch.json` | the order of the task, the process that runs it, the processes that it became |
+//! | … `kill.json`, `exit.json`, `told` | the request to end, how the task ended, and that the engine's records have the end |
+//! | … `ready`, `bell`, `shim.log` | that the task is ready, what wakes the shim, and the log of the shim |
+//! | … `sandbox/` | the task's folder, with `stdout`, `stderr` and older output (`stdout.1`) |
 //! | `lost/N.json` | a node that was lost |
 //! | `cache/` | what was fetched, by URL |
 //! | `trash/` | what is being removed |
 //!
-//! Names are encoded so that none leads elsewhere. Files of ours are written whole or not at all. For `kill.json` and
-//! `exit.json` the room is taken before the task starts (`….new`): a task that fills the disk is ended, and its end
-//! known.
+//! Names are encoded so that no name leads elsewhere. The backend's own files are written whole or not at all. The disk
+//! space for `kill.json` and `exit.json` is reserved before the task starts (`….new`), so a task that fills the disk
+//! can be ended, and its end is known.
 //!
-//! Nothing here is what the engine's records have. What is held is told with each session (`Opening::held`). Until a
-//! service comes, the orders in its places say what nobody else may get: their ports, and of each set the last that was
-//! launched.
+//! The data folder repeats nothing that the engine's records have. Each session begins with the places that are held
+//! (`Opening::held`). Before the first session of a service, the orders in its places say what no other service may
+//! get: their ports, and for each set the resources that were launched last.
 //!
-//! # What it keeps, and what not
+//! # What it supports, and what not
 //!
-//! - A task has the environment of SDK rule R47, `MESOS_SANDBOX`, `MESOS_CONTAINER_IP` and [`options::INHERITED`], and
-//!   nothing else of the scheduler's.
-//! - Volumes are links in the sandbox, and so are host volumes; sizes are counted and not enforced.
+//! - A task has the environment of SDK rule R47, `MESOS_SANDBOX`, `MESOS_CONTAINER_IP` and [`options::INHERITED`]. It
+//!   gets no other variable of the scheduler.
+//! - Volumes are links in the sandbox, and so are host volumes. Sizes are counted and not enforced.
 //! - Config templates are rendered into the sandbox before the command runs, and again by `./bootstrap`, if the command
 //!   calls it. A template whose variables the command sets itself is left to `./bootstrap`.
-//! - `cpus` are counted and not enforced. Memory is bounded by a control group where this machine lets us make one, by
-//!   the limit or, without one, by what is asked for (SDK rule R21). Where it does not, a declared limit is refused and
-//!   a mere request warned about.
-//! - Ports are this machine's, on whichever node: no two places have the same.
-//! - A VIP is a proxy on the loopback that follows readiness. Where one cannot be had, the log says why.
-//! - Nodes are made up ([`options::nodes`]): for placement, and for losing one ([`Local::lose_node`]).
-//! - A task is asked to end by its `kill-signal`, sent to its process group, and finds no such signal ignored.
-//! - What there is to say of a task is told with its state: how it ended with the last lines of its standard error,
-//!   which check fails with the last line of its output, where it is reached. Words that differ in numbers alone are
-//!   told once.
-//! - A question about a task (`Command::Ask`) is a command beside it, as a check is: in its sandbox, with its
-//!   environment, and ended with its session.
-//! - What cannot be kept is refused or warned about before anything runs ([`LocalKind`]).
+//! - `cpus` are counted and not enforced. Memory is limited by a control group where the machine lets the scheduler
+//!   make one. The limit is `resource-limits.memory`, or else `memory` (SDK rule R21). Where the machine does not,
+//!   `resource-limits.memory` is refused, and `memory` is a warning.
+//! - Ports are those of this machine, on every node. No two places have the same port.
+//! - A VIP is a proxy on the loopback that leads to ready tasks. If its port cannot be opened, the log says why.
+//! - Nodes are simulated ([`options::nodes`]), for placement, and for the loss of a node ([`Local::lose_node`]).
+//! - `kill-signal`, sent to its process group, asks a task to end. A task starts with no such signal ignored.
+//! - The state of a task comes with words: how it ended with the last lines of its standard error, which check fails
+//!   with the last line of its output, and where the task is reached. Words that differ only in numbers are told once.
+//! - A question about a task (`Command::Ask`) is a command beside the task, like a check. It runs in the task's sandbox
+//!   with the task's environment, and ends with its session.
+//! - What is not supported is refused, or is a warning, before anything runs ([`LocalKind`]).
 //!
-//! What a process leaves behind is ended with it, also in a session of its own. Only one that was started with an empty
-//! environment, survives its shim and has no session of the task's is not found.
+//! Processes that a task leaves behind end with it, even those in a session of their own. Only a process that started
+//! with an empty environment, survives its shim, and is in none of the task's sessions is not found.
 //!
-//! It runs on Linux alone: it needs `/proc`, process descriptors and parent-death signals.
+//! It runs only on Linux, since it needs `/proc`, process descriptors and parent-death signals.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("backend-local needs Linux: `/proc`, process descriptors and parent-death signals");

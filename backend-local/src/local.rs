@@ -1,6 +1,6 @@
-//! The backend: its face.
+//! The public part of the backend.
 //!
-//! Invariant: what runs in the background belongs to the [`Local`]: it ends with it, and the tasks do not.
+//! Invariant: work in the background belongs to the [`Local`] and ends with it. The tasks do not.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,22 +24,22 @@ use crate::room::{self, ServiceKey};
 use crate::session::LocalSession;
 use crate::{inspect, load, lost, process, proxy, tell};
 
-/// Open questions are looked at this often: another program may have given a port back.
+/// How often open questions are looked at, since another program may have given a port back.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Runs tasks as processes on this machine.
 ///
-/// Dropping it leaves the tasks running; another one on the same data folder finds them again.
+/// Dropping it leaves the tasks running. Another `Local` on the same data folder finds them again.
 #[derive(Debug)]
 pub struct Local {
     inner: Arc<Inner>,
 }
 
 impl Local {
-    /// Opens a data folder, and finds what runs there.
+    /// Opens a data folder, and finds its running tasks.
     ///
     /// # Errors
-    /// The folder cannot be used, or a file in it is damaged: then nothing is changed.
+    /// The folder cannot be used, or a file in it is damaged. Then nothing is changed.
     pub async fn start(options: LocalOptions) -> Result<Self, LocalError> {
         let system = |what| move |source| LocalError::System { what, source };
         let boot = process::boot_id().map_err(system("which start of the machine this is"))?;
@@ -80,11 +80,11 @@ impl Local {
         Ok(local)
     }
 
-    /// Lets a node vanish: its tasks are killed, nothing is heard of it, and after
-    /// [`LocalOptions::gone_after`] it is gone for good. The data folder remembers it.
+    /// Lets a node vanish. Its tasks are killed, the node is silent, and after [`LocalOptions::gone_after`] it is gone
+    /// for good. The data folder remembers that.
     ///
     /// # Errors
-    /// There is no such node, or it cannot be written down.
+    /// There is no such node, or the loss cannot be written to disk.
     pub async fn lose_node(&self, name: &NodeName) -> Result<(), LocalError> {
         lost::lose(&self.inner, name).await
     }
@@ -92,7 +92,7 @@ impl Local {
     /// The sandbox of a launch of a task; the latest, if no launch is named.
     ///
     /// # Errors
-    /// Nothing is known of it.
+    /// The launch is unknown.
     pub fn sandbox(
         &self,
         of: &Identity,

@@ -1,8 +1,8 @@
 //! A task's output, read from the outside.
 //!
-//! Invariant: reading takes a bounded amount of memory and waits for nobody, whatever a task made of its output's files;
-//! what is read once is not read again, and nothing is left out: a reader stays in its file until it was read to its
-//! end, also when that file is put aside, and then goes on with the next one.
+//! Invariant: reading takes a bounded amount of memory and never blocks, whatever a task made of its output's files. No
+//! part of the output is read twice or left out. A reader stays in its file until the end of the file, even when the
+//! file is put aside, and then goes on with the next one.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-/// Which output.
+/// Which output of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stream {
     /// Standard output.
@@ -32,26 +32,26 @@ impl Stream {
     }
 }
 
-/// Reads an output, all of it or from near its end, and goes on as it grows.
+/// Reads an output, from the beginning or from near its end, and goes on as it grows.
 #[derive(Debug)]
 pub struct LogReader {
     sandbox: PathBuf,
     stream: Stream,
-    /// What is read now, and after it the newer files.
+    /// The current file, and after it the newer files.
     files: VecDeque<File>,
-    /// So many bytes are given yet, where the reader ends with what there was.
+    /// How many bytes are still to be read, if the reader ends with the present output.
     left: Option<u64>,
 }
 
-/// So much is read at once.
+/// The most bytes that are read at once.
 const PART: usize = 1 << 16;
 
 impl LogReader {
-    /// A reader of the output in this sandbox: of its last `tail` lines, or of all that is kept, and of what follows.
+    /// A reader of the output in this sandbox: of its last `tail` lines, or of everything that is kept, and of all
+    /// later output.
     ///
     /// # Errors
-    /// A file cannot be read, or the task put something else in its place. One that is not there is an output
-    /// without lines.
+    /// A file cannot be read, or the task put something else in its place. A missing file is an output without lines.
     pub fn open(sandbox: &Path, stream: Stream, tail: Option<u64>) -> io::Result<Self> {
         let mut files = files(sandbox, stream)?;
         if let Some(lines) = tail {
@@ -64,7 +64,7 @@ impl LogReader {
         Ok(Self { sandbox: sandbox.to_owned(), stream, files, left: None })
     }
 
-    /// The same, and it ends with what is there now.
+    /// A reader that ends with the present output.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -77,7 +77,7 @@ impl LogReader {
         Ok(self)
     }
 
-    /// What comes next; empty if there is nothing now. At most 64 KiB, so that it is called until it is empty.
+    /// The next part of the output, at most 64 KiB; empty if there is none now. Call it until the part is empty.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -87,7 +87,7 @@ impl LogReader {
             if !part.is_empty() || self.left == Some(0) {
                 return Ok(part);
             }
-            // Files with newer ones behind them have been put aside: nothing is written to them any more.
+            // A file with a newer one behind it was put aside, and nothing more is written to it.
             if self.files.len() > 1 {
                 self.files.pop_front();
                 continue;
@@ -97,7 +97,7 @@ impl LogReader {
                 return Ok(part);
             }
             self.files.extend(newer);
-            // What was written after the look above, and before the file was put aside, comes first.
+            // First comes the output from between the look above and the moment when the file was put aside.
         }
     }
 
@@ -132,7 +132,7 @@ impl LogReader {
     }
 }
 
-/// Which file it is, whatever its name.
+/// The identity of a file, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Identity {
     device: u64,
@@ -151,8 +151,8 @@ impl From<&fs::Metadata> for Identity {
     }
 }
 
-/// The files of an output, the oldest first. They are put aside from a name to the next (`stdout`, `stdout.1`, ...)
-/// while they are opened in that order: one may be met twice, and none is missed.
+/// The files of an output, the oldest first. A file may be renamed to the next name (`stdout`, `stdout.1`, ...) while
+/// they are opened in that order. So a file may be found twice, and none is missed.
 fn files(sandbox: &Path, stream: Stream) -> io::Result<VecDeque<File>> {
     let name = stream.file_name();
     let (mut files, mut met, mut missing) = (VecDeque::new(), Vec::new(), 0);
@@ -169,7 +169,7 @@ fn files(sandbox: &Path, stream: Stream) -> io::Result<VecDeque<File>> {
                 }
             }
         }
-        // One is missing while files are put aside.
+        // A name may be missing while files are renamed.
         if missing > 1 {
             break;
         }
@@ -194,7 +194,7 @@ fn open(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// In which file the last lines begin, and at which byte. A last line without an end counts.
+/// The file in which the last lines begin, and the byte. A last line without a line end counts.
 fn begin(files: &VecDeque<File>, lines: u64) -> io::Result<(usize, u64)> {
     let (mut left, mut is_last) = (lines, true);
     let mut part = vec![0; PART];
@@ -208,7 +208,7 @@ fn begin(files: &VecDeque<File>, lines: u64) -> io::Result<(usize, u64)> {
             at -= size as u64;
             file.read_exact_at(&mut part[..size], at)?;
             for (offset, byte) in part[..size].iter().enumerate().rev() {
-                // The end of the last line is no line's begin.
+                // No line begins after the end of the last line.
                 if *byte == b'\n' && !is_last {
                     left -= 1;
                     if left == 0 {
@@ -274,14 +274,14 @@ mod tests {
         assert_eq!(reader.more().unwrap(), b"");
         let mut file = fs::OpenOptions::new().append(true).open(at("stdout")).unwrap();
         file.write_all(b"b\n").unwrap();
-        // It is put aside before it was read to its end, and so is the one after it.
+        // The file is put aside before it was read to its end, and so is the one after it.
         fs::rename(at("stdout"), at("stdout.2")).unwrap();
         fs::write(at("stdout.1"), "c\n").unwrap();
         fs::write(at("stdout"), "d\n").unwrap();
         for expected in [&b"b\n"[..], b"c\n", b"d\n", b""] {
             assert_eq!(reader.more().unwrap(), expected);
         }
-        // All that it knew is gone.
+        // All files that the reader knew are gone.
         for name in ["stdout", "stdout.1", "stdout.2"] {
             fs::remove_file(at(name)).unwrap();
         }

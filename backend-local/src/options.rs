@@ -1,6 +1,7 @@
-//! What an embedder decides.
+//! The options of an embedder.
 //!
-//! Invariant: nothing here changes what a specification means; it says where things are, and how much of them there is.
+//! Invariant: no option changes the meaning of a specification. Options say where things are, and how much of them
+//! there is.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,11 +15,11 @@ pub use crate::run::OutputLimits;
 /// How a [`crate::Local`] is set up.
 #[derive(Debug, Clone)]
 pub struct LocalOptions {
-    /// The data folder: all that the backend writes is below it. It belongs to one scheduler at a time.
+    /// The data folder. The backend writes only below it. It belongs to one scheduler at a time.
     pub root: PathBuf,
-    /// The nodes that this machine is made to be.
+    /// The simulated nodes of this machine.
     pub nodes: Vec<NodeSpec>,
-    /// The program that is the shim; none is the running program itself, which then calls
+    /// The program of the shim. `None` is the running program itself, which must then call
     /// [`crate::shim::run_if_asked`].
     pub shim: Option<PathBuf>,
     /// Variables that every task gets unless it sets them itself: see [`inherited`].
@@ -27,11 +28,11 @@ pub struct LocalOptions {
     pub addresses: Addresses,
     /// How much of a task's output is kept.
     pub output: OutputLimits,
-    /// So many ended runs of each task are kept, with their sandboxes, to be looked at.
+    /// How many ended runs of each task are kept, with their sandboxes, for inspection.
     pub kept_runs: u32,
-    /// A node that was lost counts as gone for good after so long.
+    /// How long until a lost node counts as gone for good.
     pub gone_after: Duration,
-    /// What may be fetched.
+    /// Bounds on what is fetched.
     pub fetch: FetchLimits,
 }
 
@@ -40,7 +41,7 @@ pub struct LocalOptions {
 pub struct FetchLimits {
     /// The largest file, in bytes.
     pub size: u64,
-    /// The most that an archive may become, in bytes.
+    /// The largest unpacked size of an archive, in bytes.
     pub unpacked: u64,
     /// The most files and folders in an archive.
     pub entries: u64,
@@ -55,7 +56,7 @@ impl Default for FetchLimits {
     }
 }
 
-/// What a node has to give.
+/// The capacity of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     /// Processors, in thousandths.
@@ -67,9 +68,9 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// All that this machine has: its processors, its memory, and the disk that `folder` is on.
+    /// The capacity of this machine: its processors, its memory, and the disk of `folder`.
     ///
-    /// What the system does not tell is taken for boundless.
+    /// An amount that the system does not tell counts as unlimited.
     pub fn of_machine(folder: &std::path::Path) -> Self {
         let cpus = std::thread::available_parallelism().map_or(u64::MAX, |count| count.get() as u64 * 1000);
         let memory = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
@@ -86,7 +87,7 @@ impl Capacity {
     }
 }
 
-/// One of the nodes that this machine is made to be.
+/// One of the simulated nodes of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeSpec {
     /// Its name.
@@ -97,11 +98,11 @@ pub struct NodeSpec {
     pub region: Option<String>,
     /// Its attributes, for placement.
     pub attributes: BTreeMap<String, String>,
-    /// What it has to give. Nodes of one machine share it in truth, and nothing keeps them apart.
+    /// Its capacity. In truth the nodes of one machine share it, and nothing keeps them apart.
     pub capacity: Capacity,
 }
 
-/// So many nodes, `node-0` in `zone-0` and so on, each with this capacity; at least one.
+/// This number of nodes, `node-0` in `zone-0` and so on, each with this capacity; at least one.
 pub fn nodes(count: u32, capacity: Capacity) -> Vec<NodeSpec> {
     (0..count.max(1))
         .filter_map(|nth| {
@@ -127,7 +128,7 @@ impl LocalOptions {
             nodes,
             shim: None,
             environment: BTreeMap::new(),
-            // Names below `localhost` are this machine's, wherever they are resolved.
+            // Every resolver takes names below `localhost` for this machine.
             addresses: Addresses {
                 service_domain: "localhost".to_owned(),
                 vip_domain: "localhost".to_owned(),
@@ -141,12 +142,12 @@ impl LocalOptions {
     }
 }
 
-/// The variables of a scheduler that its tasks get as well. They say who and where one is, not what the scheduler was
-/// started for.
+/// The variables of a scheduler that its tasks get too. They describe the user and the machine, not the service of the
+/// scheduler.
 pub const INHERITED: &[&str] =
     &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
 
-/// Those of an environment that tasks get: [`INHERITED`], and a `PATH` if there is none.
+/// The variables of an environment that tasks get: [`INHERITED`], and a `PATH` if the environment has none.
 pub fn inherited(environment: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
     let mut kept: BTreeMap<_, _> =
         environment.into_iter().filter(|(name, _)| INHERITED.contains(&name.as_str())).collect();

@@ -47,7 +47,7 @@ pub(crate) const NEXT_PART: u64 = MILLI;
 pub(crate) const STARTING: [u64; 4] = [400 * MILLI, 100 * MILLI, 1_500 * MILLI, 6_000 * MILLI];
 /// From when its node has the launch until its command runs.
 pub(crate) const RUNNING: [u64; 4] = [1_200 * MILLI, 300 * MILLI, 4_000 * MILLI, 30_000 * MILLI];
-/// The number of the run at which a readiness check passes.
+/// At the latest, a readiness check passes at this run.
 pub(crate) const READY_TRIES: u32 = 4;
 /// How long a readiness check runs.
 pub(crate) const CHECK: u64 = 200 * MILLI;

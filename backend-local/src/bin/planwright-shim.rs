@@ -1,8 +1,8 @@
-//! The shim as a program of its own, for tests and for embedders whose own program is not to be one.
+//! The shim as a separate program, for tests and for embedders whose own program cannot be the shim.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Without the words that a backend gives it there is nothing that it could do.
+    // Without the arguments that a backend gives it, the program has nothing to do.
     backend_local::shim::run_if_asked().unwrap_or(ExitCode::from(2))
 }

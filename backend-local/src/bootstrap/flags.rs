@@ -1,6 +1,7 @@
-//! Flags as Go's `flag` reads them: one dash or two, `-name`, `-name=value`, and `-name value` for what is not a switch.
+//! Flags as Go's `flag` reads them: one dash or two, `-name`, `-name=value`, and `-name value` for flags that are not
+//! switches.
 //!
-//! Invariant: a flag that is not known is refused, never skipped.
+//! Invariant: an unknown flag is refused, never skipped.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ usage: bootstrap [flags]
   -insecure             accepted: nothing is fetched here
   -verbose              say more";
 
-/// What is to be done.
+/// What the program has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Flags {
     pub(super) print_env: bool,
@@ -28,7 +29,7 @@ pub(super) struct Flags {
     pub(super) resolve_timeout: Duration,
     pub(super) template: bool,
     pub(super) template_max_bytes: u64,
-    /// None if nothing was said.
+    /// `None` if the flag is not given.
     pub(super) install_certs: Option<bool>,
     pub(super) get_task_ip: bool,
     pub(super) verbose: bool,
@@ -51,7 +52,7 @@ impl Default for Flags {
     }
 }
 
-/// What was asked for.
+/// What the flags ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Parsed {
     Run(Flags),

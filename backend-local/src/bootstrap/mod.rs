@@ -1,7 +1,8 @@
-//! The `bootstrap` of tasks: what a command calls first, as `./bootstrap && exec ./server` (SDK rule R45).
+//! The `bootstrap` of tasks: the program that a command calls first, as in `./bootstrap && exec ./server` (SDK rule
+//! R45).
 //!
-//! Invariant: it does what its flags say, in the order of the reference: prints the environment, waits for names,
-//! renders config files. What fails ends it with 1, so that the command after `&&` does not run.
+//! Invariant: it does what its flags say, in the order of the SDK: it prints the environment, waits for names, and
+//! renders config files. A failure ends it with exit code 1, so the command after `&&` does not run.
 
 mod flags;
 mod names;
@@ -66,7 +67,7 @@ fn bootstrap(flags: &Flags, environment: &BTreeMap<String, String>) -> Result<()
     Ok(())
 }
 
-/// Renders what each `CONFIG_TEMPLATE_…` names: `template,dest`, both below the sandbox.
+/// Renders the template that each `CONFIG_TEMPLATE_…` names: `template,dest`, both below the sandbox.
 fn render_all(flags: &Flags, environment: &BTreeMap<String, String>) -> Result<(), String> {
     for (name, value) in environment {
         if !name.starts_with("CONFIG_TEMPLATE_") {
@@ -116,6 +117,6 @@ fn print(text: &str) -> Result<(), String> {
 }
 
 fn say(line: &str) {
-    // There is nobody to tell if this fails.
+    // If this fails, there is no way to report it.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -1,7 +1,7 @@
 //! Names that a task waits for.
 //!
-//! Invariant: the service's own names are this machine's, whatever a resolver says of them; all others are asked for
-//! until they are known or the time is over.
+//! Invariant: the service's own names are this machine, whatever a resolver says. All other names are looked up until
+//! they are known or the time is over.
 
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs as _;
@@ -16,7 +16,7 @@ pub(super) fn task_ip(environment: &BTreeMap<String, String>) -> &str {
     environment.get("MESOS_CONTAINER_IP").map_or("127.0.0.1", String::as_str)
 }
 
-/// Waits for the task's own name, and those that were asked for.
+/// Waits for the task's own name, and for the names in the flags.
 pub(super) fn wait(flags: &Flags, environment: &BTreeMap<String, String>) -> Result<(), String> {
     let of = |name: &str| environment.get(name).map(String::as_str);
     let domain = of("FRAMEWORK_HOST").unwrap_or_default();
@@ -24,7 +24,7 @@ pub(super) fn wait(flags: &Flags, environment: &BTreeMap<String, String>) -> Res
     let began = Instant::now();
     for host in own.iter().chain(&flags.resolve_hosts) {
         loop {
-            // A port is only there because the system's call wants one.
+            // The port has no effect. The system call needs one.
             let known =
                 || (host.as_str(), 0).to_socket_addrs().map(|mut addresses| addresses.next().is_some());
             let error = match if is_ours(host, domain) { Ok(true) } else { known() } {
@@ -43,7 +43,7 @@ pub(super) fn wait(flags: &Flags, environment: &BTreeMap<String, String>) -> Res
     Ok(())
 }
 
-/// Whether a name is below the service's own domain: all of it is this machine.
+/// Whether a name is below the service's own domain, which is all this machine.
 fn is_ours(host: &str, domain: &str) -> bool {
     !domain.is_empty()
         && (host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))

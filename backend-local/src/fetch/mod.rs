@@ -1,4 +1,4 @@
-//! What a pod's `uris` name, brought into a sandbox.
+//! Fetches a pod's `uris` into a sandbox.
 //!
 //! Invariant: what is fetched is bounded in size and time, is what its hash says where one is given, and is written
 //! nowhere but in the sandbox and the cache. One URL is fetched by one at a time, and once.
@@ -21,7 +21,7 @@ use crate::disk::DiskError;
 use crate::error::Failure;
 use crate::options::FetchLimits;
 
-/// Fetches, and keeps what it fetched.
+/// Fetches files, and keeps them in a cache.
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     limits: FetchLimits,
@@ -30,7 +30,7 @@ pub(crate) struct Fetcher {
 }
 
 impl Fetcher {
-    /// `cache` is where what comes from the web is kept.
+    /// `cache` is the folder for files from the web.
     #[cfg_attr(not(feature = "fetch"), expect(unused_variables, reason = "nothing comes from the web"))]
     pub(crate) fn new(cache: PathBuf, limits: FetchLimits) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Fetcher {
         }
     }
 
-    /// Brings what a URI names into a sandbox, unpacked if it is an archive.
+    /// Brings the file of a URI into a sandbox, unpacked if it is an archive.
     pub(crate) async fn fetch(&self, uri: &str, sandbox: &Path) -> Result<(), Failure> {
         let source = Source::parse(uri).map_err(Failure::Never)?;
         let file = match &source.place {
@@ -50,7 +50,7 @@ impl Fetcher {
         };
         let (sandbox, limits) = (sandbox.to_owned(), self.limits);
         blocking(move || {
-            // What came from the web was looked at before it was kept.
+            // Files from the web were checked before they were kept.
             if let (true, Some(wanted)) = (source.is_local(), &source.sha256) {
                 let found = hash(&file).map_err(DiskError::io("read", &file))?;
                 check(&source.shown, wanted, &found)?;

@@ -1,7 +1,7 @@
 //! What a `uris` entry names.
 //!
-//! Invariant: a source has a file name without slashes, and a form that is known: what cannot be unpacked is refused
-//! when it is read, not when it was fetched.
+//! Invariant: a source has a file name without slashes, and a known form. An archive that cannot be unpacked is refused
+//! when the URI is read, not when the file is fetched.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -14,9 +14,9 @@ use reqwest::Url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
     pub(super) place: Place,
-    /// How it is called where people read it: without a password.
+    /// Its name for people, without a password.
     pub(super) shown: String,
-    /// What it is called in the sandbox, if it is a file there.
+    /// Its name in the sandbox, if it becomes a file there.
     pub(super) name: String,
     pub(super) form: Form,
     pub(super) sha256: Option<String>,
@@ -30,7 +30,7 @@ pub(super) enum Place {
     File(PathBuf),
 }
 
-/// What it is.
+/// Its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Plain,
@@ -41,7 +41,7 @@ pub(super) enum Form {
 }
 
 impl Source {
-    /// Reads a URI: `https://…`, `http://…`, `file:///…` or an absolute path, each with `#sha256=HEX` if one likes.
+    /// Reads a URI: `https://…`, `http://…`, `file:///…` or an absolute path, each optionally with `#sha256=HEX`.
     pub(crate) fn parse(uri: &str) -> Result<Self, String> {
         let (address, fragment) = uri.split_once('#').map_or((uri, None), |(a, f)| (a, Some(f)));
         let sha256 = match fragment {
@@ -82,7 +82,7 @@ impl Source {
         Ok(Self { place, shown, name, form, sha256 })
     }
 
-    /// Whether it is a file of this machine.
+    /// Whether the source is a file of this machine.
     pub(super) fn is_local(&self) -> bool {
         match self.place {
             #[cfg(feature = "fetch")]
@@ -133,12 +133,12 @@ fn file(address: &str) -> Option<PathBuf> {
 
 #[cfg(feature = "fetch")]
 fn without_password(mut url: Url) -> Url {
-    // It fails for a URL without a host, which has no password.
+    // This fails for a URL without a host, which has no password.
     let _ = url.set_password(None);
     url
 }
 
-/// What a file is by its name, as Mesos has it, and what it is called when it is unpacked.
+/// The form of a file by its name, as in Mesos, and its name when it is unpacked.
 fn form(uri: &str, name: String) -> Result<(Form, String), String> {
     let is = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
     if is(&[".tar.bz2", ".tbz2", ".tar.xz", ".txz"]) {

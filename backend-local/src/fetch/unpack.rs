@@ -1,7 +1,7 @@
 //! Archives.
 //!
-//! Invariant: nothing is written outside of the folder that is unpacked into, whatever an archive names or links to,
-//! and no archive becomes more than its bounds.
+//! Invariant: nothing is written outside of the target folder, whatever an archive names or links to, and no archive
+//! becomes larger than its bounds.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write as _};
@@ -42,7 +42,7 @@ fn never(what: &str, why: impl std::fmt::Display) -> Failure {
     Failure::Never(format!("{what} cannot be unpacked: {why}"))
 }
 
-/// A full disk passes; a damaged archive does not.
+/// A full disk is temporary. A damaged archive is not.
 fn failed(what: &str) -> impl Fn(io::Error) -> Failure + '_ {
     move |error| {
         let mut root: &dyn std::error::Error = &error;
@@ -92,7 +92,7 @@ fn untar(what: &str, from: impl Read, to: &Path, limits: FetchLimits) -> Result<
             return Err(never(what, format_args!("`{path}` is neither file, folder nor link")));
         }
         let path = entry.path().map_err(&failed)?.into_owned();
-        // It refuses what would go through a link to the outside.
+        // This refuses entries that would go through a link to the outside.
         if kind != EntryType::XGlobalHeader && !entry.unpack_in(to).map_err(&failed)? {
             return Err(never(what, format_args!("`{}` leads out of the sandbox", path.display())));
         }

@@ -1,4 +1,4 @@
-//! What comes by http and https.
+//! Fetches files by http and https.
 //!
 //! Invariant: one URL is fetched by one at a time, and once; what is in the cache is whole, and what its hash says.
 
@@ -20,7 +20,7 @@ use crate::disk::{self, DiskError};
 use crate::error::Failure;
 use crate::options::FetchLimits;
 
-/// So many redirects are followed.
+/// The most redirects that are followed.
 const MOST_REDIRECTS: usize = 10;
 
 /// Downloads into a cache.
@@ -66,7 +66,7 @@ impl Web {
         Ok(path)
     }
 
-    /// Writes what a URL answers into a file; its SHA-256.
+    /// Writes the content of a URL into a file, and returns its SHA-256.
     async fn receive(&self, url: &reqwest::Url, shown: &str, to: &Path) -> Result<String, Failure> {
         let client = self.client.get_or_init(client).as_ref().map_err(|why| Failure::Retry(why.clone()))?;
         let patience = self.limits.patience;
@@ -90,7 +90,7 @@ impl Web {
             hash.input(&part);
             file.write_all(&part).await.map_err(DiskError::io("write", to))?;
         }
-        // What the last write met is said by `flush`, and by nothing after it.
+        // Only `flush` returns the error of the last write.
         let kept = async { file.flush().await.and(file.sync_all().await) };
         kept.await.map_err(DiskError::io("write", to))?;
         Ok(hex(hash.finalize()))
@@ -105,7 +105,7 @@ fn client() -> Result<reqwest::Client, String> {
     made.map_err(|error| format!("nothing can be fetched: {}", chain(&error)))
 }
 
-/// What was asked for by https is not answered by http, where anybody on the way could.
+/// A request by https is not redirected to http, where anybody on the way could answer.
 fn redirect(attempt: Attempt<'_>) -> Action {
     let is_safe = |url: &reqwest::Url| url.scheme() == "https";
     if attempt.previous().iter().any(is_safe) && !is_safe(attempt.url()) {
@@ -117,25 +117,25 @@ fn redirect(attempt: Attempt<'_>) -> Action {
     }
 }
 
-/// What helps against a certificate that is not believed.
+/// What helps if a certificate is not trusted.
 const UNTRUSTED: &str = "; have the machine trust who issued it, or start the scheduler with SSL_CERT_FILE naming a file of \
                          the authorities to trust in place of the machine's";
 
-/// Whether it is the server's certificate that is wrong.
+/// Whether the server's certificate is the problem.
 fn is_untrusted(error: &reqwest::Error) -> bool {
     let mut next = std::error::Error::source(error);
     while let Some(error) = next {
         if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return true;
         }
-        // What an I/O error was made of is not its source.
+        // The inner error of an I/O error is not its source.
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         next = inner.map(|inner| inner as &dyn std::error::Error).or_else(|| error.source());
     }
     false
 }
 
-/// An error with what caused it.
+/// An error with its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,8 +1,8 @@
-//! What of a specification cannot be kept on this machine.
+//! What this machine does not support in a specification.
 //!
-//! Invariant: each thing that a specification can say is either kept, or is named here with what follows: an error where
-//! a command would run in another world than was declared, or write where it must not; a warning where it runs the same
-//! and is only less apart from others.
+//! Invariant: every key of a specification is either supported, or is reported here. It is an error if a command would
+//! run in other surroundings than declared, or write where it must not. It is a warning if the command runs the same
+//! and is only less isolated.
 
 use std::collections::BTreeMap;
 
@@ -22,15 +22,15 @@ use crate::memory::MemoryControl;
 /// What this machine has to offer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Machine<'a> {
-    /// Where memory can be bounded, or why it cannot.
+    /// Where memory can be limited, or why it cannot.
     pub(super) memory: &'a Result<MemoryControl, String>,
-    /// What every task finds in its environment.
+    /// The variables that every task has in its environment.
     pub(super) environment: &'a BTreeMap<String, String>,
-    /// The most that a limit on processes can be; none is unlimited.
+    /// The highest limit on processes; `None` is unlimited.
     pub(super) most: fn(RLimitName) -> Option<u64>,
 }
 
-/// All that cannot be kept.
+/// Everything that is not supported.
 pub(super) fn of(spec: &ServiceSpec, machine: Machine<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(user) = &spec.scheduler().user {
@@ -113,7 +113,7 @@ fn of_pod(found: &mut Vec<Finding>, name: &PodName, pod: &PodSpec, machine: Mach
     }
     of_shared(found, &format!("pods.{name}"), pod.ipc_mode, pod.shm_size.is_some());
     for (set, of) in &pod.resource_sets {
-        // Where the file has it.
+        // The path at which the file has it.
         let path = match pod.owner(set) {
             Some(task) => format!("tasks.{task}"),
             None => format!("resource-sets.{set}"),
@@ -138,7 +138,7 @@ fn of_pod(found: &mut Vec<Finding>, name: &PodName, pod: &PodSpec, machine: Mach
     }
 }
 
-/// What tasks share with all of this machine, whatever they or their pod ask for.
+/// What tasks share with the whole machine, whatever they or their pod ask for.
 fn of_shared(found: &mut Vec<Finding>, path: &str, ipc_mode: Option<IpcMode>, shm_size: bool) {
     if ipc_mode == Some(IpcMode::Private) {
         let message = "tasks share this machine's inter-process communication";
@@ -150,7 +150,7 @@ fn of_shared(found: &mut Vec<Finding>, path: &str, ipc_mode: Option<IpcMode>, sh
     }
 }
 
-/// A command that is not there ends the task at once, and a check that is not there never passes.
+/// A missing command ends the task at once, and a missing check never passes.
 fn of_commands(
     found: &mut Vec<Finding>,
     path: &str,
@@ -165,7 +165,7 @@ fn of_commands(
         ("health-check.cmd", task.health_check.as_ref().map(|check| &check.cmd)),
         ("readiness-check.cmd", task.readiness_check.as_ref().map(|check| &check.cmd)),
     ];
-    // A task that ends well before others may be there to bring what they run.
+    // A task that finishes before others start may bring the commands that they run.
     let may_be_brought = pod.tasks.values().any(|other| other != task && other.goal != Goal::Running);
     for (key, text) in commands {
         let Some(missing) = text.and_then(|text| missing(text, &environment)) else { continue };
@@ -229,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said of a file on a machine that has little.
+    /// The findings about a file on a machine that supports little.
     fn found(text: &str) -> Vec<Finding> {
         let env = BTreeMap::new();
         let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
@@ -240,7 +240,7 @@ mod tests {
         let mut places = reading.places();
         let machine = Machine { memory: &memory, environment: &environment, most: |_| Some(4096) };
         let findings = of(spec, machine);
-        // A path that is not in the file would lead to something above it.
+        // A path that is not in the file would lead to a place above it.
         for finding in &findings {
             let span = places.place(&finding.path).expect("there is a tree").span;
             let (above, last) = finding.path.rsplit_once('.').expect("each is below something");
@@ -250,7 +250,8 @@ mod tests {
         findings
     }
 
-    /// The pages say what is said; where that depends on the machine, of one that has little.
+    /// The pages show the real findings. If these depend on the machine, they are those of a machine that supports
+    /// little.
     #[test]
     fn each_rule_is_broken_by_its_example_and_by_no_other() {
         for rule in rules::ALL {
@@ -259,7 +260,7 @@ mod tests {
         }
     }
 
-    /// A machine where no control group can be made: a limit is refused, what is merely asked for warned about.
+    /// On a machine where no control group can be made, a limit is refused, and a mere request is a warning.
     #[test]
     fn memory_that_cannot_be_bounded_is_said() {
         let found = |limit: &str| {

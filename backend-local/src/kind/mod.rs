@@ -1,5 +1,5 @@
-//! What is known of this backend before it has a data folder: its name, and what of a specification this machine cannot
-//! keep.
+//! What is known of this backend before it has a data folder: its name, and what this machine does not support in a
+//! specification.
 
 mod check;
 mod rules;
@@ -22,17 +22,17 @@ pub struct LocalKind {
 }
 
 impl LocalKind {
-    /// The kind whose tasks find these variables in their environment, as [`crate::options::inherited`] gives them.
+    /// The kind whose tasks have these variables in their environment, as [`crate::options::inherited`] returns them.
     pub fn new(environment: BTreeMap<String, String>) -> Self {
         Self { environment, memory: OnceLock::new() }
     }
 
-    /// What every task finds in its environment.
+    /// The variables that every task has in its environment.
     pub fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
     }
 
-    /// Where memory can be bounded, or why it cannot. It is found out when it is first asked for.
+    /// Where memory can be limited, or why it cannot. It is determined when it is first needed.
     pub(crate) fn memory(&self) -> &Result<MemoryControl, String> {
         self.memory.get_or_init(MemoryControl::find)
     }

@@ -1,6 +1,6 @@
-//! The rules that this machine holds a specification to, each with its page.
+//! The rules of this machine for a specification, each with its page.
 //!
-//! Invariant: a code, once given, is not given to another rule.
+//! Invariant: no two rules ever have the same code.
 
 use plan_core::spec::Severity;
 use plan_driver::backend::{Example, Rule};

@@ -1,7 +1,7 @@
 //! Where things are in the data folder.
 //!
-//! Invariant: every path that this crate writes or removes is made here, below the root, of names that hold neither
-//! slash nor dot-dot: a name of a service, instance or task cannot lead elsewhere.
+//! Invariant: every path that this crate writes or removes is made here, below the root. Its names have neither a slash
+//! nor dot-dot, so the name of a service, instance or task cannot lead elsewhere.
 
 mod within;
 
@@ -31,7 +31,7 @@ impl Layout {
         self.root.join("services")
     }
 
-    /// All that one installation of a service has here.
+    /// The folder of one installation of a service.
     pub(crate) fn installation(&self, of: &Identity) -> PathBuf {
         self.services().join(file_name(of.service.as_str())).join(file_name(&of.installation.0))
     }
@@ -41,7 +41,7 @@ impl Layout {
         self.installation(of).join("places")
     }
 
-    /// What is kept for one handle.
+    /// The folder of one place, by its handle.
     pub(crate) fn place(&self, of: &Identity, handle: &Handle) -> PathBuf {
         self.places(of).join(file_name(&handle.0))
     }
@@ -73,12 +73,12 @@ impl Layout {
         self.lost().join(format!("{}.json", file_name(node.as_str())))
     }
 
-    /// What was fetched.
+    /// The cache of fetched files.
     pub(crate) fn cache(&self) -> PathBuf {
         self.root.join("cache")
     }
 
-    /// What is being removed.
+    /// The folder for what is being removed.
     pub(crate) fn trash(&self) -> PathBuf {
         self.root.join("trash")
     }
@@ -97,42 +97,42 @@ impl RunFolder {
         &self.0
     }
 
-    /// What the task sees as its own.
+    /// The task's sandbox.
     pub(crate) fn sandbox(&self) -> PathBuf {
         self.0.join("sandbox")
     }
 
-    /// What is to run.
+    /// The order.
     pub(crate) fn order(&self) -> PathBuf {
         self.0.join("order.json")
     }
 
-    /// Who creates it decides whether the task runs.
+    /// The process that creates this file decides whether the task runs.
     pub(crate) fn claim(&self) -> PathBuf {
         self.0.join("claim")
     }
 
-    /// Which processes it became.
+    /// The processes that the task became.
     pub(crate) fn launch(&self) -> PathBuf {
         self.0.join("launch.json")
     }
 
-    /// That it is to end.
+    /// The request to end the task.
     pub(crate) fn kill(&self) -> PathBuf {
         self.0.join("kill.json")
     }
 
-    /// How it ended.
+    /// How the task ended.
     pub(crate) fn exit(&self) -> PathBuf {
         self.0.join("exit.json")
     }
 
-    /// Is there while the task is ready.
+    /// This file exists while the task is ready.
     pub(crate) fn ready(&self) -> PathBuf {
         self.0.join("ready")
     }
 
-    /// Is there when the engine's records hold the end.
+    /// This file exists when the engine's records have the end.
     pub(crate) fn told(&self) -> PathBuf {
         self.0.join("told")
     }
@@ -142,16 +142,16 @@ impl RunFolder {
         self.0.join("bell")
     }
 
-    /// What the shim has to say.
+    /// The log of the shim.
     pub(crate) fn shim_log(&self) -> PathBuf {
         self.0.join("shim.log")
     }
 }
 
-/// A file name for a name of the specification: letters, digits, `-` and `_` are themselves, a dot where it is not
-/// the first, and all else is `%` and two digits. Two names never share one.
+/// A file name for a name of the specification. Letters, digits, `-` and `_` stay, and so does a dot that is not the
+/// first character. Every other byte is `%` and two digits. Two names never have the same file name.
 pub(crate) fn file_name(text: &str) -> String {
-    /// Below the 255 of Linux, with room for what is put after it.
+    /// Below the limit of 255 of Linux, with room for a suffix.
     const LONGEST: usize = 180;
     let mut name = String::with_capacity(text.len());
     for (at, byte) in text.bytes().enumerate() {
@@ -168,7 +168,7 @@ pub(crate) fn file_name(text: &str) -> String {
     }
     if name.len() > LONGEST {
         let hash = ContentHash::of(text.as_bytes());
-        // Only ASCII is in it, so that every index is at a character's begin.
+        // The text is ASCII, so every index is at the beginning of a character.
         name.truncate(LONGEST - 34);
         write!(name, "%~{hash}").unwrap_or_default();
     }

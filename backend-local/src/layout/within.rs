@@ -1,6 +1,6 @@
-//! Paths below a sandbox, of texts that a specification gives.
+//! Paths below a sandbox, from texts of a specification.
 //!
-//! Invariant: no text leads out of the sandbox. Our own links to volumes are followed, and no others.
+//! Invariant: no text leads out of the sandbox. The backend's own links to volumes are followed, and no others.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -32,7 +32,7 @@ pub(crate) fn relative(text: &str) -> Result<PathBuf, &'static str> {
     if path.as_os_str().is_empty() { Err("is empty") } else { Ok(path) }
 }
 
-/// Makes the folders above a path of the sandbox. Our own links to volumes are followed, and no others.
+/// Makes the folders above a path of the sandbox. The backend's own links to volumes are followed, and no others.
 pub(crate) fn parent_in(sandbox: &Path, volumes: &[Linked], text: &str) -> Result<PathBuf, String> {
     let path = relative(text).map_err(|why| format!("`{text}` {why}"))?;
     let mut at = sandbox.to_owned();

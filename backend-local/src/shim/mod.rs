@@ -1,15 +1,15 @@
-//! The processes that stand between the scheduler and a task.
+//! The processes between the scheduler and a task.
 //!
 //! ```text
 //! scheduler ──▶ shim `supervise` ──▶ `exec` ──(becomes)──▶ /bin/sh -c CMD
 //! ```
 //!
-//! `supervise` is not part of the scheduler's process group and outlives it: it keeps the task's output, ends it when
-//! told to, and writes down how it ended. `exec` sets on itself what must be so before the command runs, and becomes
-//! it. `bootstrap` is the program that tasks find in their sandboxes.
+//! `supervise` is not part of the scheduler's process group, and outlives the scheduler. It keeps the task's output,
+//! ends the task when told to, and writes to disk how the task ended. `exec` sets limits and the like on itself, and
+//! then becomes the command. `bootstrap` is the program that tasks find in their sandboxes.
 //!
-//! Invariant: a task does not outlive its shim (the system kills it), and a shim runs at most one task, once: whoever
-//! creates the file `claim` first decides.
+//! Invariant: a task does not outlive its shim, since the system kills it then. A shim runs at most one task, once: the
+//! process that creates the file `claim` first decides.
 
 mod become_command;
 mod bell;
@@ -28,11 +28,11 @@ pub(crate) use bell::ring;
 use say::say;
 pub(crate) use words::{BOOTSTRAP, EXEC, STARTED, SUPERVISE};
 
-/// Is the shim, if the program was started as one: its first argument is one of the shim's own words. Then this
-/// returns when the shim's work is done, with the code to exit with.
+/// Runs the shim, if the program was started as a shim, that is, with one of the shim's own words as its first
+/// argument. It then returns the exit code when the shim's work is done.
 ///
-/// A program that uses [`crate::Local`] calls it before anything else in `main`, unless it names another program as
-/// its shim:
+/// A program that uses [`crate::Local`] calls this function before anything else in `main`, unless it names another
+/// program as its shim:
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {

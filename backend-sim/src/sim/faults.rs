@@ -151,7 +151,7 @@ impl Sim<'_> {
         }
     }
 
-    /// Tells the observations of a node that were held back, and then the present state, to an engine that began later.
+    /// Tells the observations of a node that were held back, and then the present state, to a later session.
     pub(super) fn thaw(&mut self, node: u32) {
         if self.cluster.nodes[node as usize].frozen.take().is_some() {
             self.backend.thawed(&mut self.cluster, &mut self.world, node);

@@ -35,7 +35,7 @@ impl Sim<'_> {
                 let Some(model) = self.scenario.models().nth(*of).cloned() else { return };
                 let mut target = Target::new(model, InstallationId(SmolStr::new_static(INSTALLATION)));
                 let (id, who) = (format_smolstr!("target-{of}"), SmolStr::new_static("operator"));
-                // The first target is named by its installation.
+                // The first target has no author: the engine knows it by its content.
                 target.by = (*of > 0).then_some(Author { id, who });
                 Input::Target(target)
             }
