@@ -1,7 +1,8 @@
-//! What a scheduler before us left: read, taken up, and finished where it was interrupted.
+//! Reads what an earlier scheduler left, takes it over, and finishes what was interrupted.
 //!
-//! Invariant: nothing is changed before all of it was read: a damaged file is an error that names it. A launch whose
-//! shim had not claimed it never runs, for it is claimed here; one that was claimed is found with its processes.
+//! Invariant: nothing is changed before everything was read. A damaged file is an error that names the file. A launch
+//! that no shim had claimed never runs, since it is claimed here. A launch that was claimed is found with its
+//! processes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,11 +27,11 @@ use crate::run::{Exit, ExitCause, Launched, Order};
 use crate::state::{Phase, Run, RunKey};
 use crate::{address, watch};
 
-/// A shim that claimed a launch writes itself down within this time, or has ended.
+/// A shim that claimed a launch writes `launch.json` within this time, or has ended.
 const SHIM_BEGINS: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// Whose folder it is: `service.json`.
+/// The owner of the folder: `service.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ServiceFile {
@@ -38,18 +39,18 @@ pub(crate) struct ServiceFile {
     pub(crate) installation: plan_core::engine::InstallationId,
 }
 
-/// What is in the data folder.
+/// The content of the data folder.
 #[derive(Default)]
 struct Contents {
     lost: Vec<LostNode>,
-    /// What is held: a place is, as long as its folder is there.
+    /// The held places. A place is held as long as its folder exists.
     places: Vec<(ServiceKey, Kept)>,
     runs: Vec<(RunKey, RunFolder, Order)>,
-    /// Folders in which nothing was ordered yet.
+    /// Places without an order yet.
     unfinished: Vec<PathBuf>,
 }
 
-/// Writes down whose folder it is, before anything is put there.
+/// Writes the owner of the folder, before anything is put there.
 pub(crate) async fn note_service(inner: &Arc<Inner>, identity: &Identity) -> Result<(), DiskError> {
     let (folder, identity) = (inner.layout.installation(identity), identity.clone());
     blocking(move || {
@@ -64,7 +65,7 @@ pub(crate) async fn note_service(inner: &Arc<Inner>, identity: &Identity) -> Res
     .await
 }
 
-/// Takes up all that is in the data folder.
+/// Takes over everything in the data folder.
 pub(crate) async fn all(inner: &Arc<Inner>) -> Result<(), LocalError> {
     let shared = inner.clone();
     let (contents, runs) = blocking(move || {
@@ -92,7 +93,7 @@ pub(crate) async fn all(inner: &Arc<Inner>) -> Result<(), LocalError> {
                 None => throw_away(&shared.layout, folder.path())?,
             }
         }
-        // What an earlier scheduler was removing.
+        // Files that an earlier scheduler was removing.
         for path in disk::list(&shared.layout.trash())? {
             if let Err(error) = disk::remove(&path) {
                 tracing::warn!(%error, "what is being removed stays");
@@ -151,7 +152,7 @@ fn read(layout: &Layout) -> Result<Contents, DiskError> {
                                 launch: order.launch,
                                 task: order.task.clone(),
                             };
-                            // Nothing is done before all can be read.
+                            // Nothing is done before everything is read.
                             disk::read::<Launched>(&folder.launch())?;
                             disk::read::<Exit>(&folder.exit())?;
                             contents.runs.push((run, folder, order));
@@ -197,7 +198,7 @@ enum Settled {
     Ended(Exit),
 }
 
-/// How a run is that was found. None if it never began, and now never will.
+/// The state of a run that was found. `None` if it never began, and now never will.
 fn settle(
     inner: &Inner,
     folder: &RunFolder,
@@ -219,7 +220,7 @@ fn settle(
         }
     };
     match launched {
-        // Of processes of an earlier start of the machine nothing is left.
+        // No process of an earlier start of the machine is left.
         Some(launched) if launched.boot != inner.boot => {
             let cause = if lost { ExitCause::WithNode } else { ExitCause::Lost };
             let exit = Exit::new(cause, "the machine was started again");
@@ -234,10 +235,10 @@ fn settle(
             let ready = !order.paused && (order.readiness.is_none() || folder.ready().exists());
             Ok(Some(Settled::Lives(Phase::Running { ready })))
         }
-        // Who is asked how it is must not say that it may live yet.
+        // An answer about the run must not say that it may still be alive.
         Some(launched) if !launched.shim.lives() => Ok(Some(match reap::settle(folder, ExitCause::Lost) {
             Ok(exit) => Settled::Ended(exit),
-            // As on a full disk: whoever watches it tries again.
+            // The disk may be full. The task that watches the run tries again.
             Err(error) => {
                 tracing::warn!(%error, "how a task ended cannot be written down or read");
                 Settled::Lives(Phase::Starting)

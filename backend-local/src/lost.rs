@@ -1,7 +1,7 @@
 //! Nodes that vanish.
 //!
-//! Invariant: that a node is lost is on disk before its first task is killed, and is never taken back in this data
-//! folder. Its tasks are not told ended before it counts as gone.
+//! Invariant: the loss of a node is on disk before its first task is killed, and is never taken back in this data
+//! folder. The ends of its tasks are not told before the node counts as gone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,7 @@ pub(crate) async fn lose(inner: &Arc<Inner>, name: &NodeName) -> Result<(), Loca
         folders
     };
     inner.ports_changed.notify_one();
-    // A task ends with its shim: nobody is there to say how.
+    // A task ends with its shim, so nobody can say how it ended.
     blocking(move || {
         for folder in folders {
             if let Ok(Some(launched)) = disk::read::<Launched>(&folder.launch()) {
@@ -75,7 +75,7 @@ pub(crate) async fn lose(inner: &Arc<Inner>, name: &NodeName) -> Result<(), Loca
     Ok(())
 }
 
-/// Has a lost node gone for good when its time has come.
+/// Makes a lost node gone for good when its time has come.
 pub(crate) async fn be_gone(inner: Arc<Inner>, lost: LostNode) {
     let since = Duration::from_millis(now().saturating_sub(lost.at));
     tokio::time::sleep(inner.options.gone_after.saturating_sub(since)).await;

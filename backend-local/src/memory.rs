@@ -1,6 +1,6 @@
-//! Memory limits: a control group for each task, where the system lets us make one.
+//! Memory limits: a control group for each task, where the system allows one.
 //!
-//! Invariant: a limit is kept by the kernel or not promised: whether it can be is found out once, by making a group,
+//! Invariant: the kernel enforces a limit, or the limit is not promised. Making a group once shows whether it can,
 //! before any specification is accepted.
 
 use std::fs;
@@ -11,7 +11,7 @@ use crate::disk::DiskError;
 use crate::layout::file_name;
 use crate::run::MemoryGroup;
 
-/// Where groups can be made.
+/// The place where groups can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MemoryControl {
     base: PathBuf,
@@ -24,7 +24,7 @@ const LIMIT_V2: &str = "memory.max";
 const LIMIT_V1: &str = "memory.limit_in_bytes";
 
 impl MemoryControl {
-    /// Finds out where, or why nowhere.
+    /// Finds out where groups can be made, or why they cannot.
     pub(crate) fn find() -> Result<Self, String> {
         let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("`{path}`: {error}"));
         let (mounts, own) = (read("/proc/self/mountinfo")?, read("/proc/self/cgroup")?);
@@ -52,7 +52,7 @@ impl MemoryControl {
     }
 }
 
-/// Places where a group may be made, the better first.
+/// Places where a group may be made, the best first.
 fn candidates(mounts: &str, own: &str) -> Vec<MemoryControl> {
     let mut found = Vec::new();
     for line in mounts.lines() {
@@ -75,7 +75,7 @@ fn candidates(mounts: &str, own: &str) -> Vec<MemoryControl> {
                 }
             }
             "cgroup2" => {
-                // A group with processes of its own cannot have others below it: ours are beside us.
+                // A group with processes cannot have groups below it, so ours are beside the scheduler's.
                 let beside = path_of("").and_then(|path| Path::new(path).parent().map(Path::to_owned));
                 let base = beside.map_or_else(|| PathBuf::from(point), |path| below(&path.to_string_lossy()));
                 found.push(MemoryControl { base, limit_file: LIMIT_V2 });
@@ -102,7 +102,7 @@ pub(crate) fn create(group: &MemoryGroup) -> Result<(), DiskError> {
     written.map_err(DiskError::io("write", &limit))
 }
 
-/// Whether the system ended anybody in a group because it used more than its limit.
+/// Whether the system killed a process of a group because the group used more than its limit.
 pub(crate) fn was_exceeded(group: &MemoryGroup) -> bool {
     ["memory.events", "memory.oom_control"].iter().any(|file| {
         let text = fs::read_to_string(group.folder.join(file)).unwrap_or_default();
@@ -111,7 +111,7 @@ pub(crate) fn was_exceeded(group: &MemoryGroup) -> bool {
     })
 }
 
-/// Takes a group away. The system lets us only when nobody is in it.
+/// Removes a group. The system allows that only when no process is in it.
 pub(crate) fn remove(group: &MemoryGroup) {
     if let Err(error) = fs::remove_dir(&group.folder)
         && error.kind() != io::ErrorKind::NotFound

@@ -1,7 +1,7 @@
 //! Processes of this machine, as the system lists them.
 //!
-//! Invariant: a process is its number *and* its start time; a number that was given again is another process. A
-//! process that has ended and was not waited for does not live.
+//! Invariant: a process is its number *and* its start time, so another process with a reused number is a different one.
+//! A process that has ended and was not waited for is not alive.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,17 +16,17 @@ use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// A process, named so that no other is meant until the machine starts again.
+/// A process, named uniquely until the machine starts again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ProcessId {
     /// Its number.
     pub(crate) pid: i32,
-    /// When it started, in ticks since the machine did: field 22 of `/proc/PID/stat`.
+    /// When it started, in ticks since the machine started: field 22 of `/proc/PID/stat`.
     pub(crate) start: u64,
 }
 
-/// What `/proc/PID/stat` says.
+/// The content of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) state: u8,
@@ -40,7 +40,8 @@ impl Stat {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// The command is in parentheses, and may hold blanks and parentheses itself: what counts begins after the last.
+    /// The command is in parentheses, and may itself contain blanks and parentheses. The other fields begin after the
+    /// last parenthesis.
     fn parse(text: &str) -> Option<Self> {
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
@@ -74,7 +75,7 @@ impl ProcessId {
         Self::of(pid).ok_or_else(|| io::Error::other("`/proc` does not list this process"))
     }
 
-    /// Whether this very process lives.
+    /// Whether this process is alive.
     pub(crate) fn lives(self) -> bool {
         Self::of(self.pid) == Some(self)
     }
@@ -83,19 +84,19 @@ impl ProcessId {
         Pid::from_raw(self.pid)
     }
 
-    /// Ends this very process at once.
+    /// Kills this process.
     pub(crate) fn kill(self) {
         if let (true, Some(pid)) = (self.lives(), self.pid()) {
-            // It may have ended meanwhile.
+            // The process may have ended meanwhile.
             let _ = kill_process(pid, Signal::KILL);
         }
     }
 
-    /// Waits until the process does not live, whoever's child it is.
+    /// Waits until the process is not alive, even if it is not our child.
     pub(crate) async fn ended(self) {
         const AGAIN: Duration = Duration::from_millis(100);
         while let Some(pid) = self.pid().filter(|_| self.lives()) {
-            // The descriptor is had first: if the process lives after that, the descriptor is its own.
+            // The descriptor is opened first. If the process is alive after that, the descriptor is for that process.
             let descriptor = pidfd_open(pid, PidfdFlags::empty());
             if !self.lives() {
                 return;
@@ -106,7 +107,7 @@ impl ProcessId {
                         tokio::time::sleep(AGAIN).await;
                     }
                 }
-                // A system without such descriptors, or too many files are open.
+                // The system has no such descriptors, or too many files are open.
                 _ => tokio::time::sleep(AGAIN).await,
             }
         }
@@ -121,7 +122,7 @@ fn watched(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::with_interest(descriptor, Interest::READABLE)
 }
 
-/// This start of the machine.
+/// The id of this start of the machine.
 pub(crate) fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
@@ -137,7 +138,7 @@ pub(crate) fn all() -> BTreeMap<i32, Stat> {
         .collect()
 }
 
-/// The value of a variable that a process was given. Of a process of another user it cannot be known.
+/// The value of a variable in a process's environment. For a process of another user it cannot be known.
 pub(crate) fn given(pid: i32, name: &str) -> Option<OsString> {
     let text = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let mut entries = text.split(|byte| *byte == 0);
@@ -145,7 +146,8 @@ pub(crate) fn given(pid: i32, name: &str) -> Option<OsString> {
     Some(OsString::from_vec(value.to_vec()))
 }
 
-/// Whether a process was given this variable. Of a process of another user it cannot be known, and is not so.
+/// Whether a process's environment has this variable. For a process of another user it cannot be known, and the answer
+/// is false.
 pub(crate) fn was_given(pid: i32, variable: &str) -> bool {
     fs::read(format!("/proc/{pid}/environ"))
         .is_ok_and(|text| text.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes()))

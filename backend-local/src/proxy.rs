@@ -1,7 +1,7 @@
-//! What stands behind virtual addresses: a port of the loopback that leads to the ready tasks behind it.
+//! Proxies for virtual addresses: a port of the loopback that leads to the ready tasks.
 //!
-//! Invariant: a connection goes to a task that was ready when it came. While none is ready nobody listens, so that a
-//! connection is refused. A port that a task has itself is never taken.
+//! Invariant: a connection goes to a task that was ready when the connection came. While no task is ready the port is
+//! closed, so a connection is refused. The proxy never takes a port that a task has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -18,14 +18,14 @@ use crate::inner::Inner;
 use crate::state::Phase;
 use crate::vip::VipKey;
 
-/// At most so many connections go through one address.
+/// The most connections through one address.
 const CONNECTIONS: usize = 1024;
-/// An address that could not be had is tried again after so long.
+/// How long until an address that could not be opened is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
-/// A task that does not take a connection within this time is passed over.
+/// A task that does not accept a connection within this time is skipped.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// An address that somebody listens at; nobody does when it is dropped.
+/// An address that is open until it is dropped.
 struct Open {
     behind: Arc<Behind>,
     listener: AbortHandle,
@@ -49,7 +49,7 @@ impl Behind {
         *self.ports.lock().unwrap_or_else(PoisonError::into_inner) = ports;
     }
 
-    /// All of them, the one whose turn it is first.
+    /// All of them, beginning with the one whose turn it is.
     fn in_turn(&self) -> Vec<u16> {
         let mut ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Behind {
     }
 }
 
-/// Keeps the addresses of all services as their tasks are.
+/// Opens and closes the addresses of all services as their tasks become ready and end.
 pub(crate) async fn keep(inner: Arc<Inner>) {
     let mut open: BTreeMap<VipKey, Open> = BTreeMap::new();
     loop {
@@ -89,13 +89,13 @@ pub(crate) async fn keep(inner: Arc<Inner>) {
         if all {
             inner.ports_changed.notified().await;
         } else {
-            // Whoever has the port may give it back.
+            // The program that has the port may give it back.
             let _ = tokio::time::timeout(AGAIN, inner.ports_changed.notified()).await;
         }
     }
 }
 
-/// The addresses with ready tasks, and the ports among them that places have.
+/// The addresses with ready tasks, and those of their ports that places have.
 fn wanted(inner: &Inner) -> (BTreeMap<VipKey, Vec<u16>>, BTreeMap<u16, String>) {
     let state = inner.state();
     let mut wanted: BTreeMap<VipKey, BTreeSet<u16>> = BTreeMap::new();
@@ -130,12 +130,12 @@ async fn listen(inner: &Arc<Inner>, key: &VipKey, ports: Vec<u16>) -> Result<Ope
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let listening = async move {
         loop {
-            // The permit goes with the connection.
+            // The permit ends with the connection.
             let Ok(permit) = room.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let ports = of.in_turn();
-                    // What began goes on when the address is taken back.
+                    // Open connections go on when the address is closed.
                     shared.spawn(async move {
                         pass_on(stream, &ports).await;
                         drop(permit);
@@ -156,7 +156,7 @@ async fn pass_on(mut from: TcpStream, ports: &[u16]) {
     for port in ports {
         let connected = tokio::time::timeout(PATIENCE, TcpStream::connect((Ipv4Addr::LOCALHOST, *port)));
         if let Ok(Ok(mut to)) = connected.await {
-            // A connection that breaks is its ends' matter.
+            // The two ends of a connection notice when it breaks.
             let _ = copy_bidirectional(&mut from, &mut to).await;
             return;
         }

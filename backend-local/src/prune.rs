@@ -1,6 +1,6 @@
-//! Runs that are over, and kept to be looked at.
+//! Removes ended runs that are kept for inspection.
 //!
-//! Invariant: of each task at most so many ended runs are kept, the latest; one whose end the engine may not know is
+//! Invariant: the latest ended runs of each task are kept, up to a number. A run whose end the engine may not know is
 //! never removed.
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::inner::Inner;
 use crate::layout::Layout;
 use crate::state::RunKey;
 
-/// Removes the oldest runs of a task, where there are too many.
+/// Removes the oldest runs of a task, if there are too many.
 pub(crate) async fn old_runs(inner: &Arc<Inner>, of: &RunKey) {
     let folders: Vec<PathBuf> = {
         let mut state = inner.state();
@@ -37,7 +37,7 @@ pub(crate) async fn old_runs(inner: &Arc<Inner>, of: &RunKey) {
     .await;
 }
 
-/// Takes a folder out of sight at once, and removes it then: what is half removed is not found again.
+/// Moves a folder to the trash first, and then removes it, so a folder that is partly removed is not found again.
 pub(crate) fn throw_away(layout: &Layout, path: &Path) -> Result<(), DiskError> {
     use std::sync::atomic::{AtomicU64, Ordering};
     static COUNT: AtomicU64 = AtomicU64::new(0);

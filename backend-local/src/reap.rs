@@ -1,7 +1,7 @@
-//! What is left of a task whose shim is gone.
+//! Ends what is left of a task whose shim is gone.
 //!
-//! Invariant: a run is called ended only when no process of it lives. Processes are known by the variable that each
-//! task was given, or by the session of a task that itself lives; another process is never touched.
+//! Invariant: a run counts as ended only when no process of it is alive. Its processes are known by a variable in their
+//! environment, or by the session of a living task. No other process is touched.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,22 +17,22 @@ use crate::run::{Exit, ExitCause, Kill, KillReason, Launched, Order};
 /// The variable that marks all processes of a run.
 pub(crate) const MARK: &str = "PLANWRIGHT_RUN";
 
-/// The variable with its value for this run, as it stands in an environment.
+/// The variable with its value for this run, as an environment has it.
 pub(crate) fn mark(folder: &Path) -> String {
     format!("{MARK}={}", folder.display())
 }
 
-/// The processes of runs that live, each with its run's folder. Those of other users are not seen.
+/// The living processes of runs, each with its run's folder. Processes of other users are not seen.
 pub(crate) fn marked() -> Vec<(i32, PathBuf)> {
     let living = process::all().into_iter().filter(|(_, stat)| stat.lives());
     living.filter_map(|(pid, _)| Some((pid, process::given(pid, MARK)?.into()))).collect()
 }
 
-/// After so long without success the system is told about.
+/// How long until a failure is logged.
 const PATIENCE: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// Ends all processes of a run, and waits until they have ended. It takes as long as the system does.
+/// Ends all processes of a run, and waits until they have ended, as long as the system takes.
 pub(crate) fn end_all(folder: &RunFolder, launched: Option<&Launched>) {
     let mark = mark(folder.path());
     let task = launched.and_then(|launched| launched.task);
@@ -60,18 +60,18 @@ pub(crate) fn end_all(folder: &RunFolder, launched: Option<&Launched>) {
     }
 }
 
-/// How a run whose shim is gone ended; it is written down if the shim could not.
+/// How a run whose shim is gone ended. Writes that to disk if the shim could not.
 pub(crate) fn settle(folder: &RunFolder, otherwise: ExitCause) -> Result<Exit, DiskError> {
     if let Some(exit) = disk::read::<Exit>(&folder.exit())? {
         return Ok(exit);
     }
     let launched = disk::read::<Launched>(&folder.launch())?;
     end_all(folder, launched.as_ref());
-    // Its shim would have taken it away.
+    // The shim would have removed it.
     if let Some(group) = disk::read::<Order>(&folder.order())?.and_then(|order| order.memory) {
         memory::remove(&group);
     }
-    // The shim may have written it before it ended.
+    // The shim may have written the end before the shim itself ended.
     if let Some(exit) = disk::read::<Exit>(&folder.exit())? {
         return Ok(exit);
     }

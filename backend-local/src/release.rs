@@ -1,6 +1,6 @@
-//! Places that are given back.
+//! Gives places back.
 //!
-//! Invariant: a place is given back when its folder is away, and only then is the release answered.
+//! Invariant: a place is given back when its folder is gone, and only then is the release answered.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! The reservation book of this machine: what it is like, and how what is held is known again.
+//! The reservation book of this machine: its parameters, and how it is rebuilt.
 //!
-//! Invariant: nodes are made up and all are this machine, so that a port number is given once, on whatever node, and
-//! only if nobody else listens there at that moment.
+//! Invariant: all simulated nodes are this machine, so a port number is given to one place of all nodes, and only if no
+//! other program listens on it at that moment.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
@@ -51,7 +51,7 @@ impl From<Capacity> for Amounts {
     }
 }
 
-/// Who else listens on this machine.
+/// The other programs that listen on this machine.
 pub(crate) struct Machine;
 
 impl Outside for Machine {
@@ -60,15 +60,15 @@ impl Outside for Machine {
     }
 }
 
-/// What records name, as it is held.
+/// The places that records name.
 pub(crate) fn kept(held: Held) -> Kept {
     let Held { instance, place, demand, volumes } = held;
     let (handle, node, ports) = (place.handle.clone(), place.node.clone(), place.ports.clone());
     Kept { handle, instance, node, sets: demand, volumes, ports }
 }
 
-/// A place as an earlier version wrote it down: `place.json`. It is read, and not written any more: what records name is
-/// told with each session, and orders say what their place has.
+/// A place as an earlier version wrote it: `place.json`. This version only reads it, since each session begins with the
+/// places that records name, and orders say what their place has.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct PlaceFile {
@@ -81,7 +81,7 @@ pub(crate) struct PlaceFile {
 }
 
 impl PlaceFile {
-    /// What it says, with what orders of the place say since, the oldest first.
+    /// The place as the file says, changed by the orders since then, the oldest first.
     pub(crate) fn kept(self, orders: &[&Order]) -> Kept {
         let (sets, ports) = had(self.sets, self.ports, orders);
         Kept {
@@ -95,8 +95,8 @@ impl PlaceFile {
     }
 }
 
-/// A place that was there before, as far as its orders tell, the oldest first. Of its node they know the name, and of its
-/// volumes those of resource sets: its service's records tell the rest.
+/// A place from before, as far as its orders tell, the oldest first. They only have the name of its node, and the
+/// volumes of its resource sets. The records of its service tell the rest.
 pub(crate) fn kept_of_orders(orders: &[&Order]) -> Option<Kept> {
     let last = orders.last()?;
     let (sets, ports) = had(Vec::new(), Vec::new(), orders);
@@ -111,7 +111,7 @@ pub(crate) fn kept_of_orders(orders: &[&Order]) -> Option<Kept> {
     })
 }
 
-/// Sets and ports with those of orders, of which the last counts.
+/// Sets and ports, changed by those of orders. The last order counts.
 fn had(
     mut sets: Vec<(ResourceSetName, ResourceSet)>,
     mut ports: Numbers,
@@ -125,7 +125,7 @@ fn had(
     (sets.collect(), ports)
 }
 
-/// Puts a value under a name, in the place of the one that it has.
+/// Sets the value of a name.
 fn put<K: PartialEq + Clone, V>(of: &mut Vec<(K, V)>, name: &K, value: V) {
     match of.iter_mut().find(|(other, _)| other == name) {
         Some((_, old)) => *old = value,

@@ -1,7 +1,7 @@
-//! What is written down of one launch of one task, between scheduler and shim.
+//! The files of one launch of one task, between scheduler and shim.
 //!
-//! Invariant: an order is written once and read by whoever runs or finds the task; each other file has one writer at a
-//! time. Nothing that decides anything is in memory alone.
+//! Invariant: an order is written once, and read by the process that runs or finds the task. Each other file has one
+//! writer at a time. Nothing that decides anything is only in memory.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::ProcessId;
 
-/// What is to run: `order.json`.
+/// The order: `order.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Order {
-    /// A shim runs the order that it was started for, and no other at the same place.
+    /// Names the order, so that a shim runs only the order that it was started for, and no other one at the same path.
     pub(crate) nonce: String,
     pub(crate) service: ServiceName,
     pub(crate) installation: InstallationId,
@@ -32,16 +32,16 @@ pub(crate) struct Order {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) rlimits: Vec<(RLimitName, RLimit)>,
     pub(crate) kill_signal: KillSignal,
-    /// From the request to the forced end, in seconds, where the backend itself ends it.
+    /// Seconds from the request to the forced end, if the backend itself ends the task.
     pub(crate) grace: u32,
     pub(crate) output: OutputLimits,
-    /// A control group to be made for it, with its limit in bytes.
+    /// The control group to make for the task, with its limit in bytes.
     pub(crate) memory: Option<MemoryGroup>,
     pub(crate) health: Option<HealthCheck>,
     pub(crate) readiness: Option<ReadinessCheck>,
     pub(crate) discovery: Option<Discovery>,
     pub(crate) ports: Vec<GivenPort>,
-    /// What it has of which set. Orders of an earlier version do not say it.
+    /// The resources of each set. Orders of an earlier version do not have them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) resources: Option<(ResourceSetName, ResourceSet)>,
 }
@@ -70,9 +70,9 @@ pub(crate) struct GivenPort {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct OutputLimits {
-    /// A file that is larger is put aside, in bytes.
+    /// The size in bytes at which a file is put aside.
     pub size: u64,
-    /// So many are kept besides the one that is written, as `stdout.1`, the latest.
+    /// How many files are kept besides the current one. `stdout.1` is the latest of them.
     pub kept: u32,
 }
 
@@ -87,14 +87,14 @@ impl Default for OutputLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct MemoryGroup {
-    /// The folder that is the group.
+    /// The folder of the group.
     pub(crate) folder: std::path::PathBuf,
-    /// The file in it that takes the limit.
+    /// The file in the folder for the limit.
     pub(crate) limit_file: String,
     pub(crate) bytes: u64,
 }
 
-/// Which processes it became: `launch.json`. Written before the task starts, and again when it has.
+/// The processes that a launch became: `launch.json`. Written before the task starts, and again after that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Launched {
@@ -106,19 +106,19 @@ pub(crate) struct Launched {
     pub(crate) at: u64,
 }
 
-/// Why a task is to end: `kill.json`.
+/// The request to end a task: `kill.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Kill {
     pub(crate) why: KillReason,
-    /// From the request to the forced end, in seconds.
+    /// Seconds from the request to the forced end.
     pub(crate) grace: u32,
     /// In words, where there is more to say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) words: String,
 }
 
-/// Who wants a task to end.
+/// Who asks a task to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum KillReason {
@@ -128,7 +128,7 @@ pub(crate) enum KillReason {
     Unhealthy,
 }
 
-/// How it ended: `exit.json`.
+/// How a task ended: `exit.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Exit {
@@ -144,17 +144,17 @@ pub(crate) struct Exit {
     pub(crate) why: String,
 }
 
-/// Why it ended.
+/// Why a task ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ExitCause {
-    /// By itself, or by whoever it was that is not us.
+    /// By itself, or by something other than this backend.
     Itself,
-    /// The engine wanted it.
+    /// The engine asked for it.
     Killed,
     /// Its health check failed.
     Unhealthy,
-    /// Its shim was gone, or the machine started again: nobody knows.
+    /// Nobody knows: its shim was gone, or the machine started again.
     Lost,
     /// It never began.
     NotStarted,

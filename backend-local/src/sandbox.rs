@@ -1,7 +1,7 @@
 //! A task's sandbox: the folder that it runs in.
 //!
-//! Invariant: nothing is written outside of the sandbox and the volumes of its place. Volumes are links in it that we
-//! make; no other link is followed.
+//! Invariant: nothing is written outside of the sandbox and the volumes of its place. Volumes are links in the sandbox
+//! that the backend makes. No other link is followed.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -21,7 +21,7 @@ use crate::layout::{Linked, RunFolder, file_name, parent_in};
 use crate::run::Order;
 use crate::shim;
 
-/// Makes the sandbox of a task, with all that is to be in it before the command runs.
+/// Makes the sandbox of a task, with everything that it has before the command runs.
 pub(crate) async fn make(
     inner: &Inner,
     folder: &RunFolder,
@@ -38,7 +38,7 @@ pub(crate) async fn make(
     for uri in &task.config.carried.uris {
         inner.fetcher.fetch(uri, &folder.sandbox()).await?;
     }
-    // Where a config file goes may be in what was unpacked.
+    // A config file may go into an unpacked folder.
     blocking(move || render(&of, &order, &config, &laid_out)).await
 }
 
@@ -60,10 +60,10 @@ fn lay_out(
     if let Some(instance) = folder.path().parent() {
         disk::create_folder(instance)?;
     }
-    // A place is held as long as its folder is there: known after a restart, before its service says so.
+    // A place is held as long as its folder exists. So it is known after a restart, before its service's first session.
     disk::create_folder(place)?;
     disk::create_new_folder(folder.path())?;
-    // A task that fills the disk can be told to end all the same.
+    // Even a task that fills the disk can be told to end.
     disk::reserve(&folder.kill())?;
     let sandbox = folder.sandbox();
     disk::create_new_folder(&sandbox)?;
@@ -85,7 +85,7 @@ fn lay_out(
     Ok(volumes)
 }
 
-/// Puts the templates into the sandbox, and what becomes of them with the task's environment.
+/// Puts the templates into the sandbox, and the config files that they become with the task's environment.
 fn render(folder: &RunFolder, order: &Order, config: &TaskConfig, volumes: &[Linked]) -> Result<(), Failure> {
     let sandbox = folder.sandbox();
     if !config.spec.configs.is_empty() {
@@ -95,7 +95,7 @@ fn render(folder: &RunFolder, order: &Order, config: &TaskConfig, volumes: &[Lin
         let text = file.text.as_deref().unwrap_or_default();
         write_new(&sandbox.join("config-templates").join(name), text.as_bytes(), 0o644)?;
         let rendered = render_config(file, &order.environment);
-        // A command may set variables of its own before it calls `bootstrap`, which renders again.
+        // A command may set variables itself before it calls `bootstrap`, which renders again.
         let by_itself = config.spec.cmd.contains("bootstrap");
         if by_itself && !rendered.missing.is_empty() {
             continue;

@@ -1,7 +1,7 @@
-//! Commands, carried out.
+//! Sessions: carries commands out.
 //!
-//! Invariant: a command changes the state before the next one is taken, so that a snapshot shows all that came before
-//! it; what takes time goes on in the background. A launch number is carried out at most once.
+//! Invariant: a command changes the state before the next command is taken, so a snapshot shows all earlier commands.
+//! Work that takes time goes on in the background. A launch number is carried out at most once.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(crate) struct LocalSession {
     identity: Identity,
     key: ServiceKey,
     number: u64,
-    /// What is asked beside tasks: it ends with the session, in which alone its answer counts.
+    /// The questions about tasks. They end with the session, since an answer counts only in its session.
     asked: Vec<AbortHandle>,
 }
 
@@ -78,12 +78,12 @@ impl LocalSession {
         let key = RunKey { service: self.key.clone(), instance, launch, task };
         let mut state = self.inner.state();
         let Some(run) = state.runs.get_mut(&key) else {
-            // Nothing is left of what is not known: whoever waits for its end is told so.
+            // Nothing is left of an unknown launch. If the engine waits for its end, it is told so.
             state.observe_unknown(&key, End::Lost);
             return;
         };
         match run.phase {
-            // Who is told to end what has ended is told so.
+            // A kill of an ended task is answered with its end.
             Phase::Ended(_) => state.changed(&key),
             Phase::Preparing => {
                 run.cancelled = true;

@@ -1,7 +1,7 @@
-//! What a session says to the engine.
+//! Tells the engine of a session what happened.
 //!
-//! Invariant: a run is told as it is when its turn comes, with a number above all before it; an end is told in each
-//! session until the engine's records hold it, and only then may its run be forgotten.
+//! Invariant: a run is told as it is when its turn comes, with a number above all earlier ones. An end is told in each
+//! session until the engine's records have it. Only then may its run be forgotten.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::room::ServiceKey;
 use crate::state::{RunKey, Say};
 use crate::{disk, prune};
 
-/// Tells until the session is over.
+/// Sends messages until the session is over.
 pub(crate) async fn tell(
     inner: Arc<Inner>,
     service: ServiceKey,
@@ -72,7 +72,7 @@ pub(crate) async fn tell(
     inner.state().end_session(&service, session);
 }
 
-/// The engine's records hold the end of a run.
+/// The engine's records have the end of a run.
 fn remember(inner: &Arc<Inner>, key: RunKey) {
     let folder = {
         let mut state = inner.state();
@@ -82,7 +82,7 @@ fn remember(inner: &Arc<Inner>, key: RunKey) {
     };
     let shared = inner.clone();
     inner.spawn(async move {
-        // If it cannot be written, the end is told once more in another life, which changes nothing.
+        // If the file cannot be written, the next scheduler tells the end again, which changes nothing.
         let written = blocking(move || disk::claim(&folder.told())).await;
         if let Err(error) = written {
             tracing::debug!(%error, "an end that is known is not noted as such");

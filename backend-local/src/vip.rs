@@ -1,6 +1,6 @@
-//! Virtual addresses, and what is wrong with them.
+//! Virtual addresses, and the problems with them.
 //!
-//! Invariant: a trouble is told once, for as long as it is the same.
+//! Invariant: a problem is logged once, as long as it stays the same.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,14 +15,14 @@ pub(crate) struct VipKey {
     pub(crate) port: u16,
 }
 
-/// What is wrong with addresses.
+/// The problems with addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Vips {
     troubles: Mutex<BTreeMap<VipKey, String>>,
 }
 
 impl Vips {
-    /// An address leads where it should, or does not, and why.
+    /// Notes that an address works, or why it does not.
     pub(crate) fn note(&self, key: &VipKey, trouble: Option<String>) {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         match trouble {

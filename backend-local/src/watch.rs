@@ -1,6 +1,6 @@
-//! One run that lives, from its shim's start to its end.
+//! Watches one run, from the start of its shim to its end.
 //!
-//! Invariant: a run is told running only when its processes are written down, and ended only when nothing of it is
+//! Invariant: a run is told as running only when its processes are on disk, and as ended only when nothing of it is
 //! left.
 
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::room::Health;
 use crate::run::{Exit, ExitCause, Launched};
 use crate::state::{Phase, RunKey};
 
-/// A shim that has begun writes itself down after so long at most.
+/// The time in which a shim that has begun writes `launch.json`.
 const BEGINS: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(20);
-/// A disk that refuses is tried again after so long.
+/// How long until a disk that refuses is tried again.
 const DISK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Watches a run whose shim was started, here or by a scheduler before.
+/// Watches a run whose shim was started, by this scheduler or an earlier one.
 pub(crate) async fn watch(inner: Arc<Inner>, key: RunKey) {
     let Some((folder, order)) =
         inner.state().runs.get(&key).map(|run| (run.folder.clone(), run.order.clone()))
@@ -48,7 +48,7 @@ pub(crate) async fn watch(inner: Arc<Inner>, key: RunKey) {
     inner.ports_changed.notify_one();
 }
 
-/// For whoever reads the scheduler's log: how it ended, in words.
+/// How a run ended, in words for the scheduler's log.
 fn tell_why(key: &RunKey, exit: &Exit) {
     let (instance, task, launch, end) = (&key.instance, &key.task, key.launch, exit.end());
     if !matches!(end, End::Finished | End::Killed | End::Gone) {
@@ -56,7 +56,8 @@ fn tell_why(key: &RunKey, exit: &Exit) {
     }
 }
 
-/// The processes of a run: waits until the task's is written down, or the shim has ended. None if no shim ever was.
+/// The processes of a run. Waits until that of the task is on disk, or the shim has ended. `None` if there never was a
+/// shim.
 async fn processes(folder: &RunFolder) -> Option<Launched> {
     let until = tokio::time::Instant::now() + BEGINS;
     loop {
@@ -71,7 +72,7 @@ async fn processes(folder: &RunFolder) -> Option<Launched> {
     }
 }
 
-/// How a run ended, its shim being gone. It is asked for until the disk answers.
+/// How a run ended whose shim is gone. Tries until the disk answers.
 async fn end(inner: &Arc<Inner>, key: &RunKey, folder: &RunFolder) -> Exit {
     loop {
         let lost = {

@@ -1,7 +1,7 @@
-//! The last thing before a command: what must be set on the process itself.
+//! The last step before a command: sets limits and the like on the process itself.
 //!
-//! Invariant: the command runs only if all of it could be set, in a session of its own, and it is killed by the system
-//! when whoever started it ends.
+//! Invariant: the command runs only if all of that could be set. It runs in a session of its own, and the system kills
+//! it when its parent ends.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt as _;
@@ -18,7 +18,7 @@ use crate::disk;
 use crate::layout::RunFolder;
 use crate::run::Order;
 
-/// What shells say of a command that was found and could not be run.
+/// The exit code of shells for a command that was found and could not be run.
 const CANNOT: u8 = 126;
 
 pub(super) fn run(parent: &str, folder: Option<&Path>, command: &OsStr) -> ExitCode {
@@ -34,7 +34,7 @@ fn prepare(parent: &str, folder: Option<&Path>) -> Result<(), String> {
     setsid().map_err(|error| format!("it gets no session of its own: {error}"))?;
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| format!("it cannot be bound to its shim: {error}"))?;
-    // If the parent ended before, no signal comes any more.
+    // If the parent has already ended, no signal comes any more.
     if getppid().map(|pid| pid.as_raw_nonzero().to_string()).as_deref() != Some(parent) {
         return Err("its shim has ended".to_owned());
     }

@@ -1,7 +1,7 @@
 //! How a scheduler wakes a shim: a named pipe in the run's folder.
 //!
-//! Invariant: nothing is said through it but "look again". What there is to see is in a file, so that a bell that
-//! nobody hears loses nothing.
+//! Invariant: a bell only says "look again". The message itself is in a file, so a bell that nobody hears loses
+//! nothing.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -10,30 +10,30 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
-/// A bell that rings for its owner.
+/// The receiving end of a bell.
 pub(super) fn hang(path: &Path) -> io::Result<File> {
     match mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0) {
         Err(error) if error != rustix::io::Errno::EXIST => return Err(error.into()),
         _ => {}
     }
-    // Open for both, it never ends when a scheduler closes its side.
+    // The pipe is open for reading and writing, so it does not end when a scheduler closes its side.
     OpenOptions::new().read(true).write(true).custom_flags(flags()).open(path)
 }
 
-/// Takes in what was rung.
+/// Reads all rings.
 pub(super) fn hear(mut bell: &File) {
     let mut rung = [0; 64];
     while bell.read(&mut rung).is_ok_and(|count| count > 0) {}
 }
 
-/// Wakes the shim that hung the bell.
+/// Wakes the shim of a bell.
 ///
 /// # Errors
-/// No shim is there to hear it.
+/// No shim reads the bell.
 pub(crate) fn ring(path: &Path) -> io::Result<()> {
     let mut bell = OpenOptions::new().write(true).custom_flags(flags()).open(path)?;
     match bell.write(b"!") {
-        // It is full of what was rung, and will be heard.
+        // The pipe is full of rings, and the shim will read them.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
         rung => rung.map(|_| ()),
     }

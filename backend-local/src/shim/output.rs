@@ -1,7 +1,7 @@
-//! What a task writes, kept in files of bounded size and number.
+//! Keeps a task's output in files of bounded size and number.
 //!
-//! Invariant: a task is never kept waiting for its output, and output never takes more than its bound: what cannot be
-//! written is dropped, and a line says so where it can.
+//! Invariant: a task never waits for its output, and output never takes more than its bound. Output that cannot be
+//! written is dropped, and a line says so if possible.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -51,10 +51,10 @@ impl RotatedFile {
         }
     }
 
-    /// Nothing more comes: says what was dropped, if that can be written by now.
+    /// Ends the output. Says what was dropped, if that can now be written.
     pub(super) fn finish(&mut self) {
         if self.dropped > 0 {
-            // The disk is full still: that something is missing cannot be said here.
+            // The disk is still full, so the file cannot say that something is missing.
             let _ = self.ready();
         }
     }
@@ -64,7 +64,7 @@ impl RotatedFile {
             Some(file) => file,
             None => {
                 let path = self.folder.join(self.name);
-                // Whatever a task put there itself, nothing behind a link is written.
+                // Whatever a task put there, nothing is written through a link.
                 let _ = fs::remove_file(&path);
                 OpenOptions::new().append(true).create_new(true).mode(0o644).open(path)?
             }

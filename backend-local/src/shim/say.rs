@@ -1,9 +1,9 @@
-//! What the shim has to say.
+//! The log of the shim.
 
 use std::io::Write as _;
 
-/// A line for whoever reads what the shim says.
+/// Writes a line to the shim's log.
 pub(super) fn say(line: &str) {
-    // There is nobody to tell if this fails.
+    // If this fails, there is no way to report it.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -1,8 +1,8 @@
 //! The signals that ask a task to end.
 //!
-//! Invariant: a command begins with each of them at its default. Whoever started the scheduler may have it ignore some,
-//! as `nohup` and background jobs of a script do, and what is ignored is inherited: a shell could not even trap it, and a
-//! JVM would not shut down.
+//! Invariant: a command begins with each of these signals at its default. A scheduler may be started with some of them
+//! ignored, as by `nohup` and in background jobs of a script. A process inherits ignored signals: a shell could not
+//! even trap them, and a JVM would not shut down.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,7 +22,7 @@ pub(super) fn signal(name: KillSignal) -> Signal {
     }
 }
 
-/// Has the calling process ignore none of them in the program that it becomes.
+/// Makes sure that the program that the calling process becomes ignores none of these signals.
 pub(super) fn by_default() -> Result<(), String> {
     let status = std::fs::read_to_string("/proc/self/status")
         .map_err(|error| format!("`/proc/self/status` cannot be read: {error}"))?;
@@ -30,7 +30,7 @@ pub(super) fn by_default() -> Result<(), String> {
     for name in KillSignal::ALL {
         let number = signal(*name).as_raw();
         if ignored & 1 << (number - 1) != 0 {
-            // What is handled, and not ignored, is at its default after `exec`.
+            // A signal that is handled, and not ignored, is at its default after `exec`.
             signal_hook::flag::register(number, Arc::new(AtomicBool::new(false)))
                 .map_err(|error| format!("{} stays ignored: {error}", name.as_str()))?;
         }

@@ -1,7 +1,7 @@
-//! What the backend knows now: places, runs, sessions with their questions.
+//! The present state of the backend: places, runs, sessions with their questions.
 //!
-//! Invariant: all of it is changed under one lock, without waiting; what must survive is on disk before anybody is told
-//! of it. Here is what concerns several of its parts; a part knows none of the others.
+//! Invariant: the state is changed under one lock, without waiting. What must survive is on disk before anyone is told
+//! of it. This file has what concerns several parts. No part uses another.
 
 mod questions;
 mod runs;
@@ -18,7 +18,7 @@ pub(crate) use sessions::{Say, Sessions};
 use crate::room::{ServiceKey, kept};
 use crate::run::Exit;
 
-/// All of it.
+/// The whole state.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) book: Book<ServiceKey>,
@@ -34,7 +34,7 @@ impl State {
         Self { book, runs: Runs::default(), sessions: Sessions::default(), count: 0, serial: 0 }
     }
 
-    /// Begins a session; what was open in the one before is forgotten, and what records name is held.
+    /// Begins a session. Open questions of the session before are forgotten, and the places that records name are held.
     pub(crate) fn begin_session(
         &mut self,
         key: &ServiceKey,
@@ -55,7 +55,7 @@ impl State {
         number
     }
 
-    /// Ends a session, if it is still the one.
+    /// Ends a session, if it is still the current one.
     pub(crate) fn end_session(&mut self, key: &ServiceKey, number: u64) {
         if self.sessions.end(key, number) {
             self.book.forget_grants(key, number + 1);
@@ -63,21 +63,21 @@ impl State {
         }
     }
 
-    /// A run is another than before, or is to be told again.
+    /// A run has changed, or must be told again.
     pub(crate) fn changed(&mut self, key: &RunKey) {
         if self.sessions.number(&key.service).is_some() && self.runs.queue(key) {
             self.sessions.say(&key.service, Say::Observe(key.clone()));
         }
     }
 
-    /// Takes a run forward, and tells of it; never back from its end.
+    /// Takes a run forward, never back from its end, and tells that.
     pub(crate) fn set_phase(&mut self, key: &RunKey, phase: Phase) {
         if self.runs.set_phase(key, phase) {
             self.changed(key);
         }
     }
 
-    /// A run has ended, and is told so.
+    /// A run has ended. Tells that.
     pub(crate) fn set_ended(&mut self, key: &RunKey, exit: &Exit) {
         if self.runs.end(key, exit) {
             self.changed(key);
@@ -85,32 +85,32 @@ impl State {
         }
     }
 
-    /// A check of a run said this; nothing, if it passed.
+    /// Notes the message of a run's check, or that the check passed.
     pub(crate) fn set_check(&mut self, key: &RunKey, kind: CheckKind, words: Option<Words>) {
         if self.runs.set_check(key, kind, words) {
             self.changed(key);
         }
     }
 
-    /// Tells the end of a run that nothing is known of.
+    /// Tells the end of an unknown run.
     pub(crate) fn observe_unknown(&self, key: &RunKey, end: End) {
         self.sessions.say(&key.service, Say::Unknown(key.clone(), end));
     }
 
-    /// Its turn to be told: how it is, and the number of this observation.
+    /// The present observation of a run whose turn it is to be told, and its number.
     pub(crate) fn take_turn(&mut self, key: &RunKey) -> Option<(Sighting, u64)> {
         let run = self.runs.take_turn(key)?;
         let seen = run.seen(&self.book);
         Some((seen, self.next_serial()))
     }
 
-    /// A number above all before it.
+    /// A number above all earlier ones.
     pub(crate) fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
     }
 
-    /// Forgets all that a service has.
+    /// Forgets everything of a service.
     pub(crate) fn forget_service(&mut self, key: &ServiceKey) {
         self.runs.forget(key);
         self.book.forget_owner(key);

@@ -1,6 +1,6 @@
 //! Questions for room, which stand open until they can be answered.
 //!
-//! Invariant: what became free is offered to every question that stands before anything else happens.
+//! Invariant: free room is offered to every open question before anything else happens.
 
 use plan_core::engine::{Fit, Handle, Number, Outcome};
 use plan_core::spec::InstanceName;
@@ -26,12 +26,12 @@ impl State {
         self.look_if_freed();
     }
 
-    /// Whether any question for room stands.
+    /// Whether any question for room is open.
     pub(crate) fn is_asked(&self) -> bool {
         self.sessions.services().any(|(_, service)| !service.questions.is_empty())
     }
 
-    /// Looks at all open questions again, and once more as long as that itself frees room.
+    /// Looks at all open questions again, and repeats that while it frees room.
     pub(crate) fn look_again(&mut self) {
         loop {
             self.book.take_freed();
@@ -55,12 +55,12 @@ impl State {
         }
     }
 
-    /// When a command is carried out now.
+    /// The present moment, by the count of commands.
     pub(crate) fn now(&self, key: &ServiceKey) -> When {
         When { command: self.count, session: self.sessions.number(key).unwrap_or_default() }
     }
 
-    /// Answers a question if there is something new to say; with room, it is answered for good.
+    /// Answers a question if the answer is new. An answer with room closes the question.
     fn consider(&mut self, key: &ServiceKey, instance: &InstanceName, launch: Number) {
         let now = self.now(key);
         let book = &mut self.book;

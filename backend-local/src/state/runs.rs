@@ -1,4 +1,4 @@
-//! Launches of tasks, and how far each is.
+//! Launches of tasks, and their states.
 //!
 //! Invariant: a run goes forward only, and ends once.
 
@@ -15,7 +15,7 @@ use crate::layout::RunFolder;
 use crate::room::{Health, ServiceKey};
 use crate::run::{Exit, Order};
 
-/// A launch of a task, of whatever service.
+/// The key of a launch of a task of any service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RunKey {
     pub(crate) service: ServiceKey,
@@ -48,13 +48,13 @@ pub(crate) struct Run {
     pub(crate) order: Arc<Order>,
     pub(crate) phase: Phase,
     words: RunWords,
-    /// Where it is reached while it runs.
+    /// Where the task is reached while it runs.
     address: Arc<Address>,
-    /// Whether the engine's records hold its end.
+    /// Whether the engine's records have its end.
     pub(crate) told: bool,
     /// Whether it waits to be told.
     queued: bool,
-    /// Rings when it is to end before it began.
+    /// Rings when the task is told to end before it began.
     pub(crate) cancel: Arc<Notify>,
     pub(crate) cancelled: bool,
 }
@@ -80,13 +80,13 @@ impl Run {
         !matches!(self.phase, Phase::Ended(_))
     }
 
-    /// It ended, for this reason.
+    /// The run has ended, for this reason.
     pub(crate) fn ended(mut self, exit: &Exit) -> Self {
         (self.phase, self.words.end) = (Phase::Ended(exit.end()), Words::some(&exit.why));
         self
     }
 
-    /// How it is seen: where nothing is heard of its node, only what was known before.
+    /// The observation of the run. If its node is silent, it is what was known before.
     pub(crate) fn seen(&self, book: &Book<ServiceKey>) -> Sighting {
         let health = book.health(&self.node).unwrap_or(Health::Heard);
         let plain = Sighting::from;
@@ -94,7 +94,7 @@ impl Run {
         let silent = || plain(Seen::Unreachable).saying(format!("nothing is heard of {node}"));
         let gone = || plain(Seen::Ended(End::Gone)).saying(format!("{node} was lost, and is gone for good"));
         match (self.phase, health) {
-            // Its node took it along.
+            // It went with its node.
             (Phase::Ended(End::Gone), Health::Silent) => silent().at(self.address.clone()),
             (Phase::Ended(End::Gone), _) => gone(),
             (Phase::Ended(end), _) => Sighting { words: self.words.end.clone(), ..Seen::Ended(end).into() },
@@ -110,7 +110,7 @@ impl Run {
     }
 }
 
-/// What there is to say of a run.
+/// The words about a run.
 #[derive(Debug, Clone, Default)]
 struct RunWords {
     end: Option<Words>,
@@ -143,7 +143,7 @@ impl fmt::Display for CheckKind {
     }
 }
 
-/// How far a launch is.
+/// The state of a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Its sandbox is made; there is no process yet.
@@ -159,7 +159,7 @@ pub(crate) enum Phase {
     Ended(End),
 }
 
-/// All launches that are known.
+/// All known launches.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
     of: BTreeMap<ServiceKey, BTreeMap<(InstanceName, Number, TaskName), Run>>,
@@ -176,7 +176,7 @@ impl Runs {
         }
     }
 
-    /// Forgets all of a service.
+    /// Forgets all launches of a service.
     pub(super) fn forget(&mut self, service: &ServiceKey) {
         self.of.remove(service);
     }
@@ -209,14 +209,14 @@ impl Runs {
         self.of.iter().flat_map(|(of, runs)| runs.iter().map(move |(within, run)| (key(of, within), run)))
     }
 
-    /// A session begins: nothing waits to be told.
+    /// A session begins. Nothing waits to be told.
     pub(super) fn listen(&mut self, service: &ServiceKey) {
         for run in self.of.get_mut(service).into_iter().flat_map(BTreeMap::values_mut) {
             run.queued = false;
         }
     }
 
-    /// A run is to be told; false if it is already.
+    /// Marks a run to be told. Returns false if it already waits for that.
     pub(super) fn queue(&mut self, key: &RunKey) -> bool {
         self.get_mut(key).is_some_and(|run| !std::mem::replace(&mut run.queued, true))
     }
@@ -228,20 +228,20 @@ impl Runs {
         Some(run)
     }
 
-    /// Takes a run forward, never back from its end; whether it is another than before.
+    /// Takes a run forward, never back from its end. Returns whether the run changed.
     pub(super) fn set_phase(&mut self, key: &RunKey, phase: Phase) -> bool {
         let run = self.get_mut(key).filter(|run| run.lives() && run.phase != phase);
         run.map(|run| run.phase = phase).is_some()
     }
 
-    /// A run has ended; whether it had not before.
+    /// A run has ended. Returns whether that is new.
     pub(super) fn end(&mut self, key: &RunKey, exit: &Exit) -> bool {
         let run = self.get_mut(key).filter(|run| run.lives());
         run.map(|run| *run = run.clone().ended(exit)).is_some()
     }
 
-    /// What a check said last, nothing if it passed; whether that is another thing than before. Words that differ in
-    /// numbers alone are the same: a check that counts would be told, and written, each time that it is run.
+    /// Sets the last message of a check, or that it passed. Returns whether that is new. Messages that differ only in
+    /// numbers are the same. Otherwise a check that counts would be told, and written, each time that it runs.
     pub(super) fn set_check(&mut self, key: &RunKey, kind: CheckKind, words: Option<Words>) -> bool {
         let Some(run) = self.get_mut(key).filter(|run| run.lives()) else { return false };
         let said = match kind {

@@ -1,6 +1,7 @@
-//! Who listens, and what stands open with them.
+//! Sessions, and what is open in them.
 //!
-//! Invariant: a service has one session at a time. Questions and waiting releases are the session's, and go with it.
+//! Invariant: a service has one session at a time. Questions and waiting releases belong to the session, and end with
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +13,14 @@ use tokio::sync::mpsc;
 use super::runs::RunKey;
 use crate::room::ServiceKey;
 
-/// Something to say to the engine.
+/// A message for the engine.
 #[derive(Debug)]
 pub(crate) enum Say {
     Outcome(Outcome),
     Snapshot(Snapshot),
-    /// How this run is when it is its turn.
+    /// The state of this run, when its turn comes.
     Observe(RunKey),
-    /// Nothing is known of this one: it has ended.
+    /// This run is unknown, so it has ended.
     Unknown(RunKey, End),
 }
 
@@ -28,7 +29,7 @@ pub(crate) enum Say {
 pub(super) struct Service {
     session: Option<(u64, mpsc::UnboundedSender<Say>)>,
     pub(super) questions: Questions,
-    /// Releases on nodes of which nothing is heard.
+    /// Releases on silent nodes.
     releases: Vec<Release>,
 }
 
@@ -40,7 +41,7 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Begins one; what was open in the one before is forgotten.
+    /// Begins a session. What was open in the one before is forgotten.
     pub(super) fn begin(&mut self, key: &ServiceKey, say: mpsc::UnboundedSender<Say>) -> u64 {
         self.begun += 1;
         let service = Service { session: Some((self.begun, say)), ..Service::default() };
@@ -48,7 +49,7 @@ impl Sessions {
         self.begun
     }
 
-    /// Ends one, if it is still the one.
+    /// Ends a session, if it is still the current one.
     pub(super) fn end(&mut self, key: &ServiceKey, number: u64) -> bool {
         let is = self.is(key, number);
         if is {
@@ -66,10 +67,11 @@ impl Sessions {
         self.services.get(key)?.session.as_ref().map(|(number, _)| *number)
     }
 
-    /// Says something to the engine of a service, if it listens. It asks again in its next session.
+    /// Sends a message to the engine of a service, if it has a session. Otherwise the engine asks again in its next
+    /// session.
     pub(crate) fn say(&self, key: &ServiceKey, say: Say) {
         if let Some((_, session)) = self.services.get(key).and_then(|service| service.session.as_ref()) {
-            // A session that just ended is not told.
+            // A session that has just ended gets nothing.
             let _ = session.send(say);
         }
     }
@@ -82,7 +84,7 @@ impl Sessions {
         self.services.iter()
     }
 
-    /// Nothing of a service stands open any more.
+    /// Closes all that is open for a service.
     pub(super) fn close(&mut self, key: &ServiceKey) {
         let service = self.service(key);
         service.questions.clear();

@@ -1,6 +1,6 @@
-//! What there is, for an engine that asks.
+//! Snapshots, for an engine that asks what runs.
 //!
-//! Invariant: every launch that was asked for is in the answer, and so is every other living one of its instance.
+//! Invariant: the answer has every launch that was asked for, and every other living launch of its instance.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use super::runs::RunKey;
 use super::sessions::Say;
 use crate::room::{Health, ServiceKey};
 
-/// A part of a snapshot speaks of at most so many launches.
+/// The most launches in one part of a snapshot.
 const PART: usize = 1000;
 
 impl State {
-    /// Answers how these launches are, and what else there is of their instances.
+    /// Answers with the state of these launches, and with the other launches of their instances.
     pub(crate) fn reconcile(&mut self, service: &ServiceKey, number: Number, expected: &[Expected]) {
         let mut found: Vec<(Incarnation, Found)> = Vec::with_capacity(expected.len());
         let mut asked = BTreeSet::new();
@@ -29,7 +29,7 @@ impl State {
             let gone = self.book.health(node) == Some(Health::Gone);
             let is = match self.runs.get(&run) {
                 Some(run) => Found::Seen(run.seen(&self.book)),
-                // Whatever was there, it is there no more.
+                // Whatever ran there is gone.
                 None if gone => Found::Seen(Seen::Ended(End::Gone).into()),
                 None => Found::Absent,
             };
@@ -52,7 +52,7 @@ impl State {
         }
         let last = parts.len() - 1;
         for (nth, found) in parts.into_iter().enumerate() {
-            // Commands are carried out in order, so that all before this one show.
+            // Commands are carried out in order, so all earlier ones show.
             let snapshot = Snapshot { of: number, as_of: number, found, last: nth == last };
             self.sessions.say(service, Say::Snapshot(snapshot));
         }

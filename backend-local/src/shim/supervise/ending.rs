@@ -1,6 +1,7 @@
-//! How a task ends: asked to, made to, or by itself; and what is written down of it.
+//! How a task ends: asked to, forced to, or by itself; and what is written to disk about it.
 //!
-//! Invariant: an end is written down when nothing of the task is left, and as often as it takes.
+//! Invariant: an end is written to disk when nothing of the task is left. If that fails, it is tried again until it
+//! succeeds.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -14,11 +15,11 @@ use crate::shim::say::say;
 use crate::shim::signals;
 use crate::{disk, memory, process};
 
-/// While something is being ended, it is looked at this often.
+/// How often a task that is being ended is checked.
 const LOOK_CLOSELY: Duration = Duration::from_millis(10);
-/// A disk that was full is tried again after so long.
+/// How long until a full disk is tried again.
 const DISK_AGAIN: Duration = Duration::from_secs(1);
-/// Output that is left after the end is waited for so long.
+/// How long the rest of the output is waited for after the end.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 /// The task was asked to end.
@@ -38,7 +39,7 @@ impl Shim {
         };
         let at_latest = Instant::now() + Duration::from_secs(u64::from(kill.grace));
         match &mut self.killing {
-            // Who asks again may give it less time, never more.
+            // A second request may give the task less time, never more.
             Some(killing) => killing.at_latest = killing.at_latest.min(at_latest),
             None => {
                 self.killing = Some(Killing { why: kill.why, words: kill.words, at_latest, forced: false });
@@ -56,14 +57,14 @@ impl Shim {
         }
     }
 
-    /// Signals the task with its group, which is its own from its first instructions on.
+    /// Signals the task's process group. The task has a group of its own from its first instruction on.
     fn signal(&self, signal: Signal) {
         if kill_process_group(self.task, signal).is_err() {
             let _ = kill_process(self.task, signal);
         }
     }
 
-    /// Waits for those that have ended: the task, and what was left to us.
+    /// Waits for processes that have ended: the task, and orphans of it.
     pub(super) fn reap(&mut self) -> bool {
         loop {
             match wait(WaitOptions::NOHANG) {
@@ -78,7 +79,7 @@ impl Shim {
         }
     }
 
-    /// Ends all that the task left behind, and waits for it.
+    /// Ends all processes that the task left behind, and waits for them.
     pub(super) fn end_what_is_left(&mut self) {
         let me = rustix::process::getpid().as_raw_nonzero().get();
         loop {
@@ -113,10 +114,10 @@ impl Shim {
         Exit { cause, code, signal, at: now(), why }
     }
 
-    /// Why it failed, in words: the system's, and the task's own.
+    /// Why the task failed, in the words of the system and of the task.
     fn why(&self, code: Option<i32>, signal: Option<i32>) -> String {
         let mut why = match (code, signal) {
-            // What a shell says of a command that it does not find, and of one that it cannot run.
+            // The exit codes of a shell for a command that it does not find, and for one that it cannot run.
             (Some(127), _) => "exit code 127, no such command".to_owned(),
             (Some(126), _) => "exit code 126, the command cannot be run".to_owned(),
             (Some(code), _) => format!("exit code {code}"),
@@ -130,7 +131,7 @@ impl Shim {
         if words.is_empty() { why } else { format!("{why}: {words}") }
     }
 
-    /// Writes the end down, as often as it takes: it is known to nobody else.
+    /// Writes the end to disk, again until it succeeds, since nobody else knows it.
     pub(super) fn write_exit(&mut self, exit: &Exit) {
         while let Err(error) = self.exit.write(exit) {
             if !self.folder.path().exists() {

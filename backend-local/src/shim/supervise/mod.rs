@@ -1,7 +1,7 @@
-//! One task's shim: starts it, keeps its output, ends it, and writes down how it ended.
+//! The shim of a task: starts the task, keeps its output, ends it, and writes to disk how it ended.
 //!
-//! Invariant: `launch.json` names the shim before the task starts, and `exit.json` is there only when nothing of the
-//! task is left. It is one thread: the system kills a task when the thread that started it ends.
+//! Invariant: `launch.json` names the shim before the task starts, and `exit.json` exists only when nothing of the task
+//! is left. The shim has one thread, since the system kills a task when the thread that started it ends.
 
 mod ending;
 mod streams;
@@ -25,7 +25,7 @@ use crate::run::{Exit, ExitCause, Kill, Launched, Order, now};
 use ending::{Killing, cause};
 use streams::Streams;
 
-/// Processes that were left to us are waited for this often.
+/// How often orphans of the task are waited for.
 const LOOK: Duration = Duration::from_secs(30);
 
 pub(super) fn run(folder: &Path, nonce: &str) -> ExitCode {
@@ -36,7 +36,7 @@ pub(super) fn run(folder: &Path, nonce: &str) -> ExitCode {
             shim.go_on();
             ExitCode::SUCCESS
         }
-        // It was to end before it began, and that is written down.
+        // The task was told to end before it began, and that is on disk.
         Ok(None) => {
             answer(STARTED);
             ExitCode::SUCCESS
@@ -49,10 +49,10 @@ pub(super) fn run(folder: &Path, nonce: &str) -> ExitCode {
     }
 }
 
-/// Answers, and lets go of what it was started with: the scheduler may end.
+/// Answers, and closes what it inherited from the scheduler, which may then end.
 fn answer(line: &str) {
     let mut out = io::stdout();
-    // Nobody may be there to hear it.
+    // There may be no reader.
     let _ = writeln!(out, "{}", line.replace('\n', " ")).and_then(|()| out.flush());
     if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(null);
@@ -90,16 +90,16 @@ impl Shim {
             at: now(),
         };
         disk::write(&folder.launch(), &launched).map_err(text)?;
-        // Who found the claim and nobody behind it has given the launch up.
+        // A scheduler that found the claim without a shim has given the launch up.
         if folder.exit().exists() {
             return Err("the launch was given up before its shim had begun".to_owned());
         }
         let mut exit = Reserved::take(&folder.exit()).map_err(text)?;
-        // What the task leaves behind comes to us, so that it can be ended.
+        // Processes that the task leaves behind become our children, so that we can end them.
         set_child_subreaper(Pid::from_raw(me.pid)).map_err(|error| format!("{error}"))?;
         let bell = bell::hang(&folder.bell())
             .map_err(|error| format!("cannot create `{}`: {error}", folder.bell().display()))?;
-        // Whoever wants it to end from here on either finds the bell or was here before.
+        // From here on, a request to end the task rings the bell, or is already on disk.
         if let Some(kill) = disk::read::<Kill>(&folder.kill()).map_err(text)? {
             exit.write(&Exit::new(cause(kill.why), "it was to end before it began")).map_err(text)?;
             return Ok(None);
@@ -150,7 +150,7 @@ impl Shim {
         self.end(Self::describe_end);
     }
 
-    /// Ends all that is left, and writes down how it ended.
+    /// Ends everything that is left, and writes to disk how the task ended.
     fn end(&mut self, how: impl FnOnce(&Self) -> Exit) {
         self.end_what_is_left();
         let exit = how(self);
@@ -179,7 +179,7 @@ fn spawn(folder: &RunFolder, order: &Order) -> Result<Child, String> {
     started.map_err(|error| format!("the task's process cannot be started: {error}"))
 }
 
-/// Takes the task's control group away: what it has to say of the task was heard.
+/// Removes the task's control group. Its counts were already read.
 fn take_group_away(order: &Order) {
     if let Some(group) = &order.memory {
         memory::remove(group);

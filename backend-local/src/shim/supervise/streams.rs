@@ -1,6 +1,6 @@
-//! All that the shim waits for at once: what the task writes, and its own bell.
+//! What the shim waits for at the same time: the output of the task, and its own bell.
 //!
-//! Invariant: whatever comes out of a pipe is taken in at once, so that the task never waits for whoever reads it.
+//! Invariant: the shim reads a pipe at once, so the task never waits for its reader.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -15,10 +15,10 @@ use crate::run::OutputLimits;
 use crate::shim::bell;
 use crate::shim::output::RotatedFile;
 
-/// So many of the last lines of its standard error are told of a task that failed.
+/// How many of the last lines of its standard error are told about a task that failed.
 const LINES: usize = 3;
 
-/// What is waited for.
+/// What the shim waits for.
 pub(super) struct Streams {
     bell: File,
     out: Stream,
@@ -28,13 +28,13 @@ pub(super) struct Streams {
 
 /// An output of the task.
 struct Stream {
-    /// None when the task, and all that had it from the task, has closed it.
+    /// `None` when the task, and all processes that inherited the pipe, have closed it.
     pipe: Option<File>,
     file: RotatedFile,
 }
 
 impl Streams {
-    /// Opens the files that the outputs go to.
+    /// Opens the files of the outputs.
     pub(super) fn open(folder: &RunFolder, limits: OutputLimits, bell: File) -> Result<Self, String> {
         let stream = |name| {
             let mut file = RotatedFile::new(folder.sandbox(), name, limits);
@@ -53,17 +53,18 @@ impl Streams {
         self.err.pipe = err.map(|pipe| File::from(pipe.into()));
     }
 
-    /// Whether more may come out of the task.
+    /// Whether more output may come.
     pub(super) fn are_open(&self) -> bool {
         self.out.pipe.is_some() || self.err.pipe.is_some()
     }
 
-    /// The last that the task wrote to its standard error.
+    /// The last lines of the task's standard error.
     pub(super) fn last_words(&self) -> String {
         self.last_words.text(LINES)
     }
 
-    /// Waits until there is something to do, or the task's process has ended, and takes output in; whether the bell rang.
+    /// Waits until there is something to do, or the task's process has ended, and reads output. Returns whether the
+    /// bell rang.
     pub(super) fn wait(&mut self, task: Option<BorrowedFd<'_>>, at_most: Duration) -> bool {
         let (rung, out, err) = {
             let mut watched = vec![PollFd::new(&self.bell, PollFlags::IN)];
@@ -93,7 +94,7 @@ impl Streams {
     }
 }
 
-/// Has something waited for as well; where it is among them.
+/// Adds something to wait for, and returns its index.
 fn watch<'a>(watched: &mut Vec<PollFd<'a>>, what: Option<BorrowedFd<'a>>) -> Option<usize> {
     watched.push(PollFd::from_borrowed_fd(what?, PollFlags::IN));
     Some(watched.len() - 1)
@@ -104,7 +105,7 @@ impl Stream {
         self.pipe.as_ref().map(std::os::fd::AsFd::as_fd)
     }
 
-    /// Takes in what is there.
+    /// Reads the available output.
     fn take_in(&mut self, mut hear: impl FnMut(&[u8])) {
         let Some(pipe) = &mut self.pipe else { return };
         let mut buffer = [0; 1 << 16];
