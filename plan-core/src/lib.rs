@@ -1,18 +1,20 @@
-//! A declarative plan engine: what a service is, and what to do next.
+//! A declarative plan engine: it knows what a service is to be, and decides what to do next.
 //!
-//! A service is declared once: pods of tasks, each task with a goal, and plans of phases of steps. The engine
-//! makes it so. It is a pure function: everything that happens goes in as an [`engine::Input`], everything that
-//! is to be done comes out as [`engine::Effects`]. It reads no clock, draws no random number, does no I/O and
-//! has no thread; so the same engine runs under a scheduler, in a test and in a simulator, and does the same
-//! in each.
+//! A service is declared once: pods of tasks, each task with a goal, and plans of phases of steps. The engine brings
+//! this about. It is a pure function: everything that happens goes in as an [`engine::Input`], and everything that is
+//! to be done comes out as [`engine::Effects`]. It reads no clock, draws no random number, does no I/O and has no
+//! thread. So the same engine runs under a scheduler, in a test and in a simulator, and does the same in each.
 //!
-//! A reader goes down one stair: [`spec`] (the file, as types), [`plan`] (the tree and its strategies),
-//! [`engine`] (the state machine). Nothing on a stair knows of the stairs below it.
+//! The modules build on each other: [`spec`] (the file, as types), [`plan`] (the tree and its strategies), [`engine`]
+//! (the state machine). No module uses one that comes later in this list.
+//!
+//! An `SDK rule R12` in the documentation is a rule of the DC/OS Commons SDK that this crate follows. The page
+//! `docs/src/sdk-rules.md` of the book lists all of them.
 //!
 //! # Using it
 //!
-//! Whoever holds an engine does three things, in this order, with each input: make the writes durable together,
-//! carry the commands out, and come back with an input for whatever comes of them.
+//! The owner of an engine does three things with the effects of each input, in this order: it makes the writes durable
+//! in one batch, it carries the commands out, and it gives the engine an input for each of their results.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -50,7 +52,7 @@
 //!             Write::Delete(key) => drop(store.remove(&key)),
 //!         }
 //!     }
-//!     // Then the commands. This cluster has one node, and does at once what it is told.
+//!     // Then the commands. This cluster has one node, and carries every command out at once.
 //!     for command in effects.commands {
 //!         match command {
 //!             Command::Fit(fit) => {
@@ -82,7 +84,7 @@
 //! }
 //! assert_eq!(engine.plan_status("deploy"), Some(Status::Complete));
 //!
-//! // A scheduler that is killed goes on from its records.
+//! // A scheduler that was killed goes on from its records.
 //! let again = Engine::recover(store.into_values())?;
 //! assert_eq!(again.plan_status("deploy"), Some(Status::Complete));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -90,9 +92,9 @@
 //!
 //! # What it deliberately does not do
 //!
-//! It keeps no status: statuses follow from records. It has no callback: a custom scheduler reads
-//! [`engine::Event`]s and sends [`engine::Verb`]s, through the same door as an operator. It does not poll: a
-//! question stands until it is answered or withdrawn. It knows no orchestrator.
+//! The engine stores no status: statuses follow from records. It has no callback: a custom scheduler reads
+//! [`engine::Event`]s and sends [`engine::Verb`]s, as an operator does. It does not poll: a question stands until it is
+//! answered or withdrawn. It knows no orchestrator.
 
 pub mod engine;
 pub mod plan;

@@ -1,11 +1,11 @@
-//! A set of small numbers whose first member is found in a few steps, however many there are.
+//! A set of small numbers whose least member is found in a few steps, however many members there are.
 //!
 //! Invariant: bit `i` of a level is set when word `i` of the level below is not zero.
 
 /// A set of numbers below a fixed bound.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BitTree {
-    /// The lowest level first; the last has one word.
+    /// The levels, the lowest first. The last level has one word.
     levels: Vec<Vec<u64>>,
 }
 
@@ -29,7 +29,7 @@ impl BitTree {
         word.is_some_and(|word| word & 1 << (number % 64) != 0)
     }
 
-    /// Makes the number a member; it is below the bound.
+    /// Adds a number, which must be below the bound.
     pub fn insert(&mut self, number: u32) {
         let mut at = number as usize;
         for level in &mut self.levels {
@@ -43,7 +43,7 @@ impl BitTree {
         }
     }
 
-    /// Takes the number out; it is below the bound.
+    /// Removes a number, which must be below the bound.
     pub fn remove(&mut self, number: u32) {
         let mut at = number as usize;
         for level in &mut self.levels {
@@ -56,7 +56,7 @@ impl BitTree {
         }
     }
 
-    /// Makes the number a member, or takes it out.
+    /// Adds or removes a number.
     pub fn set(&mut self, number: u32, member: bool) {
         if member {
             self.insert(number);

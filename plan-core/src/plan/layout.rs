@@ -1,7 +1,7 @@
-//! A plan laid out over the instances of its pods: which steps there are, and what each waits for.
+//! Layouts: a plan laid out over the instances of its pods, with its steps and what each of them waits for.
 //!
-//! Invariant: a layout never changes. Steps of one instance stand next to each other, in their order; what
-//! runs is kept in [`super::progress`].
+//! Invariant: a layout never changes. Steps of one instance stand next to each other, in their order. How far a run is
+//! stands in [`super::progress`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,103 +17,105 @@ use super::model::{Model, ModelError, PodModel};
 /// A plan, laid out.
 #[derive(Debug, PartialEq)]
 pub struct PlanLayout {
-    /// Its name.
+    /// The name.
     pub name: PlanName,
-    /// In which order its phases go.
+    /// The order of the phases.
     pub strategy: PlanStrategy,
     /// The phases, as declared.
     pub phases: Vec<PhaseLayout>,
-    /// How many members of its pods there are.
+    /// How many members the pods of the plan have together.
     pub members: u32,
-    /// How many of them may be down at the same time, as declared.
+    /// How many of these members may be down at the same time, as declared.
     pub max_unavailable: Option<MaxUnavailable>,
-    /// For each phase, those that it waits for; empty but under [`Sequence::ByDependency`].
+    /// For each phase, the phases that it waits for. Empty unless the sequence is [`Sequence::ByDependency`].
     pub needs: Vec<Vec<u32>>,
-    /// For each phase, those that wait for it.
+    /// For each phase, the phases that wait for it.
     pub feeds: Vec<Vec<u32>>,
-    /// For each pod, the phases over it.
+    /// For each pod, the phases over the pod.
     pub of_pod: Vec<Vec<u32>>,
 }
 
 /// A phase, laid out.
 #[derive(Debug, PartialEq)]
 pub struct PhaseLayout {
-    /// Its name.
+    /// The name.
     pub name: PhaseName,
-    /// Its strategy, as declared.
+    /// The strategy, as declared.
     pub strategy: PhaseStrategy,
-    /// The pod, by its place in the specification.
+    /// The position of the pod in the specification.
     pub pod: u32,
     /// How many members the pod has.
     pub members: u32,
-    /// How many of them may be down at the same time, as declared.
+    /// How many of these members may be down at the same time, as declared.
     pub max_unavailable: Option<MaxUnavailable>,
     /// The steps.
     pub steps: Vec<StepAt>,
-    /// The kinds of steps, as declared.
+    /// The groups of steps, as declared.
     pub groups: Vec<Group>,
-    /// For each instance, its first step; and, at the end, the number of steps.
+    /// For each instance, the position of its first step. The last item is the number of steps.
     first: Vec<u32>,
 }
 
-/// A step of a phase: of which instance, and of which kind.
+/// A step of a phase: its instance, and its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepAt {
     /// The instance's index.
     pub instance: u32,
-    /// The kind.
+    /// The position of the group.
     pub group: u32,
 }
 
-/// Steps that are declared once and stand for one or all instances.
+/// A group: steps that are declared once, for one instance or for all.
 #[derive(Debug, PartialEq)]
 pub struct Group {
-    /// Its name, for steps that have one.
+    /// The name, if the steps have one.
     pub name: Option<StepName>,
-    /// Whether it is one instance's.
+    /// Whether the group is for a single instance.
     pub single: bool,
-    /// The tasks launched together, by their place in the pod.
+    /// The tasks that a step launches together, by their positions in the pod.
     pub tasks: Arc<[u32]>,
-    /// The groups whose step of the same instance comes before.
+    /// The groups whose step of the same instance comes before the step.
     pub own_needs: Vec<u32>,
-    /// The groups whose step of the same instance comes after.
+    /// The groups whose step of the same instance comes after the step.
     pub own_feeds: Vec<u32>,
-    /// The groups whose steps all come before.
+    /// The groups all of whose steps come before the step.
     pub whole_needs: Vec<u32>,
     /// The groups that come after all steps of this one.
     pub whole_feeds: Vec<u32>,
-    /// How many steps it has.
+    /// How many steps the group has.
     pub len: u32,
-    /// What is asked right before one of its steps acts: what the phase asks, and what the step itself does.
+    /// The gates that are asked right before a step of the group acts: those of the phase, and those of the step
+    /// itself.
     pub before: Arc<[GateLayout]>,
 }
 
 /// A gate of a step, laid out.
 #[derive(Debug, PartialEq, Eq)]
 pub struct GateLayout {
-    /// Whose gate it is.
+    /// Whether the gate is the phase's or the step's.
     pub of: GateOf,
     /// The shell command.
     pub cmd: Arc<str>,
-    /// The tasks beside which it may be run, by their place in the pod: the first of them that runs.
+    /// The tasks beside which the command may be run, by their positions in the pod. The first of them that runs is
+    /// taken.
     pub beside: Arc<[u32]>,
-    /// A command that takes longer is inconclusive.
+    /// How long the command may run. A command that takes longer is inconclusive.
     pub timeout: Seconds,
-    /// The act begins no later than this after the command has allowed it.
+    /// How long an answer that allows the act is valid.
     pub max_age: Seconds,
 }
 
-/// Whose a gate is.
+/// What declares a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GateOf {
-    /// Of all steps of the phase.
+    /// The phase, for all its steps.
     Phase,
-    /// Of the step.
+    /// The step.
     Step,
 }
 
 impl PhaseLayout {
-    /// The steps of an instance; none if the phase does not speak of it.
+    /// The positions of an instance's steps; empty if the phase has no steps of the instance.
     pub fn steps_of(&self, instance: u32) -> std::ops::Range<u32> {
         let at = instance as usize;
         match (self.first.get(at), self.first.get(at + 1)) {
@@ -122,12 +124,12 @@ impl PhaseLayout {
         }
     }
 
-    /// The step of an instance that is of a group.
+    /// The step of an instance in a group.
     pub fn step_in_group(&self, instance: u32, group: u32) -> Option<u32> {
         self.steps_of(instance).find(|&step| self.steps[step as usize].group == group)
     }
 
-    /// The tasks that a step launches, by their place in the pod.
+    /// The tasks that a step launches, by their positions in the pod.
     pub fn tasks(&self, step: u32) -> &Arc<[u32]> {
         &self.groups[self.steps[step as usize].group as usize].tasks
     }
@@ -144,17 +146,17 @@ impl PhaseLayout {
         self.tasks(step).iter().map(|&task| &pod.tasks[task as usize].name)
     }
 
-    /// What is asked right before a step acts; empty for most.
+    /// The gates that are asked right before a step acts.
     pub fn gates_before(&self, step: u32) -> &Arc<[GateLayout]> {
         &self.groups[self.steps[step as usize].group as usize].before
     }
 
-    /// Whether any of its steps is asked for before it acts.
+    /// Whether any step of the phase has a gate.
     pub fn has_gates(&self) -> bool {
         self.groups.iter().any(|group| !group.before.is_empty())
     }
 
-    /// How many members of its pod may be down at the same time, if the file says so.
+    /// How many members of the phase's pod may be down at the same time; `None` if the file does not say.
     pub fn most_down(&self) -> Option<u32> {
         self.max_unavailable.map(|most| most.of(self.members))
     }
@@ -176,22 +178,22 @@ impl PlanLayout {
         self.strategy.sequence() == Sequence::OneByOne
     }
 
-    /// The phases over a pod, by its place in the specification.
+    /// The phases over a pod, which is given by its position in the specification.
     pub fn phases_of(&self, pod: u32) -> &[u32] {
         self.of_pod.get(pod as usize).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// How many members of its pods may be down at the same time, if the file says so.
+    /// How many members of the plan's pods may be down at the same time; `None` if the file does not say.
     pub fn most_down(&self) -> Option<u32> {
         self.max_unavailable.map(|most| most.of(self.members))
     }
 
-    /// Whether the file says of it or of one of its phases how many members may be down.
+    /// Whether the plan or one of its phases has `max-unavailable`.
     pub fn has_bounds(&self) -> bool {
         self.max_unavailable.is_some() || self.phases.iter().any(|phase| phase.max_unavailable.is_some())
     }
 
-    /// The pods that it has phases over, by their places in the specification.
+    /// The pods that the plan has phases over, by their positions in the specification.
     pub fn pods(&self) -> impl Iterator<Item = u32> {
         (0..).zip(&self.of_pod).filter(|(_, phases)| !phases.is_empty()).map(|(pod, _)| pod)
     }
@@ -295,7 +297,7 @@ impl PhaseLayout {
 struct Builder<'a> {
     phase: &'a PhaseName,
     pod: &'a PodModel,
-    /// The phase's.
+    /// The gates of the phase.
     gates: &'a Gates,
     groups: Vec<Group>,
     /// For each instance, the groups of its steps, in order.
@@ -327,7 +329,7 @@ impl Builder<'_> {
         Ok(index(self.groups.len() - 1))
     }
 
-    /// A gate of steps that launch these tasks.
+    /// Lays out a gate of steps that launch these tasks.
     fn gate(&self, of: GateOf, gate: &Gate, tasks: &Arc<[u32]>) -> Result<GateLayout, ModelError> {
         let Gate { cmd, task, timeout, max_age } = gate;
         let beside = match task {
@@ -354,7 +356,8 @@ impl Builder<'_> {
             .collect()
     }
 
-    /// `- 0: [[a], [b]]`, `- default: [[c]]`: for each instance the lists of its entry, or of the default's.
+    /// Lays out lists, as `- 0: [[a], [b]]` and `- default: [[c]]`: each instance has the lists of its entry, or those
+    /// of the default.
     fn lists(
         &mut self,
         entries: &[crate::spec::StepLists],
@@ -367,7 +370,7 @@ impl Builder<'_> {
                 let tasks = self.tasks(tasks)?;
                 let group =
                     self.group(None, entry.instance != Instances::Default, tasks, &Gates::default())?;
-                // The steps of one instance keep their order, also where instances go at once (SDK rule R57).
+                // The steps of one instance keep their order, also if instances go at once (SDK rule R57).
                 let chained = strategy.sequence() == Sequence::AtOnce;
                 if let (true, Some(&before)) = (chained, groups.last()) {
                     self.groups[group as usize].own_needs.push(before);
@@ -390,8 +393,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Named steps. A step for all instances that depends on another for all instances waits for that of its
-    /// own instance; every other dependency is on all steps of the name.
+    /// Lays out named steps. If a step for all instances depends on another step for all instances, each waits for the
+    /// one of its own instance. Every other dependency is on all steps of the name.
     fn named(&mut self, steps: &[crate::spec::NamedStep], plan: &PlanName) -> Result<(), ModelError> {
         self.of_instance = vec![Vec::new(); self.pod.count as usize];
         for step in steps {
@@ -434,7 +437,8 @@ impl Builder<'_> {
     }
 }
 
-/// The name of what is about these tasks of an instance or of a pod, as `kafka-0:[broker, agent]` (SDK rule R52).
+/// The name of a step or order with these tasks of an instance or of a pod, as `kafka-0:[broker, agent]` (SDK rule
+/// R52).
 pub fn step_name<'a>(of: &impl fmt::Display, tasks: impl IntoIterator<Item = &'a TaskName>) -> String {
     let mut name = format!("{of}:[");
     for (nth, task) in tasks.into_iter().enumerate() {
@@ -460,7 +464,7 @@ fn refuse_cycle(
     }
 }
 
-/// Positions are kept in 32 bits: a plan of 2^32 steps would not fit into memory.
+/// A position as 32 bits, which is enough: a plan of 2^32 steps would not fit into memory.
 fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
@@ -517,7 +521,7 @@ mod tests {
         assert_eq!(gates(0, 2), [gate(GateOf::Phase, "w", &[1, 2], 60)]);
         assert_eq!(gates(1, 0), [gate(GateOf::Phase, "l", &[2], 60)]);
         assert_eq!(gates(1, 1), gates(1, 0));
-        // A step that launches nothing that goes on running has nobody to ask but where a task is named.
+        // A step without RUNNING tasks can only ask beside a task that the gate names.
         assert_eq!(gates(2, 0), [gate(GateOf::Phase, "n", &[], 20), gate(GateOf::Step, "s", &[1], 60)]);
         assert_eq!(gates(2, 1), [gate(GateOf::Phase, "n", &[2, 1], 20)]);
         let has: Vec<_> = plan.phases.iter().map(PhaseLayout::has_gates).collect();

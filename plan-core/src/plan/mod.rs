@@ -1,5 +1,5 @@
-//! Plans: what a specification's plans look like laid out over instances, and how far one is. Nothing here
-//! knows of tasks that run; the engine gives steps their statuses.
+//! Plans: a specification's plans laid out over instances, and how far each is. Nothing here knows about running tasks:
+//! the engine gives steps their statuses.
 pub mod bits;
 #[cfg(feature = "graph")]
 pub mod graph;

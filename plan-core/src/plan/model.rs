@@ -1,4 +1,4 @@
-//! A specification compiled: configurations hashed, plans laid out.
+//! Models: a specification compiled, with configurations hashed and plans laid out.
 //!
 //! Invariant: a model follows from its specification alone, and never changes.
 
@@ -29,69 +29,69 @@ pub struct Model {
 /// A pod, compiled.
 #[derive(Debug)]
 pub struct PodModel {
-    /// Its name.
+    /// The name.
     pub name: PodName,
-    /// How many instances.
+    /// The number of instances.
     pub count: u32,
     /// The tasks, as declared.
     pub tasks: Vec<TaskModel>,
     /// Where instances may go.
     pub placement: Option<Arc<PlacementRule>>,
-    /// What a whole instance needs: asked for at its first launch (SDK rule R66).
+    /// What a whole instance needs. Its first launch asks for all of it (SDK rule R66).
     pub footprint: Arc<[Demand]>,
     /// The pod's own volumes.
     pub volumes: Arc<[Volume]>,
-    /// The configurations of its tasks, as declared.
+    /// The configurations of the pod's tasks, in declared order.
     pub configs: Arc<[Arc<TaskConfig>]>,
 }
 
 /// A task, compiled.
 #[derive(Debug)]
 pub struct TaskModel {
-    /// Its name.
+    /// The name.
     pub name: TaskName,
-    /// What it is for.
+    /// The goal.
     pub goal: Goal,
-    /// Its resource set.
+    /// The resource set.
     pub set: ResourceSetName,
-    /// The hash of its configuration.
+    /// The hash of the configuration.
     pub conf: ContentHash,
-    /// Its configuration.
+    /// The configuration.
     pub config: Arc<TaskConfig>,
-    /// What a launch of it needs, once its instance has a place.
+    /// What a launch of the task alone needs, if its instance has a place.
     pub demand: Arc<[Demand]>,
-    /// Its configuration alone, as a launch of it needs it.
+    /// The task's configuration alone, in the form that a question for room needs.
     pub configs: Arc<[Arc<TaskConfig>]>,
 }
 
-/// A resource set that is asked for.
+/// A resource set that room is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Demand {
-    /// Its name in the pod.
+    /// The name of the set in the pod.
     pub set: ResourceSetName,
-    /// What is in it.
+    /// The resources.
     pub resources: Arc<ResourceSet>,
 }
 
-/// Everything that decides how a task runs, and nothing that is chosen at its launch. Two
-/// equal configurations have equal hashes; a task is relaunched when its hash changes.
+/// The configuration of a task: everything that decides how the task runs, and nothing that is chosen at its launch.
+/// Equal configurations have equal hashes. A task is relaunched when the hash of its configuration changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TaskConfig {
-    /// The pod that it belongs to.
+    /// The pod of the task.
     pub pod: PodName,
     /// The task.
     pub task: TaskName,
     /// The task's own part.
     pub spec: TaskSpec,
-    /// Its resource set.
+    /// The resource set.
     pub resources: Arc<ResourceSet>,
-    /// What of the pod a launch carries.
+    /// The part of the pod that each launch carries.
     pub carried: Arc<Carried>,
 }
 
-/// What of a pod each launch of its tasks carries.
+/// The part of a pod that each launch of its tasks carries.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 #[expect(missing_docs, reason = "each field is the one of the same name in `PodSpec` or `SchedulerSpec`")]
@@ -126,12 +126,12 @@ pub struct Carried {
     pub shm_size: Option<Megabytes>,
 }
 
-/// The address of a value by its content: the first half of its SHA-256.
+/// The hash of a value's content: the first half of its SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentHash([u8; 16]);
 
 impl ContentHash {
-    /// The address of these bytes.
+    /// The hash of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let mut half = [0; 16];
         half.copy_from_slice(&Sha256::hash(bytes).to_byte_array()[..16]);
@@ -181,11 +181,11 @@ impl<'de> Deserialize<'de> for ContentHash {
     }
 }
 
-/// Why a specification cannot be compiled. The file's reader finds all of these first, with their places.
+/// Why a specification cannot be compiled. The reader of files reports all of these with their places.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// A task names a resource set that is not there.
+    /// A task names a resource set that does not exist.
     #[error("task `{task}` of pod `{pod}` names the resource set `{set}`, which the pod does not have")]
     UnknownSet {
         /// The pod.
@@ -195,7 +195,7 @@ pub enum ModelError {
         /// The set.
         set: ResourceSetName,
     },
-    /// A phase names a pod that is not there.
+    /// A phase names a pod that does not exist.
     #[error("phase `{phase}` names the pod `{pod}`, which the service does not have")]
     UnknownPod {
         /// The phase.
@@ -203,7 +203,7 @@ pub enum ModelError {
         /// The pod.
         pod: PodName,
     },
-    /// A step names a task that is not there.
+    /// A step names a task that does not exist.
     #[error("a step of phase `{phase}` names the task `{task}`, which pod `{pod}` does not have")]
     UnknownTask {
         /// The phase.
@@ -213,23 +213,23 @@ pub enum ModelError {
         /// The task.
         task: TaskName,
     },
-    /// A phase depends on one that is not there.
+    /// A phase depends on a phase that does not exist.
     #[error("a phase of plan `{plan}` depends on `{phase}`, which the plan does not have")]
     UnknownPhase {
         /// The plan.
         plan: PlanName,
-        /// The phase that is not there.
+        /// The phase that does not exist.
         phase: PhaseName,
     },
-    /// A step depends on one that is not there.
+    /// A step depends on a step that does not exist.
     #[error("a step of phase `{phase}` depends on `{step}`, which the phase does not have")]
     UnknownStep {
         /// The phase.
         phase: PhaseName,
-        /// The step that is not there.
+        /// The step that does not exist.
         step: StepName,
     },
-    /// A phase's lists leave an instance out.
+    /// The lists of a phase have no entry for an instance, and no default.
     #[error("phase `{phase}` has no steps for instance {instance}, and no `default`")]
     MissingEntry {
         /// The phase.
@@ -237,7 +237,7 @@ pub enum ModelError {
         /// The instance.
         instance: u32,
     },
-    /// A named step is for an instance that is not there.
+    /// A named step is for an instance that does not exist.
     #[error("a step of phase `{phase}` is for instance {instance}, which the pod does not have")]
     NoInstance {
         /// The phase.
@@ -245,10 +245,10 @@ pub enum ModelError {
         /// The instance.
         instance: u32,
     },
-    /// Things wait for each other.
+    /// Phases, or steps of a phase, wait for each other.
     #[error("in {place}, these depend on each other: {}", members.join(", "))]
     Cycle {
-        /// Where.
+        /// Where the cycle is.
         place: String,
         /// The members of the cycle.
         members: Vec<String>,
@@ -259,7 +259,8 @@ impl Model {
     /// Compiles a specification.
     ///
     /// # Errors
-    /// It refers to something that it does not have, or things in it depend on each other.
+    /// The specification names something that it does not have, or phases or steps in it depend on each other in a
+    /// cycle.
     pub fn new(spec: ServiceSpec) -> Result<Self, ModelError> {
         let pods = spec
             .pods()
@@ -271,7 +272,7 @@ impl Model {
             .iter()
             .map(|(name, plan)| Ok((name.clone(), Arc::new(PlanLayout::new(name, plan, &pods)?))))
             .collect::<Result<_, ModelError>>()?;
-        // Declared order is meaning: of pods, tasks, phases. So this is JSON as it comes, not sorted.
+        // The declared order of pods, tasks and phases has a meaning, so this JSON is not sorted.
         let hash = ContentHash::of(&serde_json::to_vec(&spec).unwrap_or_default());
         Ok(Self { spec, hash, pods, plans })
     }
@@ -281,7 +282,7 @@ impl Model {
         &self.spec
     }
 
-    /// The specification's address.
+    /// The hash of the specification.
     pub fn hash(&self) -> ContentHash {
         self.hash
     }
@@ -291,7 +292,7 @@ impl Model {
         &self.pods
     }
 
-    /// A pod's place among the pods.
+    /// The position of a pod.
     pub fn pod_index(&self, name: &PodName) -> Option<u32> {
         self.spec.pods().get_index_of(name).and_then(|at| u32::try_from(at).ok())
     }
@@ -317,8 +318,8 @@ impl PartialEq for Model {
 impl Eq for Model {}
 
 impl PodModel {
-    /// Every field of the pod and of the scheduler has its place here: what decides how a task runs is carried,
-    /// and thus hashed; the rest is named, with the reason why a change of it relaunches nothing.
+    /// Every field of the pod and of the scheduler is named here. A field that decides how a task runs is carried, and
+    /// thus hashed. For every other field a comment says why its change relaunches no task.
     fn new(name: &PodName, pod: &PodSpec, scheduler: &SchedulerSpec) -> Result<Self, ModelError> {
         let PodSpec {
             count,         // Another number of instances is other instances.
@@ -375,7 +376,7 @@ impl PodModel {
         Ok(Self { name: name.clone(), count: *count, tasks, placement, footprint, volumes, configs })
     }
 
-    /// A task's place among the tasks.
+    /// The position of a task.
     pub fn task_index(&self, name: &TaskName) -> Option<usize> {
         self.tasks.iter().position(|task| task.name == *name)
     }
@@ -416,8 +417,7 @@ impl TaskModel {
 }
 
 impl TaskConfig {
-    /// The address of the configuration, under encoding 1: canonical JSON without fields equal to their
-    /// default.
+    /// The hash of the configuration, under encoding 1: canonical JSON without fields that equal their defaults.
     pub fn hash(&self) -> ContentHash {
         let mut bytes = b"planwright-conf-1\n".to_vec();
         bytes.extend(canonical(self));
@@ -427,8 +427,8 @@ impl TaskConfig {
 
 /// JSON with the keys of every object sorted, so that the order of an environment does not matter.
 fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
-    // Only maps with keys that are no strings and failing `Serialize` impls cannot be converted; the types
-    // hashed here have neither.
+    // A conversion fails only for maps whose keys are not strings, and for failing `Serialize` impls. The types that
+    // are hashed here have neither.
     let value = serde_json::to_value(value).unwrap_or_default();
     let mut bytes = Vec::new();
     write_canonical(&value, &mut bytes);

@@ -1,7 +1,7 @@
-//! How far a plan is: the statuses of its steps, and what follows from them for phases and plan.
+//! Progress: the statuses of a plan's steps, and what follows from them for its phases and the plan.
 //!
-//! Invariant: everything here is a function of the steps' statuses, the interruptions and the canaries; a
-//! change of one step costs what hangs on that step, not what the plan holds.
+//! Invariant: everything here is a function of the steps' statuses, the interruptions and the canaries. The cost of a
+//! changed step depends on what waits for that step, not on the size of the plan.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,13 +9,13 @@ use super::bits::BitTree;
 use super::layout::{PhaseLayout, PlanLayout};
 use super::status::{Counts, Status, aggregate};
 
-/// The first steps of a canary phase, each of which waits for an operator: the first that are pending when the
-/// run begins, as many as the strategy says.
+/// The canaries of a phase: the first steps that are pending when the run begins, as many as the strategy says. Each of
+/// them waits for an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Canary {
     /// The steps.
     pub steps: Vec<u32>,
-    /// How many of them were released.
+    /// How many of these steps were released.
     pub released: u32,
 }
 
@@ -35,56 +35,56 @@ impl Canary {
     }
 }
 
-/// What a strategy says against a step or a phase. It speaks for itself alone: whether the step could act
-/// otherwise is not asked.
+/// Why a strategy does not allow a step or a phase. This covers the strategy alone, not whether the step could act
+/// otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blocked {
-    /// It is a canary, or comes after one, and waits to be released.
+    /// The step is a canary that waits to be released, or it comes after one.
     Canary,
-    /// This child comes first.
+    /// This phase or step comes first.
     Behind(u32),
 }
 
-/// How far a phase is.
+/// The progress of a phase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhaseProgress {
     status: Vec<Status>,
     counts: Counts,
     /// The steps that are not COMPLETE.
     incomplete: BitTree,
-    /// The steps that are PENDING: those that an act may be due for.
+    /// The steps that are PENDING, which may have to act.
     pending: BitTree,
-    /// By group; empty in a serial phase, where order is position.
+    /// The progress of each group. Empty in a serial phase, whose order is that of positions.
     groups: Vec<GroupProgress>,
-    /// Of the steps that the order allows, where order is not position.
+    /// The statuses of the steps that the order allows, in a phase whose order is not that of positions.
     allowed: Counts,
-    /// Interrupted by an operator.
+    /// Whether an operator interrupted the phase.
     interrupted: bool,
     canary: Option<Canary>,
-    /// The broken members that go first; `None` where the order does not ask.
+    /// The steps of broken members, which go first; `None` if this phase does not treat them specially.
     urgent: Option<Urgent>,
 }
 
-/// The steps of broken members: in a run over a service that was deployed before, they wait neither for
-/// others nor for a canary's release, and others wait for them.
+/// The steps of broken members, in a run over a service that was deployed before. They wait neither for other steps nor
+/// for the release of a canary, and other steps wait for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Urgent {
     steps: BitTree,
     counts: Counts,
-    /// The steps that are on their way, in a serial phase.
+    /// The steps that act now, in a serial phase.
     busy: BitTree,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct GroupProgress {
     incomplete: u32,
-    /// Of its steps whose needs within their instance are met.
+    /// The statuses of the group's steps whose needs within their instance are met.
     met: Counts,
 }
 
 impl PhaseProgress {
-    /// A phase none of whose steps has begun. If it begins `afresh`, over a service that was deployed before,
-    /// the steps of broken members go first.
+    /// The progress of a phase none of whose steps has begun. If the run begins `afresh`, over a service that was
+    /// deployed before, the steps of broken members go first.
     pub fn new(layout: &PhaseLayout, afresh: bool) -> Self {
         let len = layout.steps.len();
         let mut incomplete = BitTree::new(len);
@@ -139,12 +139,12 @@ impl PhaseProgress {
         }
     }
 
-    /// Whether the phase asks which steps are of broken members.
+    /// Whether the phase treats the steps of broken members specially.
     pub fn asks_urgency(&self) -> bool {
         self.urgent.is_some()
     }
 
-    /// Whether the step is of a broken member, and goes first.
+    /// Whether the step belongs to a broken member, and so goes first.
     pub fn is_urgent(&self, step: u32) -> bool {
         self.urgent.as_ref().is_some_and(|urgent| urgent.steps.contains(step))
     }
@@ -158,8 +158,8 @@ impl PhaseProgress {
         self.next_urgent(0).is_some()
     }
 
-    /// Where order is position, the step whose turn it is: a broken member's first, else the one that is on
-    /// its way, else the first that is not COMPLETE. Every broken member has its turn.
+    /// The step whose turn it is in a serial phase: the first step of a broken member, else the step that acts now,
+    /// else the first that is not COMPLETE. It is the turn of every broken member.
     pub fn next_in_order(&self) -> Option<u32> {
         let urgent = self.urgent.as_ref();
         urgent
@@ -192,8 +192,8 @@ impl PhaseProgress {
         self.interrupted
     }
 
-    /// Whether the phase takes no further step until an operator says so: it is interrupted, or a canary is
-    /// due to be released and none that was released is still on its way (SDK rule R56).
+    /// Whether the phase lets no further step begin until an operator acts: it is interrupted, or a canary is due to be
+    /// released and no released canary still acts (SDK rule R56).
     pub fn is_held(&self) -> bool {
         self.interrupted
             || self.canary.as_ref().is_some_and(|canary| {
@@ -203,7 +203,7 @@ impl PhaseProgress {
             })
     }
 
-    /// What the strategy says against a step that is not complete.
+    /// Why the strategy does not allow a step that is not complete.
     pub fn blocked(&self, layout: &PhaseLayout, step: u32) -> Option<Blocked> {
         if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding())
             && !canary.released_steps().contains(&step)
@@ -231,8 +231,7 @@ impl PhaseProgress {
         own.or_else(whole).map(Blocked::Behind)
     }
 
-    /// Whether the strategy allows a step: the word of [`PhaseProgress::blocked`] without its reason, and
-    /// without looking for it.
+    /// Whether the strategy allows a step, as [`PhaseProgress::blocked`] says, without the cost of finding the reason.
     pub fn allows(&self, layout: &PhaseLayout, step: u32) -> bool {
         if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding())
             && !canary.released_steps().contains(&step)
@@ -246,7 +245,8 @@ impl PhaseProgress {
         self.are_own_needs_met(layout, at.instance, at.group, None) && self.is_open(layout, at.group)
     }
 
-    /// Whether a step that is on its way goes on: nothing but the turn of others is against it.
+    /// Whether a step that acts already may go on: the strategy has nothing against it, except that it is the turn of
+    /// others.
     pub fn goes_on(&self, layout: &PhaseLayout, step: u32) -> bool {
         match self.blocked(layout, step) {
             None => true,
@@ -255,8 +255,8 @@ impl PhaseProgress {
         }
     }
 
-    /// The steps that one may have let go on when it became COMPLETE. Where it was the last of those that whole
-    /// groups wait for ([`Self::opens_groups`]), there are more.
+    /// The steps that may act because a step became COMPLETE. There are more if whole groups waited for the step
+    /// ([`Self::opens_groups`]).
     pub fn freed_by<'a>(&self, layout: &'a PhaseLayout, step: u32) -> impl Iterator<Item = u32> + use<'a> {
         let next = self.next_in_order().filter(|_| layout.is_serial());
         let at = layout.steps[step as usize];
@@ -265,8 +265,8 @@ impl PhaseProgress {
         next.into_iter().chain(own)
     }
 
-    /// Whether a step that became COMPLETE may have let groups of steps go on, each of which waits for all of
-    /// its own.
+    /// Whether groups of steps may act because a step became COMPLETE: groups that wait for all steps of the step's
+    /// group.
     pub fn opens_groups(&self, layout: &PhaseLayout, step: u32) -> bool {
         let group = layout.steps[step as usize].group;
         !layout.is_serial()
@@ -274,10 +274,10 @@ impl PhaseProgress {
             && self.groups[group as usize].incomplete == 0
     }
 
-    /// The next step that may be due, of a pass over the phase that has come to `from`, and where the pass goes
-    /// on.
+    /// The next step that may have to act, in a pass over the phase that has come to `from`. The second value is where
+    /// the pass goes on.
     pub fn next_due(&self, layout: &PhaseLayout, from: u32) -> Option<(u32, Option<u32>)> {
-        // The steps of broken members first; what comes then is counted on from the last step.
+        // The steps of broken members come first. The positions of the others are counted on from the last step.
         let len = layout.steps.len() as u32;
         let asks = self.asks_urgency();
         if asks && from < len {
@@ -287,8 +287,7 @@ impl PhaseProgress {
             };
         }
         let (from, base) = if asks { (from - len, len) } else { (from, 0) };
-        // A canary that was released is not PENDING but at most WAITING before it is considered; and in a
-        // serial phase there is one step only.
+        // A released canary is WAITING, not PENDING, before it is considered. In a serial phase there is only one step.
         if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding()) {
             return canary.released_steps().get(from as usize).map(|&step| (step, Some(base + from + 1)));
         }
@@ -309,8 +308,8 @@ impl PhaseProgress {
         })
     }
 
-    /// Gives a step a status, and says whether anything is other than before. Whether it is of a broken member
-    /// counts only where the phase asks.
+    /// Sets the status of a step. Returns whether anything changed. `urgent` says whether the step belongs to a broken
+    /// member, and counts only if the phase treats such steps specially.
     pub fn set_step(&mut self, layout: &PhaseLayout, step: u32, new: Status, urgent: bool) -> bool {
         let old = std::mem::replace(&mut self.status[step as usize], new);
         let mut other = old != new;
@@ -341,7 +340,7 @@ impl PhaseProgress {
         true
     }
 
-    /// What a changed status means for the counts of those that the order allows.
+    /// Updates the counts of the steps that the order allows, as a status changed.
     fn order_changed(
         &mut self,
         layout: &PhaseLayout,
@@ -406,7 +405,7 @@ impl PhaseProgress {
         }
     }
 
-    /// The counts of the steps that the strategy allows.
+    /// The statuses of the steps that the strategy allows.
     fn allowed(&self, layout: &PhaseLayout) -> Counts {
         let urgent = self.urgent.as_ref().map(|urgent| urgent.counts).filter(|counts| counts.total() > 0);
         if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding()) {
@@ -426,26 +425,26 @@ impl PhaseProgress {
     }
 }
 
-/// How far a plan is.
+/// The progress of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanProgress {
     phases: Vec<PhaseProgress>,
-    /// Of each phase.
+    /// The status of each phase.
     status: Vec<Status>,
-    /// Of each phase: [`PhaseProgress::is_held`].
+    /// For each phase, whether it is held ([`PhaseProgress::is_held`]).
     held: Vec<bool>,
     counts: Counts,
     incomplete: BitTree,
-    /// How many phases each still waits for; empty in a serial plan, where order is position.
+    /// For how many phases each phase still waits. Empty in a serial plan, whose order is that of positions.
     unmet: Vec<u32>,
-    /// Of the phases that may go on, where order is not position.
+    /// The statuses of the phases that the order allows, in a plan whose order is not that of positions.
     allowed: Counts,
     interrupted: bool,
     own: Status,
 }
 
 impl PlanProgress {
-    /// A plan none of whose steps has begun, `afresh` if its service was deployed before.
+    /// The progress of a plan none of whose steps has begun; `afresh` if the service was deployed before.
     pub fn new(layout: &PlanLayout, afresh: bool) -> Self {
         let phases: Vec<_> = layout.phases.iter().map(|phase| PhaseProgress::new(phase, afresh)).collect();
         let len = phases.len();
@@ -488,12 +487,12 @@ impl PlanProgress {
         self.status[phase as usize]
     }
 
-    /// How far a phase is.
+    /// The progress of a phase.
     pub fn phase(&self, phase: u32) -> &PhaseProgress {
         &self.phases[phase as usize]
     }
 
-    /// How far the phases are.
+    /// The progress of all phases.
     pub fn phases(&self) -> &[PhaseProgress] {
         &self.phases
     }
@@ -521,16 +520,16 @@ impl PlanProgress {
         self.own = self.derive(layout);
     }
 
-    /// Gives a phase its canaries, or tells of their release. Statuses of steps do not change by it: a step
-    /// that is held is given [`Status::Waiting`] by the engine, which knows what else it is.
+    /// Sets the canaries of a phase, and how many of them are released. No step's status changes here: the engine gives
+    /// a step that is held [`Status::Waiting`].
     pub fn set_canary(&mut self, layout: &PlanLayout, phase: u32, canary: Option<Canary>) {
         self.phases[phase as usize].canary = canary;
         self.phase_changed(layout, phase);
         self.own = self.derive(layout);
     }
 
-    /// Gives a step a status, and says whether it is of a broken member; says which of it, its phase and the
-    /// plan changed.
+    /// Sets the status of a step, and whether it belongs to a broken member. Returns how the statuses of the step, its
+    /// phase and the plan changed.
     pub fn set_step(
         &mut self,
         layout: &PlanLayout,
@@ -556,7 +555,7 @@ impl PlanProgress {
         Changed { step: (old, new), phase, plan: (old_plan, self.own), turned }
     }
 
-    /// What the plan's strategy says against a phase that is not complete: the phase that comes first.
+    /// The phase that comes before a phase which is not complete, if the plan's strategy does not allow it yet.
     pub fn blocked(&self, layout: &PlanLayout, phase: u32) -> Option<u32> {
         if layout.is_serial() {
             return self.incomplete.first().filter(|&first| first != phase);
@@ -565,7 +564,8 @@ impl PlanProgress {
         needs.find(|&before| self.phase_status(before) != Status::Complete)
     }
 
-    /// The phases that one may have let go on when it became COMPLETE, or that it closes when it is so no more.
+    /// The phases that may act because a phase became COMPLETE, or that may not act any more because it is not COMPLETE
+    /// now.
     pub fn freed_by<'a>(&self, layout: &'a PlanLayout, phase: u32) -> impl Iterator<Item = u32> + use<'a> {
         let next = self.incomplete.first().filter(|_| layout.is_serial());
         layout.feeds[phase as usize].iter().copied().chain(next)
@@ -579,13 +579,13 @@ impl PlanProgress {
             && self.phase(phase).allows(&layout.phases[phase as usize], step)
     }
 
-    /// Whether a phase counts among those that the strategy allows, where order is not position.
+    /// Whether a phase counts among those that the strategy allows, in a plan whose order is not that of positions.
     fn contributes(&self, layout: &PlanLayout, phase: u32) -> bool {
         let at = phase as usize;
         !layout.is_serial() && !self.held[at] && self.unmet.get(at).is_none_or(|&n| n == 0)
     }
 
-    /// Brings the plan's counts up to what a phase is now.
+    /// Updates the plan's counts, as a phase changed.
     fn phase_changed(&mut self, layout: &PlanLayout, phase: u32) {
         let at = phase as usize;
         let new = self.phases[at].status(&layout.phases[at]);
@@ -639,15 +639,15 @@ impl PlanProgress {
     }
 }
 
-/// What the change of a step's status did: old and new, per level.
+/// How statuses changed because a step's status was set: old and new, for each level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Changed {
-    /// The step's.
+    /// The status of the step.
     pub step: (Status, Status),
-    /// Its phase's.
+    /// The status of its phase.
     pub phase: (Status, Status),
-    /// The plan's.
+    /// The status of the plan.
     pub plan: (Status, Status),
-    /// Where broken members go first, and it is another's turn: whose it was.
+    /// If broken members go first in the phase and the turn passed to another step: the step whose turn it was.
     pub turned: Option<Option<u32>>,
 }

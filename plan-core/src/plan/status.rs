@@ -1,7 +1,7 @@
-//! Statuses, and how a parent's follows from its children's (SDK rules R49 to R51).
+//! Statuses, and how the status of a phase or plan follows from its children (SDK rules R49 to R51).
 //!
-//! Invariant: [`aggregate`] is total: every count vector has one status, and none of them is an error
-//! unless an element has one.
+//! Invariant: [`aggregate`] is total: all counts lead to exactly one status, which is ERROR only if a child is in
+//! error.
 
 use std::fmt;
 
@@ -12,23 +12,23 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[repr(u8)]
 pub enum Status {
-    /// Refused for good: nothing goes on until the specification changes.
+    /// Refused for good. Nothing goes on until the specification changes.
     Error,
     /// Interrupted: waits for an operator.
     Waiting,
     /// Not begun, or to be done again.
     Pending,
-    /// A step's act stands: room is asked for, or the task that it displaces is being ended.
+    /// The act of a step has begun: room is asked for, or the tasks that it displaces are being ended.
     Prepared,
-    /// Launched.
+    /// The tasks are launched.
     Starting,
-    /// Runs, and has not reached its goal.
+    /// The tasks run, and have not reached their goal.
     Started,
     /// The goal is reached. A parent without children is complete.
     Complete,
-    /// A parent, begun and not complete.
+    /// A phase or plan has begun and is not complete.
     InProgress,
-    /// A task failed, and the time until it is tried again is not over.
+    /// A task failed, and its wait is not over.
     Delayed,
 }
 
@@ -46,7 +46,7 @@ impl Status {
         Self::Delayed,
     ];
 
-    /// The name as the API gives it (SDK rule R71).
+    /// The name, as the API shows it (SDK rule R71).
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "ERROR",
@@ -61,7 +61,7 @@ impl Status {
         }
     }
 
-    /// Whether an act of the element is under way.
+    /// Whether an act of the element has begun and is not over.
     pub fn is_running(self) -> bool {
         matches!(self, Self::Prepared | Self::Starting | Self::Started | Self::InProgress)
     }
@@ -71,7 +71,8 @@ impl Status {
         !matches!(self, Self::Complete | Self::Error)
     }
 
-    /// A step's status is the least of its tasks' in the order of SDK rule R51.
+    /// The lesser of two statuses in the order of SDK rule R51. The status of a step is the least of its tasks'
+    /// statuses.
     pub fn least(self, other: Self) -> Self {
         if self.rank() <= other.rank() { self } else { other }
     }
@@ -105,34 +106,34 @@ impl Counts {
     /// No elements.
     pub const NONE: Self = Self([0; 9]);
 
-    /// How many have this status.
+    /// How many elements have this status.
     pub fn of(&self, status: Status) -> u32 {
         self.0[status as usize]
     }
 
-    /// How many there are.
+    /// How many elements there are.
     pub fn total(&self) -> u32 {
         self.0.iter().sum()
     }
 
-    /// One more with this status.
+    /// Adds an element with this status.
     pub fn add(&mut self, status: Status) {
         self.0[status as usize] += 1;
     }
 
-    /// One fewer with this status; it was counted before.
+    /// Removes an element with this status, which must have been counted.
     pub fn remove(&mut self, status: Status) {
         self.0[status as usize] -= 1;
     }
 
-    /// All of `other` more.
+    /// Adds the elements of `other`.
     pub fn add_all(&mut self, other: &Self) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine += theirs;
         }
     }
 
-    /// All of `other` fewer; they were counted before.
+    /// Removes the elements of `other`, which must have been counted.
     pub fn remove_all(&mut self, other: &Self) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine -= theirs;
@@ -152,12 +153,12 @@ impl FromIterator<Status> for Counts {
     }
 }
 
-/// A parent's status: from the counts of its children, the counts of those that its own strategy allows
-/// now, and whether it is interrupted itself (SDK rule R50).
+/// The status of a phase or plan, from the statuses of its children, the statuses of the children that its strategy
+/// allows now, and whether it is interrupted itself (SDK rule R50).
 ///
-/// The order of the rules is the reference's. Its rule 15, "anything else is an ERROR", is reached in
-/// normal operation; here it is: DELAYED if a child is, else the most advanced status that runs, else
-/// PENDING.
+/// The order of the rules is the SDK's. The SDK's fifteenth rule, "anything else is an ERROR", applies in normal
+/// operation. In its place the status is DELAYED if a child is, else the most advanced status of a child that acts,
+/// else PENDING.
 pub fn aggregate(children: &Counts, allowed: &Counts, interrupted: bool) -> Status {
     use Status::*;
     let begun = children.any(Complete);
@@ -256,7 +257,7 @@ mod tests {
     fn the_table_is_the_references_but_for_rule_15() {
         let (mut walked, mut mended) = (0, 0);
         for children in multisets(4) {
-            // Any child may be the one that is interrupted: it is then not among the allowed.
+            // Any child may be interrupted. Then it is not among the allowed children.
             for chosen in 0_u32..1 << children.len() {
                 let allowed: Vec<Status> = (0..children.len())
                     .filter(|&i| chosen & 1 << i != 0)

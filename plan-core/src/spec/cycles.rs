@@ -1,15 +1,15 @@
-//! Cycles in what depends on what. Invariant: a graph in which none is found has an order in which each comes after
-//! all that it depends on; and no depth of the graph overflows the stack.
+//! Cycles of a graph of dependencies. Invariant: the nodes of a graph without a cycle can be ordered so that each comes
+//! after all that it depends on. No depth of the graph overflows the stack.
 
-/// The cycles of a graph, each with its members in order, and the cycles by their first members. Node `n` leads to
-/// `edges[n]`; what is no node is no edge.
+/// The cycles of a graph, ordered by their first members, each with its members in order. Node `n` has edges to
+/// `edges[n]`; numbers that are not nodes are ignored.
 pub(crate) fn cycles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     // Tarjan's strongly connected components, with a stack of its own.
     const NEW: usize = usize::MAX;
     let count = edges.len();
     let (mut number, mut low, mut is_open) = (vec![NEW; count], vec![0; count], vec![false; count]);
     let (mut open, mut found, mut next) = (Vec::new(), Vec::new(), 0);
-    // Nodes on the way, each with the edge that is looked at next.
+    // The nodes on the current path, each with the index of its next edge.
     let mut way: Vec<(usize, usize)> = Vec::new();
     for start in 0..count {
         if number[start] == NEW {

@@ -1,5 +1,5 @@
-//! What is wrong with a specification, as data. Invariant: a diagnostic says which rule (a stable code),
-//! where (a path, and a span when there was a text), what, and what to do; nothing here draws or prints it.
+//! Diagnostics: problems of a specification, as data. Invariant: a diagnostic has the rule (a stable code), the place
+//! (a path, and a span if there was a text), the problem, and what to do. Nothing here prints a diagnostic.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,19 +14,19 @@ pub use super::code::Code;
 pub struct Diagnostic {
     /// The rule.
     pub code: Code,
-    /// How bad it is.
+    /// Whether the problem is an error or a warning.
     pub severity: Severity,
-    /// The place in the specification, as `pods.hello.tasks.server.goal`; empty for the whole.
+    /// The place in the specification, as `pods.hello.tasks.server.goal`. Empty for the whole specification.
     pub path: String,
-    /// What is wrong; lower case, one sentence, no full stop.
+    /// What is wrong: one sentence, in lower case, without a full stop.
     pub message: String,
-    /// The place in the text that was read; none if the specification did not come from a text.
+    /// The place in the text that was read. `None` if the specification did not come from a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// The right spelling that is nearest to what was written.
+    /// The valid spelling that is nearest to what was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest: Option<String>,
     /// The template variable whose value is at the place.
@@ -35,7 +35,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// A problem because of which there is no specification.
+    /// An error: the specification cannot be used.
     pub fn error(code: Code, path: impl fmt::Display, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -49,27 +49,27 @@ impl Diagnostic {
         }
     }
 
-    /// A problem that leaves the specification good.
+    /// A warning: the specification can be used.
     pub fn warning(code: Code, path: impl fmt::Display, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, path, message) }
     }
 
-    /// The same, with what to do.
+    /// The diagnostic with a text on what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The same, with its place in the text.
+    /// The diagnostic with its place in the text.
     #[must_use]
     pub fn span(mut self, span: impl Into<Option<Span>>) -> Self {
         self.span = span.into();
         self
     }
 
-    /// The same, with the one of `candidates` that is spelled nearly as `written`, if there is one; it
-    /// becomes the help as well when there is none yet.
+    /// The diagnostic with the candidate that is spelled nearly as `written`, if there is one. It becomes the help too,
+    /// unless there is one already.
     #[must_use]
     pub fn nearest<'a>(mut self, written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
         if let Some(nearest) = super::nearest::nearest(written, candidates) {
@@ -79,13 +79,13 @@ impl Diagnostic {
         self
     }
 
-    /// Whether there is no specification because of it.
+    /// Whether the diagnostic is an error.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 }
 
-/// One line, as `error[P006] pods.hello: missing `count``.
+/// Shown on one line, as `error[P006] pods.hello: missing `count``.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}[{}]", self.severity, self.code)?;
@@ -96,13 +96,13 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// How bad a problem is.
+/// Whether a problem is an error or a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// The specification cannot be used.
     Error,
-    /// It can, but something in it has no effect or is likely a slip.
+    /// The specification can be used, but something in it has no effect or is likely a mistake.
     Warning,
 }
 
@@ -137,7 +137,7 @@ impl From<Range<usize>> for Span {
     }
 }
 
-/// A line and a column, both from 1; columns are counted in characters.
+/// A line and a column, both counted from 1. Columns are counted in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Position {
     /// The line.
@@ -146,7 +146,7 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A text's lines: turns byte offsets into lines and columns.
+/// The lines of a text, which turn byte offsets into lines and columns.
 #[derive(Debug, Clone)]
 pub struct Lines<'a> {
     text: &'a str,
@@ -161,7 +161,8 @@ impl<'a> Lines<'a> {
         Self { text, starts: starts.collect() }
     }
 
-    /// Where a byte is. One that is past the end, or inside a character, is where that begins.
+    /// The position of a byte. A byte inside a character has the position of the character; a byte past the end has
+    /// that of the end.
     pub fn position(&self, byte: usize) -> Position {
         let byte = self.floor(byte);
         let line = self.index(byte);
@@ -169,15 +170,15 @@ impl<'a> Lines<'a> {
         Position { line: line + 1, column }
     }
 
-    /// The line that a byte is on, without its end.
+    /// The line that a byte is on, without the line end.
     pub fn line(&self, byte: usize) -> &'a str {
         let line = self.index(self.floor(byte));
         let end = self.starts.get(line + 1).copied().unwrap_or(self.text.len());
         self.text[self.starts[line]..end].trim_end_matches(['\n', '\r'])
     }
 
-    /// The part of a span that is on its first line, as columns from 1: the first, and the one after the last.
-    /// It is never empty, so that a mark is seen.
+    /// The part of a span that is on the span's first line, as columns from 1: the first column, and the one after the
+    /// last. The range is never empty, so that a mark can be seen.
     pub fn columns(&self, span: Span) -> Range<usize> {
         let first = self.position(span.start).column;
         let line_start = self.starts[self.index(self.floor(span.start))];
@@ -194,17 +195,17 @@ impl<'a> Lines<'a> {
         byte
     }
 
-    // `starts` begins with 0, so that at least one start is not after any byte.
+    // `starts` begins with 0, so at least one start is not after the byte.
     fn index(&self, byte: usize) -> usize {
         self.starts.partition_point(|start| *start <= byte) - 1
     }
 }
 
-/// The place in a specification that a diagnostic is about, built on the way down and written only when
-/// there is something to say.
+/// The place in a specification that a diagnostic is about. It is built on the way down, and made into a text only for
+/// a diagnostic.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Path<'a> {
-    /// The whole.
+    /// The whole specification.
     Root,
     /// A key of a mapping.
     Key(&'a Self, &'a str),
@@ -239,12 +240,12 @@ impl Serialize for Code {
     }
 }
 
-/// The texts of files that a specification names, by the names that it gives them.
+/// The texts of the files that a specification names.
 #[derive(Debug, Clone, Copy)]
 pub enum Files<'a> {
-    /// They are not looked at.
+    /// The files are not read, and not checked.
     Skip,
-    /// They are these; one that is missing is an error.
+    /// The texts by file name. A missing file is an error.
     Texts(&'a BTreeMap<String, String>),
 }
 

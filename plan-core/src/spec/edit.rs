@@ -1,15 +1,14 @@
-//! A specification is changed in code. Invariant: what comes of it is judged by the rules that a file is judged by, and told
-//! in the same words.
+//! Changes of a specification in code. Invariant: the result is checked by the rules for files, with the same messages.
 
 use super::check::Origins;
 use super::problem::{Checked, SpecError};
 use super::service::{ServiceDraft, ServiceSpec, checked};
 
 impl ServiceSpec {
-    /// The same service with a change. The specification itself stays as it is.
+    /// A copy of the service with a change. The specification itself does not change.
     ///
-    /// The plan of a service that has none of its own follows from its pods: as long as `change` does not touch it, it
-    /// covers a pod that is added, and leaves out one that is removed.
+    /// A service that declares no plan has a plan that follows from its pods. As long as `change` does not touch this
+    /// plan, it covers the pods that are added, and no pod that is removed.
     ///
     /// ```
     /// use plan_core::spec::ServiceSpec;
@@ -26,7 +25,7 @@ impl ServiceSpec {
     /// ```
     ///
     /// # Errors
-    /// Something is wrong with what came of it: all problems, each with its path in the specification.
+    /// The changed service breaks a rule. The error has all problems, each with its path in the specification.
     pub fn edit(&self, change: impl FnOnce(&mut ServiceDraft)) -> Result<Checked<Self>, SpecError> {
         let mut draft = ServiceDraft::from(self.clone());
         let follows = self.has_generated_plan();

@@ -1,7 +1,6 @@
-//! The environment of tasks (SDK rules R46 to R48): what the scheduler's own environment routes to them, and what every
-//! task is given. Invariant: both are pure functions of what is handed in, and where the reference leaves a
-//! choice to the order of names, it is made here, once: the longest pod name wins, and a pod's value beats
-//! one for all.
+//! The environment of tasks (SDK rules R46 to R48): what the scheduler's own environment gives to tasks, and what every
+//! task is given. Invariant: both are pure functions of their arguments. The SDK leaves two choices to the order of
+//! names. Here the longest pod name wins, and a value for one pod wins over a value for all.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +14,9 @@ use super::template::{Missing, Rendered, render};
 const PREFIX: &str = "TASKCFG_";
 const ALL: &str = "ALL";
 
-/// What `TASKCFG_…` variables of the scheduler give to tasks: `TASKCFG_ALL_X` gives `X` to every task,
-/// `TASKCFG_<POD>_X` to those of one pod, where `<POD>` is the pod's name in upper case with `_` for every
-/// character that is not a letter, digit or `_`.
+/// The values that `TASKCFG_…` variables of the scheduler give to tasks: `TASKCFG_ALL_X` gives `X` to every task,
+/// `TASKCFG_<POD>_X` to those of one pod, where `<POD>` is the pod's name in upper case with `_` for every character
+/// that is not a letter, digit or `_`.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -29,7 +28,7 @@ const ALL: &str = "ALL";
 /// let routing = Routing::new(&env, &pods);
 /// let value = |pod: usize| routing.values(&pods[pod])["A"];
 /// assert_eq!([value(0), value(1), value(2)], ["2", "3", "1"]);
-/// // In the reference `data` gets a variable `HOT_A` too.
+/// // In the SDK, `data` gets a variable `HOT_A` too.
 /// assert_eq!(routing.ambiguous()[0].pods[0].as_str(), "data-hot");
 /// # Ok::<(), plan_core::spec::NameError>(())
 /// ```
@@ -45,16 +44,16 @@ pub struct Routing<'a> {
 pub struct Ambiguous<'a> {
     /// The variable, as `TASKCFG_DATA_HOT_A`.
     pub variable: &'a str,
-    /// The pods that get it; more than one only if their names differ in case and signs alone.
+    /// The pods that get the variable. There are several only if their names differ in case and signs alone.
     pub pods: Vec<&'a PodName>,
-    /// What it is called there.
+    /// The name of the variable in the tasks.
     pub key: &'a str,
-    /// What would get it if those pods were not there: the name of another pod, in upper case, or `ALL`.
+    /// What would get the variable if these pods did not exist: the name of another pod, in upper case, or `ALL`.
     pub instead_of: String,
 }
 
 impl<'a> Routing<'a> {
-    /// The routes of an environment to these pods.
+    /// The routing of an environment to these pods.
     pub fn new(env: &'a BTreeMap<String, String>, pods: impl IntoIterator<Item = &'a PodName>) -> Self {
         let mut routing = Self::default();
         let routed = env.range(PREFIX.to_owned()..).take_while(|(name, _)| name.starts_with(PREFIX));
@@ -68,12 +67,12 @@ impl<'a> Routing<'a> {
         }
         for (variable, value) in routed {
             let rest = &variable[PREFIX.len()..];
-            // Every prefix that ends before a `_` may be a pod, the longest first.
+            // Every prefix that ends before a `_` may be a pod's name. The longest comes first.
             let ends = rest.match_indices('_').map(|(at, _)| at).filter(|at| at + 1 < rest.len());
             let mut fits = ends.filter(|at| rest[..*at] == *ALL || owners.contains_key(&rest[..*at]));
             let Some(longest) = fits.next_back() else { continue };
             let (owner, key) = (&rest[..longest], &rest[longest + 1..]);
-            // A pod called `all` is among all.
+            // A pod called `all` gets the values for all.
             if owner == ALL {
                 routing.all.insert(key, value);
             } else {
@@ -88,31 +87,31 @@ impl<'a> Routing<'a> {
         routing
     }
 
-    /// What the tasks of a pod get.
+    /// The variables that the tasks of a pod get.
     pub fn values(&self, pod: &PodName) -> BTreeMap<&'a str, &'a str> {
         let mut values = self.all.clone();
         values.extend(self.pods.get(&env_name(pod.as_str())).into_iter().flatten());
         values
     }
 
-    /// Whether nothing is routed.
+    /// Whether no variable is routed.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty() && self.pods.is_empty()
     }
 
-    /// The variables whose names could be read in another way.
+    /// The variables whose names fit more than one pod, or a pod and `ALL`.
     pub fn ambiguous(&self) -> &[Ambiguous<'a>] {
         &self.ambiguous
     }
 }
 
-/// A name as a part of an environment variable's: in upper case, with `_` for all that is no letter, digit or
-/// `_`.
+/// A name as a part of an environment variable's name: in upper case, with `_` for every character that is not a
+/// letter, digit or `_`.
 fn env_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 
-/// Where a task of a service runs: what its environment is made of besides the specification.
+/// Where a task of a service runs. Together with the specification, this determines its environment.
 #[derive(Debug, Clone, Copy)]
 pub struct TaskPlace<'a> {
     /// The service.
@@ -129,16 +128,16 @@ pub struct TaskPlace<'a> {
     pub ports: &'a BTreeMap<PortName, u16>,
     /// The parameters of the plan that launches the task.
     pub parameters: &'a BTreeMap<String, String>,
-    /// How things are called from outside.
+    /// How the scheduler and its service are reached.
     pub addresses: &'a Addresses,
 }
 
-/// How the scheduler and its service are reached. Only whoever runs the scheduler knows it.
+/// How the scheduler and its service are reached. Only the program that runs the scheduler knows this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
-    /// The scheduler's host, `SCHEDULER_API_HOSTNAME`; none leaves the variable out.
+    /// The scheduler's host, `SCHEDULER_API_HOSTNAME`. `None` leaves the variable out.
     pub api_host: Option<String>,
-    /// The scheduler's port, `SCHEDULER_API_PORT`; none leaves the variable out.
+    /// The scheduler's port, `SCHEDULER_API_PORT`. `None` leaves the variable out.
     pub api_port: Option<u16>,
     /// What follows the service's name in `FRAMEWORK_HOST`.
     pub service_domain: String,
@@ -147,7 +146,7 @@ pub struct Addresses {
 }
 
 impl Default for Addresses {
-    /// The domains of the reference.
+    /// The domains of the SDK.
     fn default() -> Self {
         Self {
             api_host: None,
@@ -158,8 +157,8 @@ impl Default for Addresses {
     }
 }
 
-/// The environment of a task, without its secrets: their values are the backend's to give
-/// (`secrets[].env-key`), as are the variables of its own sandbox.
+/// The environment of a task, without its secrets: the backend adds their values (`secrets[].env-key`), and the
+/// variables of its own sandbox.
 ///
 /// | variable | value | needs |
 /// | --- | --- | --- |
@@ -177,7 +176,7 @@ impl Default for Addresses {
 /// | the ports' `env-key`s | their numbers | picked ports, for dynamic ones |
 /// | `CONFIG_TEMPLATE_<NAME>` | `config-templates/<name>,<dest>` | |
 ///
-/// What stands lower in the table wins over what stands higher. It is empty if the service has no such task.
+/// A lower row of the table wins over a higher one. The environment is empty if the service has no such task.
 pub fn task_environment(place: &TaskPlace<'_>) -> BTreeMap<String, String> {
     let Some(pod) = place.service.pods().get(place.pod) else { return BTreeMap::new() };
     let Some(task) = pod.tasks.get(place.task) else { return BTreeMap::new() };
@@ -198,7 +197,7 @@ pub fn task_environment(place: &TaskPlace<'_>) -> BTreeMap<String, String> {
     })
 }
 
-/// Where a task is launched, for whoever has its configuration and not the whole specification: a backend.
+/// Where a task is launched, for a backend, which has the task's configuration and not the whole specification.
 #[derive(Debug, Clone, Copy)]
 pub struct LaunchPlace<'a> {
     /// The service.
@@ -209,13 +208,13 @@ pub struct LaunchPlace<'a> {
     pub index: u32,
     /// The task.
     pub task: &'a TaskName,
-    /// What is declared of it.
+    /// The declaration of the task.
     pub spec: &'a TaskSpec,
-    /// Its resource set.
+    /// The task's resource set.
     pub resources: Option<&'a ResourceSet>,
-    /// Whether the placement rule speaks of the region.
+    /// Whether the placement rule names the region.
     pub region_referenced: bool,
-    /// Whether the placement rule speaks of the zone.
+    /// Whether the placement rule names the zone.
     pub zone_referenced: bool,
     /// The node, once it is known.
     pub node: Option<&'a NodeFacts>,
@@ -223,11 +222,11 @@ pub struct LaunchPlace<'a> {
     pub ports: &'a BTreeMap<PortName, u16>,
     /// The parameters of the plan that launches the task.
     pub parameters: &'a BTreeMap<String, String>,
-    /// How things are called from outside.
+    /// How the scheduler and its service are reached.
     pub addresses: &'a Addresses,
 }
 
-/// The environment of a task, as [`task_environment`] has it.
+/// The environment of a task, as in [`task_environment`].
 pub fn launch_environment(place: &LaunchPlace<'_>) -> BTreeMap<String, String> {
     let task = place.spec;
     let mut env = BTreeMap::new();
@@ -275,14 +274,14 @@ pub fn launch_environment(place: &LaunchPlace<'_>) -> BTreeMap<String, String> {
     env
 }
 
-/// A service's name as a part of host names: without slashes, with dashes for dots (SDK rule R48).
+/// A service's name as a part of host names: without slashes, and with dashes for dots (SDK rule R48).
 pub fn host_name(service: &ServiceName) -> String {
     service.as_str().replace('/', "").replace('.', "-")
 }
 
-/// A config file as its task finds it: the template rendered with the task's environment, by the renderer
-/// that renders specifications. A variable without a value is empty, and told in the diagnostics. Without the
-/// template's text the file is empty.
+/// A config file as its task finds it: the template, rendered with the task's environment by the renderer for
+/// specifications. A variable without a value is empty, and reported in the diagnostics. If the template's text is
+/// missing, the file is empty.
 pub fn render_config(config: &ConfigFile, env: &BTreeMap<String, String>) -> Rendered {
     render(config.text.as_deref().unwrap_or_default(), env, Missing::Refuse)
 }

@@ -1,30 +1,30 @@
-//! Gates: questions that are asked before a step acts. Invariant: a gate holds all that its question needs, the
-//! defaults of what a file leaves out included.
+//! Gates: questions that are asked before a step acts. Invariant: a gate has all that its question needs, including the
+//! defaults of keys that a file leaves out.
 
 use serde::{Deserialize, Serialize};
 
 use super::names::TaskName;
 use super::units::Seconds;
 
-/// What is asked around the acts of a step; nothing by default.
+/// The gates of a step; by default there are none.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Gates {
-    /// What is asked right before a step acts on a member.
+    /// The gate that is asked right before a step acts on a member.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Gate>,
 }
 
 impl Gates {
-    /// Whether nothing is asked.
+    /// Whether there is no gate.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A command that is run beside a task of the member that a step is about to act on. Exit code 0 allows the act,
-/// 1 defers it, 2 denies it; anything else, a signal or a timeout is inconclusive. Where the task does not run
-/// there is nobody to ask, and the gate allows.
+/// A command that is run beside a task of the member that a step is about to act on. Exit code 0 allows the act, 1
+/// defers it, 2 denies it. Any other code, a signal or a timeout is inconclusive. If the task does not run, the command
+/// cannot be run, and the gate allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Gate {
@@ -34,18 +34,18 @@ pub struct Gate {
     /// the goal `RUNNING` that runs there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskName>,
-    /// A command that takes longer is inconclusive.
+    /// How long the command may run. A command that takes longer is inconclusive.
     #[serde(default = "Gate::default_timeout", skip_serializing_if = "Gate::is_default_timeout")]
     pub timeout: Seconds,
-    /// The act begins no later than this after the command has allowed it.
+    /// How long an answer that allows the act is valid.
     #[serde(default = "Gate::default_max_age", skip_serializing_if = "Gate::is_default_max_age")]
     pub max_age: Seconds,
 }
 
 impl Gate {
-    /// The timeout of a gate that gives none.
+    /// The timeout if a file gives none.
     pub const TIMEOUT: Seconds = Seconds(10);
-    /// How old the answer of a gate may be that does not say it.
+    /// The `max_age` if a file gives none.
     pub const MAX_AGE: Seconds = Seconds(60);
 
     /// A gate with this command, and the defaults for the rest.

@@ -1,5 +1,5 @@
-//! The keys of a file (SDK rules R1 to R43), declared once: reading, the suggestions for a key that is not
-//! known, the bounds of numbers and the JSON Schema all come from these tables.
+//! The keys of a file (SDK rules R1 to R43), declared once. Reading, suggestions for unknown keys, bounds of numbers
+//! and the JSON Schema all come from these tables.
 
 use super::pod::{IpcMode, RLimitName, VolumeMode};
 use super::strategy::{PhaseStrategy, PlanStrategy};
@@ -8,22 +8,22 @@ use super::task::{EncryptionKind, Goal, KillSignal, Visibility};
 /// The keys of a mapping.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// What it is called in the schema.
+    /// The name of the mapping in the schema.
     pub(super) name: &'static str,
-    /// What it says.
+    /// What the mapping is about.
     pub(super) doc: &'static str,
-    /// Its keys, in groups; a group may be shared.
+    /// The keys, in groups. Several mappings may share a group.
     pub(super) groups: &'static [&'static [Key]],
-    /// What becomes of a key that is not among them.
+    /// How an unknown key is treated.
     pub(super) unknown: Unknown,
 }
 
-/// What becomes of a key that is not known.
+/// How an unknown key is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unknown {
-    /// It is an error.
+    /// An unknown key is an error.
     Refused,
-    /// It always was without effect, and files that are in use have some: a warning.
+    /// An unknown key is a warning. The SDK ignored such keys, and files that are in use have some (SDK rule R1).
     Ignored,
 }
 
@@ -43,44 +43,44 @@ pub(super) enum Need {
     Optional,
 }
 
-/// What a key holds.
+/// The kind of a key's value.
 #[derive(Debug)]
 pub(super) enum Kind {
-    /// Any single value, as its text.
+    /// Any scalar, as its text.
     Text,
     /// `true` or `false`.
     Flag,
     /// A whole number from the first to the second.
     Whole(i64, i64),
-    /// A decimal number above zero, of three decimals.
+    /// A decimal number above zero, with up to three decimals.
     Share,
-    /// What a limit holds, or `unlimited`.
+    /// A value of the other kind, or `unlimited`.
     Limit(&'static Self),
-    /// One of some words.
+    /// One of these words.
     Words(fn() -> Vec<&'static str>),
-    /// One of some words, in any case.
+    /// One of these words, in upper or lower case.
     AnyCase(fn() -> Vec<&'static str>),
     /// A list.
     List(&'static Self),
     /// A mapping from names.
     Map(&'static Self),
-    /// A mapping from some words.
+    /// A mapping whose keys are among these words.
     Known(fn() -> Vec<&'static str>, &'static Self),
     /// A mapping with known keys.
     Table(&'static Table),
     /// A whole number above zero, or a percentage up to 100.
     Part,
-    /// The steps of a phase: lists, or with names.
+    /// The steps of a phase, as lists or with names.
     Steps,
 }
 
 impl Table {
-    /// Its keys, in declared order.
+    /// The keys of the mapping, in declared order.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'static Key> + Clone + use<> {
         self.groups.iter().flat_map(|group| group.iter())
     }
 
-    /// A key.
+    /// The key with this name.
     pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys().find(|key| key.name == name)
     }
@@ -118,7 +118,7 @@ pub(super) const KILL_SIGNALS: [(&str, KillSignal); 6] = [
     (KillSignal::SigUsr1.as_str(), KillSignal::SigUsr1),
     (KillSignal::SigUsr2.as_str(), KillSignal::SigUsr2),
 ];
-/// What a file calls a volume's disk; `PATH` was always taken for MOUNT.
+/// The type of a volume's disk in a file. `PATH` means MOUNT, as in the SDK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DiskType {
     Root,
@@ -324,7 +324,7 @@ pub(super) static SECRET: Table = table(
 
 // Resources.
 
-/// What of a task makes its resource set.
+/// The keys of a task that make up its resource set.
 pub(super) static RESOURCES: [Key; 7] = [
     optional("cpus", Kind::Share, "Processors."),
     optional("gpus", Kind::Share, "Graphics processors."),

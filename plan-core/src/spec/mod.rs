@@ -1,7 +1,8 @@
-//! What a service is, as types, and how it is read. Nothing here knows of plans that run, or of the engine.
+//! Specifications: what a service is, as types, and how it is read. Nothing here knows about running plans or the
+//! engine.
 //!
-//! Down the stairs: a [`template`] is rendered; [`read`](read()) makes it a tree and the tree types;
-//! `check` judges the types by the rules that they cannot hold. Whatever is wrong is a [`Diagnostic`].
+//! The steps of reading: a [`template`] is rendered, [`read`](read()) makes a tree and then types of the text, and
+//! `check` judges the types by the rules that they cannot express. Every problem is a [`Diagnostic`].
 
 pub mod change;
 mod check;

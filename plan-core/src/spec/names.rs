@@ -1,5 +1,4 @@
-//! Names. Invariant: a value of a name type is a name that the rest of the system accepts, so nothing
-//! below this module checks a name again.
+//! Names. Invariant: a value of a name type is a valid name, so no other module checks names again.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -28,7 +27,7 @@ pub enum NameError {
         /// The length found, in bytes.
         len: usize,
     },
-    /// The text holds a character that has another meaning in names.
+    /// The text has a character or a sequence that is not allowed in this kind of name.
     #[error("a {what} cannot contain {found:?}")]
     Character {
         /// The kind of name.
@@ -65,10 +64,10 @@ macro_rules! name {
         pub struct $name(SmolStr);
 
         impl $name {
-            /// Reads a name, or says why the text is none.
+            /// Reads a name.
             ///
             /// # Errors
-            /// The text is empty, too long, or holds a forbidden character.
+            /// The text is empty, too long, or has a character that is not allowed.
             pub fn new(text: impl AsRef<str>) -> Result<Self, NameError> {
                 check($what, text.as_ref(), &[$($forbidden),*])?;
                 Ok(Self(SmolStr::new(text.as_ref())))
@@ -105,7 +104,7 @@ macro_rules! name {
             }
         }
 
-        // `Hash`, `Eq` and `Ord` are those of the text, so a map of names is asked with a text.
+        // `Hash`, `Eq` and `Ord` are those of the text, so a map of names can be indexed by a text.
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 self.as_str()
@@ -141,7 +140,7 @@ macro_rules! name {
 }
 
 name!(
-    /// A service's name; slashes make folders, as in `/group/kafka` (SDK rule R6).
+    /// A service's name. Slashes make folders, as in `/group/kafka` (SDK rule R6).
     ServiceName, "service name", ["__"]
 );
 name!(
@@ -153,7 +152,8 @@ name!(
     TaskName, "task name", ["__", "/"]
 );
 name!(
-    /// A resource set's name within its pod; an inline one is called `<task>-resource-set` (SDK rule R15).
+    /// A resource set's name within its pod. The set of a task's own resources is called `<task>-resource-set` (SDK
+    /// rule R15).
     ResourceSetName, "resource set name", []
 );
 name!(
@@ -177,27 +177,27 @@ name!(
     NodeName, "node name", []
 );
 
-/// The names that mean something to the engine.
+/// The names of plans that have a meaning for the engine.
 impl PlanName {
-    /// The plan that every service has, and by which it is made (SDK rule R42).
+    /// The plan that every service has, and that deploys the service first (SDK rule R42).
     pub const DEPLOY: &'static str = "deploy";
-    /// The plan that brings the next targets about, where there is one and `on-change` names no other.
+    /// The plan that brings later targets about, if there is one and no plan's `on-change` names a change.
     pub const UPDATE: &'static str = "update";
-    /// The plan that recovery is shown as.
+    /// The plan that shows recovery.
     pub const RECOVERY: &'static str = "recovery";
-    /// The plan that leaving is shown as.
+    /// The plan that shows instances that leave.
     pub const DECOMMISSION: &'static str = "decommission";
-    /// The plan that taking the service away is shown as.
+    /// The plan that shows an uninstall.
     pub const UNINSTALL: &'static str = "uninstall";
-    /// The plans that the engine runs by itself: no file has one of these names.
+    /// The plans that show what the engine does by itself. No file may use one of these names.
     pub const RESERVED: [&'static str; 3] = [Self::RECOVERY, Self::DECOMMISSION, Self::UNINSTALL];
 
-    /// [`Self::DEPLOY`].
+    /// The name [`Self::DEPLOY`].
     pub fn deploy() -> Self {
         Self(SmolStr::new_static(Self::DEPLOY))
     }
 
-    /// Whether it is one of [`Self::RESERVED`].
+    /// Whether the name is one of [`Self::RESERVED`].
     pub fn is_reserved(&self) -> bool {
         Self::RESERVED.contains(&self.as_str())
     }

@@ -1,8 +1,8 @@
-//! The nearest right spelling. Invariant: a suggestion is only made when a slip of the fingers explains it.
+//! Suggestions for misspelled words. Invariant: a word is suggested only if a typing mistake explains the difference.
 
 use std::borrow::Cow;
 
-/// The candidate that is spelled nearly as `written`: the first of the nearest ones, if that is near enough.
+/// The candidate that is spelled nearly as `written`: the first of the nearest ones, if it is near enough.
 pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 128;
     if written.len() > LONGEST {
@@ -20,7 +20,7 @@ pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
     best.map(|(_, candidate)| candidate)
 }
 
-/// Case and the kind of dash are the most common slips; they cost nothing.
+/// A text in which case and the kind of dash do not count, as these are the most common mistakes.
 fn normal(text: &str) -> Cow<'_, str> {
     if text.bytes().any(|b| b.is_ascii_uppercase() || b == b'_') {
         Cow::Owned(text.to_ascii_lowercase().replace('_', "-"))
@@ -29,7 +29,7 @@ fn normal(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// How many characters to insert, delete, replace or swap with their neighbor.
+/// How many characters have to be inserted, deleted, replaced or swapped with a neighbor.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut before: Vec<usize> = Vec::new();

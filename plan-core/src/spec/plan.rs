@@ -1,4 +1,4 @@
-//! Plans as they are declared. Invariant: which strategies a level can have is said by its type.
+//! Plans as they are declared. Invariant: the type of a level says which strategies it can have.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -12,15 +12,15 @@ use super::units::MaxUnavailable;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlanSpec {
-    /// In which order phases go.
+    /// The order of the phases.
     #[serde(default)]
     pub strategy: PlanStrategy,
     /// The phases, in declared order.
     pub phases: IndexMap<PhaseName, PhaseSpec>,
-    /// The fields whose change this plan brings about, as [`super::matches`] reads them.
+    /// The fields whose changes this plan brings about, as [`super::matches`] reads them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_change: Vec<String>,
-    /// How many members of all its pods together may be down at the same time; none says that all may.
+    /// How many members of all pods of the plan together may be down at the same time. `None` is no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<MaxUnavailable>,
 }
@@ -29,21 +29,21 @@ pub struct PlanSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PhaseSpec {
-    /// In which order steps go.
+    /// The order of the steps.
     #[serde(default)]
     pub strategy: PhaseStrategy,
     /// The pod.
     pub pod: PodName,
-    /// Which steps there are.
+    /// The steps.
     #[serde(default, skip_serializing_if = "Steps::is_default")]
     pub steps: Steps,
     /// The phases that must be complete before this one begins; only under [`PlanStrategy::Dependency`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<PhaseName>,
-    /// How many members of its pod may be down at the same time; none says that all may.
+    /// How many members of the pod may be down at the same time. `None` is no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<MaxUnavailable>,
-    /// What is asked around the acts of each of its steps.
+    /// The gates of each step of the phase.
     #[serde(default, skip_serializing_if = "Gates::is_empty")]
     pub gates: Gates,
 }
@@ -66,10 +66,10 @@ impl PhaseSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Steps {
-    /// One per instance, with all tasks of the pod.
+    /// One step for each instance, with all tasks of the pod.
     #[default]
     AllTasks,
-    /// Lists of task lists per instance: `- default: [[a, b], [c]]`.
+    /// Lists of task lists for instances: `- default: [[a, b], [c]]`.
     Lists(Vec<StepLists>),
     /// Steps with names, for [`PhaseStrategy::Dependency`].
     Named(Vec<NamedStep>),
@@ -85,9 +85,9 @@ impl Steps {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StepLists {
-    /// Whose steps.
+    /// The instance, or all without an entry.
     pub instance: Instances,
-    /// One step for each list: the tasks that it launches together.
+    /// The steps: each list is the tasks that a step launches together.
     pub steps: Vec<Vec<TaskName>>,
 }
 
@@ -95,16 +95,16 @@ pub struct StepLists {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct NamedStep {
-    /// Its name, unique in the phase.
+    /// The name, unique in the phase.
     pub name: StepName,
-    /// The instance that it is for; [`Instances::Default`] makes one step of each.
+    /// The instance that the step is for. [`Instances::Default`] makes one step for each instance.
     pub instance: Instances,
-    /// The tasks that it launches together.
+    /// The tasks that the step launches together.
     pub tasks: Vec<TaskName>,
-    /// The steps that must be complete before.
+    /// The steps that must be complete before this one begins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<StepName>,
-    /// What is asked around its acts, besides what the phase asks.
+    /// The gates of the step, besides those of the phase.
     #[serde(default, skip_serializing_if = "Gates::is_empty")]
     pub gates: Gates,
 }
@@ -113,8 +113,8 @@ pub struct NamedStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Instances {
-    /// This one.
+    /// The instance with this index.
     Index(u32),
-    /// For lists, all that have no entry of their own; for a named step, all.
+    /// For lists, all instances without an entry of their own. For a named step, all instances.
     Default,
 }

@@ -1,5 +1,4 @@
-//! Pods. Invariant: each task's resource set is one of the pod's; it is kept by [`PodSpec::task`] and
-//! checked again when a service is built.
+//! Pods. Invariant: each task's resource set is one of the pod's. This is checked when a service is built.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -15,11 +14,11 @@ use super::units::Megabytes;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PodSpec {
-    /// How many instances; 0 is legal and means no steps.
+    /// The number of instances; 0 is legal and means no steps.
     pub count: u32,
     /// The tasks, in declared order.
     pub tasks: IndexMap<TaskName, TaskSpec>,
-    /// The resource sets, those declared first, then one for each task with resources of its own.
+    /// The resource sets: the declared ones first, then one for each task with resources of its own.
     pub resource_sets: IndexMap<ResourceSetName, ResourceSet>,
     /// Where instances may go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,16 +26,16 @@ pub struct PodSpec {
     /// The container image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// The networks joined, by name.
+    /// The networks that the pod joins, by name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub networks: IndexMap<String, Network>,
     /// Limits on processes.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub rlimits: IndexMap<RLimitName, RLimit>,
-    /// What is fetched into each sandbox.
+    /// The URIs that are fetched into each sandbox.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uris: Vec<String>,
-    /// Persistent volumes shared by all tasks.
+    /// The persistent volumes that all tasks share.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<Volume>,
     /// Folders of the node.
@@ -48,19 +47,19 @@ pub struct PodSpec {
     /// Secrets, by name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub secrets: IndexMap<String, Secret>,
-    /// The role whose reserved resources are used; none is `*`.
+    /// The role whose reserved resources are used. `None` is `*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pre_reserved_role: Option<String>,
-    /// Whether tasks share the executor's process ids.
+    /// Whether the tasks see each other's processes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub share_pid_namespace: bool,
-    /// Whether the pod may shrink or go.
+    /// Whether the pod may get fewer instances or be removed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_decommission: bool,
     /// The system call filter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seccomp: Option<Seccomp>,
-    /// Whose inter-process communication the pod shares; never [`IpcMode::ShareParent`].
+    /// What the pod's inter-process communication is shared with; never [`IpcMode::ShareParent`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipc_mode: Option<IpcMode>,
     /// The size of shared memory.
@@ -69,7 +68,7 @@ pub struct PodSpec {
 }
 
 impl PodSpec {
-    /// A pod of so many instances, with no task yet.
+    /// A pod with this number of instances, and no task yet.
     pub fn new(count: u32) -> Self {
         Self {
             count,
@@ -107,8 +106,8 @@ impl PodSpec {
         self
     }
 
-    /// The task that has a resource set for itself: the set is called as one that stands inside the task, and no
-    /// other task names it. So a file has it there.
+    /// The task that owns a resource set: the set has the name of the task's inline set, and no other task names it. A
+    /// file writes such a set inside the task.
     pub fn owner(&self, set: &ResourceSetName) -> Option<&TaskName> {
         let task = set.as_str().strip_suffix(INLINE_SUFFIX)?;
         let mut users = self.tasks.iter().filter(|(_, task)| task.resource_set == *set);
@@ -139,9 +138,9 @@ pub struct Network {
 /// A port of the node that leads to one of the container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PortMapping {
-    /// On the node.
+    /// The port of the node.
     pub host: u16,
-    /// In the container.
+    /// The port of the container.
     pub container: u16,
 }
 
@@ -149,13 +148,13 @@ pub struct PortMapping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RLimit {
-    /// None; written -1 for both.
+    /// No limit; -1 for both in a file.
     Unlimited,
-    /// Soft and hard, the first not above the second.
+    /// A soft and a hard limit. The soft limit is not above the hard one.
     Limited {
-        /// What a process gets.
+        /// The limit that a process gets.
         soft: u64,
-        /// What it may raise it to.
+        /// The limit that a process may raise its own limit to.
         hard: u64,
     },
 }
@@ -190,9 +189,9 @@ rlimits! {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct HostVolume {
-    /// On the node; begins with a slash.
+    /// The path on the node; begins with a slash.
     pub host_path: String,
-    /// Below the sandbox; does not begin with a slash.
+    /// The path below the sandbox; does not begin with a slash.
     pub container_path: String,
     /// What the tasks may do there.
     #[serde(default)]
@@ -203,10 +202,10 @@ pub struct HostVolume {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum VolumeMode {
-    /// Read and write.
+    /// Tasks may read and write.
     #[default]
     Rw,
-    /// Read.
+    /// Tasks may only read.
     Ro,
 }
 
@@ -221,7 +220,7 @@ pub struct ExternalVolume {
     /// Options of the driver.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<(String, String)>,
-    /// The volume's name; by default made from service, pod and index.
+    /// The volume's name. By default it is made of service, pod and index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_name: Option<String>,
     /// What the tasks may do there.
@@ -233,19 +232,19 @@ pub struct ExternalVolume {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Secret {
-    /// Its path in the secret store.
+    /// The path in the secret store.
     pub secret: String,
-    /// The environment variable that receives it.
+    /// The environment variable that receives the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env_key: Option<String>,
-    /// The file that receives it, if it is named; [`Secret::target_file`] knows the default.
+    /// The file that receives the secret, if the specification names one. [`Secret::target_file`] applies the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }
 
 impl Secret {
-    /// The file that receives it: the one that is named or, where no variable is named either, the one of the
-    /// secret's own path (SDK rule R30).
+    /// The file that receives the secret: the named one or, if no variable is named either, a file at the secret's own
+    /// path (SDK rule R30).
     pub fn target_file(&self) -> Option<&str> {
         match (&self.file, &self.env_key) {
             (Some(file), _) => Some(file),
@@ -255,22 +254,22 @@ impl Secret {
     }
 }
 
-/// The system call filter; both at once cannot be said.
+/// The system call filter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Seccomp {
-    /// None.
+    /// There is no filter.
     Unconfined,
-    /// This profile.
+    /// The filter is this profile.
     Profile(String),
 }
 
-/// Whose inter-process communication is shared (SDK rule R11).
+/// What inter-process communication is shared with (SDK rule R11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum IpcMode {
-    /// Nobody's.
+    /// It is not shared.
     Private,
-    /// The pod's; for tasks only.
+    /// A task shares its pod's. Only a task can have this.
     ShareParent,
 }

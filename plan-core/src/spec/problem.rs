@@ -1,6 +1,6 @@
-//! A problem with its place in a file, and the errors that are made of problems. Invariant: a problem names its object (a
-//! file with its line and column, or a path in the specification) and, where there is something to do, says what; no
-//! problem is dropped on the way to whoever asked.
+//! Problems with their places in files, and the errors that are made of problems. Invariant: a problem names its object
+//! (a file with its line and column, or a path in the specification), and says what to do if there is something to do.
+//! No problem is dropped on the way to the caller.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use super::diagnostic::{Diagnostic, Lines, Severity, Span};
 
-/// One problem, with its place in a file if a file is what it is about. [`Diagnostic`] is the same before its place is
-/// turned into a line and a column.
+/// One problem, with its place in a file if it is about a file. A [`Diagnostic`] becomes one when its place is turned
+/// into a line and a column.
 ///
-/// It is shown in two lines at most: `svc.yml:5:14: error[T001] pods.web.tasks.server.goal: …`, and below it, indented,
-/// `help: …`.
+/// It is shown on at most two lines: `svc.yml:5:14: error[T001] pods.web.tasks.server.goal: …` and, indented, `help:
+/// …`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The rule, if it is one of a specification's.
+    /// The code of the rule, if the problem is about a rule of specifications.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<Cow<'static, str>>,
-    /// How bad it is.
+    /// Whether the problem is an error or a warning.
     pub severity: Severity,
-    /// What is wrong; lower case, one sentence, no full stop.
+    /// What is wrong: one sentence, in lower case, without a full stop.
     pub message: String,
-    /// The file, as it was named; none for what no file is about.
+    /// The name of the file, as the caller gave it. `None` if the problem is not about a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// The line, from 1.
@@ -42,7 +42,7 @@ pub struct Problem {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// The right spelling that is nearest to what was written.
+    /// The valid spelling that is nearest to what was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest: Option<String>,
     /// The template variable whose value is at the place.
@@ -51,16 +51,16 @@ pub struct Problem {
     /// The backend that does not support what is declared there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,
-    /// The text, and the part of its line that is marked.
+    /// The line that the problem is about, with the marked part.
     #[serde(skip)]
     marked: Option<MarkedLine>,
 }
 
-/// The line that a problem is about, for whoever draws it.
+/// The line that a problem is about, for drawing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MarkedLine {
-    /// The text of the line, without its end. Of a very long line it is the part around the mark.
+    /// The text of the line, without the line end. For a very long line it is the part around the mark.
     pub line: String,
     /// The marked part, in bytes of [`MarkedLine::line`].
     pub span: Span,
@@ -68,12 +68,12 @@ pub struct MarkedLine {
     pub cut: bool,
 }
 
-/// Of a longer line only the surroundings of the mark are kept, as so many bytes at the most: a file of one
-/// line with many problems would otherwise be kept as many times.
+/// The longest line that is kept whole, in bytes. Of a longer line at most this many bytes around the mark are kept: a
+/// file of one line would otherwise be kept once for each of its problems.
 const LONGEST: usize = 2000;
 
 impl Problem {
-    /// A problem because of which there is no result.
+    /// An error: there is no result.
     pub fn error(message: impl Into<String>) -> Self {
         Self {
             code: None,
@@ -92,12 +92,12 @@ impl Problem {
         }
     }
 
-    /// A problem that leaves a result.
+    /// A warning: there is a result.
     pub fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(message) }
     }
 
-    /// A problem of a specification.
+    /// The problem of a diagnostic about this file.
     pub fn of(diagnostic: &Diagnostic, file: &str, lines: &Lines<'_>) -> Self {
         let mut problem = Self::from(diagnostic);
         problem.file = Some(file.to_owned());
@@ -107,28 +107,28 @@ impl Problem {
         }
     }
 
-    /// The same, with what to do.
+    /// The problem with a text on what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The same, about a file.
+    /// The problem with the file that it is about.
     #[must_use]
     pub fn file(mut self, file: impl Into<String>) -> Self {
         self.file = Some(file.into());
         self
     }
 
-    /// The same, with the spelling that was likely meant.
+    /// The problem with the spelling that was likely meant.
     #[must_use]
     pub fn nearest(mut self, nearest: Option<String>) -> Self {
         self.nearest = nearest;
         self
     }
 
-    /// The same, at a line and column of a file that cannot be shown.
+    /// The problem at a line and column of a file whose text cannot be shown.
     #[must_use]
     pub fn unseen_at(mut self, file: &str, line: usize, column: usize) -> Self {
         self.file = Some(file.to_owned());
@@ -137,7 +137,7 @@ impl Problem {
         self
     }
 
-    /// The same, at a place of a file's text; of a longer place, the first line is marked.
+    /// The problem at a place of a file's text. If the place has several lines, the first is marked.
     #[must_use]
     pub fn at(mut self, file: &str, lines: &Lines<'_>, span: Span) -> Self {
         let position = lines.position(span.start);
@@ -156,26 +156,26 @@ impl Problem {
         self
     }
 
-    /// The same, about the value of a template variable.
+    /// The problem with the template variable whose value it is about.
     #[must_use]
     pub fn variable(mut self, variable: impl Into<String>) -> Self {
         self.variable = Some(variable.into());
         self
     }
 
-    /// The line that it is about; none if its text is not at hand.
+    /// The line that the problem is about; `None` without the text of the file.
     pub fn marked_line(&self) -> Option<&MarkedLine> {
         self.marked.as_ref()
     }
 
-    /// Whether there is no result because of it.
+    /// Whether the problem is an error.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 }
 
 impl From<&Diagnostic> for Problem {
-    /// A problem of a specification that has no text: it has a path, and no line.
+    /// The problem of a specification without a text: it has a path, and no line.
     fn from(diagnostic: &Diagnostic) -> Self {
         Self {
             code: Some(diagnostic.code.as_str().into()),
@@ -189,13 +189,13 @@ impl From<&Diagnostic> for Problem {
     }
 }
 
-/// Place, severity, code, path, what is wrong, and in a line of its own what to do.
+/// Shown as place, severity, code, path and message, and on a line of its own what to do.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.file, self.line, self.column) {
             (Some(file), Some(line), Some(column)) => write!(f, "{file}:{line}:{column}: ")?,
             (Some(file), Some(line), None) => write!(f, "{file}:{line}: ")?,
-            // The message names the file, if there is no rule that the file breaks.
+            // Without a rule, the message itself names the file.
             (Some(file), ..) if self.code.is_some() => write!(f, "{file}: ")?,
             _ => {}
         }
@@ -220,21 +220,21 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Where in a line a column, counted from 1 in characters, begins.
+/// The byte of a line at which a column begins. Columns are counted from 1, in characters.
 fn byte_of(line: &str, column: usize) -> usize {
     line.char_indices().map(|(at, _)| at).nth(column - 1).unwrap_or(line.len())
 }
 
-/// Why there is no specification: all problems, those that are warnings too. It is never empty of errors.
+/// Why there is no specification: all problems, including warnings. At least one is an error.
 ///
-/// Shown, it is one problem after the other, each with its place and with what to do ([`Problem`]).
+/// It is shown as its problems one after the other, each with its place and with what to do ([`Problem`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpecError {
     problems: Vec<Problem>,
 }
 
 impl SpecError {
-    /// The error of these problems. It takes its reason from them, so at least one of them is to be an error.
+    /// The error with these problems, at least one of which must be an error.
     pub fn new(problems: Vec<Problem>) -> Self {
         Self { problems }
     }
@@ -264,8 +264,8 @@ impl fmt::Display for SpecError {
 
 impl std::error::Error for SpecError {}
 
-/// A value that was read or checked, with the warnings about it. The value is had by saying what becomes of the warnings:
-/// so nobody loses them without knowing.
+/// A value that was read or checked, with the warnings about it. Each method that returns the value says what happens
+/// to the warnings, so that none is lost by accident.
 ///
 /// ```
 /// use plan_core::spec::ServiceSpec;
@@ -302,7 +302,7 @@ impl<T> Checked<T> {
         &self.warnings
     }
 
-    /// The value. Each warning is handed to `tell` first.
+    /// The value, after each warning was passed to `tell`.
     pub fn warn(self, tell: impl FnMut(Problem)) -> T {
         self.warnings.into_iter().for_each(tell);
         self.value
@@ -311,7 +311,7 @@ impl<T> Checked<T> {
     /// The value, if there is no warning.
     ///
     /// # Errors
-    /// There are warnings. They are errors then.
+    /// There are warnings. They are errors here.
     pub fn strict(self) -> Result<T, SpecError> {
         if self.warnings.is_empty() {
             return Ok(self.value);
@@ -325,12 +325,12 @@ impl<T> Checked<T> {
         (self.value, self.warnings)
     }
 
-    /// The value. The warnings are thrown away.
+    /// The value. The warnings are dropped.
     pub fn ignore_warnings(self) -> T {
         self.value
     }
 
-    /// Another value that follows from this one, with the same warnings.
+    /// A value that is made from this one, with the same warnings.
     pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Checked<U> {
         Checked { value: make(self.value), warnings: self.warnings }
     }

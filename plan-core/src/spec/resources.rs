@@ -1,5 +1,5 @@
-//! What a task needs of a node: resource sets, ports, volumes. Invariant: the values are those of SDK rules R20 to R24
-//! after its rules, so a resource set holds at least one resource that is not a volume.
+//! What a task needs of a node: resource sets, ports, volumes. Invariant: in a checked specification, the values follow
+//! SDK rules R20 to R24. So a resource set has at least one resource that is not a volume.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -27,18 +27,18 @@ pub struct ResourceSet {
     /// Persistent volumes; no two have the same path.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<Volume>,
-    /// Upper bounds, where they differ from what is requested.
+    /// The limits, if they differ from the request.
     #[serde(skip_serializing_if = "ResourceLimits::is_empty")]
     pub limits: ResourceLimits,
 }
 
-/// Ports by name. A newtype so that it can be hashed and compared in declared order.
+/// Ports by name. The type hashes and compares them in declared order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ports(pub Vec<(PortName, Port)>);
 
 impl Ports {
-    /// Whether there are none.
+    /// Whether there is no port.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -55,32 +55,32 @@ impl From<IndexMap<PortName, Port>> for Ports {
     }
 }
 
-/// Upper bounds on what a task may use; unset means the request itself (SDK rule R21).
+/// The limits on what a task may use. `None` is the request itself (SDK rule R21).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct ResourceLimits {
-    /// Of processors.
+    /// The limit on processors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpus: Option<Limit<Thousandths>>,
-    /// Of memory.
+    /// The limit on memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Limit<Megabytes>>,
 }
 
 impl ResourceLimits {
-    /// Whether nothing is bounded apart from the request.
+    /// Whether there is no limit besides the request.
     pub fn is_empty(&self) -> bool {
         self.cpus.is_none() && self.memory.is_none()
     }
 }
 
-/// A bound, or none at all.
+/// A limit on a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Limit<T> {
-    /// `unlimited`.
+    /// There is no limit: `unlimited` in a file.
     Unlimited,
-    /// At most so much.
+    /// The largest amount.
     AtMost(T),
 }
 
@@ -88,15 +88,15 @@ pub enum Limit<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Port {
-    /// Which number it gets.
+    /// The number that the port gets.
     pub number: PortChoice,
     /// The environment variable that receives the number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env_key: Option<String>,
-    /// Whether it is listed among the service's endpoints.
+    /// Whether the port is listed among the service's endpoints.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub advertise: bool,
-    /// The virtual address in front of it.
+    /// The virtual address in front of the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vip: Option<Vip>,
 }
@@ -105,9 +105,9 @@ pub struct Port {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PortChoice {
-    /// This one.
+    /// This number.
     Static(PortNumber),
-    /// Any free one, of these ranges if there are any; picked at the first launch and kept.
+    /// A free number, from these ranges if there are any. It is picked at the first launch and kept.
     Dynamic(Vec<PortRange>),
 }
 
@@ -123,30 +123,30 @@ pub struct PortRange {
 /// A virtual address: `<prefix>.<service>…:<port>` (SDK rule R23).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Vip {
-    /// The first part of its host name; by default the port's name.
+    /// The first part of the host name; by default the port's name.
     pub prefix: String,
-    /// Its port.
+    /// The port of the address.
     pub port: PortNumber,
 }
 
-/// A persistent volume (SDK rule R24): it outlives the task's restarts, on its node.
+/// A persistent volume, which outlives the restarts of its task, on its node (SDK rule R24).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Volume {
     /// Where the task sees it: one path component, below its sandbox.
     pub path: VolumePath,
-    /// What it is made of.
+    /// The kind of the volume.
     pub kind: VolumeKind,
-    /// Its size.
+    /// The size.
     pub size: Megabytes,
 }
 
-/// What a persistent volume is made of.
+/// The kind of a persistent volume.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VolumeKind {
     /// A folder on the node's own disk.
     Root,
-    /// A whole disk, of one of these profiles if there are any.
+    /// A whole disk, with one of these profiles if there are any.
     Mount(Vec<String>),
 }
 
@@ -155,7 +155,7 @@ pub enum VolumeKind {
 #[serde(try_from = "String", into = "String")]
 pub struct VolumePath(String);
 
-/// The text is no volume path.
+/// The text is not a volume path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a volume path: one component of letters, digits, `_` and `-`, with no slash and no dot"
@@ -166,7 +166,7 @@ impl VolumePath {
     /// Reads a path.
     ///
     /// # Errors
-    /// The text is not of the form that SDK rule R21 gives.
+    /// The text is not one path component of letters, digits, `_` and `-` that begins with a letter or digit.
     pub fn new(text: impl Into<String>) -> Result<Self, VolumePathError> {
         let text = text.into();
         let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());

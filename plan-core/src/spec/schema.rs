@@ -1,5 +1,5 @@
-//! The form of a file as a JSON Schema, for editors. Invariant: it says what the tables of keys say, and no
-//! more; what holds between keys is the checker's to say.
+//! The form of a file as a JSON Schema, for editors. Invariant: the schema follows from the tables of keys alone. Rules
+//! between keys are left to the checks.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,8 @@ use super::keys::{Kind, Need, SERVICE, STEP, Table, Unknown};
 
 /// The form of a rendered file, as a JSON Schema of draft 2020-12.
 ///
-/// It is as lenient as [`read`](super::read()): numbers may be in quotes, and what may be left out may be
-/// null. What it refuses is an error of the file, too; the reverse does not hold, since rules between keys
-/// are not a matter of form.
+/// The schema is as lenient as [`read`](super::read()): numbers may be in quotes, and optional keys may be null. A file
+/// that the schema refuses has an error. The reverse does not hold, as rules between keys are not in the schema.
 ///
 /// ```
 /// let schema = plan_core::spec::json_schema();
@@ -71,7 +70,7 @@ fn object(table: &'static Table) -> Value {
         .collect();
     let required: Vec<&str> =
         table.keys().filter(|key| key.need == Need::Required).map(|key| key.name).collect();
-    // What is null is a mapping without keys, if none must be there.
+    // Null is a mapping without keys, so it is allowed if no key is required.
     let kind = if required.is_empty() { json!(["object", "null"]) } else { json!("object") };
     json!({
         "type": kind,

@@ -1,5 +1,4 @@
-//! A service. Invariant: whatever a [`ServiceSpec`] refers to is in it; the only way to one is
-//! [`ServiceBuilder::build`], which checks it.
+//! Services. Invariant: a [`ServiceSpec`] contains everything that it names, as every way to make one checks it.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ use super::pod::PodSpec;
 use super::problem::{Checked, Problem, SpecError};
 use super::units::Seconds;
 
-/// What a service is and what is done to it: pods of tasks, and plans. Checked, and unchangeable.
+/// A service: pods of tasks, and plans. It is checked, and cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", try_from = "ServiceDraft")]
 pub struct ServiceSpec {
@@ -31,13 +30,13 @@ pub struct ServiceSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct SchedulerSpec {
-    /// The principal; by default `<name>-principal`.
+    /// The principal; the default is `<name>-principal`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
-    /// The ZooKeeper ensemble, `host:port` with commas.
+    /// The ZooKeeper ensemble: `host:port`, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zookeeper: Option<String>,
-    /// The unix user of all tasks; by default `root`.
+    /// The unix user of all tasks; the default is `root`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
 }
@@ -48,16 +47,17 @@ impl SchedulerSpec {
     }
 }
 
-/// When an instance that cannot be brought back where it was is replaced without being asked for (SDK rule R8). A
-/// service without one leaves that to its operator.
+/// When an instance that is down is replaced without an operator (SDK rule R8). In a service without a policy, only an
+/// operator replaces instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReplacementFailurePolicy {
-    /// An instance that has been down for so long is given up for lost; never 0, which would replace
-    /// everything at its first failure.
+    /// How long an instance may be down before it counts as lost. Never 0, which would replace every instance at its
+    /// first failure.
     #[serde(rename = "permanent-failure-timeout-secs")]
     pub permanent_failure_timeout: Seconds,
-    /// The least time between two such replacements, so that the loss of many does not move all at once.
+    /// The least time between two such replacements, so that the loss of many instances does not move all of them at
+    /// once.
     #[serde(rename = "min-replace-delay-secs")]
     pub min_replace_delay: Seconds,
 }
@@ -68,7 +68,7 @@ impl Default for ReplacementFailurePolicy {
     }
 }
 
-/// What a service is made of, before it is checked: what [`ServiceSpec::edit`] lets a program change.
+/// The parts of a service before they are checked. [`ServiceSpec::edit`] lets a program change them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a specification, which is an object")]
 #[non_exhaustive]
@@ -81,7 +81,7 @@ pub struct ServiceDraft {
     /// How the scheduler presents itself.
     #[serde(default)]
     pub scheduler: SchedulerSpec,
-    /// When an instance that is lost is replaced without an operator; none leaves it to the operator.
+    /// When a lost instance is replaced without an operator. `None` leaves replacements to the operator.
     #[serde(default)]
     pub replacement_failure_policy: Option<ReplacementFailurePolicy>,
     /// The pods, in declared order.
@@ -92,7 +92,7 @@ pub struct ServiceDraft {
 }
 
 impl ServiceDraft {
-    /// The service, and all that is to be said of it; there is none if something of that is an error.
+    /// The service, with all its problems. There is no service if one of the problems is an error.
     pub(super) fn checked(mut self, mut origins: Origins) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
         if self.plans.is_empty() {
             origins.generate();
@@ -108,7 +108,7 @@ impl ServiceDraft {
 }
 
 impl ServiceDraft {
-    /// An empty text is the default, as a template leaves it.
+    /// Removes empty texts, which a template may leave: they stand for the default.
     fn tidy(&mut self) {
         let SchedulerSpec { principal, zookeeper, user } = &mut self.scheduler;
         for text in [principal, zookeeper, user] {
@@ -145,7 +145,7 @@ impl TryFrom<ServiceDraft> for ServiceSpec {
     }
 }
 
-/// Puts a service together in code. [`ServiceBuilder::build`] judges it by the rules that a file is judged by.
+/// Builds a service in code. [`ServiceBuilder::build`] checks it by the rules for files.
 ///
 /// ```
 /// use plan_core::spec::{Goal, PodSpec, ResourceSet, ServiceSpec, TaskSpec};
@@ -171,35 +171,35 @@ pub struct ServiceBuilder {
 }
 
 impl ServiceBuilder {
-    /// The service with this pod, after those that it has.
+    /// Adds a pod, after those that the service has.
     #[must_use]
     pub fn pod(mut self, name: PodName, pod: PodSpec) -> Self {
         self.pods.push((name, pod));
         self
     }
 
-    /// The service with this plan, after those that it has. Without any, a `deploy` plan is generated.
+    /// Adds a plan, after those that the service has. If no plan is added, a plan `deploy` is generated.
     #[must_use]
     pub fn plan(mut self, name: PlanName, plan: PlanSpec) -> Self {
         self.plans.push((name, plan));
         self
     }
 
-    /// The service with this scheduler.
+    /// Sets how the scheduler presents itself.
     #[must_use]
     pub fn scheduler(mut self, scheduler: SchedulerSpec) -> Self {
         self.scheduler = scheduler;
         self
     }
 
-    /// The service with this policy.
+    /// Sets the replacement policy.
     #[must_use]
     pub fn replacement_failure_policy(mut self, policy: ReplacementFailurePolicy) -> Self {
         self.replacement_failure_policy = Some(policy);
         self
     }
 
-    /// The service with this page.
+    /// Sets the page that the orchestrator's UI links to.
     #[must_use]
     pub fn web_url(mut self, url: impl Into<String>) -> Self {
         self.web_url = Some(url.into());
@@ -209,8 +209,8 @@ impl ServiceBuilder {
     /// The service.
     ///
     /// # Errors
-    /// All that is wrong with it, warnings included. What is odd with a service that is good is not told:
-    /// [`ServiceBuilder::checked`] does.
+    /// The service breaks a rule. The error has all problems, including warnings. The warnings of a good service are
+    /// dropped here; [`ServiceBuilder::checked`] returns them.
     pub fn build(self) -> Result<ServiceSpec, Vec<Diagnostic>> {
         let (spec, found) = self.judged();
         spec.ok_or(found)
@@ -219,7 +219,7 @@ impl ServiceBuilder {
     /// The service with its warnings.
     ///
     /// # Errors
-    /// All that is wrong with it, warnings included.
+    /// The service breaks a rule. The error has all problems, including warnings.
     pub fn checked(self) -> Result<Checked<ServiceSpec>, SpecError> {
         let (spec, found) = self.judged();
         checked(spec, &found)
@@ -237,7 +237,7 @@ impl ServiceBuilder {
     }
 }
 
-/// A service without a text, and what is to be said of it.
+/// Checks a service that does not come from a text.
 pub(super) fn checked(
     spec: Option<ServiceSpec>,
     found: &[Diagnostic],
@@ -296,7 +296,7 @@ impl ServiceSpec {
         &self.scheduler
     }
 
-    /// When lost instances are replaced unasked; none leaves it to the operator.
+    /// When lost instances are replaced without an operator. `None` leaves replacements to the operator.
     pub fn replacement_failure_policy(&self) -> Option<&ReplacementFailurePolicy> {
         self.replacement_failure_policy.as_ref()
     }
@@ -306,15 +306,15 @@ impl ServiceSpec {
         &self.pods
     }
 
-    /// Whether its plans are those of a file without any.
+    /// Whether the only plan is the one that would be generated.
     pub(super) fn has_generated_plan(&self) -> bool {
         let (name, plan) = generated(&self.pods);
-        // The order of phases is meaning, and equality of maps does not see it.
+        // The order of phases has a meaning, and the equality of maps ignores it.
         let is_same = |found: &PlanSpec| *found == plan && found.phases.keys().eq(plan.phases.keys());
         self.plans.len() == 1 && self.plans.get(&name).is_some_and(is_same)
     }
 
-    /// The plans, in declared order; there is always a `deploy`.
+    /// The plans, in declared order. There is always a plan `deploy`.
     pub fn plans(&self) -> &IndexMap<PlanName, PlanSpec> {
         &self.plans
     }

@@ -1,12 +1,12 @@
-//! The strategies: which there are, and what each means.
+//! The strategies, and what each means.
 //!
-//! Invariant: a strategy is a name, a sequence and a number of canaries, and this file alone says which. Nothing
-//! else asks which strategy it is. A strategy more is a variant and a line here, a line in the table of keys, and
-//! a line in the book.
+//! Invariant: a strategy is a name, a sequence and a number of canaries, which are given only here. No other code asks
+//! which strategy it is. A new strategy is a variant and a line here, a line in the table of keys, and a line in the
+//! book.
 
 use serde::{Deserialize, Serialize};
 
-/// In which order the phases of a plan go.
+/// The order of the phases of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlanStrategy {
@@ -15,12 +15,12 @@ pub enum PlanStrategy {
     Serial,
     /// All at once.
     Parallel,
-    /// Each after those that it depends on.
+    /// Each phase after those that it depends on.
     Dependency,
 }
 
 impl PlanStrategy {
-    /// All of them.
+    /// All strategies.
     pub const ALL: [Self; 3] = [Self::Serial, Self::Parallel, Self::Dependency];
 
     const fn meaning(self) -> (&'static str, Sequence) {
@@ -31,18 +31,18 @@ impl PlanStrategy {
         }
     }
 
-    /// The name as files give it and trees show it.
+    /// The name in files and trees.
     pub const fn as_str(self) -> &'static str {
         self.meaning().0
     }
 
-    /// Which phases go on together.
+    /// Which phases go on at the same time.
     pub const fn sequence(self) -> Sequence {
         self.meaning().1
     }
 }
 
-/// In which order the steps of a phase go.
+/// The order of the steps of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseStrategy {
@@ -51,16 +51,16 @@ pub enum PhaseStrategy {
     Serial,
     /// All at once; the steps of one instance still keep their order.
     Parallel,
-    /// The first two each wait for an operator, the rest is serial.
+    /// The first two steps each wait for an operator. The rest is serial.
     SerialCanary,
-    /// The first two each wait for an operator, the rest is parallel.
+    /// The first two steps each wait for an operator. The rest is parallel.
     ParallelCanary,
-    /// Each after those that it depends on; steps have names.
+    /// Each step after those that it depends on. Steps have names.
     Dependency,
 }
 
 impl PhaseStrategy {
-    /// All of them.
+    /// All strategies.
     pub const ALL: [Self; 5] =
         [Self::Serial, Self::Parallel, Self::SerialCanary, Self::ParallelCanary, Self::Dependency];
 
@@ -75,30 +75,30 @@ impl PhaseStrategy {
         }
     }
 
-    /// The name as files give it and trees show it.
+    /// The name in files and trees.
     pub const fn as_str(self) -> &'static str {
         self.meaning().0
     }
 
-    /// Which steps go on together.
+    /// Which steps go on at the same time.
     pub const fn sequence(self) -> Sequence {
         self.meaning().1
     }
 
-    /// How many of the first steps that there are to do each wait for an operator.
+    /// How many steps wait for an operator: the first ones that are to be done.
     pub const fn canaries(self) -> u32 {
         self.meaning().2
     }
 }
 
-/// Which children of a plan or a phase go on together.
+/// Which children of a plan or a phase go on at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sequence {
     /// One after the other, as declared.
     OneByOne,
-    /// All of them; steps of one instance go one after the other.
+    /// All children at once, but steps of one instance one after the other.
     AtOnce,
-    /// Those whose `depends-on` is met. Steps have names for it.
+    /// All children whose `depends-on` is met. Steps have names for this.
     ByDependency,
 }
 
@@ -106,7 +106,7 @@ pub enum Sequence {
 mod tests {
     use super::*;
 
-    /// What the SDK calls them, and what was written down before, is read for ever.
+    /// The SDK's names, and all names that were written before, are read for ever.
     #[test]
     fn a_strategy_has_one_name() {
         for strategy in PlanStrategy::ALL {

@@ -1,5 +1,5 @@
-//! Tasks. Invariant: a task names the resource set that it runs in; whether the file gave it inline or by
-//! name is forgotten.
+//! Tasks. Invariant: a task names the resource set that it runs in, whether the file has the set inside the task or by
+//! name.
 
 use std::num::NonZeroU32;
 
@@ -10,15 +10,15 @@ use super::names::ResourceSetName;
 use super::pod::IpcMode;
 use super::units::{Megabytes, Seconds};
 
-/// What a task is for (SDK rule R13).
+/// The goal of a task (SDK rule R13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Goal {
-    /// It runs, and stays so; it is brought back when it ends.
+    /// The task keeps running. It is brought back when it ends.
     Running,
-    /// It ends well once for each configuration.
+    /// The task ends with success once for each configuration.
     Finish,
-    /// It ends well once in the life of the installation.
+    /// The task ends with success once in the life of the installation.
     Once,
 }
 
@@ -26,46 +26,46 @@ pub enum Goal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TaskSpec {
-    /// What it is for.
+    /// The goal.
     pub goal: Goal,
-    /// Whether its failure relaunches the RUNNING tasks beside it.
+    /// Whether a failure of the task relaunches the RUNNING tasks beside it (SDK rule R14).
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub essential: bool,
     /// The shell command.
     pub cmd: String,
-    /// Its environment.
+    /// The environment.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub env: IndexMap<String, String>,
-    /// Files rendered into its sandbox, by name.
+    /// The files that are rendered into the task's sandbox, by name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub configs: IndexMap<String, ConfigFile>,
-    /// The resource set of its pod that it runs in.
+    /// The resource set of the pod that the task runs in.
     pub resource_set: ResourceSetName,
-    /// Ends the task when it fails too often.
+    /// The health check, which ends the task when it fails too often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check: Option<HealthCheck>,
-    /// Must pass before the task's goal counts as reached.
+    /// The readiness check, which must pass before the task's goal counts as reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readiness_check: Option<ReadinessCheck>,
-    /// How it is named to others.
+    /// How the task is named to others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discovery: Option<Discovery>,
-    /// Labels for whoever lists tasks.
+    /// Labels, for tools that list tasks.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub labels: IndexMap<String, String>,
     /// The time between the request to end and the forced end.
     #[serde(default, skip_serializing_if = "is_default")]
     pub kill_grace_period: Seconds,
-    /// The signal that asks it to end.
+    /// The signal that asks the task to end.
     #[serde(default, skip_serializing_if = "is_default")]
     pub kill_signal: KillSignal,
-    /// Certificates that it is given.
+    /// The certificates that the task is given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transport_encryption: Vec<TransportEncryption>,
-    /// Whose inter-process communication it shares.
+    /// What the task's inter-process communication is shared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipc_mode: Option<IpcMode>,
-    /// The size of its shared memory; never beside [`IpcMode::ShareParent`].
+    /// The size of the task's shared memory; never beside [`IpcMode::ShareParent`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shm_size: Option<Megabytes>,
 }
@@ -111,18 +111,18 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum KillSignal {
-    /// What orchestrators send by themselves.
+    /// The signal that orchestrators send by default.
     #[default]
     SigTerm,
-    /// As Ctrl-C sends it.
+    /// The signal of Ctrl-C.
     SigInt,
-    /// As Ctrl-\\ sends it. nginx, php-fpm and others finish what they are at; a JVM prints its threads and goes on.
+    /// The signal of Ctrl-\\. nginx, php-fpm and others finish their work; a JVM prints its threads and goes on.
     SigQuit,
-    /// As a terminal that is closed sends it. Many read their configuration again and go on.
+    /// The signal of a closed terminal. Many programs read their configuration again and go on.
     SigHup,
-    /// What the program makes of it.
+    /// A signal whose meaning the program defines.
     SigUsr1,
-    /// What the program makes of it.
+    /// A signal whose meaning the program defines.
     SigUsr2,
 }
 
@@ -131,7 +131,7 @@ impl KillSignal {
     pub const ALL: &[Self] =
         &[Self::SigTerm, Self::SigInt, Self::SigQuit, Self::SigHup, Self::SigUsr1, Self::SigUsr2];
 
-    /// The name as signal(7) gives it.
+    /// The name in signal(7).
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SigTerm => "SIGTERM",
@@ -151,26 +151,26 @@ pub struct ConfigFile {
     pub template: String,
     /// Where the rendered file goes, below the sandbox.
     pub dest: String,
-    /// The template's text, once it was read.
+    /// The template's text; `None` if it was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-/// A command that must go on passing (SDK rule R27).
+/// A command that must keep passing (SDK rule R27).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct HealthCheck {
     /// The shell command; it passes with exit code 0.
     pub cmd: String,
-    /// Between two runs.
+    /// The time between two runs.
     pub interval: Seconds,
-    /// After the launch, failures do not count for so long.
+    /// The time after the launch in which failures do not count.
     pub grace_period: Seconds,
-    /// So many in a row end the task.
+    /// How many failures in a row end the task.
     pub max_consecutive_failures: NonZeroU32,
-    /// Before the first run.
+    /// The time before the first run.
     pub delay: Seconds,
-    /// A run that takes longer has failed.
+    /// How long a run may take. A run that takes longer has failed.
     pub timeout: Seconds,
 }
 
@@ -180,12 +180,12 @@ pub struct HealthCheck {
 pub struct ReadinessCheck {
     /// The shell command; it passes with exit code 0.
     pub cmd: String,
-    /// Between two runs.
+    /// The time between two runs.
     pub interval: Seconds,
-    /// Before the first run.
+    /// The time before the first run.
     #[serde(default, skip_serializing_if = "is_default")]
     pub delay: Seconds,
-    /// A run that takes longer has failed.
+    /// How long a run may take. A run that takes longer has failed.
     pub timeout: Seconds,
 }
 
@@ -194,7 +194,7 @@ pub struct ReadinessCheck {
 pub struct Discovery {
     /// The DNS name is `<prefix>-<index>`.
     pub prefix: String,
-    /// Who may see it.
+    /// Who may see the name.
     #[serde(default, skip_serializing_if = "is_default")]
     pub visibility: Visibility,
 }
@@ -203,9 +203,9 @@ pub struct Discovery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Visibility {
-    /// The service itself.
+    /// The tasks of the service.
     Framework,
-    /// The cluster.
+    /// Everyone in the cluster.
     #[default]
     Cluster,
     /// Everyone.
@@ -217,7 +217,7 @@ pub enum Visibility {
 pub struct TransportEncryption {
     /// The base of the files' names.
     pub name: String,
-    /// Their form.
+    /// The form of the files.
     #[serde(rename = "type")]
     pub kind: EncryptionKind,
 }

@@ -1,35 +1,34 @@
-//! Templates (SDK rule R44): mustache over a flat map of texts, without HTML escaping. Invariant: every byte of
-//! the rendered text is known to come from a place of the template, so that an error in the one points at
-//! the other.
+//! Templates (SDK rule R44): mustache over a flat map of texts, without HTML escaping. Invariant: for every byte of the
+//! rendered text the place in the template is known, so that an error in the text can point to the template.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::diagnostic::{Code, Diagnostic, Span};
 
-/// What becomes of a variable without a value.
+/// How a variable without a value is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// It is an error.
+    /// A variable without a value is an error.
     Refuse,
-    /// It is empty.
+    /// A variable without a value is empty.
     Empty,
 }
 
 /// A rendered template.
 #[derive(Debug, Clone)]
 pub struct Rendered {
-    /// The text. After an error it is what could be rendered.
+    /// The text. After an error, it is the part that could be rendered.
     pub text: String,
-    /// What is wrong with the template, at its places.
+    /// The problems of the template, with their places.
     pub diagnostics: Vec<Diagnostic>,
-    /// The variables without a value that were asked for, with their places.
+    /// The variables without a value that the template uses, with their places.
     pub missing: Vec<(String, Span)>,
     pieces: Vec<Piece>,
     template_len: usize,
 }
 
-/// Bytes of the text, up to the next piece, that come from one place.
+/// A piece: bytes of the text, up to the next piece, that come from one place.
 #[derive(Debug, Clone)]
 struct Piece {
     out: usize,
@@ -38,7 +37,7 @@ struct Piece {
 }
 
 impl Rendered {
-    /// The place in the template that a place in the text comes from. What a variable gave is at its tag.
+    /// The place in the template that a place in the text comes from. A variable's value comes from its tag.
     pub fn span(&self, text: Span) -> Span {
         let start = match self.piece(text.start) {
             Some(piece) if piece.variable.is_some() => piece.from.start,
@@ -55,7 +54,7 @@ impl Rendered {
         Span { start, end: end.max(start) }
     }
 
-    /// The variable that gave a place in the text, or a part of it.
+    /// The variable whose value is at a place in the text, or at a part of the place.
     pub fn variable(&self, text: Span) -> Option<&str> {
         let first = self.pieces.partition_point(|piece| piece.out <= text.start).saturating_sub(1);
         let end = text.end.max(text.start + 1);
@@ -68,7 +67,8 @@ impl Rendered {
     }
 }
 
-/// Renders a template. Values `true` and `false` in any case are booleans; missing, false and empty are off.
+/// Renders a template. Values `true` and `false`, in upper or lower case, are booleans. A section is off if its
+/// variable is missing, false or empty.
 pub fn render(template: &str, values: &BTreeMap<String, String>, missing: Missing) -> Rendered {
     let mut renderer = Renderer {
         template,
@@ -88,14 +88,14 @@ pub fn render(template: &str, values: &BTreeMap<String, String>, missing: Missin
     renderer.out
 }
 
-/// More than any specification needs; a small template with a large value many times would otherwise fill
-/// the memory.
+/// The largest rendered text, in bytes: more than any specification needs. Without it, a small template that uses a
+/// large value many times could fill the memory.
 const MAX_RENDERED: usize = 64 << 20;
-/// A tag is looked for so far; comments have no bound.
+/// The longest tag, in bytes. Comments have no bound.
 const MAX_TAG: usize = 1024;
-/// Sections within sections.
+/// The deepest nesting of sections.
 const MAX_OPEN: usize = 256;
-/// A text with so many problems is no template.
+/// The largest number of problems. A text with more is not a template.
 const MAX_PROBLEMS: usize = 1000;
 
 struct Renderer<'a> {
@@ -103,7 +103,7 @@ struct Renderer<'a> {
     values: &'a BTreeMap<String, String>,
     strict: bool,
     open: Vec<Section<'a>>,
-    /// How many of the open sections are off.
+    /// How many open sections are off.
     off: usize,
     out: Rendered,
 }
@@ -131,7 +131,7 @@ struct Tag<'a> {
 
 impl<'a> Renderer<'a> {
     fn run(&mut self) {
-        // A byte order mark is not a part of the text.
+        // A byte order mark is not part of the text.
         let mut at = if self.template.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         while let Some(found) = self.template[at..].find("{{") {
             if self.out.diagnostics.len() > MAX_PROBLEMS {
@@ -139,7 +139,7 @@ impl<'a> Renderer<'a> {
             }
             let start = at + found;
             let Some(tag) = self.tag(start) else {
-                // What is no tag stands as it was written, and the search goes on behind its braces.
+                // Braces that begin no tag are kept as they are written, and the search goes on after them.
                 self.literal(at..start + 2);
                 at = start + 2;
                 continue;
@@ -181,7 +181,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// The tag at `start`, where `{{` stands, or a problem and nothing.
+    /// The tag at `start`, where `{{` stands. Reports a problem and returns `None` if there is no valid tag.
     fn tag(&mut self, start: usize) -> Option<Tag<'a>> {
         let rest = &self.template[start..];
         let (opening, closing) = if rest.starts_with("{{{") { ("{{{", "}}}") } else { ("{{", "}}") };
@@ -228,8 +228,8 @@ impl<'a> Renderer<'a> {
         Some(Tag { kind, name, range })
     }
 
-    /// The whole line of a tag that stands alone on it. It looks no further than the first character that is
-    /// not blank, so that a long line of many tags is not read again for each.
+    /// The line of a tag that stands alone on its line. The search stops at the first character that is not blank, so
+    /// that a long line of many tags is not read again for each.
     fn standalone(&self, tag: &Range<usize>) -> Option<(usize, usize)> {
         let before = self.template[..tag.start].trim_end_matches([' ', '\t']);
         let rest = &self.template[tag.end..];
@@ -265,7 +265,7 @@ impl<'a> Renderer<'a> {
             return;
         }
         match self.open.iter().rposition(|section| section.name == name) {
-            // The sections within were forgotten; closing them too lets the rest be read.
+            // The inner sections were not closed. Closing them here lets the rest be read.
             Some(index) => {
                 let closed = self.open.split_off(index);
                 self.off -= closed.iter().filter(|section| !section.on).count();
@@ -293,7 +293,7 @@ impl<'a> Renderer<'a> {
             return;
         }
         let Tag { name, range, .. } = tag;
-        // A boolean is written in lower case, whatever its case was.
+        // A boolean is rendered in lower case.
         let value = match self.values.get(name) {
             Some(value) => boolean(value).map_or(value.as_str(), |on| if on { "true" } else { "false" }),
             None => {
@@ -343,7 +343,7 @@ impl<'a> Renderer<'a> {
     }
 }
 
-/// The greatest character boundary that is not above `at`.
+/// The greatest character boundary that is not after `at`.
 fn floor(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {

@@ -1,5 +1,5 @@
-//! Quantities. Invariant: no quantity is a float, so equal texts are equal values and nothing is
-//! compared by luck; none of those that must be positive is zero.
+//! Quantities. Invariant: no quantity is a float, so equal texts are equal values. A quantity that must be positive is
+//! never zero.
 
 use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
@@ -7,32 +7,31 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A share of processors or of graphics processors, in thousandths: `0.1` is 100. Mesos counts three
-/// decimals too.
+/// An amount of processors or graphics processors, in thousandths: `0.1` is 100. Mesos has three decimals too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Thousandths(NonZeroU64);
 
-/// Why a text is not a share.
+/// Why a text is not an amount of processors.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QuantityError {
-    /// Not a decimal number.
+    /// The text is not a decimal number.
     #[error("`{0}` is not a decimal number")]
     NotANumber(String),
-    /// Zero or negative.
+    /// The number is zero or negative.
     #[error("`{0}` must be greater than zero")]
     NotPositive(String),
-    /// More digits than are kept.
+    /// The number has more than three decimals.
     #[error("`{0}` has more than three decimals; shares are counted in thousandths")]
     TooFine(String),
-    /// More than can be counted.
+    /// The number is too large for its type.
     #[error("`{0}` is too large")]
     TooLarge(String),
 }
 
 impl Thousandths {
-    /// From a count of thousandths; `None` for zero.
+    /// An amount from a count of thousandths; `None` for zero.
     pub fn from_thousandths(count: u64) -> Option<Self> {
         NonZeroU64::new(count).map(Self)
     }
@@ -84,13 +83,13 @@ impl fmt::Display for Thousandths {
     }
 }
 
-/// Memory or disk, in MB (of 2^20 bytes, as Mesos counts them); never zero.
+/// An amount of memory or disk, in MB of 2^20 bytes, as in Mesos; never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Megabytes(pub NonZeroU64);
 
 impl Megabytes {
-    /// From a count of MB; `None` for zero.
+    /// An amount from a count of MB; `None` for zero.
     pub fn new(count: u64) -> Option<Self> {
         NonZeroU64::new(count).map(Self)
     }
@@ -107,7 +106,7 @@ impl fmt::Display for Megabytes {
     }
 }
 
-/// A time in whole seconds, as specifications give them.
+/// A time in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seconds(pub u32);
@@ -123,29 +122,29 @@ impl fmt::Display for Seconds {
 pub struct Percent(u8);
 
 impl Percent {
-    /// From a count of percent; `None` below 1 and above 100.
+    /// A part from a number of percent; `None` below 1 and above 100.
     pub fn new(percent: u8) -> Option<Self> {
         (1..=100).contains(&percent).then_some(Self(percent))
     }
 
-    /// The count of percent.
+    /// The number of percent.
     pub fn get(self) -> u8 {
         self.0
     }
 }
 
-/// How many members may be down at the same time: so many, or a part of all.
+/// How many members may be down at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "Written", try_from = "Written")]
 pub enum MaxUnavailable {
-    /// So many.
+    /// A number of members.
     Count(Count),
-    /// A part of all, as `25%`.
+    /// A part of all members, as `25%`.
     Percent(Percent),
 }
 
 impl MaxUnavailable {
-    /// How many that are of `members`: a part is rounded down, and is at least 1.
+    /// The bound for this number of members. A part is rounded down, and is at least 1.
     ///
     /// ```
     /// use plan_core::spec::MaxUnavailable;
@@ -160,27 +159,27 @@ impl MaxUnavailable {
             Self::Count(count) => count.get(),
             Self::Percent(percent) => {
                 let part = u64::from(members) * u64::from(percent.0) / 100;
-                // A part of a number is not above it.
+                // A part of a number is not greater than the number.
                 u32::try_from(part).unwrap_or(members).max(1)
             }
         }
     }
 }
 
-/// Why a text is no `max-unavailable`.
+/// Why a text is not a `max-unavailable`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MaxUnavailableError {
-    /// Neither a whole number nor one with a `%` after it.
+    /// The text is neither a whole number nor a percentage.
     #[error("`{0}` is neither a whole number nor a percentage")]
     NotANumber(String),
-    /// None may be down, so that nothing could ever be done.
+    /// The number is 0: no member might be down, so no step could ever act.
     #[error("`{0}` must be at least 1")]
     Zero(String),
-    /// More than all.
+    /// The percentage is above 100.
     #[error("`{0}` is more than 100%")]
     MoreThanAll(String),
-    /// More than can be counted.
+    /// The number is too large for its type.
     #[error("`{0}` is too large")]
     TooLarge(String),
 }
@@ -197,7 +196,7 @@ impl FromStr for MaxUnavailable {
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(MaxUnavailableError::NotANumber(text.to_owned()));
         }
-        // Digits fail to be a number only where there are too many of them.
+        // A text of digits fails to parse only if the number is too large.
         let number: Option<u32> = digits.parse().ok();
         if number == Some(0) {
             return Err(MaxUnavailableError::Zero(text.to_owned()));
@@ -221,7 +220,7 @@ impl fmt::Display for MaxUnavailable {
     }
 }
 
-/// A [`MaxUnavailable`] as JSON has it: a number, or a text.
+/// The JSON form of a [`MaxUnavailable`]: a number, or a text.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Written {

@@ -1,6 +1,5 @@
-//! A service as the text of a file. Invariant: what is written reads as the same service; what a file may
-//! leave out is left out. Each type is taken apart without `..`, so that a field that is not written does not
-//! compile.
+//! A service as the text of a file. Invariant: the text reads as the same service, and leaves out what a file may leave
+//! out. Each type is taken apart without `..`, so that code that forgets a field does not compile.
 
 use serde_yaml::{Mapping, Number, Value};
 
@@ -24,11 +23,12 @@ use super::task::{
 use super::units::MaxUnavailable;
 
 impl ServiceSpec {
-    /// The service as a file that a person would write. Read with [`Self::config_templates`] and no values,
-    /// it gives this service again.
+    /// The service as the text of a file. Read with [`Self::config_templates`] and without values, the text gives the
+    /// same service again.
     pub fn to_yaml(&self) -> String {
         let value = service(self);
-        // Braces that a template would take for a tag are written as escapes, which the writer does not know.
+        // Braces that a template would take for a tag are written as escapes. The YAML writer cannot do that, so marks
+        // stand for these texts first.
         let mut texts = Vec::new();
         let mark = (0..).map(|at| format!("planwright-braces-{at}-")).find(|mark| !contains(&value, mark));
         let mark = mark.unwrap_or_default();
@@ -49,7 +49,7 @@ impl ServiceSpec {
     }
 }
 
-/// Whether a text is somewhere in a value.
+/// Whether a text occurs anywhere in a value.
 fn contains(value: &Value, part: &str) -> bool {
     match value {
         Value::String(text) => text.contains(part),
@@ -59,7 +59,7 @@ fn contains(value: &Value, part: &str) -> bool {
     }
 }
 
-/// Puts a mark in place of every text that a template would change.
+/// Replaces every text that a template would change by a mark.
 fn protect(value: Value, mark: &str, texts: &mut Vec<String>) -> Value {
     match value {
         Value::String(text) if text.contains("{{") => {
@@ -81,12 +81,12 @@ fn protect(value: Value, mark: &str, texts: &mut Vec<String>) -> Value {
     }
 }
 
-/// A text in double quotes, as JSON and YAML both read it, without two braces side by side.
+/// A text in double quotes that JSON and YAML both read, without two braces next to each other.
 fn escaped(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default().replace('{', "\\x7b")
 }
 
-/// A mapping under way; what is absent is left out.
+/// A mapping that is being built. Absent values are left out.
 #[derive(Default)]
 struct Map(Mapping);
 
@@ -121,7 +121,7 @@ impl Map {
     }
 }
 
-/// A number as it is printed, if the writer prints it so; in quotes it reads as the same.
+/// A number, if the YAML writer prints it as it is; otherwise a text, which reads as the same number.
 fn number(text: &impl ToString) -> Value {
     let text = text.to_string();
     let parsed = text.parse::<Number>().ok().filter(|number| number.to_string() == text);
@@ -331,7 +331,7 @@ fn task(task: &TaskSpec, own: Option<&ResourceSet>) -> Value {
     map.flag("essential", *essential, true);
     map.all("env", env, |value| value.as_str().into());
     map.all("configs", configs, |config| {
-        // Its text is another file: [`ServiceSpec::config_templates`].
+        // The text is in another file: [`ServiceSpec::config_templates`].
         let ConfigFile { template, dest, text: _ } = config;
         let mut map = Map::default();
         map.put("template", template.as_str());
@@ -456,7 +456,7 @@ fn port(name: &str, port: &Port) -> Value {
     map.0.into()
 }
 
-/// One as `volume`, several as `volumes`, called by their paths.
+/// Writes one volume as `volume`, and several as `volumes` with their paths as keys.
 fn volumes(map: &mut Map, volumes: &[Volume]) {
     match volumes {
         [] => {}

@@ -1,4 +1,4 @@
-//! A plan's graph as data: nodes, and edges that name nodes by their place in the list.
+//! A plan's graph as data: nodes, and edges that name nodes by their positions in the list.
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
@@ -24,7 +24,7 @@ struct EdgeData {
     because: &'static str,
 }
 
-/// `plan`, `strategy`, `nodes` and `edges`.
+/// An object with `plan`, `strategy`, `nodes` and `edges`.
 impl Serialize for PlanGraph {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let nodes = self.graph.node_weights().map(|node| match node {

@@ -21,7 +21,7 @@ impl fmt::Display for Dot<'_> {
             for node in plan.steps(at) {
                 self.step(f, node)?;
             }
-            // A cluster without a node is not drawn, and nothing could lead to it.
+            // DOT does not draw a cluster without nodes, and no edge could lead to it.
             if plan.steps(at).next().is_none() {
                 writeln!(f, "    n{} [label=\"no steps\", shape=plaintext];", phase.index())?;
             }
@@ -58,7 +58,7 @@ impl Dot<'_> {
     }
 }
 
-/// A text as a quoted DOT string. Between quotes only the quote and, for labels, the backslash mean something.
+/// A text as a quoted DOT string. Between quotes only the quote and, for labels, the backslash have a meaning.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {

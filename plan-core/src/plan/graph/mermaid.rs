@@ -1,4 +1,4 @@
-//! A plan's graph in the language of Mermaid, which many pages draw.
+//! A plan's graph in the language of Mermaid.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ impl fmt::Display for Mermaid<'_> {
         for (at, &phase) in plan.phases.iter().enumerate() {
             let Node::Phase { name, strategy, .. } = &plan.graph[phase] else { continue };
             let title = format!("{name} ({strategy} strategy)");
-            // What has no node inside is no subgraph there.
+            // Mermaid has no subgraph without nodes.
             if plan.steps(at).next().is_none() {
                 writeln!(f, "    p{at}[{}]", Quoted(&format!("{title}: no steps")))?;
                 continue;
@@ -46,8 +46,8 @@ impl fmt::Display for Mermaid<'_> {
     }
 }
 
-/// A text as a quoted label. Mermaid has no backslashes: what means something to it, or to HTML, is written
-/// as an entity of its own, `#quot;` or `#35;`.
+/// A text as a quoted label. Mermaid has no backslash escapes: a character with a meaning in Mermaid or HTML is written
+/// as one of Mermaid's entities, `#quot;` or `#35;`.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {

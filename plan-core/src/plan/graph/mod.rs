@@ -1,7 +1,7 @@
-//! A plan's graph: what comes before what, for checks from outside and for pictures.
+//! A plan's graph: which phases and steps come before which, for checks from outside and for pictures.
 //!
-//! Invariant: a graph follows from a model alone and is built when it is asked for; nothing of a run is in
-//! it, and no state holds one. It has no cycle, since a layout has none.
+//! Invariant: a graph follows from a model alone, and is built when it is asked for. It contains nothing of a run, and
+//! no state holds a graph. It has no cycle, since a layout has none.
 
 mod data;
 mod dot;
@@ -22,14 +22,14 @@ use super::model::Model;
 
 /// A plan as a graph over its phases and steps.
 ///
-/// An edge between two phases holds for all their steps. Where the strategy implies more (each step of a
-/// serial phase comes after all earlier ones), only the edges from which the rest follows are there.
+/// An edge between two phases holds for all their steps. If the strategy implies more edges (each step of a serial
+/// phase comes after all earlier ones), the graph has only those from which the others follow.
 #[derive(Debug, Clone)]
 pub struct PlanGraph {
     name: String,
     strategy: &'static str,
     graph: DiGraph<Node, Order>,
-    /// For each phase, its own node, which the nodes of its steps follow.
+    /// The node of each phase. The nodes of the phase's steps follow it.
     phases: Vec<NodeIndex>,
 }
 
@@ -38,35 +38,35 @@ pub struct PlanGraph {
 pub enum Node {
     /// A phase.
     Phase {
-        /// Its place in the plan.
+        /// The position of the phase in the plan.
         phase: u32,
-        /// Its name.
+        /// The name.
         name: String,
-        /// Its strategy's name.
+        /// The name of the phase's strategy.
         strategy: &'static str,
     },
     /// A step.
     Step {
-        /// Its phase's place in the plan.
+        /// The position of the step's phase in the plan.
         phase: u32,
-        /// Its place in the phase.
+        /// The position of the step in the phase.
         step: u32,
-        /// Its name, as `kafka-0:[broker]`.
+        /// The name of the step, as `kafka-0:[broker]`.
         name: String,
-        /// Whether it is a canary: it waits for an operator.
+        /// Whether the step is a canary, which waits for an operator.
         canary: bool,
     },
 }
 
 impl Node {
-    /// Its name.
+    /// The name.
     pub fn name(&self) -> &str {
         match self {
             Self::Phase { name, .. } | Self::Step { name, .. } => name,
         }
     }
 
-    /// The place in the plan of the phase that it is, or is in.
+    /// The position of the phase, or of the step's phase, in the plan.
     pub fn phase(&self) -> u32 {
         match self {
             Self::Phase { phase, .. } | Self::Step { phase, .. } => *phase,
@@ -74,21 +74,21 @@ impl Node {
     }
 }
 
-/// Why one comes before the other. Both are phases, or both are steps of one phase.
+/// Why one node comes before another. Both are phases, or both are steps of one phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Order {
-    /// The strategy takes one after the other: the first must be complete.
+    /// The strategy takes one node after the other: the first must be complete.
     Strategy,
-    /// The second says that it depends on the first: the first must be complete.
+    /// The second node depends on the first by `depends-on`: the first must be complete.
     Dependency,
-    /// They are of one instance, whose steps keep their order: the first must be complete.
+    /// Both are steps of one instance, which keep their order: the first must be complete.
     Instance,
-    /// The first is a canary, and an operator releases it before the second.
+    /// The first node is a canary, which an operator releases before the second.
     Canary,
 }
 
 impl Order {
-    /// Its name.
+    /// The name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Strategy => "strategy",
@@ -138,7 +138,7 @@ impl PlanGraph {
             add_steps(&mut graph, phase, &steps);
         }
         if plan.is_serial() {
-            // A phase without steps is complete from the start, and the order goes past it.
+            // A phase without steps is complete from the start, so edges skip it.
             let busy: Vec<_> =
                 plan.phases.iter().zip(&phases).filter(|(phase, _)| !phase.steps.is_empty()).collect();
             for pair in busy.windows(2) {
@@ -169,7 +169,7 @@ impl PlanGraph {
         &self.graph
     }
 
-    /// The edges, as places of nodes, in the order of the nodes.
+    /// The edges as positions of nodes, in the order of the nodes.
     pub fn edges(&self) -> impl Iterator<Item = (usize, usize, Order)> {
         let edges = self.graph.edge_references();
         let mut edges: Vec<_> =
@@ -189,18 +189,17 @@ impl PlanGraph {
         mermaid::Mermaid(self)
     }
 
-    /// The graph as a picture, an SVG document: boxes of steps in boxes of phases, and arrows. The same plan
-    /// gives the same text.
+    /// The graph as an SVG document: boxes of steps in boxes of phases, and arrows. The same plan gives the same text.
     pub fn svg(&self) -> impl fmt::Display + '_ {
         svg::Svg(self)
     }
 
-    /// A plan's title, as people read it.
+    /// The title of a plan.
     fn title(&self) -> String {
         format!("{} ({} strategy)", self.name, self.strategy)
     }
 
-    /// The edges that leave a node, by where they lead.
+    /// The edges that leave a node, ordered by the nodes that they lead to.
     fn after(&self, node: NodeIndex) -> Vec<(NodeIndex, NodeIndex, Order)> {
         let edges = self.graph.edges_directed(node, Direction::Outgoing);
         let mut edges: Vec<_> = edges.map(|edge| (edge.source(), edge.target(), *edge.weight())).collect();
@@ -249,7 +248,7 @@ fn add_steps(graph: &mut DiGraph<Node, Order>, phase: &PhaseLayout, steps: &[Nod
     let pairs = canaries.windows(2).map(|pair| (pair[0], pair[1]));
     let last = canaries.last().into_iter().flat_map(|&last| rest.iter().map(move |&after| (last, after)));
     for (before, after) in pairs.chain(last) {
-        // To be complete is more than to be released.
+        // An edge that is there already asks for a complete step, which is more than a released one.
         if graph.find_edge(before, after).is_none() {
             graph.add_edge(before, after, Order::Canary);
         }

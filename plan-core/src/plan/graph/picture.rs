@@ -1,5 +1,5 @@
-//! Boxes, words and lines with places: what a picture is made of. Invariant: every place is a whole number;
-//! a picture brings its own ground, so that it can be read on a light page and on a dark one.
+//! The parts of a picture: boxes, words and lines with coordinates. Invariant: every coordinate is a whole number. A
+//! picture has a background of its own, so that it can be read on light and on dark pages.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ const PADDING: i32 = 14;
 const TITLE_HEIGHT: i32 = 30;
 const STEP_HEIGHT: i32 = 28;
 const GAP: i32 = 10;
-/// Between the boxes of a flow there is room for an arrow.
+/// The gap between the boxes of a flow, wide enough for an arrow.
 const FLOW_GAP: i32 = 26;
-/// A longer name is cut.
+/// The longest name, in characters. A longer one is cut.
 const LONGEST: usize = 48;
 const MARGIN: i32 = 8;
 
-/// What a box is.
+/// The kind of a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Plan,
@@ -37,12 +37,13 @@ impl Style {
     }
 }
 
-/// A rectangle of the page, with what stands in it.
+/// A rectangle, with its contents.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Picture {
     pub(super) width: i32,
     pub(super) height: i32,
-    /// Where an arrow to it ends, and where one from it begins, from its left; by default in the middle.
+    /// Where an arrow to the picture ends, and where an arrow from it begins, counted from its left edge. The default
+    /// is the middle.
     pub(super) ends: Option<(i32, i32)>,
     shapes: Vec<Shape>,
 }
@@ -90,7 +91,7 @@ impl Shape {
 }
 
 impl Picture {
-    /// Words alone.
+    /// A picture of words without a box.
     pub(super) fn words(text: &str) -> Self {
         let words = Shape::Words { x: 0, y: 15, class: "none", text: text.to_owned(), whole: None };
         Self { width: title_width(text), height: 20, ends: None, shapes: vec![words] }
@@ -133,7 +134,7 @@ impl Picture {
         canvas
     }
 
-    /// Pictures in columns, as many as fit, and as many rows as that takes.
+    /// Pictures in a grid: as many columns as fit, and as many rows as needed.
     pub(super) fn grid(parts: Vec<Self>, width: i32) -> Self {
         let cell = parts.iter().map(|part| part.width).max().unwrap_or(0);
         let columns = columns(parts.len(), cell, GAP, width);
@@ -153,8 +154,8 @@ impl Picture {
         canvas
     }
 
-    /// Boxes one after the other with arrows, in as many rows as it takes. Each comes with the order in
-    /// which it follows the one before.
+    /// Boxes one after the other with arrows, in as many rows as needed. Each box comes with the kind of its edge from
+    /// the one before.
     pub(super) fn flow(parts: Vec<(Self, Order)>, width: i32) -> Self {
         let cell = parts.iter().map(|(part, _)| part.width).max().unwrap_or(0);
         let columns = columns(parts.len(), cell, FLOW_GAP, width);
@@ -185,20 +186,20 @@ impl Picture {
         canvas
     }
 
-    /// Puts a picture at a place.
+    /// Puts a picture at these coordinates.
     pub(super) fn put(&mut self, x: i32, y: i32, part: Self) {
         self.width = self.width.max(x + part.width);
         self.height = self.height.max(y + part.height);
         self.shapes.extend(part.shapes.into_iter().map(|shape| shape.moved(x, y)));
     }
 
-    /// A line straight down: a long arrow that goes past.
+    /// Draws a vertical line, a part of a long arrow.
     pub(super) fn line(&mut self, x: i32, y: i32, height: i32, order: Option<Order>) {
         let points = vec![Point::Move(x, y), Point::Line(x, y + height)];
         self.shapes.push(Shape::Line { points, order: order.unwrap_or(Order::Strategy), arrow: false });
     }
 
-    /// A line from a box's end down to its row's end, and from there to a place in the next row.
+    /// Draws an arrow from a box down to the end of its row, and from there to a point in the next row.
     pub(super) fn arrow(
         &mut self,
         from: (i32, i32),
@@ -305,13 +306,13 @@ impl Shape {
     }
 }
 
-/// How many columns of a width fit; at least one, at most as many as there are cells.
+/// How many columns fit into a width: at least one, and at most as many as there are cells.
 fn columns(cells: usize, cell: i32, gap: i32, width: i32) -> usize {
     let fit = usize::try_from((width + gap) / (cell + gap).max(1)).unwrap_or(1);
     fit.clamp(1, cells.max(1))
 }
 
-/// How wide words are, about: letters of the East take the room of two.
+/// About how many letters wide a text is. East Asian letters count as two.
 fn letters(text: &str) -> i32 {
     text.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum()
 }
@@ -324,7 +325,7 @@ fn title_width(text: &str) -> i32 {
     letters(text) * 8
 }
 
-/// A text between tags or quotes. What XML has no form for becomes the replacement character.
+/// A text between tags or quotes. A character that XML cannot represent becomes the replacement character.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {

@@ -1,5 +1,5 @@
-//! A plan's graph as a picture. Invariant: the text follows from the graph alone, in whole numbers; an arrow
-//! never crosses a box; what has no order among itself stands in a grid, so that a hundred steps are read.
+//! A plan's graph as a picture. Invariant: the text follows from the graph alone, in whole numbers. An arrow never
+//! crosses a box. Nodes without an order among them are drawn as a grid, so that a hundred steps can be read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use petgraph::graph::NodeIndex;
 use super::picture::{Picture, Style};
 use super::{Node, Order, PlanGraph};
 
-/// A grid of steps is as wide as this, and one of phases as that.
+/// The width of a grid of steps, and below, that of a grid of phases.
 const STEPS_WIDTH: i32 = 900;
 const PHASES_WIDTH: i32 = 1400;
 
@@ -32,7 +32,7 @@ impl fmt::Display for Svg<'_> {
     }
 }
 
-/// A phase: its steps in a box with its name.
+/// The picture of a phase: its steps in a box with its name.
 fn phase(plan: &PlanGraph, at: usize) -> Picture {
     let Node::Phase { name, strategy, .. } = &plan.graph[plan.phases[at]] else { return Picture::default() };
     let steps: Vec<_> = plan.steps(at).collect();
@@ -40,7 +40,7 @@ fn phase(plan: &PlanGraph, at: usize) -> Picture {
     inside.titled(&format!("{name} ({strategy} strategy)"), Style::Phase)
 }
 
-/// The steps of a phase. Those that only follow each other are drawn as one flow; the rest is arranged.
+/// The steps of a phase. Steps that only follow each other are drawn as one flow. Others are arranged.
 fn steps_of(plan: &PlanGraph, steps: &[NodeIndex]) -> Picture {
     let first = steps[0].index();
     let edges = steps
@@ -95,10 +95,11 @@ fn step(plan: &PlanGraph, node: NodeIndex) -> Picture {
     }
 }
 
-/// Of larger graphs all arrows are drawn.
+/// Of graphs with more nodes than this, all arrows are drawn, also those that follow from others.
 const SMALL: usize = 2048;
 
-/// The edges without those that follow from others: what comes after by a longer way needs no arrow too.
+/// The edges without those that follow from others: two nodes that are connected by a longer path need no arrow of
+/// their own.
 fn needed(nodes: usize, mut edges: Vec<(usize, usize, Order)>) -> Vec<(usize, usize, Order)> {
     if nodes > SMALL {
         return edges;
@@ -120,7 +121,8 @@ fn needed(nodes: usize, mut edges: Vec<(usize, usize, Order)>) -> Vec<(usize, us
             }
         }
     }
-    // For each node, a bit for each that comes after it by more than one arrow; and by any.
+    // For each node, one bit for each node that comes after it by more than one arrow, and one bit for each by any
+    // arrows.
     let words = nodes.div_ceil(64);
     let mut far = vec![vec![0_u64; words]; nodes];
     let mut any = vec![vec![0_u64; words]; nodes];
@@ -139,8 +141,8 @@ fn needed(nodes: usize, mut edges: Vec<(usize, usize, Order)>) -> Vec<(usize, us
     edges
 }
 
-/// Pictures with arrows between them. Those that come after the same ones and before the same ones stand
-/// together, if they are so many, and one arrow leads to all of them.
+/// Pictures with arrows between them. At least `group` pictures that come after the same pictures and before the same
+/// pictures are drawn together, and one arrow leads to all of them.
 fn arrange(parts: Vec<Picture>, edges: &[(usize, usize, Order)], width: i32, group: u32) -> Picture {
     let mut around = vec![(Vec::new(), Vec::new()); parts.len()];
     for &(from, to, order) in edges {
@@ -157,7 +159,7 @@ fn arrange(parts: Vec<Picture>, edges: &[(usize, usize, Order)], width: i32, gro
     let mut of_kind: Vec<Vec<Picture>> = Vec::new();
     let mut kind = Vec::with_capacity(parts.len());
     for (at, (part, around)) in parts.into_iter().zip(around).enumerate() {
-        // A few stand beside each other, each with its arrow.
+        // A few pictures are drawn beside each other, each with its own arrow.
         let together = edges.is_empty() || alike[&around] >= group;
         let own = (!together).then_some(at);
         let at = *kinds.entry((around, own)).or_insert(of_kind.len());
@@ -182,13 +184,13 @@ fn arrange(parts: Vec<Picture>, edges: &[(usize, usize, Order)], width: i32, gro
     layered(groups.collect(), &between)
 }
 
-/// Something in a row: a picture, or the place where a long arrow goes past.
+/// A place in a row: a picture, or the point where a long arrow passes.
 struct Place {
     width: i32,
     height: i32,
     picture: Option<usize>,
     ends: Option<(i32, i32)>,
-    /// The places in the row above that lead here, and so on.
+    /// The places in the row above that have an arrow to this place, each with the kind of its edge.
     above: Vec<(usize, Order)>,
     x: i32,
 }
@@ -196,10 +198,10 @@ struct Place {
 const ROW_GAP: i32 = 40;
 const COLUMN_GAP: i32 = 24;
 
-/// Pictures in rows, each below all those that it comes after.
+/// Pictures in rows, each below all pictures that it comes after.
 fn layered(pictures: Vec<Picture>, edges: &[(usize, usize, Order)]) -> Picture {
     let mut row_of = vec![0_usize; pictures.len()];
-    // There is no cycle, so that the rows stand still at the latest when each has been gone through.
+    // As there is no cycle, the rows are final after as many passes as there are pictures.
     for _ in 0..pictures.len() {
         let mut changed = false;
         for &(from, to, _) in edges {
@@ -263,12 +265,12 @@ fn layered(pictures: Vec<Picture>, edges: &[(usize, usize, Order)]) -> Picture {
     canvas
 }
 
-/// Moves what belongs together near to each other: each place to the middle of those above it.
+/// Moves connected places near to each other: each place to the middle of those above it.
 fn put_in_order(rows: &mut [Vec<Place>]) {
     for row in 1..rows.len() {
         let row = &mut rows[row..];
         let mut order: Vec<usize> = (0..row[0].len()).collect();
-        // In thousandths: whole numbers keep the picture the same everywhere.
+        // The middle is in thousandths, as whole numbers keep the picture the same on all machines.
         let middle = |place: &Place| {
             let sum: usize = place.above.iter().map(|(above, _)| above * 1000).sum();
             sum.checked_div(place.above.len()).unwrap_or(usize::MAX)
@@ -312,7 +314,7 @@ fn arrows(canvas: &mut Picture, above: &[Place], below: &[Place], top: i32) {
                 Some((enter, _)) if count == 1 => place.x + enter,
                 _ => place.x + place.width * nth / (count + 1),
             };
-            // What is nearly straight is drawn straight.
+            // A nearly vertical arrow is drawn vertical.
             if (x0 - x1).abs() <= place.width / 16 {
                 x1 = x0;
             }

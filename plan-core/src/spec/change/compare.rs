@@ -1,5 +1,5 @@
-//! Going through two specifications side by side. Invariant: each type is taken apart without `..`, so that a
-//! field that is not compared does not compile; and each place that differs is looked up in the table.
+//! The comparison of two specifications. Invariant: each type is taken apart without `..`, so that code that forgets a
+//! field does not compile. Each place that differs is looked up in the table.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use super::rules::rule;
 use super::{Change, ChangeVerdict};
 use crate::spec::names::{PodName, TaskName};
 
-/// A place in both specifications: where it is, and which field of the table that is.
+/// A place in both specifications: its path, and its field in the table.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum At<'a> {
     Root,
-    /// What a file calls it.
+    /// A key of the file.
     Key(&'a Self, &'static str),
-    /// What the service calls it.
+    /// A name that the service gives.
     Name(&'a Self, &'a str),
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for At<'_> {
     }
 }
 
-/// What differs, and whose it is.
+/// The differences that were found, and the pod and task that the next ones belong to.
 #[derive(Debug, Default)]
 pub(super) struct Comparer {
     pub(super) found: Vec<Change>,
@@ -58,12 +58,12 @@ pub(super) struct Comparer {
 }
 
 impl Comparer {
-    /// Tells of a difference, with the verdict that its field usually has.
+    /// Adds a difference, with the usual verdict of its field.
     pub(super) fn put(&mut self, at: &At<'_>, old: Option<String>, new: Option<String>) {
         self.put_as(None, at, old, new);
     }
 
-    /// Tells of a difference that has this verdict, if any is given.
+    /// Adds a difference, with this verdict if one is given.
     pub(super) fn put_as(
         &mut self,
         verdict: Option<ChangeVerdict>,
@@ -74,7 +74,7 @@ impl Comparer {
         let field = at.field();
         let found = rule(&field);
         debug_assert!(found.is_some(), "`{field}` is not in the table");
-        // A field that is not in the table would be a hole; the tests see that there is none.
+        // The table has every field; the tests check that.
         let (field, usual, why) =
             found.map_or(("", ChangeVerdict::Refused, None), |rule| (rule.field, rule.verdicts[0], rule.why));
         let verdict = verdict.unwrap_or(usual);
@@ -92,7 +92,7 @@ impl Comparer {
         });
     }
 
-    /// A value that both have.
+    /// Compares a value that both specifications have.
     pub(super) fn value<T: PartialEq + ?Sized>(
         &mut self,
         at: &At<'_>,
@@ -105,7 +105,7 @@ impl Comparer {
         }
     }
 
-    /// A value that may be absent.
+    /// Compares a value that may be absent.
     pub(super) fn maybe<T: PartialEq>(
         &mut self,
         at: &At<'_>,
@@ -118,7 +118,7 @@ impl Comparer {
         }
     }
 
-    /// Parts that may be absent; those that both have are looked into.
+    /// Compares a part that may be absent. If both have the part, its fields are compared.
     pub(super) fn part<T: PartialEq>(
         &mut self,
         at: &At<'_>,
@@ -128,13 +128,13 @@ impl Comparer {
         inside: impl FnOnce(&mut Self, &At<'_>, &T, &T),
     ) {
         match (old, new) {
-            // Not only if they differ: equality of maps does not see their order.
+            // Also if both are equal, as the equality of maps ignores their order.
             (Some(old), Some(new)) => inside(self, at, old, new),
             _ => self.maybe(at, old, new, show),
         }
     }
 
-    /// Things by name; those that both have are looked into.
+    /// Compares values by name. If both have a value of a name, its fields are compared.
     pub(super) fn named<K: AsRef<str> + Eq + std::hash::Hash, V: PartialEq>(
         &mut self,
         at: &At<'_>,
@@ -151,7 +151,7 @@ impl Comparer {
         }
     }
 
-    /// Things by name whose order is a part of them.
+    /// Compares lists of named values whose order has a meaning.
     pub(super) fn listed<'v, V: PartialEq>(
         &mut self,
         at: &At<'_>,
@@ -179,12 +179,12 @@ impl Comparer {
             |list: &'v [(&'v str, &'v V)]| -> Vec<&'v str> { list.iter().map(|(name, _)| *name).collect() };
         self.order(at, &names(old), &names(new));
         if self.found.len() == before {
-            // Two of one name: no file has them, and a builder that made them is told of something at least.
+            // A list has a name twice. No file can have that; for a builder, the names are shown as a difference.
             self.put(at, Some(names(old).join(", ")), Some(names(new).join(", ")));
         }
     }
 
-    /// The order of those that both have.
+    /// Compares the order of the names that both have.
     pub(super) fn order<K: AsRef<str> + PartialEq>(&mut self, at: &At<'_>, old: &[K], new: &[K]) {
         let common = |of: &[K], other: &[K]| -> Vec<String> {
             of.iter().filter(|name| other.contains(name)).map(|name| name.as_ref().to_owned()).collect()
@@ -196,10 +196,10 @@ impl Comparer {
     }
 }
 
-/// Two values as they are shown: on one line, and of long ones that part in which they differ.
+/// Two values as they are shown: on one line, and for long values the part in which they differ.
 fn shortened(old: Option<String>, new: Option<String>) -> (Option<String>, Option<String>) {
     const LONGEST: usize = 60;
-    /// What is shown before the first difference.
+    /// How many characters are shown before the first difference.
     const BEFORE: usize = 16;
     let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().nth(LONGEST).is_some());
     let mut from = 0;

@@ -1,9 +1,9 @@
-//! What an entry of `on-change` names. Invariant: an entry that [`judge`] lets pass names at least one field
-//! of the table, and [`matches`] reads it in the same way.
+//! Entries of `on-change`. Invariant: an entry that [`judge`] accepts names at least one field of the table, and
+//! [`matches`] reads it in the same way.
 //!
-//! An entry with a dot is a path from the top, as `pods.kafka.tasks.*.env`, where `*` stands for any name; it
-//! names all that is there and below. An entry without a dot is one key, as `count` or `pods`; it names every
-//! field that has this key on its way.
+//! An entry with a dot is a path from the top, as `pods.kafka.tasks.*.env`, where `*` stands for any name. It names
+//! everything at this path and below. An entry without a dot is one key, as `count` or `pods`. It names every field
+//! whose path contains this key.
 
 use super::rules::rules;
 use super::{Change, ChangeRule};
@@ -41,13 +41,13 @@ pub fn matches(entry: &str, change: &Change) -> bool {
     }
 }
 
-/// The keys of a field: what of it is no name.
+/// The keys of a field: the parts of its path that are not names.
 fn keys(field: &'static str) -> impl Iterator<Item = &'static str> {
     field.split('.').filter(|key| *key != ANY)
 }
 
-/// Whether an entry leads to a path, or to what the path is below. The field says which of its parts are
-/// names, and a name may have dots.
+/// Whether an entry is a path, or a beginning of it. The field says which parts of the path are names, as a name may
+/// contain dots.
 fn leads(entry: &str, path: &str, field: &str) -> bool {
     let (head, field) = first(field);
     let on = |entry: Option<&str>, path: Option<&str>| match (entry, path, field) {
@@ -70,7 +70,7 @@ fn first(path: &str) -> (&str, Option<&str>) {
     path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)))
 }
 
-/// What follows a beginning at a dot; all of it is followed by nothing.
+/// The rest of a path after a beginning that ends at a dot. `Some(None)` if the beginning is the whole path.
 fn after<'a>(path: &'a str, beginning: &str) -> Option<Option<&'a str>> {
     match path.strip_prefix(beginning)? {
         "" => Some(None),
@@ -83,9 +83,9 @@ fn after<'a>(path: &'a str, beginning: &str) -> Option<Option<&'a str>> {
 pub(in crate::spec) struct Unmatched {
     /// The part of the entry that is wrong.
     pub(in crate::spec) part: String,
-    /// The entry as it was likely meant.
+    /// The entry that was likely meant.
     pub(in crate::spec) nearest: Option<String>,
-    /// What may stand there.
+    /// What may stand in place of the part.
     pub(in crate::spec) known: Vec<&'static str>,
 }
 
@@ -103,7 +103,7 @@ pub(in crate::spec) fn judge(entry: &str) -> Result<(), Unmatched> {
         return Err(Unmatched { part: entry.to_owned(), nearest, known });
     }
     let parts: Vec<&str> = entry.split('.').collect();
-    // The fields that the entry leads towards, and how far it goes along with any.
+    // The largest number of parts that the entry shares with a field.
     let far = all().map(|rule| along(&parts, rule)).max().unwrap_or(0);
     if far >= parts.len() {
         return Ok(());
@@ -121,8 +121,8 @@ pub(in crate::spec) fn judge(entry: &str) -> Result<(), Unmatched> {
     Err(Unmatched { part: parts[far].to_owned(), nearest, known })
 }
 
-/// How many parts of an entry go along with a field. A name with dots is taken for one only where no key can
-/// follow it: elsewhere it could be a key that is misspelled.
+/// How many parts of an entry agree with a field. A name may contain dots only if no key can follow it. Elsewhere, the
+/// part after a dot could be a misspelled key.
 fn along(parts: &[&str], rule: &ChangeRule) -> usize {
     let mut field = rule.field.split('.').peekable();
     for (at, part) in parts.iter().enumerate() {
@@ -141,7 +141,7 @@ fn along(parts: &[&str], rule: &ChangeRule) -> usize {
     parts.len()
 }
 
-/// Whether no field is below this one.
+/// Whether no field of the table is below this one.
 fn is_leaf(field: &str) -> bool {
     let all = rules().iter().flat_map(|group| group.rules);
     all.into_iter().all(|rule| !matches!(after(rule.field, field), Some(Some(_))))

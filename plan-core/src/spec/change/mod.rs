@@ -1,6 +1,7 @@
-//! The difference of two specifications, field by field, and what each field's change does to a service that is
-//! deployed (SDK rules R67 to R69). Invariant: what decides how a task runs restarts that task and no other, what is
-//! lost or cannot be done is refused, and the rest is live; [`rules`] says which is which, once.
+//! The difference of two specifications, field by field, and what a change of each field does to a service that is
+//! deployed (SDK rules R67 to R69). Invariant: a change of what decides how a task runs restarts that task and no
+//! other. A change that would lose something or cannot be done is refused. Every other change is live. The table
+//! [`rules`] is the only place that says this.
 
 mod compare;
 mod entry;
@@ -24,13 +25,13 @@ pub use service::{changes, converging_plan};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeVerdict {
-    /// Nothing that runs is relaunched. What is new is launched, and what is gone is ended.
+    /// No running task is relaunched. Tasks that are new are launched, and tasks that are gone are ended.
     Live,
-    /// The tasks whose configuration it is are relaunched, where they are.
+    /// The tasks whose configuration changes are relaunched, on their nodes.
     Restarts,
-    /// The same, with more or less of what is reserved for them there; so they wait for room.
+    /// As `Restarts`, but with more or fewer resources on their nodes, so the tasks wait for room.
     Resizes,
-    /// It is not done: it would lose something, or cannot be done to what is there.
+    /// The change is not made: it would lose something, or cannot be made to what is there.
     Refused,
 }
 
@@ -48,30 +49,30 @@ impl fmt::Display for ChangeVerdict {
 /// A field whose value differs between two specifications.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Where it is, as `pods.kafka.tasks.broker.cmd`.
+    /// The path of the field, as `pods.kafka.tasks.broker.cmd`.
     pub path: String,
-    /// The field, as the table of [`rules`] has it: `pods.*.tasks.*.cmd`.
+    /// The field in the table of [`rules`], as `pods.*.tasks.*.cmd`.
     pub field: &'static str,
-    /// The pod that it belongs to.
+    /// The pod that the field belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodName>,
-    /// The task that it belongs to; none for what several share.
+    /// The task that the field belongs to; `None` if several tasks share the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskName>,
-    /// What it was, shortened; none where there was nothing.
+    /// The old value, shortened; `None` if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<String>,
-    /// What it is to be, shortened; none where there is to be nothing.
+    /// The new value, shortened; `None` if there is to be none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<String>,
-    /// What it does.
+    /// What the change does.
     pub verdict: ChangeVerdict,
-    /// Why it is refused, and what to do instead.
+    /// Why the change is refused, and what to do instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-/// As `pods.kafka.count: 3 → 4 (live)`.
+/// Shown as `pods.kafka.count: 3 → 4 (live)`.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (old, new) = (self.old.as_deref().unwrap_or("none"), self.new.as_deref().unwrap_or("none"));
@@ -80,7 +81,7 @@ impl fmt::Display for Change {
 }
 
 impl Change {
-    /// The same, refused.
+    /// Makes the change a refused one.
     fn refuse(&mut self) {
         self.verdict = ChangeVerdict::Refused;
         self.why = rules::rule(self.field).and_then(|rule| rule.why).map(ToOwned::to_owned);
@@ -89,11 +90,11 @@ impl Change {
 
 /// A value as JSON.
 fn json<T: Serialize + ?Sized>(value: &T) -> String {
-    // What is shown has text for its keys, so that nothing of it cannot be written.
+    // All keys are texts, so every value can be written.
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// One of some words, as it is written.
+/// A variant, as the file writes it.
 fn word<T: Serialize>(value: &T) -> String {
     json(value).trim_matches('"').to_owned()
 }

@@ -1,4 +1,4 @@
-//! Pods, and what each launch of their tasks carries.
+//! The comparison of pods, and of what each launch of their tasks carries.
 
 use indexmap::IndexMap;
 
@@ -89,7 +89,7 @@ impl Comparer {
             this.value(&at.key("container-ports"), &old_container, &new_container, super::json);
             this.value(&at.key("labels"), labels, &new.labels, |labels| pairs(labels, ':', ","));
         });
-        // Without a network a pod is on the node's.
+        // A pod without networks is on the node's network.
         let takes_ports = |networks: &IndexMap<_, _>| networks.is_empty() || networks.contains_key(BRIDGE);
         if takes_ports(old) != takes_ports(new) {
             let come_or_gone = self.found[before..].iter_mut().filter(|one| one.field == "pods.*.networks.*");
@@ -128,7 +128,7 @@ impl Comparer {
             volumes.iter().map(|volume| (volume.path.as_str(), volume)).collect()
         }
         self.listed(at, &by_path(old), &by_path(new), volume, |this, at, old, new| {
-            // The path is the name by which they are known.
+            // Volumes are compared by their paths.
             let Volume { path: _, kind, size } = old;
             let parts = |kind: &VolumeKind| match kind {
                 VolumeKind::Root => ("ROOT", Vec::new()),
@@ -164,7 +164,7 @@ impl Comparer {
         self.maybe(&at.key("file"), file.as_ref(), new.file.as_ref(), Clone::clone);
     }
 
-    /// One choice, which a file makes with two keys.
+    /// Compares the seccomp choice, for which a file has two keys.
     fn seccomp(&mut self, at: &At<'_>, old: Option<&Seccomp>, new: Option<&Seccomp>) {
         let parts = |seccomp: Option<&Seccomp>| match seccomp {
             None => (false, None),
@@ -178,13 +178,13 @@ impl Comparer {
     }
 }
 
-/// A pod in short.
+/// A short text for a pod.
 fn members(pod: &PodSpec) -> String {
     let tasks: Vec<&str> = pod.tasks.keys().map(AsRef::as_ref).collect();
     format!("{} of {}", pod.count, tasks.join(", "))
 }
 
-/// A volume in short.
+/// A short text for a volume.
 fn volume(volume: &Volume) -> String {
     let kind = match volume.kind {
         VolumeKind::Root => "ROOT",

@@ -1,5 +1,5 @@
-//! The table of all fields. Invariant: every field of the types and every key of a file is in it, once; the
-//! tests hold it to both, and the book prints it.
+//! The table of all fields. Invariant: every field of the types and every key of a file is in the table exactly once.
+//! Tests check both, and the book prints the table.
 
 use super::ChangeVerdict;
 use ChangeVerdict::{Live, Refused, Resizes, Restarts};
@@ -9,22 +9,22 @@ use ChangeVerdict::{Live, Refused, Resizes, Restarts};
 pub struct ChangeRule {
     /// The field, as `pods.*.tasks.*.cmd`: `*` stands for a name.
     pub field: &'static str,
-    /// What its change may come to, the usual first.
+    /// The verdicts that a change of the field may get, the usual one first.
     pub verdicts: &'static [ChangeVerdict],
-    /// What there is to say of it; empty if the verdict says all.
+    /// A note on the field; empty if the verdict says enough.
     pub note: &'static str,
-    /// Why it is refused, where it may be, and what to do instead.
+    /// Why a change may be refused, and what to do instead.
     pub why: Option<&'static str>,
 }
 
-/// The rules of what stands at one place of a file.
+/// The rules of the fields at one place of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct RuleGroup {
-    /// What is there.
+    /// The title of the group.
     pub title: &'static str,
-    /// Where it is: all fields of the group begin with it.
+    /// The path of the place: all fields of the group begin with it.
     pub prefix: &'static str,
-    /// Its fields, as a file has them.
+    /// The rules of the group, in the order of a file.
     pub rules: &'static [ChangeRule],
 }
 
@@ -50,7 +50,7 @@ const fn resizes(field: &'static str, note: &'static str) -> ChangeRule {
     ChangeRule { field, verdicts: &[Resizes], note, why: None }
 }
 
-/// A field that may be refused.
+/// A rule of a field whose change may be refused.
 const fn refused(
     field: &'static str,
     verdicts: &'static [ChangeVerdict],
@@ -220,7 +220,7 @@ static TASK: &[ChangeRule] = &[
     restarts("pods.*.tasks.*.shm-size", ""),
 ];
 
-/// The resources that a file has inside a task or in a resource set of a name.
+/// The rules of resources, which a file has inside a task or in a named resource set.
 macro_rules! resources {
     ($at:literal) => {
         &[

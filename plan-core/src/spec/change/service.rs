@@ -1,4 +1,4 @@
-//! The service itself, and its plans.
+//! The comparison of the service itself and of its plans.
 
 use super::compare::{At, Comparer};
 use super::{Change, ChangeVerdict, matches};
@@ -8,14 +8,13 @@ use crate::spec::plan::{PhaseSpec, PlanSpec};
 use crate::spec::service::{ReplacementFailurePolicy, SchedulerSpec, ServiceSpec};
 use crate::spec::units::Seconds;
 
-/// The user of tasks that a file does not name (SDK rule R7).
+/// The user of tasks if a file names none (SDK rule R7).
 const USER: &str = "root";
-/// The ensemble of a cluster that a file does not name (SDK rule R7).
+/// The ZooKeeper ensemble if a file names none (SDK rule R7).
 const ZOOKEEPER: &str = "master.mesos:2181";
 
-/// The fields whose values differ between two specifications, in the order of a file, each with what its
-/// change does to a service that is deployed as `old`. None if they are equal, the order of what has an order
-/// included.
+/// The changes from one specification to another, in the order of a file. Each says what it does to a service that is
+/// deployed as `old`. The list is empty if the specifications are equal, including every order that has a meaning.
 ///
 /// ```
 /// # fn read(text: &str) -> plan_core::spec::ServiceSpec {
@@ -39,8 +38,8 @@ pub fn changes(old: &ServiceSpec, new: &ServiceSpec) -> Vec<Change> {
     comparer.found
 }
 
-/// The plan that brings changes about in a service that is deployed: the first whose `on-change` names one of
-/// them, else `update`, else `deploy`. Until its first deployment is done, a service has `deploy` for it.
+/// The plan that brings changes about in a service that is deployed: the first whose `on-change` names one of the
+/// changes, else `update`, else `deploy`. Before its first deployment is complete, a service always uses `deploy`.
 pub fn converging_plan<'a>(new: &'a ServiceSpec, found: &[Change]) -> Option<&'a PlanName> {
     let named = |plan: &PlanSpec| {
         plan.on_change.iter().any(|entry| found.iter().any(|change| matches(entry, change)))
@@ -70,7 +69,7 @@ impl Comparer {
         }
         self.pod = None;
         self.order(&at, &names(pods), &names(&new.pods));
-        // A plan that was made from the pods differs as they do.
+        // A generated plan differs only as the pods do.
         if old.has_generated_plan() && new.has_generated_plan() {
             return;
         }
@@ -102,7 +101,7 @@ impl Comparer {
         );
         let verdict = if same { ChangeVerdict::Live } else { ChangeVerdict::Refused };
         text("zookeeper", zookeeper, &after.zookeeper, verdict);
-        // The same user in other words is another configuration, as hashes see it.
+        // A user that is named now and was the default before changes the hashes of configurations.
         let same = user.as_deref().unwrap_or(USER) == after.user.as_deref().unwrap_or(USER);
         let verdict = if same { ChangeVerdict::Restarts } else { ChangeVerdict::Refused };
         text("user", user, &after.user, verdict);
@@ -172,8 +171,8 @@ pub(super) fn names<K: Clone, V>(map: &indexmap::IndexMap<K, V>) -> Vec<K> {
     map.keys().cloned().collect()
 }
 
-/// Whether two lists of `host:port`, each perhaps with a path at its end, are of one ensemble: one that was
-/// changed host by host.
+/// Whether two lists of `host:port`, each with an optional path at its end, share a host. Then both are one ensemble,
+/// which was changed host by host.
 fn shares_host(old: &str, new: &str) -> bool {
     let parts = |list: &str| {
         let (hosts, path) = list.split_once('/').unwrap_or((list, ""));

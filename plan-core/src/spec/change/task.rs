@@ -1,4 +1,4 @@
-//! Tasks, and the resources that they run in.
+//! The comparison of tasks, and of the resources that they run in.
 
 use super::ChangeVerdict;
 use super::compare::{At, Comparer};
@@ -60,7 +60,7 @@ impl Comparer {
         if *resource_set != new.resource_set {
             let loses = old_pod.resource_sets.get(resource_set).is_some_and(|set| !set.volumes.is_empty());
             let verdict = if loses { ChangeVerdict::Refused } else { ChangeVerdict::Restarts };
-            // A set of the task's own has no name in a file.
+            // A file gives no name to a resource set of the task's own.
             let shown =
                 |pod: &PodSpec, set: &ResourceSetName| pod.owner(set).is_none().then(|| set.to_string());
             let (old, new) = (shown(old_pod, resource_set), shown(new_pod, &new.resource_set));
@@ -118,7 +118,7 @@ impl Comparer {
         self.value(&at.key("timeout"), timeout, &new.timeout, Seconds::to_string);
     }
 
-    /// The resource sets of a pod. Those that one task has for itself stand inside it.
+    /// Compares the resource sets of a pod. The path of a set that belongs to one task is inside the task.
     pub(super) fn sets(&mut self, at: &At<'_>, old: &PodSpec, new: &PodSpec) {
         let (tasks, sets) = (at.key("tasks"), at.key("resource-sets"));
         for (name, before) in &old.resource_sets {
@@ -184,7 +184,7 @@ impl Comparer {
     }
 }
 
-/// A port's number as a file gives it: 0 for any free one.
+/// A port's number as a file has it: 0 for a dynamic port.
 fn number(port: &Port) -> String {
     match &port.number {
         PortChoice::Static(number) => number.to_string(),

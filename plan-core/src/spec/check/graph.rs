@@ -1,9 +1,9 @@
-//! Dependencies between named things. Invariant: what passes has an order in which each comes after all
-//! that it depends on.
+//! Dependencies between named phases or steps. Invariant: names without a cycle can be ordered so that each comes after
+//! all that it depends on.
 
 use std::collections::BTreeMap;
 
-/// The cycles among `names`, each with its members as declared. A name that is not there is no edge.
+/// The cycles among `names`, each with its members in declared order. Dependencies on unknown names are ignored.
 pub(super) fn cycles<'a>(names: &[&'a str], depends_on: &[Vec<&'a str>]) -> Vec<Vec<&'a str>> {
     let places: BTreeMap<&str, usize> = names.iter().zip(0..).map(|(name, at)| (*name, at)).collect();
     let edges: Vec<Vec<usize>> = depends_on

@@ -1,6 +1,6 @@
-//! The rules of a service that its types cannot hold (SDK rules R6 to R43). Invariant: a file, a builder and a
-//! stored specification are judged by these same rules, in the same words; places are paths, and whoever
-//! has a text finds the lines.
+//! The rules of a service that its types cannot express (SDK rules R6 to R43). Invariant: a file, a builder and a
+//! stored specification are judged by these same rules, in the same words. A place is a path; a reader that has a text
+//! finds the line.
 
 mod graph;
 mod network;
@@ -18,15 +18,15 @@ use super::names::{PodName, ResourceSetName};
 use super::resources::ResourceSet;
 use super::service::ServiceDraft;
 
-/// What the reader of a file knows about where the parts came from. For a builder it is empty.
+/// What the reader of a file knows about where the parts of a service came from. Empty for a builder.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
-    /// The paths at which the reader has told of an error. What stands there is a stand-in; nothing more is
-    /// said about it.
+    /// The paths at which the reader has reported an error. The values there are stand-ins, about which nothing more is
+    /// reported.
     broken: BTreeSet<String>,
-    /// The resource sets that were written inside a task; they are found there.
+    /// The resource sets that the file writes inside a task.
     inline: BTreeSet<(PodName, ResourceSetName)>,
-    /// The plan `deploy` was generated; what is wrong with it is wrong with the pods.
+    /// Whether the plan `deploy` was generated. Then every problem of the plan is one of the pods.
     generated: bool,
 }
 
@@ -45,7 +45,7 @@ impl Origins {
         self.generated = true;
     }
 
-    /// Whether what a path leads to, or something that it is a part of, is a stand-in.
+    /// Whether the value at a path, or at a beginning of the path, is a stand-in.
     fn is_broken(&self, path: &str) -> bool {
         if self.broken.is_empty() {
             return false;
@@ -54,7 +54,7 @@ impl Origins {
         ends.into_iter().any(|end| self.broken.contains(&path[..end]))
     }
 
-    /// Whether something below a path is a stand-in.
+    /// Whether a value below a path is a stand-in.
     fn is_broken_below(&self, path: &str) -> bool {
         let below = self.broken.range(path.to_owned()..).take_while(|broken| broken.starts_with(path));
         below.into_iter().any(|broken| broken[path.len()..].starts_with(['.', '[']))
@@ -135,8 +135,8 @@ impl Checker<'_> {
         self.plans(&root.key("plans"));
     }
 
-    /// The reference counts what begins with the pod's name and a dash (SDK rule R37); here a pod is counted by its
-    /// whole name, which changes where a file's pods go.
+    /// Warns if a placement rule counts other instances than in the SDK. The SDK counts every task whose name begins
+    /// with the pod's name and a dash; here a pod is counted by its whole name (SDK rule R37).
     fn prefixed(&mut self, pods: &Path<'_>) {
         let mut names: Vec<&str> = self.parts.pods.keys().map(PodName::as_str).collect();
         names.sort_unstable();
@@ -158,7 +158,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A service's advertised ports are one namespace (SDK rule R22).
+    /// The names of advertised ports differ across a service (SDK rule R22).
     fn advertised(&mut self, pods: &Path<'_>) {
         let mut first: BTreeMap<&str, String> = BTreeMap::new();
         let mut again: Vec<(String, &str, String)> = Vec::new();
@@ -177,7 +177,7 @@ impl Checker<'_> {
                 });
             }
         }
-        // One problem for all, at the first: they are one mistake, and people look for the list.
+        // There is one problem for all names, at the first of them, with a list.
         let names: BTreeSet<&str> = again.iter().map(|(_, name, _)| *name).collect();
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
         if let Some((place, name, other)) = again.first() {
@@ -187,7 +187,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Calls with the path at which a resource set is written.
+    /// Calls a function with the path at which a resource set is written.
     fn at_set<R>(
         &mut self,
         pod_path: &Path<'_>,
@@ -212,7 +212,7 @@ impl Checker<'_> {
 /// The longest label of a DNS name.
 const MAX_DNS: usize = 63;
 
-/// What follows a task's name in the name of its inline resource set (SDK rule R15).
+/// The end of the name of a task's inline resource set (SDK rule R15).
 pub(super) const INLINE_SUFFIX: &str = "-resource-set";
 
 /// Whether a set holds something besides volumes (SDK rule R20).
@@ -220,7 +220,7 @@ fn holds_something(set: &ResourceSet) -> bool {
     set.cpus.is_some() || set.gpus.is_some() || set.memory.is_some() || !set.ports.is_empty()
 }
 
-/// No more is asked than that no character is one that no URI holds: the schemes are the fetcher's matter.
+/// Whether a text has only characters that a URI can have. The fetcher checks the rest.
 fn is_uri(text: &str) -> bool {
     let bad = |c: char| {
         c.is_whitespace()
@@ -230,7 +230,7 @@ fn is_uri(text: &str) -> bool {
     !text.is_empty() && !text.contains(bad)
 }
 
-/// Those that equal an earlier one, each with the index of the first.
+/// The items that equal an earlier item, each with the index of the first one.
 fn repeated<T: Ord>(items: &[T]) -> Vec<(usize, usize)> {
     let mut first = BTreeMap::new();
     let again = items.iter().enumerate().filter_map(|(at, item)| {

@@ -6,7 +6,7 @@ use crate::spec::pod::PodSpec;
 
 /// The network that maps ports.
 pub(in crate::spec) const BRIDGE: &str = "mesos-bridge";
-/// The networks that every cluster of the reference has.
+/// The networks that every cluster of the SDK has.
 const KNOWN: [&str; 2] = ["dcos", BRIDGE];
 
 impl Checker<'_> {

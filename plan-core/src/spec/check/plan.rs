@@ -15,17 +15,17 @@ use crate::spec::pod::PodSpec;
 use crate::spec::strategy::Sequence;
 use crate::spec::task::Goal;
 
-/// There are not as many fields; who has more entries has made them by a slip.
+/// The largest number of entries of `on-change`. There are fewer fields than that.
 const MOST_ENTRIES: usize = 1000;
 
-/// A phase's pod, and where they are.
+/// The pod of a phase, with what is known about it.
 #[derive(Clone, Copy)]
 struct Over<'a> {
     pod: &'a PodSpec,
     pod_name: &'a PodName,
-    /// Whether the pod's count is as it was written.
+    /// Whether the pod's count was read without an error.
     counted: bool,
-    /// Whether its tasks are.
+    /// Whether the pod's tasks were read without an error.
     tasks_known: bool,
 }
 
@@ -70,7 +70,7 @@ impl Checker<'_> {
         }
     }
 
-    /// An entry of `on-change` names a field, of a pod and a task that are there.
+    /// Checks an entry of `on-change`: it names a field, and a pod and a task that exist.
     fn changed(&mut self, path: &Path<'_>, entry: &str) {
         if let Err(change::Unmatched { part, nearest, known }) = change::judge(entry) {
             let message =
@@ -103,9 +103,9 @@ impl Checker<'_> {
         }
     }
 
-    /// What is not there may have been in the specification before, so it is not an error.
+    /// A name that does not exist is only a warning, as the specification before may have it.
     fn named_there(&mut self, path: &Path<'_>, entry: &str, what: &str, name: &str, all: &[&str]) {
-        // A name with dots is not told from the keys after it.
+        // A name with dots cannot be told from the keys after it, so it is not checked.
         if name == "*" || all.iter().any(|other| *other == name || other.contains('.')) {
             return;
         }
@@ -307,7 +307,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The rules of what is asked around steps that launch these tasks.
+    /// Checks the gates of steps that launch these tasks.
     fn gates(
         &mut self,
         path: &Path<'_>,
@@ -371,10 +371,10 @@ impl Checker<'_> {
         }
     }
 
-    /// The rules of tasks that one step launches together.
+    /// Checks the tasks that one step launches together.
     fn together(&mut self, path: &Path<'_>, over: Over<'_>, tasks: &[&TaskName], whole_pod: bool) {
         let at_task = |index: usize| if whole_pod { path.to_string() } else { path.index(index).to_string() };
-        // A pod without tasks has been told of.
+        // A pod without tasks has a problem of its own already.
         if tasks.is_empty() && over.tasks_known && !whole_pod {
             self.error(
                 Code::EmptyStep,

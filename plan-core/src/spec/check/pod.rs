@@ -5,7 +5,7 @@ use crate::spec::diagnostic::{Code, Path};
 use crate::spec::names::PodName;
 use crate::spec::pod::{IpcMode, PodSpec, RLimit, Seccomp};
 
-/// More instances than any cluster has nodes; a slip of the keyboard must not fill the memory.
+/// The largest count. A mistyped count must not fill the memory.
 const MAX_COUNT: u32 = 2_000_000;
 
 impl Checker<'_> {

@@ -107,7 +107,7 @@ impl Checker<'_> {
         self.configs(path, task);
     }
 
-    /// The system takes commands and variables as texts that end with NUL.
+    /// Checks that commands and variables contain no NUL, as the system ends texts with it.
     fn nul(&mut self, path: &Path<'_>, task: &TaskSpec) {
         let help = "take it out, or hand it over in a file";
         let (env, health, readiness) =
@@ -130,7 +130,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What a file writes as one text must fall into the same pairs again.
+    /// Checks labels: a file writes them as one text, which must read as the same pairs again.
     pub(super) fn labels<'a>(&mut self, path: &Path<'_>, labels: impl Iterator<Item = (&'a str, &'a str)>) {
         let at = path.key("labels");
         let mut seen = std::collections::BTreeSet::new();
@@ -183,7 +183,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A discovery prefix names the instances of one pod (SDK rule R29).
+    /// Checks that two pods do not share a discovery prefix (SDK rule R29).
     pub(super) fn prefixes(&mut self, pods: &Path<'_>) {
         let mut owner: BTreeMap<&str, &PodName> = BTreeMap::new();
         for (pod_name, pod) in &self.parts.pods {

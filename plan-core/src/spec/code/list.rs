@@ -1,5 +1,5 @@
-//! All codes, each with its rule, what the rule is for, and a file that breaks it. Invariant: each example has
-//! exactly one problem, the one that it is an example of; `tests/spec_codes.rs` reads them all.
+//! All codes, each with its rule, the reason of the rule, and a file that breaks it. Invariant: each example has
+//! exactly one problem, that of its code. `tests/spec_codes.rs` reads all examples.
 
 use super::machinery::codes;
 
@@ -1108,7 +1108,7 @@ codes! {
         ],
         [], [],
         "the pod `web` has no task `sever` to ask beside";
-    // Where the DC/OS SDK reads a file in another way.
+    // Files that the DC/OS SDK reads in another way.
     PathVolume = "P100", "a volume is of type ROOT or MOUNT",
         "The SDK lets `type: PATH` pass and makes a MOUNT volume of it, a whole disk. It does so here too, \
          with a warning.",

@@ -1,4 +1,4 @@
-//! What makes an enum of the list of codes. Invariant: a code without an explanation and an example does not
+//! The macro that makes an enum of the list of codes. Invariant: a code without an explanation or an example does not
 //! compile.
 
 macro_rules! codes {
@@ -10,10 +10,10 @@ macro_rules! codes {
         pub enum Code { $(#[doc = $summary] $variant),* }
 
         impl Code {
-            /// All of them, in order.
+            /// All codes, in order.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// Its text, as `P005`.
+            /// The text of the code, as `P005`.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
@@ -23,7 +23,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => $summary),* }
             }
 
-            /// What the rule is for, and what to do about it: a paragraph.
+            /// The reason of the rule, and what to do: one paragraph.
             pub fn explanation(self) -> &'static str {
                 match self { $(Self::$variant => $explanation),* }
             }

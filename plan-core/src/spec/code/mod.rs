@@ -1,5 +1,4 @@
-//! The codes of diagnostics. Invariant: a code, once given, is not given to another rule; its text is what
-//! people search for.
+//! The codes of diagnostics. Invariant: a code never gets another rule, as people search for its text.
 
 mod list;
 mod machinery;
@@ -9,12 +8,12 @@ use std::str::FromStr;
 
 pub use list::Code;
 
-/// The text is no code.
+/// The text is not a code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no code `{0}`; codes are written as `P005`")]
 pub struct UnknownCode(pub String);
 
-/// Case does not count.
+/// Reads a code, in upper or lower case.
 impl FromStr for Code {
     type Err = UnknownCode;
 
@@ -24,17 +23,17 @@ impl FromStr for Code {
     }
 }
 
-/// A file that breaks a rule, for the rule's page: read strictly, with `values` for its variables and
-/// `templates` beside it, it has exactly one problem.
+/// A file that breaks a rule, for the rule's page. Read strictly, with `values` for its variables and `templates` as
+/// its config templates, it has exactly one problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Example {
     /// The file's text.
     pub file: &'static str,
-    /// The values of its variables.
+    /// The values of the file's variables.
     pub values: &'static [(&'static str, &'static str)],
-    /// The config templates beside it, by name.
+    /// The config templates of the file, by name.
     pub templates: &'static [(&'static str, &'static str)],
-    /// The message of its problem.
+    /// The message of the problem.
     pub message: &'static str,
 }
 

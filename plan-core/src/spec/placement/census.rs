@@ -1,5 +1,5 @@
-//! What a rule is judged against. Invariant: a count is an exact number of instances of one pod, by the
-//! pod's whole name; nothing is counted at zero, so equal situations are equal censuses.
+//! What a placement rule is judged against. Invariant: a count is the exact number of instances of one pod, which is
+//! known by its whole name. No count is stored as zero, so equal situations are equal censuses.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,24 @@ use serde::{Deserialize, Serialize};
 use super::Field;
 use crate::spec::names::{NodeName, PodName};
 
-/// What is known of a node.
+/// The facts about a node.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NodeFacts {
-    /// Its name.
+    /// The name.
     pub name: NodeName,
-    /// Its region, if it says one.
+    /// The region, if the node has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Its zone, if it says one.
+    /// The zone, if the node has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// Its attributes.
+    /// The attributes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
 }
 
 impl NodeFacts {
-    /// The node's value of a field, as the node says it.
+    /// The node's value of a field, as the node spells it.
     pub fn value(&self, field: &Field) -> Option<&str> {
         match field {
             Field::Hostname => Some(self.name.as_str()),
@@ -36,32 +36,33 @@ impl NodeFacts {
     }
 }
 
-/// Where the others are, as far as a rule asks: see [`PlacementRule::fields`] and [`PlacementRule::pods`].
+/// Where the other instances are, as far as a rule asks: see [`PlacementRule::fields`] and [`PlacementRule::pods`].
 ///
-/// Keep it with [`add`](Self::add) and [`remove`](Self::remove): they give equal values one key, as an
-/// attribute that is `1` here and `1.0` there.
+/// Change it with [`add`](Self::add) and [`remove`](Self::remove): they use one key for equal values, as for an
+/// attribute that is `1` on one node and `1.0` on another.
 ///
 /// [`PlacementRule::fields`]: super::PlacementRule::fields
 /// [`PlacementRule::pods`]: super::PlacementRule::pods
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Census {
-    /// Instances of the pod being placed, per field and value; the instance itself is not among them.
+    /// The number of instances of the pod that is placed, by field and value. The placed instance itself is not
+    /// counted.
     #[serde(default, with = "by_field", skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<Field, BTreeMap<String, u32>>,
-    /// Instances per pod and host, for `Near` and `Apart`; the instance itself is not among them.
+    /// The number of instances by pod and host, for `Near` and `Apart`. The placed instance itself is not counted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<PodName, BTreeMap<NodeName, u32>>,
 }
 
 impl Census {
-    /// Counts one more instance of the pod being placed at this value of the field.
+    /// Counts one more instance of the pod that is placed, at this value of the field.
     pub fn add(&mut self, field: &Field, value: &str) {
         let counts = self.values.entry(field.clone()).or_default();
         let count = counts.entry(field.canonical(value).into_owned()).or_default();
         *count = count.saturating_add(1);
     }
 
-    /// Counts one instance fewer at this value of the field; `false` if none was counted there.
+    /// Counts one instance fewer at this value of the field. Returns `false` if none was counted there.
     pub fn remove(&mut self, field: &Field, value: &str) -> bool {
         take(&mut self.values, field, &field.canonical(value))
     }
@@ -72,24 +73,24 @@ impl Census {
         *count = count.saturating_add(1);
     }
 
-    /// Counts one instance of a pod fewer on a node; `false` if none was counted there.
+    /// Counts one instance of a pod fewer on a node. Returns `false` if none was counted there.
     pub fn remove_host(&mut self, pod: &PodName, node: &NodeName) -> bool {
         take(&mut self.hosts, pod, node.as_str())
     }
 
-    /// Instances of the pod being placed at this value of the field.
+    /// The number of instances of the pod that is placed, at this value of the field.
     pub fn count(&self, field: &Field, value: &str) -> u32 {
         let counts = self.values.get(field);
         counts.and_then(|counts| counts.get(&*field.canonical(value))).copied().unwrap_or(0)
     }
 
-    /// Instances of a pod on a node.
+    /// The number of instances of a pod on a node.
     pub fn on_host(&self, pod: &PodName, node: &NodeName) -> u32 {
         self.hosts.get(pod).and_then(|hosts| hosts.get(node)).copied().unwrap_or(0)
     }
 }
 
-/// Takes one from a count, and removes what is left at zero.
+/// Subtracts one from a count, and removes a count that becomes zero.
 fn take<K, V>(table: &mut BTreeMap<K, BTreeMap<V, u32>>, key: &K, value: &str) -> bool
 where
     K: Ord,

@@ -1,13 +1,13 @@
-//! When two texts are the same number. Invariant: digits are compared as digits, never as floats, so a
-//! number of any length has exactly one canonical text.
+//! Equal numbers. Invariant: digits are compared as digits, never as floats, so a number of any length has exactly one
+//! canonical text.
 
 use std::borrow::Cow;
 
-/// Decimals that are kept; Mesos keeps as many.
+/// The number of decimals that are kept, as in Mesos.
 const DECIMALS: usize = 3;
 
-/// The text of a decimal number with at most three decimals (rounded half to even, no needless zeros or
-/// plus, as Java's `0.###`); any other text as it is. `1e3` and `1.2.3` are no decimal numbers.
+/// The text of a decimal number with at most three decimals, rounded half to even, without needless zeros or a plus, as
+/// in Java's `0.###`. Any other text is returned as it is; `1e3` and `1.2.3` are no decimal numbers.
 pub(super) fn canonical(text: &str) -> Cow<'_, str> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));

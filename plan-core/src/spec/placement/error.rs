@@ -1,11 +1,11 @@
-//! What can be wrong with a constraint string. Invariant: each error says what to write instead, and where
-//! in the text the trouble is.
+//! Errors of constraint strings. Invariant: each error says what to write instead, and where in the text the problem
+//! is.
 
 use std::ops::Range;
 
 use super::text::OPERATORS;
 
-/// Why a text is no placement constraint (SDK rule R34). Ranges are bytes of that text, on character boundaries.
+/// Why a text is not a placement constraint (SDK rule R34). Ranges are in bytes of that text, on character boundaries.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlacementError {
@@ -17,10 +17,10 @@ pub enum PlacementError {
     Json {
         /// What the JSON reader says.
         reason: String,
-        /// Where it stopped.
+        /// Where the JSON reader stopped.
         range: Range<usize>,
     },
-    /// The text starts with `{` but is no rule as it is stored.
+    /// The text starts with `{` but is not a stored rule.
     #[error(
         "the constraint starts with `{{` but is no rule: {reason}; write `{{\"apart\": \"<pod>\"}}` or `hostname:UNIQUE`"
     )]
@@ -37,10 +37,10 @@ pub enum PlacementError {
     Shape {
         /// What was found.
         found: String,
-        /// Where.
+        /// Where it is in the text.
         range: Range<usize>,
     },
-    /// A row has another number of entries than 2 or 3.
+    /// A row does not have 2 or 3 entries.
     #[error(
         "`{row}` has {count} {}: write `field:OPERATOR` or `field:OPERATOR:value`, \
          and a `:` or `,` that belongs to a value as `\\:` or `\\,`",
@@ -64,24 +64,24 @@ pub enum PlacementError {
         /// Where the field is missing.
         range: Range<usize>,
     },
-    /// A field starts with `@` and is none that is known.
+    /// A field starts with `@` and is not known.
     #[error(
         "`{field}` is not a field: write `@hostname`, `@region`, `@zone`, or the name of an attribute without `@`"
     )]
     UnknownField {
         /// The field, as written.
         field: String,
-        /// Where.
+        /// Where it is in the text.
         range: Range<usize>,
     },
-    /// No operator is called so.
+    /// There is no such operator.
     #[error("`{operator}` is not an operator: {}", advice(nearest))]
     UnknownOperator {
         /// The operator, as written.
         operator: String,
-        /// The operator spelled most like it, if one is near enough to have been meant.
+        /// The operator with the most similar spelling, if it is similar enough.
         nearest: Option<&'static str>,
-        /// Where.
+        /// Where it is in the text.
         range: Range<usize>,
     },
     /// The operator needs a value and got none, or an empty one.
@@ -104,7 +104,7 @@ pub enum PlacementError {
         operator: &'static str,
         /// The value, as written.
         value: String,
-        /// Where.
+        /// Where it is in the text.
         range: Range<usize>,
     },
     /// The value is not a regular expression.
@@ -116,7 +116,7 @@ pub enum PlacementError {
     Pattern {
         /// The value, as written.
         pattern: String,
-        /// Where.
+        /// Where it is in the text.
         range: Range<usize>,
         /// What is wrong with it.
         source: regex::Error,
@@ -124,7 +124,7 @@ pub enum PlacementError {
 }
 
 impl PlacementError {
-    /// Where in the text the trouble is, in bytes.
+    /// Where in the text the problem is, in bytes.
     pub fn range(&self) -> Range<usize> {
         match self {
             Self::Json { range, .. }
@@ -156,14 +156,14 @@ fn example(operator: &str) -> &'static str {
     }
 }
 
-/// The reason alone: the error of the regex crate shows the pattern again, over several lines.
+/// The reason without the pattern, which the error of the regex crate shows again over several lines.
 fn reason(source: &regex::Error) -> String {
     let text = source.to_string();
     let last = text.lines().last().unwrap_or_default();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
-/// The operator spelled most like this one, if at most a third of its letters differ.
+/// The operator with the spelling most similar to this one, if at most a third of its letters differ.
 pub(super) fn nearest(text: &str) -> Option<&'static str> {
     let text: Vec<char> = text.chars().take(32).map(|c| c.to_ascii_uppercase()).collect();
     let near = OPERATORS.iter().filter_map(|(name, _)| {
@@ -173,7 +173,7 @@ pub(super) fn nearest(text: &str) -> Option<&'static str> {
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// Letters to insert, delete or replace to make one text the other (Levenshtein).
+/// How many letters have to be inserted, deleted or replaced to make one text the other (Levenshtein).
 fn distance(a: &[char], b: &str) -> usize {
     let mut row: Vec<usize> = (0..=a.len()).collect();
     for (i, cb) in b.chars().enumerate() {

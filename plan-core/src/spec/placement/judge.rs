@@ -1,8 +1,8 @@
 //! Whether an instance may go to a node, and why.
 //!
-//! Invariant: pure and total. [`PlacementRule::judge`] decides exactly as [`PlacementRule::allows`], which
-//! builds nothing; and `IsNot`, `Unlike` and `Apart` are exactly the opposites of `Is`, `Like` and `Near`,
-//! also on a node that lacks the field.
+//! Invariant: judging is pure and total. [`PlacementRule::judge`] decides exactly as [`PlacementRule::allows`], which
+//! allocates nothing. `IsNot`, `Unlike` and `Apart` are exactly the opposites of `Is`, `Like` and `Near`, also on a
+//! node that lacks the field.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,27 +13,27 @@ use super::{Census, Field, NodeFacts, PlacementRule};
 use crate::spec::names::PodName;
 use crate::spec::units::Count;
 
-/// What came of a rule, or of a part of it. Prints as a tree, one line for each part: `yes: …`, `no: …`.
+/// The judgment of a rule, or of a part of it. It prints as a tree, with one line for each part: `yes: …`, `no: …`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judgement {
     /// Whether the instance may go to the node.
     pub allowed: bool,
-    /// Why.
+    /// The reason.
     pub why: Why,
 }
 
-/// The reason for a judgement: a sentence, and what came of the rule's parts.
+/// The reason for a judgment: a sentence, and the judgments of the rule's parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
-    /// One line for people.
+    /// The reason on one line.
     pub sentence: String,
-    /// What came of each part, all of them, in the rule's order.
+    /// The judgments of all parts, in the rule's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Judgement>,
 }
 
 impl PlacementRule {
-    /// Whether it speaks of a field, be it counted or compared.
+    /// Whether the rule counts or compares a field.
     pub fn mentions(&self, field: &Field) -> bool {
         let mut found = false;
         self.visit(&mut |rule| {
@@ -50,7 +50,7 @@ impl PlacementRule {
         found
     }
 
-    /// The fields whose counts it needs in [`Census::values`].
+    /// The fields whose counts the rule needs in [`Census::values`].
     pub fn fields(&self) -> BTreeSet<Field> {
         let mut fields = BTreeSet::new();
         self.visit(&mut |rule| {
@@ -61,7 +61,7 @@ impl PlacementRule {
         fields
     }
 
-    /// The pods whose hosts it needs in [`Census::hosts`].
+    /// The pods whose hosts the rule needs in [`Census::hosts`].
     pub fn pods(&self) -> BTreeSet<PodName> {
         let mut pods = BTreeSet::new();
         self.visit(&mut |rule| {
@@ -81,7 +81,7 @@ impl PlacementRule {
         }
     }
 
-    /// Whether an instance may go to the node, for those who do not ask why.
+    /// Whether an instance may go to the node, without the reason.
     pub fn allows(&self, node: &NodeFacts, census: &Census) -> bool {
         match self {
             Self::Is(field, wanted) => is(node, field, wanted),
@@ -102,8 +102,8 @@ impl PlacementRule {
         }
     }
 
-    /// Whether an instance may go to the node, and why: every part is judged, also those that decide
-    /// nothing any more.
+    /// Whether an instance may go to the node, and why. Every part is judged, even if earlier parts have decided
+    /// already.
     pub fn judge(&self, node: &NodeFacts, census: &Census) -> Judgement {
         let each = |rules: &[Self]| rules.iter().map(|rule| rule.judge(node, census)).collect::<Vec<_>>();
         match self {
@@ -143,7 +143,7 @@ impl PlacementRule {
         }
     }
 
-    /// Why a rule without parts allows or refuses.
+    /// The sentence of a rule without parts.
     fn sentence(&self, node: &NodeFacts, census: &Census) -> String {
         match self {
             Self::Is(field, wanted) | Self::IsNot(field, wanted) => match node.value(field) {
@@ -186,7 +186,7 @@ impl PlacementRule {
                 0 => format!("`{}` has none of pod {pod}", node.name),
                 count => format!("`{}` has {count} of pod {pod}", node.name),
             },
-            // These have parts, and `judge` words them itself.
+            // Rules with parts get their sentences from `judge`.
             Self::All(_) | Self::Any(_) | Self::Not(_) => String::new(),
         }
     }
@@ -197,22 +197,22 @@ fn is(node: &NodeFacts, field: &Field, wanted: &str) -> bool {
     node.value(field).is_some_and(same)
 }
 
-/// What has fewer instances than the node's own value.
+/// A value that has fewer instances than the node's value.
 enum Fewer<'a> {
-    /// Values that nothing is at yet: fewer are in use than there are said to be.
+    /// Values without instances: fewer values are in use than the rule says that there are.
     Unseen { used: usize, values: Count },
     /// A value that is in use.
     At { value: &'a str, count: u32 },
 }
 
-/// Who should come before this value in a spread over the field, if anyone (SDK rule R37). A value that nothing
-/// is at is never behind; without a number of values, only those in use are known.
+/// The value that should get an instance before this one in a spread over the field, if there is one (SDK rule R37). A
+/// value without instances always may get one. If the rule gives no number of values, only those in use are known.
 fn crowded<'a>(field: &Field, value: &str, values: Option<Count>, census: &'a Census) -> Option<Fewer<'a>> {
     let own = census.count(field, value);
     let counts = census.values.get(field).filter(|_| own > 0)?;
     if let Some(values) = values {
         let used = counts.values().filter(|count| **count > 0).count();
-        // More values than an address can count are never all in use.
+        // A number of values that does not fit into `usize` is never all in use.
         if used < usize::try_from(values.get()).unwrap_or(usize::MAX) {
             return Some(Fewer::Unseen { used, values });
         }
@@ -230,7 +230,7 @@ impl fmt::Display for Judgement {
 impl Judgement {
     fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
         let answer = if self.allowed { "yes" } else { "no" };
-        // One line for each part, whatever the values hold.
+        // Control characters are replaced, so that each part stays on one line.
         let sentence = self.why.sentence.replace(char::is_control, " ");
         write!(f, "{:1$}{answer}: {sentence}", "", depth * 2)?;
         self.why.children.iter().try_for_each(|child| {

@@ -1,11 +1,11 @@
-//! Where instances may go (SDK rules R34 to R38): rules as types.
+//! Placement: rules on where instances may go, as types (SDK rules R34 to R38).
 //!
-//! - `text` reads the constraint strings of a file, `error` says what is wrong with one, and `print` writes
-//!   a rule as one.
-//! - `judge` says whether an instance may go to a node, and why, from the facts and counts in `census`;
-//!   `decimal` says when two numbers are the same value.
+//! - `text` reads the constraint strings of a file, `error` has their errors, and `print` writes a rule as a constraint
+//!   string.
+//! - `judge` says whether an instance may go to a node, and why, from the facts and counts in `census`. `decimal` says
+//!   when two numbers are equal.
 //!
-//! Invariant: a rule is pure data; what it is judged against (the node, where the others are) is handed in.
+//! Invariant: a rule is pure data. The node, and where the other instances are, are arguments of a judgment.
 
 mod census;
 mod decimal;
@@ -41,39 +41,40 @@ pub enum PlacementRule {
     Like(Field, Pattern),
     /// The field's whole value does not match (`UNLIKE`).
     Unlike(Field, Pattern),
-    /// At most so many instances of the pod per value of the field (`MAX_PER`; `UNIQUE` is 1).
+    /// At most this many instances of the pod for each value of the field (`MAX_PER`; `UNIQUE` is 1).
     MaxPer(Field, Count),
-    /// Instances of the pod are spread evenly over the values of the field; over so many, if given (`GROUP_BY`).
+    /// The instances of the pod are spread evenly over the values of the field (`GROUP_BY`). The count, if given, is
+    /// the expected number of values.
     GroupBy(Field, Option<Count>),
-    /// On a node where an instance of this pod is.
+    /// The node has an instance of this pod.
     Near(PodName),
-    /// Not on a node where an instance of this pod is.
+    /// The node has no instance of this pod.
     Apart(PodName),
-    /// All of these; none is no condition.
+    /// All of these hold. An empty list always holds.
     All(Vec<Self>),
-    /// At least one of these.
+    /// At least one of these holds.
     Any(Vec<Self>),
-    /// Not this.
+    /// This does not hold.
     Not(Box<Self>),
 }
 
-/// What of a node a rule speaks of.
+/// A field of a node, which a rule compares or counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Field {
-    /// Its name: `hostname`, `@hostname`.
+    /// The name of the node: `hostname`, `@hostname`.
     Hostname,
-    /// Its region: `@region`.
+    /// The region of the node: `@region`.
     Region,
-    /// Its zone: `@zone`.
+    /// The zone of the node: `@zone`.
     Zone,
-    /// One of its attributes.
+    /// An attribute of the node.
     Attribute(String),
 }
 
 impl Field {
-    /// The one text that stands for all equal values of the field. Attributes that are numbers are equal
-    /// when they are equal to three decimals (SDK rule R36); all else is equal as text.
+    /// The canonical text of all equal values of the field. Attributes that are numbers are equal if they are equal to
+    /// three decimals (SDK rule R36). Other values are equal if their texts are.
     fn canonical<'a>(&self, value: &'a str) -> Cow<'a, str> {
         match self {
             Self::Attribute(_) => decimal::canonical(value),
@@ -82,7 +83,7 @@ impl Field {
     }
 }
 
-/// As in a constraint: `hostname`, `@region`, `@zone`, or the attribute's name.
+/// Shown as in a constraint: `hostname`, `@region`, `@zone`, or the attribute's name.
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -108,8 +109,8 @@ impl Pattern {
     /// The text is not a regular expression.
     pub fn new(source: impl Into<String>) -> Result<Self, regex::Error> {
         let source = source.into();
-        // Alone first: `a)(?:b` is no pattern, though it would be one inside a group. A pattern that ends
-        // in a comment (`(?x)a # b`) would swallow the end of the group, so it gets a line of its own.
+        // The text is tried alone first: `a)(?:b` is no pattern, though it would be one inside a group. The end of the
+        // group stands on a line of its own, as a pattern that ends in a comment (`(?x)a # b`) would swallow it.
         regex::Regex::new(&source)?;
         let compiled = regex::Regex::new(&format!(r"\A(?:{source})\z"))
             .or_else(|_| regex::Regex::new(&format!("\\A(?:{source}\n)\\z")))?;
@@ -121,13 +122,13 @@ impl Pattern {
         &self.source
     }
 
-    /// Whether it matches the whole of a value.
+    /// Whether the pattern matches a whole value.
     pub fn matches(&self, value: &str) -> bool {
         self.compiled.is_match(value)
     }
 }
 
-// Two patterns are equal when they were written the same.
+// Two patterns are equal if their texts are equal.
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source

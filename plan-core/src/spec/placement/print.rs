@@ -1,4 +1,4 @@
-//! Rules as text. Invariant: what came from a constraint string prints as one that reads as the same rule.
+//! Rules as text. Invariant: a rule that came from a constraint string prints as one that reads as the same rule.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::PlacementRule;
 use super::text::{Row, colon_rows};
 use crate::spec::units::Count;
 
-/// The row that says a rule, for those that a text can say in one row.
+/// The row that expresses a rule, if one row can.
 fn row_of(rule: &PlacementRule) -> Option<Vec<String>> {
     let (field, operator, value) = match rule {
         PlacementRule::Is(field, value) => (field, "IS", Some(value.clone())),
@@ -25,8 +25,8 @@ fn row_of(rule: &PlacementRule) -> Option<Vec<String>> {
     Some([field.to_string(), operator.to_owned()].into_iter().chain(value).collect())
 }
 
-/// The colon form of rows; the JSON form when the colon form cannot say them (a value that ends in a space
-/// or holds `\,`, a field that starts with `[` or `{`).
+/// Writes rows in the colon form, or in the JSON form if the colon form cannot express them: a value that ends in a
+/// space or has `\,` in it, or a field that starts with `[` or `{`.
 fn write_rows(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
     let escaped = |part: &String| part.replace(':', "\\:").replace(',', "\\,");
     let line = |row: &Vec<String>| row.iter().map(escaped).collect::<Vec<_>>().join(":");
@@ -43,7 +43,7 @@ fn write_rows(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
 }
 
 impl PlacementRule {
-    /// As the text of a file's `placement`: a constraint string, or the rule as it is stored.
+    /// The rule as the text of a file's `placement`: a constraint string, or the JSON that is stored.
     pub fn to_file(&self) -> String {
         let text = self.to_string();
         match Self::parse(&text) {
@@ -53,8 +53,8 @@ impl PlacementRule {
     }
 }
 
-/// As a constraint string, where there is one that says the rule: `hostname:UNIQUE,@zone:GROUP_BY:3`. What
-/// a string cannot say is written `all(…)`, `any(…)`, `not(…)`, `near(pod)` or `apart(pod)`.
+/// Shown as a constraint string, if one can express the rule: `hostname:UNIQUE,@zone:GROUP_BY:3`. Other rules are shown
+/// as `all(…)`, `any(…)`, `not(…)`, `near(pod)` or `apart(pod)`.
 impl fmt::Display for PlacementRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,8 +1,8 @@
 //! Constraint strings (SDK rule R34): `[["field", "OP", "value"], …]`, `["field", "OP", "value"]`, or
 //! `field:OP:value,…` with `\` before a `:` or `,` that belongs to a value.
 //!
-//! Invariant: a text is read the same way whichever form it has, and a rule that came from a text prints as
-//! a text that reads as the same rule. Each part keeps its bytes in the text, so that an error can point.
+//! Invariant: a text is read the same way in all forms, and a rule that came from a text prints as a text that reads as
+//! the same rule. Each part keeps its place in the text, so that an error can point to it.
 
 use std::ops::Range;
 
@@ -33,7 +33,7 @@ pub(super) const OPERATORS: [(&str, Operator); 8] = [
     ("MAX_PER", Operator::MaxPer),
 ];
 
-/// One entry of a row: what it says, and where it stands.
+/// One entry of a row: its text, and its place.
 pub(super) struct Part {
     pub(super) text: String,
     range: Range<usize>,
@@ -46,13 +46,13 @@ pub(super) struct Row {
 }
 
 impl PlacementRule {
-    /// Reads a constraint string; rows are ANDed, and a single row is itself. A blank text and `[]` are no
-    /// rule. JSON with its quotes escaped once too often (`[[\"hostname\",…`) is understood.
+    /// Reads a constraint string. Several rows must all hold. A blank text and `[]` are no rule. JSON whose quotes are
+    /// escaped once too often (`[[\"hostname\",…`) is accepted.
     ///
-    /// A rule that no row says is a JSON object, as it is stored: `{"apart": "web"}`, `{"any": […]}`.
+    /// A rule that rows cannot express is a JSON object, in its stored form: `{"apart": "web"}`, `{"any": […]}`.
     ///
     /// # Errors
-    /// The text is no constraint; the error says what to write, and where.
+    /// The text is not a constraint. The error says what to write, and where.
     pub fn parse(text: &str) -> Result<Option<Self>, PlacementError> {
         if text.trim().is_empty() {
             return Ok(None);
@@ -105,7 +105,7 @@ fn rule(row: &Row, text: &str) -> Result<PlacementRule, PlacementError> {
 }
 
 fn field(part: &Part, operator: &str) -> Result<Field, PlacementError> {
-    // The fields that are no attributes are known in any case, as in the reference.
+    // Fields that are not attributes are recognized in upper and lower case, as in the SDK.
     match part.text.to_ascii_lowercase().as_str() {
         "hostname" | "@hostname" => return Ok(Field::Hostname),
         "@region" => return Ok(Field::Region),
@@ -149,7 +149,7 @@ fn count(operator: &'static str, part: &Part) -> Result<Count, PlacementError> {
 
 // The colon form.
 
-/// A piece of the text: its characters, each with its byte; and the byte where it starts, should it be empty.
+/// A piece of the text: its characters, each with its byte offset, and the offset of its start, for an empty piece.
 struct Piece {
     chars: Vec<(usize, char)>,
     start: usize,
@@ -163,7 +163,7 @@ impl Piece {
         }
     }
 
-    /// Splits at a separator that no `\` stands before, and trims. A `\` before any other character stays.
+    /// Splits at each separator without a `\` before it, and trims the parts. A `\` before any other character stays.
     fn split(&self, separator: char) -> Vec<Self> {
         let mut pieces = Vec::new();
         let mut piece = Self { chars: Vec::new(), start: self.start };
@@ -218,7 +218,7 @@ fn json_rows(text: &str) -> Result<Vec<Row>, PlacementError> {
     if check_json(&unescaped).is_err() {
         return Err(error);
     }
-    // Each place in the unescaped text is the same place in the text, after the backslashes before it.
+    // An offset in the unescaped text is moved by the number of backslashes before it.
     let removed: Vec<usize> = text.match_indices("\\\"").enumerate().map(|(i, (at, _))| at - i).collect();
     let shift = |at: usize| at + removed.iter().filter(|gone| **gone < at).count();
     let moved = |range: &Range<usize>| shift(range.start)..shift(range.end);
@@ -311,7 +311,7 @@ fn rows_of_json(text: &str) -> Result<Vec<Row>, PlacementError> {
     Ok(rows)
 }
 
-/// Where the text, number or word that starts here ends.
+/// The end of the text, number or word that starts here.
 fn scalar_end(bytes: &[u8], start: usize) -> usize {
     let rest = bytes.get(start + 1..).unwrap_or_default();
     if bytes.get(start) != Some(&b'"') {

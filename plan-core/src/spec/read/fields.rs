@@ -1,5 +1,5 @@
-//! Getting typed values out of a tree. Invariant: whatever is wrong is told once, with its place, and
-//! reading goes on with a stand-in, so that a file's problems are all told in one run.
+//! Typed values from a tree. Invariant: every problem is reported once, with its place, and reading goes on with a
+//! stand-in. So all problems of a file are reported in one run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -11,7 +11,7 @@ use crate::spec::diagnostic::{Code, Diagnostic, Files, Path, Span};
 use crate::spec::keys::{Kind, Need, Table, Unknown};
 use crate::spec::names::NameError;
 
-/// What is gathered while a tree is read.
+/// The reader of a tree, with the problems that it has found.
 pub(super) struct Reader<'a> {
     pub(super) files: Files<'a>,
     text: &'a str,
@@ -22,13 +22,13 @@ pub(super) struct Reader<'a> {
 /// The known keys of a mapping.
 pub(super) struct Fields<'t, 'p> {
     pub(super) path: Path<'p>,
-    /// Where to point when something is missing.
+    /// The place to report for a missing key.
     pub(super) place: Span,
     table: &'static Table,
     entries: &'t [(Key, Node)],
 }
 
-/// A value with where to point at.
+/// A value, with the place to report for its problems.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'t> {
     pub(super) place: Span,
@@ -41,19 +41,19 @@ impl<'t> Field<'t> {
         Self { place, node }
     }
 
-    /// The entry of a list.
+    /// An entry of a list as a field.
     pub(super) fn entry(node: &'t Node) -> Self {
         Self { place: node.span, node }
     }
 }
 
 impl<'t> Fields<'t, '_> {
-    /// What a key holds; nothing when it is absent or null.
+    /// The value of a key; `None` if the key is absent or null.
     pub(super) fn get(&self, key: &str) -> Option<Field<'t>> {
         self.raw(key).filter(|field| !matches!(field.node.value, Value::Null))
     }
 
-    /// What a key holds, null or not.
+    /// The value of a key, which may be null.
     pub(super) fn raw(&self, key: &str) -> Option<Field<'t>> {
         debug_assert!(self.table.key(key).is_some(), "`{key}` is not declared in `{}`", self.table.name);
         self.entries.iter().find(|(found, _)| found.text == key).map(|(key, node)| Field::of(key, node))
@@ -61,7 +61,7 @@ impl<'t> Fields<'t, '_> {
 }
 
 impl Fields<'_, '_> {
-    /// The least and the most that a number may be, as its key is declared; of a list, its entries.
+    /// The least and the largest value of a number, as its key is declared. For a list, those of its entries.
     pub(super) fn bounds(&self, key: &str) -> (i64, i64) {
         match self.table.key(key).map(|key| &key.kind) {
             Some(
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
         self.report(Diagnostic::error(code, path, message).span(place).help(help));
     }
 
-    /// A mapping with known keys; one that is not among them is told. Null is a mapping without keys.
+    /// Reads a mapping with known keys, and reports the unknown ones. Null is a mapping without keys.
     pub(super) fn fields<'t, 'p>(
         &mut self,
         path: Path<'p>,
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         Some(Fields { path, place: field.place, table, entries })
     }
 
-    /// A mapping whose keys are names, in declared order; of a key given twice the first counts.
+    /// Reads a mapping whose keys are names, in declared order. Of a key that is given twice, the first counts.
     pub(super) fn named<'t>(&mut self, path: &Path<'_>, field: Field<'t>) -> Vec<(&'t Key, Field<'t>)> {
         let entries = self.entries(path, field).unwrap_or_default();
         let mut seen = BTreeSet::new();
@@ -157,13 +157,13 @@ impl<'a> Reader<'a> {
                 let message = format!("duplicate key `{}`", key.text);
                 let problem =
                     Diagnostic::error(Code::DuplicateKey, path.key(&key.text), message).span(key.span);
-                // What is there counts as read: its own problems are told too.
+                // The value counts as read, so its own problems are reported too.
                 self.found.push(problem.help("leave one of them out, or rename it"));
             }
         }
     }
 
-    /// The entries of a list; null is none.
+    /// The entries of a list. Null is an empty list.
     pub(super) fn list<'t>(&mut self, path: &Path<'_>, field: Field<'t>) -> Option<&'t [Node]> {
         match &field.node.value {
             Value::Null => Some(&[]),
@@ -185,7 +185,7 @@ impl<'a> Reader<'a> {
         self.error(Code::WrongType, path, field.place, message, help);
     }
 
-    /// A required key.
+    /// The value of a required key.
     pub(super) fn required<'t>(
         &mut self,
         fields: &Fields<'t, '_>,
@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// A scalar's text as it was written.
+    /// The text of a scalar, as it was written.
     pub(super) fn scalar<'t>(&mut self, path: &Path<'_>, field: Field<'t>) -> Option<&'t str> {
         match &field.node.value {
             Value::Scalar(text) => Some(text),
@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The place of a part of a scalar; of all of it, if the scalar is not in the text as it is.
+    /// The place of a part of a scalar; the place of the whole scalar if the text spells it differently.
     pub(super) fn inside(&self, place: Span, scalar: &str, part: Range<usize>) -> Span {
         let written = self.text.get(place.range()).unwrap_or_default();
         match written.find(scalar) {
@@ -250,7 +250,7 @@ impl<'a> Reader<'a> {
         self.text(fields, key)
     }
 
-    /// A key that is true or false; false when absent.
+    /// The value of an optional key that is true or false.
     pub(super) fn flag(&mut self, fields: &Fields<'_, '_>, key: &str, absent: Flag) -> bool {
         let absent = absent == Flag::True;
         let Some(field) = fields.get(key) else { return absent };
@@ -258,7 +258,7 @@ impl<'a> Reader<'a> {
         match self.scalar(&at, field) {
             Some(text) if text.eq_ignore_ascii_case("true") => true,
             Some(text) if text.eq_ignore_ascii_case("false") => false,
-            // An empty text is what a template leaves of a variable without a value.
+            // A template leaves an empty text for a variable without a value.
             Some("") | None => absent,
             Some(text) => {
                 let message = format!("`{text}` is neither true nor false");
@@ -268,7 +268,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One of some words.
+    /// The value of a key that is one of some words.
     pub(super) fn choice<T: Copy>(
         &mut self,
         path: &Path<'_>,
@@ -289,7 +289,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// A name.
+    /// Reads a name.
     pub(super) fn name<T: FromStr<Err = NameError>>(
         &mut self,
         path: &Path<'_>,
@@ -305,7 +305,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The name that a required key holds.
+    /// The name in a required key.
     pub(super) fn required_name<T: FromStr<Err = NameError>>(
         &mut self,
         fields: &Fields<'_, '_>,

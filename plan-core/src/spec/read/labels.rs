@@ -1,10 +1,10 @@
-//! Lists that are written as one text: labels, and the options of a volume driver.
+//! Lists that a file writes as one text: labels, and the options of a volume driver.
 
 use super::fields::{Field, Fields, Reader};
 use crate::spec::diagnostic::{Code, Path};
 
 impl Reader<'_> {
-    /// `key:value,key:value` (SDK rule R17). An empty text is none, as a template leaves it.
+    /// Labels, as `key:value,key:value` (SDK rule R17). An empty text, which a template may leave, is no label.
     pub(super) fn labels(&mut self, fields: &Fields<'_, '_>) -> Vec<(String, String)> {
         let Some(field) = fields.get("labels") else { return Vec::new() };
         let at = fields.path.key("labels");
@@ -31,7 +31,7 @@ impl Reader<'_> {
         self.error(Code::Labels, path, field.place, message, help);
     }
 
-    /// `k=v;k=v` (SDK rule R26).
+    /// The options of a volume driver, as `k=v;k=v` (SDK rule R26).
     pub(super) fn driver_options(&mut self, fields: &Fields<'_, '_>) -> Vec<(String, String)> {
         let Some(field) = fields.get("driver-options") else { return Vec::new() };
         let at = fields.path.key("driver-options");

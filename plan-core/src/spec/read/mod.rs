@@ -1,8 +1,8 @@
 //! Reading a specification (SDK rules R1 to R43). Invariant: [`read`] never panics and never stops at the first
-//! problem; it gives a service only if no problem is an error.
+//! problem. It returns a service only if no problem is an error.
 //!
-//! A template is rendered, the text becomes a tree of nodes with places (`tree`), the tree becomes types
-//! (`fields` and the rooms after it), and the types are judged by the rules that a builder's are.
+//! A template is rendered, the text becomes a tree of nodes with places (`tree`), the tree becomes types (`fields` and
+//! the modules that use it), and the types are checked by the rules that hold for a builder too.
 
 mod fields;
 mod labels;
@@ -28,17 +28,17 @@ use fields::Reader;
 /// A specification as text.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// The name that messages give it; nothing is opened.
+    /// The name of the text in messages. No file is opened.
     pub file: &'a str,
     /// The text: a template over [`ReadOptions::env`].
     pub text: &'a str,
 }
 
 impl<'a> Source<'a> {
-    /// A text from bytes, as a file holds them.
+    /// A text from the bytes of a file.
     ///
     /// # Errors
-    /// They are not UTF-8, or more than a specification can have; the span counts in the bytes.
+    /// The bytes are not UTF-8, or more than a specification may have. The span counts in these bytes.
     pub fn from_bytes(file: &'a str, bytes: &'a [u8]) -> Result<Self, Box<Diagnostic>> {
         if bytes.len() > MAX_TEXT {
             return Err(Box::new(too_large(bytes.len())));
@@ -54,7 +54,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What is larger is no specification: 10,000 pods with all that they can have are half of it.
+/// The largest text, in bytes. A specification of 10,000 pods with all keys has half of that.
 const MAX_TEXT: usize = 10 << 20;
 
 fn too_large(len: usize) -> Diagnostic {
@@ -67,40 +67,40 @@ fn too_large(len: usize) -> Diagnostic {
         .help("look whether it is the right file")
 }
 
-/// What a specification is read with.
+/// The options for reading a specification.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadOptions<'a> {
-    /// The scheduler's environment: the values of the template's variables, and of those that are called
-    /// `TASKCFG_…`, what is laid over the `env:` of tasks ([`Routing`]).
+    /// The scheduler's environment: the values of the template's variables. Variables called `TASKCFG_…` are laid over
+    /// the `env:` of tasks too ([`Routing`]).
     pub env: &'a BTreeMap<String, String>,
-    /// Whether a variable without a value is an error, and not empty.
+    /// Whether a variable without a value is an error. Otherwise it is empty.
     pub strict_variables: bool,
     /// The config templates that tasks name.
     pub files: Files<'a>,
 }
 
 impl ReadOptions<'_> {
-    /// What becomes of a variable without a value.
+    /// How a variable without a value is treated.
     pub fn missing(&self) -> Missing {
         if self.strict_variables { Missing::Refuse } else { Missing::Empty }
     }
 }
 
-/// What came of reading.
+/// The result of reading.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// The service; none if one of the problems is an error.
+    /// The service; `None` if one of the problems is an error.
     pub spec: Option<ServiceSpec>,
-    /// All problems, in the order of their places. Spans are of [`Source::text`].
+    /// All problems, in the order of their places. Spans refer to [`Source::text`].
     pub diagnostics: Vec<Diagnostic>,
-    /// The text after its variables were filled in; its own problems are among the others.
+    /// The text with the values of its variables. Its problems are among the diagnostics.
     pub rendered: Rendered,
-    /// The rendered text as a tree; none if it is not YAML.
+    /// The rendered text as a tree; `None` if it is not YAML.
     tree: Option<tree::Node>,
 }
 
-/// Finds the places of paths in a text that was read: for whoever judges a specification by rules of its own, as a
-/// backend does.
+/// Finds the places of paths in a text that was read, for callers that check a specification by rules of their own, as
+/// backends do.
 pub struct Places<'a> {
     rendered: &'a Rendered,
     tree: Option<tree::Places<'a>>,
@@ -122,8 +122,8 @@ pub struct Place<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// The place that a path leads to, as `pods.hello.tasks.server.goal`; where the text does not write out what the
-    /// path leads to, the deepest place on the way. None if there is no tree to look in.
+    /// The place of a path, as `pods.hello.tasks.server.goal`. If the text does not have the whole path, it is the
+    /// place of the longest beginning that the text has. `None` if there is no tree.
     pub fn place(&mut self, path: &str) -> Option<Place<'a>> {
         let span = self.tree.as_mut()?.place(path);
         Some(place(self.rendered, span))
@@ -136,8 +136,8 @@ impl Reading {
         Places { rendered: &self.rendered, tree: self.tree.as_ref().map(tree::Places::new) }
     }
 
-    /// The same with every warning an error, which leaves no service if there was one: what `--strict` asks
-    /// for. The help of each says so.
+    /// The result with every warning turned into an error, as `--strict` wants it; there is no service if there was a
+    /// warning. The help of each such error says so.
     #[must_use]
     pub fn strict(mut self) -> Self {
         for one in self.diagnostics.iter_mut().filter(|one| one.severity == Severity::Warning) {
@@ -165,14 +165,13 @@ impl Reading {
 /// assert_eq!(reading.diagnostics[0].nearest.as_deref(), Some("RUNNING"));
 /// ```
 pub fn read(source: Source<'_>, options: &ReadOptions<'_>) -> Reading {
-    // What is too large is refused before it is rendered.
+    // A text that is too large is refused before it is rendered.
     let text = if source.text.len() > MAX_TEXT { "" } else { source.text };
     read_rendered(source, render(text, options.env, options.missing()), options)
 }
 
-/// Reads a service whose variables are filled in already: for whoever looks at the rendered text first, to find the
-/// files that it names. `rendered` is [`Source::text`], rendered with [`ReadOptions::env`] and
-/// [`ReadOptions::missing`].
+/// Reads a service whose text is rendered already, for callers that need the rendered text first, to find the files
+/// that it names. `rendered` is [`Source::text`], rendered with [`ReadOptions::env`] and [`ReadOptions::missing`].
 pub fn read_rendered(source: Source<'_>, mut rendered: Rendered, options: &ReadOptions<'_>) -> Reading {
     if source.text.len() > MAX_TEXT {
         let diagnostics = vec![too_large(source.text.len())];
@@ -192,7 +191,7 @@ pub fn read_rendered(source: Source<'_>, mut rendered: Rendered, options: &ReadO
             Err(problem) => vec![*problem],
         };
         let mut problems = located(&rendered, found);
-        // What an absent value leaves behind is not a second mistake.
+        // What a missing value leaves behind is not reported as a second problem.
         if options.strict_variables && !rendered.missing.is_empty() {
             let lines = Lines::new(source.text);
             let told: BTreeSet<usize> =
@@ -206,7 +205,7 @@ pub fn read_rendered(source: Source<'_>, mut rendered: Rendered, options: &ReadO
     Reading { spec, diagnostics, rendered, tree }
 }
 
-/// From the tree to types. Spans are of the rendered text.
+/// Makes types of a tree. Spans refer to the rendered text.
 fn types(
     rendered: &Rendered,
     tree: &tree::Node,
@@ -227,7 +226,7 @@ fn types(
     (checked.filter(|_| good), found)
 }
 
-/// The problems with their places in the text that was rendered.
+/// The problems, with spans that refer to the template.
 fn located(rendered: &Rendered, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     for problem in &mut found {
         if let Some(span) = problem.span {
@@ -239,7 +238,7 @@ fn located(rendered: &Rendered, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     found
 }
 
-/// Where a place of the rendered text comes from.
+/// The place in the template that a place in the rendered text comes from.
 fn place(rendered: &Rendered, span: Span) -> Place<'_> {
     let span = trimmed(&rendered.text, span);
     Place { span: rendered.span(span), variable: rendered.variable(span) }
@@ -280,7 +279,7 @@ fn route(parts: &mut ServiceDraft, env: &BTreeMap<String, String>, tree: &tree::
     routing.ambiguous().iter().map(&mut problem).collect()
 }
 
-/// A place without the blanks after it, that the parser counts in.
+/// A place without the blanks at its end, which the parser includes.
 fn trimmed(text: &str, span: Span) -> Span {
     let inside = text.get(span.range()).unwrap_or_default();
     Span { start: span.start, end: span.start + inside.trim_end().len() }

@@ -53,14 +53,14 @@ impl Reader<'_> {
         let max_unavailable = self.max_unavailable(&fields);
         let gates = self.gates(&fields);
         let takes_names = strategy.sequence() == Sequence::ByDependency;
-        // No steps at all are of either kind.
+        // An empty list of steps fits both kinds of phases.
         let steps = match steps {
             Some(Steps::Lists(lists)) if lists.is_empty() && takes_names => Some(Steps::Named(Vec::new())),
             other => other,
         };
         Some(PhaseSpec {
             strategy,
-            // The error breaks what stands at `pod`, so that nothing is said of the stand-in.
+            // The error marks `pod` as broken, so nothing is reported about the stand-in.
             pod: pod.or_else(|| PodName::new("unnamed").ok())?,
             steps: steps.unwrap_or(Steps::AllTasks),
             depends_on: depends_on.unwrap_or_default(),
@@ -83,7 +83,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What is asked around the acts of a phase's steps, or of one step.
+    /// The gates of a phase's steps, or of one step.
     pub(super) fn gates(&mut self, fields: &Fields<'_, '_>) -> Gates {
         let Some(field) = fields.get("gates") else { return Gates::default() };
         let Some(gates) = self.fields(fields.path.key("gates"), field, &keys::GATES) else {

@@ -1,5 +1,5 @@
-//! Pods (SDK rules R9 to R12, R25 to R33). An unknown key of a pod is a warning: it always was without effect, and
-//! specifications that are in use have some.
+//! Pods (SDK rules R9 to R12, R25 to R33). An unknown key of a pod is a warning: the SDK ignored such keys (SDK rule
+//! R1), and specifications that are in use have some.
 
 use indexmap::IndexMap;
 
@@ -65,7 +65,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A mapping from names to things.
+    /// Reads a mapping from names to values.
     fn map<T>(
         &mut self,
         fields: &Fields<'_, '_>,
@@ -91,7 +91,7 @@ impl Reader<'_> {
             Ok(rule) => rule,
             Err(error) => {
                 let told = error.to_string();
-                // The error says what to write in the same breath.
+                // This error says what to write too.
                 let (message, help) =
                     match told.split_once("; write ").or_else(|| told.split_once(": write ")) {
                         Some((message, help)) => (message.to_owned(), format!("write {help}")),
@@ -125,7 +125,7 @@ impl Reader<'_> {
         let nodes = self.list(&path, field).unwrap_or_default();
         let ports = nodes.iter().enumerate().map(|(index, node)| {
             let number = self.whole(&path.index(index), Field::entry(node), fields.bounds(key));
-            // A port in place of what is wrong keeps the two lists of one length.
+            // A stand-in for a wrong port keeps the two lists equally long.
             number.and_then(|number| u16::try_from(number).ok()).unwrap_or(1)
         });
         ports.collect()

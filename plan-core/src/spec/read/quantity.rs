@@ -1,4 +1,4 @@
-//! Numbers, from their source text. Invariant: no number goes through a float.
+//! Numbers, read from their source text. Invariant: no number is ever a float.
 
 use std::num::{NonZeroU16, NonZeroU32};
 
@@ -7,7 +7,7 @@ use crate::spec::diagnostic::{Code, Path};
 use crate::spec::units::{Megabytes, PortNumber, QuantityError, Seconds, Thousandths};
 
 impl Reader<'_> {
-    /// A whole number within bounds. `1.0` counts as one, as it always did.
+    /// A whole number within bounds. `1.0` counts as a whole number, as in the SDK.
     pub(super) fn whole(
         &mut self,
         path: &Path<'_>,
@@ -38,14 +38,14 @@ impl Reader<'_> {
             }
             _ => (format!("`{}` is not a whole number", short(text)), "write digits only".to_owned()),
         };
-        // The last key says which number it is: `kill-grace-period: `-1` is negative`.
+        // The message names the last key of the path: `kill-grace-period: `-1` is negative`.
         let key = path.to_string();
         let key = key.rsplit('.').next().unwrap_or(&key);
         self.error(Code::Quantity, path, field.place, format!("{key}: {message}"), help);
         None
     }
 
-    /// A whole number of an optional key, within the bounds that are declared for it.
+    /// A whole number of an optional key, within the bounds that the key declares.
     pub(super) fn number(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<i64> {
         let field = fields.get(key)?;
         self.whole(&fields.path.key(key), field, fields.bounds(key))
@@ -63,14 +63,14 @@ impl Reader<'_> {
         self.seconds(fields, key)
     }
 
-    /// Megabytes of an optional key; one in place of what is wrong.
+    /// Megabytes of an optional key, with 1 as the stand-in.
     pub(super) fn megabytes(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<Megabytes> {
         fields.get(key)?;
         let number = self.number(fields, key).unwrap_or(1);
         u64::try_from(number).ok().and_then(Megabytes::new)
     }
 
-    /// A share of an optional key; the least one in place of what is wrong.
+    /// A share of an optional key, with the smallest share as the stand-in.
     pub(super) fn share(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<Thousandths> {
         let field = fields.get(key)?;
         let at = fields.path.key(key);
@@ -104,7 +104,7 @@ impl Reader<'_> {
         u16::try_from(number).ok().and_then(NonZeroU16::new)
     }
 
-    /// A number that is at least one.
+    /// A number of a required key, at least 1.
     pub(super) fn required_count(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<NonZeroU32> {
         self.required(fields, key, "give a number of 1 or more")?;
         let number = self.number(fields, key)?;

@@ -90,7 +90,7 @@ impl Reader<'_> {
             let at = path.key(&key.text);
             let Some(name) = self.name::<PortName>(&at, key.span, &key.text) else { continue };
             let port = self.port(&at, &name, field);
-            // Any port in place of what is wrong, so that the set is not called empty.
+            // The stand-in is a dynamic port, so that the set does not count as empty.
             let any =
                 Port { number: PortChoice::Dynamic(Vec::new()), env_key: None, advertise: false, vip: None };
             ports.push((name, port.unwrap_or(any)));
@@ -145,7 +145,7 @@ impl Reader<'_> {
                 number.and_then(|number| u16::try_from(number).ok()).unwrap_or(0)
             };
             let (begin, end) = (bound("begin"), bound("end"));
-            // An end that is missing, or 0, is the last port that there is.
+            // A missing or 0 end is the last port, 65535.
             ranges.push(PortRange { begin, end: if end == 0 { u16::MAX } else { end } });
         }
         ranges
@@ -161,7 +161,7 @@ impl Reader<'_> {
         Some(Vip { prefix, port })
     }
 
-    /// `volume` and `volumes`, in this order. The keys of `volumes` mean nothing.
+    /// The volumes in `volume` and `volumes`, in this order. The keys of `volumes` have no meaning.
     pub(super) fn volumes(&mut self, fields: &Fields<'_, '_>) -> Vec<Volume> {
         let mut volumes = Vec::new();
         if let Some(field) = fields.get("volume") {
@@ -204,7 +204,7 @@ impl Reader<'_> {
         }
         let profiles = self.profiles(&fields);
         if kind == Some(DiskType::Root) && !profiles.is_empty() {
-            // As in the reference, where it passes; a template may give the one without the other.
+            // Profiles of a `ROOT` volume are ignored, as in the SDK: a template may leave them behind.
             let place = fields.get("profiles").map_or(fields.place, |field| field.place);
             let message = "profiles are for MOUNT volumes, they have no effect on a ROOT volume";
             let warning = Diagnostic::warning(Code::Profiles, path.key("profiles"), message).span(place);

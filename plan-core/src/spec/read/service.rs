@@ -11,7 +11,7 @@ use crate::spec::pod::PodSpec;
 use crate::spec::service::{ReplacementFailurePolicy, SchedulerSpec, ServiceDraft};
 
 impl Reader<'_> {
-    /// The parts of the service that a tree describes; none only if it describes no service at all.
+    /// The parts of the service that a tree describes; `None` only if it describes no service at all.
     pub(super) fn service(&mut self, tree: &Node) -> Option<ServiceDraft> {
         let root = Path::Root;
         let whole = Field::entry(tree);
@@ -21,14 +21,14 @@ impl Reader<'_> {
             return None;
         }
         let mut fields = self.fields(root, whole, &keys::SERVICE)?;
-        // Something that is missing is missing at the beginning, not in the whole file.
+        // A missing key is reported at the beginning of the file, not for the whole file.
         fields.place.end = fields.place.start;
         let name = self.required_name::<ServiceName>(
             &fields,
             "name",
             "give the service's name, as `name: hello-world`",
         );
-        // Whatever is told of the name is an error, so that the stand-in goes nowhere.
+        // Every problem of the name is an error, so the stand-in never gets into a service.
         let name = name.or_else(|| ServiceName::new("unnamed").ok())?;
         let web_url = self.text(&fields, "web-url").filter(|url| !url.is_empty());
         let scheduler =
@@ -45,7 +45,7 @@ impl Reader<'_> {
 
     fn scheduler(&mut self, path: &Path<'_>, field: Field<'_>) -> Option<SchedulerSpec> {
         let fields = self.fields(*path, field, &keys::SCHEDULER)?;
-        // An empty text is the default, as a template leaves it.
+        // An empty text, which a template may leave, is the default.
         let mut text = |key| self.text(&fields, key).filter(|text| !text.is_empty());
         Some(SchedulerSpec { principal: text("principal"), zookeeper: text("zookeeper"), user: text("user") })
     }

@@ -10,12 +10,12 @@ use crate::spec::plan::{Instances, NamedStep, StepLists, Steps};
 const DEFAULT: &str = "default";
 
 impl Reader<'_> {
-    /// Entries that cannot be read have stand-ins, so that the others keep their index.
+    /// Reads the steps of a phase. Entries that cannot be read get stand-ins, so that the others keep their index.
     pub(super) fn steps(&mut self, path: &Path<'_>, field: Field<'_>) -> Steps {
         let Some(nodes) = self.list(path, field) else { return Steps::AllTasks };
-        // The first entry says of which kind they are; none at all are lists, as they always were.
+        // The first entry decides which kind the steps are. An empty list counts as lists.
         if nodes.first().is_some_and(is_named) {
-            // All are read before any is given up, so that all problems are told.
+            // All entries are read before one is dropped, so that all problems are reported.
             let entries = nodes.iter().enumerate();
             let steps: Vec<_> = entries.map(|(at, node)| self.named_step(&path.index(at), node)).collect();
             return Steps::Named(steps.into_iter().collect::<Option<_>>().unwrap_or_default());
@@ -60,7 +60,7 @@ impl Reader<'_> {
         let Some(instance) = instance(&key.text) else {
             let message =
                 format!("malformed step: `{}` is neither an instance's index nor `default`", key.text);
-            // At the entry, not below it: what is broken is the entry.
+            // The error is at the entry, as the entry itself is broken.
             self.error(Code::Step, path, key.span, message, help);
             return None;
         };
@@ -121,7 +121,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether an entry is meant to have a name: a list's entry has one key, an index or `default`.
+/// Whether an entry is meant as a named step. An entry of lists has one key, an index or `default`.
 fn is_named(node: &Node) -> bool {
     let Value::Map(entries) = &node.value else { return false };
     if entries.iter().any(|(key, _)| instance(&key.text).is_some()) {

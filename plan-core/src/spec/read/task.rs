@@ -14,7 +14,7 @@ use crate::spec::task::{
 use crate::spec::units::Seconds;
 
 impl Reader<'_> {
-    /// Adds a task, with the resource set that it may carry, to its pod.
+    /// Adds a task to its pod, with the resource set that the task may have of its own.
     pub(super) fn task(
         &mut self,
         path: &Path<'_>,
@@ -31,7 +31,8 @@ impl Reader<'_> {
             return;
         };
         let Some(fields) = fields else {
-            // The error breaks all below the path, and the stand-in keeps plans from missing the task.
+            // The error marks everything below the path as broken. The stand-in keeps plans from reporting a missing
+            // task.
             pod.tasks.insert(name, TaskSpec::new(Goal::Running, "", inline));
             return;
         };
@@ -77,7 +78,7 @@ impl Reader<'_> {
         found.map(|(_, goal)| *goal)
     }
 
-    /// The name of the set that the task runs in; one of its own is added to the pod.
+    /// The name of the resource set that the task runs in. A set of the task's own is added to the pod.
     fn resource_set_of(
         &mut self,
         fields: &Fields<'_, '_>,

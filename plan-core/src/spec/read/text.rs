@@ -1,5 +1,5 @@
-//! From a text to a specification in one call. Invariant: what is wrong is an error with all problems, each with its line;
-//! what is odd comes with the specification, and cannot be lost unseen.
+//! Reading a specification from a text in one call. Invariant: an error has all problems, each with its line. Warnings
+//! come with the specification, and are not lost by accident.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use super::super::problem::{Checked, Problem, SpecError};
 use super::super::service::ServiceSpec;
 use super::{ReadOptions, Reading, Source, read};
 
-/// What a text without a file is called in messages.
+/// The name of a text without a file, in messages.
 const NO_FILE: &str = "<yaml>";
 
 impl ServiceSpec {
-    /// Reads a specification that is a text: the common case. The text has no variables (`{{NAME}}`) and names no config
-    /// templates; what has them is read with [`ServiceSpec::from_source`], or as a folder.
+    /// Reads a specification from a text without variables (`{{NAME}}`) and config templates, the common case. A text
+    /// that has them is read with [`ServiceSpec::from_source`], or as a folder.
     ///
     /// ```
     /// use plan_core::spec::ServiceSpec;
@@ -29,7 +29,8 @@ impl ServiceSpec {
     /// ```
     ///
     /// # Errors
-    /// Something in it is wrong: all problems, with lines and columns of the text, and with what to do.
+    /// The text is not a valid specification. The error has all problems, with lines and columns of the text, and with
+    /// what to do.
     pub fn from_yaml(text: &str) -> Result<Checked<Self>, SpecError> {
         let (env, templates) = (BTreeMap::new(), BTreeMap::new());
         let options = ReadOptions { env: &env, strict_variables: true, files: Files::Texts(&templates) };
@@ -53,14 +54,15 @@ impl ServiceSpec {
     /// ```
     ///
     /// # Errors
-    /// Something in it is wrong: all problems, with lines and columns of the text, and with what to do.
+    /// The text is not a valid specification. The error has all problems, with lines and columns of the text, and with
+    /// what to do.
     pub fn from_source(source: Source<'_>, options: &ReadOptions<'_>) -> Result<Checked<Self>, SpecError> {
         read(source, options).checked(source)
     }
 }
 
 impl Reading {
-    /// The specification with its warnings, or all problems. `source` is what was read.
+    /// The specification with its warnings, or all problems. `source` is the source that was read.
     ///
     /// # Errors
     /// One of the problems is an error.

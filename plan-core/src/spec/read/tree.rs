@@ -1,6 +1,6 @@
-//! YAML as it is written: scalars as their source text, every node with its place. Invariant: nothing that
-//! the file says is lost or changed here (a key given twice is there twice), so that all problems of a file
-//! can be told in one run; and a hostile file costs no more than its own size.
+//! YAML as it is written: scalars as their source text, and every node with its place. Invariant: nothing of the file
+//! is lost or changed here (a key that is given twice is there twice), so that all problems of a file can be reported
+//! in one run. The cost of a hostile file is bounded by its size.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ pub(super) struct Node {
     pub(super) span: Span,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Null,
@@ -36,7 +36,7 @@ pub(super) struct Key {
 }
 
 impl Node {
-    /// What it is, for messages.
+    /// The kind of the value, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "nothing",
@@ -49,18 +49,18 @@ impl Node {
     fn entry<'a, 'p>(&'a self, index: usize, after: &'p str) -> Option<(Option<&'a Key>, &'a Self, &'p str)> {
         match &self.value {
             Value::List(nodes) => nodes.get(index).map(|node| (None, node, after)),
-            // Named volumes are a list in the specification.
+            // In a specification, named volumes are a list.
             Value::Map(entries) => entries.get(index).map(|(key, node)| (Some(key), node, after)),
             _ => None,
         }
     }
 }
 
-/// Finds the places of paths in a tree; a mapping is sorted once, when it is first gone through, so that many
-/// problems of a large file cost no more than they are.
+/// Finds the places of paths in a tree. A mapping is sorted once, when a path first leads through it, so that many
+/// problems of a large file take linear time.
 pub(super) struct Places<'a> {
     root: &'a Node,
-    /// The entries of a mapping by key, the first of a key, by the address of the mapping.
+    /// By the address of a mapping: the mapping's entries by key, with the first entry of each key.
     sorted: BTreeMap<usize, BTreeMap<&'a str, &'a (Key, Node)>>,
 }
 
@@ -69,8 +69,8 @@ impl<'a> Places<'a> {
         Self { root, sorted: BTreeMap::new() }
     }
 
-    /// The place that a path leads to, or the deepest place on the way. A scalar is its own place; of
-    /// anything larger it is its key.
+    /// The place of a path, or of its longest beginning that the tree has. The place of a scalar is the scalar, that of
+    /// any other value is its key.
     pub(super) fn place(&mut self, path: &str) -> Span {
         let (mut node, mut place, mut rest) = (self.root, self.root.span, path);
         loop {
@@ -89,11 +89,11 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// A name may hold a dot or a bracket: the longest key that fits is the one that is meant.
+    /// A name may have a dot or a bracket in it, so the longest key that fits is taken.
     fn child<'p>(&mut self, node: &'a Node, path: &'p str) -> Option<(Option<&'a Key>, &'a Node, &'p str)> {
         let Value::Map(entries) = &node.value else { return None };
         let sorted = self.sorted.entry(std::ptr::from_ref(node).addr()).or_insert_with(|| {
-            // Of a key given twice the first counts.
+            // Of a key that is given twice, the first counts.
             entries.iter().rev().map(|entry| (entry.0.text.as_str(), entry)).collect()
         });
         let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
@@ -102,7 +102,7 @@ impl<'a> Places<'a> {
             let (key, node) = sorted.get(&path[..*end])?;
             Some((Some(key), node, &path[*end..]))
         });
-        // The one volume of the singular key is the first of the plural.
+        // The volume of the key `volume` is the first of `volumes`.
         found.or_else(|| {
             let after = path.strip_prefix("volumes[0]")?;
             let (key, node) = sorted.get("volume")?;
@@ -118,7 +118,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Box<Diagnostic>> {
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
-        // They are errors, told by `Fields` for each with its place; the parser would stop at the first.
+        // `Fields` reports each key that is given twice, with its place. The parser would stop at the first.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         with_snippet: false,
         // A specification of 10,000 pods has about a million nodes.
@@ -128,7 +128,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Box<Diagnostic>> {
             max_nodes: 2_000_000,
             max_events: 4_000_000,
             max_merge_keys: 20_000,
-            // Ten thousand pods may share one anchor; what aliases stand for is bounded below.
+            // Ten thousand pods may share one anchor. The size of what aliases stand for is bounded below.
             enforce_alias_anchor_ratio: false,
             max_recorded_anchor_events: 500_000,
             max_total_scalar_bytes: 64 << 20,
@@ -141,18 +141,18 @@ pub(super) fn parse(text: &str) -> Result<Node, Box<Diagnostic>> {
     }
 }
 
-/// Three times what a specification needs. Twice as much, and an unoptimised build overflows the stack of a
-/// thread of 2 MB before the parser has refused the file.
+/// The greatest depth: three times what a specification needs. With twice as much, an unoptimized build overflows the
+/// stack of a 2 MB thread before the parser refuses the file.
 const MAX_DEPTH: usize = 32;
 
-/// A node whose plain scalars are still to be looked up in the text.
+/// A node whose plain scalars still have to be looked up in the text.
 enum Raw {
     Null,
     Text(String),
-    /// A scalar that YAML takes for a number or a boolean; its text is at its place.
+    /// A scalar that YAML takes for a number or a boolean. Its text is looked up at its place.
     Typed(String),
     List(Vec<Spanned<Self>>),
-    /// A key may be null, where a template left nothing.
+    /// A mapping. A key is null if a template left nothing there.
     Map(Vec<(Spanned<Option<String>>, Spanned<Self>)>),
 }
 
@@ -233,7 +233,7 @@ fn node(raw: Spanned<Raw>, text: &str) -> Node {
     Node { value, span }
 }
 
-/// The text of a scalar as it was written; under an explicit tag, what the tag made of it.
+/// The text of a scalar, as it was written. With an explicit tag, it is the value under the tag.
 fn source(written: Option<&str>, value: String) -> String {
     match written.map(str::trim) {
         Some(written)
@@ -248,7 +248,7 @@ fn source(written: Option<&str>, value: String) -> String {
 fn span(location: Location, text: &str) -> Span {
     let span = location.span();
     let Some(start) = span.byte_offset().and_then(|at| usize::try_from(at).ok()) else {
-        // The parser knows the line and column of its own errors only.
+        // For its own errors, the parser knows only the line and the column.
         let start = byte(text, location.line(), location.column());
         return Span { start, end: start };
     };
@@ -257,7 +257,7 @@ fn span(location: Location, text: &str) -> Span {
     Span { start, end: start.saturating_add(len).min(text.len()) }
 }
 
-/// The byte at a line and a column, both from 1; the column is in characters.
+/// The byte at a line and a column, both counted from 1. The column is in characters.
 fn byte(text: &str, line: u64, column: u64) -> usize {
     let number = |count: u64| usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
     let start = match number(line) {
@@ -267,7 +267,7 @@ fn byte(text: &str, line: u64, column: u64) -> usize {
     text[start..].char_indices().nth(number(column)).map_or(text.len(), |(at, _)| start + at)
 }
 
-/// The parser's words for a text that is no YAML, or costs too much, in ours.
+/// The diagnostic for an error of the parser: the text is not YAML, or is too large for it.
 fn problem(error: &Error, text: &str) -> Diagnostic {
     let place: Range<usize> = match error.location() {
         Some(location) => {
