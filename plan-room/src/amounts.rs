@@ -1,14 +1,14 @@
-//! How much of what can be divided: processors, memory, disk.
+//! Amounts of resources: processors, memory, disk.
 //!
-//! Invariant: integers, in thousandths and megabytes; a sum that is too large stays the largest, and nothing goes below
-//! zero.
+//! Invariant: amounts are integers, in thousandths and megabytes. A sum that is too large becomes the largest number,
+//! and no amount goes below zero.
 
 use std::fmt;
 
 use plan_core::plan::Demand;
 use plan_core::spec::{ResourceSet, Volume};
 
-/// Amounts of what can be divided.
+/// Amounts of resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Amounts {
     /// Processors, in thousandths.
@@ -31,13 +31,13 @@ impl Amounts {
         }
     }
 
-    /// Both.
+    /// The sum.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.map(other, u64::saturating_add)
     }
 
-    /// What is left of it without the other.
+    /// The difference, but not below zero.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         self.map(other, u64::saturating_sub)
@@ -49,13 +49,13 @@ impl Amounts {
         self.map(other, u64::max)
     }
 
-    /// So many times.
+    /// The amounts times a number.
     #[must_use]
     pub fn times(self, count: u64) -> Self {
         self.map(self, |amount, _| amount.saturating_mul(count))
     }
 
-    /// Whether the other is in it.
+    /// Whether the other amounts fit in these.
     pub fn holds(self, other: Self) -> bool {
         self.cpus >= other.cpus
             && self.gpus >= other.gpus
@@ -63,13 +63,13 @@ impl Amounts {
             && self.disk >= other.disk
     }
 
-    /// What volumes ask for.
+    /// The amounts that volumes ask for.
     pub fn of_volumes(volumes: &[Volume]) -> Self {
         let disk = volumes.iter().map(|volume| volume.size.get()).fold(0, u64::saturating_add);
         Self { disk, ..Self::default() }
     }
 
-    /// What a resource set asks for.
+    /// The amounts that a resource set asks for.
     pub fn of_set(set: &ResourceSet) -> Self {
         Self {
             cpus: set.cpus.map_or(0, |cpus| cpus.thousandths()),
@@ -79,7 +79,7 @@ impl Amounts {
         }
     }
 
-    /// What a demand, and the pod's own volumes, ask for.
+    /// The amounts that a demand, and the pod's own volumes, ask for.
     pub fn of(demand: &[Demand], volumes: &[Volume]) -> Self {
         demand.iter().fold(Self::of_volumes(volumes), |sum, one| sum.plus(Self::of_set(&one.resources)))
     }
@@ -110,7 +110,7 @@ impl Sum {
         self.map(other, u128::saturating_sub);
     }
 
-    /// As amounts; what is too large is the largest.
+    /// The sum as amounts. A number that is too large becomes the largest.
     pub(crate) fn amounts(self) -> Amounts {
         let fits = |of: u128| u64::try_from(of).unwrap_or(u64::MAX);
         Amounts {
@@ -122,12 +122,12 @@ impl Sum {
     }
 }
 
-/// What of `wanted` is more than `free`, in words.
+/// The resources of which `wanted` is more than `free`, in words.
 #[derive(Debug, Clone, Copy)]
 pub struct Lacks {
-    /// What is asked for.
+    /// The amount that is asked for.
     pub wanted: Amounts,
-    /// What is there.
+    /// The amount that is free.
     pub free: Amounts,
 }
 

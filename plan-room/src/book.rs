@@ -1,6 +1,6 @@
 //! The book: nodes, places, ports.
 //!
-//! Invariant: places come, change and go in `put` and `free` alone, and those keep nodes and ports with them.
+//! Invariant: only `put` and `free` add, change and remove places, and they update nodes and ports at the same time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use crate::place::{Kept, Owner, Place, When};
 use crate::ports::{Holder, PortRules, PortTable};
 use crate::words::Words;
 
-/// What is so for all of a book.
+/// The parameters of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// How ports get numbers.
+    /// How port numbers are given.
     pub ports: PortRules,
     /// Whether placement is judged.
     pub judge: Judge,
-    /// Words of reasons.
+    /// The words of reasons.
     pub words: Words,
 }
 
-/// Nodes, what is held on them, and for whom.
+/// Nodes, and the places that are held on them.
 ///
-/// A place is held from its grant until it is given back: one that was never used by a withdrawal or with its session,
-/// any other by its release, or with its owner or node.
+/// A place is held from its grant until it is given back. A place that was never used is given back by a withdrawal or
+/// at the end of its session. Any other place is given back by its release, or with its owner or node.
 #[derive(Debug, Clone)]
 pub struct Book<O> {
     pub(crate) rules: Rules,
@@ -56,7 +56,7 @@ impl<O: Owner> Book<O> {
 
     // ---- nodes
 
-    /// A node that instances may come to. One that is known already is this from now on, and keeps its places.
+    /// Adds a node that instances may come to. A known node gets these facts and amounts, and keeps its places.
     pub fn add_node(&mut self, facts: Arc<NodeFacts>, total: Amounts) {
         match self.by_name.get(&facts.name) {
             Some(&at) => self.nodes[at].become_open(facts, total),
@@ -65,8 +65,8 @@ impl<O: Owner> Book<O> {
         self.freed = true;
     }
 
-    /// The cluster says what it offers of a node now. That is beside what is used there, and what was granted and is
-    /// not used yet is still part of it.
+    /// Sets what the cluster offers of a node now. The offer does not contain what is used there. It still contains
+    /// what was granted and is not used yet.
     pub fn offered(&mut self, name: &NodeName, amounts: Amounts) {
         if let Some(&at) = self.by_name.get(name) {
             self.nodes[at].offered(amounts);
@@ -89,12 +89,12 @@ impl<O: Owner> Book<O> {
         self.by_name.get(name).copied()
     }
 
-    /// How a node is.
+    /// The state of a node.
     pub fn health(&self, name: &NodeName) -> Option<Health> {
         self.node(name).map(Node::health)
     }
 
-    /// Notes how a node is; one that is not known is from now on, and takes nothing new.
+    /// Sets the state of a node. An unknown node is added, and takes no new instances.
     pub fn set_health(&mut self, name: &NodeName, health: Health) {
         let at = self.position(name).unwrap_or_else(|| {
             let (name, attributes) = (name.clone(), BTreeMap::new());
@@ -105,7 +105,7 @@ impl<O: Owner> Book<O> {
         self.nodes[at].health = health;
     }
 
-    /// A node took along all that was held there.
+    /// Removes all places of a node that is gone.
     pub fn clear_node(&mut self, name: &NodeName) {
         let Some(at) = self.position(name) else { return };
         let owners: Vec<O> = self.places.keys().cloned().collect();
@@ -119,41 +119,41 @@ impl<O: Owner> Book<O> {
 
     // ---- places
 
-    /// What is held for an instance under a handle.
+    /// The place of an instance under a handle.
     pub fn place(&self, owner: &O, instance: &InstanceName, handle: &Handle) -> Option<&Place> {
         self.of_instance(owner, instance).iter().find(|place| place.handle == *handle)
     }
 
-    /// What is held for an instance: its place, one that it goes to, those that it left.
+    /// The places of an instance: its own, one that it goes to, and those that it left.
     pub fn of_instance(&self, owner: &O, instance: &InstanceName) -> &[Place] {
         self.places.get(owner).and_then(|all| all.get(instance)).map_or(&[], Vec::as_slice)
     }
 
-    /// What is held for an owner.
+    /// The places of an owner.
     pub fn of_owner(&self, owner: &O) -> impl Iterator<Item = &Place> {
         self.places.get(owner).into_iter().flat_map(BTreeMap::values).flatten()
     }
 
-    /// All that is held.
+    /// All places.
     pub fn places(&self) -> impl Iterator<Item = (&O, &Place)> {
         self.places.iter().flat_map(|(owner, all)| all.values().flatten().map(move |place| (owner, place)))
     }
 
-    /// Who has a port number, on whatever node, as reasons name it.
+    /// The owner of a port number on any node, as reasons name it.
     pub fn port_holder(&self, number: u16) -> Option<String> {
         self.ports.holders(number).next().map(|holder| holder.owner.label(&holder.instance))
     }
 
-    /// Whether room became free, or may be judged otherwise, since this was asked last: then questions that stand are
-    /// to be looked at again.
+    /// Whether room became free, or may be judged otherwise, since the last call. If so, look at the open questions
+    /// again.
     pub fn take_freed(&mut self) -> bool {
         std::mem::take(&mut self.freed)
     }
 
     // ---- what becomes of places
 
-    /// Takes a place up that was held before. Records name it, so that nothing is judged; a node that is not known is
-    /// from now on, and takes nothing new.
+    /// Takes over a place that was held before. Records name it, so it is not judged. An unknown node is added, and
+    /// takes no new instances.
     pub fn restore(&mut self, owner: &O, kept: Kept) {
         let at = self.position(&kept.node.name).unwrap_or_else(|| {
             self.push(Node::closed(kept.node.clone()));
@@ -184,10 +184,10 @@ impl<O: Owner> Book<O> {
         self.forget_changes(owner, instance, |place, at| place.changes[at].launch == launch);
     }
 
-    /// A launch is commanded: a record names its handle, whatever else the launch comes to.
+    /// A launch is commanded. A record now names its handle, whatever comes of the launch.
     pub fn name(&mut self, owner: &O, instance: &InstanceName, handle: &Handle, now: When) {
         let Some(place) = self.place_mut(owner, instance, handle) else { return };
-        // One of a session before this was in the records when this session's questions were asked.
+        // A place of an earlier session was in the records when this session's questions were asked.
         let known_before = place.session < now.session;
         place.session = now.session;
         if place.firm.is_none() {
@@ -196,8 +196,8 @@ impl<O: Owner> Book<O> {
         }
     }
 
-    /// A launch is carried out: a record names its handle, and the place is what was granted from now on, if it is held
-    /// on this node.
+    /// A launch is carried out. A record names its handle, and the place becomes what was granted, if it is held on
+    /// this node.
     pub fn launch(
         &mut self,
         owner: &O,
@@ -216,7 +216,7 @@ impl<O: Owner> Book<O> {
         self.place(owner, instance, handle)
     }
 
-    /// What sessions before this were granted, did not use, and was not asked for again, is given back.
+    /// Gives back the grants of earlier sessions that were not used and not asked for again.
     pub fn forget_grants(&mut self, owner: &O, session: u64) {
         self.free(owner, |place| !place.used && place.session < session);
         let changed: Vec<InstanceName> = self
@@ -234,7 +234,7 @@ impl<O: Owner> Book<O> {
         self.free_of(owner, instance, |place| place.handle == *handle);
     }
 
-    /// Gives all back that an owner has.
+    /// Gives all places of an owner back.
     pub fn forget_owner(&mut self, owner: &O) {
         self.free(owner, |_| true);
     }
@@ -251,7 +251,7 @@ impl<O: Owner> Book<O> {
         all.iter_mut().find(|place| place.handle == *handle)
     }
 
-    /// Holds a place, in the stead of the one that is held under its handle, if there is one.
+    /// Holds a place. It replaces the one under the same handle, if there is one.
     pub(crate) fn put(&mut self, owner: &O, mut place: Place) {
         place.room = place.needed();
         let holder =
@@ -299,7 +299,7 @@ impl<O: Owner> Book<O> {
         goes.iter().for_each(|instance| self.free_of(owner, instance, &which));
     }
 
-    /// Forgets what places of an instance were granted to become.
+    /// Forgets the grants of an instance's places.
     pub(crate) fn forget_changes(
         &mut self,
         owner: &O,

@@ -1,7 +1,7 @@
-//! Where the others are, as a rule asks.
+//! The places of other instances, as a rule asks for them.
 //!
-//! Invariant: no instance is counted twice: a place that a record named when the question was asked is in the engine's
-//! census, and any other is added.
+//! Invariant: no instance is counted twice. A place that a record named when the question was asked is in the engine's
+//! census. Any other place is added.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::book::Book;
 use crate::place::{Owner, Place};
 
 impl<O: Owner> Book<O> {
-    /// What the engine said, and what was granted that it did not know of. `asked` is when the question came, by the
+    /// The engine's census, and the grants that the engine did not know. `asked` is when the question came, by the
     /// count of commands.
     pub(crate) fn census(&self, owner: &O, fit: &Fit, asked: u64) -> Arc<Census> {
         let mut census = fit.census.clone();

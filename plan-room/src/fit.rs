@@ -1,6 +1,6 @@
-//! Room for an order: where, or why nowhere.
+//! Finds room for an order, or says why there is none.
 //!
-//! Invariant: what is granted is held from then on. An order that asks again is given the same; one without a place goes
+//! Invariant: a grant is held from then on. An order that asks again gets the same grant. An order without a place goes
 //! where its placement allows it.
 
 use std::fmt::Write as _;
@@ -17,23 +17,23 @@ use crate::node::{Health, Node};
 use crate::place::{Change, Numbers, Owner, Place, When};
 use crate::ports::{PortRefusal, Spaces, Wanted};
 
-/// So many nodes are named in a reason.
+/// The most nodes that a reason names.
 const NAMED: usize = 4;
 
 /// A question for room, with what the backend adds to it.
 #[derive(Debug)]
 pub struct Ask<'a, O> {
-    /// Who asks.
+    /// The owner that asks.
     pub owner: &'a O,
-    /// What for.
+    /// What is asked for.
     pub fit: &'a Fit,
-    /// When it was asked, by the count of commands.
+    /// When the question was asked, by the count of commands.
     pub asked: u64,
-    /// When it is looked at.
+    /// The present moment.
     pub now: When,
-    /// The handle of a place that is granted anew: one that was never given.
+    /// The handle of a new place. It was never given before.
     pub fresh: Handle,
-    /// Until when the grant may be used; none is without an end.
+    /// Until when the grant may be used; `None` is without an end.
     pub until: Option<Wall>,
 }
 
@@ -46,22 +46,22 @@ pub enum Judge {
     RoomAlone,
 }
 
-/// What the book asks of whoever keeps it.
+/// What the book asks of its backend.
 pub trait Outside {
-    /// Which of these nodes, all good and the one with the fewest places first; by default that one.
+    /// Chooses one of these good nodes. The first has the fewest places, and is the default.
     fn choose(&mut self, good: &[&Node]) -> usize {
         let _ = good;
         0
     }
 
-    /// Whether a port on a node belongs to somebody that the book does not know; by default none does.
+    /// Whether a program that the book does not know has a port on a node; by default none does.
     fn has(&self, node: &NodeName, number: u16) -> bool {
         let _ = (node, number);
         false
     }
 }
 
-/// The first node, and nobody else has ports.
+/// Chooses the first node, and no other program has ports.
 impl Outside for () {}
 
 /// Why there is no room.
@@ -82,21 +82,21 @@ impl From<NoRoom> for FitAnswer {
     }
 }
 
-/// What a node is judged by.
+/// What a question is judged by.
 struct Judged<'a> {
     wanted: Amounts,
     demand: &'a [Demand],
     rule: Option<&'a PlacementRule>,
     census: Arc<Census>,
-    /// The numbers that any node would give, where all share them.
+    /// The port numbers of any node, if all nodes share them.
     shared: Option<Result<Numbers, PortRefusal>>,
 }
 
 impl<O: Owner> Book<O> {
-    /// Room for a question: it is held from now on. Or why there is none.
+    /// Finds room for a question, and holds it from now on.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no room, and why.
     pub fn fit(&mut self, ask: &Ask<'_, O>, outside: &mut impl Outside) -> Result<Grant, NoRoom> {
         let mut grant = match &ask.fit.at {
             None => self.fit_anywhere(ask, outside).map_err(NoRoom::Retry),
@@ -109,7 +109,7 @@ impl<O: Owner> Book<O> {
         Ok(grant)
     }
 
-    /// Room on any node, under a handle of its own.
+    /// Finds room on any node, under a new handle.
     fn fit_anywhere(&mut self, ask: &Ask<'_, O>, outside: &mut impl Outside) -> Result<Grant, String> {
         let (owner, fit) = (ask.owner, ask.fit);
         let from = fit.from.as_ref().map(|(_, handle)| handle);
@@ -124,13 +124,13 @@ impl<O: Owner> Book<O> {
             place.session = ask.now.session;
             return Ok(place.grant());
         }
-        // What was held for an order that is over.
+        // The grant of an order that is over.
         self.free_of(owner, &fit.instance, spare);
         let at = self.choose_node(ask, outside)?;
         self.reserve(ask, at, ask.fresh.clone(), None, outside)
     }
 
-    /// Room where an instance lives.
+    /// Finds room where an instance lives.
     fn fit_there(
         &mut self,
         ask: &Ask<'_, O>,
@@ -154,7 +154,7 @@ impl<O: Owner> Book<O> {
             let firm = Some(ask.now.command);
             return self.reserve(ask, at, handle.clone(), firm, outside).map_err(NoRoom::Retry);
         };
-        // A record names it from now on at the latest.
+        // From now on, at the latest, a record names the place.
         place.firm.get_or_insert(ask.now.command);
         place.launch = fit.launch;
         place.session = ask.now.session;
@@ -228,7 +228,7 @@ impl<O: Owner> Book<O> {
         Ok(grant)
     }
 
-    /// A node with room that fits the placement.
+    /// Finds a node with room that fits the placement.
     fn choose_node(&self, ask: &Ask<'_, O>, outside: &mut impl Outside) -> Result<usize, String> {
         let fit = ask.fit;
         let shared = match self.rules.ports.spaces {
@@ -272,7 +272,7 @@ impl<O: Owner> Book<O> {
             }
     }
 
-    /// Why no node will do.
+    /// Why no node is good.
     fn nowhere(&self, judged: &Judged<'_>, outside: &impl Outside) -> String {
         let mut why = String::new();
         for (at, node) in self.nodes().iter().enumerate().take(NAMED) {
@@ -286,7 +286,7 @@ impl<O: Owner> Book<O> {
         why
     }
 
-    /// Why a node will not do.
+    /// Why a node is not good.
     fn unfit(&self, at: usize, judged: &Judged<'_>, outside: &impl Outside) -> String {
         let (node, words) = (&self.nodes()[at], self.rules.words);
         let rule = judged.rule.filter(|rule| !rule.allows(node.facts(), &judged.census));
@@ -320,7 +320,7 @@ impl<O: Owner> Book<O> {
         self.ports.find(&wanted, |number| outside.has(name, number))
     }
 
-    /// A port cannot be had on a node: it is named where another node has numbers of its own.
+    /// The reason why a port is not free on a node. It names the node if each node has its own numbers.
     fn there(&self, at: usize, why: &PortRefusal) -> String {
         match self.rules.ports.spaces {
             Spaces::OneMachine => why.to_string(),

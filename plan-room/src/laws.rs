@@ -1,4 +1,4 @@
-//! What holds of a book whatever is done to it.
+//! Property tests: what holds for a book, whatever is done to it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::*;
 const INSTANCES: [&str; 4] = ["a-0", "a-1", "b-0", "b-1"];
 const NODES: [&str; 3] = ["node-0", "node-1", "node-2"];
 
-/// Whose places these are.
+/// The owners of places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Of(u8);
 
@@ -150,7 +150,7 @@ impl Bench {
         }
     }
 
-    /// What is held is what places say.
+    /// What is held is the sum of the places.
     fn check(&self, spaces: Spaces) {
         for (at, node) in self.book.nodes().iter().enumerate() {
             let (mut held, mut count) = (Sum::default(), 0);

@@ -1,12 +1,12 @@
-//! The reservation book of a backend: what the nodes of a cluster have, and what of it is held for whom.
+//! The reservation book of a backend: the resources of the nodes of a cluster, and the places that are held on them.
 //!
-//! A backend that decides by itself where instances go keeps one [`Book`]: the simulator, processes of one machine, and
-//! whatever takes resources out of offers. It answers `Fit` from the book, and tells the book of every launch, release
-//! and withdrawal. [`Questions`] keeps the questions that were not answered with room yet.
+//! A backend that decides by itself where instances go keeps one [`Book`]. Such backends are the simulator, processes
+//! of one machine, and any backend that takes resources out of offers. The backend answers `Fit` from the book, and
+//! tells the book about every launch, release and withdrawal. [`Questions`] keeps the questions that were not answered
+//! with room yet.
 //!
-//! Invariant: what is held on a node is what its places say; a grant never makes that more than the node has; a port
-//! number is held by one place at a time. All that changes this goes through one function, and property tests hold it
-//! to the invariant.
+//! Invariant: what is held on a node is the sum of its places. A grant never makes that more than the node has. One
+//! place at a time holds a port number. One function makes all changes, and property tests check the invariant.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -28,24 +28,25 @@
 //!
 //! # Where backends differ
 //!
-//! Each difference is a parameter; all else is the same for all.
+//! Each difference is a parameter. Everything else is the same for all backends.
 //!
-//! | what | is said by | because |
+//! | what | parameter | reason |
 //! | --- | --- | --- |
-//! | whose places these are | [`Owner`] | one backend serves one service, another several that must not mix |
-//! | the handle of a new place | [`Ask::fresh`] | a handle must never be given twice, and only the backend knows what it counts over its own restarts |
-//! | until when a grant may be used | [`Ask::until`] | offers end, a machine's room does not |
-//! | whom a number is unique to | [`Spaces`] | nodes that are made up on one machine share its ports |
-//! | where a search for a number begins | [`Search`] | what runs is better not given a number that was free a moment ago; a simulated run stays short with the first |
-//! | who else listens there | [`Outside::has`] | only the backend can look |
-//! | which of the good nodes | [`Outside::choose`] | the simulator tries others than the first |
-//! | whether placement is judged | [`Judge`] | the engine judges too, and the simulator tries it alone |
-//! | when the grants of a session end | the call of [`Book::forget_grants`] | with the session, or only some time into the next one |
-//! | what becomes of the places of a node that is gone | the call of [`Book::clear_node`] | in a cluster they went with it, a folder on disk is still released one by one |
-//! | what a node has | [`Book::add_node`], [`Book::offered`] | it is told once, or anew with each offer |
-//! | a few words of reasons | [`Words`] | a lost node, or one that takes nothing new, is a thing of the backend |
+//! | the owner of a place | [`Owner`] | one backend serves one service, and another serves several that must not mix |
+//! | the handle of a new place | [`Ask::fresh`] | a handle must never be given twice, and only the backend has a counter that survives its restarts |
+//! | until when a grant may be used | [`Ask::until`] | offers end, but the room of a machine does not |
+//! | where a port number is unique | [`Spaces`] | simulated nodes of one machine share its ports |
+//! | where a search for a port number begins | [`Search`] | a real task should not get a number that has just become free; a simulated run is simpler with the first number |
+//! | which other programs have a port | [`Outside::has`] | only the backend can find out |
+//! | which of the good nodes is taken | [`Outside::choose`] | the simulator also tries other nodes than the first |
+//! | whether placement is judged | [`Judge`] | the engine judges placement too, and the simulator tests the engine's judgment alone |
+//! | when the grants of a session end | the call of [`Book::forget_grants`] | they end with the session, or some time into the next one |
+//! | what happens to the places of a node that is gone | the call of [`Book::clear_node`] | in a cluster they went with the node; folders on disk are still released one by one |
+//! | the resources of a node | [`Book::add_node`], [`Book::offered`] | they are told once, or anew with each offer |
+//! | some words of reasons | [`Words`] | only the backend knows what a lost node is, or one that takes no new instances |
 //!
-//! It is pure: no clock, randomness, I/O, thread or async; when something happens is said by counts that are handed in.
+//! The book is pure: no clock, randomness, I/O, thread or async. The caller passes counts that say when something
+//! happens.
 
 mod amounts;
 mod book;

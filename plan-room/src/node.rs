@@ -1,7 +1,7 @@
 //! A node as a backend knows it.
 //!
-//! Invariant: what is held on it is the sum of what its places hold. It may be more than the node has only where places
-//! were taken up again, as on a node that became smaller; then nothing is free.
+//! Invariant: what is held on a node is the sum of its places. It may be more than the node has only if places were
+//! taken over, as on a node that became smaller. Then nothing is free.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use plan_core::spec::placement::NodeFacts;
 use crate::amounts::{Amounts, Sum};
 use crate::place::Place;
 
-/// How a node is.
+/// The state of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// It is there.
+    /// The node is there.
     Heard,
-    /// Nothing is heard of it.
+    /// The node is silent.
     Silent,
-    /// It is gone for good.
+    /// The node is gone for good.
     Gone,
 }
 
@@ -27,7 +27,7 @@ pub struct Node {
     facts: Arc<NodeFacts>,
     total: Amounts,
     held: Sum,
-    /// What of `held` the cluster counts as used already.
+    /// The part of `held` that the cluster already counts as used.
     used: Sum,
     places: usize,
     pub(crate) health: Health,
@@ -48,7 +48,7 @@ impl Node {
         }
     }
 
-    /// A node that is known by what was there before: it has nothing to give, and keeps what it has.
+    /// A node that is known only by its old places. It has nothing to give, and keeps its places.
     pub(crate) fn closed(facts: Arc<NodeFacts>) -> Self {
         Self { open: false, ..Self::open(facts, Amounts::default()) }
     }
@@ -73,12 +73,12 @@ impl Node {
         self.places = self.places.saturating_sub(1);
     }
 
-    /// What is known of it.
+    /// Its facts.
     pub fn facts(&self) -> &Arc<NodeFacts> {
         &self.facts
     }
 
-    /// What it has.
+    /// Its resources.
     pub fn total(&self) -> Amounts {
         self.total
     }
@@ -88,7 +88,7 @@ impl Node {
         self.held.amounts()
     }
 
-    /// What of it is free.
+    /// What is free on it.
     pub fn free(&self) -> Amounts {
         self.total.minus(self.held())
     }
@@ -98,17 +98,17 @@ impl Node {
         self.places
     }
 
-    /// How it is.
+    /// Its state.
     pub fn health(&self) -> Health {
         self.health
     }
 
-    /// Whether anything can be done there.
+    /// Whether commands on it can be carried out.
     pub fn is_heard(&self) -> bool {
         self.health == Health::Heard
     }
 
-    /// Whether instances may come to it.
+    /// Whether new instances may come to it.
     pub fn is_open(&self) -> bool {
         self.open
     }

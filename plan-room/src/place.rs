@@ -1,6 +1,7 @@
 //! A place: what is held on a node for an instance.
 //!
-//! Invariant: a place holds what its instance has and whatever it was granted to become, until it is one or the other.
+//! Invariant: a place holds what its instance has and everything that it was granted, until it has become one or the
+//! other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use crate::amounts::Amounts;
 /// Numbers that were given for ports.
 pub type Numbers = Vec<(PortName, u16)>;
 
-/// Whose a place is.
+/// The owner of a place.
 pub trait Owner: Clone + Ord {
-    /// One of its instances, as a reason names it.
+    /// The name of one of its instances in a reason.
     fn label(&self, instance: &InstanceName) -> String;
 }
 
@@ -38,9 +39,9 @@ impl Owner for (ServiceName, InstallationId) {
 /// When something is asked or done, by the backend's own counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct When {
-    /// So many commands were carried out.
+    /// How many commands were carried out.
     pub command: u64,
-    /// In this session of the engine.
+    /// The session of the engine.
     pub session: u64,
 }
 
@@ -55,7 +56,7 @@ pub struct Place {
     pub(crate) sets: Arc<[Demand]>,
     pub(crate) volumes: Arc<[Volume]>,
     pub(crate) ports: Numbers,
-    /// What it becomes with launches that were granted it.
+    /// What it becomes with launches that were granted.
     pub(crate) changes: Vec<Change>,
     pub(crate) launch: Number,
     pub(crate) until: Option<Wall>,
@@ -63,11 +64,11 @@ pub struct Place {
     /// When a record began to name it, by the count of commands.
     pub(crate) firm: Option<u64>,
     pub(crate) used: bool,
-    /// What it holds, kept beside what it follows from.
+    /// What it holds, computed from the other fields.
     pub(crate) room: Amounts,
 }
 
-/// What a place becomes with a launch: of some sets, others stay what they are by then.
+/// What a place becomes with a launch. Sets of other launches stay as they are then.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
     pub(crate) launch: Number,
@@ -78,7 +79,7 @@ pub(crate) struct Change {
     pub(crate) ports: Numbers,
 }
 
-/// A place that was held before the backend began, as records or files say.
+/// A place from before the backend began, according to records or files.
 #[derive(Debug, Clone)]
 pub struct Kept {
     /// The backend's name for it.
@@ -126,37 +127,37 @@ impl Place {
         &self.ports
     }
 
-    /// What it was granted to become, by launch: the sets that the launch is of, and their ports.
+    /// The grants by launch: the sets of the launch, and their ports.
     pub fn becomes(&self) -> impl Iterator<Item = (Number, &[Demand], &Numbers)> {
         self.changes.iter().map(|change| (change.launch, &*change.demand, &change.ports))
     }
 
-    /// The order that it was granted to last.
+    /// The order that got the last grant.
     pub fn launch(&self) -> Number {
         self.launch
     }
 
-    /// Until when that grant may be used; none is without an end.
+    /// Until when that grant may be used; `None` is without an end.
     pub fn until(&self) -> Option<Wall> {
         self.until
     }
 
-    /// Whether anything was ever launched in it, or a record named it before it was held.
+    /// Whether anything was ever launched in it, or a record named it before the backend held it.
     pub fn is_used(&self) -> bool {
         self.used
     }
 
-    /// What it holds: of each set the most that it is or may become.
+    /// What it holds: for each set, the most that the set is or may become.
     pub fn room(&self) -> Amounts {
         self.room
     }
 
-    /// What it holds without what it was granted and is not yet.
+    /// What it holds, without grants that are not carried out yet.
     pub(crate) fn in_use(&self) -> Amounts {
         if self.used { Amounts::of(&self.sets, &self.volumes) } else { Amounts::default() }
     }
 
-    /// What it has to hold.
+    /// What it must hold.
     pub(crate) fn needed(&self) -> Amounts {
         let mut sets: BTreeMap<&ResourceSetName, Amounts> = BTreeMap::new();
         for one in self.sets.iter().chain(self.changes.iter().flat_map(|change| change.demand.iter())) {
@@ -166,13 +167,13 @@ impl Place {
         sets.into_values().fold(Amounts::of_volumes(&self.volumes), Amounts::plus)
     }
 
-    /// Every number that it holds.
+    /// Every port number that it holds.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u16> {
         let changed = self.changes.iter().flat_map(|change| &change.ports);
         self.ports.iter().chain(changed).map(|(_, number)| *number)
     }
 
-    /// The numbers that it has for these sets alone, now or by what this launch was granted before.
+    /// The port numbers that only these sets have, now or by an earlier grant of this launch.
     pub(crate) fn numbers_of(&self, launch: Number, demand: &[Demand]) -> Vec<u16> {
         let others = self.sets.iter().filter(|old| demand.iter().all(|one| one.set != old.set));
         let others: Vec<&Demand> = others.collect();
@@ -188,7 +189,7 @@ impl Place {
         own.map(|(_, number)| *number).filter(|number| !kept.contains(number)).collect()
     }
 
-    /// Whether these are what it has already.
+    /// Whether it already has these.
     pub(crate) fn has(&self, demand: &[Demand]) -> bool {
         demand.iter().all(|one| {
             self.sets.iter().any(|old| {
@@ -198,7 +199,7 @@ impl Place {
         })
     }
 
-    /// A launch that it was granted to is carried out: of the sets of the launch, it is what was granted.
+    /// A launch with a grant is carried out. The sets of the launch become what was granted.
     pub(crate) fn take_change(&mut self, launch: Number) {
         let Some(nth) = self.changes.iter().position(|change| change.launch == launch) else { return };
         let change = self.changes.remove(nth);
@@ -216,7 +217,7 @@ impl Place {
         self.sets = others.into_iter().chain(change.demand.iter().cloned()).collect();
     }
 
-    /// As the engine is told of it: with the ports that it has once all that was granted is carried out.
+    /// The grant for the engine, with the ports that the place has once all grants are carried out.
     pub(crate) fn grant(&self) -> Grant {
         let mut whole = self.clone();
         self.changes.iter().for_each(|change| whole.become_this(change));

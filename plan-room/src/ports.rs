@@ -1,7 +1,7 @@
-//! Numbers for ports.
+//! Port numbers.
 //!
-//! Invariant: within a space a number is given to one place at a time, and only who has it gives it back. Places that are
-//! taken up again may come with one number for two of them: then it is free when both gave it back.
+//! Invariant: within a space a number is given to one place at a time, and only that place gives it back. Two places
+//! that are taken over may have the same number. Then it is free when both gave it back.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use plan_core::spec::{InstanceName, PortChoice, PortName, PortRange};
 
 use crate::place::{Numbers, Owner};
 
-/// Where ports come from that name no range, as on a Mesos agent.
+/// The range of ports that name no range, as on a Mesos agent.
 const DYNAMIC: PortRange = PortRange { begin: 31_000, end: 32_000 };
 const SPAN: u64 = (DYNAMIC.end - DYNAMIC.begin) as u64 + 1;
 
@@ -21,7 +21,7 @@ const SPAN: u64 = (DYNAMIC.end - DYNAMIC.begin) as u64 + 1;
 pub struct PortRules {
     /// Within what a number is given once.
     pub spaces: Spaces,
-    /// Where a search begins, of a port that names no range.
+    /// Where a search begins for a port that names no range.
     pub search: Search,
 }
 
@@ -39,8 +39,8 @@ pub enum Spaces {
 pub enum Search {
     /// At the first.
     FromTheFirst,
-    /// Behind the number that was given last, so that one that was just given back is not given at once; at first at a
-    /// place that follows from a seed, so that two schedulers on a machine rarely want the same.
+    /// After the number that was given last, so that a number is not given again at once. The first search begins at a
+    /// number that follows from a seed, so that two schedulers on a machine rarely want the same one.
     Onward {
         /// The seed.
         seed: u64,
@@ -55,7 +55,7 @@ pub(crate) struct Holder<O> {
     pub(crate) handle: Handle,
 }
 
-/// Which numbers are given, and to whom.
+/// The numbers that are given, and their places.
 #[derive(Debug, Clone)]
 pub(crate) struct PortTable<O> {
     rules: PortRules,
@@ -71,9 +71,9 @@ pub(crate) enum PortRefusal {
     Held { number: u16, port: PortName, by: String },
     /// Two ports of the instance want it.
     Twice { number: u16, port: PortName },
-    /// Somebody has it that the book does not know.
+    /// A program that the book does not know has it.
     Outside { number: u16, port: PortName, whose: &'static str },
-    /// None of those that would do is free.
+    /// None of the allowed numbers is free.
     None { port: PortName },
 }
 
@@ -92,16 +92,16 @@ impl fmt::Display for PortRefusal {
     }
 }
 
-/// What a search asks for.
+/// The question of a search.
 pub(crate) struct Wanted<'a> {
     /// The position of the node.
     pub(crate) node: usize,
     pub(crate) demand: &'a [Demand],
-    /// What is had already: it is kept where it will do.
+    /// The present numbers. They are kept if they are allowed.
     pub(crate) had: &'a [(PortName, u16)],
-    /// Numbers that the place has for ports of these sets alone: each may become that of another port of them.
+    /// Numbers that only ports of these sets have. Another port of these sets may get one.
     pub(crate) own: &'a [u16],
-    /// Whose a number is that the book does not know of, in words.
+    /// The words for a program that has a number and that the book does not know.
     pub(crate) whose: &'static str,
 }
 
@@ -122,8 +122,8 @@ impl<O: Owner> PortTable<O> {
         }
     }
 
-    /// Numbers for the ports of these sets. `outside` says of a number whether somebody has it that the book does not
-    /// know.
+    /// Finds numbers for the ports of these sets. `outside` says whether a program that the book does not know has a
+    /// number.
     pub(crate) fn find(
         &self,
         wanted: &Wanted<'_>,
@@ -149,7 +149,7 @@ impl<O: Owner> PortTable<O> {
                 continue;
             }
             let free = |number: &u16| holder(*number).is_none() && !twice(*number) && !outside(*number);
-            // The port that has it is not there any more when this one is.
+            // The port that has this number is gone when the new one exists.
             let is_own =
                 |number: &u16| wanted.own.contains(number) && holders(*number).len() == 1 && !twice(*number);
             let port_name = || name.clone();
@@ -204,7 +204,7 @@ impl<O: Owner> PortTable<O> {
         }
     }
 
-    /// Takes back what a place has of these numbers on a node.
+    /// Takes back those of these numbers on a node that a place has.
     pub(crate) fn take_back(
         &mut self,
         node: usize,
@@ -222,12 +222,12 @@ impl<O: Owner> PortTable<O> {
         }
     }
 
-    /// Who has a number, in any space.
+    /// The place that has a number, in any space.
     pub(crate) fn holders(&self, number: u16) -> impl Iterator<Item = &Holder<O>> {
         self.spaces.iter().filter_map(move |given| given.get(&number)).flatten()
     }
 
-    /// Every number that is given, with its space, and to whom.
+    /// Every number that is given, with its space and its place.
     #[cfg(test)]
     pub(crate) fn given(&self) -> impl Iterator<Item = (usize, u16, &[Holder<O>])> {
         let spaces = self.spaces.iter().enumerate();

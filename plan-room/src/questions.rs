@@ -1,7 +1,7 @@
 //! Questions for room, which stand open until they can be answered.
 //!
-//! Invariant: a question is answered anew when the answer is another than before, and for good when there is room. The
-//! oldest order is looked at first.
+//! Invariant: a question is answered again when its answer changes, and is closed when there is room. The oldest order
+//! is looked at first.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use plan_core::spec::InstanceName;
 
 use crate::fit::NoRoom;
 
-/// A question that stands.
+/// An open question.
 #[derive(Debug, Clone)]
 pub struct Question {
     fit: Box<Fit>,
@@ -37,7 +37,8 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// A question comes. One that asks for any node replaces all of the instance, any other the one of its order.
+    /// Adds a question. A question for any node replaces all questions of the instance. Any other replaces the one of
+    /// its order.
     pub fn ask(&mut self, fit: Box<Fit>, asked: u64) {
         let key = (fit.launch, fit.instance.clone());
         if fit.at.is_none() {
@@ -46,22 +47,22 @@ impl Questions {
         self.open.insert(key, Question { fit, asked, told: None });
     }
 
-    /// A question is not asked any more.
+    /// Withdraws a question.
     pub fn withdraw(&mut self, instance: &InstanceName, launch: Number) {
         self.open.remove(&(launch, instance.clone()));
     }
 
-    /// None is asked any more.
+    /// Withdraws all questions.
     pub fn clear(&mut self) {
         self.open.clear();
     }
 
-    /// Whether none is.
+    /// Whether no question is open.
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// Those that stand, the oldest order first.
+    /// The open questions, the oldest order first.
     pub fn iter(&self) -> impl Iterator<Item = &Question> {
         self.open.values()
     }
@@ -71,7 +72,7 @@ impl Questions {
         self.open.keys().map(|(launch, instance)| (instance.clone(), *launch)).collect()
     }
 
-    /// Looks at one: what is to be told, if that is another than before. With room it is answered for good.
+    /// Looks at a question, and returns its answer if that has changed. An answer with room closes the question.
     pub fn consider(
         &mut self,
         instance: &InstanceName,

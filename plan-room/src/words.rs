@@ -1,15 +1,15 @@
-//! The words of reasons in which backends differ.
+//! The words in reasons that differ between backends.
 
-/// What is said of nodes and ports, where that depends on what they are.
+/// The words about nodes and ports, which depend on the backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Words {
-    /// Behind the name of a node that is gone, or `it`.
+    /// Follows the name of a node that is gone, or `it`.
     pub gone: &'static str,
-    /// Of a node that takes no new instances.
+    /// Describes a node that takes no new instances.
     pub closed: &'static str,
-    /// Behind `there is no node NAME`.
+    /// Follows `there is no node NAME`.
     pub unknown: &'static str,
-    /// Whoever has a port that the book does not know of.
+    /// Names a program that has a port and that the book does not know.
     pub others: &'static str,
 }
 

@@ -1,7 +1,7 @@
-//! A caller: it plays a scheduler for one session. It gives commands, takes reports, and confirms them or does not.
+//! A caller plays a scheduler for one session. It gives commands, takes reports, and confirms them or not.
 //!
-//! Invariant: a report is waited for with a bound, and what was told meanwhile is kept for whoever waits for it next. A
-//! caller never reads what another session was told.
+//! Invariant: every wait for a report has a bound, and other reports that come meanwhile are kept for later waits. A
+//! caller never reads the reports of another session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,11 +26,11 @@ pub(crate) struct Caller {
     records: Shared,
     session: Box<dyn Session>,
     told: mpsc::Receiver<Told>,
-    /// What was told and nobody waited for yet.
+    /// Reports that nobody waited for yet.
     pending: Vec<Report>,
-    /// All that was told, for whoever looks for the reason of a failure.
+    /// All reports, to find the reason of a failure.
     all: Vec<Report>,
-    /// Receipts that are kept back; `None` is that they are given.
+    /// Receipts that are kept back; `None` if they are given.
     withheld: Option<Vec<oneshot::Sender<()>>>,
     patience: Duration,
     quiet: Duration,
@@ -58,7 +58,7 @@ pub(crate) enum Where {
     Anywhere,
     /// Where the instance lives.
     At(NodeName, Handle),
-    /// Anywhere else than this place.
+    /// Anywhere but at this place.
     From(NodeName, Handle),
 }
 
@@ -128,7 +128,7 @@ impl Caller {
             Where::At(node, handle) => (Some((node, handle)), None),
             Where::From(node, handle) => (None, Some((node, handle))),
         };
-        // A place that is there has its volumes.
+        // An existing place has its volumes.
         let volumes = if at.is_some() { Arc::default() } else { pod.volumes.clone() };
         Ok(Command::Fit(Box::new(Fit {
             instance: instance.clone(),
@@ -167,7 +167,7 @@ impl Caller {
         Command::Kill { instance, launch, task, grace: Seconds(grace) }
     }
 
-    /// A launch of ours by name.
+    /// The name of a launch of our installation.
     pub(crate) fn of(
         &self,
         instance: &InstanceName,
@@ -179,7 +179,7 @@ impl Caller {
         Ok(Incarnation { installation, instance, task, launch })
     }
 
-    /// Writes down that an instance lives there: the next session begins with it.
+    /// Records that an instance lives at a place. The next session begins with that.
     pub(crate) fn record(&self, room: &Room) -> Result<(), Broken> {
         let pod = self.pod(&room.instance)?;
         let place = Place {
@@ -214,7 +214,7 @@ impl Caller {
         Ok((launch, self.fitted(launch).await?))
     }
 
-    /// Room that there has to be.
+    /// Asks for room that must exist.
     pub(crate) async fn room(&mut self, instance: &InstanceName, place: Where) -> Result<Room, Broken> {
         let launch = self.number();
         let command = self.fit(instance, launch, place)?;
@@ -253,7 +253,7 @@ impl Caller {
         .await
     }
 
-    /// Launches an instance in its room, and expects that it is done.
+    /// Launches an instance in its room, and expects `Done`.
     pub(crate) async fn launch_in(&mut self, room: &Room) -> Result<(), Broken> {
         let command = self.launch(room)?;
         self.record(room)?;
@@ -276,7 +276,7 @@ impl Caller {
         Ok(room)
     }
 
-    /// Waits until a launch is seen so.
+    /// Waits until a launch is seen in a state.
     pub(crate) async fn seen(&mut self, of: &Incarnation, seen: Seen) -> Result<Observation, Broken> {
         self.report(&format!("{seen:?} of {}", text(of)), |report| match report {
             Report::Observed(observation) if observation.of == *of && observation.seen.seen == seen => {
@@ -306,7 +306,7 @@ impl Caller {
         Ok(self.ended(of).await?.0)
     }
 
-    /// Asks how launches are. All parts of the answer are one.
+    /// Asks for the state of launches. All parts of the answer become one.
     pub(crate) async fn snapshot(&mut self, expected: &[(&Incarnation, &Room)]) -> Result<Snapshot, Broken> {
         let number = self.number();
         let command = reconcile(number, expected);
@@ -338,7 +338,7 @@ impl Caller {
         }
     }
 
-    /// What a snapshot says of a launch, once it is new enough to speak of it.
+    /// What a snapshot says about a launch, once the snapshot is new enough.
     pub(crate) async fn found(&mut self, of: &Incarnation, room: &Room) -> Result<Found, Broken> {
         let until = Instant::now() + self.patience;
         loop {
@@ -356,7 +356,7 @@ impl Caller {
         }
     }
 
-    /// Expects of a launch that it is found running.
+    /// Expects that a launch is found running.
     pub(crate) async fn runs_on(&mut self, of: &Incarnation, room: &Room) -> Result<(), Broken> {
         match self.found(of, room).await? {
             Found::Seen(seen) if matches!(seen.seen, Seen::Running { .. }) => Ok(()),
@@ -382,7 +382,7 @@ impl Caller {
         Ok(answer)
     }
 
-    /// Gives a place back, and again while it is answered "not yet".
+    /// Gives a place back, again while the answer is "not yet".
     pub(crate) async fn released(&mut self, room: &Room) -> Result<(), Broken> {
         let until = Instant::now() + self.patience;
         loop {
@@ -396,7 +396,7 @@ impl Caller {
         }
     }
 
-    /// Asks something beside a task, and takes the answer.
+    /// Asks a question about a task, and takes the answer.
     pub(crate) async fn ask(&mut self, of: &Incarnation, cmd: &str) -> Result<Answer, Broken> {
         let number = self.number();
         let Incarnation { instance, task, launch, .. } = of.clone();
@@ -411,12 +411,12 @@ impl Caller {
 
     // ---- reports
 
-    /// From now on receipts are kept back: nothing that is told becomes durable.
+    /// From now on receipts are kept back, so no report becomes durable.
     pub(crate) fn withhold_receipts(&mut self) {
         self.withheld.get_or_insert_default();
     }
 
-    /// What was told until now is of no interest.
+    /// Forgets the reports until now.
     pub(crate) fn forget(&mut self) {
         while let Ok(told) = self.told.try_recv() {
             self.take(told);
@@ -424,7 +424,7 @@ impl Caller {
         self.pending.clear();
     }
 
-    /// The first report that is meant, of those that nobody waited for yet and those to come.
+    /// The first matching report, among those that nobody waited for yet and those to come.
     pub(crate) async fn report<T>(
         &mut self,
         what: &str,
@@ -448,7 +448,7 @@ impl Caller {
         }
     }
 
-    /// Expects that nothing of a kind is told for a while, nor was since [`Caller::forget`].
+    /// Expects that no report of a kind comes for a while, and that none came since [`Caller::forget`].
     pub(crate) async fn nothing(&mut self, what: &str, is: impl Fn(&Report) -> bool) -> Result<(), Broken> {
         let until = Instant::now() + self.quiet;
         while let Ok(Some(told)) = tokio::time::timeout_at(until, self.told.recv()).await {
@@ -460,7 +460,7 @@ impl Caller {
         }
     }
 
-    /// Expects that a launch, once it was told ended, is told nothing else for a while, nor anything else of its instance.
+    /// Expects that, after the end of a launch, no other report about the launch or its instance comes for a while.
     pub(crate) async fn ended_for_good(&mut self, of: &Incarnation) -> Result<(), Broken> {
         self.nothing("nothing more is due", |_| false).await?;
         let of_instance = self.all.iter().filter_map(|report| match report {
@@ -472,7 +472,7 @@ impl Caller {
         for one in of_instance {
             match end {
                 None if one.of == *of && !lives(one) => end = Some(one.serial),
-                // A lower serial is what was, and late.
+                // A lower serial is a late report of an old state.
                 Some(end) if lives(one) && (one.of != *of || one.serial >= end) => {
                     return Err(Broken::new(format!("{} ended, and then {one:?} was told", text(of))));
                 }
@@ -482,7 +482,7 @@ impl Caller {
         Ok(())
     }
 
-    /// All observations of a launch that were told in this session, in their order.
+    /// All observations of a launch in this session, in their order.
     pub(crate) fn observations(&self, of: &Incarnation) -> Vec<Observation> {
         let observations = self.all.iter().filter_map(|report| match report {
             Report::Observed(observation) if observation.of == *of => Some(observation.clone()),
@@ -500,7 +500,7 @@ impl Caller {
                 None => drop(notes.remove(name)),
             }
         }
-        // A note is durable in any case: a backend may wait for it before all else.
+        // A note always gets its receipt, since a backend may wait for that before anything else.
         match &mut self.withheld {
             Some(withheld) if !matches!(told.report, Report::Note(_)) => withheld.push(told.durable),
             _ => drop(told.durable.send(())),
@@ -514,7 +514,7 @@ impl Caller {
     }
 }
 
-/// The question how launches are.
+/// The question for the state of launches.
 pub(crate) fn reconcile(number: Number, expected: &[(&Incarnation, &Room)]) -> Command {
     let expected = expected.iter();
     let expected =

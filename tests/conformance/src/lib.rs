@@ -1,8 +1,8 @@
-//! What every backend must promise, as scenarios that any backend can be put through.
+//! What every backend must promise, as scenarios that run on any backend.
 //!
-//! A backend is a type that implements `plan_driver::backend::Backend`. Its author writes a [`Subject`]: how to make a
-//! cluster with the backend on it, and what cannot be tried there, with reasons. [`play`] puts it through all
-//! [`SCENARIOS`], each on a cluster of its own, and [`page`] makes a table of several subjects.
+//! A backend is a type that implements `plan_driver::backend::Backend`. Its author writes a [`Subject`], which says how
+//! to make a cluster with the backend, and what cannot be tested there, with reasons. [`play`] runs all [`SCENARIOS`]
+//! on it, each on a cluster of its own, and [`page`] makes a table of several subjects.
 //!
 //! ```text
 //! Subject ──▶ Cluster ──▶ Backend          one of each for each scenario; a scenario may start the backend anew
@@ -10,15 +10,15 @@
 //!                         Session ◀── commands ── scenario ◀── reports, with or without receipts
 //! ```
 //!
-//! Scenarios ask for one service, the suite's own: `src/service.rs` shows it. They use no clock but tokio's, so that a
-//! backend in virtual time runs on a runtime whose clock is paused.
+//! Scenarios use one service, the suite's own, which is in `src/service.rs`. They use only tokio's clock, so a backend
+//! in virtual time can run on a runtime whose clock is paused.
 //!
-//! Invariant: a promise that was not tried is said to be not run, with the reason, and never counted as kept.
+//! Invariant: a promise that was not tested is reported as not run, with the reason, and never counts as kept.
 //!
 //! # What it deliberately does not do
 //!
-//! It tries no faults of a cluster but those that a subject can bring about, and no load. What decides is whether each
-//! promise is kept once, from outside.
+//! It tests no load, and only those faults of a cluster that a subject can cause. It tests that each promise is kept
+//! once, as seen from outside.
 
 mod caller;
 pub mod page;

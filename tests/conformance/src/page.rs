@@ -1,7 +1,7 @@
-//! The table: promises down, backends across. The book's page is made of it.
+//! The table of promises (rows) and backends (columns) for the book's page.
 //!
-//! Invariant: the page follows from the scenarios and what the subjects say of themselves; that a promise is kept where
-//! the page says so is what playing them shows.
+//! Invariant: the page follows from the scenarios and what the subjects say about themselves. Running the scenarios
+//! shows that a promise is kept where the page says so.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,8 @@ use crate::run::{Played, Scenario, excuse};
 use crate::scenarios::SCENARIOS;
 use crate::subject::Subject;
 
-/// What came of the scenarios on a subject, for a terminal: a line for each that was kept, and loud ones for others.
+/// The results of the scenarios on a subject, for a terminal: one line for each promise that was kept, and marked lines
+/// for the others.
 pub fn report(name: &str, played: &[(&'static Scenario, Played)]) -> String {
     let mut text = String::new();
     for (scenario, played) in played {

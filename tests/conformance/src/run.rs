@@ -1,6 +1,6 @@
-//! Scenarios, and what comes of them on a subject.
+//! Scenarios, and their results on a subject.
 //!
-//! Invariant: a scenario has one of three results, and what was not run is never counted as kept.
+//! Invariant: a scenario has one of three results, and a scenario that was not run never counts as kept.
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -10,15 +10,15 @@ use crate::scenarios::SCENARIOS;
 use crate::stage::{Broken, Stage};
 use crate::subject::{Need, Subject};
 
-/// A promise of every backend, and how it is tried.
+/// A promise of every backend, and its test.
 pub struct Scenario {
     /// Its name.
     pub name: &'static str,
     /// What is promised.
     pub promise: &'static str,
-    /// What it takes to try it.
+    /// What the test needs.
     pub needs: &'static [Need],
-    /// Tries it on a cluster of its own.
+    /// Runs the test on a cluster of its own.
     pub run: fn(Stage) -> BoxFuture<'static, Result<(), Broken>>,
 }
 
@@ -28,28 +28,28 @@ impl std::fmt::Debug for Scenario {
     }
 }
 
-/// What came of a scenario.
+/// The result of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Played {
     /// The promise was kept.
     Kept,
-    /// It was not tried, and why.
+    /// The promise was not tested, and why.
     NotRun(&'static str),
     /// The promise was not kept.
     Broken(Broken),
 }
 
-/// Why a subject does not play a scenario, if it does not.
+/// Why a scenario is not run on a subject, if it is not.
 pub fn excuse(subject: &dyn Subject, scenario: &Scenario) -> Option<&'static str> {
     let left_out = subject.leaves_out().iter().find(|(name, _)| *name == scenario.name);
     let lacking = || subject.lacks().iter().find(|(need, _)| scenario.needs.contains(need));
     left_out.map(|(_, why)| *why).or_else(|| lacking().map(|(_, why)| *why))
 }
 
-/// Plays all scenarios whose name contains a text, in the order of the table.
+/// Runs all scenarios whose name contains a text, in the order of the table.
 ///
 /// # Errors
-/// The subject leaves out a scenario that there is not.
+/// The subject leaves out a scenario that does not exist.
 pub async fn play(subject: &dyn Subject, filter: &str) -> Result<Vec<(&'static Scenario, Played)>, Broken> {
     let unknown = |name: &str| SCENARIOS.iter().all(|scenario| scenario.name != name);
     if let Some((name, _)) = subject.leaves_out().iter().find(|(name, _)| unknown(name)) {

@@ -1,6 +1,6 @@
 //! The service that all scenarios run: a pod for each thing that a task does.
 //!
-//! Invariant: the suite needs no other, so a subject knows beforehand all that will be asked of its cluster.
+//! Invariant: the suite runs no other service, so a subject knows beforehand everything that its cluster has to run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
-//! One scenario's cluster, with the backend on it and what the schedulers have written.
+//! The cluster of one scenario, with the backend on it and the records of the schedulers.
 //!
-//! Invariant: what a caller wrote outlives its session and the backend, as a scheduler's records do.
+//! Invariant: a caller's records outlive its session and the backend, as a scheduler's records do.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +25,7 @@ impl Broken {
         Self(what.into())
     }
 
-    /// Something that the suite itself or the backend could not do, with all its causes.
+    /// A failure of the suite itself or of the backend, with all its causes.
     pub(crate) fn because(what: &str, error: &dyn std::error::Error) -> Self {
         let mut text = format!("{what}: {error}");
         let mut cause = error.source();
@@ -37,7 +37,7 @@ impl Broken {
     }
 }
 
-/// What schedulers have written, by installation.
+/// The records of schedulers, by installation.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     pub(crate) last: Number,
@@ -62,7 +62,7 @@ pub struct Stage {
     quiet: Duration,
 }
 
-/// The installation that scenarios of one installation have.
+/// The installation of scenarios that need only one.
 pub(crate) const OURS: &str = "ours";
 
 impl Stage {
@@ -99,7 +99,7 @@ impl Stage {
         Caller::open(&*self.backend, opening, model, records, (self.patience, self.quiet)).await
     }
 
-    /// Ends the backend, and starts it again on what it left. Callers are to be dropped before.
+    /// Ends the backend, and starts it again on the same cluster. Drop all callers first.
     pub(crate) async fn restart(self) -> Result<Self, Broken> {
         let Self { model, mut cluster, backend, records, patience, quiet } = self;
         drop(backend);

@@ -1,7 +1,7 @@
 //! What the author of a backend tells the suite.
 //!
 //! Invariant: nothing here says what a backend must do. A subject makes clusters, names commands for tasks, and says
-//! with a reason what cannot be tried on it.
+//! with a reason what cannot be tested on it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use plan_core::plan::Model;
 use plan_core::spec::NodeName;
 use plan_driver::backend::{Backend, BackendError};
 
-/// A backend that is put through the suite.
+/// A backend that the suite tests.
 #[async_trait]
 pub trait Subject: Send + Sync {
-    /// Its name, at the head of its column.
+    /// The name of the backend, at the head of its column.
     fn name(&self) -> &'static str;
 
-    /// The command of a task that does this. Commands go to `/bin/sh -c`, so the default suits whatever runs processes.
+    /// The command of a task that does this. The default suits backends that run commands with `/bin/sh -c`.
     fn command(&self, does: Does) -> &'static str {
         match does {
             Does::Runs => "exec sleep 1000",
@@ -31,64 +31,65 @@ pub trait Subject: Send + Sync {
         }
     }
 
-    /// A cluster in which nothing runs, for one scenario. The suite's service is all that will run there. One node
-    /// has room for one instance of its pod `big` (3 processors) and not for two, and there are 2 to 7 nodes.
+    /// Makes a cluster in which nothing runs, for one scenario. Only the suite's service will run there. A node must
+    /// have room for one instance of the service's pod `big` (3 processors) and not for two, and there must be 2 to 7
+    /// nodes.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The cluster cannot be made.
     async fn cluster(&self, model: &Arc<Model>) -> Result<Box<dyn Cluster>, BackendError>;
 
-    /// What cannot be tried on it, each with the reason.
+    /// What cannot be tested on this backend, each with the reason.
     fn lacks(&self) -> &'static [(Need, &'static str)] {
         &[]
     }
 
-    /// Promises that it does not make, by the names of their scenarios, each with the reason.
+    /// Promises that this backend does not make, by the names of their scenarios, each with the reason.
     fn leaves_out(&self) -> &'static [(&'static str, &'static str)] {
         &[]
     }
 
-    /// Nothing that must come takes longer.
+    /// How long the suite waits for something that must happen.
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
     }
 
-    /// What must not come, and has not after so long, does not come.
+    /// How long the suite waits for something that must not happen.
     fn quiet(&self) -> Duration {
         Duration::from_secs(1)
     }
 
-    /// So many scenarios may run at one time, each on a cluster of its own.
+    /// How many scenarios may run at the same time, each on a cluster of its own.
     fn at_once(&self) -> usize {
         1
     }
 }
 
-/// A cluster of a subject: what outlives the backend.
+/// A cluster of a subject. It outlives the backend.
 #[async_trait]
 pub trait Cluster: Send + Sync {
-    /// Starts the backend on this cluster: at first, and again after all of the one before was dropped.
+    /// Starts the backend on this cluster: at first, and again after the one before was completely dropped.
     ///
     /// # Errors
-    /// It does not start.
+    /// The backend does not start.
     async fn start(&mut self) -> Result<Arc<dyn Backend>, BackendError>;
 
-    /// Lets a task fail that cannot do so by its command.
+    /// Makes a task fail, if its command cannot do that.
     async fn fail(&mut self, task: &Incarnation) {
         let _ = task;
     }
 
-    /// Nothing is heard of a node any more. Asked for where [`Need::Silence`] or [`Need::Loss`] is not lacking.
+    /// Makes a node silent. Called only if the subject has [`Need::Silence`] or [`Need::Loss`].
     async fn silence(&mut self, node: &NodeName) {
         let _ = node;
     }
 
-    /// A silent node is heard again, with all that is on it.
+    /// Makes a silent node heard again, with everything on it.
     async fn hear(&mut self, node: &NodeName) {
         let _ = node;
     }
 
-    /// A node is gone for good, or will be soon.
+    /// Makes a node go for good, now or soon.
     async fn lose(&mut self, node: &NodeName) {
         let _ = node;
     }
@@ -101,7 +102,7 @@ pub enum Does {
     Runs,
     /// It ends with success.
     Finishes,
-    /// It ends without success, and leaves words about it.
+    /// It ends without success, and leaves a message.
     Fails,
     /// It does not end when it is asked to.
     Stays,
@@ -119,19 +120,19 @@ pub enum Need {
     Room,
     /// Tasks that fail.
     Failure,
-    /// Ends that have words.
+    /// Ends that have a message.
     Words,
     /// Tasks that do not end when they are asked to.
     Grace,
     /// Readiness checks.
     Readiness,
-    /// Questions beside a task that runs.
+    /// Questions about a running task.
     Questions,
     /// Questions whose command is run: its exit code and last line are the answer.
     Commands,
     /// Several installations in one cluster.
     Installations,
-    /// Nodes that are silent, and heard again.
+    /// Nodes that become silent, and are heard again.
     Silence,
     /// Nodes that are gone for good.
     Loss,

@@ -1,6 +1,6 @@
 //! The scenarios: one table, and a file for each subject of a promise.
 //!
-//! Invariant: a scenario asks for nothing but what the contract says, and begins on a cluster in which nothing runs.
+//! Invariant: a scenario tests only what the contract says, and begins on a cluster in which nothing runs.
 
 mod ends;
 mod installations;
@@ -17,10 +17,10 @@ use crate::run::Scenario;
 use crate::stage::Broken;
 use crate::subject::Need;
 
-/// What comes of a scenario.
+/// The result of a scenario.
 type Verdict = Result<(), Broken>;
 
-/// Leaves a scenario whose promise is not kept.
+/// Ends a scenario whose promise is not kept.
 macro_rules! ensure {
     ($holds:expr, $($what:tt)+) => {
         if !$holds {
@@ -50,16 +50,16 @@ table! {
         [] => sessions::judged_without_a_session;
 
     "room is held":
-        "a grant is real room: while it stands, nobody else gets it, and a question that finds none is answered with `Retry` and words",
+        "a grant is real room: while it stands, no other question gets the same room, and a question that finds no room is answered with `Retry` and a reason",
         [Room] => room::is_held;
     "a question stands open":
         "a question that was answered with `Retry` is answered again, without being asked again, when a grant is withdrawn",
         [Room] => room::stands_open;
     "asked again is asked once":
-        "`Fit` given again under its number is the same question, with the same grant; it takes no more room",
+        "`Fit` that is given again under its number is the same question, gets the same grant, and takes no more room",
         [Room] => room::asked_again;
     "open grants are counted":
-        "a placement rule counts open grants beside the census",
+        "a placement rule counts open grants besides the census",
         [Room] => room::grants_are_counted;
     "a place keeps its handle":
         "`Fit` at a place is granted under the handle, the node and the ports that the place has",
@@ -68,7 +68,7 @@ table! {
         "`Fit` from a place is granted under another handle",
         [] => room::another_handle;
     "withdrawing touches nothing":
-        "`Withdraw` of what is unknown does nothing, and of what is used it ends nothing and frees nothing",
+        "`Withdraw` of an unknown order does nothing, and `Withdraw` of a used place ends nothing and frees nothing",
         [] => room::withdrawing_touches_nothing;
     "ports are granted":
         "a grant has a number for each port that is asked for, within its ranges",
@@ -77,14 +77,14 @@ table! {
         "two places of one node have different ports",
         [Room] => room::ports_differ;
     "a release frees":
-        "`Release` of what nothing uses frees the room; given again it is the same",
+        "`Release` of an unused place frees its room, also when it is given again",
         [Room] => room::release_frees;
     "what is in use is not released":
-        "`Release` of what a task uses is answered with `Retry`, and the task runs on",
+        "`Release` of a place that a task uses is answered with `Retry`, and the task keeps running",
         [] => room::in_use;
 
     "a launch runs":
-        "`Launch` is answered with `Done`, and what is launched is seen running, with serials that grow",
+        "`Launch` is answered with `Done`, and its tasks are seen running, with serials that grow",
         [] => launches::runs;
     "given again while it is prepared":
         "a launch that is given again before it runs does nothing and answers `Done`",
@@ -96,29 +96,29 @@ table! {
         "a launch that has ended, is known, and is given again does nothing and answers `Done`",
         [] => launches::again_ended;
     "two tasks of one launch":
-        "the tasks of one launch live and end each for itself",
+        "the tasks of one launch run and end independently",
         [] => launches::two_tasks;
     "readiness":
         "a task whose readiness check does not pass yet is seen running and not ready, and ready once it passes",
         [Readiness] => launches::readiness;
     "commands in their order":
-        "the commands of a batch are taken in their order, and batches in theirs",
+        "the commands of a batch are carried out in order, and so are batches",
         [] => launches::in_order;
 
     "a task finishes":
-        "a task that ends with success is seen so",
+        "a task that ends with success is reported as finished",
         [] => ends::finishes;
     "a task fails":
-        "a task that ends without success is seen so",
+        "a task that ends without success is reported as failed",
         [Failure] => ends::fails;
     "a failure has words":
-        "the end of a task that failed has words",
+        "the end of a task that failed comes with a message",
         [Failure, Words] => ends::fails_with_words;
     "a kill ends":
         "`Kill` ends the task that it names and no other, and the end is seen",
         [] => ends::kill;
     "a kill makes it end":
-        "a task that does not end when it is asked to is made to, after its grace period and not before",
+        "a task that does not end when it is asked to is forced to end, after its grace period and not before",
         [Grace] => ends::made_to_end;
     "killed twice":
         "`Kill` given again is harmless, and there is one end",
@@ -143,33 +143,33 @@ table! {
         [] => ends::told_once;
 
     "a snapshot answers":
-        "`Reconcile` answers for each launch that it asks for: how it is, or that there is no trace of it",
+        "the answer to `Reconcile` has each launch that was asked for: its state, or that there is no trace of it",
         [] => snapshots::answers;
     "a snapshot is of its time":
-        "`as_of` is the number of the `Reconcile` or lower, and what was commanded below it shows",
+        "`as_of` is the number of the `Reconcile` or lower, and the snapshot shows all commands with lower numbers than `as_of`",
         [] => snapshots::as_of;
     "a snapshot lists the rest":
-        "a snapshot lists what else lives of the instances that it is asked for",
+        "a snapshot also has the other living launches of the instances that it is asked for",
         [] => snapshots::the_rest;
 
     "tasks outlive a session":
-        "what runs goes on when a session ends, and the next one finds it",
+        "tasks keep running when a session ends, and the next session finds them",
         [] => sessions::tasks_go_on;
     "tasks outlive the backend":
-        "what runs goes on when the backend ends; one that is started anew finds it, knows its launch, and can end it",
+        "tasks keep running when the backend ends, and a backend that is started anew finds them, knows their launches, and can end them",
         [] => sessions::after_a_restart;
     "places outlive the backend":
         "the places that an `Opening` names are held, also those in which nothing was launched yet",
         [Room] => sessions::held;
     "grants end with their session":
-        "room that was granted and that no record names is free in the next session",
+        "a grant that no record names is free in the next session",
         [Room] => sessions::grants_end;
     "answers belong to their session":
         "a question of a session that is over is not answered in the next one",
         [Room] => sessions::answers_belong;
 
     "installations are apart":
-        "of two installations with the same names and numbers each sees and ends its own, and a snapshot calls nothing ours that bears another label",
+        "two installations with the same names and numbers each see and end only their own tasks, and a snapshot has no task with another label",
         [Installations] => installations::apart;
     "a service is given up":
         "`Deregister` is answered with `Deregistered`",
@@ -179,20 +179,20 @@ table! {
         [Installations] => installations::deregister_beside;
 
     "a question is answered":
-        "`Ask` beside a launch that runs is answered under its number",
+        "`Ask` about a running launch is answered under its number",
         [Questions] => questions::answered;
     "a question of another launch":
-        "`Ask` beside a launch that does not run is answered with `Inconclusive` and words",
+        "`Ask` about a launch that does not run is answered with `Inconclusive` and a reason",
         [Questions] => questions::of_another_launch;
     "what a question says":
-        "the exit code of its command is the answer (0 allows, 1 defers, 2 denies, any other is inconclusive), its last line the words",
+        "the exit code of its command is the answer (0 allows, 1 defers, 2 denies, any other is inconclusive), and its last line is the message",
         [Questions, Commands] => questions::rulings;
 
     "a silent node":
-        "a task on a node of which nothing is heard is `Unreachable`, its end is not told, and it is seen as it is once the node is back",
+        "a task on a silent node is `Unreachable`, its end is not told, and its state is seen again once the node is back",
         [Silence] => nodes::silent;
     "a node that is gone":
-        "a task on a node that is gone for good ends with `Gone`, and room at its place is answered with `NodeGone`",
+        "a task on a node that is gone for good ends with `Gone`, and a question for room at its place is answered with `NodeGone`",
         [Loss] => nodes::gone;
 }
 
