@@ -1,11 +1,11 @@
 //! The program `planwright`: runs services by their plans; checks, shows and simulates them.
 //!
-//! It is a library so that tests can call its parts, and so that another program can have all of it with a backend of its
-//! own ([`backends`]); the binary is one call of [`main_with`].
+//! It is a library, so that tests can call its parts, and so that another program can add a backend of its own
+//! ([`backends`]). The binary is one call of [`main_with`].
 //!
-//! From the command line inwards: [`arguments`] says what can be typed; [`input`] has files and values read (`plan-load`) and
-//! gives a [`plan_core::plan::Model`]; a command makes a result of it; [`ui`] is the one place that writes.
-//! Whatever is wrong on the way is a [`problem::Problem`]. The engine decides; nothing here does.
+//! From the command line inwards: [`arguments`] says what can be typed. [`input`] reads files and values (`plan-load`)
+//! and makes a [`plan_core::plan::Model`]. A command makes a result of the model, and only [`ui`] writes. Whatever goes
+//! wrong on the way is a [`problem::Problem`]. The engine decides, and nothing here does.
 
 pub mod api;
 pub mod arguments;
@@ -32,20 +32,20 @@ use arguments::{Arguments, Verb};
 use backends::Backends;
 use ui::Ui;
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// All is well.
     Good,
-    /// A file is refused, a plan did not complete, or what was to be done failed.
+    /// A file is refused, a plan did not complete, or the work failed.
     Refused,
-    /// What was asked makes no sense.
+    /// The usage is wrong.
     Misused,
-    /// There is no scheduler that can be reached.
+    /// No scheduler can be reached.
     Unreachable,
     /// The scheduler refused.
     Denied,
-    /// What was waited for has not come, and will not, or did not in time.
+    /// What the command waited for will not happen, or did not happen in time.
     InVain,
 }
 
@@ -62,7 +62,7 @@ impl From<Verdict> for ExitCode {
     }
 }
 
-/// All of a program with these backends: its `main` need not do anything else.
+/// Runs the whole program with these backends. A `main` does nothing else.
 pub fn main_with(backends: &Backends) -> ExitCode {
     backends.helper().unwrap_or_else(|| run(backends, std::env::args_os()))
 }
@@ -72,7 +72,7 @@ pub fn run(backends: &Backends, arguments: impl IntoIterator<Item = OsString>) -
     let arguments = match Arguments::read(backends, arguments) {
         Ok(arguments) => arguments,
         Err(answer) => {
-            // A closed pipe takes the answer away; what it says stays the same.
+            // A closed pipe loses the answer, but the exit code stays the same.
             let _ = answer.print();
             return if answer.use_stderr() { Verdict::Misused } else { Verdict::Good }.into();
         }
@@ -106,7 +106,7 @@ pub fn run(backends: &Backends, arguments: impl IntoIterator<Item = OsString>) -
     }
 }
 
-/// Who asks, for the audit: the user's name, as the system's environment has it.
+/// The name of the user for the audit, from the environment.
 fn who() -> String {
     let name = |key: &str| std::env::var(key).ok().filter(|name| !name.trim().is_empty());
     name("USER").or_else(|| name("LOGNAME")).unwrap_or_else(|| format!("uid-{}", rustix::process::getuid()))

@@ -1,7 +1,7 @@
-//! A request, taken apart.
+//! A parsed request.
 //!
-//! Invariant: a handler sees a request only when its path, its query and its headers are of the declared form; what is
-//! not is answered with what is wrong. No query parameter is ignored.
+//! Invariant: a handler gets a request only if its path, its query and its headers have the declared form. Any other
+//! request gets an answer that says what is wrong. No query parameter is ignored.
 
 use std::sync::Arc;
 
@@ -30,11 +30,11 @@ pub(crate) struct Call {
     pub(crate) params: Vec<(String, String)>,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Bytes,
-    /// One of the places for answers that do not end by themselves.
+    /// A permit for an answer that does not end by itself.
     pub(crate) stream: Option<OwnedSemaphorePermit>,
 }
 
-/// A service's name as it stands in a path: without the first slash, and `__` for the others (SDK rule R79).
+/// A service's name in a path: without a leading slash, and with `__` for each other slash (SDK rule R79).
 pub(crate) fn sanitized(name: &ServiceName) -> String {
     name.as_str().trim_start_matches('/').replace('/', "__")
 }
@@ -61,7 +61,7 @@ impl Call {
         }
     }
 
-    /// The service that the path names, or the one that there is.
+    /// The service that the path names, or the default one.
     pub(crate) async fn service(&self) -> Result<Service, Problem> {
         let scheduler = &self.api.scheduler;
         let names = scheduler.names().await;
@@ -103,7 +103,7 @@ impl Call {
         text.parse().map_err(|error: NameError| Problem::missing("Plan", text).hint(error.to_string()))
     }
 
-    /// Who asks, and under which name.
+    /// The client's name, and the name of its request.
     pub(crate) fn author(&self) -> Result<Author, Problem> {
         let id = self.word(REQUEST)?;
         let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string().into());
@@ -116,7 +116,7 @@ impl Call {
         author_word(name, value.to_str().unwrap_or("")).map(Some)
     }
 
-    /// Says a verb in the name of who asks.
+    /// Sends a verb in the client's name.
     pub(crate) async fn say(&self, service: &Service, verb: Verb) -> Result<Reply, Problem> {
         let Author { id, who } = self.author()?;
         Ok(service.verb(Request { id, who, verb }).await?)
@@ -133,12 +133,12 @@ impl Call {
         })
     }
 
-    /// The body as JSON; an empty one is the default.
+    /// The body as JSON. An empty body is the default value.
     pub(crate) fn json_or_default<T: DeserializeOwned + Default>(&self, what: &str) -> Result<T, Problem> {
         if self.body.trim_ascii().is_empty() { Ok(T::default()) } else { self.json(what) }
     }
 
-    /// The tasks that the body lists, by their own names or with the instance's in front.
+    /// The tasks that the body lists, by their own names or with the name of the instance in front.
     pub(crate) fn tasks(&self, instance: &InstanceName) -> Result<Vec<TaskName>, Problem> {
         let texts: Vec<String> = self.json_or_default("a list of task names, as [\"main\"]")?;
         let prefix = format!("{instance}-");
@@ -165,7 +165,7 @@ fn known(names: &[ServiceName]) -> String {
     if names.is_empty() { "there is none".to_owned() } else { format!("there are: {}", names.join(", ")) }
 }
 
-/// Reads something off a service's engine.
+/// Reads something from a service's engine.
 pub(crate) async fn read<R: Send + 'static>(
     service: &Service,
     read: impl FnOnce(&Engine) -> R + Send + 'static,

@@ -8,9 +8,9 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-/// A file has at most so many bytes.
+/// The most bytes of a file.
 pub const FILE_BYTES: usize = 1024;
-/// A service has at most so many files.
+/// The most files of a service.
 pub const FILES: usize = 1000;
 
 /// Keeps small files. Its calls may block.
@@ -18,7 +18,7 @@ pub trait Files: Send + Sync + 'static {
     /// The names of a service's files, sorted.
     ///
     /// # Errors
-    /// They cannot be read.
+    /// The names cannot be read.
     fn list(&self, service: &str) -> io::Result<Vec<String>>;
 
     /// A file's bytes; `None` if there is no such file.
@@ -27,21 +27,21 @@ pub trait Files: Send + Sync + 'static {
     /// It cannot be read.
     fn load(&self, service: &str, name: &str) -> io::Result<Option<Vec<u8>>>;
 
-    /// Keeps a file, in place of one of the same name.
+    /// Stores a file. It replaces one of the same name.
     ///
     /// # Errors
     /// It cannot be written.
     fn keep(&self, service: &str, name: &str, bytes: &[u8]) -> io::Result<()>;
 }
 
-/// Whether a text names a file: letters, digits, `_`, `-` and `.`, beginning with none of the last two.
+/// Whether a text can name a file: letters, digits, `_`, `-` and `.`, where the first character is neither `-` nor `.`.
 pub(crate) fn is_name(text: &str) -> bool {
     let begins = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
     let goes_on = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     begins && text.len() <= 128 && text.bytes().all(goes_on)
 }
 
-/// Files of a service as a text that is a plain name, whatever the service's is.
+/// The folder name of a service's files: a plain name, whatever the service's name is.
 fn folder_name(service: &str) -> String {
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() || c == '-' { c.to_string() } else { format!("_{:x}_", u32::from(c)) }
@@ -56,12 +56,12 @@ pub struct FolderFiles {
 }
 
 impl FolderFiles {
-    /// Files below this folder, which is made when the first is kept.
+    /// Files below this folder. The folder is made with the first file.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Removes a service's files, with the folders that are empty then. What else someone put there stays.
+    /// Removes a service's files, and the folders that are empty then. Files of others stay.
     ///
     /// # Errors
     /// One of them cannot be removed.
@@ -122,7 +122,7 @@ impl Files for FolderFiles {
     fn keep(&self, service: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
         let folder = self.folder.join(folder_name(service));
         std::fs::create_dir_all(&folder)?;
-        // Such a name is no file's, so a draft that a crash left is not listed.
+        // No file has such a name, so a draft that a crash left is not listed.
         let draft = folder.join(format!(".{name}.{}", uuid::Uuid::new_v4()));
         let written = std::fs::File::create(&draft).and_then(|mut file| {
             file.write_all(bytes)?;
@@ -130,14 +130,14 @@ impl Files for FolderFiles {
         });
         let kept = written.and_then(|()| std::fs::rename(&draft, folder.join(name)));
         if kept.is_err() {
-            // It is of no use; that it stays is no harm either.
+            // The draft is useless, and does no harm if it stays.
             let _ = std::fs::remove_file(&draft);
         }
         kept
     }
 }
 
-/// Keeps small files as long as it lives.
+/// Keeps small files in memory.
 #[derive(Debug, Default)]
 pub struct MemoryFiles {
     files: Mutex<BTreeMap<(String, String), Vec<u8>>>,

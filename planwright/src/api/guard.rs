@@ -1,7 +1,7 @@
 //! Who may ask.
 //!
-//! Invariant: a request gets past here only if it is meant for this machine (`Host`), if no page of another site sends
-//! it (`Origin`), and if it has the token. No answer says more of the token than that it is not right.
+//! Invariant: a request passes only if it is meant for this machine (`Host`), if no page of another site sends it
+//! (`Origin`), and if it has the token. No answer says more about the token than that it is wrong.
 
 use std::net::IpAddr;
 
@@ -12,17 +12,17 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use super::problem::Problem;
 use super::token::Token;
 
-/// Whether a host is this machine, whoever asks.
+/// Whether a host name is this machine.
 fn is_loopback(host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     host.eq_ignore_ascii_case("localhost")
         || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether an authority, as `localhost:8080`, is ours.
+/// Whether an authority, such as `localhost:8080`, is ours.
 fn is_ours(authority: &str, port: u16) -> bool {
     let Ok(authority) = authority.parse::<Authority>() else { return false };
-    // Whoever gives a name to the loopback's address under another's domain gets no further (DNS rebinding).
+    // A foreign domain name for the loopback's address is refused (DNS rebinding).
     !authority.as_str().contains('@')
         && is_loopback(authority.host())
         && authority.port_u16().unwrap_or(80) == port
@@ -56,7 +56,7 @@ pub(crate) fn local(uri: &Uri, headers: &HeaderMap, port: u16) -> Result<(), Pro
     Ok(())
 }
 
-/// Whether a request has the token: as `Bearer`, or as clients of DC/OS give it (`token=`).
+/// Whether a request has the token: as `Bearer`, or as clients of DC/OS send it (`token=`).
 pub(crate) fn authorized(headers: &HeaderMap, token: &Token) -> Result<(), Problem> {
     let refused = |detail: &str| {
         Problem::new(StatusCode::UNAUTHORIZED, detail)

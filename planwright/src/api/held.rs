@@ -1,6 +1,6 @@
 //! A body that holds something until it has been sent.
 //!
-//! Invariant: what is held is let go when the last piece was taken, or when nobody takes it any more.
+//! Invariant: the held value is dropped when the last piece was sent, or when the client is gone.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,7 +9,7 @@ use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
-/// A body, and what it holds.
+/// A body, and the value that it holds.
 pub(crate) struct Held<T> {
     body: Body,
     held: Option<T>,

@@ -1,16 +1,15 @@
-//! The HTTP API of a scheduler: what DC/OS Commons' clients know (`/v1`, SDK rules R70 to R79), and what they do not
-//! (`/v2`).
+//! The HTTP API of a scheduler: the API of DC/OS Commons (`/v1`, SDK rules R70 to R79), and what that lacks (`/v2`).
 //!
-//! Invariant: nothing is kept here that the scheduler does not keep: an answer is read off an engine, between two
-//! inputs, when all before it is durable; a command is a verb, through the same door as any operator's. Whatever is
-//! not an answer is a `problem`, as JSON.
+//! Invariant: the API has no state of its own. An answer is read from an engine, between two inputs, when all earlier
+//! inputs are durable. A command is a verb, like that of any operator. Whatever is not an answer is a `problem`, as
+//! JSON.
 //!
 //! ```text
 //!  TCP ──▶ serve: bounded connections ──▶ guard: Host, Origin, token ──▶ routes: one table ──▶ v1, v2 ──▶ Service
 //! ```
 //!
-//! It listens on the loopback alone, and wants a [`token`] for everything but `/v1/health`: there is neither TLS nor
-//! are there roles yet.
+//! It listens only on the loopback, and requires a [`token`] for everything but `/v1/health`, since it has neither TLS
+//! nor roles yet.
 
 mod call;
 mod files;
@@ -41,32 +40,32 @@ pub use routes::{RouteView, route_views};
 pub use serve::{ListenError, Server};
 pub use token::{Token, TokenError};
 
-/// What an API is made of.
+/// The parts of an API.
 #[derive(Clone)]
 pub struct Api {
-    /// Whose services it speaks of.
+    /// The scheduler whose services it serves.
     pub scheduler: Arc<Scheduler>,
-    /// What is wanted of whoever asks.
+    /// The token that clients need.
     pub token: Token,
-    /// Where it listens; port 0 is any free one.
+    /// Where it listens; port 0 is any free port.
     pub listen: SocketAddr,
-    /// The service that is meant where none is named; by default the one that there is.
+    /// The service of requests that name none; by default the only one.
     pub main: Option<ServiceName>,
-    /// Of which services it takes targets.
+    /// The services whose targets it accepts.
     pub targets: Targets,
-    /// Keeps the small files of SDK rule R75.
+    /// The store of small files (SDK rule R75).
     pub files: Arc<dyn Files>,
     /// Bounds.
     pub limits: Limits,
 }
 
-/// Of which services an API takes targets.
+/// The services whose targets an API accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Targets {
-    /// Of any: one that is not there is begun.
+    /// Any service. One that does not exist is begun.
     #[default]
     Any,
-    /// Of those that are there, and of [`Api::main`].
+    /// The existing services, and [`Api::main`].
     Known,
 }
 
@@ -85,18 +84,18 @@ impl Api {
         }
     }
 
-    /// Begins to listen; who connects waits until [`Server::serve`].
+    /// Begins to listen. Clients that connect wait until [`Server::serve`].
     ///
     /// # Errors
-    /// The address is not the loopback's, or cannot be listened on.
+    /// The address is not on the loopback, or cannot be listened on.
     pub async fn bind(self) -> Result<Server, ListenError> {
         Server::bind(self).await
     }
 
-    /// Listens on a port that is open already: [`Api::listen`] is not looked at.
+    /// Listens on a port that is already open. [`Api::listen`] has no effect.
     ///
     /// # Errors
-    /// The port is not the loopback's.
+    /// The port is not on the loopback.
     pub fn on(self, listener: TcpListener) -> Result<Server, ListenError> {
         Server::on(self, listener)
     }
@@ -111,12 +110,12 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// Bounds on what clients can use up.
+/// Bounds on what clients can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// So many connections at once. One more takes the place of one that waits, or is sent away.
+    /// The most connections at the same time. One more takes the place of an idle one, or is sent away.
     pub connections: usize,
-    /// Of these, so many may follow events or logs.
+    /// How many of these connections may follow events or logs.
     pub streams: usize,
     /// The bytes of a request's line and headers.
     pub header_bytes: usize,
@@ -126,13 +125,13 @@ pub struct Limits {
     pub target_bytes: usize,
     /// The bytes of any other body.
     pub body_bytes: usize,
-    /// How long a request's headers may take; and how long a connection may be quiet.
+    /// How long a request's headers may take, and how long a connection may be idle.
     pub header_time: Duration,
     /// How long a body may take.
     pub body_time: Duration,
-    /// How long an answer may take; what is followed has no bound.
+    /// How long an answer may take. Events and logs that are followed have no bound.
     pub answer_time: Duration,
-    /// How long answers that are under way may go on when the server ends.
+    /// How long open answers may go on when the server ends.
     pub grace: Duration,
 }
 
@@ -153,7 +152,7 @@ impl Default for Limits {
     }
 }
 
-/// What all requests share.
+/// The state that all requests share.
 pub(crate) struct Shared {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) token: Token,

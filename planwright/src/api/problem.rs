@@ -1,7 +1,7 @@
 //! What is wrong with a request, or with its answer.
 //!
-//! Invariant: every answer that is not what was asked for is one of these: JSON (RFC 9457,
-//! `application/problem+json`) with a status, what is wrong, and what to do about it.
+//! Invariant: every error is JSON (RFC 9457, `application/problem+json`) with a status, what is wrong, and what to do
+//! about it.
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -27,13 +27,13 @@ pub(crate) struct Problem {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
-    /// Of a command of `/v2`: `refused`.
+    /// `refused`, in the answer to a command of `/v2`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply: Option<&'static str>,
-    /// It, one by one.
+    /// The parts of the problem.
     #[serde(flatten)]
     parts: Option<Box<Parts>>,
-    /// In so many seconds it may be asked again.
+    /// The seconds after which the client may ask again.
     #[serde(skip)]
     retry_after: Option<u32>,
 }
@@ -54,7 +54,7 @@ fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S:
 }
 
 impl Problem {
-    /// A problem in these words.
+    /// A problem with this message.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Problem");
         let detail = detail.into();
@@ -66,7 +66,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// There is no such thing, in the SDK's words: `Plan p not found`.
+    /// Something does not exist, in the SDK's words: `Plan p not found`.
     pub(crate) fn missing(thing: &str, name: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, format!("{thing} {name} not found"))
     }
@@ -85,14 +85,14 @@ impl Problem {
         self
     }
 
-    /// The problem, item by item.
+    /// The problem with its parts.
     #[must_use]
     pub(crate) fn items(mut self, items: Vec<RefusedItem>) -> Self {
         self.parts = (!items.is_empty()).then(|| Parts::Items(items).into());
         self
     }
 
-    /// The problem, which is over in about so many seconds.
+    /// The problem, which is over in about this many seconds.
     #[must_use]
     pub(crate) fn again_in(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
@@ -135,7 +135,7 @@ impl From<DriverError> for Problem {
                 let parts = Some(Parts::Diagnostics(found.collect()).into());
                 Self { parts, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, words) }
             }
-            // A later kind of failure: its words are all that is known of it here.
+            // A later kind of failure. Only its words are known.
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, words),
         }
     }

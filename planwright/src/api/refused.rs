@@ -1,6 +1,6 @@
-//! What the engine refuses, as the answer of `/v2`.
+//! Refusals of the engine, as answers of `/v2`.
 //!
-//! Invariant: whoever names what is not there is told what is; and the same refusal has the same words, whoever asks.
+//! Invariant: a refusal of an unknown name lists the known ones, and the same refusal always has the same words.
 
 use plan_core::engine::{Engine, PhaseView, Refusal};
 use plan_driver::Service;
@@ -9,15 +9,15 @@ use super::call::read;
 use super::problem::{Problem, refusal_status};
 use super::v1::pods::{instances, tasks_of};
 
-/// A list longer than this is told in part.
+/// The longest list that is shown whole.
 const LISTED: usize = 12;
 
-/// A refusal as a problem: `reply` is `refused`, as what is done is `done`.
+/// A refusal as a problem, with `"reply": "refused"`.
 pub(crate) async fn refused(service: &Service, refusal: Refusal) -> Problem {
     let (status, words) = (refusal_status(&refusal), refusal.to_string());
     let problem = Problem::new(status, words).reply("refused");
     let asked = refusal.clone();
-    // One who cannot be asked now has no hint either.
+    // An engine that cannot be asked now gives no hint.
     let hint = read(service, move |engine| hint(engine, &asked)).await.ok().flatten();
     let problem = match hint {
         Some(hint) => problem.hint(hint),
@@ -29,7 +29,7 @@ pub(crate) async fn refused(service: &Service, refusal: Refusal) -> Problem {
     }
 }
 
-/// What there is in the place of what there is not, or what lets it through.
+/// The names that exist, or what would allow the request.
 pub(crate) fn hint(engine: &Engine, refusal: &Refusal) -> Option<String> {
     let phases = |plan: &str| engine.plan(plan).map(|plan| plan.phases).unwrap_or_default();
     let (of, names): (&str, Vec<String>) = match refusal {

@@ -12,12 +12,12 @@ use serde::Serialize;
 use super::problem::Problem;
 use super::refused::refused;
 
-/// What a handler gives.
+/// The result of a handler.
 pub(crate) type Answer = Result<Response, Problem>;
 
 /// A value as indented JSON.
 pub(crate) fn pretty(value: &impl Serialize) -> String {
-    // Serialization fails only for maps whose keys are no strings; there are none.
+    // Serialization fails only for maps whose keys are not strings, and there are none.
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
@@ -47,14 +47,14 @@ pub(crate) fn message(status: StatusCode, message: impl Into<String>) -> Respons
     json(status, &Message { message: message.into() })
 }
 
-/// What came of a verb or a target: the answer of `/v2` where it is done, and what the audit and a preview say of it.
+/// The result of a verb or a target: the answer of `/v2` if it is done, and what the audit and a preview say about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ReplyBody {
     /// `done`, `already-so` or `refused`.
     pub(crate) reply: &'static str,
     /// The same in words, with the reason.
     pub(crate) message: String,
-    /// What of a target is refused, item by item.
+    /// The refused items of a target.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) items: Vec<RefusedItem>,
 }

@@ -1,7 +1,7 @@
-//! What can be asked for: one table, which the router and the book's page are made of.
+//! The routes: one table, from which the router and the book's page are made.
 //!
-//! Invariant: there is no other way to a handler than a row of [`ROUTES`]; what is asked before one is: whose the
-//! request is ([`super::guard`]), what of the query it knows, and how large its body may be.
+//! Invariant: only a row of [`ROUTES`] leads to a handler. Before that come the checks of the client
+//! ([`super::guard`]), of the query parameters, and of the size of the body.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use super::{Shared, guard, v1, v2};
 
 type Handler = fn(Call) -> BoxFuture<'static, Answer>;
 
-/// How a thing is asked for.
+/// The method of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum How {
     Get,
@@ -38,16 +38,16 @@ enum How {
     Put,
 }
 
-/// What a route speaks of.
+/// What a route is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
-    /// A service: it is there below `/v1/service/{service}` or `/v2/service/{service}` as well.
+    /// A service. The route also exists below `/v1/service/{service}` or `/v2/service/{service}`.
     Service,
     /// The scheduler.
     Scheduler,
 }
 
-/// How much a route takes in and gives.
+/// How much a route receives and sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Size {
     /// Little.
@@ -84,7 +84,7 @@ pub struct RouteView {
     pub about: &'static str,
 }
 
-/// What can be asked for.
+/// The routes.
 pub fn route_views() -> Vec<RouteView> {
     let view = |route: &Route| RouteView {
         method: route.how.name(),
@@ -208,7 +208,7 @@ fn of_service(path: &str) -> String {
     format!("{version}/service/{{service}}{rest}")
 }
 
-/// The one path that is answered without a token.
+/// The only path that needs no token.
 const HEALTH: &str = "/v1/health";
 
 /// The router of all routes.
@@ -255,7 +255,7 @@ fn verb_of(method: &Method) -> &'static str {
     }
 }
 
-/// What every request passes first, and every answer last.
+/// What every request passes first, and every answer passes last.
 async fn front(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<Arc<Connection>>().cloned();
     let allowed = guard::local(request.uri(), request.headers(), shared.port).and_then(|()| {
@@ -275,7 +275,7 @@ async fn front(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
             response
         }
         Ok(trusted) => {
-            // Whoever only asks for health keeps no place.
+            // A request for health does not keep its connection from being closed.
             let at_work = connection.map(|of| if trusted { of.work() } else { of.aside() });
             let response = next.run(request).await;
             response.map(|body| Held::body(body, at_work))

@@ -1,9 +1,9 @@
 //! Listening, and the bounds on connections.
 //!
-//! Invariant: at any time there are at most [`Limits::connections`](super::Limits) connections. One that waits, for it
-//! has no request that was let in, makes room for a newer one, those first that never had one: so whoever opens
-//! connections and says nothing keeps nobody out. An answer that was begun is sent to its end, within
-//! [`Limits::grace`](super::Limits).
+//! Invariant: at any time there are at most [`Limits::connections`](super::Limits) connections. A connection without an
+//! accepted request is idle, and makes room for a newer one. Those that never had such a request go first. So a client
+//! that opens connections and sends nothing keeps no other client out. An answer that has begun is sent to its end,
+//! within [`Limits::grace`](super::Limits).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,11 +27,11 @@ use tokio::time::{Instant, timeout};
 
 use super::{Api, Limits, Shared, routes};
 
-/// Why nobody listens.
+/// Why the API does not listen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenError {
-    /// Others than this machine could reach it.
+    /// Other machines could reach it.
     #[error(
         "{0} can be reached from other machines, and there is no TLS and there are no roles yet: listen on 127.0.0.1 \
          or [::1], and reach it from elsewhere through a tunnel (ssh -L)"
@@ -85,7 +85,7 @@ impl Server {
         self.address
     }
 
-    /// Answers until it is told to end; answers that are under way then have [`Limits::grace`](super::Limits).
+    /// Answers until it is told to end. Answers that are under way then have [`Limits::grace`](super::Limits) to end.
     pub async fn serve(self, until: impl Future<Output = ()> + Send) {
         let Self { listener, router, limits, .. } = self;
         let table = Arc::new(Table::default());
@@ -99,7 +99,7 @@ impl Server {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => stream,
                     Err(error) => {
-                        // As when this process has no files left: others must end first.
+                        // For example, this process has no free file descriptors. Other connections must end first.
                         tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(Duration::from_millis(50)).await;
                         continue;
@@ -120,19 +120,19 @@ impl Server {
         // Every connection has a receiver, and ends.
         stop.send_replace(());
         let ended = async { while tasks.join_next().await.is_some() {} };
-        // What has not ended then is dropped.
+        // Connections that have not ended then are dropped.
         let _ = timeout(limits.grace, ended).await;
     }
 }
 
-/// There is no room: said in a word, so that nobody waits for the end of a conversation.
+/// There is no room. The answer is short, so that the server waits for no client.
 fn send_away(stream: &TcpStream) {
     const BODY: &str = "{\n  \"title\": \"Service Unavailable\",\n  \"status\": 503,\n  \"detail\": \"too many \
                         connections are at work: ask again a little later\"\n}";
     let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: \
                 1\r\nconnection: close\r\n";
     let answer = format!("{head}content-length: {}\r\n\r\n{BODY}", BODY.len());
-    // A new connection has room for it; whoever is gone is gone.
+    // A new connection has room for the answer. A client that is gone does not matter.
     let _ = stream.try_write(answer.as_bytes());
 }
 
@@ -143,7 +143,7 @@ async fn converse(
     limits: Limits,
     mut stopping: watch::Receiver<()>,
 ) {
-    // An answer is one write; without this it may wait for more.
+    // An answer is one write. Without this option the system may wait for more.
     let _ = stream.set_nodelay(true);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -159,9 +159,9 @@ async fn converse(
     let mut talk = pin!(http.serve_connection(TokioIo::new(stream), answer));
     loop {
         tokio::select! {
-            // How a client goes away is its own matter.
+            // It does not matter how a client closes its connection.
             _ = talk.as_mut() => return,
-            // One that is answered is answered to the end.
+            // An answer that has begun is sent to its end.
             () = connection.evicted.notified() => match connection.is_answered() {
                 true => break,
                 false => return,
@@ -183,7 +183,7 @@ async fn converse(
     let _ = timeout(limits.grace, talk).await;
 }
 
-/// The connections that there are.
+/// The open connections.
 #[derive(Debug, Default)]
 struct Table {
     connections: Mutex<Entries>,
@@ -196,7 +196,7 @@ struct Entries {
 }
 
 impl Table {
-    /// A place for a new connection, if there is one or can be made.
+    /// A place for a new connection, if there is one or one can be freed.
     fn admit(&self, places: usize) -> Option<(u64, Arc<Connection>)> {
         let mut entries = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.of.len() >= places {
@@ -215,16 +215,16 @@ impl Table {
     }
 }
 
-/// What is known of a connection.
+/// The state of a connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// Requests that were let in and are not answered to the end.
+    /// Accepted requests that are not completely answered yet.
     at_work: AtomicUsize,
-    /// Requests that are answered without being let in: those for health. They keep no place.
+    /// Requests for health, which need no token. They do not keep the connection from being closed.
     asides: AtomicUsize,
-    /// Whether one ever was.
+    /// Whether there ever was an accepted request.
     trusted: AtomicBool,
-    /// Since when it is quiet.
+    /// Since when it is idle.
     quiet: Mutex<Instant>,
     evicted: Notify,
 }
@@ -240,14 +240,14 @@ impl Connection {
         }
     }
 
-    /// A request is let in; it is at work until what this gives is dropped.
+    /// A request is accepted. It is under way until the result of this call is dropped.
     pub(crate) fn work(self: &Arc<Self>) -> AtWork {
         self.trusted.store(true, Ordering::Relaxed);
         self.at_work.fetch_add(1, Ordering::Relaxed);
         AtWork { connection: self.clone(), counted: |connection| &connection.at_work }
     }
 
-    /// A request is answered that keeps no place.
+    /// A request for health is answered.
     pub(crate) fn aside(self: &Arc<Self>) -> AtWork {
         self.asides.fetch_add(1, Ordering::Relaxed);
         AtWork { connection: self.clone(), counted: |connection| &connection.asides }
@@ -269,17 +269,17 @@ impl Connection {
         !self.is_answered() && self.quiet_since().elapsed() >= time
     }
 
-    /// What is worth least makes room first.
+    /// The least valuable connection makes room first.
     fn worth(&self, number: u64) -> (bool, Instant, u64) {
         (self.trusted.load(Ordering::Relaxed), self.quiet_since(), number)
     }
 }
 
-/// A request is at work.
+/// A request that is under way.
 #[derive(Debug)]
 pub(crate) struct AtWork {
     connection: Arc<Connection>,
-    /// Where it is counted.
+    /// The connection that counts it.
     counted: fn(&Connection) -> &AtomicUsize,
 }
 

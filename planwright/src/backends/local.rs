@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{BackendKind, Left, Note, Opened};
 use crate::problem::{Problem, with_causes};
 
-/// The nodes that this machine is made to look like.
+/// The simulated nodes of this machine.
 #[derive(Debug, Clone, Args)]
 struct Nodes {
     /// Make this machine look like so many nodes
@@ -43,7 +43,7 @@ struct Nodes {
 struct Loss {
     /// The node.
     node: String,
-    /// After so long.
+    /// How long until it vanishes.
     after: Duration,
 }
 
@@ -69,10 +69,10 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The kind whose tasks have of the environment what they may.
+/// The kind whose tasks get the allowed variables of the environment.
 pub(super) fn kind() -> LocalKind {
     LocalKind::new(inherited(std::env::vars_os().filter_map(|(name, value)| {
-        // What is not text is no variable of a specification either.
+        // A variable that is not text cannot be in a specification either.
         Some((name.into_string().ok()?, value.into_string().ok()?))
     })))
 }
@@ -104,7 +104,7 @@ impl BackendKind for LocalKind {
             Nodes::from_arg_matches(options).map_err(|error| Problem::error(error.to_string()))?;
         let machine = Capacity::of_machine(folder);
         let capacity = Capacity {
-            // The command line takes no number below 0; what is above any machine's is boundless.
+            // The command line takes no number below 0. A number above that of any machine is unlimited.
             cpus: cpus.map_or(machine.cpus, |cpus| (cpus * 1000.0) as u64),
             memory: memory.unwrap_or(machine.memory),
             disk: disk.unwrap_or(machine.disk),
@@ -142,10 +142,10 @@ impl BackendKind for LocalKind {
         Ok(left.collect())
     }
 
-    /// Installations are removed by the backend, when nothing of them runs any more: folders that are empty are all that
-    /// is left. The others have what it can have again, or is removing.
+    /// The backend removes an installation when nothing of it runs any more, so only empty folders are left. The other
+    /// folders have what the backend can fetch again, or is removing.
     fn forget(&self, folder: &Path) {
-        // What is not there need not be taken away; what cannot be is in nobody's way.
+        // A missing file need not be removed, and one that cannot be removed does no harm.
         for others in ["cache", "lost", "trash"] {
             let _ = std::fs::remove_dir_all(folder.join(others));
         }
@@ -157,7 +157,7 @@ impl BackendKind for LocalKind {
     }
 }
 
-/// Lets nodes vanish, each in its time from when the first is asked for.
+/// Lets nodes vanish, each at its time after the first call.
 fn losses(local: Arc<Local>, mut losses: Vec<Loss>) -> BoxStream<'static, Note> {
     losses.sort_by_key(|loss| loss.after);
     let losses = losses.into_iter();

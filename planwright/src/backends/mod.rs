@@ -1,7 +1,8 @@
 //! The kinds of backend that the program has, by name.
 //!
-//! Invariant: nothing else in the program names one: the command line, `validate --backend`, the log, the pages of codes
-//! and the book's list come from this table. A program that adds a kind of its own ([`Backends::with`]) has all of it.
+//! Invariant: nothing else in the program names a kind of backend. The command line, `validate --backend`, the log, the
+//! pages of codes and the book's list come from this table. They also have the kinds that another program adds
+//! ([`Backends::with`]).
 
 mod local;
 
@@ -16,57 +17,59 @@ use plan_driver::backend::{Backend, Kind, Rule};
 
 use crate::problem::Problem;
 
-/// A kind of backend, as the program runs it.
+/// A kind of backend in the program.
 #[async_trait]
 pub trait BackendKind: Kind {
-    /// What it is, in a few words, for the help and the book: `processes of this machine`.
+    /// What its tasks are, in a few words, for the help and the book: `processes of this machine`.
     fn about(&self) -> &'static str;
 
-    /// Options of its own, for `run`. Their names are no other option's.
+    /// Its own options for `run`. No other option has the same names.
     fn options(&self) -> Vec<Arg> {
         Vec::new()
     }
 
-    /// Of these options, those (by [`Arg::get_id`]) that mean one run alone, and are not proposed for the next.
+    /// Those of its options (by [`Arg::get_id`]) that are for one run only, and are not proposed for the next one.
     fn of_one_run(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// The targets of its lines in the log (`tracing`), by default those of its crate's name: with `-v` they are seen too.
+    /// The targets of its lines in the log (`tracing`), by default its crate's name. With `-v` these lines are shown
+    /// too.
     fn log_targets(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// Does what this process was started for, if a backend of this kind has started it as a helper.
+    /// Runs as a helper, if a backend of this kind has started this process as one.
     fn helper(&self) -> Option<ExitCode> {
         None
     }
 
-    /// Opens a backend. `folder` is its own: a part of the service's data folder, which is there. `options` hold those of
-    /// [`BackendKind::options`].
+    /// Opens a backend. `folder` is an existing folder for this backend alone, in the service's data folder. `options`
+    /// has the values of [`BackendKind::options`].
     ///
     /// # Errors
-    /// It cannot be used: why, and what to do.
+    /// The backend cannot be used. The error says why, and what to do.
     async fn open(&self, folder: &Path, options: &ArgMatches) -> Result<Opened, Box<Problem>>;
 
-    /// What its folder has of services, told without opening it. A backend whose tasks are elsewhere has nothing here.
+    /// What its folder has of services, without opening the backend. A backend whose tasks are elsewhere has nothing in
+    /// its folder.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The folder cannot be read.
     fn left(&self, folder: &Path) -> Result<Vec<Left>, Box<Problem>> {
         let _ = folder;
         Ok(Vec::new())
     }
 
-    /// Takes away what it has put into its folder, once the service is uninstalled. What it leaves there stays.
+    /// Removes what the backend put into its folder, once the service is uninstalled. Anything else stays.
     fn forget(&self, folder: &Path) {
         let _ = folder;
     }
 }
 
-/// A backend that was opened.
+/// An open backend.
 pub struct Opened {
-    /// As the driver has it.
+    /// The backend for the driver.
     pub backend: Arc<dyn Backend>,
     /// What it does by itself beside the service, once that is submitted, as people are told. It is asked for the next
     /// note only after the one before it was told.
@@ -74,7 +77,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// One that does nothing by itself.
+    /// A backend that does nothing by itself.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
         Self { backend, notes: empty().boxed() }
     }
@@ -89,13 +92,13 @@ impl std::fmt::Debug for Opened {
 /// Something that a backend did by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
-    /// It was done.
+    /// The work was done.
     Done(String),
-    /// It was to be done, and was not.
+    /// The work failed.
     Failed(String),
 }
 
-/// What there is of one installation of a service.
+/// What a folder has of one installation of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
     /// The service.
@@ -104,7 +107,7 @@ pub struct Left {
     pub installation: String,
     /// Its folder, with its volumes.
     pub folder: PathBuf,
-    /// The processes of its tasks that live, and those that keep them.
+    /// The living processes of its tasks, and their helpers.
     pub processes: Vec<i32>,
 }
 
@@ -119,19 +122,19 @@ impl std::fmt::Debug for Backends {
 }
 
 impl Default for Backends {
-    /// Those that planwright comes with.
+    /// The kinds that planwright comes with.
     fn default() -> Self {
         Self::of(local::kind())
     }
 }
 
 impl Backends {
-    /// One kind.
+    /// A table with one kind.
     pub fn of(kind: impl BackendKind) -> Self {
         Self(vec![Arc::new(kind)])
     }
 
-    /// The same, and one more. One of the same name is no more, and this one is in its place.
+    /// Adds a kind. It replaces one of the same name.
     #[must_use]
     pub fn with(mut self, kind: impl BackendKind) -> Self {
         match self.0.iter().position(|known| known.name() == kind.name()) {
@@ -141,39 +144,39 @@ impl Backends {
         self
     }
 
-    /// All of them, the default first.
+    /// All kinds, the default first.
     pub fn iter(&self) -> impl Iterator<Item = &dyn BackendKind> {
         self.0.iter().map(|kind| &**kind)
     }
 
-    /// The one of this name.
+    /// The kind of this name.
     pub fn get(&self, name: &str) -> Option<&dyn BackendKind> {
         self.iter().find(|kind| kind.name() == name)
     }
 
-    /// The name of the one that runs what names none.
+    /// The name of the default kind.
     pub fn default_name(&self) -> &'static str {
-        // There is at least one.
+        // There is at least one kind.
         self.0.first().map_or("", |kind| kind.name())
     }
 
-    /// The rules of all of them.
+    /// The rules of all kinds.
     pub fn rules(&self) -> impl Iterator<Item = &'static Rule> {
         self.iter().flat_map(|kind| kind.rules().iter().copied())
     }
 
-    /// Does what this process was started for, if one of them has started it as a helper.
+    /// Runs as a helper, if a backend has started this process as one.
     pub fn helper(&self) -> Option<ExitCode> {
         self.iter().find_map(BackendKind::helper)
     }
 
-    /// Each with what it is, for the help.
+    /// Each kind with a description, for the help.
     pub(crate) fn about(&self) -> String {
         let each: Vec<_> = self.iter().map(|kind| format!("{} ({})", kind.name(), kind.about())).collect();
         each.join(", ")
     }
 
-    /// Their names, for the help: `local|other`.
+    /// The names of the kinds, for the help: `local|other`.
     pub(crate) fn names(&self) -> String {
         self.iter().map(|kind| kind.name()).collect::<Vec<_>>().join("|")
     }
