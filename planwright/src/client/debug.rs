@@ -1,4 +1,4 @@
-//! `debug`: what of a scheduler's inside can be seen.
+//! `debug`: shows a scheduler's records.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -97,14 +97,14 @@ pub(crate) fn debug(ui: &mut Ui, group: &DebugGroup) -> std::io::Result<Verdict>
     })
 }
 
-/// What has no better form for people than its own.
+/// A value that has no better form for people than JSON.
 async fn raw(ui: &mut Ui, scheduler: &Scheduler, path: &[&str]) -> Came {
     let value: Value = scheduler.get(path).await?;
     show(ui, &value)?;
     Ok(Verdict::Good)
 }
 
-/// A list, as a table where there is something in it.
+/// A list, as a table if it is not empty.
 async fn table<T: serde::de::DeserializeOwned>(
     ui: &mut Ui,
     scheduler: &Scheduler,

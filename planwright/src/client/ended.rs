@@ -1,34 +1,33 @@
-//! How what was waited for ended.
+//! How a wait ended.
 //!
-//! Invariant: every end has a name for programs, words for people and an exit code; none of them is told without the
-//! others.
+//! Invariant: every end has a name for programs, words for people and an exit code, and they always go together.
 
 use serde_json::{Value, json};
 
 use crate::Verdict;
 use crate::ui::Ui;
 
-/// How something that was waited for ended.
+/// How a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// All is done.
+    /// Everything is done.
     Complete,
-    /// It was refused for good, and why.
+    /// The work was refused for good, and why.
     Error(Vec<String>),
-    /// An operator ended it.
+    /// An operator stopped it.
     Stopped,
     /// It does not run, and nobody has started it.
     NotRunning,
     /// A new target took its place.
     Overtaken,
-    /// There is no service any more.
+    /// The service is uninstalled.
     Uninstalled,
-    /// It goes on; it was waited for long enough.
+    /// The work goes on, and the time of the wait is over.
     TimedOut,
 }
 
 impl Ended {
-    /// Its name, as programs read it.
+    /// Its name for programs.
     fn name(&self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -70,13 +69,13 @@ impl Ended {
         }
     }
 
-    /// Says it, and what it comes to; for programs in one object with the API's answer.
+    /// Prints the end, and returns the exit code. For programs it is one object with the API's answer.
     pub(super) fn tell(&self, ui: &mut Ui, what: &str, answer: Value) -> std::io::Result<Verdict> {
         let words = if *self == Self::Complete { format!("{what} is complete") } else { String::new() };
         self.tell_as(ui, what, &words, self.verdict(), answer)
     }
 
-    /// Says it where one of the ends was the one that was asked for: that one is good, in these words.
+    /// Prints the end. If it is one of these ends, the command asked for it, and it is good, in these words.
     pub(super) fn tell_wanted(
         &self,
         ui: &mut Ui,
@@ -110,7 +109,7 @@ impl Ended {
         Ok(verdict)
     }
 
-    /// The API's answer, with how it ended as one more member.
+    /// The API's answer, with the end as one more member.
     fn with(&self, answer: Value) -> Value {
         let ended = json!({ "how": self.name(), "why": self.whys() });
         match answer {

@@ -1,4 +1,4 @@
-//! `endpoints`: where a service is reached.
+//! `endpoints`: shows where a service is reached.
 
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
-//! Which scheduler is asked.
+//! Finds the scheduler to ask.
 //!
-//! Invariant: a token goes only to the address that it was made for, or to the one that was typed with it.
+//! Invariant: a token is sent only to the address that it was made for, or to the one that was typed with it.
 
 use std::path::Path;
 
@@ -11,23 +11,23 @@ use crate::arguments::Of;
 use crate::problem::Problem;
 use crate::running::{Running, folder_name};
 
-/// A scheduler, and what it wants of who asks.
+/// A scheduler, and what a client needs to ask it.
 #[derive(Debug)]
 pub(super) struct Found {
     /// Where it listens.
     pub(super) url: Url,
-    /// What it is to be shown.
+    /// The token.
     pub(super) token: Option<String>,
-    /// The service that is meant, of several in one scheduler.
+    /// The service, if the scheduler has several.
     pub(super) service: Option<String>,
-    /// What is known of it, if it runs on this machine.
+    /// The entry of the scheduler, if it runs on this machine.
     pub(super) running: Option<Running>,
 }
 
-/// The one that the command line means.
+/// The scheduler that the command line names.
 pub(super) fn find(of: &Of) -> Result<Found, Trouble> {
     let all = Running::all();
-    // As with other programs, a variable that is empty is none.
+    // As with other programs, an empty variable counts as unset.
     let given = |text: &&str| !text.is_empty();
     if let Some(text) = of.url.as_deref().filter(given) {
         let typed = parse(text)?;
@@ -80,8 +80,9 @@ fn parse(text: &str) -> Result<Url, Trouble> {
     })
 }
 
-/// The address of a scheduler of this machine, if it is the one that was typed. `localhost` is any address that it may
-/// listen on: it is asked where it does, for what else has that name and port may be another's.
+/// The address of a scheduler of this machine, if it is the one that was typed. `localhost` stands for any address that
+/// the scheduler may listen on. The request goes to the address where it listens, since another program may have
+/// another address of that name with the same port.
 fn same(typed: &Url, running: &Running) -> Option<Url> {
     let known = Url::parse(&running.url).ok()?;
     let same_host = typed.host() == known.host() || typed.host_str() == Some("localhost");

@@ -1,8 +1,8 @@
-//! Waiting for what changes.
+//! Waits for changes.
 //!
-//! Invariant: an event only says that it is worth looking again; what is decided is what is then read. So a lost event
-//! costs time, and nothing else. The one exception is the last: that a service is uninstalled, which nobody can be asked
-//! for afterwards. No wait goes on for longer than it was allowed, whatever the scheduler does or does not answer.
+//! Invariant: an event only says that it is worth looking again, and only what is then read decides. So a lost event
+//! costs time, and nothing else. The last event is an exception, since nobody can be asked afterwards whether a service
+//! is uninstalled. No wait takes longer than allowed, whatever the scheduler does or does not answer.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -19,34 +19,34 @@ use crate::arguments::Waiting;
 use crate::problem::Problem;
 use crate::ui::Ui;
 
-/// Without an event it is looked again after this.
+/// How long without an event until the next look.
 const LOOK: Duration = Duration::from_millis(500);
-/// Events that come together are taken together.
+/// Events within this time are handled together.
 const GLANCE: Duration = Duration::from_millis(30);
-/// A scheduler that does not answer may be back within this: it is being started again.
+/// How long a scheduler that does not answer may take to start again.
 pub(super) const BACK: Duration = Duration::from_secs(10);
-/// Between the end of a service and its being told there is at most so much.
+/// The longest time between the end of a service and the event that tells it.
 const SOON: Duration = Duration::from_secs(1);
-/// So much of one event is kept: its kind comes first.
+/// How much of one event is kept. Its kind comes first.
 const EVENT: usize = 64 * 1024;
 
 /// The events of a scheduler.
 pub(super) struct Changes {
     events: Option<BoxStream<'static, reqwest::Result<bytes::Bytes>>>,
-    /// The beginning of an event whose end is not there yet.
+    /// The beginning of an event that is not complete yet.
     text: Vec<u8>,
     uninstalled: bool,
 }
 
 impl Changes {
-    /// Those from now on. Where there are none, it is looked again now and then.
+    /// The events from now on. If there is no stream of events, the client looks again now and then.
     pub(super) async fn of(scheduler: &Scheduler) -> Self {
         let mut changes = Self { events: None, text: Vec::new(), uninstalled: false };
         changes.renew(scheduler).await;
         changes
     }
 
-    /// Follows again, if it does not: the scheduler answers, and may have been started anew.
+    /// Follows again, if the stream has ended. The scheduler answers, and may have been started anew.
     pub(super) async fn renew(&mut self, scheduler: &Scheduler) {
         if self.events.is_none() {
             let events = scheduler.stream(&["v2", "events"], &[]).await.ok();
@@ -71,12 +71,13 @@ impl Changes {
         }
     }
 
-    /// Whether the scheduler has said that nothing of the service is left.
+    /// Whether an event has said that nothing of the service is left.
     pub(super) fn is_uninstalled(&self) -> bool {
         self.uninstalled
     }
 
-    /// Whether that is said soon: what was there is refused as soon as it is gone, and the event may come a little later.
+    /// Whether such an event comes soon. A service is refused as soon as it is gone, and the event may come a little
+    /// later.
     pub(super) async fn become_uninstalled(&mut self) -> bool {
         let until = Instant::now() + SOON;
         while !self.uninstalled && self.events.is_some() && Instant::now() < until {
@@ -98,23 +99,23 @@ impl Changes {
     }
 }
 
-/// A look that decides whether it is over.
+/// A check whether a wait is over.
 pub(super) trait Look {
-    /// How it ended, if it has.
+    /// How the wait ended, if it has.
     async fn look(&mut self, ui: &mut Ui, scheduler: &Scheduler) -> Result<Option<Ended>, Trouble>;
 
-    /// What it is that the service is uninstalled.
+    /// What it means for the wait that the service is uninstalled.
     fn uninstalled(&self) -> Ended {
         Ended::Uninstalled
     }
 }
 
-/// What who waits was told: the same is told once.
+/// What the user was told. The same message is shown once.
 #[derive(Debug, Default)]
 pub(super) struct Notes(Vec<String>);
 
 impl Notes {
-    /// Says what is waited for that only a person can bring about.
+    /// Shows a wait that only a person can end.
     pub(super) fn note(&mut self, ui: &mut Ui, notes: Vec<String>) {
         if notes != self.0 {
             notes.iter().for_each(|note| ui.note(note));
@@ -123,7 +124,7 @@ impl Notes {
     }
 }
 
-/// Looks until it is over. A scheduler that is started again meanwhile is waited for.
+/// Looks until the wait is over. Waits for a scheduler that is started again meanwhile.
 pub(super) async fn wait(
     ui: &mut Ui,
     scheduler: &Scheduler,
@@ -138,7 +139,7 @@ pub(super) async fn wait(
     bounded(scheduler, waiting, looking, &heard).await
 }
 
-/// The same, with events that are followed since before it began.
+/// The same, with events that were followed before the work began.
 pub(super) async fn wait_since(
     ui: &mut Ui,
     scheduler: &Scheduler,
@@ -161,12 +162,12 @@ async fn bounded(
     match timeout(time, looking).await {
         Ok(ended) => Ok(ended?),
         Err(_) if heard.get() => Ok(Ended::TimedOut),
-        // Whether it goes on, nobody knows.
+        // Nobody knows whether the work goes on.
         Err(_) => Err(scheduler.silent().into()),
     }
 }
 
-/// Looks until it is over; `heard` is whether the last look was answered.
+/// Looks until the wait is over. `heard` is whether the last look was answered.
 async fn look_until(
     ui: &mut Ui,
     scheduler: &Scheduler,

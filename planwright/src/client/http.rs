@@ -1,7 +1,7 @@
-//! Asking a scheduler.
+//! Requests to a scheduler.
 //!
-//! Invariant: a command has one request id, however often it is sent: one whose answer was lost is sent again, and is
-//! not done twice.
+//! Invariant: a command has one request id, however often it is sent. A command whose answer was lost is sent again,
+//! and is not done twice.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -19,18 +19,18 @@ use super::trouble::{Said, Trouble};
 use crate::arguments::Of;
 use crate::problem::{Problem, with_causes};
 
-/// A request that was not answered is sent so often in all.
+/// How often a request without an answer is sent in all.
 const TRIES: u32 = 5;
-/// How long it may take to read something, and until an answer without an end begins: who reads can ask again.
+/// How long a read may take, and how long until an answer without an end begins. A read can be repeated.
 const READ: Duration = Duration::from_secs(10);
-/// How long a command may take, with all its tries.
+/// How long a command may take, with all tries.
 const COMMAND: Duration = Duration::from_secs(45);
-/// How long one of them may take: it is then sent again, under the same request id.
+/// How long one try may take. Then the command is sent again, under the same request id.
 const TRY: Duration = Duration::from_secs(15);
-/// How long it may take until somebody listens.
+/// How long a connection may take to open.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// A scheduler that is asked.
+/// A connection to a scheduler.
 #[derive(Debug)]
 pub(super) struct Scheduler {
     client: Client,
@@ -39,42 +39,42 @@ pub(super) struct Scheduler {
     request: String,
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answered {
     /// `done`, `already-so` or `refused`.
     pub(super) reply: String,
-    /// All of it.
+    /// The whole answer.
     #[serde(skip)]
     pub(super) whole: Value,
 }
 
 impl Answered {
-    /// Whether it was so already.
+    /// Whether the command changed nothing, since it was so already.
     pub(super) fn was_so(&self) -> bool {
         self.reply == "already-so"
     }
 }
 
-/// What is asked for: the parts of a path, and what stands behind the `?`.
+/// The path of a request in parts, and its query.
 pub(super) type Query<'a> = &'a [(&'a str, &'a str)];
 
 impl Scheduler {
-    /// The one that the command line means.
+    /// The scheduler that the command line names.
     pub(super) fn find(of: &Of) -> Result<Self, Trouble> {
         let found = find(of)?;
         let mut of = of.clone();
-        // Whoever else is started meanwhile is not meant.
+        // Another scheduler that is started meanwhile is not used.
         of.name = of
             .name
             .filter(|name| !name.is_empty())
             .or_else(|| found.running.as_ref().map(|running| running.service.clone()));
-        // The second in a process finds the first one's.
+        // A second client in a process finds the provider of the first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = Client::builder().connect_timeout(CONNECT).user_agent("planwright");
         let host = found.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) {
-            // No proxy is this machine.
+            // Requests to this machine use no proxy.
             client = client.no_proxy();
         }
         let failed = |error| Trouble::Failed(Problem::error(with_causes(&error)).into());
@@ -83,8 +83,8 @@ impl Scheduler {
         Ok(Self { client, of, found, request: uuid::Uuid::new_v4().to_string() })
     }
 
-    /// The same service's scheduler, where it is now: one that was started again may listen elsewhere. One that was
-    /// named by its address stays there.
+    /// The present address of the same service's scheduler, since a scheduler that was started again may listen
+    /// elsewhere. A scheduler that was named by its address keeps it.
     pub(super) fn find_again(&self) {
         if self.of.url.as_ref().is_none_or(String::is_empty)
             && let Ok(found) = find(&self.of)
@@ -98,7 +98,7 @@ impl Scheduler {
         &self.request
     }
 
-    /// Where it is asked.
+    /// The address of the scheduler.
     pub(super) fn found(&self) -> Rc<Found> {
         self.found.borrow().clone()
     }
@@ -109,7 +109,7 @@ impl Scheduler {
         serde_json::from_str(&text).map_err(Trouble::strange)
     }
 
-    /// Reads a text, also one that comes with an error status of `/v1`.
+    /// Reads a text, even one that comes with an error status of `/v1`.
     pub(super) async fn text(&self, path: &[&str], query: Query<'_>) -> Result<String, Trouble> {
         let response = self.send(Method::GET, path, query, None).await?;
         response.text().await.map_err(|error| self.lost(&error))
@@ -124,7 +124,7 @@ impl Scheduler {
         }
     }
 
-    /// Commands something.
+    /// Sends a command.
     pub(super) async fn post(
         &self,
         path: &[&str],
@@ -168,7 +168,7 @@ impl Scheduler {
                     }
                 }
                 Ok(response) => return self.good(response).await,
-                // Nobody listens: what was not heard need not be said again.
+                // No scheduler listens, so the command was not received, and is not sent again.
                 Err(error) if error.is_connect() && tries == 1 => return Err(self.lost(&error)),
                 Err(error) => self.lost(&error),
             };
@@ -211,11 +211,11 @@ impl Scheduler {
         Ok(url)
     }
 
-    /// The answer, if it is one.
+    /// The answer, if it is a good one.
     async fn good(&self, response: Response) -> Result<Response, Trouble> {
         let status = response.status();
         let again = response.headers().contains_key("retry-after");
-        // 417 is a plan that has errors (SDK rule R71).
+        // 417 is a plan with errors (SDK rule R71).
         if status.is_success() || status == StatusCode::EXPECTATION_FAILED {
             return Ok(response);
         }
@@ -236,7 +236,7 @@ impl Scheduler {
             return Err(Trouble::Denied(said.problem().into()));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE && !again {
-            // It ends, or another has taken over: it will do nothing any more.
+            // The scheduler ends, or another one has taken over, so it will never act again.
             return Err(self.unreachable(said.problem()));
         }
         if status.is_server_error() {
@@ -248,7 +248,7 @@ impl Scheduler {
         }
     }
 
-    /// It has not answered in time.
+    /// The scheduler has not answered in time.
     pub(super) fn silent(&self) -> Trouble {
         let found = self.found();
         let url = found.url.as_str().trim_end_matches('/');
@@ -279,7 +279,7 @@ impl Scheduler {
     }
 }
 
-/// Whether the same may be answered otherwise a little later.
+/// Whether the same request may get another answer a little later.
 fn is_passing(status: StatusCode) -> bool {
     matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -1,9 +1,9 @@
-//! A log, as texts for programs.
+//! A log, as lines of JSON for programs.
 //!
-//! Invariant: the texts one after the other are the log, but for what is not UTF-8: a text is one line with its end, or a
-//! part of a line that is very long. So a log without line ends needs no more memory than another.
+//! Invariant: the texts one after the other are the log, except for bytes that are not UTF-8. A text is one line with
+//! its line end, or a part of a very long line. So a log without line ends needs no more memory than another.
 
-/// A longer line comes in parts of about so many bytes.
+/// The size of the parts of a longer line, in bytes.
 const PART: usize = 64 * 1024;
 
 /// Cuts a log into texts.
@@ -13,7 +13,7 @@ pub(super) struct JsonLines {
 }
 
 impl JsonLines {
-    /// The texts that are whole with these bytes.
+    /// The texts that are complete with these bytes.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut texts = Vec::new();
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -22,7 +22,7 @@ impl JsonLines {
                 if self.held.ends_with(b"\n") {
                     texts.extend(self.rest());
                 } else if self.held.len() >= PART {
-                    // A character whose end is not there yet waits for it.
+                    // An incomplete character waits for its other bytes.
                     let whole = match std::str::from_utf8(&self.held) {
                         Err(error) if error.error_len().is_none() => error.valid_up_to(),
                         _ => self.held.len(),
@@ -36,7 +36,7 @@ impl JsonLines {
         texts
     }
 
-    /// What is left at the log's end.
+    /// The rest at the log's end.
     pub(super) fn rest(&mut self) -> Option<String> {
         let held = std::mem::take(&mut self.held);
         (!held.is_empty()).then(|| String::from_utf8_lossy(&held).into_owned())

@@ -4,7 +4,7 @@
 //!   find: which scheduler, with which token ──▶ http: asked, again if the answer was lost ──▶ plan, pod, ...: shown
 //! ```
 //!
-//! Invariant: nothing is decided here: what is shown is what the API says, and with `--output json` it is the API's own
+//! Invariant: nothing is decided here. The commands show what the API says, and with `--output json` the API's own
 //! JSON.
 
 mod debug;
@@ -40,13 +40,13 @@ pub(crate) use pod::pod;
 pub(crate) use uninstall::uninstall;
 pub(crate) use update::update;
 
-/// What a command came to, or why it did not.
+/// The result of a command, or why there is none.
 type Came = Result<Verdict, Stop>;
 
 /// Why a command ends early.
 #[derive(Debug)]
 enum Stop {
-    /// The scheduler, or the way there.
+    /// The scheduler, or the connection to it.
     Trouble(Trouble),
     /// The result cannot be written.
     Io(io::Error),
@@ -71,7 +71,7 @@ fn ask(ui: &mut Ui, of: &Of, command: impl AsyncFnOnce(&mut Ui, &Scheduler) -> C
         let scheduler = Scheduler::find(of)?;
         command(ui, &scheduler).await
     });
-    // A terminal's keys may still be waited for.
+    // A task may still wait for keys of the terminal.
     runtime.shutdown_background();
     match came {
         Ok(verdict) => Ok(verdict),
@@ -87,8 +87,8 @@ fn ask(ui: &mut Ui, of: &Of, command: impl AsyncFnOnce(&mut Ui, &Scheduler) -> C
     }
 }
 
-/// Shows what came of a command: the API's answer, or these words. For programs, where its end is waited for, that is
-/// one object with the answer in it: see [`ended::Ended::tell`].
+/// Shows the result of a command: the API's answer, or these words. For programs, a command that waits for an end
+/// prints one object with the answer in it: see [`ended::Ended::tell`].
 fn tell(ui: &mut Ui, answered: &Answered, done: &str, waiting: &Waiting) -> io::Result<()> {
     if ui.is_json() {
         if waiting.wait { Ok(()) } else { ui.json(&answered.whole) }
@@ -99,7 +99,7 @@ fn tell(ui: &mut Ui, answered: &Answered, done: &str, waiting: &Waiting) -> io::
     }
 }
 
-/// Shows a value as it is, where there is no better form for people.
+/// Shows a value as it is, if there is no better form for people.
 fn show(ui: &mut Ui, value: &Value) -> io::Result<()> {
     ui.json(value)
 }

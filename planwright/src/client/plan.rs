@@ -1,4 +1,4 @@
-//! `plan`: plans are looked at, and acted on.
+//! `plan`: shows plans, and acts on them.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::arguments::{PlanGroup, PlanPart, PlanPhase, PlanStart, PlanStatus, Pl
 use crate::table::Table;
 use crate::ui::Ui;
 
-/// A plan of the list.
+/// A plan in the list.
 #[derive(Debug, Deserialize)]
 pub(super) struct Line {
     pub(super) name: String,
@@ -28,7 +28,7 @@ pub(super) struct Line {
     converges: bool,
 }
 
-/// A plan, as it is shown.
+/// A plan for display.
 #[derive(Debug, Deserialize)]
 pub(super) struct Plan {
     name: String,
@@ -39,7 +39,7 @@ pub(super) struct Plan {
 
 #[derive(Debug, Deserialize)]
 struct Phase {
-    /// None in a preview.
+    /// `None` in a preview.
     id: Option<String>,
     name: String,
     strategy: String,
@@ -55,12 +55,12 @@ struct Step {
     forced: bool,
     #[serde(default)]
     reasons: Vec<Why>,
-    /// What the backend says of its tasks.
+    /// What the backend says about its tasks.
     #[serde(default)]
     words: BTreeMap<String, String>,
 }
 
-/// Why something is as it is.
+/// The reason of a wait.
 #[derive(Debug, Deserialize)]
 pub(super) struct Why {
     pub(super) what: String,
@@ -68,13 +68,13 @@ pub(super) struct Why {
     pub(super) reason: String,
     pub(super) clears: String,
     pub(super) since: Option<u64>,
-    /// When it is over by itself, if it is.
+    /// When the wait is over by itself, if it is.
     #[serde(default)]
     pub(super) until: Option<u64>,
 }
 
 impl Why {
-    /// It, with the time at which it is over.
+    /// The reason, with the time at which the wait is over.
     pub(super) fn told(&self) -> String {
         match self.until {
             Some(until) => format!("{}: at {} UTC", self.reason, when(until)),
@@ -84,7 +84,7 @@ impl Why {
 }
 
 impl Phase {
-    /// Whether it is the one of this name, or id.
+    /// Whether the plan has this name or id.
     fn is(&self, named: &str) -> bool {
         self.name == named || self.id.as_deref() == Some(named)
     }
@@ -96,7 +96,7 @@ impl Plan {
         self.told(|step| step.status == "ERROR")
     }
 
-    /// What the steps that can go on wait for.
+    /// What the steps wait for that could act.
     pub(super) fn reasons(&self) -> Vec<String> {
         let mut all = self.told(|step| matches!(step.status.as_str(), "WAITING" | "ERROR" | "DELAYED"));
         all.truncate(5);
@@ -125,7 +125,7 @@ impl Plan {
     }
 }
 
-/// What a backend says, on one line of a tree.
+/// The words of a backend, on one line of a tree.
 pub(super) fn said(words: &str) -> Tree {
     Tree::leaf(words.lines().collect::<Vec<_>>().join(" / "), None)
 }
@@ -201,7 +201,7 @@ async fn show(ui: &mut Ui, scheduler: &Scheduler, status: &PlanStatus) -> Came {
     }
     let ended = wait(ui, scheduler, &status.waiting, &mut PlanEnd::of(plan)).await?;
     let seen = match Watched(plan).show(scheduler).await {
-        // With its service the plan went, and perhaps the scheduler.
+        // The plan is gone with its service, and perhaps the scheduler too.
         Err(_) if ended == Ended::Uninstalled => Seen::default(),
         seen => seen?,
     };
@@ -211,7 +211,7 @@ async fn show(ui: &mut Ui, scheduler: &Scheduler, status: &PlanStatus) -> Came {
     Ok(ended.tell(ui, &format!("\"{plan}\" plan"), seen.value)?)
 }
 
-/// Waits for the end of the run that goes on, if that is wanted.
+/// Waits for the end of the current run, if that is wanted.
 async fn end_and_tell(
     ui: &mut Ui,
     scheduler: &Scheduler,
@@ -271,7 +271,7 @@ async fn pause(ui: &mut Ui, scheduler: &Scheduler, of: &PlanPhase) -> Came {
     Ok(ended.tell_wanted(ui, &what, (good.0, &good.1), answered.whole)?)
 }
 
-/// A plan, or one of its phases, until none of its steps is under way.
+/// Waits until no step of a plan, or of one of its phases, acts any more.
 struct Still<'a> {
     plan: &'a str,
     phase: Option<&'a str>,
@@ -342,13 +342,13 @@ async fn runs(ui: &mut Ui, scheduler: &Scheduler, plan: &str) -> Came {
     Ok(Verdict::Good)
 }
 
-/// The plan that makes the service what its target says, or made it so.
+/// The plan that brings the target about, or has done so.
 pub(super) async fn converging(scheduler: &Scheduler) -> Result<Option<String>, Trouble> {
     let plans: Vec<Line> = scheduler.get(&["v2", "plans"]).await?;
     if let Some(plan) = plans.iter().find(|plan| plan.converges) {
         return Ok(Some(plan.name.clone()));
     }
-    // It has ended: the one that ran last.
+    // The run has ended, so it is the plan that ran last.
     let mut latest = None;
     for plan in plans {
         let runs: Vec<Run> = scheduler.get(&["v2", "plans", &plan.name, "runs"]).await?;

@@ -1,7 +1,7 @@
 //! The end of a run of a plan.
 //!
-//! Invariant: whatever a plan comes to is an end: nobody waits for what does not run, or for what only a person can
-//! help on without being told so.
+//! Invariant: every result of a plan is an end. No command waits for a plan that does not run. If only a person can end
+//! a wait, the command says so.
 
 use plan_core::spec::PlanName;
 use serde::Deserialize;
@@ -20,17 +20,17 @@ pub(super) struct Run {
     pub(super) begun: u64,
     pub(super) ended: Option<u64>,
     pub(super) outcome: Option<String>,
-    /// Whether an operator stopped it, of one that goes on: it is set back and interrupted.
+    /// Whether an operator stopped a run that goes on: it is then set back and interrupted.
     #[serde(default)]
     stopped: bool,
     #[serde(default)]
     interrupted: bool,
 }
 
-/// A run of a plan, until it ends: the one that goes on when it is looked at first, or the latest.
+/// Waits for the end of a run of a plan: the run that goes on at the first look, or the latest one.
 pub(super) struct PlanEnd {
     plan: String,
-    /// The run that is waited for, once it was looked; none of a plan that never ran.
+    /// The run to wait for, after the first look; `None` for a plan that never ran.
     run: Option<Option<u64>>,
     told: Notes,
 }
@@ -40,7 +40,7 @@ impl PlanEnd {
         Self { plan: plan.to_owned(), run: None, told: Notes::default() }
     }
 
-    /// Whether it is what the engine does by itself: that has no runs.
+    /// Whether the plan is work of the engine itself, which has no runs.
     fn is_engines(&self) -> bool {
         PlanName::RESERVED.contains(&self.plan.as_str())
     }
@@ -60,7 +60,7 @@ impl Look for PlanEnd {
             (_, Some("stopped")) => return Ok(Some(Ended::Stopped)),
             (_, Some("overtaken")) => return Ok(Some(Ended::Overtaken)),
             (_, Some(other)) => return Err(Trouble::strange(format_args!("a run that is `{other}`"))),
-            // It is too old to be remembered: something else took its place.
+            // The run is too old to be remembered. Another one took its place.
             (Some(_), None) if run.is_none() => return Ok(Some(Ended::Overtaken)),
             _ => {}
         }

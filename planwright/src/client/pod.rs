@@ -1,4 +1,4 @@
-//! `pod`: instances are looked at, and acted on.
+//! `pod`: shows instances, and acts on them.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::arguments::{PodGroup, PodLogs, PodTasks, PodVerb};
 use crate::problem::Problem;
 use crate::ui::Ui;
 
-/// So often it is looked whether somebody still reads a log.
+/// How often the command checks whether somebody still reads a log.
 const LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Deserialize)]
@@ -135,7 +135,7 @@ impl Show for Watched<'_> {
     }
 }
 
-/// What is done to an instance.
+/// A verb for an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
     Restart,
@@ -187,7 +187,8 @@ async fn act(ui: &mut Ui, scheduler: &Scheduler, of: &PodTasks, act: Act) -> Cam
     Ok(ended.tell_wanted(ui, &what, (good.0, &good.1), answered.whole)?)
 }
 
-/// An instance, until it is as it should be: nothing is done to it, and nothing but an operator's pause holds it.
+/// Waits until an instance is as it should be: no work on it is under way, and nothing but an operator's pause holds
+/// it.
 struct Settled<'a> {
     pod: &'a str,
     told: Notes,
@@ -201,7 +202,7 @@ impl Look for Settled<'_> {
             return Ok(Some(Ended::Error(refused)));
         }
         if whys.iter().any(|why| why.what != "pause") {
-            // Only a person helps on: who waits is told what for.
+            // Only a person can end this wait, so the user is told about it.
             let waits = whys.iter().filter(|why| why.status == "WAITING" && why.what != "pause");
             self.told.note(ui, waits.map(words).collect());
             return Ok(None);
@@ -244,7 +245,7 @@ async fn logs(ui: &mut Ui, scheduler: &Scheduler, of: &PodLogs) -> Came {
     let follow = of.follow.then_some(("follow", "true"));
     let stream = ("stream", of.stream.as_str());
     let query: Vec<_> = task.into_iter().chain(tail).chain(follow).chain([stream]).collect();
-    // One for all of the time: whoever interrupts while something is written is heard too.
+    // One listener for the whole time, so that a Ctrl-C while something is written is heard too.
     let mut interrupts = signal(SignalKind::interrupt())?;
     let path = ["v2", "pods", &of.pod, "logs"];
     let response = tokio::select! {

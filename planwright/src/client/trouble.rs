@@ -1,7 +1,7 @@
 //! Why a scheduler did not do what it was asked.
 //!
-//! Invariant: what a person reads says what to do, and the exit code says who has to do it: whoever typed (2), whoever
-//! runs the scheduler (3), whoever reads the refusal (4).
+//! Invariant: the message says what to do, and the exit code says who has to do it: the person who typed the command
+//! (2), the person who runs the scheduler (3), or the person who reads the refusal (4).
 
 use serde::Deserialize;
 
@@ -11,24 +11,24 @@ use crate::problem::Problem;
 /// Why.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// It makes no sense, or there are several.
+    /// The usage is wrong, or there are several schedulers.
     Misused(Box<Problem>),
-    /// There is no scheduler, or none that answers.
+    /// There is no scheduler, or it does not answer.
     Unreachable(Box<Problem>),
-    /// It said no.
+    /// The scheduler refused.
     Denied(Box<Problem>),
     /// The scheduler's backend does not support what a specification declares.
     NotKept {
-        /// It, as a whole.
+        /// The whole problem.
         problem: Box<Problem>,
-        /// What of it.
+        /// The findings.
         found: Vec<Problem>,
     },
-    /// It did not do it, or nobody knows.
+    /// The scheduler did not do it, or nobody knows whether it did.
     Failed(Box<Problem>),
 }
 
-/// What the API says of an error (RFC 9457).
+/// A problem of the API (RFC 9457).
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Said {
@@ -39,7 +39,7 @@ pub(super) struct Said {
     pub(super) diagnostics: Vec<Problem>,
 }
 
-/// A part of it.
+/// A part of a problem.
 #[derive(Debug, Deserialize)]
 pub(super) struct Item {
     path: String,
@@ -47,21 +47,21 @@ pub(super) struct Item {
 }
 
 impl Said {
-    /// The words of an answer, whatever it is.
+    /// The message of an answer of any kind.
     pub(super) fn read(text: &str) -> Self {
         let known = serde_json::from_str::<Self>(text).ok();
         known.filter(|said| !said.detail.is_empty() || !said.message.is_empty()).unwrap_or_else(|| {
-            // An answer of something else that listens there: its beginning is enough to see that.
+            // The answer comes from another program that listens there. Its beginning is enough to see that.
             Self { detail: text.trim().chars().take(300).collect(), ..Self::default() }
         })
     }
 
-    /// The same as a problem.
+    /// The trouble as a problem.
     pub(super) fn problem(self) -> Problem {
         let mut message = if self.detail.is_empty() { self.message } else { self.detail };
         for Item { path, why } in self.items {
             let line = format!("  {path}: {why}");
-            // The words of a refusal name its parts already.
+            // The message of a refusal already names its parts.
             if !message.contains(&line) {
                 message.push('\n');
                 message.push_str(&line);
@@ -76,7 +76,7 @@ impl Said {
 }
 
 impl Trouble {
-    /// It, and what it comes to.
+    /// The message and the exit code.
     pub(super) fn apart(self) -> (Vec<Problem>, Verdict) {
         match self {
             Self::Misused(problem) => (vec![*problem], Verdict::Misused),
@@ -90,7 +90,7 @@ impl Trouble {
         }
     }
 
-    /// The same, with what cannot be kept at its places in a file.
+    /// The same, with places in the file for what is not supported.
     pub(super) fn located(self, place: impl FnOnce(Vec<Problem>) -> Vec<Problem>) -> Self {
         match self {
             Self::NotKept { problem, found } => Self::NotKept { problem, found: place(found) },
@@ -98,7 +98,7 @@ impl Trouble {
         }
     }
 
-    /// An answer that is none.
+    /// An answer that cannot be read.
     pub(super) fn strange(what: impl std::fmt::Display) -> Self {
         let problem = Problem::error(format!("the answer cannot be understood: {what}"));
         Self::Failed(problem.help("is this planwright of the same version as the scheduler?").into())

@@ -1,4 +1,4 @@
-//! `uninstall`: all of a service is ended and released.
+//! `uninstall`: ends and releases a whole service.
 
 use super::ended::Ended;
 use super::follow::{Changes, Look, wait_since};
@@ -14,7 +14,7 @@ use crate::ui::Ui;
 pub(crate) fn uninstall(ui: &mut Ui, arguments: &Uninstall) -> std::io::Result<Verdict> {
     let waiting = &arguments.waiting;
     ask(ui, &arguments.of, async |ui, scheduler| {
-        // Nobody can be asked afterwards: who waits listens before it begins.
+        // Nobody can be asked afterwards, so a wait listens before the uninstall begins.
         let mut changes = match waiting.wait {
             true => Some(Changes::of(scheduler).await),
             false => None,
@@ -44,9 +44,9 @@ fn has_records(scheduler: &Scheduler) -> bool {
     scheduler.found().running.as_ref().is_some_and(|running| running.data_dir.join(RECORDS).exists())
 }
 
-/// A service, until nothing is left of it.
+/// Waits until nothing of a service is left.
 struct Gone {
-    /// Whether its records could be seen: that they are gone then says that all is.
+    /// Whether its records could be seen. If so, everything is gone when they are.
     had_records: bool,
 }
 
@@ -55,7 +55,7 @@ impl Look for Gone {
         match scheduler.get::<Vec<Line>>(&["v2", "plans"]).await {
             Ok(plans) if plans.is_empty() => Ok(Some(Ended::Complete)),
             Ok(_) => Ok(None),
-            // A scheduler ends when nothing is left, and takes the records with it.
+            // A scheduler ends when nothing is left, and removes the records.
             Err(Trouble::Unreachable(problem)) => match &scheduler.found().running {
                 Some(running) if self.had_records && running.has_nothing() => Ok(Some(Ended::Complete)),
                 _ => Err(Trouble::Unreachable(problem)),

@@ -1,7 +1,7 @@
 //! `update`: a service gets another target.
 //!
-//! Invariant: the file is read and judged here, as `validate` does it, and the service is sent as it was read: what a
-//! scheduler on another machine finds beside its own files is not looked at.
+//! Invariant: the file is read and judged here, as by `validate`, and the specification is sent as it was read. Files
+//! on the scheduler's machine are not used.
 
 use std::io;
 use std::path::Path;
@@ -28,7 +28,7 @@ use crate::input;
 use crate::problem::Problem;
 use crate::ui::Ui;
 
-/// What is submitted. It is written as it is: as a `Value` its tasks and plans would be in another order, which is a change.
+/// What is submitted. It is not a `Value`, since a `Value` would reorder its tasks and plans, which is a change.
 #[derive(Debug, Serialize)]
 struct Target<'a> {
     spec: &'a ServiceSpec,
@@ -72,7 +72,7 @@ struct TaskOf {
     task: String,
 }
 
-/// The file that was named.
+/// The file of the command line.
 struct Wanted {
     input: SpecFile,
     checked: FileReading,
@@ -140,7 +140,7 @@ pub(crate) fn update(ui: &mut Ui, arguments: &Update) -> io::Result<Verdict> {
             tell(ui, &answered, &format!("the service \"{name}\" is being updated{by}."), waiting)?;
         }
         let Some(plan) = plan else {
-            // Nothing runs, and nothing ran: it is so.
+            // No plan runs or ran, so nothing had to be done.
             return match waiting.wait {
                 true => Ok(Ended::Complete.tell(ui, &format!("\"{name}\""), answered.whole)?),
                 false => Ok(Verdict::Good),
@@ -155,7 +155,7 @@ pub(crate) fn update(ui: &mut Ui, arguments: &Update) -> io::Result<Verdict> {
     })
 }
 
-/// Another service is not what a service becomes, but one more: that is nothing to be begun by a slip.
+/// A file of another service would begin one more service. That must not happen by mistake.
 async fn same_service(scheduler: &Scheduler, wanted: &str, file: &str) -> Result<(), Trouble> {
     #[derive(Deserialize)]
     struct Condition {

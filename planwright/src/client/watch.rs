@@ -1,7 +1,7 @@
-//! Showing what changes, as it changes.
+//! Shows changes as they happen.
 //!
-//! Invariant: what is shown is what was read last; it ends when nobody reads it any more, when the service is uninstalled,
-//! and when the scheduler is gone.
+//! Invariant: a watch shows what was read last. It ends when nobody reads its output any more, when the service is
+//! uninstalled, and when the scheduler is gone.
 
 use std::io::{self, IsTerminal};
 
@@ -18,14 +18,14 @@ use crate::Verdict;
 use crate::screen::{Page, Screen, Wish};
 use crate::ui::Ui;
 
-/// What there is to be seen.
+/// One state of what is watched.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Seen {
     /// For programs.
     pub(super) value: Value,
     /// For people.
     pub(super) trees: Vec<Tree>,
-    /// What there is to be said of it.
+    /// The notes about it.
     pub(super) notes: Vec<String>,
 }
 
@@ -36,14 +36,14 @@ impl Seen {
     }
 }
 
-/// What is shown again and again.
+/// Something that can be watched.
 pub(super) trait Show {
-    /// What there is to be seen now.
+    /// The present state.
     async fn show(&self, scheduler: &Scheduler) -> Result<Seen, Trouble>;
 }
 
-/// Shows something whenever it changes, until it is enough: on a terminal on a screen of its own, else one after the
-/// other.
+/// Shows something whenever it changes, until the user ends it: on a terminal on a screen of its own, or else one state
+/// after the other.
 pub(super) async fn watch(ui: &mut Ui, scheduler: &Scheduler, what: &impl Show) -> Came {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
     let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
@@ -56,7 +56,7 @@ pub(super) async fn watch(ui: &mut Ui, scheduler: &Scheduler, what: &impl Show) 
     let mut changes = Changes::of(scheduler).await;
     let mut away: Option<Instant> = None;
     let mut uninstalled = false;
-    // One for all of the time: whoever interrupts while it is looked is heard too.
+    // One listener for the whole time, so that a Ctrl-C during a look is heard too.
     let mut interrupts = signal(SignalKind::interrupt())?;
     let gone = loop {
         let shown = tokio::select! {
@@ -116,7 +116,7 @@ pub(super) async fn watch(ui: &mut Ui, scheduler: &Scheduler, what: &impl Show) 
             break None;
         }
     };
-    // What was seen last stays.
+    // The last state stays.
     if let (Some(screen), Some(last)) = (screen, &last) {
         drop(screen);
         show_once(ui, last)?;
@@ -130,7 +130,7 @@ pub(super) async fn watch(ui: &mut Ui, scheduler: &Scheduler, what: &impl Show) 
     }
 }
 
-/// Trees and notes, as a command shows them that shows them once.
+/// Trees and notes, as a command that shows them once.
 pub(super) fn show_once(ui: &mut Ui, seen: &Seen) -> io::Result<()> {
     for (nth, tree) in seen.trees.iter().enumerate() {
         if nth > 0 {

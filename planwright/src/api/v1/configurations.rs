@@ -14,7 +14,7 @@ use crate::api::ids::configuration;
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, ok};
 
-/// The specifications that are kept: the target, and the last that the service became.
+/// The specifications that are kept: the target, and the last one that the service reached.
 fn kept(engine: &Engine) -> Vec<Arc<Model>> {
     let mut kept: Vec<Arc<Model>> = engine.model().into_iter().chain(engine.previous()).cloned().collect();
     kept.dedup_by_key(|model| model.hash());
@@ -48,7 +48,7 @@ fn shown(model: &Model) -> Result<Value, Problem> {
     Ok(value)
 }
 
-/// What counts thousandths of processors, as a number of processors. A variable of that name is a text, and stays.
+/// Turns thousandths of processors into processors. A variable of the same name is a text, and stays.
 fn in_processors(value: &mut Value) {
     match value {
         Value::Object(members) => {

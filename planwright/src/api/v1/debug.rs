@@ -1,6 +1,6 @@
-//! What is looked at when something is wrong (SDK rule R78).
+//! Debugging (SDK rule R78).
 //!
-//! Invariant: a filter that names what is not there is answered 404.
+//! Invariant: a filter that names something unknown is answered with 404.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::api::ids::Ids;
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, ok};
 
-/// What a filter leaves: plans, phases and steps by name or id.
+/// A filter of plans, phases and steps by name or id.
 struct Filter {
     plan: Option<String>,
     phase: Option<String>,
@@ -26,7 +26,7 @@ struct Filter {
 
 impl Filter {
     fn of(call: &Call) -> Result<Self, Problem> {
-        // The SDK has `sync`, which waits for a lock. Here there is none: a reply always shows one moment.
+        // The SDK has `sync`, which waits for a lock. planwright has no such lock: an answer always shows one moment.
         call.switch("sync")?;
         let own = |name: &str| call.query(name).map(ToOwned::to_owned);
         let filter = Self { plan: own("plan"), phase: own("phase"), step: own("step") };
@@ -41,7 +41,7 @@ impl Filter {
         }
     }
 
-    /// The plans that are left, and whether there was anything.
+    /// The plans that pass the filter, and whether anything passed.
     fn plans(&self, engine: &Engine) -> Result<Vec<PlanView>, Problem> {
         let ids = Ids::of(engine.installation());
         let names = engine.plan_names();

@@ -1,7 +1,7 @@
-//! Endpoints (SDK rule R73): the ports that a service shows.
+//! Endpoints (SDK rule R73): the public ports of a service.
 //!
-//! Invariant: a port is one if it is advertised or has a virtual address; ports of one name are one endpoint. Where it
-//! is comes from the records: no backend is asked.
+//! Invariant: a port is an endpoint if it is advertised or has a virtual address. Ports of one name are one endpoint.
+//! Addresses come from the records. No backend is asked.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ struct EndpointBody {
 }
 
 impl EndpointBody {
-    /// One more port is behind it. A task that says no address, or does not run, is where its instance has its place.
+    /// Adds a port. A task without an address, or one that does not run, is listed at the node of its instance.
     fn add(&mut self, port: &PortName, number: u16, place: &Place, address: Option<&Address>) {
         let told = address.and_then(|address| address.ports.iter().find(|(name, _)| name == port));
         let number = told.map_or(number, |(_, number)| *number);
@@ -39,7 +39,7 @@ impl EndpointBody {
     }
 }
 
-/// The endpoints of all instances that have a place, as their records have them.
+/// The endpoints of all instances that have a place, from their records.
 fn endpoints(engine: &Engine) -> BTreeMap<String, EndpointBody> {
     let mut endpoints: BTreeMap<String, EndpointBody> = BTreeMap::new();
     let Some(model) = engine.model() else { return endpoints };
@@ -64,7 +64,7 @@ fn declared<'a>(pod: &'a PodSpec, port: &PortName) -> Option<(&'a ResourceSetNam
     all.find(|(_, (name, _))| name == port).map(|(set, (_, port))| (set, port))
 }
 
-/// Where the task in a resource set is reached, as its backend said last.
+/// Where the task in a resource set is reached, according to the last word of the backend.
 fn address<'a>(record: &'a PodRecord, set: &ResourceSetName) -> Option<&'a Address> {
     record.slot(set)?.occupant()?.address.as_deref()
 }

@@ -1,8 +1,8 @@
-//! How the scheduler is (SDK rule R77).
+//! The health of the scheduler (SDK rule R77).
 //!
-//! Invariant: the status says whether the scheduler does its work: 200 or 503. A plan with an error is no reason to
-//! start a scheduler anew: it is 200. What it is at is in the body, by its name and by the SDK's number for it;
-//! `?legacy=true` answers with that number as the status.
+//! Invariant: the status code says whether the scheduler does its work: 200 or 503. A plan with an error is 200, since
+//! it is no reason to restart a scheduler. The body has the state of the scheduler, by name and by the SDK's number.
+//! `?legacy=true` answers with that number as the status code.
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
@@ -16,7 +16,7 @@ use crate::api::call::Call;
 use crate::api::problem::Problem;
 use crate::api::reply::{Answer, json};
 
-/// What a scheduler is at, the most urgent first: what keeps it from its work, then the order of SDK rule R77.
+/// The states of a scheduler, the most urgent first: those that keep it from its work, then the order of SDK rule R77.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     Unavailable,
@@ -51,7 +51,7 @@ impl State {
         }
     }
 
-    /// The SDK's number for it (SDK rule R77).
+    /// The SDK's number for the state (SDK rule R77).
     fn number(self) -> u16 {
         match self {
             Self::Error => 500,
@@ -82,7 +82,7 @@ struct Body {
     reasons: Vec<String>,
 }
 
-/// `GET /v1/health`: of the service that the path names, or of all, the most urgent.
+/// `GET /v1/health`: the most urgent state of the service that the path names, or of all services.
 pub(in crate::api) async fn show(call: Call) -> Answer {
     let (verbose, legacy) = (call.switch("verbose")?, call.switch("legacy")?);
     let mut states = Vec::new();
@@ -106,7 +106,7 @@ pub(in crate::api) async fn show(call: Call) -> Answer {
     Ok(json(if state.is_well() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body))
 }
 
-/// The number as the status. Two of them have no body, by the rules of HTTP.
+/// The number as the status code. Two of the codes have no body, by the rules of HTTP.
 fn legacy_answer(state: State, body: &Body) -> Answer {
     let status = StatusCode::from_u16(state.number());
     let status = status.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no such status"))?;
@@ -114,7 +114,7 @@ fn legacy_answer(state: State, body: &Body) -> Answer {
     Ok(if bare { status.into_response() } else { json(status, body) })
 }
 
-/// All that a service is at, each with a sentence.
+/// All states of a service, each with a sentence.
 async fn of(service: &Service) -> Vec<(State, String)> {
     let name = service.name().clone();
     let condition = service.condition();

@@ -1,7 +1,7 @@
-//! What clients of DC/OS Commons ask for (SDK rules R70 to R79).
+//! The API of DC/OS Commons (SDK rules R70 to R79).
 //!
 //! Invariant: a client of the SDK gets the SDK's paths, bodies and codes, except where those were faults: errors are
-//! JSON, what is not there is 404, and health answers with codes that mean what they say.
+//! JSON, whatever does not exist is 404, and the codes of health have their usual meaning.
 
 pub(super) mod artifacts;
 pub(super) mod configurations;

@@ -79,7 +79,7 @@ impl PlanBody {
     }
 }
 
-/// What a step's tasks are shown as, if they are paused.
+/// The status of a step whose tasks are paused.
 fn displayed(engine: &Engine, step: &StepView) -> Option<&'static str> {
     let record = engine.pod(step.instance.as_ref()?)?;
     let states = step.tasks.iter().filter_map(|task| paused(record, task));
@@ -106,7 +106,7 @@ fn plan_text(call: &Call) -> &str {
     }
 }
 
-/// The plan that there is not, and those that there are.
+/// The error for an unknown plan, with the known plans.
 pub(in crate::api) fn missing(plan: &str, known: &[String]) -> Problem {
     Problem::missing("Plan", plan).hint(format!("the plans are: {}", known.join(", ")))
 }
@@ -179,7 +179,7 @@ fn of_part(call: &Call, verb: &str) -> String {
     format!("Received cmd: {verb} for Plan: {plan}, Phase: {phase}, Step: {step}")
 }
 
-/// Says a verb of the plan that the path names, and answers as the SDK does (SDK rule R71).
+/// Sends a verb for the plan that the path names, and answers as the SDK does (SDK rule R71).
 async fn command(call: &Call, done: &str, verb: impl FnOnce(PlanName) -> Verb) -> Answer {
     let service = call.service().await?;
     let text = plan_text(call);
@@ -205,7 +205,8 @@ pub(in crate::api) async fn phase(call: &Call) -> Result<Option<PhaseName>, Prob
     }
 }
 
-/// What of a plan the query names: a phase and a step, each by its name or its id; a step by its position, too.
+/// The phase and step of a plan that the query names, each by its name or its id. A step can also be named by its
+/// position.
 pub(in crate::api) async fn part(call: &Call, plan: &str) -> Result<Part, Problem> {
     let (phase, step) = (call.query("phase"), call.query("step"));
     let Some(phase) = phase else {
@@ -238,7 +239,7 @@ pub(in crate::api) async fn part(call: &Call, plan: &str) -> Result<Part, Proble
     });
     match found.await? {
         Some((phase, step)) => named(&phase, step.as_deref()),
-        // What is no id may be a name; the engine says what there is not.
+        // A text that is not an id may be a name. The engine refuses unknown names.
         None => named(phase, step),
     }
 }

@@ -39,7 +39,7 @@ struct TaskBody {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
-    /// What its backend says of it.
+    /// What its backend says about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
 }
@@ -61,7 +61,7 @@ pub(in crate::api) fn instances(engine: &Engine) -> BTreeSet<InstanceName> {
     declared.chain(engine.pods().map(|(name, _)| name)).collect()
 }
 
-/// Whether there is such an instance.
+/// Whether the instance exists.
 pub(in crate::api) fn exists(engine: &Engine, instance: &InstanceName) -> bool {
     let declared = engine.model().filter(|_| !engine.is_uninstalling()).is_some_and(|model| {
         model.pods().iter().any(|pod| pod.name == instance.pod && instance.index < pod.count)
@@ -69,7 +69,7 @@ pub(in crate::api) fn exists(engine: &Engine, instance: &InstanceName) -> bool {
     declared || engine.pod(instance).is_some()
 }
 
-/// The tasks of an instance: those declared, then others that it still has.
+/// The tasks of an instance: first the declared ones, then others that it still has.
 pub(in crate::api) fn tasks_of(engine: &Engine, instance: &InstanceName) -> Vec<(TaskName, Goal)> {
     let pods = engine.model().into_iter().flat_map(|model| model.pods());
     let declared = pods.filter(|pod| pod.name == instance.pod).flat_map(|pod| &pod.tasks);
@@ -103,7 +103,7 @@ fn instance_body(
     InstanceBody { name: instance.to_string(), tasks: tasks.collect() }
 }
 
-/// A task's state, or what is done to it.
+/// A task's state, or what is being done to it.
 fn shown(record: &PodRecord, task: &TaskName, goal: Goal, leaves: bool) -> Option<&'static str> {
     let state = state(record, task, goal)?;
     let lives = record.living().any(|occupant| occupant.task == *task);

@@ -63,7 +63,7 @@ pub(in crate::api) async fn refresh(call: Call) -> Answer {
     ))
 }
 
-/// Does something with files where it may block.
+/// Works with files on a thread that may block.
 async fn with_files<T: Send + 'static>(
     files: Arc<dyn Files>,
     act: impl FnOnce(&dyn Files) -> io::Result<T> + Send + 'static,

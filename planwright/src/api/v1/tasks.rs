@@ -5,14 +5,14 @@ use plan_core::spec::{Goal, InstanceName, ServiceName, TaskName};
 
 use crate::api::call::sanitized;
 
-/// How far a task's pause is.
+/// The state of a task's pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) enum Pause {
-    /// It is to be paused, and runs its command still.
+    /// The task is being paused, and still runs its command.
     Pausing,
-    /// It waits in place of its command.
+    /// The task is paused.
     Paused,
-    /// It is to run its command again, and waits in its place still.
+    /// The task is being resumed, and is still paused.
     Resuming,
 }
 
@@ -27,7 +27,7 @@ impl Pause {
     }
 }
 
-/// How far a task's pause is, if it has to do with one.
+/// The state of a task's pause, if there is one.
 pub(in crate::api) fn paused(record: &PodRecord, task: &TaskName) -> Option<Pause> {
     let wanted = record.task(task).is_some_and(|known| known.paused());
     let occupants = record.slots().iter().filter_map(|slot| slot.occupant());
@@ -44,7 +44,7 @@ pub(in crate::api) fn paused(record: &PodRecord, task: &TaskName) -> Option<Paus
     }
 }
 
-/// The state of a task in the words of Mesos, without `TASK_`; none if it was never launched.
+/// The state of a task in the words of Mesos, without `TASK_`; `None` if it was never launched.
 pub(in crate::api) fn state(record: &PodRecord, task: &TaskName, goal: Goal) -> Option<&'static str> {
     let occupants = record.slots().iter().filter_map(|slot| slot.occupant());
     if let Some(now) = occupants.filter(|occupant| occupant.task == *task).max_by_key(|o| o.launch) {
@@ -63,12 +63,13 @@ pub(in crate::api) fn state(record: &PodRecord, task: &TaskName, goal: Goal) -> 
     }
     let known = record.task(task)?;
     let last = known.last()?;
-    // Another has taken its turn in the resource set since.
+    // Another task has taken its turn in the resource set since.
     let reached = known.reached().is_some_and(|reached| reached.launch == last.launch);
     Some(if reached && goal != Goal::Running { "FINISHED" } else { "KILLED" })
 }
 
-/// What its backend says of a task, and how it last ended without being asked to, if that was an earlier launch.
+/// What its backend says about a task, and how the task last ended without being asked to, if that was an earlier
+/// launch.
 pub(in crate::api) fn words(record: &PodRecord, task: &TaskName) -> Option<String> {
     let occupants = record.slots().iter().filter_map(|slot| slot.occupant());
     let now = occupants.filter(|occupant| occupant.task == *task).max_by_key(|o| o.launch);

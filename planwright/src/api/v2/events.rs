@@ -1,7 +1,8 @@
-//! What happens, as server-sent events.
+//! Events, as server-sent events.
 //!
-//! Invariant: who comes back with the last id that it had gets all that it missed, once and in order, or the event
-//! `resync`: then some are lost, and what is so is asked for anew. A stream ends when its service does.
+//! Invariant: a client that comes back with its last id gets all events that it missed, once and in order, or the event
+//! `resync`. After `resync` some events are lost, and the client has to ask for the present state. A stream ends with
+//! its service.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -23,7 +24,7 @@ use crate::api::call::Call;
 use crate::api::problem::Problem;
 use crate::api::reply::Answer;
 
-/// A comment is sent after so long without an event, so that a connection that is gone is noticed.
+/// How long without an event until a comment is sent, so that a broken connection is noticed.
 const ALIVE: Duration = Duration::from_secs(15);
 
 /// Something that happened.
@@ -33,23 +34,23 @@ struct StoryBody<'a> {
     at: Millis,
     /// What it is about: an instance, a plan, the service.
     subject: String,
-    /// The whole, in words.
+    /// The event, in words.
     message: String,
     #[serde(flatten)]
     story: &'a Story,
 }
 
-/// Someone who follows a service.
+/// A client that follows a service.
 struct Follower {
     service: Service,
     missed: VecDeque<Arc<Happened>>,
     lost: bool,
     next: broadcast::Receiver<Arc<Happened>>,
     conditions: watch::Receiver<Condition>,
-    /// How the scheduler is, if that is not told yet.
+    /// The condition of the scheduler, if that is not told yet.
     condition: Option<Condition>,
     ended: bool,
-    /// Its place among those who follow.
+    /// Its permit to follow.
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -82,7 +83,7 @@ pub(in crate::api) async fn follow(mut call: Call) -> Answer {
 }
 
 impl Follower {
-    /// The next event; none when there will be no more.
+    /// The next event; `None` when there will be no more.
     async fn event(&mut self) -> Option<Event> {
         if std::mem::take(&mut self.lost) {
             return Some(resync());
@@ -126,7 +127,7 @@ impl Follower {
     }
 }
 
-/// Some are lost.
+/// Some events are lost.
 fn resync() -> Event {
     #[derive(Serialize)]
     struct Lost {
@@ -136,6 +137,7 @@ fn resync() -> Event {
 }
 
 fn event(kind: &str, body: &impl Serialize) -> Event {
-    // One line, as an event's data is; it fails only for maps whose keys are no strings, of which there are none.
+    // The data of an event is one line. Serialization fails only for maps whose keys are not strings, and there are
+    // none.
     Event::default().event(kind).data(serde_json::to_string(body).unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! What tasks print.
 //!
-//! Invariant: a log is sent piece by piece as the backend gives it; none is held here. One that fails in the middle
-//! breaks off, so that it is not taken for whole.
+//! Invariant: a log is sent piece by piece as the backend reads it, and is not stored here. A log that fails in the
+//! middle breaks the connection off, so that a client does not take it for complete.
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;

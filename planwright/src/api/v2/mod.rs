@@ -1,7 +1,7 @@
-//! What `/v1` has no words for: targets and previews, reasons, runs, debts, the audit, logs, and what happens.
+//! What `/v1` lacks: targets and previews, reasons, runs, debts, the audit, logs, and events.
 //!
-//! Invariant: a command that is done is answered with [`super::reply::ReplyBody`], one that is refused with a problem that
-//! has the same `reply`; times are milliseconds since 1970, by the scheduler's clock.
+//! Invariant: the answer to a command that is done is [`super::reply::ReplyBody`]. The answer to a refused command is a
+//! problem that also has `reply`. Times are milliseconds since 1970, by the scheduler's clock.
 
 pub(super) mod events;
 pub(super) mod logs;
@@ -27,7 +27,7 @@ impl From<Wall> for Millis {
     }
 }
 
-/// An engine, and the time at which it is looked at.
+/// An engine, and the present time.
 #[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) engine: &'a Engine,
@@ -35,7 +35,7 @@ pub(super) struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// When an engine time was, or will be.
+    /// The clock time of an engine time.
     pub(super) fn at(self, time: Time) -> Millis {
         let now = self.engine.time(self.now);
         if time > now {
@@ -46,18 +46,18 @@ impl Seen<'_> {
     }
 }
 
-/// Why something is as it is.
+/// The reason of a wait.
 #[derive(Debug, Serialize)]
 pub(super) struct WhyBody {
-    /// What of the instance: a step, as `deploy / broker / kafka-0:[broker]`, or `recovery`.
+    /// What waits: a step, such as `deploy / broker / kafka-0:[broker]`, or `recovery`.
     what: String,
     status: plan_core::plan::Status,
     reason: String,
     /// What would clear it.
     clears: String,
-    /// Since when, as far as it is known.
+    /// Since when, if known.
     since: Option<Millis>,
-    /// When it is over by itself, if time clears it.
+    /// When the wait is over, if time clears it.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Millis>,
 }

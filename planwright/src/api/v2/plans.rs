@@ -18,9 +18,9 @@ use crate::api::v1::tasks::words;
 struct PlanLine {
     name: String,
     status: Status,
-    /// The run that goes on.
+    /// The current run.
     run: Option<Number>,
-    /// Whether it makes the service what its target says.
+    /// Whether the plan brings the target about.
     converges: bool,
 }
 
@@ -51,7 +51,7 @@ struct StepBody {
     instance: Option<InstanceName>,
     tasks: Vec<TaskName>,
     reasons: Vec<WhyBody>,
-    /// What the backend says of its tasks, while it is not complete.
+    /// What the backend says about the tasks of the step, while the step is not complete.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     words: BTreeMap<TaskName, String>,
 }
@@ -62,14 +62,14 @@ struct RunBody {
     run: Number,
     begun: Millis,
     ended: Option<Millis>,
-    /// `complete`, `stopped`, `overtaken`; none while it goes on.
+    /// `complete`, `stopped` or `overtaken`; `None` while the run goes on.
     outcome: Option<&'static str>,
-    /// `converging` or `side`, of a run that goes on.
+    /// `converging` or `side`, if the run goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     interrupted: Option<bool>,
-    /// Whether it was stopped and nothing was done since: a converging one is set back and interrupted.
+    /// Whether the run was stopped and nothing was done since. A converging run is then set back and interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ struct StepTimeBody {
     reached: Option<Millis>,
 }
 
-/// The run of a plan that goes on.
+/// The current run of a plan.
 fn running(seen: Seen<'_>, plan: &str) -> Option<RunBody> {
     let run = seen.engine.run(&plan.parse().ok()?)?;
     let all_to_do = || {
@@ -93,7 +93,7 @@ fn running(seen: Seen<'_>, plan: &str) -> Option<RunBody> {
         let phases = view.iter().flat_map(|view| &view.phases);
         phases.flat_map(|phase| &phase.steps).all(|step| step.status == Status::Pending)
     };
-    // What `since` holds is the number that the stop, or a restart before it, drew.
+    // `since` is the number that the stop, or an earlier restart, got.
     let stopped = run.mark.interrupted && run.mark.since > 0 && all_to_do();
     Some(RunBody {
         run: run.number,
@@ -113,7 +113,7 @@ fn running(seen: Seen<'_>, plan: &str) -> Option<RunBody> {
 
 fn body(seen: Seen<'_>, view: PlanView) -> PlanBody {
     let ids = Ids::of(seen.engine.installation());
-    // Each instance is asked once, whatever steps it has.
+    // Each instance is asked once, however many steps it has.
     let mut whys = BTreeMap::new();
     let phases = view.phases.iter().map(|phase| {
         let id = ids.phase(&view, phase);
@@ -122,7 +122,7 @@ fn body(seen: Seen<'_>, view: PlanView) -> PlanBody {
             let (mut reasons, mut said) = (Vec::new(), BTreeMap::new());
             if let Some(instance) = step.instance.as_ref().filter(|_| step.status != Status::Complete) {
                 let all = whys.entry(instance.clone()).or_insert_with(|| seen.engine.why(instance));
-                // What the engine does by itself is named by the plan alone, and how.
+                // Work of the engine itself is named only by its plan.
                 let mine = |why: &&plan_core::engine::Why| {
                     why.what == what
                         || why.what == view.name
@@ -192,7 +192,7 @@ pub(in crate::api) async fn runs(call: Call) -> Answer {
         let seen = Seen { engine, now };
         let mut runs: Vec<RunBody> = engine.runs(&asked).iter().map(|run| ended(seen, run)).collect();
         if let Some(now) = running(seen, &asked) {
-            // A run that was taken up again goes on.
+            // A run that was resumed goes on.
             runs.retain(|run| run.run != now.run);
             runs.push(now);
         }

@@ -1,4 +1,4 @@
-//! Instances: all that is known of one, and why it is as it is.
+//! Instances: everything that is known about one, and the reasons of its waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,16 +13,16 @@ use crate::api::reply::{Answer, ok, replied};
 use crate::api::v1::pods::{exists, instances, tasks_of};
 use crate::api::v1::tasks::{Pause, id, paused, state};
 
-/// All that is known of an instance.
+/// Everything that is known about an instance.
 #[derive(Debug, Serialize)]
 pub(super) struct PodBody {
     name: InstanceName,
     pod: PodName,
     index: u32,
-    /// Whether it does not belong to the target.
+    /// Whether the instance is not in the target.
     leaves: bool,
     place: Option<PlaceBody>,
-    /// Why it may go elsewhere, and will.
+    /// Why it is permitted to move, if it is.
     moves: Option<MovesBody>,
     tasks: Vec<TaskBody>,
     orders: Vec<OrderBody>,
@@ -35,7 +35,7 @@ struct PlaceBody {
     region: Option<String>,
     attributes: BTreeMap<String, String>,
     ports: BTreeMap<String, u16>,
-    /// The backend's own name for what it holds.
+    /// The handle of its place: the backend's own name for it.
     handle: String,
 }
 
@@ -50,27 +50,27 @@ struct TaskBody {
     name: TaskName,
     id: Option<String>,
     goal: Goal,
-    /// In the words of `/v1`.
+    /// The state, in the words of `/v1`.
     state: Option<&'static str>,
-    /// What its backend says of its state.
+    /// What its backend says about its state.
     words: Option<String>,
     /// Whether its readiness check passes, while it runs.
     ready: Option<bool>,
-    /// Since when nothing is heard of it.
+    /// Since when its node is silent.
     silent: Option<Millis>,
-    /// `PAUSING`, `PAUSED`, or `STARTING` for one that is resumed.
+    /// `PAUSING`, `PAUSED`, or `STARTING` for a task that is being resumed.
     pause: Option<&'static str>,
     launch: Option<Number>,
     launched: Option<Millis>,
-    /// The latest launch that attained the goal.
+    /// The latest launch that reached the goal.
     reached: Option<ReachedBody>,
     /// The configuration of the last launch.
     configuration: Option<String>,
     /// How often in a row it failed.
     failures: u32,
-    /// How it last ended without being asked to; it stays until the task attains its goal.
+    /// How it last ended without being asked to. This stays until the task reaches its goal.
     trouble: Option<TroubleBody>,
-    /// It is not launched before.
+    /// It is not launched before this time.
     delayed_until: Option<Millis>,
     /// The backend refused it for good, and why.
     refused: Option<String>,
@@ -90,7 +90,7 @@ struct TroubleBody {
     launch: Number,
     end: End,
     at: Millis,
-    /// What its backend said of that.
+    /// What its backend said about that.
     words: Option<String>,
 }
 

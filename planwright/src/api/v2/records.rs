@@ -1,4 +1,4 @@
-//! Records that no plan or instance shows: the audit, debts, and launches of others.
+//! Records that no plan or instance shows: the audit, debts, and foreign launches.
 
 use plan_core::engine::{Number, Verb};
 use plan_core::spec::{InstanceName, NodeName, TaskName};
@@ -46,9 +46,9 @@ struct DebtBody {
     cause: String,
     since: Millis,
     node: NodeName,
-    /// Tasks that are not seen to have ended.
+    /// Tasks whose end was not seen yet.
     kill: Vec<OwedBody>,
-    /// What is to be released when they have; none if it is used further.
+    /// What has to be released after that; `None` if it is still used.
     release: Option<String>,
 }
 

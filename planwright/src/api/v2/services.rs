@@ -1,4 +1,4 @@
-//! Services, and how their schedulers are.
+//! Services, and the conditions of their schedulers.
 
 use plan_driver::{Condition, Service};
 use serde::Serialize;
@@ -7,7 +7,7 @@ use super::Millis;
 use crate::api::call::{Call, sanitized};
 use crate::api::reply::{Answer, ok};
 
-/// How a service's scheduler is.
+/// The condition of a service's scheduler.
 #[derive(Debug, Serialize)]
 pub(super) struct ConditionBody {
     service: String,
@@ -30,7 +30,7 @@ impl ConditionBody {
             Condition::Unusable { .. } => ("unusable", None),
             Condition::Superseded { .. } => ("superseded", None),
             Condition::Stopped { .. } => ("stopped", None),
-            // A later kind: its words say more.
+            // A later kind of condition. Its words say more.
             _ => ("other", None),
         };
         Self {

@@ -1,7 +1,7 @@
-//! The target of a service, and what that would lead to.
+//! Targets of a service, and previews.
 //!
-//! Invariant: a specification comes as records hold it, and is checked as one from a file is; what the backend cannot
-//! keep is said before anything is done.
+//! Invariant: a specification has the form of the records, and is checked like one from a file. What the backend does
+//! not support is reported before anything is done.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::api::problem::Problem;
 use crate::api::reply::{Answer, ReplyBody, ok, replied};
 use crate::problem::Problem as Diagnostic;
 
-/// What is asked.
+/// The body of the request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 struct Asked {
     /// The specification.
     spec: ServiceSpec,
-    /// The plan that makes it so; by default the one that the engine chooses.
+    /// The plan that carries out the target; by default the one that the engine chooses.
     #[serde(default)]
     plan: Option<PlanName>,
     /// As the header `Planwright-Request`.
@@ -71,7 +71,7 @@ impl Wanted {
     }
 }
 
-/// `GET /v2/target`: as a `POST` takes it.
+/// `GET /v2/target`: the target in the form that a `POST` takes.
 pub(in crate::api) async fn show(call: Call) -> Answer {
     let service = call.service().await?;
     let model = read(&service, |engine| engine.model().cloned()).await?;
@@ -83,7 +83,7 @@ pub(in crate::api) async fn show(call: Call) -> Answer {
 pub(in crate::api) async fn submit(call: Call) -> Answer {
     let Wanted { model, plan, by } = Wanted::of(&call)?;
     let scheduler = &call.api.scheduler;
-    // What cannot be kept makes no service.
+    // A specification that the backend does not support makes no service.
     scheduler.keeps(&model)?;
     let (name, main) = (model.spec().name(), &call.api.main);
     if call.api.targets == Targets::Known
@@ -103,10 +103,10 @@ pub(in crate::api) async fn submit(call: Call) -> Answer {
 /// What a target would lead to.
 #[derive(Debug, Serialize)]
 struct PreviewBody {
-    /// The answer that it would have.
+    /// The answer that the target would get.
     #[serde(flatten)]
     reply: ReplyBody,
-    /// What differs from the present target.
+    /// The differences from the present target.
     changes: Vec<Change>,
     /// The plan that would run.
     plan: Option<PlanView>,
