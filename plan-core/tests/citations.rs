@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// The folders and files that are not the project's own prose.
+/// The folders that hold no text of the project.
 const SKIPPED: [&str; 2] = ["target", ".git"];
 
 /// The files of the project that are text, below this folder.

@@ -1,6 +1,6 @@
-//! Specifications that others wrote, handed in from outside: `PLANWRIGHT_CORPUS` names a folder with a
-//! folder per package (`*.yml`, and `env` with `NAME=value` lines) and `sdk/expected.tsv`, which says what
-//! must become of each small one. Without it nothing is tested, and it says so.
+//! Specifications of the SDK and its services, from outside the project. `PLANWRIGHT_CORPUS` names a folder that has a
+//! folder for each package (`*.yml`, and `env` with lines `NAME=value`) and `sdk/expected.tsv`, which says the expected
+//! result for each small file. Without the variable, the test says so and tests nothing.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(
     clippy::print_stderr,
@@ -59,7 +59,7 @@ fn packages_are_good() {
     let mut failed = Vec::new();
     for folder in ["helloworld", "hdfs"] {
         let values = env(&corpus.join(folder).join("env"));
-        // Every section on, and whatever is in them with a value of its own.
+        // Every section is on, and every variable inside has a value.
         let mut all_on = values.clone();
         let text = std::fs::read_to_string(corpus.join(folder).join("svc.yml")).unwrap();
         for (index, tag) in text.split("{{").skip(1).enumerate() {
@@ -111,7 +111,7 @@ fn small_ones_become_what_is_expected() {
         let path = corpus.join("sdk").join(file);
         let (reading, told) = check(&path, &values);
         eprint!("{told}");
-        // Some rows hold a remark and not a pattern.
+        // Some rows have a remark in place of a pattern.
         let is_remark = ["generated", "its plans"].iter().any(|remark| what.contains(remark));
         let good = match outcome {
             "ok" => reading.spec.is_some(),

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use regex::Regex;
 
-/// One subject: an order that is withdrawn changes a status, and a status that is complete withdraws orders.
+/// Files that are one subject: a withdrawn order changes a status, and a complete status withdraws orders.
 const ONE_SUBJECT: [&str; 3] = ["derive", "orders", "removed"];
 
 /// By name, the sources of the engine without their tests and comments.
@@ -83,7 +83,7 @@ fn calls(sources: &BTreeMap<String, String>) -> Calls {
     calls
 }
 
-/// What is left when files are taken away that call nobody, or that nobody calls.
+/// What is left after files that call no other file, or that no other file calls, are removed.
 fn circles(mut calls: Calls) -> Calls {
     loop {
         let called: BTreeSet<String> = calls.values().flat_map(BTreeMap::keys).cloned().collect();

@@ -1,5 +1,5 @@
-//! What a change of each field does: the table against the types, against the keys of a file, and against the
-//! hashes of configurations, by which the engine decides what to relaunch.
+//! The table of changes, compared with the types, with the keys of a file, and with the hashes of configurations, by
+//! which the engine decides which tasks to relaunch.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod spec_support;
@@ -18,7 +18,7 @@ use spec_support::read_files;
 
 use ChangeVerdict::{Live, Refused, Resizes, Restarts};
 
-/// A file with every key, and every value other than the default.
+/// A file with every key. No value is the default.
 const FULL: &str = include_str!("specs/full.yml");
 
 fn all() -> impl Iterator<Item = &'static ChangeRule> {
@@ -34,7 +34,7 @@ fn service(text: &str, template: &str) -> ServiceSpec {
     reading.spec.clone().unwrap_or_else(|| panic!("{text}\n{:#?}", spec_support::told(text, &reading)))
 }
 
-/// The file with one part of it written otherwise.
+/// The file with one part replaced.
 fn edited(from: &str, to: &str) -> String {
     assert_eq!(FULL.matches(from).count(), 1, "`{from}` is not there once");
     FULL.replace(from, to)
@@ -56,7 +56,7 @@ fn tasks(old: &ServiceSpec, new: &ServiceSpec) -> BTreeMap<String, bool> {
         .collect()
 }
 
-/// Whether a change is of a task's configuration.
+/// Whether a change is about a task's configuration.
 fn affects(change: &Change, new: &ServiceSpec, task: &str) -> bool {
     let (pod, name) = task.split_once('.').unwrap();
     let of_set = || {
@@ -71,7 +71,7 @@ fn affects(change: &Change, new: &ServiceSpec, task: &str) -> bool {
         && of_set()
 }
 
-/// A task is relaunched if and only if a change says so.
+/// Checks that a task is relaunched if and only if a change says so.
 fn agrees(old: &ServiceSpec, new: &ServiceSpec, found: &[Change]) {
     for (task, differs) in tasks(old, new) {
         let of_it: Vec<&Change> = found.iter().filter(|change| affects(change, new, &task)).collect();
@@ -92,7 +92,7 @@ fn agrees(old: &ServiceSpec, new: &ServiceSpec, found: &[Change]) {
     }
 }
 
-/// What was written, what is written instead, and what this changes.
+/// A part of the file, its replacement, and the changes of that.
 type Row = (&'static str, &'static str, &'static [(&'static str, ChangeVerdict)]);
 
 const ROWS: &[Row] = &[
@@ -491,7 +491,7 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// What a task and a resource set have in the same words.
+/// The keys that a task and a resource set share.
 const RESOURCES: &str = "cpus: 0.5
 gpus: 1
 memory: 64
@@ -553,10 +553,10 @@ fn filled(text: &str, of_task: &str, of_set: &str) -> String {
         .replace("        # of the set\n", &block(of_set, "s"))
 }
 
-/// Paths with what their changes do.
+/// Paths, each with the verdict of its change.
 type Told = Vec<(String, ChangeVerdict)>;
 
-/// Each row as two files and what is told of them.
+/// Each row as two files and their changes.
 fn rows() -> Vec<(String, String, Told)> {
     let own = |expected: &[(&str, ChangeVerdict)]| -> Told {
         expected.iter().map(|(path, verdict)| ((*path).to_owned(), *verdict)).collect()
@@ -595,11 +595,11 @@ fn each_field_does_what_the_table_says() {
         let found = changes(&old, &new);
         let told: Told = found.iter().map(|change| (change.path.clone(), change.verdict)).collect();
         assert_eq!(told, expected, "{found:#?}");
-        // Equality of maps does not see their order.
+        // The equality of maps ignores their order.
         assert!(!found.is_empty() || old == new);
         agrees(&old, &new, &found);
         covered.extend(found.iter().map(|change| change.field));
-        // Back again: what comes goes.
+        // The reverse changes: an added part is removed.
         let back = changes(&new, &old);
         agrees(&new, &old, &back);
         assert_eq!(back.is_empty(), found.is_empty());
@@ -620,7 +620,7 @@ fn a_template_is_a_part_of_its_task() {
     assert_eq!(change.new.as_deref(), Some("…f templates are\\nport=1\\n"));
 }
 
-/// A default that is only spelled out is no other value; a configuration that holds it is another one.
+/// A default that is spelled out is no change, unless configurations contain it.
 #[test]
 fn defaults_may_be_spelled_out() {
     let text = |scheduler: &str| {
@@ -644,7 +644,7 @@ fn defaults_may_be_spelled_out() {
     }
 }
 
-/// A plan that nobody wrote is not told of; pods are.
+/// Changes of a generated plan are not listed. Those of its pods are.
 #[test]
 fn a_generated_plan_follows_its_pods() {
     let text = |more: &str| {
@@ -699,7 +699,7 @@ fn one_plan_brings_changes_about() {
     }
 }
 
-/// The keys of a file as the table writes them: each that holds a value, and each of names.
+/// The keys of a file in the form of the table: each key with a value, and each mapping of names.
 fn keys(schema: &Value, value: &Value, at: &str, found: &mut BTreeSet<String>) {
     let value = match value["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/")) {
         Some(name) => &schema["$defs"][name],
@@ -733,9 +733,9 @@ fn each_key_of_a_file_is_in_the_table() {
     assert!(found.len() > 100, "{found:#?}");
     let table: BTreeSet<&str> = all().map(|rule| rule.field).collect();
     assert_eq!(table.len(), all().count(), "no field is there twice");
-    // Labels are names with values, in one text.
+    // Labels are one text of names and values.
     let in_table = |key: &str| table.contains(key) || table.contains(format!("{key}.*").as_str());
-    // One volume is several with one; they are known by their paths; and of one type there is one value.
+    // `volume` is `volumes` with one entry, volumes are compared by their paths, and a type has one value.
     let is_other = |key: &str| {
         key.contains(".volume.")
             || key.ends_with(".volumes.*.path")
@@ -743,7 +743,7 @@ fn each_key_of_a_file_is_in_the_table() {
     };
     let missing: Vec<_> = found.iter().filter(|key| !in_table(key) && !is_other(key)).collect();
     assert_eq!(missing, [""; 0], "each key of a file has a verdict");
-    // And the table has no field that is not in a file: but the order of names, parts as a whole, and a text.
+    // Every field of the table is in a file, except the order of names, whole parts, and the text of a template.
     let part = |field: &str| {
         found.iter().any(|key| key.starts_with(&format!("{field}.")) || format!("{key}.*") == *field)
     };

@@ -1,4 +1,4 @@
-//! The environment of a task, and the files that are rendered with it.
+//! The environment of a task, and the config files that are rendered with it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod spec_support;

@@ -40,7 +40,7 @@ fn init_and_main_take_turns() {
     let lists = steps(&spec, "hello-phase");
     assert_eq!(lists[0].instance, Instances::Default);
     assert_eq!(lists[0].steps.iter().map(|step| step[0].as_str()).collect::<Vec<_>>(), ["init", "main"]);
-    // Together they cannot be: there is one set of resources.
+    // Both tasks cannot be in one step, as they share a resource set.
     let text = text.replace("[[init], [main]]", "[[init, main]]");
     let found = told(&text, &read_with(&text, &[]));
     assert!(found.len() == 1 && found[0].starts_with("31:30 P086"), "{found:?}");
@@ -60,7 +60,7 @@ fn packages_are_rendered() {
     let spec = good(include_str!("specs/simple.yml"), &simple);
     assert_eq!(spec.pods()["web"].tasks["server"].env["SECONDS_TO_LIVE"], "1000");
     assert_eq!(spec.scheduler().principal, None);
-    // One value less is one problem more.
+    // A missing value is one more problem.
     let text = include_str!("specs/simple.yml");
     let found = told(text, &read_with(text, &simple[..6]));
     assert!(
@@ -120,7 +120,7 @@ fn canaries_and_steps_from_outside() {
 
 #[test]
 fn both_yaml_readers_see_the_same_values() {
-    // serde-saphyr reads specifications; another reader of YAML must agree on what the files say.
+    // serde-saphyr reads specifications. Another YAML reader must read the same values.
     for text in [include_str!("specs/hello-world.yml"), include_str!("specs/init-main.yml")] {
         let spec = good(text, &[]);
         let other: serde_yaml::Value = serde_yaml::from_str(text).unwrap();

@@ -1,4 +1,5 @@
-//! Files that are no specifications: each is a clear problem with a line and a column, soon, and never a panic.
+//! Files that are not specifications: each leads quickly to a clear problem with a line and a column, and never to a
+//! panic.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod spec_support;
@@ -59,7 +60,7 @@ fn what_costs_too_much_is_refused() {
     }
     let found = told(&bomb, &read_with(&bomb, &[]));
     assert!(found.len() == 1 && found[0].contains("P002"), "{found:?}");
-    // Nor can a template be made to run for long, or to fill the memory.
+    // A template cannot run for long or fill the memory either.
     for template in [
         "{{".repeat(200_000),
         "{{#A}}".repeat(100_000),
@@ -77,7 +78,7 @@ fn what_costs_too_much_is_refused() {
 
 #[test]
 fn yaml_as_it_is_pinned() {
-    // A reader's upgrade that changed one of these would change services.
+    // An upgrade of the YAML reader that changed one of these would change services.
     let env_of = |value: &str| {
         let text = pod("").replace("memory: 32", &format!("memory: 32, env: {{V: {value}}}"));
         good(&text, &[]).pods()["hello"].tasks["server"].env["V"].clone()

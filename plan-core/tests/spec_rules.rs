@@ -1,4 +1,4 @@
-//! Each rule of a specification (SDK rules R6 to R43), as tables: a text, and all that must be told of it.
+//! Each rule of a specification (SDK rules R6 to R43), as tables: a text, and all its problems.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod spec_support;
@@ -6,7 +6,7 @@ mod spec_support;
 use plan_core::spec::{Files, Goal, Limit, PhaseStrategy, PortChoice, RLimit, Seccomp, Steps, VolumeKind};
 use spec_support::{check, env, good, phase, plans, pod, read_files, read_with, task, told};
 
-/// Each text and what must be told of it.
+/// Checks the problems of each text.
 fn table(cases: &[(String, &[&str])]) {
     for (text, expected) in cases {
         check(text, expected);
@@ -57,7 +57,7 @@ fn a_service_in_full() {
     assert_eq!(spec.name().as_str(), "/group/svc");
     assert_eq!(spec.web_url(), Some("http://web.svc/"));
     assert_eq!(spec.scheduler().user.as_deref(), Some("nobody"));
-    // What a template leaves empty is the default.
+    // A value that a template leaves empty is the default.
     let spec = good(
         &pod("").replace("name: svc\n", "name: svc\nweb-url:\nscheduler: {principal: , user: ''}\n"),
         &[],
@@ -670,7 +670,7 @@ fn what_a_plan_brings_about() {
         (plan("['pods.*.tasks.mian']"), &["16:17 P094 about a task `mian`, and there is none"]),
         (plan("[pods.world.tasks.main.cmd]"), &["16:17 P094 about a task `main`, and there is none"]),
     ]);
-    // Many entries cost no more than some.
+    // Many entries do not take longer than a few.
     let reading = read_with(&plan(&format!("[{}x]", "cuont, ".repeat(5_000))), &[]);
     assert_eq!(reading.diagnostics.len(), 1001);
     assert!(

@@ -1,4 +1,4 @@
-//! The rest of the rules of a specification (SDK rules R1 to R43): defaults, bounds, and what is just good.
+//! The rest of the rules of a specification (SDK rules R1 to R43): defaults, bounds, and texts that are barely valid.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod spec_support;
@@ -8,7 +8,7 @@ use plan_core::spec::{
 };
 use spec_support::{check, good, phase, plans, pod, read_with, task};
 
-/// Each text and what must be told of it.
+/// Checks the problems of each text.
 fn table(cases: &[(String, &[&str])]) {
     for (text, expected) in cases {
         check(text, expected);
@@ -341,7 +341,7 @@ fn how_many_may_be_down() {
         (of_phase("[1]"), &["18 P007 expected a single value, found a list"]),
         (of_phase("{a: 1}"), &["18 P007 expected a single value, found a mapping"]),
         (of_phase("1\nmax-unavailble: 1"), &["19 P005 unknown key `max-unavailble`"]),
-        // A step has no budget of its own: its phase has.
+        // A step has no `max-unavailable`. Its phase has.
         (
             phase("strategy: dependency\nsteps: [{name: a, instance: 0, tasks: [side], max-unavailable: 1}]"),
             &["18 P005 unknown key `max-unavailable`"],
@@ -412,7 +412,7 @@ fn gates() {
         ),
         (of_step("side", "{before: {cmd: x, task: server}}"), &["18 P097 no task `server`"]),
         (unnamed.clone(), &["18 P082 a map should contain a single entry, but this one has 2"]),
-        // Nothing is said of what is broken already.
+        // A part that is broken already has no further problem.
         (
             of_phase("{before: {cmd: x, task: main}}").replace("main: {goal: RUNNING", "main: {goal: RUN"),
             &["9 P071 `RUN`"],

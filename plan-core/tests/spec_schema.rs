@@ -1,4 +1,4 @@
-//! The JSON Schema for editors: every good file fits it, and what it refuses is an error of the file.
+//! The JSON Schema for editors: it accepts every good file, and every file that it refuses has an error.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::disallowed_methods, reason = "it reads all files of `specs/`")]
 
@@ -97,7 +97,7 @@ fn what_does_not_fit_is_an_error_of_the_file() {
         assert!(!problems(&validator, &text).is_empty(), "{text}");
         assert!(read_with(&text, &[]).spec.is_none(), "{text}");
     }
-    // Of the examples of all codes too: nothing that the schema refuses is good.
+    // The same for the examples of all codes: every file that the schema refuses has an error.
     for code in Code::ALL {
         let example = code.example();
         let rendered = render(example.file, &env(example.values), Missing::Empty).text;

@@ -1,5 +1,5 @@
-//! Services that come from code, or from a store: judged by the rules of a file, in its words; and what is
-//! written is read back as it was.
+//! Services that come from code or from a store: they are checked by the rules of a file, with the same messages. A
+//! service that is written is read back unchanged.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod spec_support;
@@ -132,7 +132,7 @@ proptest! {
         prop_assert_eq!(json.contains("replacement-failure-policy"), parts.policy.is_some());
         let back: ServiceSpec = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(&back, &spec);
-        // Order is meaning, and equality of maps does not see it.
+        // Order has a meaning, and the equality of maps ignores it.
         prop_assert_eq!(serde_json::to_string(&back).unwrap(), json);
         let back: ServiceSpec = serde_json::from_value(serde_json::to_value(&spec).unwrap()).unwrap();
         prop_assert_eq!(&back, &spec);

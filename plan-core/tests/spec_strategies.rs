@@ -1,4 +1,4 @@
-//! What a strategy more touches: its own file, the table of keys, and the book.
+//! The places that a new strategy touches: its own file, the table of keys, and the book.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::disallowed_methods, reason = "it reads our own sources and the book")]
 
@@ -27,7 +27,7 @@ fn names_one(line: &str) -> bool {
     ["PlanStrategy::", "PhaseStrategy::"].iter().any(|prefix| {
         code.split(prefix).skip(1).any(|rest| {
             let name: Vec<char> = rest.chars().take(2).collect();
-            // A variant, and no constant or function.
+            // A variant, not a constant or a function.
             matches!(name[..], [first, second] if first.is_uppercase() && second.is_lowercase())
         })
     })

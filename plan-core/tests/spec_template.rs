@@ -1,4 +1,4 @@
-//! Templates (SDK rule R44): what is rendered, what is told, and where each byte came from.
+//! Templates (SDK rule R44): the rendered text, the problems, and the origin of each byte.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod spec_support;

@@ -1,5 +1,5 @@
-//! Arbitrary inputs from bytes: what a fuzzer and a property test feed an engine with. Most of them make
-//! sense, so that the engine gets somewhere; the rest are stale, foreign, repeated or nonsense.
+//! Arbitrary inputs from bytes, for a fuzzer and a property test. Most of the inputs make sense, so that the engine
+//! makes progress. The rest are stale, foreign, repeated or nonsense.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use plan_core::spec::PlanName;
 
 use crate::bench::{check_law_1, installation, instance, model, node, task};
 
-/// A service with everything that orders steps: a canary, parallel chains, named steps, a resource set that
-/// tasks take turns in, side plans over the same slots.
+/// A service with everything that orders steps: a canary, parallel chains, named steps, a resource set that tasks take
+/// turns in, and side plans over the same slots.
 const SERVICE: &str = "
 name: everything
 replacement-failure-policy: { permanent-failure-timeout-secs: 400, min-replace-delay-secs: 600 }
@@ -58,9 +58,8 @@ plans:
       b: { pod: b, strategy: serial-canary, max-unavailable: 50%, gates: { before: { cmd: ./ok, max-age: 20 } } }
 ";
 
-/// The targets that the service has, one after the other: other commands, fewer and more instances, a pod that
-/// comes and goes, a task that goes and one that takes another's place, tasks that change their sets, an update
-/// plan.
+/// The targets of the service, one after the other: other commands, fewer and more instances, a pod that comes and
+/// goes, a task that goes, a task that replaces another, tasks that change their sets, and an update plan.
 pub fn services() -> Vec<Arc<Model>> {
     let aide = "      aide: { goal: RUNNING, essential: false, cmd: ./aide, resource-set: own }\n";
     let no_aide = SERVICE.replace(aide, "").replace("[main, aide]", "[main]").replace(", [aide]", "");
@@ -118,7 +117,7 @@ impl Bytes<'_> {
     }
 }
 
-/// Feeds an engine inputs made of bytes, and checks law 1 after each. Returns how many there were.
+/// Gives an engine inputs that are made of bytes, and checks law 1 after each. Returns the number of inputs.
 pub fn feed(services: &[Arc<Model>], bytes: &[u8]) -> usize {
     let mut bytes = Bytes(bytes);
     let mut world = World {
@@ -166,7 +165,7 @@ struct World {
 
 impl World {
     fn input(&mut self, input: Input) {
-        // What came before is told with what is wrong.
+        // A failure shows the inputs before it.
         let words = match &input {
             Input::Target(target) => format!("Target({})", target.model.hash()),
             other => format!("{other:?}"),
@@ -212,7 +211,7 @@ impl World {
             14 => match bytes.below(4) {
                 0 => Input::SessionLost,
                 1 => {
-                    // A crash: another engine takes over.
+                    // A crash: an engine that is recovered from the store takes over.
                     self.engine = Engine::recover(self.store.values().cloned()).unwrap();
                     Input::Wake
                 }
@@ -253,7 +252,7 @@ impl World {
     }
 
     fn ask(&mut self, bytes: &mut Bytes<'_>) -> Input {
-        // Mostly the latest.
+        // Mostly the latest questions.
         let latest = self.asks.len().saturating_sub(3);
         let from = if bytes.below(8) == 0 { 0 } else { latest };
         let Some(&id) = bytes.pick(&self.asks[from..]) else { return Input::Wake };

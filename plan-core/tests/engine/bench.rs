@@ -1,4 +1,4 @@
-//! An engine on a bench: a store, a cluster that does what it is told, and law 1 checked after every input.
+//! A bench for an engine: a store, a cluster that carries commands out, and a check of law 1 after every input.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ pub struct Bench {
     pub engine: Engine,
     pub store: BTreeMap<Key, Record>,
     pub now: u64,
-    /// Every command that ever left.
+    /// All commands so far.
     pub sent: Vec<Command>,
-    /// Every event.
+    /// All events so far.
     pub events: Vec<Event>,
     /// Whether questions for room are answered at once, each instance on its own node.
     pub room: bool,
-    /// Whether what is owed is ended and released at once, and the service let go.
+    /// Whether debts are ended and released at once, and the service is deregistered at once.
     pub pays: bool,
     wake_at: Option<Wall>,
     serial: u64,
@@ -54,8 +54,8 @@ pub fn task(name: &str) -> TaskName {
     TaskName::new(name).unwrap()
 }
 
-/// The engine that a store would give, and the live one with its session forgotten, are equal; and what
-/// holds between two inputs holds.
+/// Checks law 1: the engine that is recovered from the store equals the live one with its session forgotten. Checks too
+/// that no invariant is broken.
 pub fn check_law_1(engine: &Engine, store: &BTreeMap<Key, Record>) {
     assert_eq!(engine.broken_invariants(), [""; 0]);
     let recovered = Engine::recover(store.values().cloned()).unwrap();
@@ -98,7 +98,7 @@ impl Bench {
         self.input(Input::Target(target)).unwrap()
     }
 
-    /// Gives the engine an input, and carries out what follows, until nothing follows.
+    /// Gives the engine an input, and carries the effects out until there are none.
     pub fn input(&mut self, input: Input) -> Option<Reply> {
         let reply = self.step(input);
         while self.wake_at.is_some_and(|at| at.0 <= self.now) {
@@ -132,7 +132,7 @@ impl Bench {
 
     /// Answers a question for room.
     pub fn grant(&mut self, fit: &Fit) {
-        // Who goes elsewhere goes to a node that is named after the order.
+        // An instance that moves gets a node that is named after the order.
         let elsewhere = fit.from.as_ref().map(|_| format!("-{}", fit.launch)).unwrap_or_default();
         let free = || format!("node-{}{elsewhere}", fit.instance);
         let name = fit.at.as_ref().map_or_else(free, |(node, _)| node.to_string());
@@ -157,7 +157,7 @@ impl Bench {
         self.input(Input::Outcome(Outcome::Release { debt, answer: ReleaseAnswer::Done }));
     }
 
-    /// What a plan shows of its phases: name and status, and so of its steps.
+    /// The names and statuses of a plan's phases and steps.
     pub fn shown(&self, plan: &str) -> Vec<String> {
         let view = self.engine.plan(plan).unwrap_or_else(|| panic!("no plan {plan}"));
         let phases = view.phases.iter().flat_map(|phase| {
@@ -173,7 +173,7 @@ impl Bench {
         record.place().unwrap().node.name.to_string()
     }
 
-    /// What is owed, as `kafka-0 on node-kafka-0: kill broker#3, release`.
+    /// The debts, as `kafka-0 on node-kafka-0: kill broker#3, release`.
     pub fn owed(&self) -> Vec<String> {
         let debts = self.engine.debts().map(|debt| {
             let kills = debt.kill.iter().map(|owed| format!("kill {}#{}", owed.task, owed.launch));
@@ -183,17 +183,17 @@ impl Bench {
         debts.collect()
     }
 
-    /// Why an instance is as it is, as it is told.
+    /// The reasons of an instance, as text.
     pub fn why(&self, name: &str) -> Vec<String> {
         self.engine.why(&instance(name)).iter().map(ToString::to_string).collect()
     }
 
-    /// A second target, or a later one.
+    /// Submits another target.
     pub fn becomes(&mut self, yaml: &str) -> Reply {
         self.target(model(yaml))
     }
 
-    /// Lets so many seconds pass.
+    /// Lets this many seconds pass.
     pub fn pass(&mut self, seconds: u64) {
         let until = self.now + seconds * 1_000_000;
         while let Some(at) = self.wake_at.filter(|at| at.0 <= until) {
@@ -203,7 +203,7 @@ impl Bench {
         self.now = until;
     }
 
-    /// The engine crashes: another is recovered from the store.
+    /// Crashes the engine, and recovers another from the store.
     pub fn crash(&mut self) {
         self.engine = Engine::recover(self.store.values().cloned()).unwrap();
         self.sent.clear();
@@ -226,13 +226,13 @@ impl Bench {
         self.input(Input::Observed(Observation { of, serial: self.serial, seen: seen.into() }));
     }
 
-    /// The latest launch of a task is seen so, with words and address.
+    /// Reports the latest launch of a task, with words and address.
     pub fn sight(&mut self, name: &str, of: &str, seen: Sighting) {
         let launch = self.launch_of(name, of);
         self.observe_launch(name, of, launch, seen);
     }
 
-    /// The latest launch of a task is seen so.
+    /// Reports the latest launch of a task.
     pub fn observe(&mut self, name: &str, of: &str, seen: Seen) {
         let launch = self.launch_of(name, of);
         self.observe_launch(name, of, launch, seen);
@@ -256,12 +256,12 @@ impl Bench {
         self.input(Input::Verb(Request { id: id.into(), who: "test".into(), verb })).unwrap()
     }
 
-    /// `interrupt deploy`, `continue deploy world`, `restart deploy hello hello-0:[server]`.
+    /// Gives a verb, as `interrupt deploy`, `continue deploy world` or `restart deploy hello hello-0:[server]`.
     pub fn say(&mut self, words: &str) -> Reply {
         self.verb(verb(words))
     }
 
-    /// The orders that were launched since the last time this was asked, as `hello-0:[server]`.
+    /// The orders that were launched since the last call, as `hello-0:[server]`.
     pub fn launched(&mut self) -> Vec<String> {
         let sent = std::mem::take(&mut self.sent);
         sent.iter()
@@ -275,7 +275,7 @@ impl Bench {
             .collect()
     }
 
-    /// The commands since the last time this was asked, each by its first word.
+    /// The commands since the last call, each with its first word.
     pub fn commands(&mut self) -> Vec<String> {
         let sent = std::mem::take(&mut self.sent);
         sent.iter()

@@ -1,11 +1,11 @@
-//! How many members may be down: `max-unavailable` of a phase and of a plan.
+//! Budgets: `max-unavailable` of a phase and of a plan.
 
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
 
 use crate::bench::{Bench, instance};
 
-/// A service of four members, in which a second file is brought about by a parallel phase with this bound.
+/// A deployed service of four members, which a phase with this bound and strategy updates to a second file.
 fn updated(bound: &str, strategy: &str) -> Bench {
     let (of_plan, of_phase) = match bound.strip_prefix("plan ") {
         Some(most) => (format!("max-unavailable: {most}"), String::new()),
@@ -32,7 +32,7 @@ fn killed(bench: &mut Bench) -> Vec<String> {
     bench.commands().into_iter().filter(|command| command.starts_with("kill")).collect()
 }
 
-/// What was told to end ends, and what takes its place runs.
+/// Lets the task that was told to end end, and its successor run.
 fn exchanged(bench: &mut Bench, member: &str) {
     bench.observe(member, "t", Seen::Ended(End::Killed));
     bench.runs(member, "t");
@@ -80,7 +80,7 @@ fn any_reason_counts_and_the_step_of_a_member_that_is_down_is_within_it() {
         bench.runs("a-3", "t");
         assert_eq!(killed(&mut bench), ["kill a-1-t"], "{seen:?}");
     }
-    // The member whose turn it is is down itself.
+    // The next member is down itself.
     let mut bench = updated("1", "serial");
     killed(&mut bench);
     bench.observe("a-1", "t", Seen::Running { ready: false });
@@ -96,7 +96,7 @@ fn what_would_repair_a_member_does_not_wait_for_it() {
     let again = bench.commands();
     assert!(again.contains(&"fit a-2".to_owned()) && again.contains(&"launch a-2".to_owned()), "{again:?}");
     assert!(bench.why("a-1")[0].contains("it waits for a-0, a-2"), "{:?}", bench.why("a-1"));
-    // One of the two is back, and one is down still.
+    // One of the two members is up again, and one is still down.
     exchanged(&mut bench, "a-0");
     assert_eq!(killed(&mut bench), [""; 0]);
     bench.runs("a-2", "t");
@@ -119,12 +119,12 @@ fn who_has_no_room_lets_others_go_on_and_waits_when_it_has_room() {
     let asked = fits(&mut bench);
     let (member, launch) = asked.last().cloned().unwrap();
     assert_eq!(member, "a-1");
-    // No room for a-1: a-2 is asked for.
+    // There is no room for a-1, so room is asked for a-2.
     bench.fit("a-1", launch, FitAnswer::Retry("full".into()));
     let asked = fits(&mut bench);
     assert_eq!(asked.iter().map(|(member, _)| member.as_str()).collect::<Vec<_>>(), ["a-2"]);
     assert!(bench.why("a-1")[0].contains("no room: full"));
-    // Room for both, one after the other: who comes second gives it back.
+    // There is room for both members. The second one gives its grant back.
     bench.room = true;
     let wanted = |bench: &Bench, name: &str| {
         bench.engine.pod(&instance(name)).unwrap().orders().last().unwrap().launch
@@ -187,7 +187,7 @@ fn who_was_never_up_keeps_nobody_waiting_once_it_is_ended() {
     assert_eq!(bench.say("force-complete deploy"), Reply::Done);
     bench.commands();
     bench.becomes(&file(2));
-    // a-0 counted while it asked for room; it is not down, as it was never up.
+    // a-0 counted only while it asked for room. It is not down, as it was never up.
     assert_eq!(killed(&mut bench), ["kill a-0-t", "kill a-1-t"]);
     assert_eq!(
         bench.why("a-2"),

@@ -27,7 +27,7 @@ plans:
         pod: kafka
 ";
 
-/// The talk's: `init`, once, then `main`, in one resource set.
+/// A service whose tasks `init`, which runs once, and `main` take turns in one resource set.
 pub const HELLO: &str = "
 name: hello-world
 pods:
@@ -180,12 +180,12 @@ fn an_unknown_result_is_asked_for_and_never_guessed() {
     assert_eq!(expected, [bench.incarnation("kafka-0", "broker", launch)]);
     let absent =
         |of, as_of| Snapshot { of, as_of, found: vec![(expected[0].clone(), Found::Absent)], last: true };
-    // A snapshot from before the launch says nothing: it is asked again.
+    // A snapshot from before the launch says nothing about it, so the engine asks again.
     bench.input(Input::Snapshot(absent(number, launch)));
     assert_eq!(bench.commands(), [""; 0], "and not in a circle");
     bench.pass(1);
     let Some(Command::Reconcile { number, .. }) = bench.sent.pop() else { panic!() };
-    // One that is new enough does: the same order is given again.
+    // A snapshot that is new enough does, so the same order is commanded again.
     bench.input(Input::Snapshot(absent(number, number)));
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
     assert_eq!(bench.launch_of("kafka-0", "broker"), launch);

@@ -1,11 +1,11 @@
-//! Gates: what is asked right before a step acts.
+//! Gates: questions that are asked right before a step acts.
 
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
 
 use crate::bench::Bench;
 
-/// Two members that run, and a second file that is brought about behind a gate.
+/// A service of two running members, whose update to a second file has a gate.
 fn gated() -> Bench {
     let file = |version: u32| {
         format!(
@@ -23,7 +23,7 @@ fn gated() -> Bench {
     bench
 }
 
-/// The questions since this was asked last: of whom, and the number.
+/// The questions since the last call: each member, with the question's number.
 fn asks(bench: &mut Bench) -> Vec<(String, Number)> {
     let mut asks = Vec::new();
     bench.sent.retain(|command| match command {
@@ -69,7 +69,7 @@ fn each_answer_has_its_consequence() {
         answer(&mut bench, asked[0].1, ruling, "lag 7");
         assert_eq!(kills(&mut bench), then, "{ruling:?}");
         assert!(bench.why("a-0")[0].contains(says), "{ruling:?}: {:?}", bench.why("a-0"));
-        // The same answer again, and one to nothing, say nothing.
+        // A repeated answer, and an answer to no question, change nothing.
         answer(&mut bench, asked[0].1, Ruling::Allow, "");
         answer(&mut bench, 999, Ruling::Allow, "");
         assert_eq!(kills(&mut bench), [""; 0]);

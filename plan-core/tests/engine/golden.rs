@@ -1,4 +1,4 @@
-//! Records as bytes: what was written under version 1 is read for ever.
+//! Records as bytes: records of version 1 can be read for ever.
 #![expect(clippy::disallowed_methods, reason = "golden records are files")]
 
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use plan_core::engine::*;
 
 use crate::bench::Bench;
 
-/// A service in the middle of its life: every kind of record, and most of what each can hold.
+/// A service in the middle of its life, with every kind of record, and most of their fields.
 fn store() -> Bench {
     let mut bench = Bench::new(
         "
@@ -61,7 +61,7 @@ plans:
     bench
 }
 
-/// A service that has had several targets, lost a node, and is losing members: what else records can hold.
+/// A service that had several targets, lost a node, and is losing members: the other fields of records.
 fn life() -> Bench {
     let yaml = |cmd: &str, count: u32| {
         format!(
@@ -140,7 +140,7 @@ fn what_was_written_is_read_and_written_the_same() {
     }
 }
 
-/// Sets that were written by an earlier planwright, and are never written again.
+/// Golden sets that an earlier planwright wrote. They are never written again.
 #[test]
 fn what_was_written_before_is_read_for_ever() {
     for set in ["1", "2", "life"] {
@@ -200,7 +200,7 @@ fn what_is_no_record_says_which_key_and_what_to_do() {
 
 #[test]
 fn the_digest_is_the_same_on_all_machines() {
-    // Pinned: recordings compare by it.
+    // Pinned, as recordings compare digests.
     let digests: Vec<_> =
         sets().iter().map(|(_, bench)| format!("{:032x}", bench.engine.digest().0)).collect();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

@@ -1,4 +1,4 @@
-//! Those who go for good: the last members, pods, the service.
+//! Leaving for good: members, pods, and the service.
 
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
@@ -112,7 +112,7 @@ fn a_pod_that_goes_is_forgotten_when_all_of_it_went() {
     assert_eq!(bench.becomes(&only_two), Reply::Done);
     assert_eq!(bench.commands(), ["kill one-1-main"]);
     assert_eq!(bench.engine.pods().count(), 3);
-    // What leaves is brought back until its turn, also by another engine.
+    // Until its turn to leave, a member is brought back, also by a recovered engine.
     bench.fails("one-0", "main");
     assert_eq!(bench.launched(), ["one-0:[main]"]);
     bench.observe_launch("one-1", "main", launches[0], Seen::Ended(End::Killed));
@@ -155,7 +155,7 @@ fn uninstall_is_the_empty_target_then_no_debts_then_farewell() {
     assert_eq!(bench.owed()[0], "kafka-2 on node-kafka-2: release");
     bench.commands();
     let debts: Vec<_> = bench.engine.debts().map(|debt| debt.number).collect();
-    // One node is gone, and nobody answers: it is listed, and given up.
+    // One node is gone, and nothing answers for it. The debt is listed, and given up.
     bench.releases(debts[0]);
     bench.releases(debts[1]);
     bench.pass(100_000);

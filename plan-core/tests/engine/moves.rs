@@ -1,4 +1,4 @@
-//! Instances that go elsewhere: replaced by an operator, lost with their node, down for too long.
+//! Instances that move: replaced by an operator, lost with their node, or down for too long.
 
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
@@ -62,7 +62,7 @@ fn a_replaced_instance_whose_node_is_silent_is_launched_elsewhere_and_the_debt_i
     assert_eq!(bench.commands(), ["fit kafka-1", "kill kafka-1-broker", "launch kafka-1"]);
     assert_eq!(bench.owed(), [format!("kafka-1 on node-kafka-1: kill broker#{old}, release")]);
     bench.runs("kafka-1", "broker");
-    // A crash does not forget it, and a fresh session asks for it.
+    // A recovered engine remembers the debt, and asks for its launch.
     bench.crash();
     assert_eq!(bench.commands(), ["reconcile 1", "reconcile 3"], "nothing ends before all were asked");
     bench.pass(31);
@@ -70,7 +70,7 @@ fn a_replaced_instance_whose_node_is_silent_is_launched_elsewhere_and_the_debt_i
     bench.runs("kafka-1", "broker");
     bench.pass(400);
     bench.commands();
-    // The node is back, with what lives there.
+    // The node is back, and its task lives.
     bench.observe_launch("kafka-1", "broker", old, Seen::Running { ready: true });
     assert_eq!(bench.commands(), ["kill kafka-1-broker"]);
     assert_eq!(bench.status("recovery"), Complete);
@@ -103,7 +103,7 @@ plans:
     bench.runs("pair-0", "main");
     bench.room = false;
     bench.say("pod replace pair-0");
-    // Its launch was its step's until now.
+    // Until now its launch belonged to its step.
     bench.runs("pair-0", "aide");
     let why = bench.why("pair-0");
     assert_eq!(
@@ -418,7 +418,7 @@ fn a_node_that_has_other_facts_is_counted_by_them() {
     let fit = asked(&bench, "kafka-0");
     bench.fit("kafka-0", fit.launch, granted(in_rack("r2"), "h"));
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
-    // The bench compares the census with the one of an engine that reads the records.
+    // The bench compares the census with that of a recovered engine.
     let place = bench.engine.pod(&instance("kafka-0")).unwrap().place().cloned().unwrap();
     assert_eq!(place.node, in_rack("r2"));
     let census = asked(&bench, "kafka-1").census;
@@ -496,7 +496,7 @@ fn a_sidecar_that_fails_again_and_again_does_not_take_its_instance_elsewhere() {
     bench.pass(700);
     assert!(!bench.commands().contains(&"kill pair-0-main".to_owned()), "main runs, and has its data there");
     assert_eq!(bench.launch_of("pair-0", "main"), main);
-    // When its node is lost, both go.
+    // When the node is lost, both tasks move.
     bench.runs("pair-0", "side");
     bench.observe("pair-0", "main", Seen::Unreachable);
     bench.observe("pair-0", "side", Seen::Unreachable);
@@ -530,7 +530,7 @@ fn what_a_gone_node_does_not_report_is_asked_for() {
     bench.commands();
     bench.fit("kafka-0", fit.launch, FitAnswer::NodeGone("removed".into()));
     assert!(bench.commands().contains(&"reconcile 1".to_owned()));
-    // Nobody answers; and a task that is told to end in vain is asked about.
+    // There is no answer. After several vain kills, the state of the task is asked for.
     let mut bench = deployed(KAFKA);
     bench.say("pod restart kafka-0");
     bench.commands();
@@ -610,7 +610,7 @@ fn silence_does_not_reset_the_clock_of_a_crash_loop() {
     assert_eq!(down(&bench), since, "it was not up since");
     bench.runs("kafka-0", "broker");
     assert_eq!(down(&bench), None);
-    // What only was silent runs again when it is heard of, ready or not.
+    // A task that was only silent counts as running when it is heard of, ready or not.
     bench.pass(10);
     bench.observe("kafka-0", "broker", Seen::Unreachable);
     bench.observe("kafka-0", "broker", Seen::Running { ready: false });
@@ -636,7 +636,7 @@ fn a_restart_whose_room_is_lost_is_down_and_goes_elsewhere_in_time() {
     let mut bench = with_policy();
     bench.say("pod restart kafka-0");
     bench.room = false;
-    // Its grant is taken back while it ends.
+    // The grant is taken back while the old task ends.
     let clearing = |order: &&Order| order.stage == Stage::Clearing;
     let order =
         bench.engine.pod(&instance("kafka-0")).unwrap().orders().iter().find(clearing).unwrap().launch;
@@ -721,7 +721,7 @@ fn what_is_granted_again_is_not_released_for_an_old_debt() {
         let grant = Grant { node, ports: Vec::new(), handle: Handle(handle.into()), until: None };
         bench.fit("kafka-1", fit.launch, FitAnswer::Fitted(grant));
     };
-    // Its node is silent, and it goes elsewhere; then back to where it was, to the same room.
+    // The node is silent, and the instance moves. Then it moves back to the same node and room.
     let old = bench.launch_of("kafka-1", "broker");
     bench.observe("kafka-1", "broker", Seen::Unreachable);
     bench.say("pod replace kafka-1");

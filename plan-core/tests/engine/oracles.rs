@@ -1,4 +1,4 @@
-//! What the SDK's own tests expect, in our words. The canary's six states are in [`crate::canary`].
+//! The expectations of the SDK's own tests. The canary's six states are in [`crate::canary`].
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::bench::{Bench, instance};
 use crate::deploy::KAFKA;
 use crate::targets::{BROKERS, deployed};
 
-/// What is launched, and then what of it attains its goal.
+/// The launches of a round, and then the tasks that reach their goals.
 type Round = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
-/// `custom_steps.yml`: strategy, steps of all instances, and how it goes.
+/// `custom_steps.yml`: a strategy, the steps of all instances, and the rounds.
 const CUSTOM_STEPS: [(&str, &str, &[Round]); 5] = [
     (
         "serial",
@@ -119,7 +119,7 @@ fn custom_phases() {
         let view = bench.engine.plan("deploy").unwrap();
         let shown: Vec<_> = view.phases[0].steps.iter().map(|step| step.name.clone()).collect();
         assert_eq!(shown, steps, "{phase}");
-        // What is launched comes in this order, each of an instance after the one before.
+        // Launches come in this order; of an instance, each step after the one before.
         let mut launched = Vec::new();
         for _ in 0..steps.len() {
             let news = bench.launched();
@@ -146,8 +146,8 @@ fn custom_phases() {
     }
 }
 
-/// `svc.yml`, restarted (`SchedulerRestartServiceTest`). Where the reference shows a task whose readiness has not
-/// passed as PENDING after a restart, and launches it again, it is STARTED here, before and after.
+/// `svc.yml`, restarted (`SchedulerRestartServiceTest`). After a restart, the SDK shows a task that is not ready yet as
+/// PENDING, and launches it again. Here it is STARTED, before and after the restart.
 #[test]
 fn a_restarted_scheduler_finds_what_there_was() {
     for (seen, status) in [
@@ -172,8 +172,8 @@ fn a_restarted_scheduler_finds_what_there_was() {
     }
 }
 
-/// `ServiceTest`: after a failure recovery is PREPARED; `replace` yields one recovery phase, PREPARED, which a fresh
-/// place completes.
+/// `ServiceTest`: after a failure, recovery is PREPARED. `replace` leads to one recovery phase, which is PREPARED and
+/// which a new place completes.
 #[test]
 fn permanent_after_transient() {
     let mut bench = deployed(KAFKA);
@@ -198,7 +198,7 @@ fn permanent_after_transient() {
     assert_eq!(bench.shown("recovery"), [""; 0]);
 }
 
-/// `ServiceTest` on offers: room is asked for once for each thing that is due, and for nothing when all is done.
+/// `ServiceTest` on offers: room is asked for once for each step that is due, and not at all when everything is done.
 #[test]
 fn room_is_asked_for_once_for_each_thing_that_is_due() {
     let mut bench = Bench::new(KAFKA);
@@ -220,7 +220,7 @@ fn room_is_asked_for_once_for_each_thing_that_is_due() {
     assert_eq!(bench.commands(), [""; 0]);
 }
 
-/// A placement that cannot be read is refused: there is no service, or the one there is goes on.
+/// A placement rule that cannot be read is refused: no service is installed, or the present one goes on.
 #[test]
 fn placement_that_cannot_be_read() {
     for placement in
@@ -233,7 +233,7 @@ fn placement_that_cannot_be_read() {
         let paths: Vec<_> = reading.diagnostics.iter().map(|one| (one.code, one.path.as_str())).collect();
         assert_eq!(paths, [(Code::Placement, "pods.kafka.placement")], "{placement}");
     }
-    // So no engine ever has it; the one that runs keeps to what it has.
+    // So no engine ever gets the specification. A running engine keeps its target.
     let mut bench = deployed(KAFKA);
     bench.fails("kafka-0", "broker");
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);

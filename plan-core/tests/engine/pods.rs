@@ -1,4 +1,4 @@
-//! What operators want of instances: restart, pause, resume (SDK rule R60).
+//! Verbs on instances: restart, pause, resume (SDK rule R60).
 
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
@@ -76,13 +76,13 @@ fn a_paused_task_is_launched_to_wait_and_comes_back_when_resumed() {
     bench.observe("kafka-1", "broker", Seen::Ended(End::Killed));
     let Some(Command::Launch(launch)) = bench.sent.last() else { panic!("{:?}", bench.sent) };
     assert!(launch.tasks[0].paused);
-    // Whatever a backend says of its readiness, it has not reached its goal.
+    // A paused task has not reached its goal, even if the backend says that it is ready.
     bench.runs("kafka-1", "broker");
     assert_eq!(bench.shown("recovery"), [""; 0]);
     assert_eq!(bench.say("pod pause kafka-1"), Reply::AlreadySo);
     let refused = Refusal::Paused { instance: instance("kafka-1"), task: task("broker") };
     assert_eq!(bench.say("pod restart kafka-1"), Reply::Refused(refused));
-    // It is brought back, paused.
+    // The task is brought back paused.
     bench.commands();
     bench.fails("kafka-1", "broker");
     let Some(Command::Launch(launch)) = bench.sent.last() else { panic!("{:?}", bench.sent) };
@@ -183,7 +183,7 @@ pods:
 
 #[test]
 fn a_task_that_is_paused_on_its_steps_way_is_launched_to_wait_whatever_the_step_wants() {
-    // It is paused by two commands while its step is allowed, and comes back paused.
+    // Tasks that are paused by two verbs, while their step may act, come back paused.
     let mut bench = Bench::new(KAFKA);
     bench.observe("kafka-0", "broker", Seen::Running { ready: false });
     bench.say("pod pause kafka-0");
@@ -191,7 +191,7 @@ fn a_task_that_is_paused_on_its_steps_way_is_launched_to_wait_whatever_the_step_
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
     let Some(Command::Launch(launch)) = bench.sent.last() else { panic!("{:?}", bench.sent) };
     assert!(launch.tasks[0].paused);
-    // It never was ready, its plan is interrupted, and it ends: it is brought back as it was.
+    // A paused task that was never ready ends while its plan is interrupted. It is brought back as it was.
     let mut bench = Bench::new(KAFKA);
     bench.observe("kafka-0", "broker", Seen::Running { ready: false });
     bench.say("interrupt deploy");
@@ -220,10 +220,10 @@ fn what_is_paused_on_its_way_up_waits_with_what_it_reached_before_it_ended() {
     let mut bench = deployed();
     bench.becomes(&KAFKA.replace("cmd: ./broker", "cmd: NEW=1 ./broker"));
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
-    // Recovery would bring back what was reached before the new target.
+    // Recovery would bring back the configuration from before the new target.
     bench.say("pod pause kafka-0");
     let wanted = bench.engine.model().expect("a service").pods()[0].tasks[0].conf;
-    // It comes up before it ends.
+    // The task comes up before it ends.
     let launched = bench.launch_of("kafka-0", "broker");
     bench.observe_launch("kafka-0", "broker", launched, Seen::Running { ready: true });
     bench.observe_launch("kafka-0", "broker", launched, Seen::Ended(End::Killed));

@@ -1,4 +1,4 @@
-//! Recovery in place of what runs no more.
+//! Recovery of tasks that do not run any more.
 
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
@@ -62,7 +62,7 @@ fn a_crash_loop_is_slowed_down_and_the_count_survives() {
         }
         waits.push(waited);
         bench.runs("kafka-0", "broker");
-        // A task that lasts does not count as one that loops; ten seconds are not enough for that.
+        // A task that runs for long does not count as looping. Ten seconds are not long enough.
         bench.pass(10);
     }
     assert_eq!(waits, [0, 10, 20, 40, 80, 160, 300, 300]);
@@ -108,15 +108,15 @@ fn a_broken_member_belongs_to_its_step_while_that_may_act() {
     bench.runs("hello-0", "main");
     bench.finishes("hello-1", "init");
     bench.launched();
-    // hello-1's main never reached its goal: its step brings it back.
+    // hello-1's main never reached its goal, so its step brings it back.
     bench.fails("hello-1", "main");
     assert_eq!(bench.launched(), ["hello-1:[main]"]);
     assert_eq!(bench.status("recovery"), Complete);
-    // hello-0's step is complete: recovery does.
+    // hello-0's step is complete, so recovery brings its task back.
     bench.fails("hello-0", "main");
     assert_eq!(bench.launched(), ["hello-0:[main]"]);
     assert_eq!(bench.status("recovery"), Starting);
-    // An interrupted step does not act, and without a configuration known to be good recovery does not either.
+    // An interrupted step does not act. Without a known good configuration, recovery does not act either.
     bench.say("interrupt deploy");
     bench.fails("hello-1", "main");
     bench.pass(1000);
@@ -155,7 +155,8 @@ fn a_crash_in_the_middle_of_a_displacement_ends_it_rightly() {
         .any(|command| matches!(command, Command::Reconcile { expected, .. } if expected.len() == 3));
     assert!(asked, "{:?}", bench.sent);
     assert_eq!(bench.commands(), ["reconcile 3"], "nothing is done to what was not seen");
-    // The kill had arrived, and the end is seen only now: expected, no failure, room is asked for again.
+    // The kill had arrived, and the end is seen only now. The end is expected and no failure, and room is asked for
+    // again.
     let old = bench.launch_of("kafka-0", "broker");
     bench.observe_launch("kafka-0", "broker", old, Seen::Ended(End::Killed));
     assert_eq!(bench.commands(), ["fit kafka-0", "launch kafka-0"]);
@@ -298,7 +299,7 @@ plans:
     bench.runs("pair-0", "main");
     bench.runs("pair-0", "side");
     assert_eq!(bench.status("deploy"), Complete);
-    // Then it is the other run's turn, for which main was launched since it began.
+    // Then it is the turn of the other run. For this run main counts as launched, as that was after the run began.
     bench.observe("pair-0", "side", Seen::Ended(End::Killed));
     assert_eq!(bench.launched(), ["pair-0:[side]"]);
 }
@@ -317,7 +318,7 @@ pods:
 plans:
   deploy: { strategy: parallel, phases: { p: { strategy: parallel, pod: pair, steps: [ { default: [[main], [side]] } ] } } }
 ";
-    // Its first launch is refused, when nobody may go on with its step.
+    // The first launch is refused while no step may act.
     let mut bench = Bench::bare();
     bench.room = false;
     bench.becomes(yaml);

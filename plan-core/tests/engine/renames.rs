@@ -1,4 +1,4 @@
-//! Targets that rename, move and remove what runs: found by review, each by its shortest story.
+//! Targets that rename, move and remove running tasks. Reviews found these cases; each test is the shortest one.
 
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
@@ -113,7 +113,7 @@ plans:
   deploy: { phases: { p: { pod: pair, steps: [ { default: [[init], [main], [aide], [job]] } ] } } }
 ";
 
-/// Its `job` has room, and `aide` is told to end for it.
+/// An instance whose `job` has room, and whose `aide` is told to end for it.
 fn turns() -> Bench {
     let mut bench = Bench::new(TURNS);
     bench.finishes("pair-0", "init");
@@ -176,7 +176,7 @@ fn a_task_that_is_on_its_way_into_another_set_is_not_brought_back_in_its_old_one
         .replace("./aide, resource-set: own", "./aide, resource-set: turns");
     bench.becomes(&moved);
     bench.commands();
-    // Its old set is free before its new one is.
+    // The task's old set becomes free before its new one.
     bench.finishes("pair-0", "init");
     assert_eq!(bench.commands(), [""; 0]);
     let why = bench.why("pair-0");
@@ -292,7 +292,7 @@ fn orders_that_want_each_others_sets_do_not_lose_each_other() {
     let mut bench = Bench::new(SETS2);
     bench.runs("pair-0", "main");
     bench.runs("pair-0", "side");
-    // side is being restarted, main updated; then each goes where the other is.
+    // side is being restarted, and main updated. Then each changes to the other's set.
     bench.say("pod restart pair-0 side");
     bench.becomes(&SETS2.replace("./main", "./main2"));
     let swapped = SETS2
@@ -351,7 +351,7 @@ pods:
     bench.becomes(&web.replace("main: {", "chief: {"));
     bench.observe("web-0", "main", Seen::Ended(End::Killed));
     let chief = bench.launch_of("web-0", "chief");
-    // It has not reached its goal when the target is what it was: main's step is complete, and main is not there.
+    // The old target comes back before the task reached its goal. main's step is complete, and main is not there.
     bench.commands();
     bench.becomes(web);
     assert_eq!(bench.commands(), ["kill web-0-chief"]);
@@ -361,7 +361,7 @@ pods:
     assert_eq!(bench.launched(), ["web-0:[main]"]);
 }
 
-/// `main` is in `a`, `side` in `b`; after `swapped`, the other way round.
+/// `main` is in `a`, and `side` in `b`. After `swapped` it is the other way round.
 const SWAP: &str = "
 name: pair
 pods:
@@ -376,7 +376,7 @@ plans:
   again: { phases: { p: { pod: pair, steps: [ { default: [[side]] } ] } } }
 ";
 
-/// `main` came to `side`'s set, which `side` has left.
+/// `main` has taken the set that `side` has left.
 fn swapped() -> Bench {
     let mut bench = Bench::new(SWAP);
     bench.runs("pair-0", "main");
@@ -404,7 +404,7 @@ fn what_is_on_its_way_for_a_step_is_not_taken_along_with_a_group() {
     bench.runs("pair-0", "main");
     assert_eq!(bench.status("deploy"), Complete);
     assert_eq!(bench.commands(), [""; 0]);
-    // What is up comes back with it.
+    // The task that is up comes back with it.
     bench.pass(1000);
     bench.fails("pair-0", "main");
     assert_eq!(bench.commands(), ["fit pair-0", "kill pair-0-side"]);

@@ -5,7 +5,7 @@ use plan_core::engine::*;
 use crate::bench::{Bench, instance, task};
 use crate::deploy::{HELLO, KAFKA};
 
-/// What an input may not change: records, and what was sent.
+/// Checks that an input changes no record and leads to no command.
 fn unchanged(bench: &mut Bench, input: Input) {
     let before = (bench.store.clone(), bench.engine.clone());
     bench.sent.clear();
@@ -15,7 +15,8 @@ fn unchanged(bench: &mut Bench, input: Input) {
     assert_eq!(bench.sent, []);
 }
 
-/// That what has ended is said to live changes no record, but it is asked about, once.
+/// Checks that an input which says that an ended task lives changes no record, and leads to one question for the task's
+/// state.
 fn only_asked_about(bench: &mut Bench, input: Input) {
     let records = |bench: &Bench| {
         let records = bench.store.iter().filter(|(key, _)| **key != Key::Clock);
@@ -73,7 +74,7 @@ fn the_status_of_a_task_that_was_replaced_does_not_complete_its_successor() {
     let old = bench.launch_of("kafka-0", "broker");
     bench.runs("kafka-0", "broker");
     assert_eq!(bench.say("restart deploy broker kafka-0:[broker]"), Reply::Done);
-    // The running task is asked to end; a late status of it comes in before and after it has.
+    // The running task is asked to end. A late state of it comes in before and after its end.
     bench.runs("kafka-0", "broker");
     assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Prepared);
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));

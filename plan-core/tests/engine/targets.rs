@@ -22,7 +22,7 @@ pub fn version(cmd: &str) -> String {
     KAFKA.replace("./broker", cmd)
 }
 
-/// What is told to end ends.
+/// Lets the task that was told to end end.
 pub fn ends(bench: &mut Bench, name: &str) {
     bench.observe(name, "broker", Seen::Ended(End::Killed));
 }
@@ -54,7 +54,7 @@ fn only_what_changes_acts() {
         "{KAFKA}  side:\n    phases:\n      side: {{ pod: kafka, steps: [ {{ default: [[broker]] }} ] }}\n"
     );
     let mut bench = deployed(&two);
-    // Placement and the plans are live; more instances are launched, and the others let be.
+    // Changes of placement and plans are live. New instances are launched, and the others are left alone.
     let more = two.replace("count: 3", "count: 4\n    placement: 'hostname:UNIQUE'");
     assert_eq!(bench.becomes(&more), Reply::Done);
     assert_eq!(bench.commands(), ["fit kafka-3", "launch kafka-3"]);
@@ -87,7 +87,7 @@ fn a_target_in_the_midst_of_another_takes_its_place() {
     bench.becomes(&version("./broker2"));
     ends(&mut bench, "kafka-0");
     bench.runs("kafka-0", "broker");
-    // kafka-1 is being ended for the second; it is launched with the third.
+    // kafka-1 is being ended for the second target, and is launched with the third.
     assert_eq!(bench.becomes(&version("./broker3")), Reply::Done);
     bench.commands();
     ends(&mut bench, "kafka-1");
@@ -130,7 +130,7 @@ fn an_interruption_carries_over_and_other_marks_end_with_their_run() {
     bench.becomes(&version("./broker3"));
     assert_eq!(bench.phase("deploy", "broker").0, Waiting);
     assert_eq!(bench.phase("deploy", "broker").1[1], Pending);
-    // What was being ended comes back as it was; then its step acts.
+    // The task that was being ended comes back as it was. Then its step acts.
     bench.commands();
     ends(&mut bench, "kafka-0");
     bench.runs("kafka-0", "broker");
@@ -145,7 +145,7 @@ fn broken_members_are_replaced_first_all_of_them_and_only_they() {
     let parallel =
         version("./bad").replace("strategy: serial\n        pod", "strategy: parallel\n        pod");
     let mut bench = deployed(KAFKA);
-    // All get the bad configuration; kafka-0 copes with it, the others never get ready.
+    // All members get the bad configuration. kafka-0 becomes ready with it, and the others never do.
     bench.becomes(&parallel);
     for broker in BROKERS {
         ends(&mut bench, broker);
@@ -155,7 +155,7 @@ fn broken_members_are_replaced_first_all_of_them_and_only_they() {
         bench.observe(broker, "broker", Seen::Running { ready: false });
     }
     bench.commands();
-    // The revert is serial; the two that are down go at once, the one that is up waits for them.
+    // The revert is serial. The two members that are down go at once, and the one that is up waits for them.
     bench.becomes(KAFKA);
     let mut commands = bench.commands();
     commands.sort();
@@ -343,7 +343,7 @@ pods:
     bench.observe_launch("hello-0", "agent", agent, Seen::Ended(End::Killed));
     assert_eq!(bench.owed(), [""; 0]);
     assert_eq!(bench.commands(), [""; 0], "nobody brings it back");
-    // Another name in the same place.
+    // Another task takes the place in the set.
     bench.becomes(&without.replace("server: {", "web: {"));
     assert_eq!(bench.commands(), ["fit hello-0", "kill hello-0-server"]);
     bench.observe("hello-0", "server", Seen::Ended(End::Killed));
@@ -374,7 +374,7 @@ fn a_target_said_twice_is_taken_once() {
     target.by = Some(Author { id: "one".into(), who: "someone".into() });
     assert_eq!(bench.input(Input::Target(target.clone())), Some(Reply::Done));
     assert_eq!(bench.becomes(KAFKA), Reply::Done);
-    // A client that did not hear the answer says it again.
+    // A client that got no reply repeats the request.
     assert_eq!(bench.input(Input::Target(target)), Some(Reply::Done));
     assert_eq!(bench.engine.model().unwrap().hash(), model(KAFKA).hash(), "and nothing is done");
     let last = bench.engine.audit().last().unwrap();
@@ -401,7 +401,7 @@ fn an_ended_run_remembers_when_its_steps_were_done() {
     assert_eq!(run.steps[0].step, "kafka-0:[broker]");
 }
 
-/// The steps of a member that is broken come first, also when the one before them was forced.
+/// The steps of a broken member come first, also if the step before them was forced.
 #[test]
 fn a_forced_step_makes_the_next_one_of_a_broken_member_urgent() {
     let steps = "
@@ -450,7 +450,8 @@ fn what_was_reached_before_another_configuration_completes_nothing() {
     bench.becomes(&version("./bad"));
     ends(&mut bench, "kafka-0");
     bench.observe("kafka-0", "broker", Seen::Running { ready: false });
-    // Back to what it had; recovery could have launched it as well: either way it is not there yet.
+    // The target returns to the configuration that the member had. Recovery could launch it as well. Either way the
+    // member is not up yet.
     bench.becomes(KAFKA);
     ends(&mut bench, "kafka-0");
     assert_eq!(bench.phase("deploy", "broker").1[0], Starting);

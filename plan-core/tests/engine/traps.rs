@@ -1,13 +1,12 @@
-//! The traps that others fell into (the reference report on operators, §6.2), each with the test that it is
-//! not one here.
+//! Known faults of other operators and schedulers, each with a test that the engine does not have it.
 //!
-//! Not here yet, as what they are about is not:
-//! - *`--wait` ignores failure*: what waits for a plan is the program and the driver; a plan's status is
-//!   `ERROR` as soon as a step's is ([`trap_child_failure_invisible_to_parent`]), and `simulate` exits with 1.
-//! - *a terminated member is deleted with no gate*, *any replica that is out of sync halts all*, *RF ≤ minISR:
-//!   deny is a deadlock, allow an outage*: gates and budgets.
-//! - *leader last given up*: nobody is asked who leads.
-//! - *rebalance during a roll*: `excludes` between runs. Two runs do not act on one slot
+//! These have no test here:
+//! - *`--wait` ignores failure*: the program and the driver wait for plans. A plan's status is `ERROR` as soon as a
+//!   step's is ([`trap_child_failure_invisible_to_parent`]), and `simulate` exits with 1.
+//! - *a terminated member is deleted with no gate*, *any replica that is out of sync halts all*, *RF ≤ minISR: deny is
+//!   a deadlock, allow an outage*: see the tests of gates and budgets.
+//! - *leader last given up*: the engine does not ask which member leads.
+//! - *rebalance during a roll*: no plan can exclude another. Two runs do not act on one slot
 //!   (`verbs::two_plans_do_not_act_on_one_slot_at_once`).
 
 use std::collections::BTreeMap;
@@ -23,7 +22,7 @@ fn parallel() -> String {
     KAFKA.replace("strategy: serial\n        pod", "strategy: parallel\n        pod")
 }
 
-/// StatefulSet #67250: broken members can always be replaced, first, and only they.
+/// StatefulSet #67250: broken members can always be replaced. They come first, and no other member is touched.
 #[test]
 fn trap_bad_template_blocks_its_own_revert() {
     for broken in [Seen::Running { ready: false }, Seen::Ended(End::Failed)] {
@@ -32,7 +31,7 @@ fn trap_bad_template_blocks_its_own_revert() {
         ends(&mut bench, "kafka-0");
         bench.observe("kafka-0", "broker", broken);
         if broken == Seen::Ended(End::Failed) {
-            // It loops, and waits longer and longer.
+            // The task fails again and again, and its waits grow.
             for _ in 0..3 {
                 while bench.launched().is_empty() {
                     bench.pass(5);
@@ -55,7 +54,8 @@ fn trap_bad_template_blocks_its_own_revert() {
     }
 }
 
-/// KUDO #1764: what is invalid is an error until the specification changes, and what is not is tried again.
+/// KUDO #1764: an invalid launch is an error until the specification changes. A launch that merely failed is tried
+/// again.
 #[test]
 fn trap_invalid_request_treated_as_transient() {
     let mut bench = Bench::new(KAFKA);
@@ -72,7 +72,7 @@ fn trap_invalid_request_treated_as_transient() {
     }
     assert_eq!(bench.becomes(&KAFKA.replace("1024", "512")), Reply::Done);
     assert_eq!(bench.launched(), ["kafka-0:[broker]"], "at once");
-    // What merely did not work is no error.
+    // A launch that merely failed is not an error.
     let launch = bench.launch_of("kafka-0", "broker");
     bench.launch_answer("kafka-0", launch, LaunchAnswer::Retry("busy".into()));
     assert_ne!(bench.phase("deploy", "broker").1[0], Error);
@@ -80,7 +80,7 @@ fn trap_invalid_request_treated_as_transient() {
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
 }
 
-/// KUDO: what hangs can be cancelled or skipped, and it is noted who did.
+/// KUDO: a step that hangs can be canceled or skipped, and the audit says who did that.
 #[test]
 fn trap_no_cancel_no_skip() {
     let side = format!("{KAFKA}  roll: {{ phases: {{ roll: {{ pod: kafka }} }} }}\n");
@@ -94,12 +94,12 @@ fn trap_no_cancel_no_skip() {
         bench.commands();
         bench
     };
-    // Cancelled: the next target need not wait for it.
+    // Canceled: the next target does not wait for the step.
     let mut bench = hung();
     assert_eq!(bench.say("stop roll"), Reply::Done);
     assert_eq!(bench.engine.runs("roll").last().unwrap().outcome, RunOutcome::Stopped);
     assert_eq!(bench.becomes(&format!("{}{}", version("./next"), &side[KAFKA.len()..])), Reply::Done);
-    // Skipped: the rest goes on.
+    // Skipped: the other steps go on.
     let mut bench = hung();
     assert_eq!(bench.say("force-complete roll roll kafka-0:[broker]"), Reply::Done);
     assert_eq!(bench.commands(), ["fit kafka-1", "kill kafka-1-broker"]);
@@ -110,7 +110,7 @@ fn trap_no_cancel_no_skip() {
     );
 }
 
-/// KUDO: what fails below is seen above.
+/// KUDO: the failure of a step shows in its phase and plan.
 #[test]
 fn trap_child_failure_invisible_to_parent() {
     let mut bench = Bench::new(KAFKA);
@@ -124,8 +124,8 @@ fn trap_child_failure_invisible_to_parent() {
     assert!(bench.events.iter().any(told), "and it is told");
 }
 
-/// KUDO: all that an input changes is one batch, and each record of it is whole. A batch that is lost leaves
-/// what was before, and the same input makes it again.
+/// KUDO: all changes of an input are one batch, and each of its records is whole. A lost batch leaves the state before
+/// it, and the same input leads to the same batch again.
 #[test]
 fn trap_run_state_split_over_two_writes() {
     let side = format!("{KAFKA}  roll: {{ phases: {{ roll: {{ pod: kafka }} }} }}\n");
@@ -153,7 +153,8 @@ fn trap_run_state_split_over_two_writes() {
     }
 }
 
-/// KUDO Kafka, `not-allowed`: what must not change is refused with the reason; no plan runs for it and completes.
+/// KUDO Kafka, `not-allowed`: a change that is not allowed is refused with the reason. No plan runs for it and
+/// completes.
 #[test]
 fn trap_forbidden_change_silently_completes() {
     let mut bench = deployed(KAFKA);
@@ -167,7 +168,7 @@ fn trap_forbidden_change_silently_completes() {
     assert_eq!(bench.engine.model().unwrap().hash(), model(KAFKA).hash());
 }
 
-/// Strimzi #12649: nothing is given up after so many tries; it waits, says for what, and others go on.
+/// Strimzi #12649: no member is given up after a number of tries. It waits and says for what, and others go on.
 #[test]
 fn trap_fixed_retry_budget_then_everything_fails() {
     let mut bench = Bench::new(&parallel());
@@ -193,7 +194,7 @@ fn trap_fixed_retry_budget_then_everything_fails() {
     assert_eq!(bench.status("deploy"), Complete);
 }
 
-/// Strimzi #10647: a member's fault is its own.
+/// Strimzi #10647: the fault of one member does not hide others.
 #[test]
 fn trap_one_members_fault_masks_all() {
     let mut bench = Bench::new(&parallel());
@@ -205,14 +206,14 @@ fn trap_one_members_fault_masks_all() {
     assert_eq!(bench.why("kafka-0"), [""; 0]);
     assert!(bench.why("kafka-1")[0].contains("refused for good"));
     assert!(bench.why("kafka-2")[0].contains("has not reached its goal"));
-    // The others are looked after as ever.
+    // The other members are recovered as usual.
     bench.launched();
     bench.fails("kafka-0", "broker");
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
 }
 
-/// Strimzi's StorageDiff: a change of storage that cannot be is not passed over with all that came with it; each
-/// item has its verdict, and nothing of the target is taken.
+/// Strimzi's StorageDiff: a change of storage that cannot be made is not ignored while the rest of the target is
+/// applied. Each item has its verdict, and nothing of the target is applied.
 #[test]
 fn trap_unsupported_storage_change_ignored() {
     let mut bench = deployed(KAFKA);

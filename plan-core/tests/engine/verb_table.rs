@@ -1,8 +1,8 @@
-//! Every verb, and every target, in every state: what is said of it, what becomes of it.
+//! Every verb and every target in every state: the reply, and the result.
 //!
-//! The tables below are what operators are told: `docs/src/verbs.md` is written from them. The test asks an
-//! engine for each cell. `UPDATE_BOOK=1 cargo test -p plan-core --test engine verb_table` writes the page anew;
-//! when a table is wrong, the test prints what the engine says in its form.
+//! `docs/src/verbs.md` is written from the tables below. The test asks an engine for each cell. `UPDATE_BOOK=1 cargo
+//! test -p plan-core --test engine verb_table` writes the page anew. If a table is wrong, the test prints the table as
+//! the engine has it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use plan_core::engine::*;
 
 use crate::bench::{Bench, installation, instance, model, verb};
 
-/// The verbs' names, by an exhaustive match: a verb that is new has no answer here, and does not compile.
+/// The names of the verbs, by an exhaustive match: a new verb does not compile until it has answers here.
 macro_rules! kinds {
     ($($variant:ident => $name:literal),+ $(,)?) => {
         const KINDS: &[&str] = &[$($name),+];
@@ -40,7 +40,7 @@ kinds! {
     Uninstall => "uninstall",
 }
 
-/// What operators are told.
+/// A table of the page.
 struct Table {
     title: &'static str,
     intro: &'static str,
@@ -223,7 +223,7 @@ plans:
   deploy: { phases: { hello: { pod: hello, steps: [ { default: [[init], [server, agent]] } ] } } }
 ";
 
-/// A service whose plans are all there, deployed.
+/// A deployed service with all kinds of plans.
 fn deployed(yaml: &str) -> Bench {
     let mut bench = Bench::new(yaml);
     bench.pays = false;
@@ -242,7 +242,7 @@ fn asks(file: &str) -> Bench {
     bench
 }
 
-/// Every verb is refused then.
+/// A bench on which every verb is refused.
 fn out_of_service(row: &str, deployed: impl FnOnce() -> Bench) -> Bench {
     let of = |words: &[&str]| words.iter().any(|word| row.contains(word));
     if of(&["no service", "is none"]) {
@@ -539,7 +539,7 @@ fn ask_of_service(row: &str, column: &str) -> (Bench, Input) {
         }
         row => bench = out_of_service(row, || deployed(PLANS_FILE)),
     }
-    // Where all is asked for after the service would be gone, it is asked first.
+    // The requests come before the uninstall can complete.
     bench.pays = false;
     let named = |plan: &str| once(with_plan(&again, plan));
     let target = |yaml: &str| once(Input::Target(Target::new(model(yaml), installation())));
@@ -593,14 +593,14 @@ fn once(input: Input) -> Input {
     Input::Target(target)
 }
 
-/// The keys that differ.
+/// The keys of records that differ.
 fn changed(before: &BTreeMap<Key, Record>, after: &BTreeMap<Key, Record>) -> Vec<Key> {
     let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
     keys.into_iter().filter(|key| before.get(key) != after.get(key)).cloned().collect()
 }
 
-/// The answer to a question, and that it does what it says: one that is not `done` changes nothing but the
-/// clock and the audit, and the same request again gets the same answer and changes nothing.
+/// The reply to an input. Checks that a reply other than `done` changes nothing but the clock and the audit, and that a
+/// repeated request gets the same reply and changes nothing.
 fn answer(mut bench: Bench, input: &Input) -> Reply {
     bench.sent.clear();
     let before = bench.store.clone();
@@ -615,9 +615,9 @@ fn answer(mut bench: Bench, input: &Input) -> Reply {
     let before = bench.store.clone();
     let audited =
         before.values().any(|record| matches!(record, Record::Audit(audit) if audit.request == REQUEST));
-    // Who is not served is not remembered either.
+    // A request that the engine does not serve is not remembered.
     let unserved = matches!(reply, Reply::Refused(Refusal::NoService | Refusal::Superseded));
-    // The target that installs a service by no plan makes none.
+    // A refused first target installs no service.
     assert!(audited || unserved || before.is_empty(), "{input:?}");
     assert_eq!(bench.input(input.clone()).unwrap(), reply, "asked again");
     let keys = changed(&before, &bench.store);
@@ -626,7 +626,7 @@ fn answer(mut bench: Bench, input: &Input) -> Reply {
     reply
 }
 
-/// A reply, in a word.
+/// A reply as one word.
 fn word(reply: &Reply) -> String {
     match reply {
         Reply::Done => "done".to_owned(),
@@ -721,7 +721,7 @@ fn every_verb_in_every_state() {
     );
 }
 
-/// A request that was refused before is not looked at again, even when it could be done by then.
+/// A request that was refused is not decided again, even if it would be accepted now.
 #[test]
 fn a_request_has_one_answer_for_ever() {
     let mut bench = Bench::new(PLANS_FILE);

@@ -200,7 +200,7 @@ fn a_restart_while_room_is_asked_for_leaves_no_second_order() {
     bench.say("restart deploy broker kafka-0:[broker]");
     let Some(Command::Fit(first)) = bench.sent.pop() else { panic!() };
     assert_eq!(first.instance.to_string(), "kafka-0");
-    // The plan's restart makes the order that only asks for room one from before.
+    // After the restart of the plan, the order that only asks for room is from before the restart.
     bench.say("restart deploy");
     bench.room = true;
     bench.sent.clear();

@@ -1,4 +1,4 @@
-//! What a backend says: words, addresses, notes, and what a launch and a question for room carry.
+//! Words, addresses and notes of a backend, and the contents of a launch and of a question for room.
 
 use plan_core::engine::*;
 
@@ -42,13 +42,13 @@ fn words_of_a_state_are_recorded_and_told_once() {
     assert_eq!(said(&bench), 1);
     bench.sight("a-0", "main", pulls());
     assert_eq!(said(&bench), 1, "the same again says nothing new");
-    // A scheduler that was restarted knows them.
+    // A restarted scheduler knows the words.
     let records = bench.store.values().cloned();
     let recovered = Engine::recover(records).unwrap();
     let known =
         recovered.pod(&instance("a-0")).unwrap().living().find(|one| one.task == task("main")).unwrap();
     assert_eq!(known.words.as_deref(), Some("ImagePullBackOff: no such image"));
-    // Words are of the moment.
+    // Words belong to the latest state.
     bench.sight("a-0", "main", seen(Seen::Starting));
     assert!(words(&bench).iter().all(|why| !why.contains("ImagePull")), "{:?}", words(&bench));
 }

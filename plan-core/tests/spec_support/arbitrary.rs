@@ -1,16 +1,16 @@
-//! Services of all kinds, for laws.
+//! Arbitrary services, for property tests.
 
 use plan_core::spec::*;
 use proptest::prelude::*;
 
-/// What a service is put together from.
+/// The parts of a service.
 #[derive(Debug, Clone)]
 pub(crate) struct Parts {
-    /// The pods, each with which kind of phase is over it.
+    /// The pods, each with the kind of the phase over it.
     pub(crate) pods: Vec<(PodSpec, u8)>,
     pub(crate) web: bool,
     pub(crate) policy: Option<(u8, u8)>,
-    /// Whether its plan is declared.
+    /// Whether the service declares a plan.
     pub(crate) planned: bool,
 }
 
@@ -58,7 +58,7 @@ prop_compose! {
     }
 }
 
-/// Two services of which the second has some of its parts from the first.
+/// Two services, the second of which shares some parts with the first.
 pub(crate) fn any_pair() -> impl Strategy<Value = (ServiceSpec, ServiceSpec)> {
     (any_parts(), any_parts(), any::<[bool; 8]>()).prop_map(|(old, mut new, same)| {
         for ((old, new), whole) in old.pods.iter().zip(&mut new.pods).zip(&same) {
@@ -171,7 +171,7 @@ prop_compose! {
     }
 }
 
-/// A phase whose pod has the task `t0`; what is asked of its steps is asked beside that, if it runs.
+/// A phase whose pod has the task `t0`. Its gates are asked beside `t0`, if `t0` is a RUNNING task.
 fn phase(pod: &str, kind: u8, runs: bool) -> PhaseSpec {
     let (default, t0): (_, TaskName) = (Instances::Default, "t0".parse().unwrap());
     let mut phase = PhaseSpec::new(pod.parse().unwrap());

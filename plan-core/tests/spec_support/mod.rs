@@ -1,4 +1,4 @@
-//! What the tests of specifications share.
+//! Helpers of the tests of specifications.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
