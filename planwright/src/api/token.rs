@@ -1,7 +1,7 @@
-//! The token that whoever asks must have.
+//! The token that every client needs.
 //!
-//! Invariant: it is 32 random bytes, as 64 hexadecimal digits, in a file that its owner alone may read; it is made
-//! whole before it can be seen under its name, and never printed.
+//! Invariant: a token is 32 random bytes, as 64 hexadecimal digits, in a file that only its owner may read. The file is
+//! complete before it appears under its name, and a token is never printed.
 
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
@@ -38,7 +38,7 @@ pub enum TokenError {
         #[source]
         source: io::Error,
     },
-    /// Others than its owner may read or write the file.
+    /// Other users than its owner may read or write the file.
     #[error(
         "the token `{}` may be read by others (mode {mode:o}): remove it, and start the scheduler again; whoever \
          read it could have commanded it",
@@ -50,7 +50,7 @@ pub enum TokenError {
         /// Its mode.
         mode: u32,
     },
-    /// The file holds something else.
+    /// The content of the file is not a token.
     #[error("`{}` holds no token, which is 64 hexadecimal digits: remove it, and start the scheduler again", .file.display())]
     Damaged {
         /// The file.
@@ -59,28 +59,28 @@ pub enum TokenError {
 }
 
 impl Token {
-    /// The token of these words, if they are one.
+    /// The token with this text, if the text is one.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let good = text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         good.then(|| Self(text.to_owned()))
     }
 
-    /// What a client sends behind `Authorization: Bearer `.
+    /// What a client sends after `Authorization: Bearer `.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Whether these bytes are the token; it takes as long whatever they are.
+    /// Whether these bytes are the token. The time does not depend on the bytes.
     pub(crate) fn is(&self, claimed: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(claimed).into()
     }
 }
 
-/// The token of a data folder; the first time, it is made.
+/// The token of a data folder. It is made the first time.
 ///
 /// # Errors
-/// It cannot be read or made, others may read it, or it is no token.
+/// The file cannot be read or made, others may read it, or it has no token.
 pub fn load_or_make(dir: &Path) -> Result<Token, TokenError> {
     let file = dir.join(FILE);
     match load(&file) {
@@ -92,7 +92,7 @@ pub fn load_or_make(dir: &Path) -> Result<Token, TokenError> {
 /// The token of a data folder, for a client on the same machine.
 ///
 /// # Errors
-/// As for [`load_or_make`]; and there may be none.
+/// As for [`load_or_make`], or there is no token.
 pub fn load_from(dir: &Path) -> Result<Token, TokenError> {
     load(&dir.join(FILE))
 }
@@ -105,7 +105,7 @@ fn load(file: &Path) -> Result<Token, TokenError> {
         return Err(TokenError::Open { file: file.to_owned(), mode });
     }
     let mut text = String::new();
-    // A token is short; whatever else the file is, no more of it is read.
+    // A token is short, so only the beginning of the file is read.
     opened.take(1024).read_to_string(&mut text).map_err(failed)?;
     Token::parse(&text).ok_or_else(|| TokenError::Damaged { file: file.to_owned() })
 }
@@ -119,13 +119,13 @@ fn make(dir: &Path, file: &Path) -> Result<Token, TokenError> {
     let token = Token(bytes.iter().map(|byte| format!("{byte:02x}")).collect());
     let draft = dir.join(format!(".{FILE}.{}", std::process::id()));
     let made = write(&draft, &token).and_then(|()| {
-        // Whoever was there first has the token; a link does not replace.
+        // The first process wins, since a link does not replace a file.
         match std::fs::hard_link(&draft, file) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => Ok(()),
         }
     });
-    // It is of no use any more, whatever came of it.
+    // The draft is useless now, whatever happened.
     let _ = std::fs::remove_file(&draft);
     made.map_err(failed)?;
     load(file)

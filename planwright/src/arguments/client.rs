@@ -34,10 +34,10 @@ pub struct Of {
 /// Whether a command waits for what it began.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Waiting {
-    /// Wait until it has ended, and say how
+    /// Wait for the end, and say how it ended
     #[arg(long)]
     pub wait: bool,
-    /// Wait so long at most
+    /// Wait at most this long
     #[arg(long, value_name = "TIME", value_parser = moment::parse, requires = "wait")]
     pub timeout: Option<Duration>,
 }
@@ -53,7 +53,7 @@ pub struct PlanGroup {
     pub of: Of,
 }
 
-/// What can be asked of plans.
+/// The commands for plans.
 #[derive(Debug, Clone, Subcommand)]
 pub enum PlanVerb {
     /// List the plans
@@ -63,9 +63,9 @@ pub enum PlanVerb {
     Status(PlanStatus),
     /// Begin a run of a plan that is not running
     Start(PlanStart),
-    /// End a run; of the plan that makes the service so, interrupt it and begin anew
+    /// End a run; a run of the plan that brings the target about is set back and interrupted
     Stop(WholePlan),
-    /// Let nothing new begin, in a plan or one of its phases
+    /// Let no further step begin, in a plan or one of its phases
     #[command(visible_alias = "interrupt")]
     Pause(PlanPhase),
     /// Take a pause back, or release the next canary
@@ -74,7 +74,7 @@ pub enum PlanVerb {
     /// Do a plan, a phase or a step again
     #[command(visible_alias = "restart")]
     ForceRestart(PlanPart),
-    /// Let a step count as complete, without its being done; with `--all`, a whole phase or plan
+    /// Make a step count as complete, though it is not done; with `--all`, a whole phase or plan
     #[command(visible_alias = "force")]
     ForceComplete(Force),
     /// List the runs of a plan, with their times and outcomes
@@ -112,7 +112,7 @@ pub struct PlanStart {
     /// The plan
     #[arg(value_name = "PLAN")]
     pub plan: String,
-    /// Give what the run launches a value in its environment; may be repeated
+    /// Set an environment variable of what the run launches; may be repeated
     #[arg(short = 'p', long = "parameter", value_name = "K=V", value_parser = assignment)]
     pub parameter: Vec<(String, String)>,
     /// Whether to wait for its end.
@@ -140,7 +140,7 @@ pub struct PlanPhase {
     /// Only this phase
     #[arg(value_name = "PHASE")]
     pub phase: Option<String>,
-    /// Whether to wait: of a pause, until nothing is under way; of its end, until the plan's.
+    /// Whether to wait: a pause waits until no step acts, and a resume waits for the end of the plan.
     #[command(flatten)]
     pub waiting: Waiting,
 }
@@ -162,7 +162,7 @@ pub struct PlanPart {
     pub waiting: Waiting,
 }
 
-/// The arguments of `plan force-complete`. What is not done is not done by a slip: more than a step is said so.
+/// The arguments of `plan force-complete`. More than one step takes `--all`, so that it does not happen by mistake.
 #[derive(Debug, Clone, Args)]
 pub struct Force {
     /// The plan
@@ -200,20 +200,20 @@ pub struct PodGroup {
     pub of: Of,
 }
 
-/// What can be asked of pod instances.
+/// The commands for pod instances.
 #[derive(Debug, Clone, Subcommand)]
 pub enum PodVerb {
     /// List the instances
     List,
     /// Show the tasks of all instances, or of one, with their states
     Status(PodStatus),
-    /// Say all that is known of an instance's tasks
+    /// Show everything that is known about an instance's tasks
     Info(Instance),
-    /// Launch an instance's running tasks again, where it lives
+    /// Launch an instance's running tasks again, on its node
     Restart(PodTasks),
     /// Give an instance a new place; what it leaves behind is ended and released
     Replace(PodAct),
-    /// Launch an instance's tasks again so that they wait in place of their commands
+    /// Launch an instance's tasks again, so that they sleep instead of running their commands
     Pause(PodTasks),
     /// Take a pause back
     Resume(PodTasks),
@@ -251,7 +251,7 @@ pub struct PodAct {
     /// The instance, as `hello-0`
     #[arg(value_name = "POD")]
     pub pod: String,
-    /// Whether to wait until it is there.
+    /// Whether to wait until the instance is at its new place.
     #[command(flatten)]
     pub waiting: Waiting,
 }
@@ -279,13 +279,13 @@ pub struct PodLogs {
     /// The task; by default the one that is kept running, or the only one
     #[arg(value_name = "TASK")]
     pub task: Option<String>,
-    /// Go on with what is written from now on, until Ctrl-C
+    /// Go on with later output, until Ctrl-C
     #[arg(short, long)]
     pub follow: bool,
-    /// Show so many lines of the end; all, without it
+    /// Show only this many last lines
     #[arg(short = 'n', long, value_name = "LINES")]
     pub tail: Option<u32>,
-    /// What the task writes where
+    /// Which output of the task
     #[arg(long, value_enum, default_value_t = Stream::Stdout, value_name = "stdout|stderr", hide_possible_values = true)]
     pub stream: Stream,
 }
@@ -326,10 +326,10 @@ pub struct Update {
     /// The new target: a file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "PACKAGE|FILE")]
     pub file: PathBuf,
-    /// Say what it would do, and do nothing
+    /// Say what the update would do, and do nothing
     #[arg(long, conflicts_with = "wait")]
     pub preview: bool,
-    /// The plan that makes the service so; by default the one that the engine chooses
+    /// The plan that carries out the update; by default the one that the engine chooses
     #[arg(long, value_name = "P")]
     pub plan: Option<String>,
     /// Whether to wait until it is so.
@@ -354,20 +354,20 @@ pub struct DebugGroup {
     pub of: Of,
 }
 
-/// What of a scheduler's inside can be seen.
+/// What `debug` can show.
 #[derive(Debug, Clone, Subcommand)]
 pub enum DebugVerb {
     /// Show the specifications that are kept
     Config(DebugConfig),
-    /// Show what is kept of the service as a whole
+    /// Show what is known about the service as a whole
     State(DebugState),
-    /// Show what moves and removals left behind, or give one of it up
+    /// Show what moves and removals left behind, or give up a part of it
     Debts(DebugDebts),
     /// Show who asked for what, when, and what came of it
     Audit,
     /// Show the tasks with the service's label that no record speaks of
     Foreigners,
-    /// Say how the scheduler is
+    /// Show the condition of the scheduler
     Condition,
 }
 
@@ -379,7 +379,7 @@ pub struct DebugConfig {
     pub verb: Option<ConfigVerb>,
 }
 
-/// What of specifications can be seen.
+/// What `debug config` can show.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigVerb {
     /// List the ids of those that are kept
@@ -405,7 +405,7 @@ pub struct DebugState {
     pub verb: Option<StateVerb>,
 }
 
-/// What of a service as a whole can be seen.
+/// What `debug state` can show.
 #[derive(Debug, Clone, Subcommand)]
 pub enum StateVerb {
     /// Show the installation's id
@@ -424,7 +424,7 @@ pub enum StateVerb {
 /// The arguments of `debug debts`.
 #[derive(Debug, Clone, Args)]
 pub struct DebugDebts {
-    /// Wait for this debt no more
+    /// Stop waiting for this debt
     #[arg(long, value_name = "NUMBER")]
     pub give_up: Option<u64>,
 }

@@ -1,5 +1,5 @@
-//! What can be typed. Invariant: a command's flags, their help and their forms are all here; what a value
-//! means is judged while the command line is read, so that wrong usage is known before a file is opened.
+//! The command line. Invariant: a command's flags, their help and their forms are all here. Values are judged while the
+//! command line is read, so wrong usage is known before a file is opened.
 
 mod client;
 mod parse;
@@ -58,22 +58,22 @@ pub enum Verb {
     Simulate(Simulate),
     /// Run a service, and keep it running: a scheduler, until Ctrl-C
     Run(Box<Run>),
-    /// Look at the plans of a service that runs, and act on them
+    /// Look at the plans of a running service, and act on them
     #[command(visible_alias = "plans")]
     Plan(PlanGroup),
-    /// Look at the pod instances of a service that runs, and act on them
+    /// Look at the pod instances of a running service, and act on them
     #[command(visible_alias = "pods")]
     Pod(PodGroup),
-    /// Say where a service that runs can be reached
+    /// Say where a running service can be reached
     #[command(visible_alias = "endpoint")]
     Endpoints(Endpoints),
-    /// Let a service that runs become another one, without a gap
+    /// Give a running service a new specification
     Update(Update),
-    /// Look into a scheduler
+    /// Look into the records of a scheduler
     Debug(DebugGroup),
-    /// End all of a service that runs, and release all that it has
+    /// End a running service, and release everything that it has
     Uninstall(Uninstall),
-    /// Let happen again what `run --record` wrote down, and say where it goes another way
+    /// Replay what `run --record` recorded, and show the first difference
     Replay(Replay),
     /// Write the form of a file as a JSON Schema, for editors
     Schema,
@@ -117,7 +117,7 @@ pub struct Common {
     pub color: Color,
 }
 
-/// In which form a result is written.
+/// The form of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For people.
@@ -129,11 +129,11 @@ pub enum Output {
 /// Whether output is colored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// If it goes to a terminal that has colors.
+    /// If the output goes to a terminal with colors.
     Auto,
-    /// It is.
+    /// Always.
     Always,
-    /// It is not.
+    /// Never.
     Never,
 }
 
@@ -144,22 +144,22 @@ pub struct Reading {
     /// Take values of template variables from a file of `KEY=value` lines; may be repeated, the later wins
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
-    /// Give a template variable a value, over all files; may be repeated, the later wins
+    /// Give a template variable a value, which wins over all files; may be repeated, the later wins
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub env: Vec<(String, String)>,
-    /// Take values from the environment of the process too, beneath all files
+    /// Take values from the environment of the process too; files win over it
     #[arg(long)]
     pub inherit_env: bool,
     /// Leave variables without a value empty, with a warning for each
     #[arg(long, conflicts_with = "strict")]
     pub lenient: bool,
-    /// Take warnings for errors
+    /// Treat warnings as errors
     #[arg(long)]
     pub strict: bool,
     /// Look for config templates in this folder, and not beside the file
     #[arg(long, value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
-    /// Leave config templates unread; one that is missing is no error then
+    /// Leave config templates unread; a missing one is then no error
     #[arg(long, conflicts_with = "config_dir")]
     pub skip_files: bool,
 }
@@ -170,7 +170,7 @@ pub struct Validate {
     /// A file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Say too what this backend could not keep
+    /// Also say what this backend does not support
     #[arg(long)]
     pub backend: Option<String>,
     /// How they are read.
@@ -184,10 +184,10 @@ pub struct Diff {
     /// What is deployed: a file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "OLD")]
     pub old: PathBuf,
-    /// What is to be deployed; without it, OLD with the values of `--then`
+    /// The new file; without it, OLD with the values of `--then`
     #[arg(value_name = "NEW", required_unless_present = "then")]
     pub new: Option<PathBuf>,
-    /// Give a template variable another value in what is to be deployed; may be repeated, the later wins
+    /// Give a template variable another value in the new file; may be repeated, the later wins
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub then: Vec<(String, String)>,
     /// How both are read.
@@ -225,7 +225,7 @@ pub struct Graph {
     pub plan: OnePlan,
 }
 
-/// In which form a graph is written.
+/// The form of a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum GraphFormat {
     /// The language of Graphviz.
@@ -264,7 +264,7 @@ pub struct Simulate {
     /// Give the started plan a parameter; may be repeated
     #[arg(short, long = "parameter", value_name = "K=V", value_parser = assignment, requires = "plan")]
     pub parameter: Vec<(String, String)>,
-    /// Which of the possible runs; the same seed is the same run. Without it, nothing is left to chance
+    /// Choose one of the possible runs; the same seed gives the same run. Without it, nothing is random
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// The number of nodes; by default the largest count of a pod, at least 3
@@ -279,23 +279,23 @@ pub struct Simulate {
     /// Let an operator act, as `30s:interrupt:broker` or `2m:pod-replace:kafka-0`; may be repeated
     #[arg(long = "do", value_name = "TIME:VERB[:OF[:PART]]", value_parser = Act::from_str)]
     pub acts: Vec<Act>,
-    /// Once the service is what it should be, submit it again with these values over the first ones; may be
-    /// repeated, for one target after the other
+    /// Once the service is what it should be, submit it again with these values; may be repeated, for one target after
+    /// the other
     #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]", value_parser = Then::from_str)]
     pub then: Vec<Then>,
-    /// Crash the engine at every point of the run, once each, and see that it ends the same
+    /// Crash the engine at every point of the run, once each, and check that the run ends the same
     #[arg(long, conflicts_with_all = ["trace", "heal", "same_end", "until", "why"])]
     pub crash_points: bool,
-    /// Crash it a second time too, at every point until it is back
+    /// Also crash it a second time, at every point until it is back
     #[arg(long, requires = "crash_points")]
     pub pairs: bool,
-    /// End all faults at this time, and see that the service then becomes what it should be, and stays so
+    /// End all faults at this time, and check that the service then becomes what it should be, and stays so
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     pub heal: Option<Duration>,
-    /// See that the run ends as the one without faults does
+    /// Check that the run ends as the run without faults does
     #[arg(long)]
     pub same_end: bool,
-    /// Say of every instance what it does or waits for at the end
+    /// Say for every instance what it does or waits for at the end
     #[arg(long)]
     pub why: bool,
     /// Continue wherever a canary waits
@@ -304,7 +304,7 @@ pub struct Simulate {
     /// End the run at this time, complete or not
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     pub until: Option<Duration>,
-    /// Write all that happened to a file, as lines of JSON; `-` is standard output
+    /// Write everything that happened to a file, as lines of JSON; `-` is standard output
     #[arg(long, value_name = "F")]
     pub trace: Option<PathBuf>,
     /// How the file is read.
@@ -312,10 +312,10 @@ pub struct Simulate {
     pub reading: Reading,
 }
 
-/// Values of template variables over those before.
+/// Values of template variables that replace earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Then {
-    /// As it was typed.
+    /// The text as typed.
     pub text: String,
     /// The values.
     pub values: Vec<(String, String)>,

@@ -1,6 +1,6 @@
-//! From words to arguments, with what the backends add: their names, and their own options.
+//! Parses the command line, with what the backends add: their names, and their own options.
 //!
-//! Invariant: an option of a backend is taken with that backend, and refused with another.
+//! Invariant: an option of a backend is accepted with that backend, and refused with another.
 
 use std::ffi::OsString;
 
@@ -42,7 +42,7 @@ impl Arguments {
     /// Reads a command line, whose first word is the program's name.
     ///
     /// # Errors
-    /// It makes no sense; or it asks for help.
+    /// The usage is wrong, or the command line asks for help.
     pub fn read(backends: &Backends, words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut command = command(backends);
         let matches = command.try_get_matches_from_mut(words)?;
@@ -67,7 +67,7 @@ impl Arguments {
     }
 }
 
-/// The options of a backend that were typed, by id, each as it was typed.
+/// The options of a backend on the command line, by id, each as typed.
 fn typed(kind: &dyn BackendKind, given: &ArgMatches) -> Vec<(String, Vec<OsString>)> {
     let mut typed = Vec::new();
     for option in kind.options() {
@@ -78,7 +78,7 @@ fn typed(kind: &dyn BackendKind, given: &ArgMatches) -> Vec<(String, Vec<OsStrin
         let name = match (option.get_long(), option.get_short()) {
             (Some(long), _) => format!("--{long}"),
             (None, Some(short)) => format!("-{short}"),
-            // A word without a name is itself.
+            // A word without a name stays as it is.
             (None, None) => String::new(),
         };
         let name = Some(OsString::from(name)).filter(|name| !name.is_empty());
@@ -86,7 +86,7 @@ fn typed(kind: &dyn BackendKind, given: &ArgMatches) -> Vec<(String, Vec<OsStrin
             let values = given.get_raw_occurrences(id).into_iter().flatten();
             values.flat_map(|values| name.clone().into_iter().chain(values.map(OsString::from))).collect()
         } else {
-            // A flag has been given, once or more: once says it again.
+            // A flag that is given more than once means the same as once.
             Vec::from_iter(name)
         };
         typed.push((id.to_owned(), words));

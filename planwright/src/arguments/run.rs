@@ -1,4 +1,4 @@
-//! What `run` takes. Invariant: an address that is not the loopback's is refused while the command line is read.
+//! The arguments of `run`. Invariant: an address outside of the loopback is refused while the command line is read.
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -20,10 +20,10 @@ pub struct Run {
     /// What runs the tasks
     #[arg(long)]
     pub backend: String,
-    /// All that was given, for the options of the backend.
+    /// All parsed arguments, for the options of the backend.
     #[arg(skip)]
     pub options: ArgMatches,
-    /// The options of the backend, as they were typed and may be typed again.
+    /// The options of the backend, as they were typed.
     #[arg(skip)]
     pub again: Vec<OsString>,
     /// Where the service's records are kept
@@ -35,10 +35,10 @@ pub struct Run {
         hide_possible_values = true
     )]
     pub store: StoreKind,
-    /// Keep all of the service in this folder; by default `planwright/SERVICE` in the user's state folder
+    /// Keep everything of the service in this folder; by default `planwright/SERVICE` in the user's state folder
     #[arg(long, value_name = "D")]
     pub data_dir: Option<PathBuf>,
-    /// Listen here; port 0 is any that is free
+    /// Listen on this address; port 0 is any free port
     #[arg(
         long,
         value_name = "ADDR",
@@ -48,16 +48,16 @@ pub struct Run {
         value_parser = Listen::from_str
     )]
     pub listen: Listen,
-    /// The plan that makes the service so; by default the one that the engine chooses
+    /// The plan that carries out the file; by default the one that the engine chooses
     #[arg(long, value_name = "P")]
     pub plan: Option<String>,
     /// End when the plan is complete, or has an error; tasks go on running
     #[arg(long)]
     pub until_complete: bool,
-    /// Write down what happens in this file, for `planwright replay`; it is a new one, or empty
+    /// Record what happens in this file, for `planwright replay`; the file must be new or empty
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// End the recording before it is larger, in MB; the scheduler goes on
+    /// End the recording before it is larger than this, in MB; the scheduler goes on
     #[arg(
         long,
         value_name = "MB",
@@ -69,7 +69,7 @@ pub struct Run {
     /// Write a line per change of a status, also on a terminal
     #[arg(long)]
     pub no_progress: bool,
-    /// Write the scheduler's log to standard error too; twice is more of it
+    /// Also write the scheduler's log to standard error; give it twice for more
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// How the file is read.
@@ -81,7 +81,7 @@ pub struct Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
-    /// In memory: they are forgotten with the scheduler, which ends its tasks then.
+    /// In memory: they are lost with the scheduler, which ends its tasks then.
     Memory,
     /// On disk.
     Redb,
@@ -102,7 +102,7 @@ impl FromStr for Listen {
         };
         let address = match text.parse() {
             Ok(address) => address,
-            // The one name that is looked up is that of this machine.
+            // Only the name of this machine is looked up.
             Err(_) if text.starts_with("localhost:") => {
                 text.to_socket_addrs().ok().and_then(|mut all| all.next()).ok_or_else(form)?
             }

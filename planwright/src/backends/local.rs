@@ -21,7 +21,7 @@ use crate::problem::{Problem, with_causes};
 /// The simulated nodes of this machine.
 #[derive(Debug, Clone, Args)]
 struct Nodes {
-    /// Make this machine look like so many nodes
+    /// Make this machine look like this many nodes
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     nodes: u32,
     /// The processors of each node; by default those of this machine

@@ -1,7 +1,7 @@
-//! Commands as they are typed: the one that goes on with what this one began, and those that act on it.
+//! Commands to type: the one that continues the service of this one, and those that act on the service.
 //!
-//! Invariant: what is proposed works in a shell, in this folder, and means what this command line meant: nothing that
-//! was given to it and matters is left out.
+//! Invariant: a proposed command works in a shell, in this folder, and has the meaning of this command line. It leaves
+//! no argument out that matters.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &Run) -> String {
     if let Some(folder) = &arguments.data_dir {
         words.option("--data-dir", folder.as_os_str());
     }
-    // What the environment says, it will say again.
+    // A value from the environment will be there again.
     let without = std::env::var(LISTEN).ok().and_then(|value| value.parse().ok());
     if without.unwrap_or(Listen(([127, 0, 0, 1], 8080).into())) != arguments.listen {
         words.option("--listen", arguments.listen.0.to_string().as_ref());
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Run) -> String {
     words.end(&arguments.file)
 }
 
-/// The command that makes the service what the file says, with another value of a variable.
+/// The command that updates the service to the file, with another value of a variable.
 pub(super) fn update(arguments: &Run, with: Option<(&str, &str)>, running: &Running) -> String {
     let mut words = Words::of("planwright update");
     words.word(arguments.file.as_os_str());
@@ -60,7 +60,7 @@ pub(super) fn ask(command: &str, running: &Running) -> String {
     words.0
 }
 
-/// A command that grows.
+/// A command under construction.
 struct Words(String);
 
 impl Words {
@@ -68,7 +68,7 @@ impl Words {
         Self(begin.to_owned())
     }
 
-    /// As a shell takes it for one word.
+    /// The text as one word of a shell.
     fn word(&mut self, word: &OsStr) {
         self.0.push(' ');
         self.0.push_str(&shell(&word.to_string_lossy()));
@@ -79,7 +79,7 @@ impl Words {
         self.word(value);
     }
 
-    /// How the file is read.
+    /// The options for reading the file.
     fn reading(&mut self, reading: &Reading) {
         let Reading { env_file, env, inherit_env, lenient, strict, config_dir, skip_files } = reading;
         env_file.iter().for_each(|file| self.option("--env-file", file.as_os_str()));
@@ -96,14 +96,14 @@ impl Words {
         }
     }
 
-    /// Which scheduler, if several run.
+    /// The option that names the scheduler, if several run.
     fn service(&mut self, running: &Running) {
         if Running::all().iter().any(|other| other.data_dir != running.data_dir) {
             self.option("--name", running.service.as_ref());
         }
     }
 
-    /// The whole; what came through a pipe is to come through one again.
+    /// The whole command. A file from a pipe has to come from a pipe again.
     fn end(mut self, file: &Path) -> String {
         if is_standard_input(file) {
             self.0.push_str(" < FILE");

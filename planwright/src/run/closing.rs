@@ -1,8 +1,8 @@
-//! What ends a scheduler from outside.
+//! Signals that end a scheduler.
 //!
-//! Invariant: the first signal ends it in order; Ctrl-C or SIGTERM after that ends it at once, wherever it is. Records
-//! are whole either way: what is in one is durable before it is acted on. A second SIGHUP is none: who closes a terminal
-//! sends two.
+//! Invariant: the first signal ends the scheduler in order. Ctrl-C or SIGTERM after that ends it at once, wherever it
+//! is. Records are whole either way, since a record is durable before it is acted on. A second SIGHUP is ignored, since
+//! closing a terminal sends two.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -14,14 +14,15 @@ use crate::arguments::StoreKind;
 /// The exit code of a scheduler that could not end in order.
 const AT_ONCE: i32 = 1;
 
-/// What comes so soon after the first is the same: `timeout`, for one, signals a process and then its group.
+/// A signal within this time after the first is the same one. `timeout`, for example, signals a process and then its
+/// group.
 const SAME: Duration = Duration::from_millis(300);
 
-/// From now on, a signal ends the process: what it waits for may never come.
+/// From now on, a signal ends the process, since it may wait for something that never comes.
 pub(super) fn leave_at_once(records: StoreKind) {
     tokio::spawn(async move {
         tokio::time::sleep(SAME).await;
-        // Those that came meanwhile are not seen by these.
+        // These streams do not see signals that came meanwhile.
         let Ok(mut signals) = Signals::new() else { return };
         signals.again().await;
         let tasks = match records {
@@ -37,7 +38,7 @@ pub(super) fn leave_at_once(records: StoreKind) {
     });
 }
 
-/// SIGINT, SIGTERM and SIGHUP: each ends it.
+/// SIGINT, SIGTERM and SIGHUP. Each ends the scheduler.
 pub(super) struct Signals([Signal; 3]);
 
 impl Signals {
@@ -58,7 +59,7 @@ impl Signals {
         }
     }
 
-    /// Waits for one that is meant, when it ends already.
+    /// Waits for a real second signal, while the scheduler ends.
     async fn again(&mut self) {
         let [interrupt, terminate, _] = &mut self.0;
         tokio::select! {

@@ -1,4 +1,4 @@
-//! What `run` says at its end: the plans as they are then, what goes on, and how to end that.
+//! What `run` says at its end: the plans, what keeps running, and how to end that.
 
 use std::io;
 
@@ -12,19 +12,19 @@ use crate::arguments::{Run, StoreKind};
 use crate::running::Running;
 use crate::ui::Ui;
 
-/// How a service is left.
+/// The state of a service at the end of `run`.
 pub(super) struct Left<'a> {
-    /// How it ended.
+    /// How the scheduler ended.
     pub(super) end: &'a End,
-    /// The plans then.
+    /// The plans at the end.
     pub(super) picture: &'a Picture,
-    /// Whether the service was to be what the file says.
+    /// What became of the file.
     pub(super) standing: Standing,
-    /// So many tasks run on; none if nobody knows.
+    /// How many tasks keep running; `None` if nobody knows.
     pub(super) tasks: Option<usize>,
 }
 
-/// Says it, and what it comes to.
+/// Prints it, and returns the exit code.
 pub(super) fn tell(
     ui: &mut Ui,
     arguments: &Run,

@@ -1,6 +1,6 @@
-//! How a service that runs is shown: as a screen that lives, as a line per change, or as lines of JSON.
+//! The display of a running service: as a live screen, as a line per change, or as lines of JSON.
 //!
-//! Invariant: each form says the same; none of them decides anything.
+//! Invariant: each form says the same, and none decides anything.
 
 use std::io::{self, IsTerminal};
 
@@ -14,16 +14,16 @@ use crate::running::Running;
 use crate::screen::{Page, Screen, Wish};
 use crate::ui::Ui;
 
-/// A form, with what it needs.
+/// A form, with its data.
 pub(super) enum Face {
-    /// A whole screen: what is on it, and how many of its first lines stay.
+    /// A whole screen: its page, and how many of its first lines stay.
     Screen(Box<Screen>, Page, usize),
     /// A line per change.
     Lines(Condition),
 }
 
 impl Face {
-    /// The form that fits: a screen, if there is one and nobody wants lines.
+    /// The form that fits: a screen, if there is a terminal and lines are not asked for.
     pub(super) fn new(
         ui: &Ui,
         arguments: &Run,
@@ -49,7 +49,7 @@ impl Face {
         Ok(Self::Screen(Box::new(Screen::open(ui.colours())?), page, stays))
     }
 
-    /// Shows how it is now, and how it was before.
+    /// Shows the present picture, compared with the one before.
     pub(super) fn show(
         &mut self,
         ui: &mut Ui,
@@ -109,7 +109,7 @@ impl Face {
         }
     }
 
-    /// Says what went wrong beside the service, to stay: nothing takes it back.
+    /// Shows a problem outside of the service. It stays visible.
     pub(super) fn warn(&mut self, ui: &mut Ui, what: String) -> io::Result<()> {
         match self {
             Self::Screen(screen, page, stays) => {
@@ -125,12 +125,12 @@ impl Face {
         }
     }
 
-    /// Waits until someone at the terminal wants to leave; draws the page again until then, as it moves.
+    /// Waits until someone at the terminal wants to leave, and draws the page again when it scrolls.
     pub(super) async fn leave(&mut self) {
         match self {
             Self::Lines(_) => std::future::pending().await,
             Self::Screen(screen, page, _) => {
-                // A terminal that cannot be drawn on is gone.
+                // A terminal that cannot be drawn on counts as gone.
                 while screen.wish().await == Wish::Again && screen.draw(page).is_ok() {}
             }
         }

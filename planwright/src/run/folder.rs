@@ -1,7 +1,7 @@
-//! The data folder: the records, the token, the log, and what the tasks have.
+//! The data folder: the records, the token, the log, and the files of the tasks.
 //!
-//! Invariant: one scheduler has it at a time. The system takes the lock from a process that is gone, however it went;
-//! what is in the folder is its owner's alone. Nothing is removed from it but what planwright has put there.
+//! Invariant: one scheduler has the folder at a time. The system takes the lock from a process that is gone, however it
+//! ended. Only the owner of the folder can read it. Only files that planwright put there are removed.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -20,37 +20,37 @@ use crate::backends::BackendKind;
 use crate::problem::Problem;
 use crate::running::{RECORDS, Running, folder_name, is_alive, state_folder};
 
-/// Whoever has the lock on it has the folder.
+/// The process that has the lock on this file has the folder.
 pub(super) const LOCK: &str = "lock";
-/// What the tasks have: the backend's own.
+/// The folder of the backend, with the files of the tasks.
 const TASKS: &str = "tasks";
 /// The small files that operators keep with the service.
 pub(super) const FILES: &str = "files";
-/// Who takes the lock says who it is within this time.
+/// A process that takes the lock writes its name within this time.
 const MOMENT: Duration = Duration::from_secs(1);
 /// The scheduler's log.
 pub(super) const LOG: &str = "scheduler.log";
 /// The log before it.
 pub(super) const LOG_BEFORE: &str = "scheduler.log.1";
-/// What `run` has submitted last.
+/// The specification that `run` submitted last.
 pub(super) const SUBMITTED: &str = "submitted.json";
 /// The folder of the state folder for services whose records are in memory. No service's name begins so.
 const IN_MEMORY: &str = ".memory";
 
-/// A data folder that is ours as long as this lives.
+/// A data folder that is ours as long as this value exists.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
     lock: FileLock,
-    /// Where its records were, and which backend ran what they speak of, before this scheduler took it.
+    /// Where its records were, and which backend ran their tasks, before this scheduler took the folder.
     pub(super) before: Mark,
 }
 
-/// Where the data folder of a service is, or is to be. Records in memory have one of their own: what is beside records
-/// on disk is theirs.
+/// The path of the data folder of a service. Records in memory have a folder of their own, since the files beside
+/// records on disk belong to those.
 ///
 /// # Errors
-/// None was named, and the user has no folder for such things.
+/// No folder was named, and the user has no state folder.
 pub(super) fn place(
     wanted: Option<&Path>,
     service: &str,
@@ -70,18 +70,18 @@ pub(super) fn place(
 }
 
 impl Folder {
-    /// Makes the folder where there is none, and takes it.
+    /// Makes the folder if there is none, and locks it.
     ///
     /// # Errors
-    /// It cannot be written, is not planwright's, or another scheduler has it.
+    /// The folder cannot be written, is not planwright's, or another scheduler has it.
     pub(super) fn take(path: &Path, records: StoreKind, backend: &str) -> Result<Self, Box<Problem>> {
         let failed = |error| unusable(path, &error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
-        // Before anything is written there.
+        // This comes before anything is written there.
         Mark::of(&path)?;
         let lock = lock(&path)?;
-        // Another may have come in between.
+        // Another scheduler may have come in between.
         let before = match Mark::of(&path)? {
             Some(mark) => mark,
             None => {
@@ -95,9 +95,9 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Who has the folder, if another scheduler has it.
+    /// The process that has the folder, if another scheduler has it.
     pub(super) fn taken(path: &Path) -> Option<Problem> {
-        // To ask for the lock is to write its file, where nobody has it.
+        // Asking for the lock writes its file, if nobody has it.
         if !path.join(LOCK).exists() || !matches!(Mark::of(path), Ok(Some(_))) {
             return None;
         }
@@ -112,12 +112,12 @@ impl Folder {
         &self.path
     }
 
-    /// The part of it that is the backend's.
+    /// The backend's part of the folder.
     pub(super) fn tasks(&self) -> PathBuf {
         self.path.join(TASKS)
     }
 
-    /// Remembers where its records are now, and which backend runs what they speak of.
+    /// Remembers where its records are now, and which backend runs their tasks.
     ///
     /// # Errors
     /// The folder cannot be written.
@@ -126,10 +126,10 @@ impl Folder {
         if self.before == mark { Ok(()) } else { mark.write(&self.path) }
     }
 
-    /// The token that requests are to have, and its file.
+    /// The token that requests need, and its file.
     ///
     /// # Errors
-    /// It cannot be read or made, or others can read it.
+    /// The token cannot be read or made, or others can read it.
     pub(super) fn token(&self) -> Result<(PathBuf, Token), Box<Problem>> {
         let file = self.path.join(token::FILE);
         let token = token::load_or_make(&self.path).map_err(|error| match error {
@@ -139,33 +139,34 @@ impl Folder {
         Ok((file, token))
     }
 
-    /// Takes away what was kept of a service that is no more. The token stays, for the next one, and the mark; so does
-    /// what someone else has put there. The lock's file stays too: another scheduler may have it open already, and would
-    /// have the lock on a file that nobody else finds.
+    /// Removes the files of a service that is uninstalled. The token stays for the next service, and so do the mark and
+    /// files of others. The lock's file stays too: another scheduler may already have it open, and would then have the
+    /// lock on a file that no process can find.
     pub(super) fn forget(self, service: &str, records: StoreKind, backend: &dyn BackendKind) {
         let of_ours = match records {
             StoreKind::Redb => Some(RECORDS),
-            // Those on disk, if there are any, were never opened.
+            // Records on disk, if there are any, were never opened.
             StoreKind::Memory => None,
         };
-        // What is not there need not be taken away; what cannot be is in nobody's way.
+        // A missing file need not be removed, and one that cannot be removed does no harm.
         for file in of_ours.into_iter().chain([SUBMITTED, LOG, LOG_BEFORE]) {
             let _ = fs::remove_file(self.path.join(file));
         }
         let _ = FolderFiles::new(self.path.join(FILES)).forget(service);
         let tasks = self.tasks();
         backend.forget(&tasks);
-        // What is not empty has what is not ours.
+        // A folder that is not empty has files that are not ours.
         let _ = fs::remove_dir(&tasks);
         drop(self.lock);
     }
 
-    /// Makes what is there its owner's alone, also what was copied back, and the folder itself is open.
+    /// Makes all files readable only by their owner, including files that were copied back, if the folder itself is
+    /// open.
     fn close_to_others(&self) -> io::Result<()> {
         for folder in [TASKS, FILES] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(self.path.join(folder))?;
         }
-        // The token is not among them: one that others could read is refused.
+        // The token is not among them: a token that others could read is refused.
         for name in [TASKS, FILES, LOCK, LOG, LOG_BEFORE, RECORDS, mark::FILE] {
             let path = self.path.join(name);
             let Ok(found) = fs::symlink_metadata(&path) else { continue };
@@ -183,14 +184,14 @@ fn lock(path: &Path) -> Result<FileLock, Box<Problem>> {
         Box::new(match error {
             LockError::Held { holder, .. } => held(path, holder.as_ref()),
             LockError::Io { source, .. } => unusable(path, &source),
-            // A later kind: its words are all that is known of it here.
+            // A later kind of error. Only its words are known.
             other => Problem::error(other.to_string()),
         })
     })
 }
 
-/// Takes the lock, or says who has it: who has just taken it may not have said so yet, and the file then names the one
-/// before, or nobody.
+/// Takes the lock, or says which process has it. A process that has just taken the lock may not have written its name
+/// yet. Then the file names the one before, or none.
 fn take(path: &Path) -> Result<FileLock, LockError> {
     let until = Instant::now() + MOMENT;
     loop {

@@ -1,6 +1,6 @@
 //! Three things to try with a service that has just become what it should be.
 //!
-//! Invariant: what is proposed works: the instance is one of the service's, and the new value was read and compared.
+//! Invariant: a proposed command works: the instance exists, and the new value was read and compared.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::arguments::Run;
 use crate::input::is_standard_input;
 use crate::running::Running;
 
-/// So many variables are tried at most.
+/// The most variables that are tried.
 const MOST: usize = 24;
 
 /// The commands.
@@ -21,7 +21,7 @@ pub(super) fn ideas(arguments: &Run, wanted: &Wanted, running: &Running) -> Vec<
     let kept = |pod: &&PodModel| pod.count > 0 && pod.tasks.iter().any(|task| task.goal == Goal::Running);
     let pod = wanted.model.pods().iter().find(kept);
     let restart = pod.map(|pod| again::ask(&format!("pod restart {}-0", pod.name), running));
-    // What came through a pipe cannot be read again.
+    // A file from a pipe cannot be read again.
     let other = if is_standard_input(&arguments.file) { None } else { another(&wanted.model, &wanted.input) };
     let update = other.map(|(key, value)| again::update(arguments, Some((&key, &value)), running));
     let plan = wanted.plan.as_ref().map_or(PlanName::DEPLOY, PlanName::as_str);
@@ -29,7 +29,7 @@ pub(super) fn ideas(arguments: &Run, wanted: &Wanted, running: &Running) -> Vec<
     restart.into_iter().chain(update).chain([status]).collect()
 }
 
-/// A variable with another value that the service can be given: one that restarts tasks, or else changes something.
+/// A variable with another value that the service can get: one that restarts tasks, or else one that changes something.
 fn another(model: &Model, input: &SpecFile) -> Option<(String, String)> {
     let numbers = input.env.iter().filter_map(|(key, value)| Some((key, value.parse::<u32>().ok()?)));
     let mut second = None;

@@ -1,4 +1,4 @@
-//! Where the scheduler is asked.
+//! The server of the scheduler's API.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::api::{Api, FolderFiles, Targets, Token};
 use crate::problem::{Problem, with_causes};
 use crate::running::Running;
 
-/// Requests under way have so long to end.
+/// How long open requests have to end.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Opens the port.
@@ -43,7 +43,7 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem
 
 /// A server that answers.
 pub(super) struct Server {
-    /// Where.
+    /// The address.
     pub(super) address: SocketAddr,
     until: Option<oneshot::Sender<()>>,
     ends: Option<JoinHandle<()>>,
@@ -65,22 +65,22 @@ pub(super) fn serve(
     api.files = Arc::new(FolderFiles::new(files));
     let server = api.on(listener).map_err(|error| failed(&error))?;
     let (until, over) = oneshot::channel::<()>();
-    // The other end is dropped with the scheduler's own.
+    // The other end is dropped with the scheduler.
     let ends = tokio::spawn(server.serve(async { drop(over.await) }));
     Ok(Server { address, until: Some(until), ends: Some(ends) })
 }
 
 impl Server {
-    /// Lets nobody in any more.
+    /// Accepts no further requests.
     pub(super) fn close(&mut self) {
         drop(self.until.take());
     }
 
-    /// Ends it, after the requests under way.
+    /// Ends the server, after the open requests.
     pub(super) async fn stop(&mut self) {
         self.close();
         if let Some(ends) = self.ends.take() {
-            // What does not end is left to the end of the process.
+            // Whatever does not end, ends with the process.
             let _ = timeout(PATIENCE, ends).await;
         }
     }

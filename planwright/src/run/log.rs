@@ -1,6 +1,6 @@
 //! The scheduler's own log: a file of the data folder, and with `-v` standard error too.
 //!
-//! Invariant: the log is bounded: one file, and the one before it. It is its owner's alone.
+//! Invariant: the log is bounded: one file, and the one before it. Only its owner can read it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use super::folder::{LOG, unusable};
 use crate::problem::Problem;
 use crate::running::Running;
 
-/// A log that is larger begins anew; the one before it is kept.
+/// The size at which a new log begins. The one before is kept.
 const LARGEST: u64 = 16 << 20;
 
 /// Begins to log; `backend` are the targets of the backend's lines.
@@ -43,19 +43,19 @@ pub(super) fn begin(folder: &Path, verbose: u8, backend: &[&str]) -> Result<Path
         .with_ansi(false)
         .with_writer(log)
         .finish();
-    // In a test that runs several in one process, the first one's log has all.
+    // In a test that runs several schedulers in one process, the log of the first has all lines.
     let _ = tracing::subscriber::set_global_default(built);
     Ok(path)
 }
 
-/// Logs who begins.
+/// Logs the start of the scheduler.
 pub(super) fn tell_beginning(running: &Running) {
     let Running { service, url, pid, data_dir, .. } = running;
     let (version, folder) = (env!("CARGO_PKG_VERSION"), data_dir.display());
     tracing::info!(version, pid, %service, %url, %folder, "the scheduler begins");
 }
 
-/// Logs why it ends.
+/// Logs why the scheduler ends.
 pub(super) fn tell_end(end: Option<&End>) {
     match end {
         Some(End::Interrupted) => tracing::info!("interrupted: the scheduler ends"),
@@ -67,7 +67,7 @@ pub(super) fn tell_end(end: Option<&End>) {
     }
 }
 
-/// Logs what happens to a service, and what is asked of it by whom from a time on, for as long as it is there.
+/// Logs the events of a service, and its requests with their authors from a time on, as long as the service exists.
 pub(super) async fn tell(service: Service, from: Wall) {
     tokio::join!(tell_events(&service), tell_conditions(&service), tell_requests(&service, from));
 }
@@ -79,7 +79,7 @@ async fn tell_events(service: &Service) {
             Ok(happened) => {
                 let (story, subject) = (&happened.story, happened.story.subject());
                 match story {
-                    // What these come of is told, too.
+                    // The causes of these events are logged too.
                     Story::Phase { .. } | Story::Step { .. } => tracing::debug!("{subject}: {story}"),
                     _ => tracing::info!("{subject}: {story}"),
                 }
@@ -108,7 +108,7 @@ async fn tell_requests(service: &Service, from: Wall) {
         let now = service.now();
         let more = move |engine: &Engine| {
             let more = engine.audit().filter(|audit| Some(audit.number) > told);
-            // What was asked of an earlier scheduler is in its log.
+            // Requests to an earlier scheduler are in its log.
             let more = more.filter(|audit| engine.wall(audit.at, now) >= from).cloned();
             (more.collect::<Vec<_>>(), last(engine))
         };
@@ -171,7 +171,7 @@ impl<'a> MakeWriter<'a> for Log {
 impl Write for &Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        // A disk that is full must not end the scheduler: what it then says is lost.
+        // A full disk must not end the scheduler, so these log lines are lost.
         let _ = file.line(line);
         if self.also == Also::StandardError {
             let _ = io::stderr().lock().write_all(line);

@@ -1,7 +1,7 @@
-//! The mark of a data folder: whose it is, and where its records are.
+//! The mark of a data folder: its owner, and where its records are.
 //!
-//! Invariant: planwright writes into no folder, and removes nothing from one, that has no mark of planwright's. One
-//! gets it that is new or empty, or holds nothing but records that were copied back.
+//! Invariant: planwright writes into a folder, and removes files from it, only if the folder has planwright's mark. A
+//! folder gets the mark if it is new or empty, or has only records that were copied back.
 
 use std::fs;
 use std::io;
@@ -17,18 +17,18 @@ use crate::running::{self, RECORDS};
 
 /// The mark's file.
 pub(super) const FILE: &str = "planwright.json";
-/// The form of a data folder that this program knows.
+/// The version of data folders that this program knows.
 const FORMAT: u32 = 1;
-/// So many strange names are told.
+/// The most unknown names that a message has.
 const TOLD: usize = 5;
 
-/// What is written in a mark.
+/// The content of a mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
     format: u32,
     /// Where the records are, or were.
     pub(super) records: StoreKind,
-    /// The backend that runs what they speak of, by name. Marks were written before there was a choice.
+    /// The name of the backend that runs their tasks. Old marks have none, from before there was a choice.
     #[serde(default = "first_backend")]
     pub(super) backend: String,
 }
@@ -43,13 +43,14 @@ impl Mark {
         Self { format: FORMAT, records, backend: backend.to_owned() }
     }
 
-    /// The mark of a folder that is there; none if it has none, and may get one.
+    /// The mark of an existing folder; `None` if it has none and may get one.
     ///
     /// # Errors
-    /// It is a folder of another program, of a newer planwright, or it cannot be read.
+    /// The folder belongs to another program or to a newer planwright, or cannot be read.
     pub(super) fn of(folder: &Path) -> Result<Option<Self>, Box<Problem>> {
         let failed = |error| unusable(folder, &error);
-        // The names come first: what another planwright puts there after its mark is then strange to nobody.
+        // The names are read before the mark, so a file that another planwright puts there after its mark does not
+        // count as unknown.
         let names = fs::read_dir(folder)
             .and_then(|all| all.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>());
         let names = names.map_err(failed)?;
@@ -100,7 +101,7 @@ impl Mark {
         }
     }
 
-    /// Writes it.
+    /// Writes the mark.
     ///
     /// # Errors
     /// The folder cannot be written.
@@ -111,8 +112,8 @@ impl Mark {
     }
 }
 
-/// Whether a folder without a mark may have it: records that were copied back, or a mark that was being written when
-/// the start was cut short.
+/// Whether a folder without a mark may have this file: records that were copied back, or a mark that was being written
+/// when the start was cut short.
 fn is_known(name: &str) -> bool {
     name == RECORDS || name.strip_prefix("planwright.").is_some_and(|rest| rest.ends_with(".new"))
 }

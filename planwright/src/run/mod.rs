@@ -1,7 +1,7 @@
 //! `run`: a scheduler in the foreground.
 //!
-//! Invariant: nothing of the service is begun before the file is good, the folder ours and the port open; and when this
-//! ends, however it ends, the tasks go on running, except where it says otherwise.
+//! Invariant: nothing of the service begins before the file is good, the folder is ours and the port is open. When the
+//! scheduler ends, however it ends, the tasks keep running, except where it says otherwise.
 
 mod again;
 mod closing;
@@ -46,16 +46,16 @@ use picture::Picture;
 use recording::Recording;
 use target::Outcome;
 
-/// A scheduler that does not end within this is left to the system.
+/// How long a scheduler may take to end. After that the process just ends.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Tasks whose records are in memory have so long to end.
+/// How long tasks have to end if their records are in memory.
 const FAREWELL: Duration = Duration::from_secs(60);
-/// Between two looks at the service: what happens faster is seen together.
+/// The time between two looks at the service. Faster changes are seen together.
 const GLANCE: Duration = Duration::from_millis(20);
 
 pub(crate) fn run(ui: &mut Ui, backends: &Backends, arguments: &Run) -> io::Result<Verdict> {
     let Some(kind) = backends.get(&arguments.backend) else {
-        // The command line takes no other.
+        // The command line accepts no other text.
         let problem = Problem::error(format!("there is no backend `{}`", arguments.backend));
         return refuse(ui, &[problem], Verdict::Misused);
     };
@@ -73,7 +73,7 @@ pub(crate) fn run(ui: &mut Ui, backends: &Backends, arguments: &Run) -> io::Resu
     }
 }
 
-/// What the service is to become.
+/// The target of the service.
 struct Wanted {
     input: SpecFile,
     model: Arc<Model>,
@@ -116,37 +116,37 @@ fn refuse(ui: &mut Ui, problems: &[Problem], verdict: Verdict) -> io::Result<Ver
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum End {
-    /// Someone ended it.
+    /// Someone ended the scheduler.
     Interrupted,
-    /// The plan is complete, and it was to end then.
+    /// The plan is complete, with `--until-complete`.
     Complete,
-    /// The plan has an error, and it was to end when it ended.
+    /// The plan has an error, with `--until-complete`.
     Error,
     /// Nothing of the service is left.
     Uninstalled,
-    /// The scheduler does nothing any more.
+    /// The scheduler never acts again.
     Gone(Condition),
 }
 
-/// What there was at the end.
+/// The state at the end.
 struct Ended {
     end: End,
     picture: Picture,
     standing: Standing,
 }
 
-/// How the service stands to the file.
+/// How the service relates to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// It was to become what the file says.
+    /// The file became the target.
     AsWanted,
-    /// An operator has updated it since the file was submitted, or may have, and that stays.
+    /// An operator has updated the service since the file was submitted, or may have, and that stays.
     Updated,
-    /// It cannot become what the file says.
+    /// The service cannot become what the file says.
     Refused,
 }
 
-/// A service with all that carries it.
+/// A service with everything that runs it.
 struct Scheduling {
     folder: Folder,
     scheduler: Arc<Scheduler>,
@@ -154,7 +154,7 @@ struct Scheduling {
     recording: Recording,
 }
 
-/// What comes besides what the service does.
+/// Events outside of the service.
 struct Besides {
     signals: Signals,
     /// What the backend does by itself.
@@ -173,14 +173,14 @@ async fn schedule(
     let place =
         folder::place(arguments.data_dir.as_deref(), name.as_str(), arguments.store).map_err(failed)?;
     let listener = listen::bind(arguments.listen.0).await;
-    // Who runs a service twice is told so, and not that its port is taken.
+    // A second `run` of a service says that, and not that its port is in use.
     let listener = listener.map_err(|problem| failed(Folder::taken(&place).map_or(problem, Box::new)))?;
     let folder = Folder::take(&place, arguments.store, kind.name()).map_err(failed)?;
     let log = log::begin(folder.path(), arguments.verbose, kind.log_targets()).map_err(failed)?;
     let store = store::open(arguments.store, &folder, name, backends, kind).await.map_err(failed)?;
     let Opened { backend, notes } = kind.open(&folder.tasks(), &arguments.options).await.map_err(failed)?;
     let known = store.services().await.map_err(|error| failed(store::problem(&error, folder.path())))?;
-    // Who has a service that runs keeps it going, whatever is wrong with a new file.
+    // A running service keeps running, whatever is wrong with a new file.
     let (errors, warnings): (Vec<_>, Vec<_>) = judged.into_iter().partition(Problem::is_error);
     warnings.iter().for_each(|problem| ui.problem(problem));
     let not_kept = match errors.is_empty() {
@@ -224,11 +224,11 @@ async fn schedule(
     if arguments.store == StoreKind::Memory && !gone {
         nothing_left = scheduling.end_tasks(ui).await;
     }
-    // Who asks from here on finds nobody, and not somebody who has nothing to say any more: it is asked again, or is
-    // known to be gone.
+    // From here on, a client finds no server, rather than one that cannot answer. So it asks again later, or knows that
+    // the scheduler is gone.
     if matches!(end, Some(End::Uninstalled)) {
         server.stop().await;
-        // A target may have come in before it was closed, and been taken.
+        // A target may have been accepted before the server was closed.
         nothing_left = scheduling.is_uninstalled().await;
         if !nothing_left {
             ui.complain(
@@ -242,7 +242,7 @@ async fn schedule(
     drop(announced);
     server.stop().await;
     let Scheduling { folder, scheduler, service, recording } = scheduling;
-    // The store is closed, and the backend, with the last of them.
+    // The store and the backend are closed with the last of these values.
     drop((scheduler, service));
     let recorded = recording.finish(ui).await;
     if nothing_left {
@@ -271,7 +271,7 @@ fn tell_beginning(ui: &mut Ui, running: &Running, log: &Path, recording: &Record
 }
 
 impl Scheduling {
-    /// Submits the target, and shows what comes of it until it ends.
+    /// Submits the target, and shows the service until the scheduler ends.
     async fn go_on(
         &self,
         ui: &mut Ui,
@@ -302,7 +302,7 @@ impl Scheduling {
         Ok(shown.map(|(end, picture)| Ended { end, picture, standing }))
     }
 
-    /// Shows what comes of the target until it ends.
+    /// Shows the service until the scheduler ends.
     async fn show(
         &self,
         ui: &mut Ui,
@@ -334,7 +334,7 @@ impl Scheduling {
                     face.show(ui, &picture, &picture.clone(), &condition)?;
                 }
             }
-            // Before all that ran was heard of, what is to be brought back is not known.
+            // Until every task was heard of, nobody knows what has to be brought back.
             let settled = picture.others.is_empty() && picture.heard;
             match picture.status() {
                 Some(Status::Complete) if arguments.until_complete && settled => {
@@ -353,7 +353,7 @@ impl Scheduling {
             let glance = Instant::now() + GLANCE;
             tokio::select! {
                 _ = events.recv() => {}
-                // That all is as it was is no event.
+                // There is no event when nothing changed.
                 _ = self.service.wait(Engine::has_heard), if !picture.heard => {}
                 changed = conditions.changed() => if changed.is_err() {
                     return Ok((End::Gone(self.service.condition()), picture));
@@ -371,7 +371,7 @@ impl Scheduling {
         }
     }
 
-    /// Ends what runs: without a store that lasts, nobody would know it any more. Says whether nothing is left.
+    /// Ends all tasks, since nobody would know them without lasting records. Returns whether nothing is left.
     async fn end_tasks(&self, ui: &mut Ui) -> bool {
         ui.note(
             "the records are in memory, and nobody would know the tasks any more: they are ended (Ctrl-C again leaves \
@@ -385,20 +385,20 @@ impl Scheduling {
         false
     }
 
-    /// Ends the scheduler. Tasks go on running.
+    /// Ends the scheduler. Tasks keep running.
     async fn stop(&self, ui: &mut Ui) {
         if timeout(PATIENCE, self.scheduler.stop()).await.is_err() {
             ui.complain("the scheduler does not end, and is left to the system: its records are whole");
         }
     }
 
-    /// Whether there is no service, for sure.
+    /// Whether there certainly is no service.
     async fn is_uninstalled(&self) -> bool {
         let read = self.service.read(|engine| engine.model().is_none());
         timeout(PATIENCE, read).await.is_ok_and(|read| read.is_ok_and(|gone| gone))
     }
 
-    /// How many tasks run; none if nobody knows.
+    /// How many tasks run; `None` if nobody knows.
     async fn tasks(&self) -> Option<usize> {
         let alive = |engine: &Engine| engine.pods().map(|(_, pod)| pod.living().count()).sum();
         timeout(GLANCE * 50, self.service.read(alive)).await.ok()?.ok()
@@ -466,7 +466,7 @@ fn tell_outcome(
     Ok(Standing::AsWanted)
 }
 
-/// Says that the file is refused, and that what runs goes on.
+/// Says that the file is refused, and that the service keeps running.
 fn refused(ui: &mut Ui, problems: &[Problem]) -> io::Result<Standing> {
     if ui.is_json() {
         ui.json_line(&json!({ "event": "refused", "diagnostics": problems }))?;

@@ -1,6 +1,6 @@
-//! What a service looks like at one moment: what `run` shows, whether as lines, on a screen, or at its end.
+//! A snapshot of a service for `run`, which shows it as lines, on a screen, and at its end.
 //!
-//! Invariant: a picture is taken off the engine between two inputs; it holds what is durable, and nothing else.
+//! Invariant: a picture is read from the engine between two inputs, and has only durable state.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,24 @@ use plan_core::spec::PlanName;
 
 use crate::words;
 
-/// So many reasons are shown at most.
+/// The most reasons that are shown.
 const REASONS: usize = 8;
 
 /// A service at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Picture {
-    /// The plan that makes the service so, or made it so; `None` before there is a service.
+    /// The plan that brings the target about, or has done so; `None` before there is a service.
     pub(super) main: Option<PlanView>,
-    /// The other plans that do something.
+    /// The other plans that are at work.
     pub(super) others: Vec<PlanView>,
-    /// Why what is not complete is not.
+    /// The reasons of steps that are not complete.
     pub(super) whys: Vec<String>,
-    /// Whether it is known of all that was launched that it still runs.
+    /// Whether all launched tasks are known to run.
     pub(super) heard: bool,
 }
 
 impl Picture {
-    /// How the service is now.
+    /// The present picture of a service.
     pub(super) fn of(engine: &Engine) -> Self {
         let main = converging(engine);
         let names = engine.plan_names();
@@ -51,7 +51,7 @@ impl Picture {
         Self { main, others, whys, heard: engine.has_heard() }
     }
 
-    /// How the plan is that makes the service so.
+    /// The status of the plan that brings the target about.
     pub(super) fn status(&self) -> Option<Status> {
         self.main.as_ref().map(|main| main.status)
     }
@@ -80,13 +80,13 @@ impl Picture {
         steps
     }
 
-    /// What has changed since an earlier one: of each step, and of each plan.
+    /// The changes since an earlier picture, of each step and of each plan.
     pub(super) fn changes(&self, before: &Self) -> Vec<Change> {
         let old = before.steps();
         let mut changes = Vec::new();
         for (key, (name, status)) in self.steps() {
             let was = old.get(&key).filter(|(was, _)| *was == name).map(|(_, status)| *status);
-            // What was never begun is no news.
+            // A step that never began is not a change.
             if was != Some(status) && !(was.is_none() && status == Status::Pending) {
                 changes.push(Change { what: name, status });
             }
@@ -99,7 +99,7 @@ impl Picture {
                 changes.push(Change { what: plan.name.clone(), status: plan.status });
             }
         }
-        // What recovery and removals have done is shown no more.
+        // Finished work of recovery and removals is not shown any more.
         for plan in &before.others {
             if self.plans().all(|now| now.name != plan.name) {
                 changes.push(Change { what: plan.name.clone(), status: Status::Complete });
@@ -109,16 +109,16 @@ impl Picture {
     }
 }
 
-/// Another status.
+/// A change of a status.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(super) struct Change {
-    /// Of what, as `deploy / hello-phase / hello-0:[init]`.
+    /// What has the status, such as `deploy / hello-phase / hello-0:[init]`.
     pub(super) what: String,
     /// The new one.
     pub(super) status: Status,
 }
 
-/// The plan that makes the service what its target says, or made it so.
+/// The plan that brings the target about, or has done so.
 pub(super) fn converging(engine: &Engine) -> Option<String> {
     let run = engine.converging_run()?;
     let made = |plan: &PlanName| {

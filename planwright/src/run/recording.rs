@@ -1,7 +1,7 @@
-//! `--record`: what happens, written down for `planwright replay`.
+//! `--record`: records what happens, for `planwright replay`.
 //!
-//! Invariant: a recording never takes the place of another one, and a scheduler never ends, nor waits, for its recording:
-//! one that cannot be gone on with is told of, once.
+//! Invariant: a recording never overwrites another one, and a scheduler never ends or waits because of its recording.
+//! The end of a recording is reported once.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::ui::Ui;
 /// One MB, in bytes.
 const MB: u64 = 1 << 20;
 
-/// A recording that is written, if one is wanted.
+/// The recording that is being written, if one is wanted.
 pub(super) struct Recording {
     file: PathBuf,
     recorder: Option<Recorder>,
@@ -25,10 +25,10 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Begins it, if the command line wants one.
+    /// Begins a recording, if the command line asks for one.
     ///
     /// # Errors
-    /// There is something in the file, or it cannot be written.
+    /// The file is not empty, or cannot be written.
     pub(super) fn begin(arguments: &Run) -> Result<Self, Box<Problem>> {
         let file = arguments.record.clone().unwrap_or_default();
         let limit = arguments.record_limit.saturating_mul(MB);
@@ -45,17 +45,17 @@ impl Recording {
         Ok(Self { file, recorder, told: AtomicBool::new(false) })
     }
 
-    /// Who writes it.
+    /// The recorder.
     pub(super) fn recorder(&self) -> Option<Recorder> {
         self.recorder.clone()
     }
 
-    /// What is said of it as long as it is written.
+    /// The note about the recording at the start.
     pub(super) fn line(&self) -> Option<String> {
         self.recorder.as_ref().map(|_| format!("recording: {}", self.file.display()))
     }
 
-    /// Waits until it ends before the scheduler, and gives what is to be told. It is told once.
+    /// Waits until the recording ends before the scheduler, and returns the message about that, once.
     pub(super) async fn ends(&self) -> String {
         match &self.recorder {
             Some(recorder) if !self.told.load(Ordering::Relaxed) => {
@@ -67,7 +67,7 @@ impl Recording {
         }
     }
 
-    /// Writes the rest of it, and tells what came of it.
+    /// Writes the rest of the recording, and reports the result.
     ///
     /// # Errors
     /// As for [`Ui::say`].

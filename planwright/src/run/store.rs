@@ -1,7 +1,7 @@
-//! Where the records are kept, and what is said when they cannot be.
+//! The store of the records, and the messages when it cannot be used.
 //!
-//! Invariant: a service whose tasks are here is gone on with by records that know them, or not at all: records that
-//! are lost, empty or elsewhere never make its second installation beside the first.
+//! Invariant: a service with tasks in this folder is continued only with records that know the tasks. Records that are
+//! lost, empty or elsewhere never make a second installation beside the first.
 
 use std::fs;
 use std::io;
@@ -19,10 +19,10 @@ use crate::backends::{BackendKind, Backends, Left};
 use crate::problem::{Problem, with_causes};
 use crate::running::RECORDS;
 
-/// Opens the store of a data folder. One that is another service's is not made this one's too.
+/// Opens the store of a data folder. The store of another service is refused.
 ///
 /// # Errors
-/// The records cannot be used, or are not those of what is in the folder; nothing is changed then.
+/// The records cannot be used, or do not know what is in the folder. Then nothing is changed.
 pub(super) async fn open(
     kind: StoreKind,
     folder: &Folder,
@@ -71,7 +71,7 @@ pub(super) async fn open(
     for left in left {
         let is_known = match kept.iter().find(|known| known.as_str() == left.service) {
             None => false,
-            // What is not in use is in nobody's way; it stays where it is.
+            // A file that is not in use does no harm, and stays where it is.
             Some(_) if left.processes.is_empty() => true,
             Some(known) => {
                 let installed = installation(&*store, known).await.map_err(|error| problem(&error, path))?;
@@ -99,7 +99,7 @@ pub(super) async fn open(
     }
 }
 
-/// Which installation of a service the records are of. None also where they cannot be read: its loop says why.
+/// The installation of a service in the records. `None` also if they cannot be read: the service's loop says why.
 async fn installation(store: &dyn Store, service: &ServiceName) -> Result<Option<String>, StoreError> {
     let key = Key::Service.to_string();
     let records = store.open(service).await?.records;
@@ -115,8 +115,8 @@ async fn opened(folder: &Path) -> Result<Arc<dyn Store>, Box<Problem>> {
     Ok(Arc::new(opened.map_err(|error| problem(&error, folder))?))
 }
 
-/// What the folder has of services. What another backend runs is not gone on with by this one, which would not find it,
-/// and would run it a second time.
+/// What the folder has of services. Tasks of another backend are refused, since this backend would not find them, and
+/// would run them a second time.
 fn left(
     folder: &Folder,
     backends: &Backends,
@@ -143,8 +143,8 @@ fn left(
     })))
 }
 
-/// Of a scheduler that was killed with its records in memory, removes what does not run any more: it was to be removed
-/// at its end. Gives what is left.
+/// Cleans up after a scheduler that was killed with its records in memory: removes files of tasks that do not run any
+/// more. Returns what is left.
 fn forget_the_forgotten(folder: &Folder, left: Vec<Left>) -> Result<Vec<Left>, Box<Problem>> {
     if folder.before.records != StoreKind::Memory || left.iter().any(|left| !left.processes.is_empty()) {
         return Ok(left);
@@ -155,7 +155,7 @@ fn forget_the_forgotten(folder: &Folder, left: Vec<Left>) -> Result<Vec<Left>, B
     Ok(Vec::new())
 }
 
-/// Tasks that no records know.
+/// The message about tasks that no records know.
 fn unknown(folder: &Folder, why: &str, left: &[Left]) -> Problem {
     let (path, tasks) = (folder.path().display(), folder.tasks());
     let whose: Vec<String> = left
@@ -192,7 +192,7 @@ fn unknown(folder: &Folder, why: &str, left: &[Left]) -> Problem {
     ))
 }
 
-/// A store that does not do what it should.
+/// The message about a store that fails.
 pub(super) fn problem(error: &StoreError, folder: &Path) -> Problem {
     let problem = Problem::error(format!(
         "the records in `{}` cannot be used: {}",
@@ -200,14 +200,14 @@ pub(super) fn problem(error: &StoreError, folder: &Path) -> Problem {
         with_causes(error)
     ));
     match error {
-        // It says itself what to do.
+        // The error itself says what to do.
         StoreError::Unusable { .. } => problem,
         _ => problem
             .help(format!("see that `{}` can be written, and that its disk has room", folder.display())),
     }
 }
 
-/// A first target that was not taken.
+/// The message about a first target that was refused.
 pub(super) fn driver_problem(error: &DriverError, folder: &Path) -> Problem {
     let problem = Problem::error(error.to_string());
     match error {

@@ -1,8 +1,8 @@
 //! The target of the service: what the file says, or what an operator has made of it since.
 //!
-//! Invariant: a start with a file that says what it said at the last start changes nothing, so that what restarts a
-//! scheduler (a loop, a unit of the system's) rolls no operator's update back. What was submitted last is kept beside
-//! the records; a start that was cut short between the two submits its file again.
+//! Invariant: a start with the same file as the last start changes nothing. So a loop or a system unit that restarts a
+//! scheduler rolls no operator's update back. The last submitted file is kept beside the records. A start that was cut
+//! short between the two submits its file again.
 
 use std::fs;
 use std::io;
@@ -20,15 +20,15 @@ use crate::problem::Problem;
 use crate::running;
 use crate::ui::Ui;
 
-/// The service is asked so long, where its store does not answer.
+/// How long the service is asked, if its store does not answer.
 const FIRST: Duration = Duration::from_secs(15);
-/// Between two tries.
+/// The time between two tries.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// What `run` submitted last.
+/// The last submission of `run`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Submitted {
-    /// Of which installation.
+    /// The installation.
     installation: String,
     /// The specification.
     spec: ContentHash,
@@ -36,45 +36,45 @@ struct Submitted {
     plan: Option<String>,
 }
 
-/// What the service is before anything is submitted.
+/// The target of the service before anything is submitted.
 #[derive(Debug)]
 struct Present {
     installation: String,
     spec: ContentHash,
-    /// Who made it so, and when.
+    /// Who submitted it, and when.
     by: Option<(String, Wall)>,
 }
 
-/// What came of it.
+/// The result of a submission.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The target becomes what the file says. It was something else, or nothing.
     Submitted {
-        /// Whether there was something else.
+        /// Whether there was another target.
         update: bool,
     },
     /// That is the target already.
     AlreadySo,
-    /// An operator has updated it since, and that stays.
+    /// An operator has updated the service since, and that stays.
     Kept {
-        /// Who, and when; none if that is remembered no more.
+        /// Who, and when; `None` if that is no longer remembered.
         by: Option<(String, Wall)>,
     },
-    /// Nobody knows whether an operator has updated it since, and it stays as it is.
+    /// Nobody knows whether an operator has updated the service since, and it stays as it is.
     Unsure {
         /// What cannot be read.
         why: String,
     },
-    /// It is being uninstalled, and stays so.
+    /// The service is being uninstalled.
     Uninstalling,
-    /// It cannot become what the file says, and stays what it is.
+    /// The service cannot become what the file says, and stays as it is.
     Refused(Refusal),
 }
 
 /// Submits the file, if there is something to submit.
 ///
 /// # Errors
-/// There is no service, and it cannot be what the file says; or the store does not answer.
+/// There is no service, and the file is refused; or the store does not answer.
 pub(super) async fn settle(
     ui: &mut Ui,
     service: &Service,
@@ -87,7 +87,7 @@ pub(super) async fn settle(
     let spec = wanted.model.hash();
     let last = match Submitted::read(folder) {
         Ok(last) => last,
-        // It may be that an operator has updated it since.
+        // An operator may have updated the service since.
         Err(error) if present.as_ref().is_some_and(|present| present.spec != spec) => {
             return Ok(Outcome::Unsure {
                 why: format!("`{}`: {error}", folder.path().join(SUBMITTED).display()),
@@ -127,7 +127,7 @@ pub(super) async fn settle(
     Ok(outcome)
 }
 
-/// Asks again as long as nobody knows whether it was heard.
+/// Asks again as long as nobody knows whether the request was received.
 async fn patiently<T>(
     folder: &Folder,
     mut ask: impl AsyncFnMut() -> Result<T, DriverError>,
@@ -161,7 +161,7 @@ impl Present {
 }
 
 impl Submitted {
-    /// None if nothing was.
+    /// `None` if nothing was submitted.
     fn read(folder: &Folder) -> io::Result<Option<Self>> {
         match fs::read(folder.path().join(SUBMITTED)) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
