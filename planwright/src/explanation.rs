@@ -1,6 +1,6 @@
-//! What the codes of problems mean, for people: a page for each, and the book's chapter of all; and the book's
-//! tables of what a change of each field does, and of the backends. Invariant: what is shown of an example is what reading it says,
-//! and what is said of a field is what the engine does.
+//! What the codes of problems mean, for people: a page for each, and the book's chapter of all. Also the book's tables
+//! of what a change of each field does, and of the backends. Invariant: the message of an example is the real one, and
+//! the table of fields says what the engine does.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,16 +15,16 @@ use crate::problem::Problem;
 
 /// The name of an example's file.
 const FILE: &str = "svc.yml";
-/// Of a longer example the rest is left out, and of a longer line its end.
+/// The most lines of an example, and the most characters of a line. The rest is left out.
 const LINES: usize = 30;
 const COLUMNS: usize = 160;
 
-/// A rule that a problem can be about, with all that is said of it.
+/// A rule that a problem can be about, with its explanation.
 #[derive(Debug, Clone, Copy)]
 pub enum Rule {
-    /// One of specifications themselves.
+    /// A rule of specifications themselves.
     Code(Code),
-    /// One of a kind of backend.
+    /// A rule of a kind of backend.
     OfBackend(&'static backend::Rule, &'static str),
 }
 
@@ -47,7 +47,7 @@ impl Rule {
         }
     }
 
-    /// It, in one line.
+    /// The rule in one line.
     pub fn summary(&self) -> &'static str {
         match self {
             Self::Code(code) => code.summary(),
@@ -55,7 +55,7 @@ impl Rule {
         }
     }
 
-    /// What it is for, and what to do about it.
+    /// Why there is the rule, and what to do about it.
     pub fn explanation(&self) -> &'static str {
         match self {
             Self::Code(code) => code.explanation().trim(),
@@ -71,7 +71,7 @@ impl Rule {
         }
     }
 
-    /// What comes with that file.
+    /// What belongs to that file, such as values.
     fn given(&self) -> String {
         match self {
             Self::Code(code) => given(&code.example()),
@@ -79,7 +79,7 @@ impl Rule {
         }
     }
 
-    /// What is said of that file.
+    /// The message about that file.
     pub fn told(&self) -> String {
         match self {
             Self::Code(code) => told(&code.example()),
@@ -98,7 +98,7 @@ impl Rule {
         }
     }
 
-    /// It, as the terminal shows it.
+    /// The rule's page, as the terminal shows it.
     pub fn page(&self) -> String {
         let said = indented(&self.told());
         format!(
@@ -183,7 +183,7 @@ pub fn backends(backends: &Backends) -> String {
 pub fn fields() -> String {
     let mut text = String::new();
     let groups = rules();
-    // Resources are in two places, in the same words.
+    // Resources are in two places, with the same fields.
     let below = |rule: &ChangeRule, prefix: &str| (rule.field[prefix.len()..].to_owned(), rule.verdicts);
     let same = |at: usize, other: usize| {
         let keys = |at: usize| groups[at].rules.iter().map(move |rule| below(rule, groups[at].prefix));
@@ -224,7 +224,7 @@ pub fn fields() -> String {
         }
     }
     for (why, fields) in whys {
-        // What is below a field is refused for the same reason.
+        // Fields below a field are refused for the same reason.
         let top = fields.iter().filter(|field| {
             !fields.iter().any(|other| field.strip_prefix(other).is_some_and(|rest| rest.starts_with('.')))
         });
@@ -234,7 +234,7 @@ pub fn fields() -> String {
     text
 }
 
-/// What reading an example says.
+/// The messages about an example.
 fn told(example: &Example) -> String {
     let (env, templates) = (owned(example.values), owned(example.templates));
     let options = ReadOptions { env: &env, strict_variables: true, files: Files::Texts(&templates) };
@@ -251,7 +251,7 @@ fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// What comes with an example.
+/// What belongs to an example, such as values.
 fn given(example: &Example) -> String {
     let values = example.values.iter().map(|(name, value)| format!("`{name}={value}`"));
     let templates = example.templates.iter().map(|(name, _)| format!("`{name}` beside it"));
@@ -259,7 +259,7 @@ fn given(example: &Example) -> String {
     if all.is_empty() { String::new() } else { format!(", with {}", all.join(", ")) }
 }
 
-/// A file's text, as much as is read with profit.
+/// A file's text, up to a useful length.
 fn shown(file: &str) -> String {
     let mut text = String::new();
     let lines = file.lines().count();

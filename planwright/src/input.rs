@@ -1,4 +1,4 @@
-//! From a name on the command line to a service: what was typed becomes the options of `plan-load`, which reads.
+//! From a name on the command line to a service: makes the options of `plan-load`, which reads the files.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +12,7 @@ use plan_load::{FileReading, Hints, LoadOptions, Rigour, SpecFile};
 use crate::arguments::Reading;
 use crate::problem::Problem;
 
-/// How files are read, as the command line has it.
+/// The options for reading files, from the command line.
 ///
 /// # Errors
 /// A file of values cannot be read, or has lines that are not `KEY=value`.
@@ -37,7 +37,7 @@ pub fn options(reading: &Reading) -> Result<LoadOptions, Vec<Problem>> {
         options = options.env(key, value);
     }
     if reading.inherit_env {
-        // What is not text can be no value of a template.
+        // A value that is not text cannot be a value of a template.
         let text = |(key, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((key.into_string().ok()?, value.into_string().ok()?))
         };
@@ -73,19 +73,19 @@ pub fn judged(file: &SpecFile, read: &FileReading, kind: &dyn Kind) -> Vec<Probl
 /// The plan of this name.
 ///
 /// # Errors
-/// There is none; the problem names the nearest one.
+/// There is no such plan. The problem names the nearest one.
 pub fn plan<'a>(model: &'a Model, name: &str, file: &str) -> Result<&'a Arc<PlanLayout>, Vec<Problem>> {
     model.plans().get(name).ok_or_else(|| {
         let names: Vec<&str> = model.plans().keys().map(|plan| plan.as_str()).collect();
         let message = format!("`{file}` has no plan `{name}`");
-        // The reader of specifications knows what a slip of the fingers is.
+        // The reader of specifications knows which names are near enough for a typing mistake.
         let like = Diagnostic::error(Code::Value, "", "").nearest(name, names.iter().copied());
         let help = like.help.unwrap_or_else(|| format!("its plans are: {}", names.join(", ")));
         vec![Problem::error(message).file(file).help(help).nearest(like.nearest)]
     })
 }
 
-/// Whether standard input is meant.
+/// Whether the name stands for standard input.
 pub fn is_standard_input(file: &Path) -> bool {
     file.as_os_str() == "-"
 }

@@ -1,4 +1,4 @@
-//! The binary: one call of the library, with the backends that planwright comes with.
+//! The binary: one call of the library, with planwright's own backends.
 
 use std::process::ExitCode;
 

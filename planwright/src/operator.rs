@@ -1,6 +1,6 @@
-//! What an operator does in a simulation: `TIME:VERB[:PHASE[:STEP]]` of a plan, `TIME:VERB:INSTANCE[:TASK,...]`
-//! of an instance. Invariant: a verb is only taken at a level that it has (SDK rules R58 and R60); which plan it is for
-//! is not said here.
+//! What an operator does in a simulation: `TIME:VERB[:PHASE[:STEP]]` for a plan, `TIME:VERB:INSTANCE[:TASK,...]` for an
+//! instance. Invariant: a verb is accepted only for what it can act on (SDK rules R58 and R60). The plan is not a part
+//! of the text.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use plan_core::spec::{Code, Diagnostic, InstanceName, NameError, PhaseName, Plan
 /// A verb at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
-    /// As it was typed.
+    /// The text as typed.
     pub text: String,
     /// When.
     pub at: Duration,
@@ -23,38 +23,38 @@ pub struct Act {
 /// What an operator does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
-    /// Something to the plan that is looked at.
+    /// A verb for the plan of the simulation.
     OfPlan {
         /// What.
         verb: Word,
-        /// Of the plan, what it is for.
+        /// The part of the plan.
         part: Part,
     },
     /// Something to an instance, a debt, or the service.
     Other(Verb),
 }
 
-/// The words that are not of plans.
+/// The words of verbs that are not for plans.
 const OTHERS: [&str; 6] = ["pod-restart", "pod-replace", "pod-pause", "pod-resume", "give-up", "uninstall"];
 
-/// A verb's word.
+/// The word of a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
-    /// Begins a plan.
+    /// Starts a plan.
     Start,
-    /// Ends it.
+    /// Stops it.
     Stop,
-    /// Lets nothing new begin.
+    /// Lets no further step begin.
     Interrupt,
-    /// Takes that back, or releases a canary.
+    /// Takes an interruption back, or releases a canary.
     Continue,
-    /// Counts it as complete.
+    /// Makes it count as complete.
     ForceComplete,
-    /// Has it done again.
+    /// Does its work again.
     Restart,
 }
 
-/// The words, those of the SDK's program too (SDK rule R80).
+/// The words, including those of the SDK's program (SDK rule R80).
 const WORDS: [(&str, Word); 9] = [
     ("start", Word::Start),
     ("stop", Word::Stop),
@@ -67,17 +67,17 @@ const WORDS: [(&str, Word); 9] = [
     ("force-restart", Word::Restart),
 ];
 
-/// Why a text is no act.
+/// Why a text is not an act of an operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ActError {
-    /// There is no verb.
+    /// The verb is missing.
     #[error("`{0}` has no verb: write `TIME:VERB[:PHASE[:STEP]]`, as `30s:restart:broker:kafka-0:[broker]`")]
     NoVerb(String),
-    /// The time is no time.
+    /// The time cannot be read.
     #[error(transparent)]
     Time(#[from] MomentError),
-    /// The verb is none that is known.
+    /// The verb is unknown.
     #[error("`{word}` is not a verb: {help}")]
     UnknownVerb {
         /// What was written.
@@ -85,16 +85,16 @@ pub enum ActError {
         /// What to do.
         help: String,
     },
-    /// The phase has no name that a phase can have.
+    /// The name cannot be the name of a phase.
     #[error(transparent)]
     Phase(#[from] NameError),
-    /// A step without a name.
+    /// The name of the step is missing.
     #[error("after the last `:` there is no step: name it, or leave the `:` out")]
     EmptyStep,
     /// The verb needs an instance.
     #[error("`{0}` is of an instance: write `{0}:kafka-0`")]
     NoInstance(&'static str),
-    /// The instance has no name that an instance can have.
+    /// The name cannot be the name of an instance.
     #[error("`{name}` is not an instance: {problem}")]
     Instance {
         /// What was written.
@@ -102,7 +102,7 @@ pub enum ActError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The verb is for all of an instance.
+    /// The verb is for a whole instance.
     #[error("`{0}` is of a whole instance: leave the tasks out")]
     OnlyInstances(&'static str),
     /// The debt has no number.
@@ -153,7 +153,7 @@ impl FromStr for Act {
     type Err = ActError;
 
     fn from_str(text: &str) -> Result<Self, ActError> {
-        // A step's name holds colons: it is the rest.
+        // A step's name contains colons, so it is the rest of the text.
         let mut parts = text.splitn(4, ':');
         let time = parts.next().unwrap_or_default();
         let word = parts.next().ok_or_else(|| ActError::NoVerb(text.to_owned()))?;

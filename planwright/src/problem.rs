@@ -1,11 +1,11 @@
-//! What is wrong, as people and programs are told. Invariant: the two forms of a [`Problem`], text and JSON, say the same.
+//! Problems, for people and for programs. Invariant: the two forms of a [`Problem`], text and JSON, say the same.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use plan_core::spec::{MarkedLine, Severity};
 
 pub use plan_core::spec::Problem;
 
-/// In the form of rustc: the code and message, the place, the line with the place marked, the help.
+/// The problem in the form of rustc: the code and message, the place, the line with the place marked, the help.
 pub fn render(problem: &Problem, renderer: &Renderer) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
@@ -23,7 +23,7 @@ pub fn render(problem: &Problem, renderer: &Renderer) -> String {
             let mark = AnnotationKind::Primary.span(span.range()).label(note);
             let mut snippet = Snippet::source(line.as_str());
             if *cut {
-                // The column is that of the whole line.
+                // The column counts from the beginning of the whole line.
                 group = group.element(origin(problem, file));
             } else {
                 snippet = snippet.path(file.as_str());
@@ -58,7 +58,7 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut source = error.source();
     while let Some(cause) = source {
         let of_cause = cause.to_string();
-        // A transparent error says what its cause says.
+        // A transparent error has the message of its cause.
         if !words.ends_with(&of_cause) {
             words.push_str(": ");
             words.push_str(&of_cause);

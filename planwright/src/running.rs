@@ -1,8 +1,8 @@
-//! The schedulers that run on this machine: where each listens, and where its token is. `run` writes it down, the
-//! commands that ask a scheduler read it.
+//! The running schedulers of this machine: where each listens, and where its token is. `run` writes these entries, and
+//! the commands that ask a scheduler read them.
 //!
-//! Invariant: an entry is written whole or not at all, and one whose process is gone is never taken for a
-//! scheduler, also when its number was given again.
+//! Invariant: an entry is written whole or not at all. An entry whose process is gone is never taken for a scheduler,
+//! even if another process has its number.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FILE: &str = "scheduler.json";
 /// The records in a data folder.
 pub(crate) const RECORDS: &str = "records.redb";
-/// The folder of the state folder in which the same stands for all of the user. No service's name begins so.
+/// The folder in the state folder with the entries of all the user's schedulers. No service's name begins like this.
 const ALL: &str = ".running";
 
-/// A scheduler that runs.
+/// A running scheduler.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Running {
@@ -28,7 +28,7 @@ pub(crate) struct Running {
     pub(crate) url: String,
     /// Its process.
     pub(crate) pid: i32,
-    /// When the process began, as [`birth`] has it: its number may be given again.
+    /// When the process began, as [`birth`] returns it, since its number may be reused.
     #[serde(default)]
     pub(crate) began: Option<String>,
     /// The file with its token.
@@ -38,13 +38,13 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Writes it down, in the place of what another scheduler wrote of this data folder.
+    /// Writes the entry. It replaces that of an earlier scheduler of this data folder.
     pub(crate) fn announce(&self) -> io::Result<Announced> {
         let text = serde_json::to_string_pretty(self)?;
         let own = self.data_dir.join(FILE);
         replace(&own, &text)?;
         let mut files = vec![own];
-        // Without a state folder, or where it cannot be written, `--url` still finds it.
+        // Without a state folder, or if it cannot be written, `--url` still finds the scheduler.
         if let Some(all) = state_folder().map(|state| state.join(ALL)) {
             for (file, other) in entries(&all) {
                 if other.data_dir == self.data_dir || !other.lives() {
@@ -59,22 +59,22 @@ impl Running {
         Ok(Announced { files })
     }
 
-    /// What the scheduler of a data folder has written down, whether it runs or not.
+    /// The entry of a data folder's scheduler, whether it runs or not.
     pub(crate) fn of(data_dir: &Path) -> Option<Self> {
         read(&data_dir.join(FILE))
     }
 
-    /// Whether it has ended, and nothing is kept of its service.
+    /// Whether the scheduler has ended, and nothing of its service is kept.
     pub(crate) fn has_nothing(&self) -> bool {
         !self.lives() && !self.data_dir.join(RECORDS).exists()
     }
 
-    /// Whether the very process lives that wrote it down.
+    /// Whether the process that wrote the entry is alive.
     pub(crate) fn lives(&self) -> bool {
         is_alive(self.pid) && self.began == birth(self.pid)
     }
 
-    /// All that run, as the user's state folder tells, by service.
+    /// All running schedulers in the user's state folder, by service.
     pub(crate) fn all() -> Vec<Self> {
         let Some(state) = state_folder() else { return Vec::new() };
         let entries = entries(&state.join(ALL)).into_iter().map(|(_, running)| running);
@@ -84,7 +84,7 @@ impl Running {
     }
 }
 
-/// Takes back, when it is dropped, what was written down.
+/// Removes the entry when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Announced {
     files: Vec<PathBuf>,
@@ -93,20 +93,20 @@ pub(crate) struct Announced {
 impl Drop for Announced {
     fn drop(&mut self) {
         for file in &self.files {
-            // What stays there is known to be old by its process.
+            // An entry that stays is known to be old by its process.
             let _ = fs::remove_file(file);
         }
     }
 }
 
-/// The user's folder for what programs keep: `$XDG_STATE_HOME`, or `~/.local/state`; of them `planwright`.
+/// The folder `planwright` in the user's state folder: `$XDG_STATE_HOME`, or `~/.local/state`.
 pub(crate) fn state_folder() -> Option<PathBuf> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
     state.map(|state| state.join("planwright"))
 }
 
-/// The name of a service as that of a folder: without slashes, as the SDK has it, and not hidden.
+/// The name of a service as a folder name: without slashes, as in the SDK, and not hidden.
 pub(crate) fn folder_name(service: &str) -> String {
     let name = service.trim_matches('/').replace('/', "__");
     match name.strip_prefix('.') {
@@ -115,22 +115,23 @@ pub(crate) fn folder_name(service: &str) -> String {
     }
 }
 
-/// Whether a process is there, and has not ended.
+/// Whether a process exists, and has not ended.
 pub(crate) fn is_alive(pid: i32) -> bool {
-    // One that has ended is there until its parent has looked. The state stands behind the name, which may hold anything.
+    // A process that has ended exists until its parent has waited for it. Its state comes after its name, which may
+    // contain anything.
     if let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) {
         return !stat.rsplit(") ").next().is_some_and(|state| state.starts_with(['Z', 'X']));
     }
-    // One of another user is there too; it answers that it may not be signalled.
+    // A process of another user exists too. It answers that it may not be signaled.
     let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
     !matches!(rustix::process::test_kill_process(pid), Err(error) if error == rustix::io::Errno::SRCH)
 }
 
-/// When a process began: the start of the system, and the time since then in its ticks. None where there is no `/proc`.
+/// When a process began: the start of the system, and the time since then in ticks. `None` if there is no `/proc`.
 pub(crate) fn birth(pid: i32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    // The 22nd field; the second, the name, may hold anything, and the third stands behind its end.
+    // The 22nd field. The second one, the name, may contain anything, and the third one begins after its end.
     let ticks = stat.rsplit(") ").next()?.split(' ').nth(19)?;
     Some(format!("{}/{ticks}", boot.trim()))
 }
@@ -145,7 +146,7 @@ fn read(file: &Path) -> Option<Running> {
     serde_json::from_slice(&fs::read(file).ok()?).ok()
 }
 
-/// Writes a file whole, in the place of what was there. It is its owner's alone.
+/// Writes a file whole, and replaces the old one. Only its owner can read it.
 pub(crate) fn replace(file: &Path, text: &str) -> io::Result<()> {
     let beside = file.with_extension(format!("{}.new", std::process::id()));
     let mut written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;

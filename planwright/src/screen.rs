@@ -1,6 +1,7 @@
-//! A whole screen of a terminal, drawn again whenever something changes: for what lives.
+//! A whole screen of a terminal, drawn again whenever something changes.
 //!
-//! Invariant: the terminal is as it was when this is dropped, also after a panic; what is to stay is printed then.
+//! Invariant: when the screen is dropped, the terminal is as it was before, also after a panic. What has to stay is
+//! printed then.
 
 use std::io;
 use std::sync::Arc;
@@ -17,14 +18,14 @@ use ratatui::widgets::Paragraph;
 use ratatui::{DefaultTerminal, Frame};
 use tokio::sync::mpsc;
 
-/// What is on a screen.
+/// The content of a screen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Page {
     /// The first lines.
     pub(crate) head: Vec<String>,
-    /// What changes.
+    /// The trees that change.
     pub(crate) trees: Vec<Tree>,
-    /// What there is to be said of it.
+    /// The notes below the trees.
     pub(crate) notes: Vec<String>,
     /// The last line.
     pub(crate) foot: String,
@@ -33,9 +34,9 @@ pub(crate) struct Page {
 /// Whether a screen has colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colours {
-    /// It has.
+    /// With colors.
     On,
-    /// It has not.
+    /// Without colors.
     Off,
 }
 
@@ -44,7 +45,7 @@ pub(crate) enum Colours {
 pub(crate) enum Wish {
     /// To leave.
     Leave,
-    /// To see it again, as the page or the screen has moved.
+    /// To see the page again, since it has scrolled or the screen has changed.
     Again,
 }
 
@@ -70,7 +71,7 @@ impl Screen {
     /// Takes the terminal.
     ///
     /// # Errors
-    /// It is none, or is gone.
+    /// There is no terminal, or it is gone.
     pub(crate) fn open(colours: Colours) -> io::Result<Self> {
         let terminal = ratatui::try_init()?;
         let (pressed, keys) = mpsc::unbounded_channel();
@@ -111,14 +112,14 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         if let Some(reader) = self.reader.take() {
-            // Of a panic of the reader nothing is left but its end.
+            // After a panic of the reader, only its end is known.
             let _ = reader.join();
         }
         ratatui::restore();
     }
 }
 
-/// Reads keys until the screen is over. A key is asked for so often that the end is soon noticed.
+/// Reads keys until the screen is closed. Each wait for a key is short, so the end is soon noticed.
 fn read_keys(over: &AtomicBool, pressed: &mpsc::UnboundedSender<Key>) {
     while !over.load(Ordering::Relaxed) {
         let event = match event::poll(Duration::from_millis(100)) {
@@ -148,7 +149,7 @@ fn read_keys(over: &AtomicBool, pressed: &mpsc::UnboundedSender<Key>) {
     }
 }
 
-/// Draws a page from a line of its trees on; says from which, if that was too far down.
+/// Draws a page from a line of its trees on. Returns the line, which is lower if that was too far down.
 fn render(frame: &mut Frame<'_>, page: &Page, colours: Colours, scroll: u16) -> u16 {
     let mut body: Vec<Line<'_>> = Vec::new();
     for tree in &page.trees {

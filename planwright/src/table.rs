@@ -1,4 +1,4 @@
-//! Tables for people: columns under their heads. Invariant: a cell is never cut, so that what is shown can be typed.
+//! Tables for people: columns under their heads. Invariant: a cell is never cut, so that its text can be typed.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use comfy_table::{ContentArrangement, presets};
 pub(crate) struct Table(comfy_table::Table);
 
 impl Table {
-    /// One with these columns.
+    /// A table with these columns.
     pub(crate) fn new(heads: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);

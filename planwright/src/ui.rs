@@ -1,5 +1,5 @@
-//! The one place that writes. Invariant: results go to standard output, all else to standard error; a reader
-//! that has gone away is no failure; color only repeats what the words say.
+//! The only place that writes output. Invariant: results go to standard output, and everything else to standard error.
+//! A closed pipe is not a failure. Color only repeats what the words say.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -45,12 +45,12 @@ impl Ui {
     /// Writes a line, or several, of a result for people.
     ///
     /// # Errors
-    /// It cannot be written, for another reason than that nobody reads it any more.
+    /// It cannot be written, for another reason than a closed pipe.
     pub fn say(&mut self, result: impl Display) -> io::Result<()> {
         unless_gone(writeln!(self.out, "{result}"))
     }
 
-    /// Writes a result as it is, without a line's end after it.
+    /// Writes a result as it is, without a line end after it.
     ///
     /// # Errors
     /// As for [`Ui::say`].
@@ -58,7 +58,7 @@ impl Ui {
         unless_gone(self.out.write_all(result.as_bytes()))
     }
 
-    /// Writes what others have written, byte by byte, at once: also to a terminal, as `cat` does.
+    /// Writes the output of others, byte by byte and at once, also to a terminal, as `cat` does.
     ///
     /// # Errors
     /// As for [`Ui::say`].
@@ -68,13 +68,13 @@ impl Ui {
         unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
     }
 
-    /// Whether there is still somebody who reads what is written to standard output: what has no end by itself ends when
-    /// there is nobody any more, also while there is nothing to be written.
+    /// Whether somebody still reads standard output. A command without an end ends when nobody does, even while it has
+    /// nothing to write.
     pub fn is_read(&self) -> bool {
         let out = io::stdout();
         let mut asked = [PollFd::new(&out, PollFlags::empty())];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        // Where it cannot be asked, the next write will tell.
+        // If that is unknown, the next write will tell.
         poll(&mut asked, Some(&now)).is_err()
             || !asked[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
     }
@@ -88,7 +88,7 @@ impl Ui {
         self.say(text)
     }
 
-    /// Tells people of a problem. For programs it is a part of the result, and nothing is written here.
+    /// Shows a problem to people. For programs it is a part of the result, and nothing is written here.
     pub fn problem(&mut self, problem: &Problem) {
         if self.output == Output::Text {
             // Nothing can be done about a standard error that is gone.
@@ -106,7 +106,7 @@ impl Ui {
         self.finish()
     }
 
-    /// Writes a tree; its statuses are colored.
+    /// Writes a tree with colored statuses.
     ///
     /// # Errors
     /// As for [`Ui::say`].
@@ -129,13 +129,13 @@ impl Ui {
         Ok(())
     }
 
-    /// Says on standard error what is under way.
+    /// Writes progress to standard error.
     pub fn progress(&mut self, what: impl Display) {
         // Nothing can be done about a standard error that is gone.
         let _ = writeln!(self.err, "{what}");
     }
 
-    /// Says on standard error what is good to know. For programs it is a part of the result.
+    /// Writes a note to standard error. For programs it is a part of the result.
     pub fn note(&mut self, what: impl Display) {
         if self.output == Output::Text {
             let blue = anstyle::AnsiColor::BrightBlue.on_default().bold();
@@ -143,7 +143,7 @@ impl Ui {
         }
     }
 
-    /// Says on standard error what can be done.
+    /// Writes a hint to standard error.
     pub fn hint(&mut self, what: impl Display) {
         if self.output == Output::Text {
             let cyan = anstyle::AnsiColor::BrightCyan.on_default().bold();
@@ -151,18 +151,18 @@ impl Ui {
         }
     }
 
-    /// Whether a screen of its own has colors.
+    /// Whether a screen has colors.
     pub(crate) fn colours(&self) -> Colours {
         if self.out.current_choice() == anstream::ColorChoice::Never { Colours::Off } else { Colours::On }
     }
 
-    /// Says on standard error, in one line, what went wrong in all.
+    /// Writes a summary of what went wrong to standard error, in one line.
     pub fn complain(&mut self, what: &str) {
         let red = anstyle::AnsiColor::BrightRed.on_default().bold();
         let _ = writeln!(self.err, "{red}error{red:#}: {what}");
     }
 
-    /// Writes out what is still held back.
+    /// Flushes the output.
     ///
     /// # Errors
     /// As for [`Ui::say`].
@@ -171,7 +171,7 @@ impl Ui {
     }
 }
 
-/// That nobody reads the rest is the reader's matter.
+/// A closed pipe is not an error.
 fn unless_gone(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -1,10 +1,10 @@
-//! What the engine says, in the words of this program: what an operator can say is a command.
+//! The engine's messages in the words of this program: a verb is shown as a command.
 //!
-//! Invariant: the same reason has the same words, whoever asks: the API, the screen, a line.
+//! Invariant: the same reason has the same words everywhere: in the API, on the screen, in a line.
 
 use plan_core::engine::{Part, Reason, Remedy, Verb, Why};
 
-/// The command that says a verb, without the program's name.
+/// The command for a verb, without the program's name.
 pub(crate) fn command(verb: &Verb) -> String {
     let of_plan = |command: &str, plan: &dyn ToString, part: &Part| {
         let mut words = vec![command.to_owned(), shell(&plan.to_string())];
@@ -40,7 +40,7 @@ pub(crate) fn command(verb: &Verb) -> String {
     }
 }
 
-/// Any of these: what an operator can say as its command.
+/// Any of these remedies. A verb is shown as its command.
 pub(crate) fn any_of(remedies: &[Remedy]) -> String {
     Remedy::any_of(remedies, |remedy| match remedy {
         Remedy::Say(verb) => format!("`planwright {}`", command(verb)),
@@ -59,7 +59,7 @@ pub(crate) fn reason(why: &Why) -> String {
     }
 }
 
-/// Why something waits, in a line; with what is to be said, if nothing else clears it.
+/// The reason of a wait, in a line, with the command that clears it, if nothing else does.
 pub(crate) fn line(why: &Why) -> String {
     let line = format!("{} ({}): {}", why.what, why.status, reason(why));
     let remedies = why.remedies();
@@ -69,7 +69,7 @@ pub(crate) fn line(why: &Why) -> String {
     }
 }
 
-/// A word as a shell takes it for one.
+/// The text as one word of a shell.
 pub(crate) fn shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::arguments::Arguments;
 
-    /// Each command is one that the command line takes.
+    /// The command line accepts each command.
     #[test]
     fn a_verb_is_a_command() {
         let plan = || "deploy".parse().unwrap();

@@ -1,4 +1,4 @@
-//! `completions`: what a shell completes. Invariant: it follows from the command line's own description.
+//! `completions`: writes the completions of a shell. Invariant: they follow from the command line's own description.
 
 use std::io;
 

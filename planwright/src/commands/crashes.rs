@@ -1,7 +1,7 @@
-//! `simulate --crash-points`: every crash of a run tried, counted by kind, and those that are not survived with
-//! the command that does it again.
+//! `simulate --crash-points`: tries every crash of a run, counts them by kind, and prints the command that repeats each
+//! one that was not survived.
 //!
-//! Invariant: what is printed as a command does what failed, with nothing to be filled in.
+//! Invariant: a printed command repeats the failure, with nothing to fill in.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::arguments::{Reading, Simulate};
 use crate::problem::Problem;
 use crate::ui::Ui;
 
-/// So many failures are told in full.
+/// The most failures that are shown in full.
 const TOLD: usize = 5;
 
 pub(super) fn try_all(
@@ -112,7 +112,7 @@ impl<'a> Crashes<'a> {
     }
 }
 
-/// The command that does a failure again.
+/// The command that repeats a failure.
 fn again(arguments: &Simulate, failure: &CrashFailure) -> String {
     let Simulate { file, plan, parameter, seed, nodes, zones, acts, release_canaries, then, .. } = arguments;
     let Reading { env_file, env, inherit_env, lenient, strict, config_dir, skip_files } = &arguments.reading;
@@ -125,7 +125,7 @@ fn again(arguments: &Simulate, failure: &CrashFailure) -> String {
     zones.iter().for_each(|zones| add("--zones", zones.to_string()));
     then.iter().for_each(|then| add("--then", then.text.clone()));
     acts.iter().for_each(|act| add("--do", act.text.clone()));
-    // Those by chance are decided again by the same seed, and named once.
+    // The same seed gives the same random faults, so they are named only once.
     let given = arguments.fault.iter().map(ToString::to_string);
     let crashes = failure.scenario.faults[arguments.fault.len()..].iter().map(Fault::to_string);
     given.chain(crashes).for_each(|fault| add("--fault", fault));
@@ -145,7 +145,7 @@ fn again(arguments: &Simulate, failure: &CrashFailure) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// A word as a shell reads it.
+/// The text as one word of a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:@,+#%".contains(c);
     if !word.is_empty() && word.chars().all(plain) && !word.starts_with('#') {

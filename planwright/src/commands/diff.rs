@@ -1,5 +1,5 @@
-//! `diff`: what differs between two specifications, and what that does to the service. Invariant: what is
-//! refused here is what the engine refuses; both ask the same table.
+//! `diff`: shows what differs between two specifications, and what that does to the service. Invariant: it refuses what
+//! the engine refuses, since both use the same table.
 
 use std::io;
 use std::path::Path;
@@ -15,14 +15,14 @@ use crate::input;
 use crate::problem::Problem;
 use crate::ui::Ui;
 
-/// What differs, for programs.
+/// The differences, for programs.
 #[derive(Debug, Serialize)]
 struct Difference {
     service: String,
     changes: Vec<Change>,
-    /// The tasks whose configuration is another one; none of those that come or go.
+    /// The tasks whose configuration changes. Tasks that are added or removed are not among them.
     relaunched: Vec<PodTasks>,
-    /// The plan that brings it about, once the service is deployed; none if nothing differs.
+    /// The plan that carries out the change, once the service is deployed; `None` if nothing differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<PlanName>,
 }
@@ -58,7 +58,7 @@ pub(crate) fn diff(ui: &mut Ui, arguments: &Diff) -> io::Result<Verdict> {
     Ok(if good { Verdict::Good } else { Verdict::Refused })
 }
 
-/// Reads both, and compares them.
+/// Reads both specifications, and compares them.
 fn read(arguments: &Diff) -> (Option<Difference>, Vec<Problem>) {
     let options = match input::options(&arguments.reading) {
         Ok(options) => options,
@@ -86,7 +86,7 @@ fn read(arguments: &Diff) -> (Option<Difference>, Vec<Problem>) {
             Err(problems) => (None, problems),
         };
         models.extend(model);
-        // Of one file that is read twice each problem is told once.
+        // If one file is read twice, each of its problems is reported once.
         let more: Vec<_> = problems.into_iter().filter(|problem| !told.contains(problem)).collect();
         told.extend(more);
     }

@@ -1,4 +1,4 @@
-//! `explain`: what a code means. Invariant: what is said here is what the book says; both come from the code
+//! `explain`: says what a code means. Invariant: it says the same as the book, since both texts come from the rule
 //! itself.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! `graph`: a plan's graph, in the form that was asked for.
+//! `graph`: writes a plan's graph in one of several forms.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::Verdict;
 use crate::arguments::{Graph, GraphFormat};
 use crate::ui::Ui;
 
-/// A graph for programs: the graph itself, and the text that was asked for beside it.
+/// A graph for programs: the graph itself, and its text in the wanted form.
 #[derive(Debug, Serialize)]
 struct GraphResult {
     #[serde(flatten)]
@@ -26,7 +26,7 @@ pub(crate) fn graph(ui: &mut Ui, arguments: &Graph) -> io::Result<Verdict> {
             GraphFormat::Dot => graph.dot().to_string(),
             GraphFormat::Mermaid => graph.mermaid().to_string(),
             GraphFormat::Svg => graph.svg().to_string(),
-            // Names and numbers: there is nothing in it that JSON has no form for.
+            // A graph has only names and numbers, which JSON can express.
             GraphFormat::Json => serde_json::to_string_pretty(&graph).unwrap_or_default(),
         };
         let text = written(arguments.format.unwrap_or(GraphFormat::Dot));

@@ -1,5 +1,4 @@
-//! The commands. Invariant: each makes its whole result, in both forms, of a service that was read without
-//! an error.
+//! The commands. Invariant: each makes its whole result, in both forms, from a service that was read without an error.
 
 mod completions;
 mod crashes;
@@ -41,7 +40,7 @@ pub(crate) use simulate::simulate;
 struct Validated {
     good: bool,
     files: Vec<FileResult>,
-    /// What is wrong besides files: with the values that all share.
+    /// Problems outside of the files: with the values that all files share.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     diagnostics: Vec<Problem>,
 }
@@ -55,7 +54,7 @@ struct FileResult {
     diagnostics: Vec<Problem>,
 }
 
-/// The result of a command on one file for programs: what it found, or why there is nothing.
+/// The result of a command on one file for programs: what it found, or why it found nothing.
 #[derive(Debug, Serialize)]
 struct Outcome<T> {
     good: bool,
@@ -119,7 +118,7 @@ fn validate_one(file: &Path, options: &LoadOptions, backend: Option<&dyn Backend
     }
 }
 
-/// Says, after all problems, which files are refused.
+/// Names the refused files, after all problems.
 fn refuse<'a>(ui: &mut Ui, files: impl Iterator<Item = (&'a str, &'a [Problem])>) {
     if ui.is_json() {
         return;
@@ -139,7 +138,7 @@ pub(crate) fn show(ui: &mut Ui, arguments: &OnePlan) -> io::Result<Verdict> {
     })
 }
 
-/// A plan as declared, for programs: without statuses, since it has none.
+/// A declared plan, for programs. It has no statuses.
 #[derive(Debug, Serialize)]
 struct Declared {
     plan: String,
@@ -194,7 +193,7 @@ fn on_plan<T: Serialize>(
     Ok(if good { Verdict::Good } else { Verdict::Refused })
 }
 
-/// A service that can be used, with the warnings, or all that is wrong; and the name of its file.
+/// A good service with its warnings, or all problems; and the name of its file.
 pub(crate) type Loaded = Result<(Arc<Model>, Vec<Problem>), Vec<Problem>>;
 
 pub(crate) fn load(file: &Path, reading: &Reading) -> (String, Loaded) {
@@ -206,7 +205,7 @@ pub(crate) fn load(file: &Path, reading: &Reading) -> (String, Loaded) {
 /// As [`Loaded`], for a service that becomes several things, one after the other.
 type LoadedAll = Result<(Vec<Arc<Model>>, Vec<Problem>), Vec<Problem>>;
 
-/// Reads a file once as it is, and once more with each of these values over its own.
+/// Reads a file once as it is, and once more with each of these values in place of its own.
 fn load_with(file: &Path, reading: &Reading, then: &[Then]) -> (String, LoadedAll) {
     let mut name = file.display().to_string();
     let input = input::options(reading).and_then(|options| input::load(file, &options));
@@ -220,7 +219,7 @@ fn load_with(file: &Path, reading: &Reading, then: &[Then]) -> (String, LoadedAl
         });
         for input in std::iter::once(input.clone()).chain(more) {
             let checked = input.check();
-            // What is wrong with it whatever the values is told once.
+            // A problem that does not depend on the values is reported once.
             problems.extend(
                 checked.problems.into_iter().filter(|one| !problems.contains(one)).collect::<Vec<_>>(),
             );

@@ -1,5 +1,4 @@
-//! `render`: a template with its variables filled in. Invariant: of a template that has an error nothing is
-//! written as a result.
+//! `render`: writes a template with its variables filled in. Invariant: a template with an error has no result.
 
 use std::io;
 

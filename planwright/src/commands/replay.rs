@@ -1,5 +1,5 @@
-//! `replay`: what a scheduler recorded happens again. Invariant: what is said to be the same was compared, input by
-//! input; where the recording is cut off or ended early, that is said too.
+//! `replay`: replays what a scheduler recorded. Invariant: inputs that are reported as the same were compared, one by
+//! one. If the recording is cut off or ended early, that is reported too.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -15,11 +15,11 @@ use crate::arguments::Replay;
 use crate::problem::Problem;
 use crate::ui::Ui;
 
-/// What a replay came to, for programs.
+/// The result of a replay, for programs.
 #[derive(Debug, Serialize)]
 struct Came {
     services: Vec<Service>,
-    /// Where it went another way.
+    /// The first difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     diverged: Option<Diverged>,
 }
@@ -53,7 +53,7 @@ pub(crate) fn replay(ui: &mut Ui, arguments: &Replay) -> io::Result<Verdict> {
             return Ok(Verdict::Refused);
         }
     };
-    // What came before the damage was replayed; it is not the whole.
+    // Only the part before the damage was replayed.
     let good = diverged.is_none() && !diagnostics.iter().any(Problem::is_error);
     let services = replayed.services.iter().map(|(name, counts)| Service {
         name: name.to_string(),
@@ -91,7 +91,7 @@ fn count(of: u64, what: &str) -> String {
     format!("{of} {what}{}", if of == 1 { "" } else { "s" })
 }
 
-/// Replays as much as can be read. What is wrong with the rest is told.
+/// Replays as much as can be read, and reports what is wrong with the rest.
 fn read(file: &Path, told: &mut Vec<Problem>) -> Result<(Replayed, Option<Box<Divergence>>), Box<Problem>> {
     let shown = file.display().to_string();
     let opened = File::open(file).map_err(|error| Box::new(plan_load::unreadable(file, &error)))?;

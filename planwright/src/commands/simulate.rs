@@ -1,6 +1,6 @@
-//! `simulate`: a plan is run in the simulator, and told as a tree and as a history of each instance.
+//! `simulate`: runs a plan in the simulator, and shows it as a tree and as a history of each instance.
 //!
-//! Invariant: what is told follows from the report alone; nothing here judges whether a run was good.
+//! Invariant: the output follows from the report alone. Nothing here judges whether a run was good.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,7 +21,7 @@ use crate::input;
 use crate::problem::Problem;
 use crate::ui::Ui;
 
-/// Of more instances than this, only those are told of to which something befell.
+/// If there are more instances than this, only those with a special event are shown.
 const FEW: usize = 30;
 
 pub(crate) fn simulate(ui: &mut Ui, arguments: &Simulate) -> io::Result<Verdict> {
@@ -60,7 +60,7 @@ pub(crate) fn simulate(ui: &mut Ui, arguments: &Simulate) -> io::Result<Verdict>
     Ok(if complete && !told { Verdict::Good } else { Verdict::Refused })
 }
 
-/// What the command line asks for, of the service as it is at first and then.
+/// The scenario of the command line, for the first target and the later ones.
 fn scenario(models: &[Arc<Model>], arguments: &Simulate, file: &str) -> Result<Scenario, Vec<Problem>> {
     let Some((model, then)) = models.split_first() else { return Err(Vec::new()) };
     let plan = input::plan(model, arguments.plan.as_deref().unwrap_or(PlanName::DEPLOY), file)?.name.clone();
@@ -153,7 +153,7 @@ fn story(models: &[Arc<Model>], report: &Report, arguments: &Simulate) -> String
     text.join("\n")
 }
 
-/// What each instance does or waits for, or that it is as it should be.
+/// What each instance does or waits for.
 fn whys(models: &[Arc<Model>], report: &Report) -> Vec<(InstanceName, String)> {
     let mut told = Vec::new();
     if let Some(model) = models.last() {
@@ -174,8 +174,8 @@ fn whys(models: &[Arc<Model>], report: &Report) -> Vec<(InstanceName, String)> {
     told
 }
 
-/// The trees: of the plan that was asked for, of the last one that changed the service, and of others that are
-/// not over.
+/// The trees: of the plan that was asked for, of the last plan that changed the service, and of other plans that are
+/// not complete.
 fn shown_plans<'a>(report: &'a Report, arguments: &'a Simulate) -> impl Iterator<Item = &'a PlanView> {
     let asked = arguments.plan.as_deref().unwrap_or(PlanName::DEPLOY);
     let changed = report.plans.get(1).filter(|_| !arguments.then.is_empty()).map(|plan| plan.name.as_str());
@@ -184,7 +184,7 @@ fn shown_plans<'a>(report: &'a Report, arguments: &'a Simulate) -> impl Iterator
     })
 }
 
-/// What is told of an instance.
+/// The history of an instance.
 #[derive(Debug, Serialize)]
 struct InstanceStory<'a> {
     name: &'a InstanceName,
@@ -192,7 +192,7 @@ struct InstanceStory<'a> {
     waits: Vec<String>,
 }
 
-/// All instances of which there is something to tell, in declared order.
+/// All instances with a history, in declared order.
 fn instances<'a>(models: &[Arc<Model>], report: &'a Report) -> Vec<InstanceStory<'a>> {
     let mut told: BTreeMap<(usize, u32, u32), InstanceStory<'a>> = BTreeMap::new();
     let at = |name: &InstanceName| {
@@ -211,7 +211,7 @@ fn instances<'a>(models: &[Arc<Model>], report: &'a Report) -> Vec<InstanceStory
         for why in waits {
             let one = told.entry(at(&why.instance)).or_insert_with(|| new(&why.instance));
             if let Reason::NoRoom(why) = &why.reason {
-                // It is what the instance waits for still, and is said there.
+                // The instance still waits for this, and the wait is shown there.
                 one.history.retain(
                     |event| !matches!(&event.what, What::Engine(Story::NoRoom { why: then, .. }) if **then == **why),
                 );
@@ -222,7 +222,7 @@ fn instances<'a>(models: &[Arc<Model>], report: &'a Report) -> Vec<InstanceStory
     told.into_values().collect()
 }
 
-/// The instance that something happened to, if it is a part of the instance's short history.
+/// The instance of an event, if the event is a part of the instance's short history.
 fn instance(what: &What) -> Option<&InstanceName> {
     match what {
         What::Engine(
@@ -252,7 +252,7 @@ fn instance(what: &What) -> Option<&InstanceName> {
     }
 }
 
-/// Whether it is a part of every instance's history.
+/// Whether an event is a part of every instance's history.
 fn is_smooth(what: &What) -> bool {
     matches!(
         what,
@@ -261,7 +261,7 @@ fn is_smooth(what: &What) -> bool {
     )
 }
 
-/// What is told besides the instances' histories.
+/// The events outside of the instances' histories.
 fn general(report: &Report) -> Vec<&TraceEvent> {
     report.trace.iter().filter(|event| is_general(&event.what)).collect()
 }
@@ -299,11 +299,11 @@ struct Simulated<'a> {
     seed: Option<u64>,
     plans: &'a [PlanView],
     instances: Vec<InstanceStory<'a>>,
-    /// What operators did, and what befell nodes and the engine.
+    /// What operators did, and the events of nodes and the engine.
     events: Vec<&'a TraceEvent>,
     faults: Vec<String>,
     verbs: Vec<VerbResult<'a>>,
-    /// What each instance does or waits for at the end, if it was asked for.
+    /// What each instance does or waits for at the end, if that was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     why: Vec<Waits>,
     #[serde(skip_serializing_if = "Option::is_none")]
