@@ -691,9 +691,9 @@ const PAGE: &str = "# Verbs and targets, in every state
 <!-- Written from plan-core/tests/engine/verb_table.rs, which asks the engine for each answer:
      UPDATE_BOOK=1 cargo test -p plan-core --test engine verb_table -->
 
-Every verb, and every target, has an answer in every state: `done`; `so`, for it is so already; or it is refused, with one
-of [these words](#refusals). What is `so` or refused changes nothing: it is noted, and that is all. The same request said
-again, by its id, gets the same answer and does nothing.
+Every verb, and every target, has an answer in every state: `done`, `so` (it is so already), or a refusal with one of
+[these words](#refusals). A request that is answered with `so` or refused changes nothing, and is only noted in the audit.
+A request that is sent again with the same id gets the same answer and does nothing.
 ";
 
 #[test]
@@ -704,7 +704,7 @@ fn every_verb_in_every_state() {
     for table in &TABLES {
         page.push_str(&work_through(table, &mut found));
     }
-    page.push_str("\n## Refusals\n\n| the word | as it is told |\n| --- | --- |\n");
+    page.push_str("\n## Refusals\n\n| the word | the message |\n| --- | --- |\n");
     for (word, told) in &found.refusals {
         writeln!(page, "| `{word}` | {} |", told.replace('\n', " ").replace("   ", " ")).unwrap();
     }
