@@ -140,7 +140,7 @@ impl Choose for Seeded {
 pub struct Choice {
     /// What was chosen: [`Site::label`].
     pub site: SmolStr,
-    /// For whom: [`Site::entity`].
+    /// For which entity: [`Site::entity`].
     pub entity: u64,
     /// Of how many options.
     pub options: u32,
@@ -209,7 +209,7 @@ pub enum ReplayError {
         recorded: Choice,
         /// What is chosen.
         site: SmolStr,
-        /// For whom.
+        /// For which entity.
         entity: u64,
         /// Of how many options.
         options: u32,
@@ -224,7 +224,7 @@ pub enum ReplayError {
         at: usize,
         /// What is chosen.
         site: SmolStr,
-        /// For whom.
+        /// For which entity.
         entity: u64,
         /// Of how many options.
         options: u32,

@@ -84,11 +84,11 @@ pub(crate) struct Change {
 pub struct Kept {
     /// The backend's name for it.
     pub handle: Handle,
-    /// Whose it is.
+    /// Its owner.
     pub instance: InstanceName,
     /// Where it is.
     pub node: Arc<NodeFacts>,
-    /// What it has of each resource set.
+    /// Its resources of each resource set.
     pub sets: Arc<[Demand]>,
     /// The pod's own volumes.
     pub volumes: Arc<[Volume]>,
@@ -102,7 +102,7 @@ impl Place {
         &self.handle
     }
 
-    /// Whose it is.
+    /// Its owner.
     pub fn instance(&self) -> &InstanceName {
         &self.instance
     }
@@ -112,7 +112,7 @@ impl Place {
         &self.node
     }
 
-    /// What it has of each resource set.
+    /// Its resources of each resource set.
     pub fn sets(&self) -> &Arc<[Demand]> {
         &self.sets
     }

@@ -19,13 +19,13 @@ const SPAN: u64 = (DYNAMIC.end - DYNAMIC.begin) as u64 + 1;
 /// How numbers are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortRules {
-    /// Within what a number is given once.
+    /// The space in which a number is given once.
     pub spaces: Spaces,
     /// Where a search begins for a port that names no range.
     pub search: Search,
 }
 
-/// Within what a number is given once.
+/// The space in which a number is given once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spaces {
     /// Each node has numbers of its own.
@@ -47,7 +47,7 @@ pub enum Search {
     },
 }
 
-/// Who has a number.
+/// The holder of a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Holder<O> {
     pub(crate) owner: O,

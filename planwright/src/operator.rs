@@ -30,7 +30,7 @@ pub enum Deed {
         /// The part of the plan.
         part: Part,
     },
-    /// Something to an instance, a debt, or the service.
+    /// A verb for an instance, a debt, or the service.
     Other(Verb),
 }
 
@@ -166,7 +166,7 @@ impl FromStr for Act {
     }
 }
 
-/// Something to an instance, a debt, or the service.
+/// A verb for an instance, a debt, or the service.
 fn other(word: &'static str, of: Option<&str>, tasks: Option<&str>) -> Result<Verb, ActError> {
     match (word, of) {
         ("uninstall", None) => return Ok(Verb::Uninstall),

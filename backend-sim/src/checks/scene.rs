@@ -1,4 +1,4 @@
-//! What a check looks at.
+//! The scene of a check: everything that it looks at.
 //!
 //! Invariant: a scene has the specification, the store's records, the cluster's own history, and what the engine shows
 //! to everyone.
@@ -16,7 +16,7 @@ use crate::violation::{Check, Violation};
 /// The result of a check.
 pub(crate) type Verdict = Result<(), Violation>;
 
-/// What a check looks at.
+/// Everything that a check looks at.
 pub(crate) struct Scene<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) time: u64,

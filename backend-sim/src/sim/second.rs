@@ -1,4 +1,4 @@
-//! An engine that was replaced, and does not know.
+//! A scheduler that was replaced, and does not know it.
 //!
 //! Invariant: this engine gets the reports of its own session and those that every engine gets, and cannot write.
 
@@ -11,7 +11,7 @@ use crate::world::Happening;
 
 use super::Sim;
 
-/// An engine that was replaced, and does not know.
+/// An engine that was replaced, and does not know it.
 #[derive(Clone)]
 pub(super) struct Old {
     pub(super) engine: Engine,

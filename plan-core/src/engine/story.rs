@@ -276,7 +276,7 @@ impl fmt::Display for Story {
             Self::Foreign { task, launch, superseded: true, .. } => {
                 write!(f, "{task} (launch {launch}) is newer than this engine: it stops")
             }
-            Self::Target { spec, plan } => write!(f, "shall be {spec}: by the plan {plan}"),
+            Self::Target { spec, plan } => write!(f, "gets the target {spec}, by the plan {plan}"),
             Self::MayMove { why, .. } => write!(f, "may go elsewhere: {why}"),
             Self::Stays { .. } => f.write_str("is back, and stays"),
             Self::Moved { from, to, .. } => write!(f, "goes from {from} to {to}"),

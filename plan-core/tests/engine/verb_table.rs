@@ -51,29 +51,30 @@ struct Table {
 const TABLES: [Table; 4] = [
     Table {
         title: "Plans, phases and steps",
-        intro: "The phase and the step are those that the line speaks of; where it speaks of none, the first. `force` is \
+        intro: "The phase and the step are those of the line, or else the first ones. `force` is \
                 `force-complete`.",
         rows: PLANS,
         ask: ask_of_plan,
     },
     Table {
         title: "Instances",
-        intro: "The instance has two tasks with the goal `RUNNING`, `server` and `agent`, and one with the goal `ONCE`, \
-                `init`. `-t` names the tasks that are meant; without it, all are that are kept running.",
+        intro: "The instance has two tasks with the goal `RUNNING`, `server` and `agent`, and one with the \
+                goal `ONCE`, `init`. `-t` names tasks. Without `-t`, the verb is for all tasks with the goal \
+                `RUNNING`.",
         rows: PODS,
         ask: ask_of_pod,
     },
     Table {
         title: "The service",
-        intro: "A target is *other* if it changes a task's command; by `careful` and by `roll` it names the plan that \
-                brings it about. It is *forbidden* if it changes what cannot be changed, and *changes `roll`* if that is a \
-                side plan of which it makes another.",
+        intro: "A target is *other* if it changes a task's command. *By `careful`* or *by `roll`* means that \
+                it names this plan to bring it about. A target is *forbidden* if it changes something that \
+                cannot be changed. It *changes `roll`* if it has other steps for the side plan `roll`.",
         rows: SERVICE,
         ask: ask_of_service,
     },
     Table {
         title: "What is not there",
-        intro: "Of a service that is deployed, with the plans `deploy`, `roll`, `twice` and `careful`.",
+        intro: "The service is deployed, and has the plans `deploy`, `roll`, `twice` and `careful`.",
         rows: MISSING,
         ask: ask_of_what_is_missing,
     },

@@ -141,7 +141,7 @@ impl<S: Sink> Writer<S> {
             }
             Message::Flush(done) => {
                 self.flush();
-                // Whoever waited may have gone.
+                // The caller may be gone.
                 let _ = done.send(());
             }
         }

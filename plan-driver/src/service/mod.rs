@@ -100,7 +100,7 @@ impl Service {
     ) -> Result<R, DriverError> {
         self.ask(|answer| {
             Ask::Read(Box::new(move |engine| {
-                // Whoever asked may have gone.
+                // The caller may be gone.
                 let _ = answer.send(engine.map(read));
             }))
         })
@@ -122,7 +122,7 @@ impl Service {
             let until = until.clone();
             let (answer, answered) = oneshot::channel();
             let read = Ask::Read(Box::new(move |engine: Result<&Engine, DriverError>| {
-                // Whoever waited may have gone.
+                // The caller may be gone.
                 let _ = answer.send(engine.map(until));
             }));
             // A caller that waits also waits while the queue is full. Other callers get an error then.

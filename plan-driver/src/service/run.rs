@@ -176,7 +176,7 @@ impl Loop {
         }
         drop(self);
         for done in waiting {
-            // Whoever waited may have gone.
+            // The caller may be gone.
             let _ = done.send(());
         }
     }

@@ -124,7 +124,7 @@ impl Turn {
     /// The batch is durable. Everything but the commands leaves.
     pub(super) fn durable(&mut self, teller: &mut Teller) {
         for (answer, reply) in self.replies.drain(..) {
-            // Whoever asked may have gone.
+            // The caller may be gone.
             let _ = answer.send(Ok(reply));
         }
         for receipt in self.receipts.drain(..) {

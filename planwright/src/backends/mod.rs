@@ -71,8 +71,8 @@ pub trait BackendKind: Kind {
 pub struct Opened {
     /// The backend for the driver.
     pub backend: Arc<dyn Backend>,
-    /// What it does by itself beside the service, once that is submitted, as people are told. It is asked for the next
-    /// note only after the one before it was told.
+    /// What the backend does by itself after the service is submitted, as notes for people. The next note is asked for
+    /// only after the one before it was shown.
     pub notes: BoxStream<'static, Note>,
 }
 

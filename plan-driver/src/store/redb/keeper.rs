@@ -189,7 +189,7 @@ fn read(database: &Database, job: Job) -> bool {
     fn told<T>(read: Result<T, Fault>, what: &str, answer: Answer<T>) -> bool {
         let good = read.is_ok();
         let failed = |fault| StoreError::Failed { what: what.to_owned(), source: Box::new(fault) };
-        // Whoever asked may have gone.
+        // The caller may be gone.
         let _ = answer.send(read.map_err(failed));
         good
     }
@@ -211,7 +211,7 @@ fn read(database: &Database, job: Job) -> bool {
 
 impl Pending {
     fn succeed(self) {
-        // Whoever asked may have gone.
+        // The caller may be gone.
         match self {
             Self::Opened(_, opened, answer) => drop(answer.send(Ok(opened))),
             Self::Committed(_, answer) | Self::Imported(answer) => drop(answer.send(Ok(()))),
