@@ -24,7 +24,7 @@ fn what_is_no_yaml_is_told_with_its_place() {
         ("name: a\n---\nname: b\n", "P001 several YAML documents"),
         ("name: \"\\q\"\n", "P001 not valid YAML"),
         ("name: !!int x\n", "P001 not valid YAML"),
-        ("? [a]\n: b\n", "P001 not valid YAML"),
+        ("? [a]\n: b\n", "P001 a key is a single value"),
         ("\u{0}", "P001 not valid YAML"),
     ];
     for (text, expected) in cases {

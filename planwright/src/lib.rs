@@ -16,6 +16,7 @@ pub mod explanation;
 pub mod input;
 pub mod operator;
 pub mod problem;
+mod program;
 mod run;
 mod running;
 mod screen;
@@ -79,6 +80,7 @@ pub fn run(backends: &Backends, arguments: impl IntoIterator<Item = OsString>) -
     };
     let mut ui = Ui::new(arguments.common.output, arguments.common.color);
     let verdict = match &arguments.verb {
+        Verb::Init(init) => commands::init(&mut ui, init),
         Verb::Validate(validate) => commands::validate(&mut ui, backends, validate),
         Verb::Diff(diff) => commands::diff(&mut ui, diff),
         Verb::Show(one) => commands::show(&mut ui, one),
@@ -92,6 +94,7 @@ pub fn run(backends: &Backends, arguments: impl IntoIterator<Item = OsString>) -
         Verb::Debug(debug) => client::debug(&mut ui, debug),
         Verb::Uninstall(uninstall) => client::uninstall(&mut ui, uninstall),
         Verb::Completions(completions) => commands::completions(&mut ui, backends, completions),
+        Verb::Man(man) => commands::man(&mut ui, backends, man),
         Verb::Schema => commands::schema(&mut ui),
         Verb::Explain(explain) => commands::explain(&mut ui, backends, explain),
         Verb::Replay(replay) => commands::replay(&mut ui, replay),

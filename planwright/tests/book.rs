@@ -94,15 +94,14 @@ impl Page {
         let words = words(&command);
         assert_eq!(words[0], "planwright", "only the program itself is run: `{command}`");
         let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
-        if !SCHEDULED.contains(&arguments[0]) || arguments.contains(&"--help") {
+        let own = arguments.iter().any(|word| word.starts_with("~/"));
+        if !own && !SCHEDULED.contains(&arguments[0]) || arguments.contains(&"--help") {
             let program::Ran { code, out, err } = planwright(&arguments);
             return shown(&Ran { code, out, err });
         }
         let endless = ["--watch", "--follow", "-f"].iter().any(|word| arguments.contains(word));
         let place = self.place();
-        let home = |word: &&str| word.strip_prefix("~/").map(|file| place.path(file));
-        let arguments: Vec<String> =
-            arguments.iter().map(|word| home(word).unwrap_or_else(|| (*word).to_owned())).collect();
+        let arguments: Vec<String> = arguments.iter().map(|word| at_home(place, word)).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let ran = match arguments.split_first() {
             Some((&"run", arguments)) => seen(place.spawn_seen(arguments).ended()),
@@ -119,7 +118,9 @@ impl Page {
     fn begin(&mut self, command: &str) {
         let words = words(command);
         assert_eq!(words[..2], ["planwright", "run"], "a scheduler is `run`: `{command}`");
-        let arguments: Vec<&str> = words[2..].iter().map(String::as_str).collect();
+        let place = self.place();
+        let arguments: Vec<String> = words[2..].iter().map(|word| at_home(place, word)).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let scheduler = self.place().spawn_seen(&arguments);
         scheduler.until_err("deploy: COMPLETE");
         self.scheduler = Some(scheduler);
@@ -130,6 +131,11 @@ impl Page {
         let ran = seen(self.scheduler.take().expect("a scheduler runs").end(Signal::INT));
         redacted(&shown(&ran), self.place())
     }
+}
+
+/// A word of a command; what is below `~/` is the page's own.
+fn at_home(place: &Place, word: &str) -> String {
+    word.strip_prefix("~/").map_or_else(|| word.to_owned(), |file| place.path(file))
 }
 
 /// What a scheduler whose outputs were one has said, once.

@@ -318,3 +318,38 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert!(done.status.success(), "{done:?}");
     assert!(done.stderr.is_empty(), "{done:?}");
 }
+
+#[test]
+fn a_specification_to_begin_with_is_good() {
+    let folder = Folder::new("init");
+    insta::assert_snapshot!("init", folder.planwright(&["init", &folder.path("my-notes")]));
+    // With no warning, and complete.
+    let good = folder.planwright(&["validate", "--strict", &folder.path("my-notes")]);
+    assert!(good.contains("FOLDER/my-notes/svc.yml: good (service `my-notes`)"), "{good}");
+    assert_eq!(planwright(&["simulate", &folder.path("my-notes")]).code, 0);
+    // Another name is told from the folder's, and nothing is written over.
+    let named = folder.planwright(&["init", &folder.path("other"), "--name", "shop", "--output", "json"]);
+    assert!(named.contains("\"service\": \"shop\""), "{named}");
+    std::fs::remove_file(folder.path("other/svc.yml")).unwrap();
+    insta::assert_snapshot!("init_again", folder.planwright(&["init", &folder.path("other")]));
+    assert!(!std::path::Path::new(&folder.path("other/svc.yml")).exists());
+    insta::assert_snapshot!("init_bad_name", folder.planwright(&["init", &folder.path("no_name!")]));
+    assert!(!std::path::Path::new(&folder.path("no_name!")).exists());
+    // A file stands where the folder is to be.
+    insta::assert_snapshot!("init_no_folder", folder.planwright(&["init", &folder.path("other/env/a")]));
+}
+
+#[test]
+fn manual_pages_are_written() {
+    let page = planwright(&["man"]);
+    assert_eq!(page.code, 0);
+    assert!(page.out.contains(".TH planwright 1"), "{page}");
+    let folder = Folder::new("man");
+    assert_eq!(planwright(&["man", "--dir", &folder.path("man1")]).code, 0);
+    for page in ["planwright.1", "planwright-run.1", "planwright-plan-status.1"] {
+        let text = std::fs::read_to_string(folder.path(&format!("man1/{page}"))).unwrap();
+        assert!(text.starts_with(".ie") && text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
+    let folder = folder.file("taken", "");
+    insta::assert_snapshot!("man_no_folder", folder.planwright(&["man", "--dir", &folder.path("taken")]));
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use backend_sim::{Fault, moment};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use plan_core::spec::PlanName;
+use plan_core::spec::{PlanName, ServiceName};
 
 use crate::operator::Act;
 
@@ -44,6 +44,8 @@ pub struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Write a specification to begin with: `svc.yml` and `env`, with comments
+    Init(Init),
     /// Say what is wrong with files, and where
     Validate(Validate),
     /// Say what differs between two specifications, and what that does to the service
@@ -81,6 +83,8 @@ pub enum Verb {
     Explain(Explain),
     /// Write the completions of a shell
     Completions(Completions),
+    /// Write the manual pages
+    Man(Man),
 }
 
 /// `replay`.
@@ -162,6 +166,25 @@ pub struct Reading {
     /// Leave config templates unread; a missing one is then no error
     #[arg(long, conflicts_with = "config_dir")]
     pub skip_files: bool,
+}
+
+/// The arguments of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct Init {
+    /// The folder; it is made if it is not there, and no file in it is written over
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub folder: PathBuf,
+    /// The service's name; by default that of the folder
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<ServiceName>,
+}
+
+/// The arguments of `man`.
+#[derive(Debug, Clone, Args)]
+pub struct Man {
+    /// Write a page for each command into this folder; without it, the page of `planwright` to standard output
+    #[arg(long, value_name = "FOLDER")]
+    pub dir: Option<PathBuf>,
 }
 
 /// The arguments of `validate`.

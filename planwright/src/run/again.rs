@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 
 use crate::arguments::{Listen, Reading, Run};
 use crate::input::is_standard_input;
+use crate::program;
 use crate::running::Running;
 use crate::words::shell;
 
@@ -18,7 +19,7 @@ const LISTEN: &str = "PLANWRIGHT_LISTEN";
 
 /// The command that goes on with the same service.
 pub(super) fn run(arguments: &Run) -> String {
-    let mut words = Words::of("planwright run");
+    let mut words = Words::of("run");
     words.word(arguments.file.as_os_str());
     if let Some(folder) = &arguments.data_dir {
         words.option("--data-dir", folder.as_os_str());
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &Run) -> String {
 
 /// The command that updates the service to the file, with another value of a variable.
 pub(super) fn update(arguments: &Run, with: Option<(&str, &str)>, running: &Running) -> String {
-    let mut words = Words::of("planwright update");
+    let mut words = Words::of("update");
     words.word(arguments.file.as_os_str());
     let mut reading = arguments.reading.clone();
     if let Some((key, value)) = with {
@@ -55,7 +56,7 @@ pub(super) fn update(arguments: &Run, with: Option<(&str, &str)>, running: &Runn
 
 /// Another command that asks this scheduler.
 pub(super) fn ask(command: &str, running: &Running) -> String {
-    let mut words = Words::of(&format!("planwright {command}"));
+    let mut words = Words::of(command);
     words.service(running);
     words.0
 }
@@ -64,8 +65,8 @@ pub(super) fn ask(command: &str, running: &Running) -> String {
 struct Words(String);
 
 impl Words {
-    fn of(begin: &str) -> Self {
-        Self(begin.to_owned())
+    fn of(command: &str) -> Self {
+        Self(format!("{} {command}", program::name()))
     }
 
     /// The text as one word of a shell.

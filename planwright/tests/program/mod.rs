@@ -1,6 +1,7 @@
 //! Runs the program from the repository's root, and writes down what it did.
 
 use std::io::Write;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -33,6 +34,8 @@ pub(crate) fn planwright_reading(arguments: &[&str], input: &[u8]) -> Ran {
 /// Runs it with this text on its standard input, in this environment.
 pub(crate) fn planwright_in(arguments: &[&str], input: &[u8], env: &[(&str, &str)]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_planwright"))
+        // As one types it who has installed it.
+        .arg0("planwright")
         .args(arguments)
         .current_dir(root())
         .env_clear()

@@ -101,7 +101,7 @@ fn pods_are_looked_at_and_acted_on() {
     assert_eq!(counts, [1, 2]);
     place.good(&["pod", "pause", "web-1", "-t", "server", "--wait"]);
     assert_eq!(place.good(&["pod", "status", "web-1"]), "web-1\n└─ web-1-server (PAUSED)\n");
-    assert!(place.good(&["pod", "why", "web-1"]).contains("`pod resume`"));
+    assert!(place.good(&["pod", "why", "web-1"]).contains("`planwright pod resume web-1"));
     place.good(&["pod", "resume", "web-1", "--wait"]);
     assert_eq!(place.good(&["pod", "status", "web-1"]), "web-1\n└─ web-1-server (RUNNING)\n");
     place.good(&["pod", "replace", "web-0", "--wait"]);

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -98,6 +99,8 @@ impl Place {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
+            // As one types it who has installed it.
+            .arg0(self.program.file_name().unwrap())
             .args(arguments)
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
             .env_clear()

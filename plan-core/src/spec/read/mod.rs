@@ -4,6 +4,7 @@
 //! A template is rendered, the text becomes a tree of nodes with places (`tree`), the tree becomes types (`fields` and
 //! the modules that use it), and the types are checked by the rules that hold for a builder too.
 
+mod compose;
 mod fields;
 mod labels;
 mod plan;
@@ -181,7 +182,7 @@ pub fn read_rendered(source: Source<'_>, mut rendered: Rendered, options: &ReadO
     let rendered_whole = diagnostics.iter().all(|one| one.code == Code::MissingVariable);
     let (mut spec, mut tree) = (None, None);
     if rendered_whole {
-        let found = match tree::parse(&rendered.text) {
+        let found = match compose::parse(&rendered.text) {
             Ok(parsed) => {
                 let (read, problems) = types(&rendered, &parsed, options);
                 spec = read.filter(|_| diagnostics.is_empty());

@@ -1,0 +1,379 @@
+//! From a text to its tree: the parser's events, put together. Invariant: as for [`super::tree`]; what an alias stands for
+//! is copied, and all copies together are bounded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Tag};
+
+use super::tree::{Key, Node, Value};
+use crate::spec::diagnostic::{Code, Diagnostic, Span};
+
+/// Lists and mappings may lie in each other so deep: three times what a specification needs. Whatever goes through a tree
+/// by calling itself stays within the stack of a small thread.
+const MAX_DEPTH: usize = 32;
+
+/// All anchors and aliases together may copy so many nodes, and so many bytes of their texts. Ten thousand pods that
+/// share one anchor stay within it.
+const MOST_COPIED: Size = Size { nodes: 500_000, bytes: 64 << 20 };
+
+/// A mapping may be merged into others so often.
+const MOST_MERGES: usize = 20_000;
+
+/// Reads a text into its tree.
+pub(super) fn parse(text: &str) -> Result<Node, Box<Diagnostic>> {
+    let composer =
+        Composer { text, open: Vec::new(), anchors: BTreeMap::new(), copied: Size::default(), merges: 0 };
+    composer.document().map_err(Box::new)
+}
+
+/// What a node costs: itself and all below it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+}
+
+/// What an alias of it stands for.
+struct Anchored {
+    node: Node,
+    size: Size,
+    /// So many lists and mappings lie in each other.
+    depth: usize,
+}
+
+/// A list or a mapping whose end is not reached.
+struct Open {
+    span: Span,
+    anchor: usize,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<(Key, Node)>,
+        key: Option<Name>,
+        /// What is merged into it, in the order of its keys.
+        merged: Vec<Node>,
+    },
+}
+
+/// The key of the value that comes next.
+enum Name {
+    Key(Key),
+    /// `<<`: the value is merged into the mapping.
+    Merge,
+}
+
+struct Composer<'a> {
+    text: &'a str,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Anchored>,
+    copied: Size,
+    merges: usize,
+}
+
+impl<'a> Composer<'a> {
+    /// The one document of the text.
+    fn document(mut self) -> Result<Node, Diagnostic> {
+        let mut root = None;
+        // A comment is no part of the tree.
+        let options = granit_parser::options! { emit_comments: false };
+        for next in Parser::new_from_str_with_options(self.text, options) {
+            let (event, place) = next.map_err(|error| self.broken(&error))?;
+            let span = place.byte_range().map_or_else(|| self.at(&place.start), Span::from);
+            let done = match event {
+                Event::DocumentStart(..) if root.is_some() => {
+                    let found = Diagnostic::error(Code::Yaml, "", "the file holds several YAML documents");
+                    return Err(found.help("write one service in one file").span(span));
+                }
+                Event::Scalar(text, style, anchor, tag) => {
+                    let tag = tag.as_deref();
+                    if is_merge(&text, style, tag) && self.merge(span)? {
+                        continue;
+                    }
+                    if let Some(tag) = tag.filter(|tag| !fits(&text, tag)) {
+                        let message = format!("not valid YAML: `{text}` is no `{}`", tag.original());
+                        let help = "leave the tag out: what a value is follows from its key";
+                        return Err(Diagnostic::error(Code::Yaml, "", message).help(help).span(span));
+                    }
+                    let value = match is_null(&text, style, tag) {
+                        true => Value::Null,
+                        false => Value::Scalar(text.into_owned()),
+                    };
+                    let node = Node { value, span };
+                    self.remember(anchor, &node, span)?;
+                    Some(node)
+                }
+                Event::SequenceStart(_, anchor, _) => {
+                    self.begin(span, anchor, Content::List(Vec::new()))?;
+                    None
+                }
+                Event::MappingStart(_, anchor, _) => {
+                    self.begin(
+                        span,
+                        anchor,
+                        Content::Map { entries: Vec::new(), key: None, merged: Vec::new() },
+                    )?;
+                    None
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.end()?,
+                Event::Alias(anchor) => Some(self.copy(anchor, span)?),
+                _ => None,
+            };
+            if let Some(node) = done {
+                self.place(node, &mut root)?;
+            }
+        }
+        root.ok_or_else(|| {
+            Diagnostic::error(Code::Empty, "", "the file is empty")
+                .help("a specification has at least `name` and `pods`")
+                .span(Span { start: 0, end: 0 })
+        })
+    }
+}
+
+impl Composer<'_> {
+    /// A list or a mapping begins.
+    fn begin(&mut self, span: Span, anchor: usize, content: Content) -> Result<(), Diagnostic> {
+        if self.open.len() == MAX_DEPTH {
+            return Err(too_deep().span(span));
+        }
+        self.open.push(Open { span, anchor, content });
+        Ok(())
+    }
+
+    /// A list or a mapping is whole.
+    fn end(&mut self) -> Result<Option<Node>, Diagnostic> {
+        let Some(Open { span, anchor, content }) = self.open.pop() else { return Ok(None) };
+        let value = match content {
+            Content::List(nodes) => Value::List(nodes),
+            Content::Map { entries, merged, .. } => Value::Map(merge(entries, merged)?),
+        };
+        let node = Node { value, span };
+        self.remember(anchor, &node, span)?;
+        Ok(Some(node))
+    }
+
+    /// Puts a node where it belongs: it is the document, the next of a list, a key, or the value of a key.
+    fn place(&mut self, node: Node, root: &mut Option<Node>) -> Result<(), Diagnostic> {
+        match self.open.last_mut().map(|open| &mut open.content) {
+            None => *root = Some(node),
+            Some(Content::List(nodes)) => nodes.push(node),
+            Some(Content::Map { entries, key, merged }) => match key.take() {
+                None => *key = Some(Name::Key(as_key(node)?)),
+                Some(Name::Key(key)) => entries.push((key, node)),
+                Some(Name::Merge) => merged.push(node),
+            },
+        }
+        Ok(())
+    }
+
+    /// `<<` is read. True where it is a key: the value after it is merged.
+    fn merge(&mut self, span: Span) -> Result<bool, Diagnostic> {
+        let Some(Content::Map { key: key @ None, .. }) = self.open.last_mut().map(|open| &mut open.content)
+        else {
+            return Ok(false);
+        };
+        *key = Some(Name::Merge);
+        self.merges += 1;
+        if self.merges > MOST_MERGES {
+            return Err(limits("the file holds too many `<<`").span(span));
+        }
+        Ok(true)
+    }
+
+    /// Keeps a copy of an anchored node for its aliases.
+    fn remember(&mut self, anchor: usize, node: &Node, span: Span) -> Result<(), Diagnostic> {
+        if anchor != 0 {
+            let (size, depth) = measure(node);
+            self.pay(size, "the file holds too many anchors", span)?;
+            self.anchors.insert(anchor, Anchored { node: node.clone(), size, depth });
+        }
+        Ok(())
+    }
+
+    /// What an alias stands for. It lies where its anchor is: there it is mended.
+    fn copy(&mut self, anchor: usize, span: Span) -> Result<Node, Diagnostic> {
+        let Some(Anchored { size, depth, .. }) = self.anchors.get(&anchor) else {
+            let found = Diagnostic::error(Code::Yaml, "", "the alias lies within what it stands for");
+            return Err(found.help("write out what the alias stands for").span(span));
+        };
+        if self.open.len() + depth > MAX_DEPTH {
+            return Err(too_deep().span(span));
+        }
+        self.pay(*size, "the aliases stand for more than a file may hold", span)?;
+        Ok(self.anchors[&anchor].node.clone())
+    }
+
+    /// So much is copied.
+    fn pay(&mut self, size: Size, why: &str, span: Span) -> Result<(), Diagnostic> {
+        let Size { nodes, bytes } = &mut self.copied;
+        (*nodes, *bytes) = (nodes.saturating_add(size.nodes), bytes.saturating_add(size.bytes));
+        match *nodes > MOST_COPIED.nodes || *bytes > MOST_COPIED.bytes {
+            true => Err(limits(why).span(span)),
+            false => Ok(()),
+        }
+    }
+
+    fn at(&self, mark: &Marker) -> Span {
+        let start = mark.byte_offset().unwrap_or_else(|| byte(self.text, mark.line(), mark.col() + 1));
+        let start = start.min(self.text.len());
+        Span { start, end: start }
+    }
+
+    /// The parser's words for a text that is no YAML, in ours.
+    fn broken(&self, error: &ScanError) -> Diagnostic {
+        let span = self.at(error.marker());
+        let found = match error.kind() {
+            ErrorKind::UnknownAnchor => Diagnostic::error(
+                Code::Yaml,
+                "",
+                "the alias has no anchor before it",
+            )
+            .help(
+                "put `&name` on the value that `*name` stands for; a text that begins with `*` needs quotes",
+            ),
+            ErrorKind::RecursionLimitExceeded => too_deep(),
+            _ => {
+                let info = error.info();
+                let message = info.split(" at line ").next().unwrap_or(&info).trim_end_matches('.');
+                let rest = self.text.get(span.start..).unwrap_or_default();
+                let at_tab = rest.trim_start_matches(' ').starts_with('\t') || message.contains("tab");
+                let help = match at_tab {
+                    true => "YAML is indented with spaces, not with tabs",
+                    false => {
+                        "check the indentation here and above, and put quotes around text with `: `, ` #`, `{` or `[`"
+                    }
+                };
+                Diagnostic::error(Code::Yaml, "", format!("not valid YAML: {message}")).help(help)
+            }
+        };
+        found.span(span)
+    }
+}
+
+/// Whether a scalar is the key that merges.
+fn is_merge(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> bool {
+    text == "<<"
+        && match tag {
+            None => style == ScalarStyle::Plain,
+            Some(tag) => tag.handle() == "tag:yaml.org,2002:" && tag.suffix() == "merge",
+        }
+}
+
+/// Whether a scalar is nothing, as it is written or by its tag.
+fn is_null(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> bool {
+    let nothing = style == ScalarStyle::Plain && matches!(text, "" | "~" | "null" | "Null" | "NULL");
+    match tag {
+        None => nothing,
+        Some(tag) if tag.is_yaml_core_schema_tag("null") => true,
+        // `!` makes a text of anything.
+        Some(tag) => nothing && !tag.is_yaml_core_schema() && tag.parts() != ("", "!"),
+    }
+}
+
+/// Whether a scalar is what its tag says. Tags of one's own say nothing here, and what `!!binary` stands for is no text.
+fn fits(text: &str, tag: &Tag) -> bool {
+    match tag.core_suffix() {
+        Some("int") => {
+            let digits = text.trim_start_matches(['+', '-']);
+            let radix = |prefix: &str, radix| {
+                digits.strip_prefix(prefix).is_some_and(|digits| i128::from_str_radix(digits, radix).is_ok())
+            };
+            digits.parse::<i128>().is_ok() || radix("0x", 16) || radix("0o", 8)
+        }
+        Some("float") => {
+            let name = text.trim_start_matches(['+', '-']).to_ascii_lowercase();
+            text.parse::<f64>().is_ok() || matches!(name.as_str(), ".inf" | ".nan")
+        }
+        Some("bool") => matches!(text.to_ascii_lowercase().as_str(), "true" | "false"),
+        Some("null") => matches!(text.to_ascii_lowercase().as_str(), "" | "~" | "null"),
+        Some("map" | "seq") => false,
+        _ => tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() != Some("binary"),
+    }
+}
+
+/// A key may be nothing, where a template left nothing.
+fn as_key(node: Node) -> Result<Key, Diagnostic> {
+    let Node { value, span } = node;
+    match value {
+        Value::Scalar(text) => Ok(Key { text, span }),
+        Value::Null => Ok(Key { text: String::new(), span }),
+        Value::List(_) | Value::Map(_) => {
+            let found = Diagnostic::error(Code::Yaml, "", "a key is a single value, not a list or a mapping");
+            Err(found.help("put quotes around text with `{`, `[` or `? `").span(span))
+        }
+    }
+}
+
+/// The entries of a mapping with those that are merged into it: what is there already stays, and of the rest the first
+/// counts.
+fn merge(mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Vec<(Key, Node)>, Diagnostic> {
+    if merged.is_empty() {
+        return Ok(entries);
+    }
+    let mut more = Vec::new();
+    for node in merged {
+        collect(node, &mut more)?;
+    }
+    let mut known: BTreeSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
+    more.retain(|(key, _)| known.insert(key.text.clone()));
+    entries.append(&mut more);
+    Ok(entries)
+}
+
+/// What the value of `<<` merges: a mapping, or a list of mappings. Nothing merges nothing.
+fn collect(node: Node, into: &mut Vec<(Key, Node)>) -> Result<(), Diagnostic> {
+    match node.value {
+        Value::Null => Ok(()),
+        Value::Map(mut entries) => {
+            into.append(&mut entries);
+            Ok(())
+        }
+        Value::List(nodes) => nodes.into_iter().try_for_each(|node| collect(node, into)),
+        Value::Scalar(_) => {
+            let found = Diagnostic::error(Code::Yaml, "", "`<<` takes a mapping, or a list of mappings");
+            Err(found.help("write `<<: *name`, with `&name` on a mapping before").span(node.span))
+        }
+    }
+}
+
+/// What a node costs, and how deep it is. The depth is bounded by [`MAX_DEPTH`].
+fn measure(node: &Node) -> (Size, usize) {
+    let mut size = Size { nodes: 1, bytes: 0 };
+    let mut deepest = 0;
+    let mut add = |node: &Node| {
+        let (of, depth) = measure(node);
+        (size.nodes, size.bytes) = (size.nodes + of.nodes, size.bytes + of.bytes);
+        deepest = deepest.max(depth);
+    };
+    match &node.value {
+        Value::Null => return (size, 0),
+        Value::Scalar(text) => return (Size { bytes: text.len(), ..size }, 0),
+        Value::List(nodes) => nodes.iter().for_each(add),
+        Value::Map(entries) => {
+            entries.iter().for_each(|(_, node)| add(node));
+            size.bytes += entries.iter().map(|(key, _)| key.text.len()).sum::<usize>();
+        }
+    }
+    (size, deepest + 1)
+}
+
+/// The byte at a line and a column, both from 1; the column is in characters.
+fn byte(text: &str, line: usize, column: usize) -> usize {
+    let start = match line.saturating_sub(1) {
+        0 => 0,
+        before => text.match_indices('\n').nth(before - 1).map_or(text.len(), |(at, _)| at + 1),
+    };
+    text[start..].char_indices().nth(column.saturating_sub(1)).map_or(text.len(), |(at, _)| start + at)
+}
+
+fn limits(message: &str) -> Diagnostic {
+    Diagnostic::error(Code::Limits, "", message).help("write out what the aliases stand for")
+}
+
+fn too_deep() -> Diagnostic {
+    Diagnostic::error(Code::Limits, "", format!("the file is nested more than {MAX_DEPTH} deep"))
+        .help("write the specification without such nesting")
+}
