@@ -63,7 +63,7 @@ fn name(arguments: &Init) -> Result<ServiceName, Box<Problem>> {
         return Ok(name.clone());
     }
     let folder = &arguments.folder;
-    let absolute = std::path::absolute(folder).map_err(|error| Problem::unreadable(folder, &error))?;
+    let absolute = std::path::absolute(folder).map_err(|error| unwritable(folder, &error))?;
     let name = absolute.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     ServiceName::new(&name).map_err(|error| {
         Problem::error(format!("the folder's name is no name for a service: {error}"))
