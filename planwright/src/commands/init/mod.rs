@@ -16,7 +16,8 @@ use crate::program;
 use crate::ui::Ui;
 use crate::words::shell;
 
-/// The files, with their texts. `NAME` stands for the service's name, `FOLDER` for the folder.
+/// The files, with their texts. `QUOTED` stands for the service's name as YAML takes any for one, `FOLDER` for the folder as
+/// a shell does.
 const FILES: [(&str, &str); 2] = [("svc.yml", include_str!("svc.yml")), ("env", include_str!("env"))];
 
 /// The result for programs.
@@ -82,7 +83,7 @@ fn write(folder: &Path, name: &ServiceName) -> Result<Vec<PathBuf>, Box<Problem>
     let mut written = Vec::new();
     for (file, text) in FILES {
         let path = folder.join(file);
-        let text = text.replace("NAME", name.as_str()).replace("FOLDER", &shell(&folder.to_string_lossy()));
+        let text = text.replace("FOLDER", &shell(&folder.to_string_lossy())).replace("QUOTED", &quoted(name));
         let made = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
         if let Err(error) = made {
             // A half would only be in the way of the next attempt.
@@ -94,6 +95,16 @@ fn write(folder: &Path, name: &ServiceName) -> Result<Vec<PathBuf>, Box<Problem>
         written.push(path);
     }
     Ok(written)
+}
+
+/// A name as YAML takes it for a text: JSON's quotes are YAML's too.
+fn quoted(name: &ServiceName) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let name = name.as_str();
+    match name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(plain) {
+        true => name.to_owned(),
+        false => serde_json::Value::from(name).to_string(),
+    }
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Box<Problem> {
