@@ -23,7 +23,7 @@ const MOST_MERGES: usize = 20_000;
 pub(super) fn parse(text: &str) -> Result<Node, Box<Diagnostic>> {
     let composer =
         Composer { text, open: Vec::new(), anchors: BTreeMap::new(), copied: Size::default(), merges: 0 };
-    composer.document().map_err(Box::new)
+    composer.document()
 }
 
 /// What a node costs: itself and all below it.
@@ -75,7 +75,7 @@ struct Composer<'a> {
 
 impl<'a> Composer<'a> {
     /// The one document of the text.
-    fn document(mut self) -> Result<Node, Diagnostic> {
+    fn document(mut self) -> Result<Node, Box<Diagnostic>> {
         let mut root = None;
         // A comment is no part of the tree.
         let options = granit_parser::options! { emit_comments: false };
@@ -85,7 +85,7 @@ impl<'a> Composer<'a> {
             let done = match event {
                 Event::DocumentStart(..) if root.is_some() => {
                     let found = Diagnostic::error(Code::Yaml, "", "the file holds several YAML documents");
-                    return Err(found.help("write one service in one file").span(span));
+                    return Err(found.help("write one service in one file").span(span).into());
                 }
                 Event::Scalar(text, style, anchor, tag) => {
                     let tag = tag.as_deref();
@@ -95,7 +95,7 @@ impl<'a> Composer<'a> {
                     if let Some(tag) = tag.filter(|tag| !fits(&text, tag)) {
                         let message = format!("not valid YAML: `{text}` is no `{}`", tag.original());
                         let help = "leave the tag out: what a value is follows from its key";
-                        return Err(Diagnostic::error(Code::Yaml, "", message).help(help).span(span));
+                        return Err(Diagnostic::error(Code::Yaml, "", message).help(help).span(span).into());
                     }
                     let value = match is_null(&text, style, tag) {
                         true => Value::Null,
@@ -129,22 +129,23 @@ impl<'a> Composer<'a> {
             Diagnostic::error(Code::Empty, "", "the file is empty")
                 .help("a specification has at least `name` and `pods`")
                 .span(Span { start: 0, end: 0 })
+                .into()
         })
     }
 }
 
 impl Composer<'_> {
     /// A list or a mapping begins.
-    fn begin(&mut self, span: Span, anchor: usize, content: Content) -> Result<(), Diagnostic> {
+    fn begin(&mut self, span: Span, anchor: usize, content: Content) -> Result<(), Box<Diagnostic>> {
         if self.open.len() == MAX_DEPTH {
-            return Err(too_deep().span(span));
+            return Err(too_deep().span(span).into());
         }
         self.open.push(Open { span, anchor, content });
         Ok(())
     }
 
     /// A list or a mapping is whole.
-    fn end(&mut self) -> Result<Option<Node>, Diagnostic> {
+    fn end(&mut self) -> Result<Option<Node>, Box<Diagnostic>> {
         let Some(Open { span, anchor, content }) = self.open.pop() else { return Ok(None) };
         let value = match content {
             Content::List(nodes) => Value::List(nodes),
@@ -156,7 +157,7 @@ impl Composer<'_> {
     }
 
     /// Puts a node where it belongs: it is the document, the next of a list, a key, or the value of a key.
-    fn place(&mut self, node: Node, root: &mut Option<Node>) -> Result<(), Diagnostic> {
+    fn place(&mut self, node: Node, root: &mut Option<Node>) -> Result<(), Box<Diagnostic>> {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => *root = Some(node),
             Some(Content::List(nodes)) => nodes.push(node),
@@ -170,7 +171,7 @@ impl Composer<'_> {
     }
 
     /// `<<` is read. True where it is a key: the value after it is merged.
-    fn merge(&mut self, span: Span) -> Result<bool, Diagnostic> {
+    fn merge(&mut self, span: Span) -> Result<bool, Box<Diagnostic>> {
         let Some(Content::Map { key: key @ None, .. }) = self.open.last_mut().map(|open| &mut open.content)
         else {
             return Ok(false);
@@ -178,13 +179,13 @@ impl Composer<'_> {
         *key = Some(Name::Merge);
         self.merges += 1;
         if self.merges > MOST_MERGES {
-            return Err(limits("the file holds too many `<<`").span(span));
+            return Err(limits("the file holds too many `<<`").span(span).into());
         }
         Ok(true)
     }
 
     /// Keeps a copy of an anchored node for its aliases.
-    fn remember(&mut self, anchor: usize, node: &Node, span: Span) -> Result<(), Diagnostic> {
+    fn remember(&mut self, anchor: usize, node: &Node, span: Span) -> Result<(), Box<Diagnostic>> {
         if anchor != 0 {
             let (size, depth) = measure(node);
             self.pay(size, "the file holds too many anchors", span)?;
@@ -194,24 +195,24 @@ impl Composer<'_> {
     }
 
     /// What an alias stands for. It lies where its anchor is: there it is mended.
-    fn copy(&mut self, anchor: usize, span: Span) -> Result<Node, Diagnostic> {
+    fn copy(&mut self, anchor: usize, span: Span) -> Result<Node, Box<Diagnostic>> {
         let Some(Anchored { size, depth, .. }) = self.anchors.get(&anchor) else {
             let found = Diagnostic::error(Code::Yaml, "", "the alias lies within what it stands for");
-            return Err(found.help("write out what the alias stands for").span(span));
+            return Err(found.help("write out what the alias stands for").span(span).into());
         };
         if self.open.len() + depth > MAX_DEPTH {
-            return Err(too_deep().span(span));
+            return Err(too_deep().span(span).into());
         }
         self.pay(*size, "the aliases stand for more than a file may hold", span)?;
         Ok(self.anchors[&anchor].node.clone())
     }
 
     /// So much is copied.
-    fn pay(&mut self, size: Size, why: &str, span: Span) -> Result<(), Diagnostic> {
+    fn pay(&mut self, size: Size, why: &str, span: Span) -> Result<(), Box<Diagnostic>> {
         let Size { nodes, bytes } = &mut self.copied;
         (*nodes, *bytes) = (nodes.saturating_add(size.nodes), bytes.saturating_add(size.bytes));
         match *nodes > MOST_COPIED.nodes || *bytes > MOST_COPIED.bytes {
-            true => Err(limits(why).span(span)),
+            true => Err(limits(why).span(span).into()),
             false => Ok(()),
         }
     }
@@ -223,7 +224,7 @@ impl Composer<'_> {
     }
 
     /// The parser's words for a text that is no YAML, in ours.
-    fn broken(&self, error: &ScanError) -> Diagnostic {
+    fn broken(&self, error: &ScanError) -> Box<Diagnostic> {
         let span = self.at(error.marker());
         let found = match error.kind() {
             ErrorKind::UnknownAnchor => Diagnostic::error(
@@ -249,7 +250,7 @@ impl Composer<'_> {
                 Diagnostic::error(Code::Yaml, "", format!("not valid YAML: {message}")).help(help)
             }
         };
-        found.span(span)
+        found.span(span).into()
     }
 }
 
@@ -295,21 +296,21 @@ fn fits(text: &str, tag: &Tag) -> bool {
 }
 
 /// A key may be nothing, where a template left nothing.
-fn as_key(node: Node) -> Result<Key, Diagnostic> {
+fn as_key(node: Node) -> Result<Key, Box<Diagnostic>> {
     let Node { value, span } = node;
     match value {
         Value::Scalar(text) => Ok(Key { text, span }),
         Value::Null => Ok(Key { text: String::new(), span }),
         Value::List(_) | Value::Map(_) => {
             let found = Diagnostic::error(Code::Yaml, "", "a key is a single value, not a list or a mapping");
-            Err(found.help("put quotes around text with `{`, `[` or `? `").span(span))
+            Err(found.help("put quotes around text with `{`, `[` or `? `").span(span).into())
         }
     }
 }
 
 /// The entries of a mapping with those that are merged into it: what is there already stays, and of the rest the first
 /// counts.
-fn merge(mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Vec<(Key, Node)>, Diagnostic> {
+fn merge(mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Vec<(Key, Node)>, Box<Diagnostic>> {
     if merged.is_empty() {
         return Ok(entries);
     }
@@ -324,7 +325,7 @@ fn merge(mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Vec<(Key, N
 }
 
 /// What the value of `<<` merges: a mapping, or a list of mappings. Nothing merges nothing.
-fn collect(node: Node, into: &mut Vec<(Key, Node)>) -> Result<(), Diagnostic> {
+fn collect(node: Node, into: &mut Vec<(Key, Node)>) -> Result<(), Box<Diagnostic>> {
     match node.value {
         Value::Null => Ok(()),
         Value::Map(mut entries) => {
@@ -334,7 +335,7 @@ fn collect(node: Node, into: &mut Vec<(Key, Node)>) -> Result<(), Diagnostic> {
         Value::List(nodes) => nodes.into_iter().try_for_each(|node| collect(node, into)),
         Value::Scalar(_) => {
             let found = Diagnostic::error(Code::Yaml, "", "`<<` takes a mapping, or a list of mappings");
-            Err(found.help("write `<<: *name`, with `&name` on a mapping before").span(node.span))
+            Err(found.help("write `<<: *name`, with `&name` on a mapping before").span(node.span).into())
         }
     }
 }
