@@ -40,6 +40,7 @@ fn runs(inner: &Inner, key: &RunKey) -> Result<(RunFolder, Arc<Order>), String> 
         Seen::Starting => Err(format!("{of} does not run yet")),
         Seen::Ended(_) => Err(format!("{of} has ended")),
         Seen::Unreachable => Err(format!("nothing is heard of {}, where {of} runs", run.node)),
+        other => Err(format!("{of} does not run: it is {other:?}")),
     }
 }
 

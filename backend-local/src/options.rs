@@ -14,6 +14,7 @@ pub use crate::run::OutputLimits;
 
 /// How a [`crate::Local`] is set up.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct LocalOptions {
     /// The data folder. The backend writes only below it. It belongs to one scheduler at a time.
     pub root: PathBuf,
@@ -38,6 +39,7 @@ pub struct LocalOptions {
 
 /// Bounds on what is fetched for one `uris` entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FetchLimits {
     /// The largest file, in bytes.
     pub size: u64,

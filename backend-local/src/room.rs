@@ -62,7 +62,7 @@ impl Outside for Machine {
 
 /// The places that records name.
 pub(crate) fn kept(held: Held) -> Kept {
-    let Held { instance, place, demand, volumes } = held;
+    let Held { instance, place, demand, volumes, .. } = held;
     let (handle, node, ports) = (place.handle.clone(), place.node.clone(), place.ports.clone());
     Kept { handle, instance, node, sets: demand, volumes, ports }
 }

@@ -43,11 +43,11 @@ pub(crate) async fn tell(
             Say::Snapshot(snapshot) => (Report::Snapshot(snapshot), None),
             Say::Unknown(key, end) => {
                 let serial = inner.state().next_serial();
-                let observation = Observation {
-                    of: key.incarnation(),
+                let observation = Observation::new(
+                    key.incarnation(),
                     serial,
-                    seen: Sighting::from(Seen::Ended(end)).saying("nothing is known of it"),
-                };
+                    Sighting::from(Seen::Ended(end)).saying("nothing is known of it"),
+                );
                 (Report::Observed(observation), None)
             }
             Say::Observe(key) => {
@@ -60,7 +60,7 @@ pub(crate) async fn tell(
                 };
                 let Some((seen, serial)) = turn else { continue };
                 let end = matches!(seen.seen, Seen::Ended(_)).then(|| key.clone());
-                let report = Report::Observed(Observation { of: key.incarnation(), serial, seen });
+                let report = Report::Observed(Observation::new(key.incarnation(), serial, seen));
                 (report, end)
             }
         };

@@ -172,7 +172,7 @@ impl Bench {
             }
             Happening::Unknown { session, of, serial } if session == present => {
                 let seen = is_unknown(&of);
-                self.said.push_back(Said::Observed(Observation { of: *of, serial, seen }));
+                self.said.push_back(Said::Observed(Observation::new(*of, serial, seen)));
             }
             Happening::Part { session, snapshot } if session == present => {
                 self.said.push_back(Said::Snapshot(*snapshot));
@@ -216,7 +216,7 @@ impl Bench {
             task: task.name.clone(),
             launch: task.launch,
         };
-        self.said.push_back(Said::Observed(Observation { of, serial, seen }));
+        self.said.push_back(Said::Observed(Observation::new(of, serial, seen)));
     }
 }
 

@@ -195,6 +195,7 @@ pub struct Replay {
 
 /// A list of choices belongs to another run: the program, the specification or the scenario differs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReplayError {
     /// Another choice comes first.
     #[error(

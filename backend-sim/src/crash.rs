@@ -24,6 +24,7 @@ pub enum Depth {
 
 /// What came of trying all crashes.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct CrashReport {
     /// How many points of each kind one crash was tried at.
     pub single: BTreeMap<CrashPoint, u64>,

@@ -164,6 +164,7 @@ impl Fault {
 
 /// The answer to a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LaunchFault {
     /// Certainly not done.
     Refuse,
@@ -177,6 +178,7 @@ pub enum LaunchFault {
 
 /// The answer of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum GateFault {
     /// Not now.
     Defer,
@@ -204,6 +206,7 @@ impl GateFault {
 
 /// Where the engine can stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum CrashPoint {
     /// The engine's writes are not durable.
     BeforeCommit,

@@ -62,6 +62,9 @@ mod trace;
 mod violation;
 mod world;
 
+// What their types are in public signatures: whoever names one needs the same version.
+pub use plan_core;
+
 pub use bench::{Bench, Said};
 pub use cluster::{Judges, Shape};
 pub use crash::{CrashFailure, CrashReport, Depth, crash_points};

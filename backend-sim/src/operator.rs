@@ -11,6 +11,7 @@ use plan_core::plan::Model;
 
 /// What an operator sees.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Sight<'a> {
     /// When.
     pub time: Duration,
@@ -22,6 +23,7 @@ pub struct Sight<'a> {
 
 /// What an operator does.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Act {
     /// Sends a verb, again until there is a reply.
     Verb(Verb),

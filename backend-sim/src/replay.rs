@@ -12,6 +12,7 @@ use serde_json::Value;
 
 /// The result of a replay that reached its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Replayed {
     /// The services, each with its inputs.
     pub services: BTreeMap<ServiceName, Counts>,
@@ -21,6 +22,7 @@ pub struct Replayed {
 
 /// How much of a service was replayed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// How often an engine was recovered, or began.
     pub begins: u64,
@@ -68,6 +70,7 @@ pub enum Unusable {
 
 /// The first input that led to other effects.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Divergence {
     /// The service.
     pub service: ServiceName,

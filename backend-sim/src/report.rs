@@ -35,6 +35,7 @@ impl Outcome {
 
 /// How often something happened in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Counts {
     /// Events of the simulation.
     pub events: u64,
@@ -56,6 +57,7 @@ pub struct Counts {
 
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Report {
     /// How it ended.
     pub outcome: Outcome,

@@ -45,6 +45,7 @@ impl Checks {
 
 /// What is run.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Scenario {
     /// The service.
     pub model: Arc<Model>,

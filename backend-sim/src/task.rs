@@ -90,12 +90,12 @@ impl Task {
 
     /// The task as its backend sees it, while its node is heard of.
     pub(crate) fn seen(&self, node: &Node) -> Sighting {
-        let (seen, address) = match self.life {
-            Life::Launched | Life::Starting => (Seen::Starting, None),
-            Life::Running { ready } => (Seen::Running { ready }, Some(node.address.clone())),
-            Life::Ended(end) => (Seen::Ended(end), None),
+        let seen = match self.life {
+            Life::Launched | Life::Starting => Sighting::from(Seen::Starting),
+            Life::Running { ready } => Sighting::from(Seen::Running { ready }).at(node.address.clone()),
+            Life::Ended(end) => Sighting::from(Seen::Ended(end)),
         };
-        Sighting { seen, words: self.words.clone(), address }
+        seen.with_words(self.words.clone())
     }
 
     /// Ends the task, with a reason.

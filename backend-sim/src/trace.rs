@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 
 /// Something that happened, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct TraceEvent {
     /// Virtual time, in microseconds since the run's start.
     pub time: u64,

@@ -8,6 +8,7 @@ use std::fmt;
 /// A check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Check {
     /// An engine recovered from the store equals the live one with its session forgotten.
     RecoverEqualsLive,

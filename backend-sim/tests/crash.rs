@@ -16,7 +16,9 @@ fn survived(report: &CrashReport) {
         .take(3)
         .map(|failure| {
             let faults: Vec<_> = failure.scenario.faults.iter().map(ToString::to_string).collect();
-            let again = run(&Scenario { trace: true, ..failure.scenario.clone() }).unwrap();
+            let mut scenario = failure.scenario.clone();
+            scenario.trace = true;
+            let again = run(&scenario).unwrap();
             let lines: Vec<String> = again.trace.iter().map(ToString::to_string).collect();
             format!("{}\n{faults:?}: {}\n{:?}", lines.join("\n"), failure.violation, again.outcome)
         })

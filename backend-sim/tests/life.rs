@@ -135,7 +135,9 @@ fn survived(name: &str, report: &CrashReport) {
         .iter()
         .take(1)
         .map(|failure| {
-            let again = run(&Scenario { trace: true, ..failure.scenario.clone() }).unwrap();
+            let mut scenario = failure.scenario.clone();
+            scenario.trace = true;
+            let again = run(&scenario).unwrap();
             format!("{}\n{}", story(&again), failure.violation)
         })
         .collect();
@@ -353,7 +355,8 @@ fn two_sets_of_an_instance_change_at_once() {
         let mut scenario = then(before, after);
         scenario.shape.capacity = Some(backend_sim::Room { cpus: 1000, memory: 500, ..Default::default() });
         for choices in std::iter::once(Choices::Benign).chain((0..20).map(Choices::Seed)) {
-            complete(&run(&Scenario { choices, ..scenario.clone() }).unwrap());
+            scenario.choices = choices;
+            complete(&run(&scenario).unwrap());
         }
     }
 }

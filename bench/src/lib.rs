@@ -123,12 +123,7 @@ impl Instant {
             while let Some(command) = queue.pop() {
                 match command {
                     Command::Fit(fit) => {
-                        let grant = Grant {
-                            node: self.node.clone(),
-                            ports: Vec::new(),
-                            handle: Handle("room".into()),
-                            until: None,
-                        };
+                        let grant = Grant::new(self.node.clone(), Handle("room".into()));
                         let answer = FitAnswer::Fitted(grant);
                         let outcome = Outcome::Fit { instance: fit.instance, launch: fit.launch, answer };
                         let wake = self.wake;
@@ -167,14 +162,14 @@ impl Default for Instant {
 
 /// The observation that a launch's first task runs and is ready.
 pub fn running(launch: &Launch) -> Input {
-    Input::Observed(Observation {
-        of: Incarnation {
+    Input::Observed(Observation::new(
+        Incarnation {
             installation: InstallationId("bench".into()),
             instance: launch.instance.clone(),
             task: launch.tasks[0].config.task.clone(),
             launch: launch.launch,
         },
-        serial: 1,
-        seen: Seen::Running { ready: true }.into(),
-    })
+        1,
+        Seen::Running { ready: true },
+    ))
 }

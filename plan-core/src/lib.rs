@@ -58,12 +58,7 @@
 //!             Command::Fit(fit) => {
 //!                 let name = NodeName::new("node-0")?;
 //!                 let node = NodeFacts { name, region: None, zone: None, attributes: BTreeMap::new() };
-//!                 let grant = Grant {
-//!                     node: Arc::new(node),
-//!                     ports: Vec::new(),
-//!                     handle: Handle("room-1".into()),
-//!                     until: None,
-//!                 };
+//!                 let grant = Grant::new(node, Handle("room-1".into()));
 //!                 let answer = FitAnswer::Fitted(grant);
 //!                 inputs.push(Input::Outcome(Outcome::Fit { instance: fit.instance, launch: fit.launch, answer }));
 //!             }
@@ -76,7 +71,7 @@
 //!                     launch: launch.launch,
 //!                 };
 //!                 let seen = Seen::Running { ready: true };
-//!                 inputs.push(Input::Observed(Observation { of, serial: 1, seen: seen.into() }));
+//!                 inputs.push(Input::Observed(Observation::new(of, 1, seen)));
 //!             }
 //!             _ => {}
 //!         }
@@ -99,6 +94,13 @@
 pub mod engine;
 pub mod plan;
 pub mod spec;
+
+// What their types are in public signatures: whoever names one needs the same version.
+pub use indexmap;
+#[cfg(feature = "graph")]
+pub use petgraph;
+pub use serde_json;
+pub use smol_str;
 
 /// The example of the crate's page is run as this type's.
 #[cfg(doctest)]

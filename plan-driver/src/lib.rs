@@ -69,6 +69,9 @@ mod scheduler;
 mod service;
 pub mod store;
 
+// What their types are in public signatures: whoever names one needs the same version.
+pub use {async_trait::async_trait, futures, plan_core, tokio};
+
 pub use condition::Condition;
 pub use error::DriverError;
 pub use options::{Limits, Options};

@@ -11,6 +11,7 @@ use crate::retry::Retries;
 
 /// What a scheduler is started with. The default is right for a program on a machine.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
@@ -26,6 +27,7 @@ pub struct Options {
 
 /// Bounds of queues and waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// How many requests of a service may wait. One more is answered with [`crate::DriverError::Busy`].
     pub requests: usize,
@@ -49,6 +51,36 @@ impl Default for Options {
             limits: Limits::default(),
             record: None,
         }
+    }
+}
+
+impl Options {
+    /// With another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// With other waits before the store and the backend are tried again.
+    #[must_use]
+    pub fn with_retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// With other bounds.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// With a recording of what happens, if there is a recorder.
+    #[must_use]
+    pub fn with_record(mut self, record: impl Into<Option<Recorder>>) -> Self {
+        self.record = record.into();
+        self
     }
 }
 

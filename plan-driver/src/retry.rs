@@ -11,6 +11,7 @@ pub type Jitter = Arc<dyn Fn() -> u32 + Send + Sync>;
 
 /// How long to wait before something is tried again.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Retries {
     /// The wait before the second attempt.
     pub first: Duration,

@@ -66,6 +66,7 @@ impl Outside for () {}
 
 /// Why there is no room.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NoRoom {
     /// Not now.
     Retry(String),

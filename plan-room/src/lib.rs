@@ -62,6 +62,9 @@ mod questions;
 mod tests;
 mod words;
 
+// What their types are in public signatures: whoever names one needs the same version.
+pub use plan_core;
+
 pub use amounts::{Amounts, Lacks};
 pub use book::{Book, Rules};
 pub use fit::{Ask, Judge, NoRoom, Outside};

@@ -221,6 +221,6 @@ impl Place {
     pub(crate) fn grant(&self) -> Grant {
         let mut whole = self.clone();
         self.changes.iter().for_each(|change| whole.become_this(change));
-        Grant { node: whole.node, ports: whole.ports, handle: whole.handle, until: self.until }
+        Grant::new(whole.node, whole.handle).with_ports(whole.ports).with_until(self.until)
     }
 }

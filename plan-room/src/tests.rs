@@ -266,7 +266,8 @@ fn a_port_that_is_renamed_keeps_its_number() {
 fn a_launch_needs_its_place() {
     let mut book = book();
     let grant = ask(&mut book, &fit("a-0", 1, &[set("s", 300, &[])])).unwrap();
-    let elsewhere = Grant { node: facts("node-1"), ..grant.clone() };
+    let mut elsewhere = grant.clone();
+    elsewhere.node = facts("node-1");
     assert!(!launch(&mut book, "a-0", &elsewhere, 1), "it is held on another node");
     assert!(launch(&mut book, "a-0", &grant, 1) && launch(&mut book, "a-0", &grant, 1));
     book.release(&(), &instance("a-0"), &grant.handle);
@@ -434,7 +435,7 @@ fn questions_stand_until_there_is_room() {
     assert_eq!(asks("b-0", 1, None)[0], (instance("b-0"), 1), "the oldest order first");
     assert_eq!(asks("a-0", 5, None), [(instance("b-0"), 1), (instance("a-0"), 5)], "one that goes elsewhere");
     let mut consider = |launch, why: Result<(), &str>| {
-        let grant = Grant { node: facts("n"), ports: Vec::new(), handle: handle("h"), until: None };
+        let grant = Grant::new(facts("n"), handle("h"));
         let room = why.map(|()| grant).map_err(|why| NoRoom::Retry(why.to_owned()));
         let answer = questions.consider(&instance("b-0"), launch, |_| room);
         (answer, questions.iter().count())

@@ -37,6 +37,7 @@ pub(crate) fn command(verb: &Verb) -> String {
         Verb::ResumePod { instance, tasks } => of_pod("pod resume", instance, tasks),
         Verb::GiveUp { debt } => format!("debug debts --give-up {debt}"),
         Verb::Uninstall => "uninstall".to_owned(),
+        other => other.kind().to_owned(),
     }
 }
 

@@ -24,7 +24,7 @@ async fn record(file: &Path) {
     let spec = read(Source { file: "svc.yml", text }, &options).spec.unwrap();
     let model = Arc::new(Model::new(spec).unwrap());
     let recorder = Recorder::create(file, Recorder::LIMIT).unwrap();
-    let options = Options { record: Some(recorder.clone()), ..Options::default() };
+    let options = Options::default().with_record(recorder.clone());
     let store = Arc::new(MemoryStore::new());
     let scheduler = Scheduler::start(store, Arc::new(PromptBackend::new()), options).await.unwrap();
     let hello = scheduler.service(&model.spec().name().clone()).await.unwrap();

@@ -97,15 +97,13 @@ impl Run {
             // It went with its node.
             (Phase::Ended(End::Gone), Health::Silent) => silent().at(self.address.clone()),
             (Phase::Ended(End::Gone), _) => gone(),
-            (Phase::Ended(end), _) => Sighting { words: self.words.end.clone(), ..Seen::Ended(end).into() },
+            (Phase::Ended(end), _) => plain(Seen::Ended(end)).with_words(self.words.end.clone()),
             (_, Health::Gone) => gone(),
             (_, Health::Silent) => silent().at(self.address.clone()),
             (Phase::Preparing | Phase::Starting, Health::Heard) => plain(Seen::Starting),
-            (Phase::Running { ready }, Health::Heard) => Sighting {
-                seen: Seen::Running { ready },
-                words: self.words.of_checks(),
-                address: Some(self.address.clone()),
-            },
+            (Phase::Running { ready }, Health::Heard) => {
+                plain(Seen::Running { ready }).with_words(self.words.of_checks()).at(self.address.clone())
+            }
         }
     }
 }

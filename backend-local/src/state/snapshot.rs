@@ -53,7 +53,7 @@ impl State {
         let last = parts.len() - 1;
         for (nth, found) in parts.into_iter().enumerate() {
             // Commands are carried out in order, so all earlier ones show.
-            let snapshot = Snapshot { of: number, as_of: number, found, last: nth == last };
+            let snapshot = Snapshot::new(number, number, found).with_last(nth == last);
             self.sessions.say(service, Say::Snapshot(snapshot));
         }
     }

@@ -187,7 +187,8 @@ impl Bench {
         let (reports, told) = Reports::channel(1000);
         self.told = Some(told);
         self.reports.clear();
-        let opening = Opening { held: self.held.clone(), ..Opening::new(identity()) };
+        let mut opening = Opening::new(identity());
+        opening.held = self.held.clone();
         self.session = Some(self.local().open(opening, reports).await.unwrap());
     }
 
@@ -470,7 +471,7 @@ impl Bench {
             principal: None,
         };
         let (demand, volumes) = (pod.footprint.clone(), pod.volumes.clone());
-        Held { instance: instance(index), place: Arc::new(place), demand, volumes }
+        Held::new(instance(index), Arc::new(place), demand, volumes)
     }
 
     /// The shim's and the task's process.

@@ -21,7 +21,7 @@ impl Backend {
 
     /// Holds the places that records name, whether anything was launched there or not.
     pub(crate) fn take_up(&mut self, held: &[Held]) {
-        for Held { instance, place, demand, volumes } in held {
+        for Held { instance, place, demand, volumes, .. } in held {
             if self.book.health(&place.node.name) == Some(Health::Gone) {
                 continue;
             }

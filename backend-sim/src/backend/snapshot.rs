@@ -88,7 +88,7 @@ impl Backend {
         let mut parts = found.chunks(PART).peekable();
         while let Some(part) = parts.next() {
             let last = parts.peek().is_none();
-            let snapshot = Snapshot { of: number, as_of, found: part.to_vec(), last };
+            let snapshot = Snapshot::new(number, as_of, part.to_vec()).with_last(last);
             let snapshot = Box::new(snapshot);
             if echoes {
                 world.answer_at(at + ECHO, Happening::Part { session, snapshot: snapshot.clone() });

@@ -282,7 +282,7 @@ impl<'a> Sim<'a> {
             Happening::Unknown { session, of, serial } => {
                 if session == self.world.session {
                     let seen = is_unknown(&of);
-                    self.feed(Input::Observed(Observation { of: *of, serial, seen }));
+                    self.feed(Input::Observed(Observation::new(*of, serial, seen)));
                 }
             }
             Happening::Part { session, snapshot } => self.arrives(session, Input::Snapshot(*snapshot)),

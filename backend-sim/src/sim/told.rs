@@ -99,7 +99,7 @@ impl Sim<'_> {
             launch: task.launch,
         };
         let (silent, ended) = (seen.seen == Seen::Unreachable, matches!(seen.seen, Seen::Ended(_)));
-        let observation = Observation { of, serial, seen };
+        let observation = Observation::new(of, serial, seen);
         if self.old.is_some() {
             self.feed_old(Input::Observed(observation.clone()));
         }
@@ -125,6 +125,6 @@ impl Sim<'_> {
             task: task.name.clone(),
             launch: task.launch,
         };
-        self.feed(Input::Observed(Observation { of, serial, seen: seen.into() }));
+        self.feed(Input::Observed(Observation::new(of, serial, seen)));
     }
 }

@@ -29,7 +29,7 @@ async fn deployment(count: u32, on: &str, recorded: bool) -> Took {
     };
     let file = folder.path().join("recording");
     let record = recorded.then(|| Recorder::create(&file, Recorder::LIMIT).expect("a file"));
-    let options = Options { record: record.clone(), ..Options::default() };
+    let options = Options::default().with_record(record.clone());
     let (scheduler, kafka) = start(store, Arc::new(PromptBackend::new()), options).await;
     let model = service(count, PhaseStrategy::Serial);
     let (begun, before) = (Clock::now(), used().0);

@@ -14,6 +14,7 @@ use super::record::Place;
 
 /// What is held for an instance: enough for a backend to hold it again after a restart.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Held {
     /// The instance.
     pub instance: InstanceName,
@@ -24,6 +25,18 @@ pub struct Held {
     pub demand: Arc<[Demand]>,
     /// The pod's own volumes.
     pub volumes: Arc<[Volume]>,
+}
+
+impl Held {
+    /// What is held for an instance.
+    pub fn new(
+        instance: InstanceName,
+        place: Arc<Place>,
+        demand: Arc<[Demand]>,
+        volumes: Arc<[Volume]>,
+    ) -> Self {
+        Self { instance, place, demand, volumes }
+    }
 }
 
 impl Engine {

@@ -59,6 +59,7 @@ pub struct Incarnation {
 /// The state of a launched task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Observation {
     /// The launched task.
     pub of: Incarnation,
@@ -69,11 +70,19 @@ pub struct Observation {
     pub seen: Sighting,
 }
 
+impl Observation {
+    /// An observation of a launch. `serial` is above that of each earlier observation of the launch in the session.
+    pub fn new(of: Incarnation, serial: u64, seen: impl Into<Sighting>) -> Self {
+        Self { of, serial, seen: seen.into() }
+    }
+}
+
 /// How a launched task was seen, with the backend's words and the task's address.
 ///
 /// Words and address hold for this moment: a sighting without words takes back the words of the sighting before it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "SightingForm", into = "SightingForm")]
+#[non_exhaustive]
 pub struct Sighting {
     /// The state.
     pub seen: Seen,
@@ -87,6 +96,13 @@ pub struct Sighting {
 }
 
 impl Sighting {
+    /// With the words, or without any.
+    #[must_use]
+    pub fn with_words(mut self, words: Option<Words>) -> Self {
+        self.words = words;
+        self
+    }
+
     /// The sighting with these words; empty words are none.
     #[must_use]
     pub fn saying(mut self, words: impl AsRef<str>) -> Self {
@@ -144,6 +160,7 @@ impl From<Sighting> for SightingForm {
 /// How a launched task was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Seen {
     /// The backend has the task, and the task does not run yet.
     Starting,
@@ -161,6 +178,7 @@ pub enum Seen {
 /// The backend's answer to a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// To [`super::Command::Fit`].
     Fit {
@@ -201,6 +219,7 @@ pub enum Outcome {
 /// The answer to a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ReleaseAnswer {
     /// The resources are free, or no longer exist.
     Done,
@@ -212,6 +231,7 @@ pub enum ReleaseAnswer {
 /// withdrawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum FitAnswer {
     /// There is room, and the backend keeps it for the order.
     Fitted(Grant),
@@ -227,6 +247,7 @@ pub enum FitAnswer {
 /// Room that is kept for an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Grant {
     /// The node.
     pub node: Arc<NodeFacts>,
@@ -238,9 +259,31 @@ pub struct Grant {
     pub until: Option<Wall>,
 }
 
+impl Grant {
+    /// Room on a node, without ports, that is kept until it is withdrawn.
+    pub fn new(node: impl Into<Arc<NodeFacts>>, handle: Handle) -> Self {
+        Self { node: node.into(), ports: Vec::new(), handle, until: None }
+    }
+
+    /// With these ports.
+    #[must_use]
+    pub fn with_ports(mut self, ports: Vec<(PortName, u16)>) -> Self {
+        self.ports = ports;
+        self
+    }
+
+    /// Kept until then.
+    #[must_use]
+    pub fn with_until(mut self, until: impl Into<Option<Wall>>) -> Self {
+        self.until = until.into();
+        self
+    }
+}
+
 /// The answer to a launch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum LaunchAnswer {
     /// The backend took the launch. Its further states come as observations.
     Done,
@@ -255,6 +298,7 @@ pub enum LaunchAnswer {
 /// A part of the answer to [`super::Command::Reconcile`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Snapshot {
     /// The question's number.
     pub of: Number,
@@ -264,6 +308,20 @@ pub struct Snapshot {
     pub found: Vec<(Incarnation, Found)>,
     /// Whether this is the last part.
     pub last: bool,
+}
+
+impl Snapshot {
+    /// The last part of the answer to a question. A part that others follow is `.with_last(false)`.
+    pub fn new(of: Number, as_of: Number, found: Vec<(Incarnation, Found)>) -> Self {
+        Self { of, as_of, found, last: true }
+    }
+
+    /// Whether this is the last part.
+    #[must_use]
+    pub fn with_last(mut self, last: bool) -> Self {
+        self.last = last;
+        self
+    }
 }
 
 /// What a snapshot says about a launch.
@@ -292,6 +350,7 @@ pub struct Request {
 /// What an operator can ask for: about a plan (SDK rule R58), an instance (SDK rule R60), or the service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Verb {
     /// Begins a run of a plan that is not running.
     Start {
@@ -369,6 +428,39 @@ pub enum Verb {
     Uninstall,
 }
 
+/// The kinds of verbs, by an exhaustive match: a verb without a name does not compile, and one that has a name needs a row
+/// in the table of answers (`tests/engine/verb_table.rs`).
+macro_rules! kinds {
+    ($($variant:ident => $name:literal),+ $(,)?) => {
+        impl Verb {
+            /// The names of all kinds of verbs.
+            pub const KINDS: &[&str] = &[$($name),+];
+
+            /// The name of its kind, as an operator types it.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $name),+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Start => "start",
+    Stop => "stop",
+    Interrupt => "interrupt",
+    Continue => "continue",
+    ForceComplete => "force-complete",
+    Restart => "restart",
+    RestartPod => "pod restart",
+    ReplacePod => "pod replace",
+    PausePod => "pod pause",
+    ResumePod => "pod resume",
+    GiveUp => "give-up",
+    Uninstall => "uninstall",
+}
+
 impl Verb {
     /// The plan that the verb is about, if it is about one.
     pub fn plan(&self) -> Option<&PlanName> {
@@ -404,6 +496,7 @@ pub enum Part {
 /// The specification that a service is to have.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Target {
     /// The specification, compiled.
     #[serde(serialize_with = "as_specification", deserialize_with = "of_specification")]
@@ -421,6 +514,20 @@ impl Target {
     /// A target with the default plan, and without an author.
     pub fn new(model: Arc<Model>, installation: InstallationId) -> Self {
         Self { model, installation, plan: None, by: None }
+    }
+
+    /// With the plan that makes it so.
+    #[must_use]
+    pub fn with_plan(mut self, plan: impl Into<Option<PlanName>>) -> Self {
+        self.plan = plan.into();
+        self
+    }
+
+    /// With its author, for the audit.
+    #[must_use]
+    pub fn with_author(mut self, by: impl Into<Option<Author>>) -> Self {
+        self.by = by.into();
+        self
     }
 }
 

@@ -38,6 +38,7 @@ pub struct Preview {
 
 /// A task that a target would launch again.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Restart {
     /// The instance.
     pub instance: InstanceName,

@@ -216,6 +216,7 @@ impl fmt::Display for Reason {
 
 /// Why an instance is in its state: one value for each of its steps and tasks that acts or waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Why {
     /// The instance.
     pub instance: InstanceName,

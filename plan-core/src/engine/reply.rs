@@ -133,6 +133,7 @@ pub enum Refusal {
 
 /// A part of a target that is refused, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RefusedItem {
     /// Where in the specification, as `pods.kafka.count`.
     pub path: String,

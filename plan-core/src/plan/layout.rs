@@ -16,6 +16,7 @@ use super::model::{Model, ModelError, PodModel};
 
 /// A plan, laid out.
 #[derive(Debug, PartialEq)]
+#[non_exhaustive]
 pub struct PlanLayout {
     /// The name.
     pub name: PlanName,
@@ -37,6 +38,7 @@ pub struct PlanLayout {
 
 /// A phase, laid out.
 #[derive(Debug, PartialEq)]
+#[non_exhaustive]
 pub struct PhaseLayout {
     /// The name.
     pub name: PhaseName,
@@ -67,6 +69,7 @@ pub struct StepAt {
 
 /// A group: steps that are declared once, for one instance or for all.
 #[derive(Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Group {
     /// The name, if the steps have one.
     pub name: Option<StepName>,
@@ -91,6 +94,7 @@ pub struct Group {
 
 /// A gate of a step, laid out.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GateLayout {
     /// Whether the gate is the phase's or the step's.
     pub of: GateOf,
@@ -107,6 +111,7 @@ pub struct GateLayout {
 
 /// What declares a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GateOf {
     /// The phase, for all its steps.
     Phase,

@@ -28,6 +28,7 @@ pub struct Model {
 
 /// A pod, compiled.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct PodModel {
     /// The name.
     pub name: PodName,
@@ -47,6 +48,7 @@ pub struct PodModel {
 
 /// A task, compiled.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct TaskModel {
     /// The name.
     pub name: TaskName,
@@ -78,6 +80,7 @@ pub struct Demand {
 /// Equal configurations have equal hashes. A task is relaunched when the hash of its configuration changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct TaskConfig {
     /// The pod of the task.
     pub pod: PodName,
@@ -95,6 +98,7 @@ pub struct TaskConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 #[expect(missing_docs, reason = "each field is the one of the same name in `PodSpec` or `SchedulerSpec`")]
+#[non_exhaustive]
 pub struct Carried {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,

@@ -38,6 +38,7 @@ impl Canary {
 /// Why a strategy does not allow a step or a phase. This covers the strategy alone, not whether the step could act
 /// otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Blocked {
     /// The step is a canary that waits to be released, or it comes after one.
     Canary,

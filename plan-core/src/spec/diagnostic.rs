@@ -11,6 +11,7 @@ pub use super::code::Code;
 
 /// One problem of a specification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// The rule.
     pub code: Code,

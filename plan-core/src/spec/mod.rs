@@ -42,7 +42,9 @@ pub use environment::{
 };
 pub use gate::*;
 pub use names::*;
-pub use placement::{Census, Field, Judgement, NodeFacts, Pattern, PlacementError, PlacementRule, Why};
+pub use placement::{
+    Census, Field, Judgement, NodeFacts, Pattern, PatternError, PlacementError, PlacementRule, Why,
+};
 pub use plan::*;
 pub use pod::*;
 pub use problem::{Checked, MarkedLine, Problem, SpecError};

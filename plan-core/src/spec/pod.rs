@@ -13,6 +13,7 @@ use super::units::Megabytes;
 /// A kind of member of the service: tasks that live together on one node, `count` times (SDK rule R9).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct PodSpec {
     /// The number of instances; 0 is legal and means no steps.
     pub count: u32,
@@ -257,6 +258,7 @@ impl Secret {
 /// The system call filter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Seccomp {
     /// There is no filter.
     Unconfined,

@@ -143,6 +143,7 @@ pub struct Volume {
 /// The kind of a persistent volume.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum VolumeKind {
     /// A folder on the node's own disk.
     Root,

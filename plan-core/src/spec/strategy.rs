@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The order of the phases of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum PlanStrategy {
     /// One after the other, as declared.
     #[default]
@@ -45,6 +46,7 @@ impl PlanStrategy {
 /// The order of the steps of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum PhaseStrategy {
     /// One after the other, as declared.
     #[default]

@@ -25,6 +25,7 @@ pub enum Goal {
 /// One command of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct TaskSpec {
     /// The goal.
     pub goal: Goal,
@@ -225,6 +226,7 @@ pub struct TransportEncryption {
 /// The form of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[non_exhaustive]
 pub enum EncryptionKind {
     /// `<name>.crt`, `.key`, `.ca`.
     Tls,

@@ -277,18 +277,14 @@ impl World {
             0 => FitAnswer::Retry("no room".into()),
             1 if bytes.below(8) == 0 => FitAnswer::Never("no such thing".into()),
             1 if bytes.below(4) == 0 => FitAnswer::NodeGone("it was removed".into()),
-            2 => FitAnswer::Fitted(Grant {
-                node: node(&name),
-                ports: Vec::new(),
-                handle: Handle("short".into()),
-                until: Some(Wall(self.now.saturating_sub(1))),
-            }),
-            _ => FitAnswer::Fitted(Grant {
-                node: node(&name),
-                ports: Vec::new(),
-                handle: Handle(format!("{}-{}", fit.instance, fit.from.map_or(0, |_| fit.launch)).into()),
-                until: None,
-            }),
+            2 => FitAnswer::Fitted(
+                Grant::new(node(&name), Handle("short".into()))
+                    .with_until(Some(Wall(self.now.saturating_sub(1)))),
+            ),
+            _ => FitAnswer::Fitted(Grant::new(
+                node(&name),
+                Handle(format!("{}-{}", fit.instance, fit.from.map_or(0, |_| fit.launch)).into()),
+            )),
         };
         Input::Outcome(Outcome::Fit { instance: fit.instance, launch: fit.launch, answer })
     }
@@ -351,7 +347,7 @@ impl World {
         let Some(of) = self.incarnation(bytes) else { return Input::Wake };
         self.serial += 1;
         let serial = if bytes.below(8) == 0 { u64::from(bytes.byte()) } else { self.serial };
-        Input::Observed(Observation { of, serial, seen: Self::sighting(bytes) })
+        Input::Observed(Observation::new(of, serial, Self::sighting(bytes)))
     }
 
     fn snapshot(&mut self, bytes: &mut Bytes<'_>) -> Input {
@@ -368,7 +364,7 @@ impl World {
         if let Some(other) = self.incarnation(bytes).filter(|_| bytes.below(4) == 0) {
             found.push((other, Found::Seen(Self::sighting(bytes))));
         }
-        Input::Snapshot(Snapshot { of, as_of, found, last: bytes.below(4) > 0 })
+        Input::Snapshot(Snapshot::new(of, as_of, found).with_last(bytes.below(4) > 0))
     }
 
     fn verb(&mut self, bytes: &mut Bytes<'_>) -> Input {

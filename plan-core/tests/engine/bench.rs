@@ -136,12 +136,7 @@ impl Bench {
         let elsewhere = fit.from.as_ref().map(|_| format!("-{}", fit.launch)).unwrap_or_default();
         let free = || format!("node-{}{elsewhere}", fit.instance);
         let name = fit.at.as_ref().map_or_else(free, |(node, _)| node.to_string());
-        let grant = Grant {
-            node: node(&name),
-            ports: Vec::new(),
-            handle: Handle(format!("room-{}{elsewhere}", fit.instance).into()),
-            until: None,
-        };
+        let grant = Grant::new(node(&name), Handle(format!("room-{}{elsewhere}", fit.instance).into()));
         self.fit(&fit.instance.to_string(), fit.launch, FitAnswer::Fitted(grant));
     }
 
@@ -223,7 +218,7 @@ impl Bench {
     pub fn observe_launch(&mut self, name: &str, of: &str, launch: Number, seen: impl Into<Sighting>) {
         self.serial += 1;
         let of = self.incarnation(name, of, launch);
-        self.input(Input::Observed(Observation { of, serial: self.serial, seen: seen.into() }));
+        self.input(Input::Observed(Observation::new(of, self.serial, seen)));
     }
 
     /// Reports the latest launch of a task, with words and address.

@@ -132,7 +132,7 @@ fn who_has_no_room_lets_others_go_on_and_waits_when_it_has_room() {
     let grant = |bench: &mut Bench, name: &str| {
         let place = bench.engine.pod(&instance(name)).unwrap().place().cloned().unwrap();
         let (node, handle) = (place.node.clone(), place.handle.clone());
-        let grant = Grant { node, ports: Vec::new(), handle, until: None };
+        let grant = Grant::new(node, handle);
         let launch = wanted(bench, name);
         bench.fit(name, launch, FitAnswer::Fitted(grant));
     };

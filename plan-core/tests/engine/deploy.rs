@@ -178,8 +178,7 @@ fn an_unknown_result_is_asked_for_and_never_guessed() {
     let Some(Command::Reconcile { number, expected }) = bench.sent.pop() else { panic!() };
     let expected: Vec<_> = expected.into_iter().map(|one| one.of).collect();
     assert_eq!(expected, [bench.incarnation("kafka-0", "broker", launch)]);
-    let absent =
-        |of, as_of| Snapshot { of, as_of, found: vec![(expected[0].clone(), Found::Absent)], last: true };
+    let absent = |of, as_of| Snapshot::new(of, as_of, vec![(expected[0].clone(), Found::Absent)]);
     // A snapshot from before the launch says nothing about it, so the engine asks again.
     bench.input(Input::Snapshot(absent(number, launch)));
     assert_eq!(bench.commands(), [""; 0], "and not in a circle");
@@ -210,14 +209,8 @@ fn placement_is_judged_again_by_the_engine() {
         })
         .collect();
     assert_eq!(fits.len(), 3);
-    let same = |handle: &str| {
-        FitAnswer::Fitted(Grant {
-            node: crate::bench::node("node-1"),
-            ports: vec![],
-            handle: Handle(handle.into()),
-            until: None,
-        })
-    };
+    let same =
+        |handle: &str| FitAnswer::Fitted(Grant::new(crate::bench::node("node-1"), Handle(handle.into())));
     bench.fit("kafka-0", fits[0].launch, same("a"));
     bench.fit("kafka-1", fits[1].launch, same("b"));
     assert_eq!(bench.commands(), ["launch kafka-0", "withdraw kafka-1", "fit kafka-1"]);

@@ -381,7 +381,7 @@ pods:
     bench.becomes(&two.replace("./main", "./main2"));
     bench.commands();
     let of = ["main", "side"].map(|task| (bench.incarnation("pair-0", task, launch), Found::Absent));
-    let snapshot = Snapshot { of: number, as_of: number, found: of.to_vec(), last: true };
+    let snapshot = Snapshot::new(number, number, of.to_vec());
     bench.input(Input::Snapshot(snapshot));
     let launched = bench.launched();
     assert_eq!(launched.iter().filter(|order| order.contains("main")).count(), 1, "{launched:?}");
@@ -398,7 +398,7 @@ fn asked(bench: &Bench, name: &str) -> Fit {
 
 fn granted(node: Arc<NodeFacts>, handle: &str) -> FitAnswer {
     let handle = Handle(handle.into());
-    FitAnswer::Fitted(Grant { node, ports: Vec::new(), handle, until: None })
+    FitAnswer::Fitted(Grant::new(node, handle))
 }
 
 #[test]
@@ -543,7 +543,7 @@ fn what_a_gone_node_does_not_report_is_asked_for() {
     let of = expected[0].of.clone();
     bench.commands();
     let found = vec![(of, Found::Absent)];
-    bench.input(Input::Snapshot(Snapshot { of: number, as_of: number, found, last: true }));
+    bench.input(Input::Snapshot(Snapshot::new(number, number, found)));
     assert_eq!(bench.commands(), ["launch kafka-0"]);
     bench.pass(600);
     assert_eq!(bench.commands(), [""; 0]);
@@ -718,7 +718,7 @@ fn what_is_granted_again_is_not_released_for_an_old_debt() {
     let fitted = |bench: &mut Bench, to: &str, handle: &str| {
         let Some(Command::Fit(fit)) = bench.sent.last().cloned() else { panic!("{:?}", bench.sent) };
         let node = node(to);
-        let grant = Grant { node, ports: Vec::new(), handle: Handle(handle.into()), until: None };
+        let grant = Grant::new(node, Handle(handle.into()));
         bench.fit("kafka-1", fit.launch, FitAnswer::Fitted(grant));
     };
     // The node is silent, and the instance moves. Then it moves back to the same node and room.

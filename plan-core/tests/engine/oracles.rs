@@ -186,12 +186,7 @@ fn permanent_after_transient() {
     assert_eq!(bench.commands(), ["withdraw kafka-0", "fit kafka-0"]);
     bench.room = true;
     let order = bench.engine.pod(&instance("kafka-0")).unwrap().orders().last().unwrap().launch;
-    let grant = Grant {
-        node: crate::bench::node("elsewhere"),
-        ports: Vec::new(),
-        handle: Handle("new".into()),
-        until: None,
-    };
+    let grant = Grant::new(crate::bench::node("elsewhere"), Handle("new".into()));
     bench.fit("kafka-0", order, FitAnswer::Fitted(grant));
     assert_eq!(bench.place_of("kafka-0"), "elsewhere");
     bench.runs("kafka-0", "broker");

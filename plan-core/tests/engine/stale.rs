@@ -35,7 +35,7 @@ fn repeating_an_observation_changes_nothing() {
     let mut bench = Bench::new(KAFKA);
     let of = bench.incarnation("kafka-0", "broker", bench.launch_of("kafka-0", "broker"));
     for seen in [Seen::Starting, Seen::Running { ready: false }, Seen::Running { ready: true }] {
-        let observation = Observation { of: of.clone(), serial: 100, seen: seen.into() };
+        let observation = Observation::new(of.clone(), 100, seen);
         bench.input(Input::Observed(observation.clone()));
         unchanged(&mut bench, Input::Observed(observation));
     }
@@ -45,14 +45,10 @@ fn repeating_an_observation_changes_nothing() {
 fn a_lower_number_is_dropped() {
     let mut bench = Bench::new(KAFKA);
     let of = bench.incarnation("kafka-0", "broker", bench.launch_of("kafka-0", "broker"));
-    bench.input(Input::Observed(Observation {
-        of: of.clone(),
-        serial: 7,
-        seen: Seen::Running { ready: true }.into(),
-    }));
+    bench.input(Input::Observed(Observation::new(of.clone(), 7, Seen::Running { ready: true })));
     for seen in [Seen::Starting, Seen::Running { ready: false }, Seen::Ended(End::Failed), Seen::Unreachable]
     {
-        unchanged(&mut bench, Input::Observed(Observation { of: of.clone(), serial: 6, seen: seen.into() }));
+        unchanged(&mut bench, Input::Observed(Observation::new(of.clone(), 6, seen)));
     }
 }
 
@@ -62,10 +58,7 @@ fn an_end_is_final() {
     let of = bench.incarnation("hello-0", "init", bench.launch_of("hello-0", "init"));
     bench.room = false;
     bench.finishes("hello-0", "init");
-    only_asked_about(
-        &mut bench,
-        Input::Observed(Observation { of, serial: 1000, seen: Seen::Running { ready: true }.into() }),
-    );
+    only_asked_about(&mut bench, Input::Observed(Observation::new(of, 1000, Seen::Running { ready: true })));
 }
 
 #[test]
@@ -82,7 +75,7 @@ fn the_status_of_a_task_that_was_replaced_does_not_complete_its_successor() {
     let stale = bench.incarnation("kafka-0", "broker", old);
     only_asked_about(
         &mut bench,
-        Input::Observed(Observation { of: stale, serial: 5000, seen: Seen::Running { ready: true }.into() }),
+        Input::Observed(Observation::new(stale, 5000, Seen::Running { ready: true })),
     );
     assert_eq!(bench.phase("deploy", "broker").1[0], plan_core::plan::Status::Starting);
     bench.runs("kafka-0", "broker");
@@ -103,15 +96,11 @@ fn a_foreigner_is_listed_and_not_touched() {
     let orphan = bench.incarnation("kafka-2", "broker", 1);
     for of in [foreign.clone(), orphan] {
         let seen = Seen::Running { ready: true };
-        bench.input(Input::Observed(Observation { of, serial: 1, seen: seen.into() }));
+        bench.input(Input::Observed(Observation::new(of, 1, seen)));
     }
     assert_eq!(bench.engine.foreigners().count(), 2);
     assert_eq!((bench.sent.len(), &bench.store), (0, &records));
-    bench.input(Input::Observed(Observation {
-        of: foreign,
-        serial: 2,
-        seen: Seen::Ended(End::Killed).into(),
-    }));
+    bench.input(Input::Observed(Observation::new(foreign, 2, Seen::Ended(End::Killed))));
     assert_eq!(bench.engine.foreigners().count(), 1);
 }
 
@@ -120,7 +109,7 @@ fn a_launch_newer_than_all_of_ours_means_that_we_are_the_old_scheduler() {
     let mut bench = Bench::new(KAFKA);
     bench.sent.clear();
     let of = bench.incarnation("kafka-1", "broker", 1_000);
-    bench.input(Input::Observed(Observation { of, serial: 1, seen: Seen::Starting.into() }));
+    bench.input(Input::Observed(Observation::new(of, 1, Seen::Starting)));
     assert!(bench.engine.is_superseded());
     let records = bench.store.clone();
     bench.runs("kafka-0", "broker");
@@ -135,12 +124,7 @@ fn a_launch_newer_than_all_of_ours_means_that_we_are_the_old_scheduler() {
 fn answers_to_questions_that_are_closed_do_nothing_or_give_back() {
     let mut bench = Bench::new(KAFKA);
     let launch = bench.launch_of("kafka-0", "broker");
-    let again = FitAnswer::Fitted(Grant {
-        node: crate::bench::node("elsewhere"),
-        ports: vec![],
-        handle: Handle("late".into()),
-        until: None,
-    });
+    let again = FitAnswer::Fitted(Grant::new(crate::bench::node("elsewhere"), Handle("late".into())));
     bench.sent.clear();
     let records = bench.store.clone();
     bench.fit("kafka-0", launch, again.clone());
@@ -173,14 +157,7 @@ fn the_late_answer_to_a_closed_question_does_not_end_what_was_launched_since() {
     bench.pass(31);
     let Some(Command::Reconcile { number: second, .. }) = bench.sent.pop() else { panic!("asked again") };
     bench.sent.clear();
-    let absent = |of| {
-        Input::Snapshot(Snapshot {
-            of,
-            as_of: of,
-            found: vec![(expected[0].of.clone(), Found::Absent)],
-            last: true,
-        })
-    };
+    let absent = |of| Input::Snapshot(Snapshot::new(of, of, vec![(expected[0].of.clone(), Found::Absent)]));
     bench.input(absent(second));
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
     bench.runs("kafka-0", "broker");
@@ -202,7 +179,7 @@ fn what_was_believed_to_have_ended_and_lives_is_ended_by_its_own_number() {
         bench.incarnation("kafka-0", "broker", old),
         Found::Seen(Seen::Running { ready: true }.into()),
     )];
-    bench.input(Input::Snapshot(Snapshot { of: 0, as_of: 100, found, last: true }));
+    bench.input(Input::Snapshot(Snapshot::new(0, 100, found)));
     assert!(matches!(&bench.sent[..], [Command::Kill { launch, .. }] if *launch == old), "{:?}", bench.sent);
 }
 
@@ -227,7 +204,7 @@ fn observations_of_the_tasks_of_one_launch_do_not_shadow_each_other() {
     let launch = bench.launch_of("p-0", "a");
     for (name, serial) in [("b", 6), ("a", 5)] {
         let of = bench.incarnation("p-0", name, launch);
-        bench.input(Input::Observed(Observation { of, serial, seen: Seen::Running { ready: true }.into() }));
+        bench.input(Input::Observed(Observation::new(of, serial, Seen::Running { ready: true })));
     }
     assert_eq!(bench.status("deploy"), plan_core::plan::Status::Complete);
 }
@@ -266,10 +243,10 @@ fn a_living_launch_that_was_given_up_is_ended_again_and_again() {
     let of = bench.incarnation("kafka-0", "broker", old);
     let found = vec![(of.clone(), Found::Seen(Seen::Running { ready: true }.into()))];
     bench.sent.clear();
-    bench.input(Input::Snapshot(Snapshot { of: 0, as_of: 100, found, last: true }));
+    bench.input(Input::Snapshot(Snapshot::new(0, 100, found)));
     bench.pass(10);
     assert_eq!(bench.commands().iter().filter(|command| *command == "kill kafka-0-broker").count(), 3);
-    bench.input(Input::Observed(Observation { of, serial: 9000, seen: Seen::Ended(End::Killed).into() }));
+    bench.input(Input::Observed(Observation::new(of, 9000, Seen::Ended(End::Killed))));
     bench.sent.clear();
     bench.pass(60);
     assert_eq!(bench.sent, []);
@@ -327,7 +304,7 @@ fn what_was_given_up_and_lives_is_ended_once_it_is_sure() {
     let Some(Command::Reconcile { number, expected }) = bench.sent.pop() else { panic!("{:?}", bench.sent) };
     assert_eq!(expected[0].of, bench.incarnation("kafka-1", "broker", old));
     let found = vec![(expected[0].of.clone(), Found::Seen(Seen::Running { ready: true }.into()))];
-    bench.input(Input::Snapshot(Snapshot { of: number, as_of: number, found, last: true }));
+    bench.input(Input::Snapshot(Snapshot::new(number, number, found)));
     assert!(matches!(&bench.sent[..], [Command::Kill { launch, .. }] if *launch == old), "{:?}", bench.sent);
     bench.observe_launch("kafka-1", "broker", old, Seen::Ended(End::Killed));
     bench.commands();

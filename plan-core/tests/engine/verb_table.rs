@@ -12,34 +12,6 @@ use plan_core::engine::*;
 
 use crate::bench::{Bench, installation, instance, model, verb};
 
-/// The names of the verbs, by an exhaustive match: a new verb does not compile until it has answers here.
-macro_rules! kinds {
-    ($($variant:ident => $name:literal),+ $(,)?) => {
-        const KINDS: &[&str] = &[$($name),+];
-
-        fn kind(verb: &Verb) -> &'static str {
-            match verb {
-                $(Verb::$variant { .. } => $name),+
-            }
-        }
-    };
-}
-
-kinds! {
-    Start => "start",
-    Stop => "stop",
-    Interrupt => "interrupt",
-    Continue => "continue",
-    ForceComplete => "force-complete",
-    Restart => "restart",
-    RestartPod => "pod restart",
-    ReplacePod => "pod replace",
-    PausePod => "pod pause",
-    ResumePod => "pod resume",
-    GiveUp => "give-up",
-    Uninstall => "uninstall",
-}
-
 /// A table of the page.
 struct Table {
     title: &'static str,
@@ -667,7 +639,7 @@ fn work_through(table: &Table, found: &mut Found) -> String {
         for (nth, column) in columns.iter().enumerate().skip(1) {
             let (bench, input) = (table.ask)(row[0], column);
             if let Input::Verb(request) = &input {
-                found.kinds.insert(kind(&request.verb));
+                found.kinds.insert(request.verb.kind());
             }
             let reply = answer(bench, &input);
             let word = word(&reply);
@@ -710,7 +682,7 @@ fn every_verb_in_every_state() {
         writeln!(page, "| `{word}` | {} |", told.replace('\n', " ").replace("   ", " ")).unwrap();
     }
     assert!(found.wrong.is_empty(), "{}\n{}", found.wrong.join("\n"), found.tables);
-    assert_eq!(found.kinds, KINDS.iter().copied().collect(), "each verb has its place in a table");
+    assert_eq!(found.kinds, Verb::KINDS.iter().copied().collect(), "each verb has its place in a table");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/verbs.md");
     if std::env::var_os("UPDATE_BOOK").is_some() {
         std::fs::write(&path, &page).unwrap();

@@ -80,6 +80,7 @@ impl Rule {
 
 /// Something in a specification that a backend does not support.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The rule's code. A fault of the backend itself has none.
     pub code: Option<&'static str>,

@@ -64,6 +64,7 @@ pub trait Session: Send {
 
 /// What a session begins with.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Opening {
     /// The installation whose tasks the session is about.
     pub identity: Identity,
@@ -118,6 +119,7 @@ impl BackendError {
 
 /// Something that a backend reports.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Report {
     /// The state of a launched task.
     Observed(Observation),

@@ -106,7 +106,7 @@ impl Prompt {
                     .flat_map(|demand| demand.resources.ports.iter())
                     .map(|(name, port)| (name.clone(), number(&port.number)))
                     .collect();
-                let grant = Grant { node: Arc::new(node), ports, handle, until: None };
+                let grant = Grant::new(Arc::new(node), handle).with_ports(ports);
                 let answer = FitAnswer::Fitted(grant);
                 vec![Report::Outcome(Outcome::Fit { instance: fit.instance, launch: fit.launch, answer })]
             }
@@ -150,7 +150,7 @@ impl Prompt {
                     .iter()
                     .filter(|(key, (_, seen, _))| !asked.contains(key) && !matches!(seen, Seen::Ended(_)));
                 found.extend(alive.map(|(_, (of, seen, _))| (of.clone(), Found::Seen((*seen).into()))));
-                vec![Report::Snapshot(Snapshot { of: number, as_of: number, found, last: true })]
+                vec![Report::Snapshot(Snapshot::new(number, number, found))]
             }
             Command::Release(release) => {
                 let answer = ReleaseAnswer::Done;
@@ -191,5 +191,5 @@ fn number(choice: &PortChoice) -> u16 {
 }
 
 fn observed(of: &Incarnation, seen: Seen, serial: u64) -> Report {
-    Report::Observed(Observation { of: of.clone(), serial, seen: seen.into() })
+    Report::Observed(Observation::new(of.clone(), serial, seen))
 }

@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 
 /// Something that happened to a service.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Happened {
     /// Grows by one with each event of a loop.
     pub number: u64,

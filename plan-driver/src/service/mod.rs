@@ -81,7 +81,7 @@ impl Service {
     ) -> Result<Reply, DriverError> {
         keeps(&*self.backend, &model)?;
         let installation = (self.options.installation)();
-        let target = Target { model, installation, plan, by };
+        let target = Target::new(model, installation).with_plan(plan).with_author(by);
         self.ask(|answer| Ask::Target(Box::new(target), answer)).await
     }
 

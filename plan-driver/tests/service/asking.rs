@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plan_core::engine::{Incarnation, Observation, Reply, Seen};
 use plan_driver::backend::Report;
-use plan_driver::{Condition, DriverError, Limits, Options, Scheduler};
+use plan_driver::{Condition, DriverError, Limits, Scheduler};
 
 use crate::kit::{
     Fate, Kit, Log, WatchedBackend, WatchedStore, interrupt, model, name, options, restart, settle, within,
@@ -14,8 +14,9 @@ use crate::kit::{
 
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_has_an_answer() {
-    let limits = Limits { requests: 4, ..Limits::default() };
-    let kit = Kit::with(Options { limits, ..options() }).await;
+    let mut limits = Limits::default();
+    limits.requests = 4;
+    let kit = Kit::with(options().with_limits(limits)).await;
     kit.deploy(1).await;
     kit.log.take();
     kit.store.open_gate.send_replace(false);
@@ -188,7 +189,7 @@ async fn telling_without_end_starves_nobody() {
                 task: "server".parse().unwrap(),
                 launch: 1,
             };
-            let report = Report::Observed(Observation { of, serial: 1, seen: Seen::Starting.into() });
+            let report = Report::Observed(Observation::new(of, 1, Seen::Starting));
             while reports.tell(report.clone()).await.is_ok() {
                 told.fetch_add(1, Ordering::Relaxed);
             }

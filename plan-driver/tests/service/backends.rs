@@ -107,8 +107,7 @@ async fn a_launch_of_another_scheduler_ends_this_one() {
         launch: 1_000_000,
     };
     let seen = Seen::Running { ready: true };
-    let told =
-        reports.tell(Report::Observed(Observation { of, serial: 1, seen: seen.into() })).await.unwrap();
+    let told = reports.tell(Report::Observed(Observation::new(of, 1, seen))).await.unwrap();
     let condition = kit.until(Condition::is_final).await;
     assert!(
         matches!(&condition, Condition::Superseded { why } if why.contains("`server` of `web-0` as 1000000")),

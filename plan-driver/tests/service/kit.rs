@@ -13,7 +13,7 @@ use plan_driver::backend::prompt::PromptBackend;
 use plan_driver::backend::{Backend, BackendError, Finding, Identity, Kind, Opening, Reports, Session};
 use plan_driver::clock::TokioClock;
 use plan_driver::store::{Batch, Epoch, MemoryStore, Opened, Store, StoreError};
-use plan_driver::{Condition, Options, Retries, Scheduler, Service};
+use plan_driver::{Condition, Options, Scheduler, Service};
 use tokio::sync::watch;
 
 /// What happened, in order.
@@ -308,14 +308,12 @@ pub fn interrupt(id: &str) -> Request {
 /// Options in virtual time, with the shortest waits that the jitter can give.
 pub fn options() -> Options {
     let installations = AtomicU32::new(0);
-    Options {
-        clock: Arc::new(TokioClock::new()),
-        installation: Arc::new(move || {
-            InstallationId(format!("installation-{}", installations.fetch_add(1, Ordering::Relaxed)).into())
-        }),
-        retries: Retries { jitter: Arc::new(|| 0), ..Retries::default() },
-        ..Options::default()
-    }
+    let mut options = Options::default().with_clock(Arc::new(TokioClock::new()));
+    options.installation = Arc::new(move || {
+        InstallationId(format!("installation-{}", installations.fetch_add(1, Ordering::Relaxed)).into())
+    });
+    options.retries.jitter = Arc::new(|| 0);
+    options
 }
 
 /// A scheduler with one service.

@@ -65,7 +65,7 @@ impl Receipt {
         });
         let (what, reports) = match command {
             Command::Fit(fit) => {
-                let grant = Grant { node, ports: Vec::new(), handle: Handle("room".into()), until: None };
+                let grant = Grant::new(node, Handle("room".into()));
                 let answer = FitAnswer::Fitted(grant);
                 let outcome = Outcome::Fit { instance: fit.instance, launch: fit.launch, answer };
                 ("fit", vec![Report::Outcome(outcome)])
@@ -79,12 +79,12 @@ impl Receipt {
                     launch: number,
                 };
                 let answer = LaunchAnswer::Done;
-                let runs = Observation { of, serial: 1, seen: Seen::Running { ready: true }.into() };
+                let runs = Observation::new(of, 1, Seen::Running { ready: true });
                 let done = Report::Outcome(Outcome::Launch { instance, launch: number, answer });
                 ("launch", vec![done, Report::Observed(runs)])
             }
             Command::Reconcile { number, .. } => {
-                let snapshot = Snapshot { of: number, as_of: number, found: Vec::new(), last: true };
+                let snapshot = Snapshot::new(number, number, Vec::new());
                 ("reconcile", vec![Report::Snapshot(snapshot)])
             }
             _ => return Ok(()),

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use backend_sim::{Divergence, ReplayError, replay};
 use plan_core::engine::{Entry, RECORDING_VERSION, Taken};
+use plan_driver::Condition;
 use plan_driver::recording::{Reader, Recorder, RecordingError};
-use plan_driver::{Condition, Options};
 
 use crate::kit::{Fate, Kit, interrupt, model_running, name, options, restart, settle};
 
 /// A life with a crash of the store, a lost session and another target, recorded.
 async fn recorded(file: &Path, limit: u64) {
     let recorder = Recorder::create(file, limit).unwrap();
-    let kit = Kit::with(Options { record: Some(recorder.clone()), ..options() }).await;
+    let kit = Kit::with(options().with_record(recorder.clone())).await;
     kit.deploy(3).await;
     kit.service.verb(restart("1")).await.unwrap();
     kit.store.commits.set([Fate::Fails]);
@@ -176,7 +176,7 @@ async fn a_recording_that_cannot_be_written_ends_and_nothing_else_does() {
     });
     let recorder = Recorder::create(&pipe, Recorder::LIMIT).unwrap();
     assert_eq!(&reads.join().unwrap(), b"planwright recording 2\n");
-    let kit = Kit::with(Options { record: Some(recorder.clone()), ..options() }).await;
+    let kit = Kit::with(options().with_record(recorder.clone())).await;
     kit.deploy(1).await;
     recorder.flush().await;
     assert!(recorder.ends().await.starts_with("it cannot be written: "), "{:?}", recorder.ended());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_driver::store::{Batch, Change, Store};
-use plan_driver::{Condition, DriverError, Options, Retries, Scheduler};
+use plan_driver::{Condition, DriverError, Retries, Scheduler};
 use tokio::time::Instant;
 
 use crate::kit::{Fate, Kit, Log, WatchedBackend, WatchedStore, model, name, options, restart, within};
@@ -70,8 +70,9 @@ async fn waits_grow_as_long_as_no_commit_is_durable() {
 
 #[tokio::test(start_paused = true)]
 async fn the_spread_of_waits_is_the_injected_one() {
-    let retries = Retries { jitter: Arc::new(|| 1_000_000), ..Retries::default() };
-    let kit = Kit::with(Options { retries, ..options() }).await;
+    let mut retries = Retries::default();
+    retries.jitter = Arc::new(|| 1_000_000);
+    let kit = Kit::with(options().with_retries(retries)).await;
     kit.deploy(1).await;
     kit.store.commits.set([Fate::Fails]);
     let begun = Instant::now();

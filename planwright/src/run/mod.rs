@@ -190,7 +190,7 @@ async fn schedule(
     };
     let (token_file, token) = folder.token().map_err(failed)?;
     let recording = Recording::begin(arguments).map_err(failed)?;
-    let options = Options { record: recording.recorder(), ..Options::default() };
+    let options = Options::default().with_record(recording.recorder());
     let scheduler = Scheduler::start(store, backend, options).await;
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;

@@ -64,7 +64,14 @@ impl Kind for Moody {
     fn check(&self, spec: &ServiceSpec) -> Vec<Finding> {
         let limited = spec.pods().iter().filter(|(_, pod)| !pod.rlimits.is_empty());
         let paths = limited.map(|(name, _)| format!("pods.{name}.rlimits"));
-        paths.map(|path| Finding { path, ..RLIMITS.finding() }).collect()
+        {
+            let at = |path| {
+                let mut finding = RLIMITS.finding();
+                finding.path = path;
+                finding
+            };
+            paths.map(at).collect()
+        }
     }
 }
 
@@ -205,11 +212,8 @@ impl Rig {
 
     /// One with no service yet, and `hello` as the one that is meant.
     pub(crate) async fn empty(limits: Limits) -> Self {
-        let options = Options {
-            clock: Arc::new(Noon),
-            installation: Arc::new(|| InstallationId("installed-for-tests".into())),
-            ..Options::default()
-        };
+        let mut options = Options::default().with_clock(Arc::new(Noon));
+        options.installation = Arc::new(|| InstallationId("installed-for-tests".into()));
         let store = Arc::new(MemoryStore::new());
         let scheduler = Scheduler::start(store, Arc::new(Moody::default()), options).await.unwrap();
         let scheduler = Arc::new(scheduler);

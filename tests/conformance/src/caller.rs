@@ -190,12 +190,8 @@ impl Caller {
             domains: Domains::of(pod.placement.as_deref()),
             principal: None,
         };
-        let held = Held {
-            instance: room.instance.clone(),
-            place: Arc::new(place),
-            demand: pod.footprint.clone(),
-            volumes: pod.volumes.clone(),
-        };
+        let (instance, demand, volumes) = (room.instance.clone(), pod.footprint.clone(), pod.volumes.clone());
+        let held = Held::new(instance, Arc::new(place), demand, volumes);
         locked(&self.records).held.insert((self.installation.clone(), room.instance.clone()), held);
         Ok(())
     }
@@ -392,6 +388,7 @@ impl Caller {
                     return Err(Broken::new(format!("what nothing uses any more is not released: {why}")));
                 }
                 ReleaseAnswer::Retry(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                other => return Err(Broken::new(format!("a release is answered with {other:?}"))),
             }
         }
     }

@@ -89,11 +89,10 @@ impl Stage {
         let opening = {
             let records = locked(&self.records);
             let ours = records.held.iter().filter(|((of, _), _)| *of == installation);
-            Opening {
-                identity,
-                held: ours.map(|(_, held)| held.clone()).collect(),
-                notes: records.notes.get(&installation).cloned().unwrap_or_default(),
-            }
+            let mut opening = Opening::new(identity);
+            opening.held = ours.map(|(_, held)| held.clone()).collect();
+            opening.notes = records.notes.get(&installation).cloned().unwrap_or_default();
+            opening
         };
         let (model, records) = (self.model.clone(), self.records.clone());
         Caller::open(&*self.backend, opening, model, records, (self.patience, self.quiet)).await

@@ -97,6 +97,7 @@ pub trait Cluster: Send + Sync {
 
 /// What a task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Does {
     /// It runs until it is ended, and ends when it is asked to.
     Runs,

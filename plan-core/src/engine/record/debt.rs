@@ -14,6 +14,7 @@ use crate::spec::{InstanceName, NodeName, Seconds, TaskName};
 /// reports both, or when an operator gives it up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct DebtRecord {
     /// The number of the debt.
     pub number: Number,
@@ -48,6 +49,7 @@ pub struct Owed {
 /// Why a debt arose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DebtCause {
     /// The instance moved.
     Moved,

@@ -32,6 +32,7 @@ pub type Number = u64;
 
 /// The key that a record is stored under.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Key {
     /// [`ClockRecord`].
     Clock,
@@ -74,6 +75,7 @@ impl fmt::Display for Key {
 
 /// A record of any kind. A clone is cheap, as large parts are shared.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Record {
     /// The counter of numbers, and the clocks.
     Clock(ClockRecord),
@@ -158,6 +160,7 @@ impl fmt::Display for InstallationId {
 /// The service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct ServiceRecord {
     /// The service's name.
     pub name: ServiceName,
@@ -186,6 +189,7 @@ pub struct ServiceRecord {
 /// A request, and the reply to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct AuditRecord {
     /// The number of the request.
     pub number: Number,

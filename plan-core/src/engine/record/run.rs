@@ -31,6 +31,7 @@ pub type Parameters = BTreeMap<String, String>;
 /// One run of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct RunRecord {
     /// The number of the run.
     pub number: Number,
@@ -112,6 +113,7 @@ impl fmt::Display for RunOutcome {
 /// The latest run of a plan, and the history of its runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct PlanRecord {
     /// The latest run.
     pub latest: Number,
@@ -127,6 +129,7 @@ impl PlanRecord {
 
 /// A run that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct EndedRun {
     /// The number of the run.
     pub run: Number,

@@ -16,6 +16,7 @@ use super::record::{Reached, TaskState};
 
 /// A plan, as it is shown. Its `Display` is the tree that the SDK's program draws (SDK rule R80).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct PlanView {
     /// The name.
     pub name: String,
@@ -29,6 +30,7 @@ pub struct PlanView {
 
 /// A phase, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct PhaseView {
     /// The name.
     pub name: String,
@@ -42,6 +44,7 @@ pub struct PhaseView {
 
 /// A step, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct StepView {
     /// The name of the step, as `kafka-0:[broker]`.
     pub name: String,
@@ -60,6 +63,7 @@ pub struct StepView {
 
 /// A task of an instance, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TaskView {
     /// The instance.
     pub instance: InstanceName,

@@ -24,6 +24,7 @@ pub use service::{changes, converging_plan};
 /// What a change does to a service that is deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ChangeVerdict {
     /// No running task is relaunched. Tasks that are new are launched, and tasks that are gone are ended.
     Live,
@@ -48,6 +49,7 @@ impl fmt::Display for ChangeVerdict {
 
 /// A field whose value differs between two specifications.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Change {
     /// The path of the field, as `pods.kafka.tasks.broker.cmd`.
     pub path: String,

@@ -119,7 +119,7 @@ pub enum PlacementError {
         /// Where it is in the text.
         range: Range<usize>,
         /// What is wrong with it.
-        source: regex::Error,
+        source: super::PatternError,
     },
 }
 
@@ -157,7 +157,7 @@ fn example(operator: &str) -> &'static str {
 }
 
 /// The reason without the pattern, which the error of the regex crate shows again over several lines.
-fn reason(source: &regex::Error) -> String {
+fn reason(source: &super::PatternError) -> String {
     let text = source.to_string();
     let last = text.lines().last().unwrap_or_default();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()

@@ -95,6 +95,11 @@ impl fmt::Display for Field {
     }
 }
 
+/// The text is not a regular expression, and why.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error(transparent)]
+pub struct PatternError(regex::Error);
+
 /// A regular expression that must match a whole value.
 #[derive(Clone)]
 pub struct Pattern {
@@ -107,13 +112,14 @@ impl Pattern {
     ///
     /// # Errors
     /// The text is not a regular expression.
-    pub fn new(source: impl Into<String>) -> Result<Self, regex::Error> {
+    pub fn new(source: impl Into<String>) -> Result<Self, PatternError> {
         let source = source.into();
         // The text is tried alone first: `a)(?:b` is no pattern, though it would be one inside a group. The end of the
         // group stands on a line of its own, as a pattern that ends in a comment (`(?x)a # b`) would swallow it.
-        regex::Regex::new(&source)?;
+        regex::Regex::new(&source).map_err(PatternError)?;
         let compiled = regex::Regex::new(&format!(r"\A(?:{source})\z"))
-            .or_else(|_| regex::Regex::new(&format!("\\A(?:{source}\n)\\z")))?;
+            .or_else(|_| regex::Regex::new(&format!("\\A(?:{source}\n)\\z")))
+            .map_err(PatternError)?;
         Ok(Self { source, compiled })
     }
 

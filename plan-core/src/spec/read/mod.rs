@@ -89,6 +89,7 @@ impl ReadOptions<'_> {
 
 /// The result of reading.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Reading {
     /// The service; `None` if one of the problems is an error.
     pub spec: Option<ServiceSpec>,
@@ -115,6 +116,7 @@ impl std::fmt::Debug for Places<'_> {
 
 /// A place in the text that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place<'a> {
     /// The place in [`Source::text`].
     pub span: Span,

@@ -115,6 +115,7 @@ pub(in crate::api) async fn foreigners(call: Call) -> Answer {
                 State::Running { ready: false } => "running, not ready".to_owned(),
                 State::Ended(end) => end.to_string(),
                 State::Unreachable => "silent".to_owned(),
+                other => format!("{other:?}"),
             },
         });
         bodies.collect::<Vec<_>>()

@@ -164,7 +164,7 @@ pub(in crate::api) async fn preview(call: Call) -> Answer {
     let found = call.api.scheduler.check(&model).into_iter();
     let diagnostics = found.map(|finding| finding.problem(backend)).collect();
     let service = call.api.scheduler.find(model.spec().name()).await;
-    let target = Target { model, installation: InstallationId("preview".into()), plan, by: None };
+    let target = Target::new(model, InstallationId("preview".into())).with_plan(plan);
     let preview = match service {
         Some(service) => read(&service, move |engine| engine.preview(&target)).await?,
         None => Engine::new().preview(&target),

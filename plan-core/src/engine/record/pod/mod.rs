@@ -20,6 +20,7 @@ pub use parts::*;
 /// The record of one instance of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
+#[non_exhaustive]
 pub struct PodRecord {
     /// Where the instance lives. It stays there until a recorded permission frees it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,6 +45,7 @@ pub struct PodRecord {
 /// A slot: one resource set of one instance. The tasks that name the set take turns in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Slot {
     /// The resource set.
     set: ResourceSetName,
@@ -58,6 +60,7 @@ pub struct Slot {
 /// The record of a task of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct TaskRecord {
     /// The task.
     name: TaskName,

@@ -220,6 +220,7 @@ pub struct Permission {
 /// Why an instance may move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Cause {
     /// The backend says that its node is gone for good.
     NodeGone,
