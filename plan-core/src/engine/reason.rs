@@ -185,9 +185,9 @@ impl fmt::Display for Reason {
             }
             Self::Paused(task) => write!(f, "`{task}` is paused"),
             Self::Owes { node, .. } => write!(f, "what it left behind on {node} has not ended"),
-            Self::Leaves => f.write_str("it leaves, when what others left is settled"),
+            Self::Leaves => f.write_str("it leaves once the debts of other instances are settled"),
             Self::ReplacedLately { .. } => {
-                f.write_str("it is down for too long, and goes elsewhere when others that were have gone")
+                f.write_str("it has been down for too long, and other such instances move first")
             }
             Self::Placement(why) => write!(f, "the node does not fit its placement:\n{why}"),
             Self::Budget { most, members } => {
@@ -324,7 +324,7 @@ mod tests {
         ReplacedLately, Reason::ReplacedLately { until: None }, "the others, time, or an operator";
         Budget, Reason::Budget { most: 1, members: vec!["kafka-2".parse().unwrap()] }, "the members, another file, or an operator";
         Gate, gate(), "the command, or an operator";
-        NotWanted, Reason::NotWanted, "nobody: it is told of what is withdrawn";
+        NotWanted, Reason::NotWanted, "nobody: it is the reason for a withdrawn order";
         Superseded, Reason::Superseded, "nobody: ask the other scheduler";
     }
 

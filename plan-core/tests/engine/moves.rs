@@ -514,7 +514,8 @@ fn who_is_down_for_too_long_says_that_another_goes_first() {
     bench.pass(610);
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
     let waits = bench.why("kafka-1");
-    let says = "recovery (WAITING): it is down for too long, and goes elsewhere when others that were have gone, until ";
+    let says =
+        "recovery (WAITING): it has been down for too long, and other such instances move first, until ";
     assert!(waits.iter().any(|why| why.starts_with(says)), "{waits:?}");
     bench.runs("kafka-0", "broker");
     bench.pass(900);
