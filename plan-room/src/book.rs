@@ -169,6 +169,7 @@ impl<O: Owner> Book<O> {
             ports: kept.ports,
             changes: Vec::new(),
             launch: 0,
+            granted: Vec::new(),
             until: None,
             session: 0,
             firm: Some(0),
@@ -178,9 +179,12 @@ impl<O: Owner> Book<O> {
         self.put(owner, place);
     }
 
-    /// A question or a grant is given back.
+    /// A question or a grant is given back. A place in which nothing was launched stays as long as it is granted to
+    /// another order, and goes with the last.
     pub fn withdraw(&mut self, owner: &O, instance: &InstanceName, launch: Number) {
-        self.free_of(owner, instance, |place| place.launch == launch && !place.used);
+        self.free_of(owner, instance, |place| place.granted == [launch]);
+        let all = self.places.get_mut(owner).and_then(|all| all.get_mut(instance));
+        all.into_iter().flatten().for_each(|place| place.take_back(launch));
         self.forget_changes(owner, instance, |place, at| place.changes[at].launch == launch);
     }
 
@@ -210,6 +214,7 @@ impl<O: Owner> Book<O> {
         let held = self.place(owner, instance, handle).filter(|place| place.node.name == *node)?;
         let mut place = held.clone();
         place.launch = launch;
+        place.granted.clear();
         place.used = true;
         place.take_change(launch);
         self.put(owner, place);

@@ -115,10 +115,9 @@ impl<O: Owner> Book<O> {
         let (owner, fit) = (ask.owner, ask.fit);
         let from = fit.from.as_ref().map(|(_, handle)| handle);
         let spare = |place: &Place| !place.used && Some(&place.handle) != from;
-        let granted = self
-            .of_instance(owner, &fit.instance)
-            .iter()
-            .find(|place| spare(place) && place.launch == fit.launch && self.nodes()[place.at].is_heard());
+        let granted = self.of_instance(owner, &fit.instance).iter().find(|place| {
+            spare(place) && place.granted.contains(&fit.launch) && self.nodes()[place.at].is_heard()
+        });
         if let Some(handle) = granted.map(|place| place.handle.clone())
             && let Some(place) = self.place_mut(owner, &fit.instance, &handle)
         {
@@ -157,7 +156,7 @@ impl<O: Owner> Book<O> {
         };
         // From now on, at the latest, a record names the place.
         place.firm.get_or_insert(ask.now.command);
-        place.launch = fit.launch;
+        place.grant_to(fit.launch);
         place.session = ask.now.session;
         if place.has(&fit.demand) {
             let mut stays = place.clone();
@@ -218,6 +217,7 @@ impl<O: Owner> Book<O> {
             ports,
             changes: Vec::new(),
             launch: fit.launch,
+            granted: vec![fit.launch],
             until: ask.until,
             session: ask.now.session,
             firm,

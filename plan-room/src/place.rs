@@ -59,6 +59,9 @@ pub struct Place {
     /// What it becomes with launches that were granted.
     pub(crate) changes: Vec<Change>,
     pub(crate) launch: Number,
+    /// The orders that it is granted to, the last one at the end; none of a place that something was launched in, or
+    /// that was held before.
+    pub(crate) granted: Vec<Number>,
     pub(crate) until: Option<Wall>,
     pub(crate) session: u64,
     /// When a record began to name it, by the count of commands.
@@ -150,6 +153,23 @@ impl Place {
     /// What it holds: for each set, the most that the set is or may become.
     pub fn room(&self) -> Amounts {
         self.room
+    }
+
+    /// It is granted to an order too, or again.
+    pub(crate) fn grant_to(&mut self, launch: Number) {
+        self.launch = launch;
+        if !self.granted.is_empty() {
+            self.granted.retain(|&other| other != launch);
+            self.granted.push(launch);
+        }
+    }
+
+    /// An order that it is granted to is given back.
+    pub(crate) fn take_back(&mut self, launch: Number) {
+        self.granted.retain(|&other| other != launch);
+        if let Some(&last) = self.granted.last() {
+            self.launch = last;
+        }
     }
 
     /// What it holds, without grants that are not carried out yet.

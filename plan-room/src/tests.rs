@@ -156,9 +156,9 @@ fn where_an_instance_lives_there_is_room_or_a_reason() {
     let sets = [set("s", 600, &[])];
     let at = |name: &str| Fit { at: Some((node(name), handle("h"))), ..fit("a-0", 2, &sets) };
     assert_eq!(retry(ask(&mut book, &at("node-9"))), "there is no node node-9");
-    // A record names it: it is held as a place that is used.
+    // A record names it: it is held, whether it was used before or not, until the question is taken back.
     ask(&mut book, &at("node-0")).unwrap();
-    book.withdraw(&(), &instance("a-0"), 2);
+    book.withdraw(&(), &instance("a-0"), 3);
     book.forget_grants(&(), u64::MAX);
     assert_eq!(free(&book, "node-0"), 400);
     book.set_health(&node("node-0"), Health::Silent);
@@ -447,4 +447,36 @@ fn questions_stand_until_there_is_room() {
     assert!(matches!(consider(1, Ok(())), (Some(FitAnswer::Fitted(_)), 1)));
     questions.withdraw(&instance("a-0"), 5);
     assert!(questions.is_empty());
+}
+
+#[test]
+fn a_place_that_nothing_was_launched_in_goes_with_the_last_order_that_it_is_granted_to() {
+    let mut book = book();
+    let sets = [set("s", 600, &[])];
+    let grant = ask(&mut book, &fit("a-0", 1, &sets)).unwrap();
+    let at = Some((grant.node.name.clone(), grant.handle.clone()));
+    let there = |launch| Fit { at: at.clone(), ..fit("a-0", launch, &sets) };
+    // Order 1 is given, and others ask for room where its instance lives.
+    book.name(&(), &instance("a-0"), &grant.handle, NOW);
+    for launch in [2, 3] {
+        assert_eq!(ask(&mut book, &there(launch)).as_ref(), Ok(&grant));
+        book.withdraw(&(), &instance("a-0"), launch);
+        let held = book.place(&(), &instance("a-0"), &grant.handle).map(Place::launch);
+        assert_eq!(held, Some(1), "a record names it by order 1, and order {launch} is another");
+    }
+    book.withdraw(&(), &instance("a-0"), 1);
+    assert_eq!(
+        (free(&book, "node-0"), book.place(&(), &instance("a-0"), &grant.handle).is_none()),
+        (1_000, true)
+    );
+    // Nothing is held there any more: who asks for it all the same holds it, and leaves nothing behind.
+    assert_eq!(ask(&mut book, &there(4)).map(|grant| grant.handle).as_ref(), Ok(&grant.handle));
+    assert_eq!(free(&book, "node-0"), 400);
+    book.withdraw(&(), &instance("a-0"), 4);
+    assert_eq!(free(&book, "node-0"), 1_000);
+    // What was launched in is used: that is released, and not given back.
+    let used = ask(&mut book, &there(5)).unwrap();
+    assert!(launch(&mut book, "a-0", &used, 5));
+    book.withdraw(&(), &instance("a-0"), 5);
+    assert_eq!(free(&book, "node-0"), 400);
 }
