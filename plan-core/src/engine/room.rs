@@ -75,15 +75,26 @@ impl State {
         ports
     }
 
+    /// All that an instance needs where it has no place yet. What comes back as it was before the target changed needs
+    /// what it needed then.
+    fn first_demand(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Demand]> {
+        match self.pod_model(at.pod) {
+            Some(pod) if self.are_declared(at, tasks) => pod.footprint.clone(),
+            _ => self.whole_demand(at, tasks),
+        }
+    }
+
+    /// Whether these tasks are launched as the target has them.
+    fn are_declared(&self, at: At, tasks: &[OrderedTask]) -> bool {
+        let models = self.pod_model(at.pod).map(|pod| pod.tasks.as_slice()).unwrap_or_default();
+        tasks.iter().all(|task| models.iter().any(|model| model.name == task.task && model.conf == task.conf))
+    }
+
     /// The configurations that an instance needs room for at a new place: those of its pod, but for the tasks of the
     /// order their own.
     fn whole_configs(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Arc<TaskConfig>]> {
         let declared = self.pod_model(at.pod).map(|pod| pod.configs.clone()).unwrap_or_default();
-        let is_declared = |task: &OrderedTask| {
-            let models = self.pod_model(at.pod).map(|pod| pod.tasks.as_slice()).unwrap_or_default();
-            models.iter().any(|model| model.name == task.task && model.conf == task.conf)
-        };
-        if tasks.iter().all(is_declared) {
+        if self.are_declared(at, tasks) {
             return declared;
         }
         let own = |name: &TaskName| {
@@ -128,7 +139,7 @@ impl State {
             let pod = state.pod_model(at.pod)?;
             let from = record.place().map(|place| (place.node.name.clone(), place.handle.clone()));
             let (demand, census) = match from {
-                None => (pod.footprint.clone(), state.census[at.pod as usize].clone()),
+                None => (state.first_demand(at, &order.tasks), state.census[at.pod as usize].clone()),
                 Some(_) => (state.whole_demand(at, &order.tasks), self.census_elsewhere(fits, at)),
             };
             return Some(Fit {
