@@ -71,6 +71,7 @@ impl Turn<'_> {
     fn refused(&mut self, at: At, launch: Number, why: Words, never: Option<Words>) {
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
+        let unseen = !self.state.is_seen(at);
         let (now, for_good) = (self.now, never.is_some());
         self.event(Event::Refused { instance: self.name(at), launch, why: why.clone(), for_good });
         for OrderedTask { task, conf, .. } in &*tasks {
@@ -87,6 +88,10 @@ impl Turn<'_> {
         for OrderedTask { task, .. } in &*tasks {
             self.session.kills.spare(&(at, launch, task.clone()));
             self.way_is_clear(at, launch, task);
+        }
+        // What was not seen yet was this launch: what waited for that goes on.
+        if unseen {
+            self.take_up(at);
         }
     }
 
