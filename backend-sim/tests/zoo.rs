@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use backend_sim::{Check, Choices, Depth, Judges, Outcome, Room, Scenario, Shape, crash_points, run};
 use common::{brokers, brokers_with, canary, graph, guarded, hello, kafka, model, pair};
-use plan_core::engine::{Bug, Verb};
+use plan_core::engine::{Bug, Part, Verb};
 use plan_core::plan::Model;
 
 /// Every fault gets these runs, in this order, until one of them finds it.
@@ -317,6 +317,10 @@ fn battery() -> Battery {
         ("interrupt and continue", at(at(on(5, one("1")), 3, interrupt()), 240, proceed())),
         ("uninstall", at(on(5, one("1")), 120, Verb::Uninstall)),
         ("uninstall pairs", at(on(5, pair(2, "1")), 120, Verb::Uninstall)),
+        (
+            "uninstall, and a launch is refused that was not seen",
+            at(with(on(5, pair(1, "1")), &["crash:after-commit#6", "refuse:pair-0#2"]), 5, Verb::Uninstall),
+        ),
         ("side plan", plan(on(3, kafka()), "restart")),
         ("canary", on(3, canary("serial-canary"))),
         ("a graph of phases", on(3, graph())),
@@ -367,6 +371,18 @@ fn battery() -> Battery {
         ("the backend does not judge", blind(on(5, crowd()))),
         ("grants are brief", brief(then(5, [one("1"), one("2")]))),
         ("back while a way is cleared", turn(turn(on(5, one("1")), 120_000, one("2")), 120_500, one("1"))),
+        (
+            "what was good has other needs, and is refused elsewhere",
+            at(
+                at(
+                    with(turn(on(5, one("1")), 119_000, brokers(3, "2", 2048)), &["refuse:kafka-2#2"]),
+                    120,
+                    Verb::ForceComplete { plan: "update".parse().unwrap(), part: Part::Plan },
+                ),
+                240,
+                replace("kafka-2"),
+            ),
+        ),
         ("a hundred at once", many()),
         (
             "two sets get ports at once",

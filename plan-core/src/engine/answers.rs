@@ -90,7 +90,7 @@ impl Turn<'_> {
             self.way_is_clear(at, launch, task);
         }
         // What was not seen yet was this launch: what waited for that goes on.
-        if unseen {
+        if unseen && !self.bug(Bug::RefusedUnseen) {
             self.take_up(at);
         }
     }

@@ -50,6 +50,7 @@ bugs! {
     "A snapshot from before a launch counts as showing that the launch is absent." OldAbsence "old-absence"
     "An absence that answers no open question counts." UnaskedAbsence "unasked-absence"
     "A task that was seen to end and shows in a snapshot is left alone." ZombieSpared "zombie-spared"
+    "An instance is not taken up when its launch is refused before it was seen." RefusedUnseen "refused-unseen"
     "The state of a launch is not asked for if the backend does not know whether it was carried out." UnknownNotAsked "unknown-not-asked"
     // Acts.
     "A task in the way is told to end before there is room for its successor." KillFirst "kill-first"
@@ -59,6 +60,8 @@ bugs! {
     "The grant of an order replaces the ports of its instance's other sets."
         GrantReplacesPorts "grant-replaces-ports"
     "An end that was asked for is a failure." ExpectedEndFails "expected-end-fails"
+    "A task that comes back to no place asks for the room that the target's tasks need."
+        FootprintOfTarget "footprint-of-target"
     "The node of a grant is not judged." NotJudged "not-judged"
     "An instance that moves is counted at the place that it leaves." CountsItself "counts-itself"
     // Time.

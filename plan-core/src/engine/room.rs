@@ -79,7 +79,9 @@ impl State {
     /// what it needed then.
     fn first_demand(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Demand]> {
         match self.pod_model(at.pod) {
-            Some(pod) if self.are_declared(at, tasks) => pod.footprint.clone(),
+            Some(pod) if self.bug(Bug::FootprintOfTarget) || self.are_declared(at, tasks) => {
+                pod.footprint.clone()
+            }
             _ => self.whole_demand(at, tasks),
         }
     }
