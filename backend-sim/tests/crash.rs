@@ -4,9 +4,11 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use backend_sim::{CrashPoint, CrashReport, Depth, Fault, Outcome, Scenario, crash_points, run};
-use common::{graph, hello, kafka, kafka_with};
+use common::{brokers, graph, hello, kafka, kafka_with};
+use plan_core::engine::Verb;
 
 #[track_caller]
 fn survived(report: &CrashReport) {
@@ -58,4 +60,15 @@ fn a_fork_is_the_run_with_that_crash() {
     scenario.faults = vec![Fault::Crash { point: CrashPoint::AfterCommit, nth: 9 }];
     scenario.checks.end = true;
     assert_eq!(run(&scenario).unwrap().outcome, Outcome::Complete);
+}
+
+/// What was ordered while nothing was heard of the node is given again when it is heard: the record is the command.
+#[test]
+fn what_was_given_while_a_node_was_silent_is_given_again_when_it_is_back() {
+    let mut scenario = Scenario::new(brokers(3, "1", 1024));
+    scenario.shape.nodes = Some(5);
+    scenario.faults = vec!["silent:node-1@120s+11s500ms".parse().unwrap()];
+    let replace = Verb::ReplacePod { instance: "kafka-1".parse().unwrap() };
+    scenario.verbs = vec![(Duration::from_secs(130), replace)];
+    survived(&crash_points(&scenario, Depth::Single).unwrap());
 }

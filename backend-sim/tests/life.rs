@@ -360,3 +360,45 @@ fn two_sets_of_an_instance_change_at_once() {
         }
     }
 }
+
+/// A pause is of the tasks that were launched: one that a step launches later runs, and the pause is obeyed all the same.
+#[test]
+fn a_pause_is_of_what_was_launched() {
+    let model = common::model(
+        "name: late
+pods:
+  web:
+    count: 1
+    tasks:
+      web: {goal: RUNNING, cmd: ./web, cpus: 0.1, memory: 32}
+      aide: {goal: RUNNING, cmd: ./aide, cpus: 0.1, memory: 32, essential: false}
+  db:
+    count: 1
+    tasks:
+      db:
+        goal: RUNNING
+        cmd: ./db
+        cpus: 0.1
+        memory: 32
+        readiness-check: {cmd: ./ready, interval: 5, delay: 60, timeout: 10}
+plans:
+  deploy:
+    strategy: serial
+    phases:
+      web: {pod: web, steps: [{default: [[web]]}]}
+      db: {pod: db}
+      aide: {pod: web, steps: [{default: [[aide]]}]}
+",
+    );
+    let mut scenario = on(3, model);
+    let pause = Verb::PausePod { instance: "web-0".parse().unwrap(), tasks: Vec::new() };
+    scenario.verbs = vec![(Duration::from_secs(30), pause)];
+    let report = run(&scenario).unwrap();
+    complete(&report);
+    assert!(report.whys.iter().any(|why| matches!(why.reason, Reason::Paused(_))), "{}", story(&report));
+    let running = |name: &str| {
+        let mut tasks = report.tasks.iter().filter(|task| task.task.as_str() == name);
+        tasks.any(|task| task.state == Some(TaskState::Running { ready: true }))
+    };
+    assert!(running("aide"), "{}", story(&report));
+}

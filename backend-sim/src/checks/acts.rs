@@ -9,6 +9,7 @@ use crate::violation::Check;
 
 use super::checker::GivenUp;
 use super::scene::{Scene, Verdict};
+use super::watch::Watch;
 
 impl Scene<'_> {
     /// A debt that contains a launch.
@@ -26,7 +27,7 @@ impl Scene<'_> {
     }
 
     /// Each launch is one that a record orders, at the place that the record names, and nothing alive is in its way.
-    pub(super) fn launch_is_ordered(&self, launch: &Launch, given_up: &GivenUp) -> Verdict {
+    pub(super) fn launch_is_ordered(&self, launch: &Launch, given_up: &GivenUp, watch: &Watch) -> Verdict {
         let Launch { instance, launch: number, node, handle, tasks, .. } = launch;
         let record = self.pod(instance);
         let order = record.and_then(|record| record.order(*number));
@@ -59,8 +60,11 @@ impl Scene<'_> {
                 let shared = !old.config.carried.external_volumes.is_empty()
                     && !task.config.carried.external_volumes.is_empty();
                 let clash = old.name == *name || old.config.spec.resource_set == *set;
-                // The engine only knows what it was told.
-                let silent = self.cluster.node_of(*nth).silent || old.believed_silent;
+                // The engine only knows what it was told: now, and when the launch became durable. A durable launch is
+                // commanded again, even if the node is heard again by then.
+                let silent = self.cluster.node_of(*nth).silent
+                    || old.believed_silent
+                    || watch.was_unheard(*number, old.launch, &old.name);
                 // Once the instance went elsewhere, what it left behind may take its time to end.
                 let left = || {
                     let mut all = self.cluster.tasks_of(id);

@@ -100,12 +100,18 @@ fn recovers_the_group(
         let mut launches = scene.cluster.tasks_of(id).rev();
         launches.find(|(_, of)| of.name == *task).is_some_and(|(_, of)| of.config.spec.essential)
     };
+    // An order that was made before it ended is about something else: an operator wants the task otherwise.
+    let later = |task: &TaskName| {
+        let trouble = before.and_then(|before| before.task(task)?.trouble());
+        trouble.is_some_and(|trouble| trouble.at > order.at)
+    };
     // A task that did not end because of the order itself: its order restarted it too, or displaced it.
     let failed = |task: &TaskName| {
         let mut launches = scene.cluster.tasks_of(id).rev();
         launches.find(|(_, of)| of.name == *task).is_some_and(|(_, of)| !of.killing)
     };
-    if !order.tasks.iter().any(|of| ended(&of.task) && essential(&of.task) && failed(&of.task)) {
+    let is_about = |task: &TaskName| ended(task) && essential(task) && failed(task) && !later(task);
+    if !order.tasks.iter().any(|of| is_about(&of.task)) {
         return Ok(());
     }
     let left = record.slots().iter().filter(|slot| slot.act().is_none()).find_map(|slot| {

@@ -13,7 +13,7 @@ use super::scene::{Run, Scene, Verdict};
 impl Checker {
     /// A launch that leaves is ordered, nothing is in its way, and it keeps the order that the strategies declare.
     pub(super) fn launched(&mut self, scene: &Scene<'_>, launch: &Launch) -> Verdict {
-        scene.launch_is_ordered(launch, &self.given_up)?;
+        scene.launch_is_ordered(launch, &self.given_up, &self.watch)?;
         let Some(record) = scene.pod(&launch.instance) else { return Ok(()) };
         let Some(Purpose::Step(step)) = record.order(launch.launch).map(|order| order.purpose) else {
             return Ok(());
@@ -179,15 +179,21 @@ impl Checker {
     }
 
     /// Whether a step is for a broken member. A member is broken if the last launch of its tasks was never up, was not
-    /// yet up when it was told to end, ended without being asked to, or was told to end before the run began.
+    /// yet up when it was told to end, ended without being asked to, or was told to end before the run began. It is also
+    /// broken if a launch of them was refused since.
     fn was_broken(&self, scene: &Scene<'_>, run: &Run<'_>, step: StepRef) -> bool {
         let of = &run.layout.phases[step.phase as usize];
         let pod = &run.model.pods()[of.pod as usize];
         let Some(instance) = scene.instance(run, of, step.step) else { return false };
         let name = scene.cluster.roster.name(instance);
         of.tasks(step.step).iter().any(|&task| {
+            let task = &pod.tasks[task as usize].name;
             let mut launches = scene.cluster.tasks_of(instance).rev();
-            let before = launches.find(|(_, launch)| launch.name == pod.tasks[task as usize].name);
+            let before = launches.find(|(_, launch)| launch.name == *task);
+            let last = before.map_or(0, |(_, before)| before.launch);
+            if self.watch.was_refused(name, task, last) {
+                return true;
+            }
             before.is_some_and(|(_, before)| {
                 let was_up = || self.watch.was_up(name, before.launch, &before.name, run.record.number);
                 !before.attained || !before.killing || !was_up()

@@ -3,10 +3,10 @@
 //! Invariant: a batch is compared with the records before it, with the cluster and with what operators asked for.
 //! Nothing is asked of the engine that the engine itself decides by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plan_core::engine::{
-    Cause, Event, Key, Number, Reason, Record, Reply, RunKind, Stage, TaskState, Verb, Write,
+    Cause, Event, Key, Number, PodRecord, Reason, Record, Reply, RunKind, Stage, TaskState, Verb, Write,
 };
 use plan_core::spec::{Goal, InstanceName, TaskName};
 
@@ -25,6 +25,10 @@ pub(crate) struct Watch {
     paused: BTreeMap<(InstanceName, TaskName), bool>,
     /// When an instance last went elsewhere because it was down for too long.
     timeout: Option<u64>,
+    /// Tasks of which a launch was refused, and the last such launch.
+    refused: BTreeMap<(InstanceName, TaskName), Number>,
+    /// By launch that was given: those of its instance of which nothing was heard when it became durable.
+    unheard: BTreeMap<Number, BTreeSet<(Number, TaskName)>>,
     /// Launches that were told to end to make room.
     displaced: BTreeMap<(InstanceName, Number, TaskName), Displaced>,
 }
@@ -51,6 +55,7 @@ impl Watch {
                 }
                 Write::Put(Record::Debt(debt)) => batch::leaves_in_turn(scene, batch, debt)?,
                 Write::Put(Record::Pod(instance, record)) => {
+                    self.dropped(scene, instance, record);
                     batch::reached_is_true(scene, instance, record)?;
                     batch::permission_has_a_cause(scene, instance, record)?;
                 }
@@ -59,6 +64,10 @@ impl Watch {
                     if scene.store.get(&Key::Run(run.number)).is_none() {
                         batch::no_canary_is_broken(scene, run)?;
                     }
+                }
+                Write::Delete(Key::Pod(instance)) => {
+                    self.paused.retain(|(of, _), _| of != instance);
+                    self.restarted.retain(|(of, _), _| of != instance);
                 }
                 _ => {}
             }
@@ -76,7 +85,15 @@ impl Watch {
                 Event::Displaced { instance, launch, task } => {
                     self.displaced(scene, batch, instance, *launch, task);
                 }
-                Event::Launched { instance, launch, .. } => launched(scene, batch, instance, *launch)?,
+                Event::Refused { instance, launch, .. } => {
+                    let order = scene.pod(instance).and_then(|record| record.order(*launch));
+                    let tasks = order.into_iter().flat_map(|order| order.tasks.iter());
+                    self.refused.extend(tasks.map(|of| ((instance.clone(), of.task.clone()), *launch)));
+                }
+                Event::Launched { instance, launch, .. } => {
+                    self.unheard.insert(*launch, unheard_of(scene, instance));
+                    launched(scene, batch, instance, *launch)?;
+                }
                 _ => {}
             }
         }
@@ -99,6 +116,16 @@ impl Watch {
         self.displaced.entry((instance.clone(), launch, task.clone())).or_insert(Displaced { by, up });
     }
 
+    /// Whether a launch of a task was refused after another launch of it.
+    pub(super) fn was_refused(&self, instance: &InstanceName, task: &TaskName, after: Number) -> bool {
+        self.refused.get(&(instance.clone(), task.clone())).is_some_and(|&launch| launch > after)
+    }
+
+    /// Whether nothing was heard of a task's launch when another launch became durable.
+    pub(super) fn was_unheard(&self, by: Number, launch: Number, task: &TaskName) -> bool {
+        self.unheard.get(&by).is_some_and(|all| all.contains(&(launch, task.clone())))
+    }
+
     /// Whether a launch was told to end when it was up, for this run or a later one.
     pub(crate) fn was_up(
         &self,
@@ -109,6 +136,18 @@ impl Watch {
     ) -> bool {
         let displaced = self.displaced.get(&(instance.clone(), launch, task.clone()));
         displaced.is_none_or(|displaced| displaced.up && displaced.by > run)
+    }
+
+    /// A task that the target does not have is forgotten with what operators said of it: if it comes back, it is another.
+    fn dropped(&mut self, scene: &Scene<'_>, instance: &InstanceName, record: &PodRecord) {
+        let model = scene.engine.model();
+        let pod = model.and_then(|model| Some(&model.pods()[model.pod_index(&instance.pod)? as usize]));
+        let dropped = |(of, task): &(InstanceName, TaskName)| {
+            let has = pod.is_some_and(|pod| pod.task_index(task).is_some());
+            of == instance && !has && record.task(task).is_none()
+        };
+        self.paused.retain(|one, _| !dropped(one));
+        self.restarted.retain(|one, _| !dropped(one));
     }
 
     /// Notes a verb that was accepted.
@@ -140,7 +179,13 @@ impl Watch {
             }
             Verb::PausePod { instance, tasks } | Verb::ResumePod { instance, tasks } => {
                 let paused = matches!(verb, Verb::PausePod { .. });
-                self.paused.extend(running(instance, tasks).into_iter().map(|one| (one, paused)));
+                // Of a task that was never launched nothing is said: the verb is of those that were.
+                let launched = |(instance, task): &(InstanceName, TaskName)| {
+                    let known = scene.pod(instance).and_then(|record| record.task(task));
+                    known.is_some_and(|known| known.last().is_some())
+                };
+                let all = running(instance, tasks).into_iter().filter(launched);
+                self.paused.extend(all.map(|one| (one, paused)));
             }
             Verb::Interrupt { plan, phase } => {
                 let is = batch.writes.iter().any(|write| match write {
@@ -236,4 +281,12 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// What lives of an instance, and nothing is heard of it.
+fn unheard_of(scene: &Scene<'_>, instance: &InstanceName) -> BTreeSet<(Number, TaskName)> {
+    let id = scene.cluster.roster.id(instance);
+    let living = id.into_iter().flat_map(|id| scene.cluster.tasks_of(id)).filter(|(_, task)| task.lives());
+    let unheard = living.filter(|(nth, task)| scene.cluster.node_of(*nth).silent || task.believed_silent);
+    unheard.map(|(_, task)| (task.launch, task.name.clone())).collect()
 }
