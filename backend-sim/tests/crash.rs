@@ -72,3 +72,14 @@ fn what_was_given_while_a_node_was_silent_is_given_again_when_it_is_back() {
     scenario.verbs = vec![(Duration::from_secs(130), replace)];
     survived(&crash_points(&scenario, Depth::Single).unwrap());
 }
+
+/// An operator who paused something when no engine was there resumes it all the same once all faults ended.
+#[test]
+fn what_is_paused_as_the_faults_end_is_resumed() {
+    let mut scenario = Scenario::new(brokers(3, "1", 1024));
+    scenario.faults = vec!["end:kafka-1-broker@88s500ms".parse().unwrap()];
+    let pause = Verb::PausePod { instance: "kafka-1".parse().unwrap(), tasks: Vec::new() };
+    scenario.verbs = vec![(Duration::from_secs(89), pause)];
+    scenario.heal = Some(Duration::from_secs(90));
+    survived(&crash_points(&scenario, Depth::Single).unwrap());
+}

@@ -84,6 +84,7 @@ impl Sim<'_> {
             self.show(&events);
         }
         self.check(wake_at);
+        self.take_back();
         self.settle();
         self.engine.is_some()
     }

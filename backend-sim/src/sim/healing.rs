@@ -13,7 +13,8 @@ use crate::world::Happening;
 use super::Sim;
 
 impl Sim<'_> {
-    /// Ends all faults. An operator takes interruptions and pauses back.
+    /// Ends all faults. An operator takes interruptions and pauses back: at once, or when all earlier verbs have a reply.
+    /// An engine that is recovered later only then takes these verbs up.
     pub(super) fn heal(&mut self) {
         self.world.tell(|| What::Healed);
         self.crashes.end();
@@ -27,6 +28,19 @@ impl Sim<'_> {
         for instance in skipped {
             self.backend.unskip(&mut self.cluster, &mut self.world, instance);
         }
+        self.to_take_back = true;
+        self.take_back();
+        self.enter_stage(Stage::Converging, heal::bound(self.scenario));
+        // The service may already be what it should be, and then no further event comes.
+        self.settle();
+    }
+
+    /// Takes interruptions and pauses back, once all earlier verbs have a reply.
+    pub(super) fn take_back(&mut self) {
+        if !self.to_take_back || self.engine.is_none() || self.wishes.unanswered().is_some() {
+            return;
+        }
+        self.to_take_back = false;
         let (mut verbs, mut denied) = (Vec::new(), Vec::new());
         for record in self.store.records() {
             if let Record::Pod(instance, pod) = record
@@ -53,9 +67,6 @@ impl Sim<'_> {
         }
         verbs.into_iter().for_each(|verb| self.wish_later(0, verb));
         denied.into_iter().for_each(|verb| self.wish_later(heal::takes_back(), verb));
-        self.enter_stage(Stage::Converging, heal::bound(self.scenario));
-        // The service may already be what it should be, and then no further event comes.
-        self.settle();
     }
 
     fn enter_stage(&mut self, stage: Stage, lasts: u64) {
@@ -72,8 +83,18 @@ impl Sim<'_> {
 
     fn is_converged(&self) -> bool {
         let Some(engine) = &self.engine else { return false };
-        let answered = self.wishes.unanswered().is_none();
-        if !answered || self.store.debts().next().is_some() {
+        // The engine may still react to an answer that is on its way: it gives room back that is not wanted any more.
+        let answered = self.wishes.unanswered().is_none() && self.world.awaited == 0;
+        if !answered || self.to_take_back || self.store.debts().next().is_some() {
+            return false;
+        }
+        // An instance whose tasks have reached their goals may still be about to move.
+        let stands = |record: &Record| {
+            let Record::Pod(_, pod) = record else { return false };
+            let given = |order: &Order| order.stage == OrderStage::Given;
+            pod.permission().is_some() || !pod.orders().iter().all(given)
+        };
+        if self.store.records().any(stands) {
             return false;
         }
         let complete = self.is_complete(engine);
@@ -82,13 +103,7 @@ impl Sim<'_> {
             // If operators act at fixed times, paused tasks wait for them.
             None => {
                 let whys = self.whys(engine);
-                let stands = |record: &Record| {
-                    let Record::Pod(_, pod) = record else { return false };
-                    let given = |order: &Order| order.stage == OrderStage::Given;
-                    pod.permission().is_some() || !pod.orders().iter().all(given)
-                };
-                let paused = whys.iter().all(|why| matches!(why.reason, Reason::Paused(_)))
-                    && !self.store.records().any(stands);
+                let paused = whys.iter().all(|why| matches!(why.reason, Reason::Paused(_)));
                 let runs = self.checker.meddled || self.scene().is_none_or(|scene| scene.all_runs().is_ok());
                 paused && (!whys.is_empty() || (complete && runs))
             }

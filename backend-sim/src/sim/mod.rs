@@ -89,6 +89,8 @@ pub(crate) struct Sim<'a> {
     /// How this run has to end.
     reference: Option<&'a End>,
     stage: Stage,
+    /// Whether interruptions and pauses are still to be taken back after all faults ended.
+    to_take_back: bool,
     /// Whether only acts and the end are checked.
     pub(crate) frugal: bool,
     /// The runs that go on from crashes, if crashes are tried.
@@ -187,6 +189,7 @@ impl<'a> Sim<'a> {
             violation: None,
             reference,
             stage: Stage::Chaos,
+            to_take_back: false,
             frugal: false,
             forks: None,
         })
@@ -222,6 +225,7 @@ impl<'a> Sim<'a> {
             violation: None,
             reference: self.reference,
             stage: self.stage,
+            to_take_back: self.to_take_back,
             frugal: true,
             forks: None,
         }
