@@ -428,6 +428,13 @@ fn words(check: Check) -> String {
     serde_json::to_value(check).unwrap().as_str().unwrap().to_owned()
 }
 
+/// The same scenario for an engine with this fault.
+fn with_bug(scenario: &Scenario, bug: Option<Bug>) -> Scenario {
+    let mut scenario = scenario.clone();
+    scenario.bug = bug;
+    scenario
+}
+
 /// Goes through the battery until something is found.
 fn hunt(battery: &Battery, bug: Option<Bug>) -> (u64, Option<Found>) {
     let mut runs = 0;
@@ -435,7 +442,7 @@ fn hunt(battery: &Battery, bug: Option<Bug>) -> (u64, Option<Found>) {
         |runs, check: String, place: String, words: String| (runs, Some(Found { check, place, runs, words }));
     for (name, scenario) in &battery.scripted {
         runs += 1;
-        let report = run(&Scenario { bug, ..scenario.clone() }).unwrap();
+        let report = run(&with_bug(scenario, bug)).unwrap();
         let place = format!("script \"{name}\"");
         match report.outcome {
             Outcome::Violation(v) => return found(runs, words(v.check), place, v.to_string()),
@@ -446,7 +453,7 @@ fn hunt(battery: &Battery, bug: Option<Bug>) -> (u64, Option<Found>) {
         }
     }
     for (name, scenario) in &battery.crashed {
-        let report = crash_points(&Scenario { bug, ..scenario.clone() }, Depth::Single).unwrap();
+        let report = crash_points(&with_bug(scenario, bug), Depth::Single).unwrap();
         runs += report.runs().max(1);
         if let Some(failure) = report.failures.first() {
             let place = format!("a crash in \"{name}\"");
@@ -458,7 +465,9 @@ fn hunt(battery: &Battery, bug: Option<Bug>) -> (u64, Option<Found>) {
     for (name, scenario, seeds) in &battery.random {
         for seed in 0..*seeds {
             runs += 1;
-            let report = run(&Scenario { bug, choices: Choices::Seed(seed), ..scenario.clone() }).unwrap();
+            let mut scenario = with_bug(scenario, bug);
+            scenario.choices = Choices::Seed(seed);
+            let report = run(&scenario).unwrap();
             if let Outcome::Violation(v) = report.outcome {
                 let place = format!("faults by chance in \"{name}\", seed {seed}");
                 return found(runs, words(v.check), place, v.to_string());
