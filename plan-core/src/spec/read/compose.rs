@@ -1,5 +1,5 @@
-//! From a text to its tree: the parser's events, put together. Invariant: as for [`super::tree`]; what an alias stands for
-//! is copied, and all copies together are bounded.
+//! From a text to its tree, by the parser's events. Invariant: that of [`super::tree`]. The node that an alias stands
+//! for is copied, and all copies together are bounded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,15 @@ use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Ta
 use super::tree::{Key, Node, Value};
 use crate::spec::diagnostic::{Code, Diagnostic, Span};
 
-/// Lists and mappings may lie in each other so deep: three times what a specification needs. Whatever goes through a tree
-/// by calling itself stays within the stack of a small thread.
+/// The deepest nesting of lists and mappings: three times what a specification needs. A recursive walk through such a
+/// tree stays within the stack of a small thread.
 const MAX_DEPTH: usize = 32;
 
-/// All anchors and aliases together may copy so many nodes, and so many bytes of their texts. Ten thousand pods that
-/// share one anchor stay within it.
+/// How many nodes, and how many bytes of texts, all anchors and aliases together may copy. Ten thousand pods that share
+/// one anchor stay within these bounds.
 const MOST_COPIED: Size = Size { nodes: 500_000, bytes: 64 << 20 };
 
-/// A mapping may be merged into others so often.
+/// How often a file may merge a mapping into another.
 const MOST_MERGES: usize = 20_000;
 
 /// Reads a text into its tree.
@@ -26,22 +26,22 @@ pub(super) fn parse(text: &str) -> Result<Node, Box<Diagnostic>> {
     composer.document()
 }
 
-/// What a node costs: itself and all below it.
+/// The size of a node, with all nodes below it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     nodes: usize,
     bytes: usize,
 }
 
-/// What an alias of it stands for.
+/// A copy of an anchored node, for its aliases.
 struct Anchored {
     node: Node,
     size: Size,
-    /// So many lists and mappings lie in each other.
+    /// The nesting of lists and mappings in the node.
     depth: usize,
 }
 
-/// A list or a mapping whose end is not reached.
+/// A list or a mapping whose end is not read yet.
 struct Open {
     span: Span,
     anchor: usize,
@@ -53,7 +53,7 @@ enum Content {
     Map {
         entries: Vec<(Key, Node)>,
         key: Option<Name>,
-        /// What is merged into it, in the order of its keys.
+        /// The nodes that are merged into the mapping, in the order of its `<<` keys.
         merged: Vec<Node>,
     },
 }
@@ -77,7 +77,7 @@ impl<'a> Composer<'a> {
     /// The one document of the text.
     fn document(mut self) -> Result<Node, Box<Diagnostic>> {
         let mut root = None;
-        // A comment is no part of the tree.
+        // Comments are not part of the tree.
         let options = granit_parser::options! { emit_comments: false };
         for next in Parser::new_from_str_with_options(self.text, options) {
             let (event, place) = next.map_err(|error| self.broken(&error))?;
@@ -135,7 +135,7 @@ impl<'a> Composer<'a> {
 }
 
 impl Composer<'_> {
-    /// A list or a mapping begins.
+    /// Begins a list or a mapping.
     fn begin(&mut self, span: Span, anchor: usize, content: Content) -> Result<(), Box<Diagnostic>> {
         if self.open.len() == MAX_DEPTH {
             return Err(too_deep().span(span).into());
@@ -144,7 +144,7 @@ impl Composer<'_> {
         Ok(())
     }
 
-    /// A list or a mapping is whole.
+    /// Ends a list or a mapping.
     fn end(&mut self) -> Result<Option<Node>, Box<Diagnostic>> {
         let Some(Open { span, anchor, content }) = self.open.pop() else { return Ok(None) };
         let value = match content {
@@ -156,7 +156,7 @@ impl Composer<'_> {
         Ok(Some(node))
     }
 
-    /// Puts a node where it belongs: it is the document, the next of a list, a key, or the value of a key.
+    /// Puts a node where it belongs: it is the document, the next entry of a list, a key, or the value of a key.
     fn place(&mut self, node: Node, root: &mut Option<Node>) -> Result<(), Box<Diagnostic>> {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => *root = Some(node),
@@ -170,7 +170,7 @@ impl Composer<'_> {
         Ok(())
     }
 
-    /// `<<` is read. True where it is a key: the value after it is merged.
+    /// Takes the scalar `<<`. Returns true if it is a key, so that the value after it is merged.
     fn merge(&mut self, span: Span) -> Result<bool, Box<Diagnostic>> {
         let Some(Content::Map { key: key @ None, .. }) = self.open.last_mut().map(|open| &mut open.content)
         else {
@@ -194,7 +194,7 @@ impl Composer<'_> {
         Ok(())
     }
 
-    /// What an alias stands for. It lies where its anchor is: there it is mended.
+    /// The node that an alias stands for. Its place is that of the anchored node, as a problem is corrected there.
     fn copy(&mut self, anchor: usize, span: Span) -> Result<Node, Box<Diagnostic>> {
         let Some(Anchored { size, depth, .. }) = self.anchors.get(&anchor) else {
             let found = Diagnostic::error(Code::Yaml, "", "the alias lies within what it stands for");
@@ -207,7 +207,7 @@ impl Composer<'_> {
         Ok(self.anchors[&anchor].node.clone())
     }
 
-    /// So much is copied.
+    /// Counts a copy of this size, and refuses the file if all copies together are too large.
     fn pay(&mut self, size: Size, why: &str, span: Span) -> Result<(), Box<Diagnostic>> {
         let Size { nodes, bytes } = &mut self.copied;
         (*nodes, *bytes) = (nodes.saturating_add(size.nodes), bytes.saturating_add(size.bytes));
@@ -223,7 +223,7 @@ impl Composer<'_> {
         Span { start, end: start }
     }
 
-    /// The parser's words for a text that is no YAML, in ours.
+    /// The diagnostic for an error of the parser.
     fn broken(&self, error: &ScanError) -> Box<Diagnostic> {
         let span = self.at(error.marker());
         let found = match error.kind() {
@@ -263,18 +263,19 @@ fn is_merge(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> bool {
         }
 }
 
-/// Whether a scalar is nothing, as it is written or by its tag.
+/// Whether a scalar is null, as it is written or by its tag.
 fn is_null(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> bool {
     let nothing = style == ScalarStyle::Plain && matches!(text, "" | "~" | "null" | "Null" | "NULL");
     match tag {
         None => nothing,
         Some(tag) if tag.is_yaml_core_schema_tag("null") => true,
-        // `!` makes a text of anything.
+        // The tag `!` makes any scalar a text.
         Some(tag) => nothing && !tag.is_yaml_core_schema() && tag.parts() != ("", "!"),
     }
 }
 
-/// Whether a scalar is what its tag says. Tags of one's own say nothing here, and what `!!binary` stands for is no text.
+/// Whether a scalar fits its tag. A tag that YAML does not define fits any scalar. `!!binary` fits none, as its value
+/// is not a text.
 fn fits(text: &str, tag: &Tag) -> bool {
     match tag.core_suffix() {
         Some("int") => {
@@ -295,7 +296,7 @@ fn fits(text: &str, tag: &Tag) -> bool {
     }
 }
 
-/// A key may be nothing, where a template left nothing.
+/// A key may be null if a template left nothing there.
 fn as_key(node: Node) -> Result<Key, Box<Diagnostic>> {
     let Node { value, span } = node;
     match value {
@@ -308,8 +309,8 @@ fn as_key(node: Node) -> Result<Key, Box<Diagnostic>> {
     }
 }
 
-/// The entries of a mapping with those that are merged into it: what is there already stays, and of the rest the first
-/// counts.
+/// The entries of a mapping, with those that are merged into it. The mapping's own entries win, and of several merged
+/// entries with one key the first counts.
 fn merge(mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Vec<(Key, Node)>, Box<Diagnostic>> {
     if merged.is_empty() {
         return Ok(entries);
@@ -324,7 +325,7 @@ fn merge(mut entries: Vec<(Key, Node)>, merged: Vec<Node>) -> Result<Vec<(Key, N
     Ok(entries)
 }
 
-/// What the value of `<<` merges: a mapping, or a list of mappings. Nothing merges nothing.
+/// Collects the entries that the value of `<<` merges: it is a mapping, or a list of mappings. Null merges nothing.
 fn collect(node: Node, into: &mut Vec<(Key, Node)>) -> Result<(), Box<Diagnostic>> {
     match node.value {
         Value::Null => Ok(()),
@@ -340,7 +341,7 @@ fn collect(node: Node, into: &mut Vec<(Key, Node)>) -> Result<(), Box<Diagnostic
     }
 }
 
-/// What a node costs, and how deep it is. The depth is bounded by [`MAX_DEPTH`].
+/// The size of a node, and its nesting, which is bounded by [`MAX_DEPTH`].
 fn measure(node: &Node) -> (Size, usize) {
     let mut size = Size { nodes: 1, bytes: 0 };
     let mut deepest = 0;
@@ -361,7 +362,7 @@ fn measure(node: &Node) -> (Size, usize) {
     (size, deepest + 1)
 }
 
-/// The byte at a line and a column, both from 1; the column is in characters.
+/// The byte at a line and a column, both counted from 1. The column is in characters.
 fn byte(text: &str, line: usize, column: usize) -> usize {
     let start = match line.saturating_sub(1) {
         0 => 0,
