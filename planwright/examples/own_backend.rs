@@ -8,9 +8,8 @@ use async_trait::async_trait;
 use plan_core::spec::ServiceSpec;
 use plan_driver::backend::prompt::PromptBackend;
 use plan_driver::backend::{Backend, BackendError, Finding, Kind, Opening, Reports, Session};
-use planwright::backends::{BackendKind, Backends, Opened};
-use planwright::clap::ArgMatches;
-use planwright::problem::Problem;
+use plan_host::HostedKind;
+use planwright::backends::{BackendKind, Backends};
 
 /// Its tasks are said to run, and do not. A real one asks its cluster, and says what it hears.
 #[derive(Clone, Default)]
@@ -38,15 +37,17 @@ impl Backend for Nowhere {
 }
 
 #[async_trait]
-impl BackendKind for Nowhere {
+impl HostedKind for Nowhere {
     fn about(&self) -> &'static str {
         "nothing at all"
     }
 
-    async fn open(&self, _folder: &Path, _options: &ArgMatches) -> Result<Opened, Box<Problem>> {
-        Ok(Opened::new(Arc::new(self.clone())))
+    async fn open(&self, _folder: &Path) -> Result<Arc<dyn Backend>, BackendError> {
+        Ok(Arc::new(self.clone()))
     }
 }
+
+impl BackendKind for Nowhere {} // It has no options on the command line.
 
 pub(crate) fn main() -> ExitCode {
     planwright::main_with(&Backends::default().with(Nowhere::default()))

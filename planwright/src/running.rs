@@ -4,17 +4,16 @@
 //! Invariant: an entry is written whole or not at all. An entry whose process is gone is never taken for a scheduler,
 //! even if another process has its number.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use plan_host::folder::RECORDS;
+use plan_host::{is_alive, replace};
 use serde::{Deserialize, Serialize};
 
 /// The file of a data folder that says where its scheduler listens.
 pub(crate) const FILE: &str = "scheduler.json";
-/// The records in a data folder.
-pub(crate) const RECORDS: &str = "records.redb";
 /// The folder in the state folder with the entries of all the user's schedulers. No service's name begins like this.
 const ALL: &str = ".running";
 
@@ -115,18 +114,6 @@ pub(crate) fn folder_name(service: &str) -> String {
     }
 }
 
-/// Whether a process exists, and has not ended.
-pub(crate) fn is_alive(pid: i32) -> bool {
-    // A process that has ended exists until its parent has waited for it. Its state comes after its name, which may
-    // contain anything.
-    if let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) {
-        return !stat.rsplit(") ").next().is_some_and(|state| state.starts_with(['Z', 'X']));
-    }
-    // A process of another user exists too. It answers that it may not be signaled.
-    let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
-    !matches!(rustix::process::test_kill_process(pid), Err(error) if error == rustix::io::Errno::SRCH)
-}
-
 /// When a process began: the start of the system, and the time since then in ticks. `None` if there is no `/proc`.
 pub(crate) fn birth(pid: i32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -144,15 +131,6 @@ fn entries(folder: &Path) -> Vec<(PathBuf, Running)> {
 
 fn read(file: &Path) -> Option<Running> {
     serde_json::from_slice(&fs::read(file).ok()?).ok()
-}
-
-/// Writes a file whole, and replaces the old one. Only its owner can read it.
-pub(crate) fn replace(file: &Path, text: &str) -> io::Result<()> {
-    let beside = file.with_extension(format!("{}.new", std::process::id()));
-    let mut written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    written.write_all(text.as_bytes())?;
-    written.sync_all()?;
-    fs::rename(&beside, file)
 }
 
 #[cfg(test)]

@@ -97,14 +97,14 @@ fn typed(kind: &dyn BackendKind, given: &ArgMatches) -> Vec<(String, Vec<OsStrin
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::sync::Arc;
 
     use async_trait::async_trait;
     use plan_core::spec::ServiceSpec;
-    use plan_driver::backend::{Finding, Kind};
+    use plan_driver::backend::{Backend, BackendError, Finding, Kind};
+    use plan_host::HostedKind;
 
     use super::*;
-    use crate::backends::Opened;
-    use crate::problem::Problem;
 
     struct Far;
 
@@ -119,18 +119,20 @@ mod tests {
     }
 
     #[async_trait]
-    impl BackendKind for Far {
+    impl HostedKind for Far {
         fn about(&self) -> &'static str {
             "tasks far away"
         }
 
+        async fn open(&self, _: &Path) -> Result<Arc<dyn Backend>, BackendError> {
+            Err(BackendError::new("it is too far"))
+        }
+    }
+
+    impl BackendKind for Far {
         fn options(&self) -> Vec<Arg> {
             let flag = Arg::new("slowly").long("slowly").action(clap::ArgAction::SetTrue);
             vec![Arg::new("at").long("at").action(clap::ArgAction::Append), flag]
-        }
-
-        async fn open(&self, _: &Path, _: &ArgMatches) -> Result<Opened, Box<Problem>> {
-            Err(Problem::error("it is too far").into())
         }
     }
 

@@ -7,7 +7,6 @@ use std::str::FromStr;
 
 use clap::{ArgMatches, Args, ValueEnum};
 use plan_driver::recording::Recorder;
-use serde::{Deserialize, Serialize};
 
 use super::Reading;
 
@@ -78,13 +77,21 @@ pub struct Run {
 }
 
 /// Where records are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StoreKind {
     /// In memory: they are lost with the scheduler, which ends its tasks then.
     Memory,
     /// On disk.
     Redb,
+}
+
+impl From<StoreKind> for plan_host::Records {
+    fn from(kind: StoreKind) -> Self {
+        match kind {
+            StoreKind::Memory => Self::Memory,
+            StoreKind::Redb => Self::Disk,
+        }
+    }
 }
 
 /// An address of the loopback.

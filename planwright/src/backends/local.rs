@@ -1,13 +1,12 @@
 //! Processes of this machine.
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use backend_local::options::{Capacity, inherited, nodes};
+use backend_local::options::{Capacity, nodes};
 use backend_local::{Local, LocalKind, LocalOptions};
 use backend_sim::moment;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches as _};
@@ -15,7 +14,7 @@ use futures::stream::{BoxStream, StreamExt as _, unfold};
 use plan_core::spec::NodeName;
 use tokio::time::{Instant, sleep_until};
 
-use super::{BackendKind, Left, Note, Opened};
+use super::{BackendKind, Note, Opened};
 use crate::problem::{Problem, with_causes};
 
 /// The simulated nodes of this machine.
@@ -69,20 +68,8 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The kind whose tasks get the allowed variables of the environment.
-pub(super) fn kind() -> LocalKind {
-    LocalKind::new(inherited(std::env::vars_os().filter_map(|(name, value)| {
-        // A variable that is not text cannot be in a specification either.
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    })))
-}
-
 #[async_trait]
 impl BackendKind for LocalKind {
-    fn about(&self) -> &'static str {
-        "processes of this machine"
-    }
-
     fn options(&self) -> Vec<Arg> {
         Nodes::augment_args(Command::new("local")).get_arguments().cloned().collect()
     }
@@ -91,15 +78,7 @@ impl BackendKind for LocalKind {
         &["lose_node"]
     }
 
-    fn log_targets(&self) -> &'static [&'static str] {
-        &["backend_local"]
-    }
-
-    fn helper(&self) -> Option<ExitCode> {
-        backend_local::shim::run_if_asked()
-    }
-
-    async fn open(&self, folder: &Path, options: &ArgMatches) -> Result<Opened, Box<Problem>> {
+    async fn open_with(&self, folder: &Path, options: &ArgMatches) -> Result<Opened, Box<Problem>> {
         let Nodes { nodes: count, cpus, memory, disk, lose_node } =
             Nodes::from_arg_matches(options).map_err(|error| Problem::error(error.to_string()))?;
         let machine = Capacity::of_machine(folder);
@@ -126,34 +105,6 @@ impl BackendKind for LocalKind {
         })?;
         let local = Arc::new(local);
         Ok(Opened { backend: local.clone(), notes: losses(local, lose_node) })
-    }
-
-    fn left(&self, folder: &Path) -> Result<Vec<Left>, Box<Problem>> {
-        let left = backend_local::left(folder).map_err(|error| {
-            let problem = Problem::error(with_causes(&error));
-            problem.help("mend or restore it, or name another folder with `--data-dir`: nothing was changed")
-        })?;
-        let left = left.into_iter().map(|left| Left {
-            service: left.service,
-            installation: left.installation,
-            folder: left.folder,
-            processes: left.processes,
-        });
-        Ok(left.collect())
-    }
-
-    /// The backend removes an installation when nothing of it runs any more, so only empty folders are left. The other
-    /// folders have what the backend can fetch again, or is removing.
-    fn forget(&self, folder: &Path) {
-        // A missing file need not be removed, and one that cannot be removed does no harm.
-        for others in ["cache", "lost", "trash"] {
-            let _ = std::fs::remove_dir_all(folder.join(others));
-        }
-        let services = folder.join("services");
-        for empty in std::fs::read_dir(&services).into_iter().flatten().flatten() {
-            let _ = std::fs::remove_dir(empty.path());
-        }
-        let _ = std::fs::remove_dir(&services);
     }
 }
 

@@ -6,23 +6,21 @@
 
 mod local;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use clap::{Arg, ArgMatches};
 use futures::stream::{BoxStream, StreamExt as _, empty};
-use plan_driver::backend::{Backend, Kind, Rule};
+use plan_driver::backend::{Backend, Rule};
+use plan_host::HostedKind;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, with_causes};
 
-/// A kind of backend in the program.
+/// A kind of backend in the program: what a host needs of it ([`HostedKind`]), and options on the command line.
 #[async_trait]
-pub trait BackendKind: Kind {
-    /// What its tasks are, in a few words, for the help and the book: `processes of this machine`.
-    fn about(&self) -> &'static str;
-
+pub trait BackendKind: HostedKind {
     /// Its own options for `run`. No other option has the same names.
     fn options(&self) -> Vec<Arg> {
         Vec::new()
@@ -33,37 +31,15 @@ pub trait BackendKind: Kind {
         &[]
     }
 
-    /// The targets of its lines in the log (`tracing`), by default its crate's name. With `-v` these lines are shown
-    /// too.
-    fn log_targets(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    /// Runs as a helper, if a backend of this kind has started this process as one.
-    fn helper(&self) -> Option<ExitCode> {
-        None
-    }
-
     /// Opens a backend. `folder` is an existing folder for this backend alone, in the service's data folder. `options`
-    /// has the values of [`BackendKind::options`].
+    /// has the values of [`BackendKind::options`]. By default it is [`HostedKind::open`].
     ///
     /// # Errors
     /// The backend cannot be used. The error says why, and what to do.
-    async fn open(&self, folder: &Path, options: &ArgMatches) -> Result<Opened, Box<Problem>>;
-
-    /// What its folder has of services, without opening the backend. A backend whose tasks are elsewhere has nothing in
-    /// its folder.
-    ///
-    /// # Errors
-    /// The folder cannot be read.
-    fn left(&self, folder: &Path) -> Result<Vec<Left>, Box<Problem>> {
-        let _ = folder;
-        Ok(Vec::new())
-    }
-
-    /// Removes what the backend put into its folder, once the service is uninstalled. Anything else stays.
-    fn forget(&self, folder: &Path) {
-        let _ = folder;
+    async fn open_with(&self, folder: &Path, options: &ArgMatches) -> Result<Opened, Box<Problem>> {
+        let _ = options;
+        let opened = self.open(folder).await;
+        opened.map(Opened::new).map_err(|error| Problem::error(with_causes(&error)).into())
     }
 }
 
@@ -98,19 +74,6 @@ pub enum Note {
     Failed(String),
 }
 
-/// What a folder has of one installation of a service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    /// The service.
-    pub service: String,
-    /// The installation's id.
-    pub installation: String,
-    /// Its folder, with its volumes.
-    pub folder: PathBuf,
-    /// The living processes of its tasks, and their helpers.
-    pub processes: Vec<i32>,
-}
-
 /// The kinds of backend of a program. The first is the default.
 #[derive(Clone)]
 pub struct Backends(Vec<Arc<dyn BackendKind>>);
@@ -124,7 +87,7 @@ impl std::fmt::Debug for Backends {
 impl Default for Backends {
     /// The kinds that planwright comes with.
     fn default() -> Self {
-        Self::of(local::kind())
+        Self::of(plan_host::local_kind())
     }
 }
 
@@ -167,7 +130,12 @@ impl Backends {
 
     /// Runs as a helper, if a backend has started this process as one.
     pub fn helper(&self) -> Option<ExitCode> {
-        self.iter().find_map(BackendKind::helper)
+        self.iter().find_map(|kind| kind.helper())
+    }
+
+    /// All kinds, for a host.
+    pub fn hosted(&self) -> plan_host::Backends {
+        self.0.iter().map(|kind| kind.clone() as Arc<dyn HostedKind>).collect()
     }
 
     /// Each kind with a description, for the help.

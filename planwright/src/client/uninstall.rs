@@ -8,8 +8,8 @@ use super::trouble::Trouble;
 use super::{ask, tell};
 use crate::Verdict;
 use crate::arguments::Uninstall;
-use crate::running::RECORDS;
 use crate::ui::Ui;
+use plan_host::folder::RECORDS;
 
 pub(crate) fn uninstall(ui: &mut Ui, arguments: &Uninstall) -> std::io::Result<Verdict> {
     let waiting = &arguments.waiting;

@@ -15,8 +15,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::End;
-use super::folder::{LOG, unusable};
+use super::folder::unusable;
 use crate::problem::Problem;
+use plan_host::folder::LOG;
+
 use crate::running::Running;
 
 /// The size at which a new log begins. The one before is kept.
@@ -28,7 +30,7 @@ const LARGEST: u64 = 16 << 20;
 /// The file cannot be written.
 pub(super) fn begin(folder: &Path, verbose: u8, backend: &[&str]) -> Result<PathBuf, Box<Problem>> {
     let path = folder.join(LOG);
-    let file = LogFile::open(path.clone()).map_err(|error| unusable(&path, &error))?;
+    let file = LogFile::open(path.clone()).map_err(|error| unusable(&path, error))?;
     let level = match verbose {
         0 | 1 => "info",
         2 => "debug",

@@ -11,7 +11,6 @@ mod folder;
 mod ideas;
 mod listen;
 mod log;
-mod mark;
 mod picture;
 mod recording;
 mod store;
@@ -32,6 +31,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Verdict;
+use crate::api::FolderFiles;
 use crate::arguments::{Run, StoreKind};
 use crate::backends::{BackendKind, Backends, Note, Opened};
 use crate::client::when::when;
@@ -41,8 +41,8 @@ use crate::running::{self, Running};
 use crate::ui::Ui;
 use closing::Signals;
 use face::Face;
-use folder::Folder;
 use picture::Picture;
+use plan_host::folder::Folder;
 use recording::Recording;
 use target::Outcome;
 
@@ -174,11 +174,15 @@ async fn schedule(
         folder::place(arguments.data_dir.as_deref(), name.as_str(), arguments.store).map_err(failed)?;
     let listener = listen::bind(arguments.listen.0).await;
     // A second `run` of a service says that, and not that its port is in use.
-    let listener = listener.map_err(|problem| failed(Folder::taken(&place).map_or(problem, Box::new)))?;
-    let folder = Folder::take(&place, arguments.store, kind.name()).map_err(failed)?;
+    let listener =
+        listener.map_err(|problem| failed(Folder::taken(&place).map_or(problem, folder::problem)))?;
+    let folder = Folder::take(&place, arguments.store.into(), kind.name())
+        .map_err(|error| failed(folder::problem(error)))?;
     let log = log::begin(folder.path(), arguments.verbose, kind.log_targets()).map_err(failed)?;
-    let store = store::open(arguments.store, &folder, name, backends, kind).await.map_err(failed)?;
-    let Opened { backend, notes } = kind.open(&folder.tasks(), &arguments.options).await.map_err(failed)?;
+    let store = folder.open_store(arguments.store.into(), Some(name), &backends.hosted(), kind).await;
+    let store = store.map_err(|error| failed(folder::problem(error)))?;
+    let Opened { backend, notes } =
+        kind.open_with(&folder.tasks(), &arguments.options).await.map_err(failed)?;
     let known = store.services().await.map_err(|error| failed(store::problem(&error, folder.path())))?;
     // A running service keeps running, whatever is wrong with a new file.
     let (errors, warnings): (Vec<_>, Vec<_>) = judged.into_iter().partition(Problem::is_error);
@@ -188,13 +192,14 @@ async fn schedule(
         false if known.contains(name) => Some(errors),
         false => return Err((errors, Verdict::Refused)),
     };
-    let (token_file, token) = folder.token().map_err(failed)?;
+    let (token_file, token) = folder::token(&folder).map_err(failed)?;
     let recording = Recording::begin(arguments).map_err(failed)?;
     let options = Options::default().with_record(recording.recorder());
     let scheduler = Scheduler::start(store, backend, options).await;
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;
-    let server = listen::serve(listener, &scheduler, name, token, folder.path().join(folder::FILES));
+    let server =
+        listen::serve(listener, &scheduler, name, token, folder.path().join(plan_host::folder::FILES));
     let mut server = server.map_err(failed)?;
     let pid = std::process::id().try_into().unwrap_or(i32::MAX);
     let running = Running {
@@ -205,7 +210,7 @@ async fn schedule(
         token_file,
         data_dir: folder.path().to_owned(),
     };
-    let announced = running.announce().map_err(|error| failed(folder::unusable(folder.path(), &error)))?;
+    let announced = running.announce().map_err(|error| failed(folder::unusable(folder.path(), error)))?;
     log::tell_beginning(&running);
     tokio::spawn(log::tell(service.clone(), service.now()));
     let scheduling = Scheduling { folder, scheduler, service, recording };
@@ -246,7 +251,8 @@ async fn schedule(
     drop((scheduler, service));
     let recorded = recording.finish(ui).await;
     if nothing_left {
-        folder.forget(name.as_str(), arguments.store, kind);
+        let _ = FolderFiles::new(folder.path().join(plan_host::folder::FILES)).forget(name.as_str());
+        folder.forget(arguments.store.into(), kind);
     }
     match ended? {
         Ok(Ended { end, picture, standing }) => {

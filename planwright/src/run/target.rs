@@ -6,24 +6,16 @@
 
 use std::fs;
 use std::io;
-use std::time::Duration;
 
 use plan_core::engine::{Author, Engine, Refusal, Reply, Wall};
 use plan_core::plan::ContentHash;
 use plan_driver::{DriverError, Service};
+use plan_host::folder::{Folder, SUBMITTED};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep};
 
-use super::folder::{Folder, SUBMITTED};
 use super::{Stopped, Wanted, failed, store};
 use crate::problem::Problem;
-use crate::running;
 use crate::ui::Ui;
-
-/// How long the service is asked, if its store does not answer.
-const FIRST: Duration = Duration::from_secs(15);
-/// The time between two tries.
-const AGAIN: Duration = Duration::from_millis(100);
 
 /// The last submission of `run`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,8 +74,7 @@ pub(super) async fn settle(
     wanted: &Wanted,
 ) -> Result<Outcome, Stopped> {
     let now = service.now();
-    let present =
-        patiently(folder, async || service.read(move |engine| Present::of(engine, now)).await).await?;
+    let present = patiently(folder, || service.read(move |engine| Present::of(engine, now))).await?;
     let spec = wanted.model.hash();
     let last = match Submitted::read(folder) {
         Ok(last) => last,
@@ -103,7 +94,7 @@ pub(super) async fn settle(
         }
     }
     let by = Author { id: uuid::Uuid::new_v4().to_string().into(), who: crate::who().into() };
-    let submit = async || service.target(wanted.model.clone(), wanted.plan.clone(), Some(by.clone())).await;
+    let submit = || service.target(wanted.model.clone(), wanted.plan.clone(), Some(by.clone()));
     let outcome = match patiently(folder, submit).await? {
         Reply::Done => Outcome::Submitted { update: present.is_some() },
         Reply::AlreadySo => Outcome::AlreadySo,
@@ -114,7 +105,7 @@ pub(super) async fn settle(
             return Err((vec![problem], crate::Verdict::Denied));
         }
     };
-    let installed = async || service.read(|engine| engine.installation().map(ToString::to_string)).await;
+    let installed = || service.read(|engine| engine.installation().map(ToString::to_string));
     if let Some(installation) = patiently(folder, installed).await?
         && let Err(error) = (Submitted { installation, spec, plan }).write(folder)
     {
@@ -128,26 +119,12 @@ pub(super) async fn settle(
 }
 
 /// Asks again as long as nobody knows whether the request was received.
-async fn patiently<T>(
+async fn patiently<T, F: Future<Output = Result<T, DriverError>>>(
     folder: &Folder,
-    mut ask: impl AsyncFnMut() -> Result<T, DriverError>,
+    ask: impl FnMut() -> F,
 ) -> Result<T, Stopped> {
-    let until = Instant::now() + FIRST;
-    loop {
-        let error = match ask().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        };
-        let again = match &error {
-            DriverError::Busy | DriverError::Unknown => true,
-            DriverError::Away(condition) => !condition.is_final(),
-            _ => false,
-        };
-        if !again || Instant::now() >= until {
-            return Err(failed(store::driver_problem(&error, folder.path())));
-        }
-        sleep(AGAIN).await;
-    }
+    let asked = plan_host::patiently(ask).await;
+    asked.map_err(|error| failed(store::driver_problem(&error, folder.path())))
 }
 
 impl Present {
@@ -171,6 +148,6 @@ impl Submitted {
     }
 
     fn write(&self, folder: &Folder) -> io::Result<()> {
-        running::replace(&folder.path().join(SUBMITTED), &serde_json::to_string(self)?)
+        plan_host::replace(&folder.path().join(SUBMITTED), &serde_json::to_string(self)?)
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: planwright writes into a folder, and removes files from it, only if the folder has planwright's mark. A
 //! folder gets the mark if it is new or empty, or has only records that were copied back.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -10,10 +11,8 @@ use std::path::Path;
 use plan_driver::store::Holder;
 use serde::{Deserialize, Serialize};
 
-use super::folder::{LOCK, unusable};
-use crate::arguments::StoreKind;
-use crate::problem::Problem;
-use crate::running::{self, RECORDS};
+use super::{FolderError, LOCK, RECORDS, Records, unusable};
+use crate::files;
 
 /// The mark's file.
 pub(super) const FILE: &str = "planwright.json";
@@ -27,7 +26,7 @@ const TOLD: usize = 5;
 pub(super) struct Mark {
     format: u32,
     /// Where the records are, or were.
-    pub(super) records: StoreKind,
+    pub(super) records: Records,
     /// The name of the backend that runs their tasks. Old marks have none, from before there was a choice.
     #[serde(default = "first_backend")]
     pub(super) backend: String,
@@ -39,7 +38,7 @@ fn first_backend() -> String {
 }
 
 impl Mark {
-    pub(super) fn new(records: StoreKind, backend: &str) -> Self {
+    pub(super) fn new(records: Records, backend: &str) -> Self {
         Self { format: FORMAT, records, backend: backend.to_owned() }
     }
 
@@ -47,8 +46,8 @@ impl Mark {
     ///
     /// # Errors
     /// The folder belongs to another program or to a newer planwright, or cannot be read.
-    pub(super) fn of(folder: &Path) -> Result<Option<Self>, Box<Problem>> {
-        let failed = |error| unusable(folder, &error);
+    pub(super) fn of(folder: &Path) -> Result<Option<Self>, FolderError> {
+        let failed = |error| unusable(folder, error);
         // The names are read before the mark, so a file that another planwright puts there after its mark does not
         // count as unknown.
         let names = fs::read_dir(folder)
@@ -56,34 +55,21 @@ impl Mark {
         let names = names.map_err(failed)?;
         let file = folder.join(FILE);
         match fs::read(&file) {
-            Ok(bytes) => Self::parse(&bytes).map(Some).map_err(|why| {
-                let problem = Problem::error(format!("`{}` {why}", file.display()));
-                problem
-                    .help("run it with the planwright that made it, or name another folder with `--data-dir`")
-                    .into()
-            }),
+            Ok(bytes) => Self::parse(&bytes).map(Some).map_err(|why| FolderError::Mark { file, why }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let strange = names.iter().map(|name| name.to_string_lossy());
                 let strange = strange
                     .filter(|name| !(is_known(name) || name == LOCK && is_our_lock(&folder.join(LOCK))));
-                let mut strange: Vec<String> = strange.map(|name| format!("`{name}`")).collect();
+                let mut strange: Vec<String> = strange.map(Cow::into_owned).collect();
                 if strange.is_empty() {
                     return Ok(None);
                 }
                 strange.sort();
                 let more = strange.len().saturating_sub(TOLD);
                 strange.truncate(TOLD);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                let problem = Problem::error(format!(
-                    "the folder `{}` is not planwright's: it has no `{FILE}`, and there is {}{more}",
-                    folder.display(),
-                    strange.join(", ")
-                ));
-                Err(problem
-                    .help("name an empty folder, or one that is not there yet, with `--data-dir`")
-                    .into())
+                Err(FolderError::NotOurs { path: folder.to_owned(), strange, more })
             }
-            Err(error) => Err(failed(error).into()),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -105,10 +91,10 @@ impl Mark {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub(super) fn write(&self, folder: &Path) -> Result<(), Box<Problem>> {
+    pub(super) fn write(&self, folder: &Path) -> Result<(), FolderError> {
         let written = serde_json::to_string(self).map_err(io::Error::from);
-        let written = written.and_then(|text| running::replace(&folder.join(FILE), &(text + "\n")));
-        written.map_err(|error| unusable(folder, &error).into())
+        let written = written.and_then(|text| files::replace(&folder.join(FILE), &(text + "\n")));
+        written.map_err(|error| unusable(folder, error))
     }
 }
 
@@ -129,12 +115,12 @@ mod tests {
 
     #[test]
     fn a_mark_is_read_as_it_is_written_and_a_newer_one_is_refused() {
-        for records in [StoreKind::Memory, StoreKind::Redb] {
+        for records in [Records::Memory, Records::Disk] {
             let text = serde_json::to_vec(&Mark::new(records, "far")).unwrap();
             assert_eq!(Mark::parse(&text), Ok(Mark::new(records, "far")));
         }
         let earlier = Mark::parse(br#"{"format":1,"records":"redb"}"#);
-        assert_eq!(earlier, Ok(Mark::new(StoreKind::Redb, "local")));
+        assert_eq!(earlier, Ok(Mark::new(Records::Disk, "local")));
         assert!(Mark::parse(br#"{"format":2,"records":"stars"}"#).is_err_and(|why| why.contains("newer")));
         for damaged in ["", "{}", "[1]", r#"{"format":1}"#] {
             assert!(Mark::parse(damaged.as_bytes()).is_err_and(|why| why.contains("no mark")), "{damaged}");
