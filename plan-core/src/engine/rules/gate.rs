@@ -25,7 +25,7 @@ const ANSWERED_AFTER: Duration = Duration::from_secs(5);
 pub(super) fn gates_before(q: &Question<'_>, session: &Session) -> Verdict {
     let Subject::Step { run, step } = q.subject else { return Verdict::Allow };
     let objects = gates(q, run, step).find_map(|(gate, _, task, launch)| {
-        let asked = session.questions.beside(gate, q.state.launch_asked(launch));
+        let asked = session.questions.beside(gate, q.state.launch_asked(launch), &task);
         if asked.is_some_and(|asked| asked.allows() || asked.denies() && q.state.bug(Bug::GateDenyIgnored)) {
             return None;
         }
@@ -79,8 +79,8 @@ fn repairs(q: &Question<'_>, run: &Run, step: StepRef) -> bool {
 pub(super) fn ask(turn: &mut Turn<'_>, at: At, step: StepRef) {
     let Some(run) = turn.state.run(step.run) else { return };
     let question = Question::of_step(turn.state, run, at, step);
-    let due = gates(&question, run, step).filter(|(gate, _, _, launch)| {
-        let asked = turn.session.questions.beside(*gate, turn.state.launch_asked(*launch));
+    let due = gates(&question, run, step).filter(|(gate, _, task, launch)| {
+        let asked = turn.session.questions.beside(*gate, turn.state.launch_asked(*launch), task);
         asked.is_none_or(|asked| asked.is_due())
     });
     let due = due.map(|(gate, layout, task, launch)| {
@@ -91,7 +91,7 @@ pub(super) fn ask(turn: &mut Turn<'_>, at: At, step: StepRef) {
     for (gate, task, launch, check, timeout) in due {
         let id = turn.writes.number();
         let by = turn.now.after(timeout.saturating_add(ANSWERED_AFTER));
-        turn.session.questions.ask(gate, turn.state.launch_asked(launch), id, by);
+        turn.session.questions.ask(gate, (turn.state.launch_asked(launch), task.clone()), id, by);
         let ask = Ask { id, instance: turn.name(at), task, launch, check };
         turn.effects.commands.push(Command::Ask(Box::new(ask)));
     }

@@ -11,6 +11,7 @@ use crate::engine::ask::Ruling;
 use crate::engine::record::{Number, StepRef};
 use crate::engine::time::Time;
 use crate::engine::words::Words;
+use crate::spec::TaskName;
 
 /// The wait before a gate that did not allow is asked again. Each further wait is twice as long.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -41,8 +42,8 @@ pub(in crate::engine) struct Questions {
 /// A gate that was asked.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) struct Asked {
-    /// The launch beside which the gate was asked.
-    launch: Number,
+    /// The launch beside which the gate was asked, and its task: a launch may be of several.
+    beside: (Number, TaskName),
     stand: Stand,
     /// The last answer.
     last: Option<(Ruling, Option<Words>)>,
@@ -96,16 +97,27 @@ impl Asked {
 }
 
 impl Questions {
-    /// The state of a gate beside this launch; `None` if the gate was not asked there.
-    pub(in crate::engine) fn beside(&self, gate: GateOfStep, launch: Number) -> Option<&Asked> {
-        self.gates.get(&gate).filter(|asked| asked.launch == launch)
+    /// The state of a gate beside this task of a launch; `None` if the gate was not asked there.
+    pub(in crate::engine) fn beside(
+        &self,
+        gate: GateOfStep,
+        launch: Number,
+        task: &TaskName,
+    ) -> Option<&Asked> {
+        self.gates.get(&gate).filter(|asked| asked.beside.0 == launch && asked.beside.1 == *task)
     }
 
-    /// Notes that a gate is asked beside a launch, and that the answer is overdue after this time.
-    pub(in crate::engine) fn ask(&mut self, gate: GateOfStep, launch: Number, id: Number, by: Time) {
-        let before = self.take(gate).filter(|asked| asked.launch == launch);
+    /// Notes that a gate is asked beside a task of a launch, and that the answer is overdue after this time.
+    pub(in crate::engine) fn ask(
+        &mut self,
+        gate: GateOfStep,
+        beside: (Number, TaskName),
+        id: Number,
+        by: Time,
+    ) {
+        let before = self.take(gate).filter(|asked| asked.beside == beside);
         let (last, tries) = before.map(|asked| (asked.last, asked.tries)).unwrap_or_default();
-        self.gates.insert(gate, Asked { launch, stand: Stand::Open(id), last, tries });
+        self.gates.insert(gate, Asked { beside, stand: Stand::Open(id), last, tries });
         self.open.insert(id, gate);
         self.due.set(gate, by);
     }
@@ -224,14 +236,26 @@ mod tests {
 
     const GATE: GateOfStep = GateOfStep { step: StepRef { run: 7, phase: 0, step: 2 }, nth: 0 };
 
+    fn task(name: &str) -> TaskName {
+        name.parse().unwrap()
+    }
+
+    fn main_of(launch: Number) -> (Number, TaskName) {
+        (launch, task("main"))
+    }
+
+    fn beside(questions: &Questions, launch: Number) -> Option<&Asked> {
+        questions.beside(GATE, launch, &task("main"))
+    }
+
     fn asked() -> Questions {
         let mut questions = Questions::default();
-        questions.ask(GATE, 3, 10, Time::from_micros(100));
+        questions.ask(GATE, main_of(3), 10, Time::from_micros(100));
         questions
     }
 
     fn stand(questions: &Questions) -> Option<Stand> {
-        questions.beside(GATE, 3).map(|asked| asked.stand)
+        beside(questions, 3).map(|asked| asked.stand)
     }
 
     #[test]
@@ -250,7 +274,7 @@ mod tests {
             assert_eq!(stand(&questions), Some(Stand::Open(10)), "another's answer");
             questions.answered(10, (ruling, None), fresh, Time::from_micros(50));
             assert_eq!(stand(&questions), Some(then), "{ruling:?}");
-            assert_eq!(questions.first_due(), questions.beside(GATE, 3).and_then(Asked::until));
+            assert_eq!(questions.first_due(), beside(&questions, 3).and_then(Asked::until));
         }
     }
 
@@ -258,9 +282,10 @@ mod tests {
     fn what_allows_is_forgotten_when_it_is_too_old_and_says_nothing_of_another_launch() {
         let mut questions = asked();
         questions.answered(10, (Ruling::Allow, None), Some(Time::from_micros(60)), Time::from_micros(50));
-        assert!(questions.beside(GATE, 4).is_none());
+        assert!(beside(&questions, 4).is_none());
+        assert!(questions.beside(GATE, 3, &task("aide")).is_none(), "another task of the launch");
         questions.forget_old(Time::from_micros(60));
-        assert!(questions.beside(GATE, 3).is_some_and(Asked::allows));
+        assert!(beside(&questions, 3).is_some_and(Asked::allows));
         questions.forget_old(Time::from_micros(61));
         assert_eq!(questions, Questions::default());
     }
@@ -272,7 +297,7 @@ mod tests {
             (questions.next_due(Time::from_micros(99)), questions.next_due(Time::from_micros(100))),
             (None, Some(GATE))
         );
-        assert!(questions.beside(GATE, 3).is_some_and(Asked::is_due) && questions.gate_of(10).is_none());
+        assert!(beside(&questions, 3).is_some_and(Asked::is_due) && questions.gate_of(10).is_none());
     }
 
     #[test]
@@ -280,7 +305,7 @@ mod tests {
         let mut questions = asked();
         let mut waits = Vec::new();
         for id in 10..16 {
-            questions.ask(GATE, 3, id, Time::from_micros(100));
+            questions.ask(GATE, main_of(3), id, Time::from_micros(100));
             questions.answered(id, (Ruling::Defer, None), None, Time::from_micros(0));
             waits.extend(questions.first_due().map(|due| due.as_micros() / 1_000_000));
         }
