@@ -96,7 +96,7 @@ impl Bench {
         }
         if until > self.queue.now() {
             // Events move the clock.
-            self.queue.at(until, Class::Fault, Happening::Look);
+            self.queue.at(until, Class::Fault, Happening::Tick);
             self.queue.pop();
         }
     }

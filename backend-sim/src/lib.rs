@@ -28,13 +28,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`replay`] replays what a driver recorded. [`run_with_operator`] lets a program act on what it sees, such as a
-//! custom scheduler. [`crash_points`] tries every point at which the engine can crash. [`Bench`] is the cluster without
+//! [`replay`] replays what a driver recorded. [`run_with_operator`] runs a custom scheduler, which is a
+//! [`plan_core::operator::Operator`]. [`crash_points`] tries every point at which the engine can crash. [`Bench`] is the cluster without
 //! an engine.
 //!
 //! From the top down: `crash` tries crashes. `sim` is the loop, and `chance` has random faults. `heal` says what must
 //! happen once all faults ended, `ends` how runs end, and `checks` what must hold. `backend` carries out commands on a
-//! `cluster` of `node`s and `task`s. `fault`, `scenario`, `operator`, `report`, `violation` and `trace` are data.
+//! `cluster` of `node`s and `task`s. `fault`, `scenario`, `report`, `violation` and `trace` are data.
 //! `latency`, `store`, [`choose`] and `queue` use nothing else of this crate.
 
 mod backend;
@@ -50,7 +50,6 @@ mod heal;
 mod latency;
 pub mod moment;
 mod node;
-mod operator;
 mod queue;
 mod replay;
 mod report;
@@ -69,7 +68,6 @@ pub use bench::{Bench, Said};
 pub use cluster::{Judges, Shape};
 pub use crash::{CrashFailure, CrashReport, Depth, crash_points};
 pub use fault::{CrashPoint, Fault, FaultError, GateFault, LaunchFault};
-pub use operator::{Act, Operator, Sight};
 pub use plan_room::Amounts as Room;
 pub use replay::{Counts as ReplayCounts, Divergence, Replay, ReplayError, Replayed, Unusable, replay};
 pub use report::{Counts, Outcome, Report};

@@ -92,6 +92,11 @@ impl<E> Queue<E> {
         self.heap.peek().map(|entry| entry.time)
     }
 
+    /// How many events are to happen.
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// Goes on to the next event.
     pub(crate) fn pop(&mut self) -> Option<E> {
         let entry = self.heap.pop()?;

@@ -194,6 +194,14 @@ pub enum ScenarioError {
     /// Crashes cannot be tried in a run that replays a list of choices.
     #[error("a list of choices is of one run, and crashes make others: name a seed, or none")]
     Replayed,
+    /// A call of the operator failed.
+    #[error("the operator `{name}` failed: {why}")]
+    Operator {
+        /// Its name.
+        name: String,
+        /// What it said, with its causes.
+        why: String,
+    },
     /// The list of choices belongs to another run.
     #[error(transparent)]
     Replay(#[from] ReplayError),

@@ -48,8 +48,8 @@ pub(crate) enum Happening {
     Operate { nth: u32 },
     /// A task of another installation, with the name and number of this one, is seen.
     Foreign { task: u32, serial: u64, seen: Seen },
-    /// An operator that is a program looks.
-    Look,
+    /// The interval of an operator that is a program is over.
+    Tick,
     /// The engine is recovered.
     Recover,
     /// All faults end.

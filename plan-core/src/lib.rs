@@ -6,7 +6,7 @@
 //! thread. So the same engine runs under a scheduler, in a test and in a simulator, and does the same in each.
 //!
 //! The modules build on each other: [`spec`] (the file, as types), [`plan`] (the tree and its strategies), [`engine`]
-//! (the state machine). No module uses one that comes later in this list.
+//! (the state machine), [`operator`] (custom schedulers). No module uses one that comes later in this list.
 //!
 //! An `SDK rule R12` in the documentation is a rule of the DC/OS Commons SDK that this crate follows. The page
 //! `docs/src/sdk-rules.md` of the book lists all of them.
@@ -87,11 +87,12 @@
 //!
 //! # What it deliberately does not do
 //!
-//! The engine stores no status: statuses follow from records. It has no callback: a custom scheduler reads
-//! [`engine::Event`]s and sends [`engine::Verb`]s, as an operator does. It does not poll: a question stands until it is
+//! The engine stores no status: statuses follow from records. It has no callback: the program
+//! that holds the engine calls an [`operator::Operator`], and gives the engine what the operator says. It does not poll: a question stands until it is
 //! answered or withdrawn. It knows no orchestrator.
 
 pub mod engine;
+pub mod operator;
 pub mod plan;
 pub mod spec;
 

@@ -77,7 +77,7 @@ pub use error::DriverError;
 pub use options::{Limits, Options};
 pub use retry::{Jitter, Retries};
 pub use scheduler::Scheduler;
-pub use service::{EventId, EventIdError, Followed, Happened, Service};
+pub use service::{EventId, EventIdError, Followed, Happened, OperatorHandle, Service};
 
 /// The example of the crate's page is run as this type's.
 #[cfg(doctest)]

@@ -95,6 +95,7 @@ impl Sim<'_> {
             self.backend.session_begins(&mut self.cluster, &mut self.world);
             self.feed(Input::SessionLost);
         }
+        self.reconcile();
         for nth in 0..self.wishes.len() {
             self.wish(nth);
         }

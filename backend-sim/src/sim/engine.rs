@@ -58,7 +58,7 @@ impl Sim<'_> {
         if let (Some(nth), Some(reply)) = (wish, reply) {
             self.replied(nth, reply);
         }
-        let seen = self.operator.is_some().then(|| events.clone());
+        let seen = self.program.is_there().then(|| events.clone());
         for event in events {
             self.tell(event);
         }
@@ -80,7 +80,7 @@ impl Sim<'_> {
             self.start_plan();
         }
         self.watch_canaries();
-        if let Some(events) = seen.filter(|events| !events.is_empty()) {
+        if let Some(events) = seen {
             self.show(&events);
         }
         self.check(wake_at);

@@ -4,7 +4,8 @@
 //!
 //! `run` starts a run. `engine` gives the engine inputs and carries out its effects, and `second` has an engine that
 //! was replaced. `told` has the answers, snapshots and observations. `crashes`, `faults` and `healing` change what
-//! happens. `operators` act, and `wishes` has what they want. `end` ends a run.
+//! happens. `operators` act, `program` calls the operator that is a
+//! program, and `wishes` has what they want. `end` ends a run.
 
 mod crashes;
 mod end;
@@ -12,6 +13,7 @@ mod engine;
 mod faults;
 mod healing;
 mod operators;
+mod program;
 mod run;
 mod second;
 mod told;
@@ -34,7 +36,6 @@ use crate::ends::End;
 use crate::fault::{CrashPoint, Fault};
 use crate::heal::Stage;
 use crate::moment::micros;
-use crate::operator::Operator;
 use crate::queue::{Class, Queue};
 use crate::report::{Counts, Report};
 use crate::scenario::{Scenario, ScenarioError};
@@ -45,6 +46,7 @@ use crate::violation::{Check, Violation};
 use crate::world::{Happening, World};
 
 use crashes::Crashes;
+use program::Program;
 use second::Old;
 use wishes::{Wanted, Wishes};
 
@@ -68,7 +70,7 @@ pub(crate) struct Sim<'a> {
     pub(crate) present: Arc<Model>,
     wishes: Wishes,
     /// An operator that is a program.
-    operator: Option<&'a mut Operator<'a>>,
+    program: Program<'a>,
     /// How many of `then` were submitted.
     next: usize,
     faults: Vec<Fault>,
@@ -169,7 +171,7 @@ impl<'a> Sim<'a> {
             old: None,
             present: model.clone(),
             wishes,
-            operator: None,
+            program: Program::none(),
             next: 0,
             faults,
             crashes: Crashes::new(crashes),
@@ -208,7 +210,7 @@ impl<'a> Sim<'a> {
             old: self.old.clone(),
             present: self.present.clone(),
             wishes: self.wishes.clone(),
-            operator: None,
+            program: Program::none(),
             next: self.next,
             faults: self.faults.clone(),
             crashes: self.crashes.clone(),
@@ -243,6 +245,9 @@ impl<'a> Sim<'a> {
         if let Some(mismatch) = self.world.choose.mismatch() {
             return Err(mismatch.clone().into());
         }
+        if let Some(failure) = self.program.failure.take() {
+            return Err(failure);
+        }
         let until = micros(self.scenario.until);
         if self.violation.is_some() || self.stage == Stage::Over {
             return Ok(false);
@@ -262,9 +267,9 @@ impl<'a> Sim<'a> {
         Ok(true)
     }
 
-    /// Whether nothing more will happen.
+    /// Whether nothing more will happen, but that a program is called at its interval.
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.world.queue.next_time().is_none() || self.stage == Stage::Over
+        self.world.queue.len() == usize::from(self.program.ticks) || self.stage == Stage::Over
     }
 
     /// Whether the engine is up, was woken, and waits for no answer that is on its way.
@@ -334,7 +339,7 @@ impl<'a> Sim<'a> {
                 self.wish(nth as usize);
             }
             Happening::Foreign { task, serial, seen } => self.foreign(task, serial, seen),
-            Happening::Look => self.show(&[]),
+            Happening::Tick => self.tick(),
             Happening::Recover => self.recover(),
             Happening::Heal => self.heal(),
             Happening::Deadline { stage } => self.deadline(stage),

@@ -1,19 +1,16 @@
-//! Operators: those of a scenario, and one that is a program.
+//! Operators: those of a scenario, and what one that is a program says.
 //!
 //! Invariant: operators act only by verbs and targets.
 
-use std::time::Duration;
-
 use plan_core::engine::{
-    Author, Event, Input, InstallationId, Key, Record, Refusal, Reply, RunOutcome, Target, Verb,
+    Author, Input, InstallationId, Key, Record, Refusal, Reply, RunOutcome, Target, Verb,
 };
+use plan_core::operator::Act;
 use plan_core::plan::Status;
 use plan_core::spec::{PhaseName, PlanName};
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::latency::REACTION;
-use crate::moment::micros;
-use crate::operator::{Act, Sight};
 use crate::queue::Class;
 use crate::trace::What;
 use crate::world::Happening;
@@ -27,7 +24,7 @@ impl Sim<'_> {
         let Some(wanted) = self.wishes.open(nth).filter(|_| self.engine.is_some()) else { return };
         let input = match wanted {
             // An installation that is gone does not come back. A target would make another one.
-            Wanted::Target(_) | Wanted::Model(_) if self.deregistered => {
+            Wanted::Target(_) | Wanted::Act(Act::Target { .. }) if self.deregistered => {
                 let reply = Reply::Refused(Refusal::NoService);
                 return self.replied(nth, reply);
             }
@@ -39,14 +36,13 @@ impl Sim<'_> {
                 target.by = (*of > 0).then_some(Author { id, who });
                 Input::Target(target)
             }
-            Wanted::Model(model) => {
+            Wanted::Act(Act::Target { model, plan, by }) => {
                 let mut target =
                     Target::new(model.clone(), InstallationId(SmolStr::new_static(INSTALLATION)));
-                let id = format_smolstr!("target-of-act-{nth}");
-                target.by = Some(Author { id, who: SmolStr::new_static("operator") });
+                (target.plan, target.by) = (plan.clone(), Some(by.clone()));
                 Input::Target(target)
             }
-            Wanted::Verb(request) => {
+            Wanted::Verb(request) | Wanted::Act(Act::Verb(request)) => {
                 // The verb is counted before it is carried out, since its effect may happen at once.
                 if let Verb::Continue { plan, phase: Some(phase) } = &request.verb
                     && let Some(Record::Plan(_, plan)) = self.store.get(&Key::Plan(plan.clone()))
@@ -74,7 +70,10 @@ impl Sim<'_> {
                 None
             }
             Wanted::Target(of) => Some(format!("target {}", of + 1)),
-            Wanted::Model(model) => Some(format!("target {}", model.hash())),
+            Wanted::Act(act) => {
+                self.program.answered.push((act.id().to_owned(), reply.clone()));
+                Some(act.to_string())
+            }
             Wanted::Verb(request) => Some(request.verb.to_string()),
         };
         if let Some(verb) = words {
@@ -87,31 +86,6 @@ impl Sim<'_> {
     pub(super) fn wish_later(&mut self, delay: u64, verb: Verb) {
         let nth = self.wishes.verb(verb);
         self.world.queue.after(delay, Class::Operator, Happening::Operate { nth });
-    }
-
-    /// Shows an operator what happened, and notes how it acts.
-    pub(super) fn show(&mut self, events: &[Event]) {
-        let (Some(operator), now) = (&mut self.operator, self.world.now()) else { return };
-        let Some(engine) = &self.engine else {
-            // An operator that looks while the engine is down looks again later.
-            return self.world.queue.after(REACTION, Class::Operator, Happening::Look);
-        };
-        for act in operator(&Sight { time: Duration::from_micros(now), events, engine }) {
-            match act {
-                Act::Verb(verb) => {
-                    let nth = self.wishes.verb(verb);
-                    self.world.queue.after(0, Class::Operator, Happening::Operate { nth });
-                }
-                Act::Target(model) => {
-                    self.cluster.expect_all_of(&model);
-                    let nth = self.wishes.later(Wanted::Model(model));
-                    self.world.queue.after(0, Class::Operator, Happening::Operate { nth });
-                }
-                Act::LookIn(time) => {
-                    self.world.queue.after(micros(time), Class::Operator, Happening::Look);
-                }
-            }
-        }
     }
 
     /// Submits the next target, once the service is what the last one says.

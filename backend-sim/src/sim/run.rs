@@ -2,13 +2,15 @@
 //!
 //! Invariant: with any source of choices, the same choices give the same run.
 
+use plan_core::operator::Operator;
+
 use crate::choose::{Benign, Choose, Chooser, Recorded, Replay, Seeded};
 use crate::ends::End;
-use crate::operator::Operator;
 use crate::report::Report;
 use crate::scenario::{Choices, Scenario, ScenarioError};
 
 use super::Sim;
+use super::program::Program;
 
 /// Runs a scenario with the choices that it names.
 ///
@@ -42,12 +44,23 @@ pub fn run_with(scenario: &Scenario, choose: &mut dyn Choose) -> Result<Report, 
     Ok(report)
 }
 
-/// Runs a scenario with the choices that it names, and with an operator that acts on what it sees, such as a custom
-/// scheduler. The end of the run is not compared with a run without faults, since it depends on what the operator does.
+/// Runs a scenario with the choices that it names, and with a custom scheduler.
+///
+/// The operator is called in virtual time. A crash of the engine loses the events of the batch that it crashed with; the
+/// next call is [`Operator::reconcile`]. While the operator wants to be called at intervals, the run goes on until
+/// [`Scenario::until`]. The service that the scenario uninstalls does not come back by a target.
+///
+/// How the run ends is not compared with a run without faults, as that depends on what the operator does.
 ///
 /// # Errors
-/// As [`run`].
-pub fn run_with_operator(scenario: &Scenario, operator: &mut Operator<'_>) -> Result<Report, ScenarioError> {
+/// As [`run`]; [`ScenarioError::Operator`] if a call of the operator fails.
+///
+/// # Panics
+/// A panic of the operator goes on, so that a test of it fails.
+pub fn run_with_operator<'a>(
+    scenario: &'a Scenario,
+    operator: &'a mut (dyn Operator + 'a),
+) -> Result<Report, ScenarioError> {
     let mut benign = Benign;
     let (mut seeded, mut replay);
     let choose: &mut dyn Choose = match &scenario.choices {
@@ -63,7 +76,7 @@ pub fn run_with_operator(scenario: &Scenario, operator: &mut Operator<'_>) -> Re
     };
     let mut recorded = Recorded::new(choose);
     let mut sim = Sim::new(scenario, Chooser::Given(&mut recorded), None)?;
-    sim.operator = Some(operator);
+    sim.program = Program::new(operator);
     let mut report = sim.run()?;
     report.choices = recorded.into_list();
     Ok(report)

@@ -2,10 +2,8 @@
 //!
 //! Invariant: a wish is sent again until there is a reply, and has one reply.
 
-use std::sync::Arc;
-
 use plan_core::engine::{Reply, Request, Verb};
-use plan_core::plan::Model;
+use plan_core::operator::Act;
 use smol_str::{SmolStr, format_smolstr};
 
 /// Something that an operator wants. It is sent again until there is a reply.
@@ -21,10 +19,10 @@ struct Wish {
 pub(super) enum Wanted {
     /// A target: this one of the scenario's models.
     Target(usize),
-    /// A target: this model.
-    Model(Arc<Model>),
     /// This verb.
     Verb(Request),
+    /// An operator that is a program says this.
+    Act(Act),
 }
 
 /// All wishes, by number.
@@ -58,6 +56,16 @@ impl Wishes {
     pub(super) fn verb(&mut self, verb: Verb) -> u32 {
         let (id, who) = (format_smolstr!("verb-{}", self.len()), SmolStr::new_static("operator"));
         self.later(Wanted::Verb(Request { id, who, verb }))
+    }
+
+    /// Takes down what an operator that is a program says; its number, if the request is not on its way already.
+    pub(super) fn act(&mut self, act: Act) -> Option<u32> {
+        let same = |wish: &Wish| {
+            wish.reply.is_none()
+                && matches!(&wish.input, Wanted::Act(said) if said.request() == act.request())
+        };
+        let known = self.0.iter().any(same);
+        (!known).then(|| self.later(Wanted::Act(act)))
     }
 
     /// The time of a wish has come.

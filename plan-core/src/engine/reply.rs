@@ -141,6 +141,13 @@ pub struct RefusedItem {
     pub why: String,
 }
 
+impl RefusedItem {
+    /// A part of a target, by its path in the specification, and why it is refused.
+    pub fn new(path: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { path: path.into(), why: why.into() }
+    }
+}
+
 fn items(items: &[RefusedItem]) -> String {
     let lines: Vec<_> = items.iter().map(|item| format!("  {}: {}", item.path, item.why)).collect();
     lines.join("\n")

@@ -37,6 +37,11 @@ impl Wall {
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(micros(duration)))
     }
+
+    /// The time from `earlier` until this; none if the clock was set back.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
 }
 
 impl Time {

@@ -4,6 +4,7 @@
 
 mod connection;
 mod history;
+mod operate;
 mod panics;
 mod run;
 mod running;
@@ -12,6 +13,7 @@ mod turn;
 use std::sync::Arc;
 
 pub use history::{EventId, EventIdError, Followed, Happened};
+pub use operate::OperatorHandle;
 
 use history::History;
 use plan_core::engine::{Author, Engine, Reply, Request, Target, Wall};
@@ -32,6 +34,7 @@ pub struct Service {
     asks: mpsc::Sender<Ask>,
     condition: watch::Receiver<Condition>,
     changes: watch::Receiver<u64>,
+    recoveries: watch::Receiver<u64>,
     history: Arc<History>,
     backend: Arc<dyn Backend>,
     options: Options,
@@ -237,17 +240,19 @@ pub(crate) fn spawn(
     let (asks, asked) = mpsc::channel(options.limits.requests);
     let (conditions, condition) = watch::channel(Condition::Starting);
     let (changed, changes) = watch::channel(0);
+    let (recovered, recoveries) = watch::channel(0);
     let history = Arc::new(History::new(options.limits.events));
     let service = Service {
         name: name.clone(),
         asks,
         condition,
         changes,
+        recoveries,
         history: history.clone(),
         backend: backend.clone(),
         options: options.clone(),
     };
-    let teller = turn::Teller { conditions: Arc::new(conditions), changed, history };
+    let teller = turn::Teller { conditions: Arc::new(conditions), changed, recovered, history };
     let conditions = teller.conditions.clone();
     let ends = tokio::spawn(run::run(run::Loop {
         name: name.clone(),

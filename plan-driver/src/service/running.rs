@@ -57,6 +57,7 @@ impl<'a> Running<'a> {
     }
 
     pub(super) async fn go_on(mut self) -> Dropped {
+        self.of.teller.recovered.send_modify(|count| *count += 1);
         self.of.teller.condition(Condition::Running);
         loop {
             self.connect();

@@ -22,6 +22,8 @@ use crate::store::{Batch, Change};
 pub(super) struct Teller {
     pub(super) conditions: Arc<watch::Sender<Condition>>,
     pub(super) changed: watch::Sender<u64>,
+    /// How often there was an engine anew: what happened in between may be told by nobody.
+    pub(super) recovered: watch::Sender<u64>,
     pub(super) history: Arc<History>,
 }
 
@@ -123,6 +125,10 @@ impl Turn {
 
     /// The batch is durable. Everything but the commands leaves.
     pub(super) fn durable(&mut self, teller: &mut Teller) {
+        // First, so that whoever has a reply or an event knows that there is something to read.
+        if self.inputs > 0 {
+            teller.changed.send_modify(|count| *count += 1);
+        }
         for (answer, reply) in self.replies.drain(..) {
             // The caller may be gone.
             let _ = answer.send(Ok(reply));
@@ -132,9 +138,6 @@ impl Turn {
         }
         for (at, event, story) in self.events.drain(..) {
             teller.history.add(at, event, story);
-        }
-        if self.inputs > 0 {
-            teller.changed.send_modify(|count| *count += 1);
         }
         self.inputs = 0;
     }

@@ -8,6 +8,7 @@ mod chaos;
 mod kit;
 #[path = "../lot/mod.rs"]
 mod lot;
+mod operating;
 mod order;
 mod recording;
 mod stores;
