@@ -14,24 +14,23 @@ const ANY: &str = "*";
 /// Whether an entry of `on-change` names a change.
 ///
 /// ```
-/// use plan_core::spec::{Change, ChangeVerdict, matches};
+/// use plan_core::spec::{Checked, ServiceSpec, SpecError, changes, matches};
 ///
-/// let change = Change {
-///     path: "pods.kafka.tasks.broker.env.HEAP".to_owned(),
-///     field: "pods.*.tasks.*.env.*",
-///     pod: "kafka".parse().ok(),
-///     task: "broker".parse().ok(),
-///     old: Some("512".to_owned()),
-///     new: Some("1024".to_owned()),
-///     verdict: ChangeVerdict::Restarts,
-///     why: None,
+/// let with = |heap: &str| {
+///     let task = format!("{{goal: RUNNING, cmd: ./run, cpus: 1, memory: 512, env: {{HEAP: '{heap}'}}}}");
+///     let text = format!("{{name: kafka, pods: {{kafka: {{count: 1, tasks: {{broker: {task}}}}}}}}}");
+///     ServiceSpec::from_yaml(&text).map(Checked::ignore_warnings)
 /// };
+/// let found = changes(&with("512")?, &with("1024")?);
+/// let [change] = &found[..] else { panic!("one change: {found:?}") };
+/// assert_eq!(change.path, "pods.kafka.tasks.broker.env.HEAP");
 /// for entry in ["pods.kafka", "pods.*.tasks.*.env", "pods.kafka.tasks.*.env.HEAP", "env", "pods"] {
-///     assert!(matches(entry, &change), "{entry}");
+///     assert!(matches(entry, change), "{entry}");
 /// }
 /// for entry in ["pods.kaf", "pods.*.count", "cmd", "kafka", "*"] {
-///     assert!(!matches(entry, &change), "{entry}");
+///     assert!(!matches(entry, change), "{entry}");
 /// }
+/// # Ok::<(), SpecError>(())
 /// ```
 pub fn matches(entry: &str, change: &Change) -> bool {
     if entry.contains('.') {
