@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 
@@ -51,6 +52,34 @@ impl Disk {
             while file.write_all(&vec![0; size]).is_ok() {}
         }
         path
+    }
+
+    /// Keeps the disk full while something is done: what a task that ends gives back meanwhile is taken at once.
+    fn while_full<T>(&self, work: impl FnOnce() -> T) -> T {
+        struct Done<'a>(&'a AtomicBool);
+        impl Drop for Done<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let ballast = self.fill();
+        let done = AtomicBool::new(false);
+        let result = std::thread::scope(|scope| {
+            // Also after a panic, the thread ends.
+            let over = Done(&done);
+            scope.spawn(|| {
+                let mut file = File::options().append(true).open(&ballast).unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    while file.write_all(&[0; 256]).is_ok() {}
+                    std::thread::yield_now();
+                }
+            });
+            let result = work();
+            drop(over);
+            result
+        });
+        fs::remove_file(ballast).unwrap();
+        result
     }
 
     fn unmount(&self) -> bool {
@@ -123,11 +152,10 @@ fn a_full_disk_stops_the_scheduler_until_there_is_room() {
     goes_on(&scene, &scheduler);
     // One that begins on a full disk says so; with room it goes on.
     assert_eq!(scheduler.end(Signal::TERM).code, 0);
-    let ballast = disk.fill();
-    let ran = scene.place.planwright(&["run", &scene.place.path("service"), "--data-dir", &data]);
+    let ran = disk
+        .while_full(|| scene.place.planwright(&["run", &scene.place.path("service"), "--data-dir", &data]));
     assert_eq!(ran.code, 1, "{ran}");
     assert!(ran.err.contains("room") && ran.err.contains(&data), "{ran}");
-    fs::remove_file(ballast).unwrap();
     scene.until_complete(&["--data-dir", &data, "--env", "VALUE=2"]);
     scene.is_right(&pairs("2", "1"));
 }
