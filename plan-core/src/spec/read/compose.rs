@@ -279,21 +279,36 @@ fn is_null(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> bool {
 fn fits(text: &str, tag: &Tag) -> bool {
     match tag.core_suffix() {
         Some("int") => {
-            let digits = text.trim_start_matches(['+', '-']);
+            let digits = unsigned(text);
             let radix = |prefix: &str, radix| {
-                digits.strip_prefix(prefix).is_some_and(|digits| i128::from_str_radix(digits, radix).is_ok())
+                let digits = digits.strip_prefix(prefix);
+                digits.is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix)))
             };
-            digits.parse::<i128>().is_ok() || radix("0x", 16) || radix("0o", 8)
+            is_digits(digits) || radix("0x", 16) || radix("0o", 8)
         }
+        // By its digits alone: there is no float here.
         Some("float") => {
-            let name = text.trim_start_matches(['+', '-']).to_ascii_lowercase();
-            text.parse::<f64>().is_ok() || matches!(name.as_str(), ".inf" | ".nan")
+            let number = unsigned(text).to_ascii_lowercase();
+            let (number, exponent) = number.split_once('e').unwrap_or((&number, "0"));
+            let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+            let digits = is_digits(whole) && (part.is_empty() || is_digits(part))
+                || whole.is_empty() && is_digits(part);
+            digits && is_digits(unsigned(exponent)) || matches!(number, ".inf" | ".nan")
         }
         Some("bool") => matches!(text.to_ascii_lowercase().as_str(), "true" | "false"),
         Some("null") => matches!(text.to_ascii_lowercase().as_str(), "" | "~" | "null"),
         Some("map" | "seq") => false,
         _ => tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() != Some("binary"),
     }
+}
+
+/// A number without its sign.
+fn unsigned(text: &str) -> &str {
+    text.strip_prefix(['+', '-']).unwrap_or(text)
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A key may be null if a template left nothing there.
@@ -378,4 +393,97 @@ fn limits(message: &str) -> Diagnostic {
 fn too_deep() -> Diagnostic {
     Diagnostic::error(Code::Limits, "", format!("the file is nested more than {MAX_DEPTH} deep"))
         .help("write the specification without such nesting")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tree in a line: `{key: value}`, `[value]`, a scalar in quotes, `~`.
+    fn shown(node: &Node) -> String {
+        match &node.value {
+            Value::Null => "~".to_owned(),
+            Value::Scalar(text) => format!("{text:?}"),
+            Value::List(nodes) => format!("[{}]", nodes.iter().map(shown).collect::<Vec<_>>().join(", ")),
+            Value::Map(entries) => {
+                let entries = entries.iter().map(|(key, node)| format!("{}: {}", key.text, shown(node)));
+                format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+
+    fn read(text: &str) -> String {
+        parse(text).map_or_else(|problem| problem.message.clone(), |node| shown(&node))
+    }
+
+    #[test]
+    fn a_text_has_one_tree() {
+        for (text, tree) in [
+            ("a: 1.10\nb: 0x1F\nc: yes\n", r#"{a: "1.10", b: "0x1F", c: "yes"}"#),
+            ("a: ~\nb:\nc: null\nd: 'null'\n: x\n", r#"{a: ~, b: ~, c: ~, d: "null", : "x"}"#),
+            ("a: 1\na: 2\n", r#"{a: "1", a: "2"}"#),
+            ("[&x {b: c}, *x]", r#"[{b: "c"}, {b: "c"}]"#),
+            // What is there already stays, and of what is merged the first counts.
+            ("x: &x {a: 1, b: 1}\ny: {<<: *x, b: 2}\n", r#"{x: {a: "1", b: "1"}, y: {b: "2", a: "1"}}"#),
+            ("{<<: [{a: 1}, {a: 2, b: 2}], c: 3}", r#"{c: "3", a: "1", b: "2"}"#),
+            ("{<<: ~, a: 1}", r#"{a: "1"}"#),
+            ("{'<<': 1}", r#"{<<: "1"}"#),
+            ("[<<]", r#"["<<"]"#),
+            ("[!!str ~, ! ~, !!null x]", "not valid YAML: `x` is no `!!null`"),
+            ("[!!str ~, ! ~, !!null ~, !own ~, !own x]", r#"["~", "~", ~, ~, "x"]"#),
+        ] {
+            assert_eq!(read(text), tree, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_scalar_is_what_its_tag_says() {
+        let good = [
+            ("int", "-5"),
+            ("int", "0x1f"),
+            ("int", "0o17"),
+            ("float", "1."),
+            ("float", "-.5e+3"),
+            ("float", ".inf"),
+        ];
+        let bad = [
+            ("int", "--5"),
+            ("int", "0x"),
+            ("int", "1.0"),
+            ("float", "."),
+            ("float", "1e"),
+            ("float", "x"),
+            ("bool", "yes"),
+            ("binary", "aGk="),
+        ];
+        for (tag, text) in good {
+            assert_eq!(read(&format!("[!!{tag} {text}]")), format!("[{text:?}]"), "{tag}");
+        }
+        for (tag, text) in bad {
+            assert_eq!(
+                read(&format!("[!!{tag} {text}]")),
+                format!("not valid YAML: `{text}` is no `!!{tag}`")
+            );
+        }
+    }
+
+    #[test]
+    fn what_aliases_copy_is_bounded() {
+        assert_eq!(read("&x [*x]"), "the alias lies within what it stands for");
+        assert_eq!(read("{<<: 1}"), "`<<` takes a mapping, or a list of mappings");
+        // A long text counts by its length, and not as one node.
+        let long = format!("[&x {}{}]", "x".repeat(1 << 20), ", *x".repeat(70));
+        assert_eq!(read(&long), "the aliases stand for more than a file may hold");
+        // A tree that an alias puts too deep is refused, as one that is written there is.
+        let deep = format!(
+            "a: &x {}{}\nb: {}*x{}\n",
+            "[".repeat(20),
+            "]".repeat(20),
+            "[".repeat(20),
+            "]".repeat(20)
+        );
+        assert_eq!(read(&deep), format!("the file is nested more than {MAX_DEPTH} deep"));
+        let merges = format!("x: &x {{a: 1}}\ny: [{}]\n", "{<<: *x},".repeat(MOST_MERGES + 1));
+        assert!(parse(&merges).is_err_and(|problem| problem.code == Code::Limits));
+    }
 }
