@@ -1,12 +1,8 @@
 //! The project's prose is American English of today: no file has a word that this list holds.
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the sources are read, and a test that cannot go on fails"
-)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use super::texts::{root, texts};
 
 /// The folders and files that are not the project's own prose: others wrote them, or tools do.
 const SKIPPED: [&str; 8] =
@@ -28,24 +24,6 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("spelt", "spelled"),
 ];
 
-/// The files of the project that are text, below this folder.
-fn texts(folder: &Path, all: &mut Vec<(PathBuf, String)>) {
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let path = entry.path();
-        if SKIPPED.iter().any(|name| entry.file_name() == *name) {
-            continue;
-        }
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            texts(&path, all);
-        } else if kind.is_file()
-            && let Ok(text) = std::fs::read_to_string(&path)
-        {
-            all.push((path, text));
-        }
-    }
-}
-
 /// Whether a line is prose in any file of this kind.
 fn is_prose(path: &Path, line: &str) -> bool {
     match path.extension().and_then(|extension| extension.to_str()) {
@@ -58,9 +36,8 @@ fn is_prose(path: &Path, line: &str) -> bool {
 
 #[test]
 fn no_word_is_one_that_readers_stumble_over() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut files = Vec::new();
-    texts(root, &mut files);
+    let root = root();
+    let files = texts(&SKIPPED);
     assert!(files.len() > 300, "the project's files are read");
     let mut wrong = Vec::new();
     for (path, text) in &files {
@@ -80,7 +57,7 @@ fn no_word_is_one_that_readers_stumble_over() {
                 let number = text[..begin].matches('\n').count() + 1;
                 wrong.push(format!(
                     "{}:{number}: `{word}`: {instead}",
-                    path.strip_prefix(root).unwrap().display()
+                    path.strip_prefix(&root).unwrap().display()
                 ));
             }
         }

@@ -1,41 +1,15 @@
 //! A citation leads a reader somewhere: no file of the project cites a text that readers do not have, and every
 //! `SDK rule R12` is a rule of `docs/src/sdk-rules.md`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the sources are read, and a test that cannot go on fails"
-)]
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// The folders that hold no text of the project.
-const SKIPPED: [&str; 2] = ["target", ".git"];
-
-/// The files of the project that are text, below this folder.
-fn texts(folder: &Path, all: &mut Vec<(PathBuf, String)>) {
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let path = entry.path();
-        if SKIPPED.iter().any(|name| entry.file_name() == *name) {
-            continue;
-        }
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            texts(&path, all);
-        } else if kind.is_file()
-            && let Ok(text) = std::fs::read_to_string(&path)
-        {
-            all.push((path, text));
-        }
-    }
-}
+use super::texts::{root, texts};
 
 #[test]
 fn every_citation_leads_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let page = std::fs::read_to_string(root.join("docs/src/sdk-rules.md")).unwrap();
     let rule = Regex::new(r"(?m)^- \*\*(R[0-9]+)\*\* ").unwrap();
     let listed: Vec<_> = rule.captures_iter(&page).map(|rule| rule[1].to_owned()).collect();
@@ -49,13 +23,12 @@ fn every_citation_leads_somewhere() {
         Regex::new(r"SDK rules?\]?(?:\([^)]*\))?[\s/!]+(?:(?:and|to)?[\s/!]*R[0-9]+,?[\s/!]*)+").unwrap();
     let number = Regex::new(r"R[0-9]+").unwrap();
 
-    let mut files = Vec::new();
-    texts(root, &mut files);
+    let files = texts(&["target", ".git"]);
     let mut wrong = Vec::new();
     for (path, text) in &files {
         let at = |offset: usize| {
             let line = text[..offset].matches('\n').count() + 1;
-            format!("{}:{line}", path.strip_prefix(root).unwrap().display())
+            format!("{}:{line}", path.strip_prefix(&root).unwrap().display())
         };
         for found in unknown.find_iter(text) {
             wrong.push(format!("{}: `{}` leads nowhere", at(found.start()), found.as_str()));
