@@ -82,6 +82,7 @@ fn real_brokers_lose_no_acknowledged_record() {
     let load = kafka.load(&FRAGILE, &["acks=1", "enable.idempotence=false"]);
     load.acknowledged(500);
     scheduler.replace("kafka-2", LONG);
+    kafka.accept_loss(&FRAGILE);
     load.acknowledged(200);
     let report = load.end();
     println!(

@@ -97,6 +97,26 @@ impl Cluster<'_> {
                 .all(|line| count(line, "Isr:") == topic.replicas && count(line, "Leader:") == 1)
     }
 
+    /// Gives each partition a leader, also one that has lost what was acknowledged. Of a partition whose only replica is gone
+    /// Kafka at times waits for an operator to accept that loss: this is the operator who does.
+    pub(crate) fn accept_loss(&self, topic: &Topic) {
+        let until = Instant::now() + Duration::from_secs(120);
+        loop {
+            let text = self.topics(&["--describe", "--topic", topic.name]);
+            let leaderless: Vec<String> = text.lines().filter_map(partition_without_leader).collect();
+            if leaderless.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < until, "{}: partitions have no leader:\n{text}", topic.name);
+            for partition in leaderless {
+                let of = ["--election-type", "unclean", "--topic", topic.name, "--partition", &partition];
+                let arguments = [&["--bootstrap-server", &self.servers], &of[..]].concat();
+                let ran = self.rig.command("kafka-leader-election.sh", &arguments).output().unwrap();
+                println!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+            }
+        }
+    }
+
     /// Begins to send 200 records a second.
     pub(crate) fn load(&self, topic: &'static Topic, settings: &[&str]) -> Load<'_> {
         let journal = self.journal(topic);
@@ -132,6 +152,14 @@ impl Cluster<'_> {
     fn journal(&self, topic: &Topic) -> String {
         self.rig.folder.path().join(topic.name).to_str().unwrap().to_owned()
     }
+}
+
+/// The number of the partition that a line of `kafka-topics --describe` is about, if that partition has no leader.
+fn partition_without_leader(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace().skip_while(|word| *word != "Partition:").skip(1);
+    let partition = words.next()?;
+    let leader = words.skip_while(|word| *word != "Leader:").nth(1)?;
+    leader.parse::<u32>().is_err().then(|| partition.to_owned())
 }
 
 /// The load checker, at work. It is ended with the test, however that ends.
