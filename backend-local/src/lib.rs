@@ -88,7 +88,7 @@ mod kind;
 mod last_words;
 mod launch;
 mod layout;
-mod left;
+mod leftovers;
 mod load;
 mod local;
 pub mod logs;
@@ -113,7 +113,7 @@ mod watch;
 pub use disk::DiskError;
 pub use error::LocalError;
 pub use kind::LocalKind;
-pub use left::{Left, left};
+pub use leftovers::{LocalLeftovers, leftovers};
 pub use local::Local;
 pub use options::{LocalOptions, NodeSpec};
 

@@ -12,7 +12,9 @@ use plan_core::plan::Demand;
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{InstanceName, NodeName, ResourceSet, ResourceSetName, ServiceName, Volume};
 pub(crate) use plan_room::Health;
-use plan_room::{Amounts, Book, Judge, Kept, Numbers, Outside, PortRules, Rules, Search, Spaces, Words};
+use plan_room::{
+    Amounts, Book, BookRules, Judge, Kept, Numbers, Outside, PortRules, ReasonWords, Search, Spaces,
+};
 use serde::Deserialize;
 
 use crate::options::{Capacity, NodeSpec};
@@ -23,10 +25,10 @@ pub(crate) type ServiceKey = (ServiceName, InstallationId);
 
 /// A book of these nodes. Two schedulers with different seeds rarely want the same ports.
 pub(crate) fn book(nodes: &[NodeSpec], seed: u64) -> Book<ServiceKey> {
-    let mut book = Book::new(Rules {
+    let mut book = Book::new(BookRules {
         ports: PortRules { spaces: Spaces::OneMachine, search: Search::Onward { seed } },
         judge: Judge::Placement,
-        words: Words {
+        words: ReasonWords {
             gone: "was lost, and is gone for good",
             closed: "it takes no new instances: this scheduler was started without it",
             unknown: ": start the scheduler with the nodes that it had",

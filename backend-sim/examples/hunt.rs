@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend_sim::choose::{Choose, Seeded, Site};
-use backend_sim::{Checks, Choices, Depth, Outcome, Scenario, Violation, crash_points, run};
+use backend_sim::{Choices, Depth, Scenario, SimulationOutcome, Violation, crash_points, run};
 use plan_core::engine::{Part, Verb};
 use plan_core::plan::Model;
 use plan_core::spec::{Files, ReadOptions, Source, read};
@@ -53,7 +53,7 @@ fn main() {
         scenario.faults =
             faults.split(',').filter(|text| !text.is_empty()).map(|text| text.parse().unwrap()).collect();
         if has("nolaw") {
-            scenario.checks = Checks { law1: false, ..Checks::ALL };
+            scenario.checks.recovery = false;
         }
         if has("verbs") {
             scenario.verbs = verbs(&first, seed);
@@ -82,14 +82,15 @@ fn main() {
         }
         let report = run(&scenario).unwrap();
         let kind = match &report.outcome {
-            Outcome::Complete => "complete".to_owned(),
-            Outcome::Incomplete { waits } => {
+            SimulationOutcome::Complete => "complete".to_owned(),
+            SimulationOutcome::Incomplete { waits } => {
                 let root = waits.iter().map(|why| format!("{:?}", why.reason));
                 let root: std::collections::BTreeSet<String> =
                     root.map(|text| text.split([' ', '(', '{']).next().unwrap().to_owned()).collect();
                 format!("incomplete {root:?}")
             }
-            Outcome::Violation(violation) => kind(violation),
+            SimulationOutcome::Violation(violation) => kind(violation),
+            other => other.name().to_owned(),
         };
         let (count, first) = kinds.entry(kind).or_insert((0, seed));
         *count += 1;
@@ -99,11 +100,11 @@ fn main() {
             report.plans.iter().for_each(|plan| println!("{plan}"));
             println!("seed {seed} {:?}", report.faults.iter().map(ToString::to_string).collect::<Vec<_>>());
             match &report.outcome {
-                Outcome::Violation(violation) => println!("{violation}"),
-                Outcome::Incomplete { waits } => {
+                SimulationOutcome::Violation(violation) => println!("{violation}"),
+                SimulationOutcome::Incomplete { waits } => {
                     waits.iter().for_each(|why| println!("{}: {why}", why.instance))
                 }
-                Outcome::Complete => {}
+                _ => {}
             }
             println!();
         }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use backend_sim::{Checks, Choices, Scenario, run};
+use backend_sim::{CheckSet, Choices, Scenario, run};
 use plan_core::plan::Model;
 use plan_core::spec::{Files, ReadOptions, Source, read};
 
@@ -22,13 +22,15 @@ fn main() {
     let options = ReadOptions { env: &env, strict_variables: true, files: Files::Skip };
     let model =
         Arc::new(Model::new(read(Source { file: &path, text: &text }, &options).spec.unwrap()).unwrap());
-    let off = Checks::NONE;
+    let off = CheckSet::NONE;
+    let mut recovery = CheckSet::NONE;
+    recovery.recovery = true;
     for (name, checks, keep, choices) in [
         ("benign, no checks, no trace", off, false, Choices::Benign),
         ("benign, no checks, trace and choices kept", off, true, Choices::Benign),
-        ("benign, law 1 alone", Checks { law1: true, ..Checks::NONE }, false, Choices::Benign),
-        ("benign, all checks", Checks::ALL, false, Choices::Benign),
-        ("seeded with random:6, all checks, trace kept", Checks::ALL, true, Choices::Seed(0)),
+        ("benign, recovery alone", recovery, false, Choices::Benign),
+        ("benign, all checks", CheckSet::ALL, false, Choices::Benign),
+        ("seeded with random:6, all checks, trace kept", CheckSet::ALL, true, Choices::Seed(0)),
     ] {
         let mut scenario = Scenario::new(model.clone());
         (scenario.checks, scenario.trace, scenario.record) = (checks, keep, keep);

@@ -18,9 +18,9 @@ use crate::cluster::{Cluster, Shape};
 use crate::fault::end_words;
 use crate::moment::micros;
 use crate::queue::{Class, Queue};
+use crate::runtime::{Happening, Runtime};
 use crate::task::Life;
 use crate::trace::Trace;
-use crate::world::{Happening, World};
 
 /// A simulated cluster with its backend, for a caller that gives the commands itself, such as the conformance suite.
 pub struct Bench {
@@ -67,7 +67,7 @@ impl Bench {
     pub fn begin_session(&mut self, held: &[Held]) {
         self.end_session();
         self.backend.take_up(held);
-        self.tell(|backend, cluster, world| backend.session_begins(cluster, world));
+        self.tell(|backend, cluster, runtime| backend.session_begins(cluster, runtime));
     }
 
     /// Ends the session.
@@ -79,7 +79,7 @@ impl Bench {
 
     /// Carries a command out, now.
     pub fn execute(&mut self, command: Command) {
-        self.tell(|backend, cluster, world| backend.execute(cluster, world, command));
+        self.tell(|backend, cluster, runtime| backend.execute(cluster, runtime, command));
     }
 
     /// The time of the next event.
@@ -126,35 +126,35 @@ impl Bench {
     /// Nothing is heard of a node any more.
     pub fn silence(&mut self, node: &str) {
         if let Some(id) = self.cluster.node_id(node) {
-            self.tell(|backend, cluster, world| backend.silence(cluster, world, id));
+            self.tell(|backend, cluster, runtime| backend.silence(cluster, runtime, id));
         }
     }
 
     /// A silent node is heard again.
     pub fn hear(&mut self, node: &str) {
         if let Some(id) = self.cluster.node_id(node) {
-            self.tell(|backend, cluster, world| backend.back(cluster, world, id));
+            self.tell(|backend, cluster, runtime| backend.back(cluster, runtime, id));
         }
     }
 
     /// A node is gone for good.
     pub fn lose(&mut self, node: &str) {
         if let Some(id) = self.cluster.node_id(node) {
-            self.tell(|backend, cluster, world| backend.gone(cluster, world, id));
+            self.tell(|backend, cluster, runtime| backend.gone(cluster, runtime, id));
         }
     }
 
-    /// Calls the backend, in a world without a trace and without random choices.
-    fn tell(&mut self, what: impl FnOnce(&mut Backend, &mut Cluster, &mut World<'_>)) {
-        let mut world = World {
+    /// Calls the backend, with a runtime without a trace and without random choices.
+    fn tell(&mut self, what: impl FnOnce(&mut Backend, &mut Cluster, &mut Runtime<'_>)) {
+        let mut runtime = Runtime {
             queue: std::mem::take(&mut self.queue),
             choose: Chooser::Benign(Benign),
             trace: Trace { kept: None },
             session: self.session,
             awaited: 0,
         };
-        what(&mut self.backend, &mut self.cluster, &mut world);
-        self.queue = world.queue;
+        what(&mut self.backend, &mut self.cluster, &mut runtime);
+        self.queue = runtime.queue;
     }
 
     fn find(&self, of: &Incarnation) -> Option<u32> {
@@ -185,13 +185,13 @@ impl Bench {
                     Life::Ended(end) => self.ends(task, end, None),
                     life => self.enter(task, life),
                 }
-                self.tell(|_, cluster, world| go_on(&cluster.tasks[task as usize], task, world));
+                self.tell(|_, cluster, runtime| go_on(&cluster.tasks[task as usize], task, runtime));
             }
             Happening::End { task, end } if self.cluster.tasks[task as usize].lives() => {
                 self.ends(task, end, None);
             }
             Happening::Expire { session } => {
-                self.tell(|backend, cluster, world| backend.expire(cluster, world, session));
+                self.tell(|backend, cluster, runtime| backend.expire(cluster, runtime, session));
             }
             // All other events belong to a session that is over, or to engines, operators and faults.
             _ => {}
@@ -200,12 +200,12 @@ impl Bench {
 
     fn enter(&mut self, nth: u32, life: Life) {
         self.cluster.tasks[nth as usize].enter(life);
-        self.tell(|backend, cluster, world| backend.observe(cluster, world, nth));
+        self.tell(|backend, cluster, runtime| backend.observe(cluster, runtime, nth));
     }
 
     fn ends(&mut self, nth: u32, end: End, words: Option<Words>) {
         self.cluster.tasks[nth as usize].ends(end, words);
-        self.tell(|backend, cluster, world| backend.observe(cluster, world, nth));
+        self.tell(|backend, cluster, runtime| backend.observe(cluster, runtime, nth));
     }
 
     fn observed(&mut self, nth: u32, serial: u64, seen: Sighting) {

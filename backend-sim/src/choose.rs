@@ -32,7 +32,7 @@ pub trait Choose {
     fn choose(&mut self, site: Site, options: u32) -> u32;
 
     /// What was wrong with a replayed list; always `None` for a source that makes its own choices.
-    fn mismatch(&self) -> Option<&ReplayError> {
+    fn mismatch(&self) -> Option<&ChoiceError> {
         None
     }
 }
@@ -77,7 +77,7 @@ impl Choose for Chooser<'_> {
         }
     }
 
-    fn mismatch(&self) -> Option<&ReplayError> {
+    fn mismatch(&self) -> Option<&ChoiceError> {
         match self {
             Self::Given(other) => other.mismatch(),
             Self::Benign(_) | Self::Seeded(_) => None,
@@ -180,23 +180,23 @@ impl Choose for Recorded<'_> {
         value
     }
 
-    fn mismatch(&self) -> Option<&ReplayError> {
+    fn mismatch(&self) -> Option<&ChoiceError> {
         self.inner.mismatch()
     }
 }
 
 /// Replays the choices of a list, one after the other.
 #[derive(Debug, Clone)]
-pub struct Replay {
+pub struct Listed {
     rest: VecDeque<Choice>,
     at: usize,
-    mismatch: Option<ReplayError>,
+    mismatch: Option<ChoiceError>,
 }
 
 /// A list of choices belongs to another run: the program, the specification or the scenario differs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ReplayError {
+pub enum ChoiceError {
     /// Another choice comes first.
     #[error(
         "choice {at} of the recording is `{}` of {} for {}, but the run asks for `{site}` of {options} for {entity}: \
@@ -250,7 +250,7 @@ pub enum ReplayError {
     },
 }
 
-impl Replay {
+impl Listed {
     /// Replays a list.
     pub fn new(list: impl IntoIterator<Item = Choice>) -> Self {
         Self { rest: list.into_iter().collect(), at: 0, mismatch: None }
@@ -260,32 +260,32 @@ impl Replay {
     ///
     /// # Errors
     /// The first difference.
-    pub fn finish(self) -> Result<(), ReplayError> {
+    pub fn finish(self) -> Result<(), ChoiceError> {
         match self.mismatch {
             Some(error) => Err(error),
             None if self.rest.is_empty() => Ok(()),
-            None => Err(ReplayError::Unused { at: self.at, more: self.rest.len() }),
+            None => Err(ChoiceError::Unused { at: self.at, more: self.rest.len() }),
         }
     }
 
-    fn next(&mut self, site: Site, options: u32) -> Result<u32, ReplayError> {
+    fn next(&mut self, site: Site, options: u32) -> Result<u32, ChoiceError> {
         let at = self.at;
         let label = SmolStr::new_static(site.label);
         let Some(recorded) = self.rest.pop_front() else {
-            return Err(ReplayError::Ended { at, site: label, entity: site.entity, options });
+            return Err(ChoiceError::Ended { at, site: label, entity: site.entity, options });
         };
         if recorded.site != site.label || recorded.entity != site.entity || recorded.options != options {
-            return Err(ReplayError::Differs { at, recorded, site: label, entity: site.entity, options });
+            return Err(ChoiceError::Differs { at, recorded, site: label, entity: site.entity, options });
         }
         if recorded.value >= options.max(1) {
-            return Err(ReplayError::OutOfRange { at, value: recorded.value, options });
+            return Err(ChoiceError::OutOfRange { at, value: recorded.value, options });
         }
         self.at += 1;
         Ok(recorded.value)
     }
 }
 
-impl Choose for Replay {
+impl Choose for Listed {
     fn choose(&mut self, site: Site, options: u32) -> u32 {
         if self.mismatch.is_some() {
             return 0;
@@ -299,7 +299,7 @@ impl Choose for Replay {
         }
     }
 
-    fn mismatch(&self) -> Option<&ReplayError> {
+    fn mismatch(&self) -> Option<&ChoiceError> {
         self.mismatch.as_ref()
     }
 }
@@ -356,12 +356,12 @@ mod tests {
         let first = recorded.choose(Site::new("start", 1), 10);
         recorded.choose(Site::new("ready", 1), 10);
         let list = recorded.into_list();
-        let mut replay = Replay::new(list.clone());
+        let mut replay = Listed::new(list.clone());
         assert_eq!(replay.choose(Site::new("start", 1), 10), first);
         assert_eq!(replay.choose(Site::new("ready", 1), 11), 0);
         assert_eq!(
             replay.mismatch(),
-            Some(&ReplayError::Differs {
+            Some(&ChoiceError::Differs {
                 at: 1,
                 recorded: list[1].clone(),
                 site: "ready".into(),
@@ -369,8 +369,8 @@ mod tests {
                 options: 11
             })
         );
-        let mut short = Replay::new(list);
+        let mut short = Listed::new(list);
         short.choose(Site::new("start", 1), 10);
-        assert_eq!(short.finish(), Err(ReplayError::Unused { at: 1, more: 1 }));
+        assert_eq!(short.finish(), Err(ChoiceError::Unused { at: 1, more: 1 }));
     }
 }

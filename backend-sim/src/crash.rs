@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use crate::choose::{Benign, Chooser, Seeded};
 use crate::ends::End;
 use crate::fault::{CrashPoint, Fault};
-use crate::scenario::{Checks, Choices, Scenario, ScenarioError};
+use crate::scenario::{CheckSet, Choices, Scenario, ScenarioError};
 use crate::sim::{Fork, Sim};
-use crate::violation::{Check, Violation};
+use crate::violation::{CheckName, Violation};
 
 /// How many crashes are tried in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,7 +76,7 @@ struct Reference {
 pub fn crash_points(scenario: &Scenario, depth: Depth) -> Result<CrashReport, ScenarioError> {
     let mut plain = scenario.clone();
     (plain.trace, plain.record) = (false, false);
-    plain.checks = Checks { law1: false, others: true, end: false };
+    plain.checks = CheckSet { recovery: false, others: true, end: false };
     let chooser = || match &plain.choices {
         Choices::Seed(seed) => Ok(Chooser::Seeded(Seeded::new(*seed))),
         Choices::Benign => Ok(Chooser::Benign(Benign)),
@@ -119,7 +119,7 @@ fn try_one(
     crashes: &[(CrashPoint, u64)],
     depth: Depth,
 ) -> Result<(), ScenarioError> {
-    let (from, before) = (sim.world.now(), sim.counts.events);
+    let (from, before) = (sim.runtime.now(), sim.counts.events);
     if depth == Depth::Double {
         sim.forks = Some(Vec::new());
     }
@@ -138,7 +138,7 @@ fn try_one(
         }
     }
     sim.check_end();
-    report.time += sim.world.now() - from;
+    report.time += sim.runtime.now() - from;
     report.events += sim.counts.events - before;
     if sim.violation.is_none() {
         compare(reference, &mut sim);
@@ -159,8 +159,8 @@ fn try_one(
 fn compare(reference: &Reference, sim: &mut Sim<'_>) {
     let end = sim.end();
     if let Some((expected, found)) = reference.end.difference(&end) {
-        sim.violate(Check::SameEnd, expected, found);
+        sim.violate(CheckName::SameEnd, expected, found);
     } else if let Some((expected, found)) = reference.end.launched_less(&end, reference.more) {
-        sim.violate(Check::Launches, expected, found);
+        sim.violate(CheckName::Launches, expected, found);
     }
 }

@@ -11,7 +11,7 @@ use plan_room::Book;
 
 use crate::checks::GivenUp;
 use crate::cluster::Cluster;
-use crate::store::Store;
+use crate::store::RecordStore;
 use crate::task::Life;
 
 /// The state of a run, from which its end is made.
@@ -19,7 +19,7 @@ pub(crate) struct Stand<'a> {
     pub(crate) cluster: &'a Cluster,
     /// What is held.
     pub(crate) book: &'a Book<()>,
-    pub(crate) store: &'a Store,
+    pub(crate) store: &'a RecordStore,
     /// What an operator gave up.
     pub(crate) given_up: &'a GivenUp,
     /// Whether the finished tasks must be the same.

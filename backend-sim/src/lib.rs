@@ -2,7 +2,7 @@
 //!
 //! A run takes a service, a cluster, faults and operators ([`Scenario`]) and a source of choices ([`choose`]). It calls
 //! [`plan_core::engine::Engine::handle`] itself, keeps the records in a store, and carries the commands out on nodes
-//! and tasks that exist only in the simulator. After every event it checks what must hold ([`Check`]). Time is virtual:
+//! and tasks that exist only in the simulator. After every event it checks what must hold ([`CheckName`]). Time is virtual:
 //! an hour of waiting costs nothing. With the same scenario and the same list of choices a run is always the same, to
 //! the last line of its trace.
 //!
@@ -10,7 +10,7 @@
 //! use std::collections::BTreeMap;
 //! use std::sync::Arc;
 //!
-//! use backend_sim::{Outcome, Scenario, run};
+//! use backend_sim::{SimulationOutcome, Scenario, run};
 //! use plan_core::plan::Model;
 //! use plan_core::spec::{Files, ReadOptions, Source, read};
 //!
@@ -23,7 +23,7 @@
 //! let mut scenario = Scenario::new(Arc::new(Model::new(spec)?));
 //! scenario.faults.push("end:web-0-server@30s".parse()?);
 //! let report = run(&scenario)?;
-//! assert_eq!(report.outcome, Outcome::Complete);
+//! assert_eq!(report.outcome, SimulationOutcome::Complete);
 //! assert_eq!(report.counts.launches, 3);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -53,13 +53,13 @@ mod node;
 mod queue;
 mod replay;
 mod report;
+mod runtime;
 mod scenario;
 mod sim;
 mod store;
 mod task;
 mod trace;
 mod violation;
-mod world;
 
 // What their types are in public signatures: whoever names one needs the same version.
 pub use plan_core;
@@ -69,13 +69,13 @@ pub use cluster::{Judges, Shape};
 pub use crash::{CrashFailure, CrashReport, Depth, crash_points};
 pub use fault::{CrashPoint, Fault, FaultError, GateFault, LaunchFault};
 pub use plan_room::Amounts as Room;
-pub use replay::{Counts as ReplayCounts, Divergence, Replay, ReplayError, Replayed, Unusable, replay};
-pub use report::{Counts, Outcome, Report};
-pub use scenario::{Checks, Choices, Scenario, ScenarioError};
+pub use replay::{Divergence, ReplayCounts, ReplayError, Replayed, Replayer, Unusable, replay};
+pub use report::{Report, RunCounts, SimulationOutcome};
+pub use scenario::{CheckSet, Choices, Scenario, ScenarioError};
 pub use sim::{run, run_with, run_with_operator};
-pub use store::{Fenced, Store};
+pub use store::{Fenced, RecordStore};
 pub use trace::{TraceEvent, What};
-pub use violation::{Check, Violation};
+pub use violation::{CheckName, Violation};
 
 /// The example of the crate's page is run as this type's.
 #[cfg(doctest)]

@@ -12,7 +12,7 @@ pub(crate) enum Class {
     /// The backend answers.
     Answer,
     /// Something happens in the cluster.
-    World,
+    Cluster,
     /// An operator acts.
     Operator,
     /// The engine wanted to be woken.
@@ -117,7 +117,7 @@ mod tests {
         queue.at(5, Class::Timer, "later timer");
         queue.at(1, Class::Fault, "first");
         assert_eq!(queue.pop(), Some("first"));
-        queue.at(0, Class::World, "past");
+        queue.at(0, Class::Cluster, "past");
         let rest: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(rest, ["past", "answer", "timer", "later timer"]);
         assert_eq!(queue.now(), 5);

@@ -15,7 +15,7 @@ use serde_json::Value;
 #[non_exhaustive]
 pub struct Replayed {
     /// The services, each with its inputs.
-    pub services: BTreeMap<ServiceName, Counts>,
+    pub services: BTreeMap<ServiceName, ReplayCounts>,
     /// Why the recording ends before the scheduler, if it does.
     pub ended: Option<String>,
 }
@@ -23,7 +23,7 @@ pub struct Replayed {
 /// How much of a service was replayed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Counts {
+pub struct ReplayCounts {
     /// How often an engine was recovered, or began.
     pub begins: u64,
     /// How many inputs.
@@ -95,7 +95,7 @@ impl fmt::Display for Divergence {
 
 /// Takes the entries of a recording, one after another.
 #[derive(Debug, Default)]
-pub struct Replay {
+pub struct Replayer {
     engines: BTreeMap<ServiceName, Service>,
     done: Replayed,
 }
@@ -117,12 +117,12 @@ struct Service {
 /// # Errors
 /// The first input that leads to other effects, or the first entry that makes no sense.
 pub fn replay(entries: impl IntoIterator<Item = Entry>) -> Result<Replayed, ReplayError> {
-    let mut replay = Replay::default();
+    let mut replay = Replayer::default();
     entries.into_iter().try_for_each(|entry| replay.take(entry))?;
     Ok(replay.finish())
 }
 
-impl Replay {
+impl Replayer {
     /// Takes the next entry.
     ///
     /// # Errors

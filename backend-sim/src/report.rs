@@ -14,7 +14,8 @@ use crate::violation::Violation;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+#[non_exhaustive]
+pub enum SimulationOutcome {
     /// The deployment, and the plan that was started after it, are complete.
     Complete,
     /// The plans are not complete, and this is what instances wait for.
@@ -26,7 +27,24 @@ pub enum Outcome {
     Violation(Violation),
 }
 
-impl Outcome {
+impl SimulationOutcome {
+    /// Its name: `complete`, `incomplete` or `violation`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Incomplete { .. } => "incomplete",
+            Self::Violation(_) => "violation",
+        }
+    }
+
+    /// What did not hold, if the run ended there.
+    pub fn violation(&self) -> Option<&Violation> {
+        match self {
+            Self::Violation(violation) => Some(violation),
+            Self::Complete | Self::Incomplete { .. } => None,
+        }
+    }
+
     /// Whether the plans are complete.
     pub fn is_complete(&self) -> bool {
         *self == Self::Complete
@@ -36,7 +54,7 @@ impl Outcome {
 /// How often something happened in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Counts {
+pub struct RunCounts {
     /// Events of the simulation.
     pub events: u64,
     /// Inputs of the engine.
@@ -60,7 +78,7 @@ pub struct Counts {
 #[non_exhaustive]
 pub struct Report {
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: SimulationOutcome,
     /// The plans at the end of the run: `deploy` first, then the one that was started, then `recovery` if it is not
     /// empty.
     pub plans: Vec<PlanView>,
@@ -73,7 +91,7 @@ pub struct Report {
     /// Virtual time at which the plans were complete, in microseconds.
     pub completed_at: Option<u64>,
     /// How often something happened.
-    pub counts: Counts,
+    pub counts: RunCounts,
     /// The faults of the run, including the random ones, as they were chosen.
     pub faults: Vec<Fault>,
     /// Verbs with their replies, in the order in which they were answered.

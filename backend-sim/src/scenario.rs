@@ -9,7 +9,7 @@ use plan_core::engine::{Engine, Parameters, Record, RecoverError, Verb};
 use plan_core::plan::Model;
 use plan_core::spec::PlanName;
 
-use crate::choose::{Choice, ReplayError};
+use crate::choose::{Choice, ChoiceError};
 use crate::cluster::Shape;
 use crate::fault::Fault;
 
@@ -27,20 +27,21 @@ pub enum Choices {
 
 /// Which checks are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checks {
+#[non_exhaustive]
+pub struct CheckSet {
     /// An engine recovered from the store equals the live one with its session forgotten.
-    pub law1: bool,
+    pub recovery: bool,
     /// All other checks after events.
     pub others: bool,
     /// A run that ends has the same end as the run without faults and with benign choices.
     pub end: bool,
 }
 
-impl Checks {
+impl CheckSet {
     /// All checks that hold for every run.
-    pub const ALL: Self = Self { law1: true, others: true, end: false };
+    pub const ALL: Self = Self { recovery: true, others: true, end: false };
     /// No checks, for measurements.
-    pub const NONE: Self = Self { law1: false, others: false, end: false };
+    pub const NONE: Self = Self { recovery: false, others: false, end: false };
 }
 
 /// What is run.
@@ -76,7 +77,7 @@ pub struct Scenario {
     /// The run is ended after this many events, since it would not end by itself.
     pub most_events: u64,
     /// What is checked.
-    pub checks: Checks,
+    pub checks: CheckSet,
     /// Whether [`crate::Report::trace`] is filled.
     pub trace: bool,
     /// A fault that is put into the engine.
@@ -101,7 +102,7 @@ impl Scenario {
             heal: None,
             until: Duration::from_secs(24 * 3600),
             most_events: 1_000_000,
-            checks: Checks::ALL,
+            checks: CheckSet::ALL,
             trace: true,
             #[cfg(feature = "zoo")]
             bug: None,
@@ -130,7 +131,7 @@ impl Scenario {
             trace: false,
             faults: Vec::new(),
             heal: None,
-            checks: Checks { end: false, ..Checks::NONE },
+            checks: CheckSet { end: false, ..CheckSet::NONE },
             ..self.clone()
         }
     }
@@ -204,5 +205,5 @@ pub enum ScenarioError {
     },
     /// The list of choices belongs to another run.
     #[error(transparent)]
-    Replay(#[from] ReplayError),
+    Replay(#[from] ChoiceError),
 }

@@ -9,7 +9,7 @@ use plan_core::engine::{DebtRecord, Key, Record, ServiceRecord, Write};
 
 /// A store in memory.
 #[derive(Debug, Clone, Default)]
-pub struct Store {
+pub struct RecordStore {
     epoch: u64,
     records: BTreeMap<Key, Record>,
 }
@@ -24,7 +24,7 @@ pub struct Fenced {
     pub present: u64,
 }
 
-impl Store {
+impl RecordStore {
     /// Begins a new epoch, which ends all earlier ones.
     pub fn begin_epoch(&mut self) -> u64 {
         self.epoch += 1;
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn an_old_epoch_writes_nothing() {
-        let mut store = Store::default();
+        let mut store = RecordStore::default();
         let old = store.begin_epoch();
         let new = store.begin_epoch();
         let put = |seq| vec![Write::Put(Record::Clock(ClockRecord { seq, ..ClockRecord::default() }))];

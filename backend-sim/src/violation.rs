@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Check {
+pub enum CheckName {
     /// An engine recovered from the store equals the live one with its session forgotten.
     RecoverEqualsLive,
     /// The engine's own invariants hold between two inputs (`Engine::broken_invariants`).
@@ -99,15 +99,23 @@ pub enum Check {
 
 /// Something that must hold did not.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Violation {
     /// Which check found it.
-    pub check: Check,
+    pub check: CheckName,
     /// The time, in microseconds since the run's start.
     pub time: u64,
     /// What was expected.
     pub expected: String,
     /// What was found.
     pub found: String,
+}
+
+impl Violation {
+    /// What a check found at a time, in microseconds since the run's start.
+    pub fn new(check: CheckName, time: u64, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { check, time, expected: expected.into(), found: found.into() }
+    }
 }
 
 impl fmt::Display for Violation {

@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backend_sim::{CrashPoint, CrashReport, Depth, Fault, Outcome, Scenario, crash_points, run};
+use backend_sim::{CrashPoint, CrashReport, Depth, Fault, Scenario, SimulationOutcome, crash_points, run};
 use common::{brokers, graph, hello, kafka, kafka_with};
 use plan_core::engine::Verb;
 
@@ -59,7 +59,7 @@ fn a_fork_is_the_run_with_that_crash() {
     survived(&crash_points(&scenario, Depth::Single).unwrap());
     scenario.faults = vec![Fault::Crash { point: CrashPoint::AfterCommit, nth: 9 }];
     scenario.checks.end = true;
-    assert_eq!(run(&scenario).unwrap().outcome, Outcome::Complete);
+    assert_eq!(run(&scenario).unwrap().outcome, SimulationOutcome::Complete);
 }
 
 /// What was ordered while nothing was heard of the node is given again when it is heard: the record is the command.

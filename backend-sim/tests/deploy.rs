@@ -6,7 +6,9 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backend_sim::{Choices, CrashPoint, Fault, Outcome, Report, Scenario, ScenarioError, Shape, run};
+use backend_sim::{
+    Choices, CrashPoint, Fault, Report, Scenario, ScenarioError, Shape, SimulationOutcome, run,
+};
 use common::{canary, graph, guarded, hello, kafka, kafka_with, model};
 use plan_core::engine::{Part, Reason, Reply, Verb};
 use plan_core::plan::Status;
@@ -24,7 +26,7 @@ fn with(scenario: &mut Scenario, faults: &[&str]) -> Report {
 
 #[track_caller]
 fn complete(report: &Report) {
-    assert_eq!(report.outcome, Outcome::Complete, "{}", story(report));
+    assert_eq!(report.outcome, SimulationOutcome::Complete, "{}", story(report));
 }
 
 #[test]
@@ -65,11 +67,11 @@ fn a_silent_node_is_waited_for() {
     complete(&report);
     assert_eq!(report.counts.launches, 3, "{}", story(&report));
     let report = with(&mut Scenario::new(kafka()), &["silent:node-1@3s"]);
-    let Outcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
+    let SimulationOutcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
     assert!(waits.iter().any(|why| matches!(why.reason, Reason::Silent { .. })), "{waits:?}");
     // Silent before anything is there: the others take its place, and one has none.
     let report = with(&mut Scenario::new(kafka()), &["silent:node-1@0s"]);
-    let Outcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
+    let SimulationOutcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
     assert!(
         matches!(&waits[0].reason, Reason::NoRoom(why) if why.contains("node-1: nothing is heard of it")),
         "{waits:?}"
@@ -81,7 +83,7 @@ fn a_refused_launch_is_tried_again_and_an_invalid_one_is_not() {
     let report = with(&mut Scenario::new(kafka()), &["refuse:kafka-1#1"]);
     complete(&report);
     let report = with(&mut Scenario::new(kafka()), &["never:kafka-1#1"]);
-    let Outcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
+    let SimulationOutcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
     assert!(waits.iter().any(|why| matches!(why.reason, Reason::Never { .. })), "{waits:?}");
     assert_eq!(report.plans[0].phases[0].steps[1].status, Status::Error);
 }
@@ -142,7 +144,7 @@ fn canaries_wait_for_an_operator() {
     for strategy in ["canary", "serial-canary", "parallel-canary"] {
         let mut scenario = Scenario::new(canary(strategy));
         let report = run(&scenario).unwrap();
-        let Outcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
+        let SimulationOutcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
         assert!(waits.iter().any(|why| matches!(why.reason, Reason::Canary(_))), "{waits:?}");
         assert_eq!(report.counts.launches, 0);
         scenario.release_canaries = true;
@@ -211,8 +213,8 @@ fn chance_finds_nothing() {
         scenario.plan = plans[nth].map(|plan| (plan.parse().unwrap(), BTreeMap::new()));
         let report = with(&mut scenario, &["random:6"]);
         match &report.outcome {
-            Outcome::Complete => ended[0] += 1,
-            Outcome::Incomplete { waits } => {
+            SimulationOutcome::Complete => ended[0] += 1,
+            SimulationOutcome::Incomplete { waits } => {
                 assert!(
                     waits.iter().any(|why| matches!(why.reason, Reason::Never { .. })),
                     "{}",
@@ -220,7 +222,7 @@ fn chance_finds_nothing() {
                 );
                 ended[1] += 1;
             }
-            Outcome::Violation(violation) => panic!("seed {seed}\n{}\n{violation}", story(&report)),
+            other => panic!("seed {seed}\n{}\n{other:?}", story(&report)),
         }
     }
     assert!(ended[0] > 200, "{ended:?}");
@@ -269,7 +271,7 @@ fn too_few_nodes_are_a_reason() {
     let mut scenario = Scenario::new(kafka());
     scenario.shape = Shape { nodes: Some(2), ..Shape::default() };
     let report = run(&scenario).unwrap();
-    let Outcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
+    let SimulationOutcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
     let Reason::NoRoom(why) = &waits[0].reason else { panic!("{waits:?}") };
     assert!(why.starts_with("node-0: ") && why.contains("node-1: "), "{why}");
 }

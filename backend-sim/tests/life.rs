@@ -6,7 +6,9 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_sim::{Choices, CrashReport, Depth, Outcome, Report, Scenario, Shape, crash_points, run};
+use backend_sim::{
+    Choices, CrashReport, Depth, Report, Scenario, Shape, SimulationOutcome, crash_points, run,
+};
 use common::{brokers, brokers_with, guarded, hello, pair};
 use plan_core::engine::{Reason, Reply, TaskState, Verb};
 use plan_core::plan::Model;
@@ -20,7 +22,7 @@ fn story(report: &Report) -> String {
 
 #[track_caller]
 fn complete(report: &Report) {
-    assert_eq!(report.outcome, Outcome::Complete, "{}", story(report));
+    assert_eq!(report.outcome, SimulationOutcome::Complete, "{}", story(report));
 }
 
 /// How often something is told in a run.
@@ -121,7 +123,7 @@ fn lives() -> Vec<(&'static str, Scenario)> {
 fn a_life_without_faults_is_lived() {
     for (name, scenario) in lives() {
         let report = run(&scenario).unwrap();
-        assert_eq!(report.outcome, Outcome::Complete, "{name}\n{}", story(&report));
+        assert_eq!(report.outcome, SimulationOutcome::Complete, "{name}\n{}", story(&report));
         for (verb, reply) in &report.replies {
             assert_eq!(*reply, Reply::Done, "{name}: {verb}");
         }
@@ -168,7 +170,7 @@ fn a_resized_instance_needs_room_where_it_lives() {
     let mut scenario = then(brokers(3, "1", 1024), brokers(3, "1", 4096));
     scenario.shape.capacity = Some(backend_sim::Room { cpus: 1000, gpus: 0, memory: 2048, disk: 5000 });
     let report = run(&scenario).unwrap();
-    let Outcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
+    let SimulationOutcome::Incomplete { waits } = &report.outcome else { panic!("{}", story(&report)) };
     let Reason::NoRoom(why) = &waits[0].reason else { panic!("{waits:?}") };
     assert!(why.starts_with("node-0: needs 3072 MB of memory, 1024 are free"), "{why}");
     // Nothing is ended without room for its successor.
@@ -273,17 +275,17 @@ fn once_all_faults_end_a_service_becomes_what_it_shall_be() {
         let mut scenario = life.clone();
         scenario.choices = Choices::Seed(seed);
         scenario.heal = Some(Duration::from_secs(150));
-        scenario.checks.law1 = seed % 4 == 0;
+        scenario.checks.recovery = seed % 4 == 0;
         scenario.faults.push("random:5".parse().unwrap());
         let report = run(&scenario).unwrap();
         match &report.outcome {
-            Outcome::Complete => ends[0] += 1,
-            Outcome::Incomplete { waits } => {
+            SimulationOutcome::Complete => ends[0] += 1,
+            SimulationOutcome::Incomplete { waits } => {
                 let paused = |why: &plan_core::engine::Why| matches!(why.reason, Reason::Paused(_));
                 assert!(waits.iter().all(paused), "{name}, seed {seed}\n{}", story(&report));
                 ends[1] += 1;
             }
-            Outcome::Violation(violation) => panic!("{name}, seed {seed}\n{}\n{violation}", story(&report)),
+            other => panic!("{name}, seed {seed}\n{}\n{other:?}", story(&report)),
         }
     }
     assert!(ends[0] > 360, "{ends:?}");

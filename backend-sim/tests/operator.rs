@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_sim::{Outcome, Report, Scenario, ScenarioError, run, run_with_operator};
+use backend_sim::{Report, Scenario, ScenarioError, SimulationOutcome, run, run_with_operator};
 use common::{brokers, model};
 use plan_core::engine::{Event, Parameters, Reply, RunOutcome, Verb};
 use plan_core::operator::{Called, Context, Operator};
@@ -61,7 +61,7 @@ impl<F: FnMut(&mut Context<'_>, &Event) -> Called> Operator for Noting<F> {
 }
 
 fn is_sound(report: &Report) {
-    assert!(!matches!(report.outcome, Outcome::Violation(_)), "{:?}", report.outcome);
+    assert!(!matches!(report.outcome, SimulationOutcome::Violation(_)), "{:?}", report.outcome);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn it_is_called_at_its_interval_until_the_run_ends() {
     operator.interval = Some(Duration::from_secs(40));
     let report = run_with_operator(&scenario, &mut operator).unwrap();
     assert_eq!(operator.calls[1..], ["every at 40 s", "every at 80 s"]);
-    assert_eq!(report.outcome, Outcome::Complete);
+    assert_eq!(report.outcome, SimulationOutcome::Complete);
 }
 
 /// What it says is said again until there is a reply, and counts once.

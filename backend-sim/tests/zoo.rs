@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use backend_sim::{Check, Choices, Depth, Judges, Outcome, Room, Scenario, Shape, crash_points, run};
+use backend_sim::{
+    CheckName, Choices, Depth, Judges, Room, Scenario, Shape, SimulationOutcome, crash_points, run,
+};
 use common::{brokers, brokers_with, canary, graph, guarded, hello, kafka, model, pair};
 use plan_core::engine::{Bug, Part, Verb};
 use plan_core::plan::Model;
@@ -105,7 +107,7 @@ fn proceed() -> Verb {
 fn many() -> Scenario {
     let mut scenario = on(3, model(MANY));
     // It is about what is left to consider: what holds of a smaller service is checked of those.
-    scenario.checks.law1 = false;
+    scenario.checks.recovery = false;
     scenario
 }
 
@@ -278,8 +280,8 @@ const BESIDE: &str =
     "max-unavailable: 1, gates: {before: {cmd: ./in-sync, task: aide, timeout: 5, max-age: 300}}";
 
 /// Without what the engine says of itself between two inputs, so that the other checks have to find what is wrong.
-fn without_law1(mut scenario: Scenario) -> Scenario {
-    scenario.checks.law1 = false;
+fn without_recovery(mut scenario: Scenario) -> Scenario {
+    scenario.checks.recovery = false;
     scenario
 }
 
@@ -395,7 +397,7 @@ fn battery() -> Battery {
             )),
         ),
         // Budgets and gates.
-        ("update under a bound", without_law1(guard(BOUND))),
+        ("update under a bound", without_recovery(guard(BOUND))),
         (
             "update under a bound, and one fails as it is about to act",
             with(guard(BOUND), &["end:web-3-web@1m59s988ms"]),
@@ -424,7 +426,7 @@ fn battery() -> Battery {
     Battery { scripted, crashed, random }
 }
 
-fn words(check: Check) -> String {
+fn words(check: CheckName) -> String {
     serde_json::to_value(check).unwrap().as_str().unwrap().to_owned()
 }
 
@@ -445,11 +447,12 @@ fn hunt(battery: &Battery, bug: Option<Bug>) -> (u64, Option<Found>) {
         let report = run(&with_bug(scenario, bug)).unwrap();
         let place = format!("script \"{name}\"");
         match report.outcome {
-            Outcome::Violation(v) => return found(runs, words(v.check), place, v.to_string()),
-            Outcome::Incomplete { waits } => {
+            SimulationOutcome::Violation(v) => return found(runs, words(v.check), place, v.to_string()),
+            SimulationOutcome::Incomplete { waits } => {
                 return found(runs, "not complete".to_owned(), place, format!("{waits:?}"));
             }
-            Outcome::Complete => {}
+            SimulationOutcome::Complete => {}
+            other => panic!("{other:?}"),
         }
     }
     for (name, scenario) in &battery.crashed {
@@ -468,7 +471,7 @@ fn hunt(battery: &Battery, bug: Option<Bug>) -> (u64, Option<Found>) {
             let mut scenario = with_bug(scenario, bug);
             scenario.choices = Choices::Seed(seed);
             let report = run(&scenario).unwrap();
-            if let Outcome::Violation(v) = report.outcome {
+            if let SimulationOutcome::Violation(v) = report.outcome {
                 let place = format!("faults by chance in \"{name}\", seed {seed}");
                 return found(runs, words(v.check), place, v.to_string());
             }
@@ -509,7 +512,7 @@ fn page(found: &[(Bug, Found)], runs: u64) -> String {
          the service must become what it should be. It stops at the first run in which a check finds something. The\n\
          engine without a fault goes through all {runs} runs, and nothing is found. A fault that nothing finds is a\n\
          hole in the checks, and CI says so.\n\n\
-         Checks are named as in `backend_sim::Check`; every one is made in every run.\n\n\
+         Checks are named as in `backend_sim::CheckName`; every one is made in every run.\n\n\
          | fault | what is wrong | found by | in | after runs |\n\
          | --- | --- | --- | --- | ---: |\n",
         found.len()

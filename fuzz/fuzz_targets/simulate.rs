@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use backend_sim::choose::{Choose, Site};
-use backend_sim::{Outcome, Scenario, run_with};
+use backend_sim::{SimulationOutcome, Scenario, run_with};
 use libfuzzer_sys::fuzz_target;
 use plan_core::plan::Model;
 
@@ -75,7 +75,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     scenario.targets.sort_by_key(|(at, _)| *at);
     let report = run_with(&scenario, &mut Bytes(rest)).expect("a scenario that makes sense");
-    if let Outcome::Violation(violation) = report.outcome {
+    if let SimulationOutcome::Violation(violation) = report.outcome {
         scenario.trace = true;
         let told = run_with(&scenario, &mut Bytes(rest)).expect("a scenario that makes sense").trace;
         let told: Vec<_> = told.iter().map(ToString::to_string).collect();

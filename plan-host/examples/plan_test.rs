@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use backend_sim::{Outcome, Report, Scenario, run};
+use backend_sim::{Report, Scenario, SimulationOutcome, run};
 use plan_core::plan::Model;
 use plan_load::LoadOptions;
 
@@ -33,7 +33,7 @@ fn upgrade(faults: &[&str]) -> Result<Report, Box<dyn Error>> {
 #[test]
 fn the_upgrade_completes() -> Result<(), Box<dyn Error>> {
     let report = upgrade(&[])?;
-    assert_eq!(report.outcome, Outcome::Complete);
+    assert_eq!(report.outcome, SimulationOutcome::Complete);
     // Each of three brokers is launched, and launched again.
     assert_eq!(report.counts.launches, 6);
     Ok(())
@@ -43,7 +43,7 @@ fn the_upgrade_completes() -> Result<(), Box<dyn Error>> {
 fn the_upgrade_survives_a_broker_and_the_scheduler() -> Result<(), Box<dyn Error>> {
     // The scheduler is killed after the fifth batch of records, and a broker ends ten minutes into the run.
     let report = upgrade(&["crash:after-commit#5", "end:kafka-1-broker@600s"])?;
-    assert_eq!(report.outcome, Outcome::Complete);
+    assert_eq!(report.outcome, SimulationOutcome::Complete);
     assert_eq!(report.counts.crashes, 1);
     // What the plans are at the end, as trees.
     let plans: Vec<String> = report.plans.iter().map(ToString::to_string).collect();
@@ -56,6 +56,6 @@ fn the_upgrade_survives_a_broker_and_the_scheduler() -> Result<(), Box<dyn Error
 fn main() -> Result<(), Box<dyn Error>> {
     let report = upgrade(&[])?;
     report.plans.iter().for_each(|plan| println!("{plan}\n"));
-    assert_eq!(report.outcome, Outcome::Complete);
+    assert_eq!(report.outcome, SimulationOutcome::Complete);
     Ok(())
 }

@@ -11,20 +11,20 @@ use plan_core::spec::{InstanceName, NodeName};
 
 use crate::amounts::Amounts;
 use crate::fit::Judge;
-use crate::node::{Health, Node};
-use crate::place::{Kept, Owner, Place, When};
+use crate::node::{BookNode, Health};
+use crate::place::{HeldPlace, Kept, Owner, When};
 use crate::ports::{Holder, PortRules, PortTable};
-use crate::words::Words;
+use crate::words::ReasonWords;
 
 /// The parameters of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
+pub struct BookRules {
     /// How port numbers are given.
     pub ports: PortRules,
     /// Whether placement is judged.
     pub judge: Judge,
     /// The words of reasons.
-    pub words: Words,
+    pub words: ReasonWords,
 }
 
 /// Nodes, and the places that are held on them.
@@ -33,17 +33,17 @@ pub struct Rules {
 /// at the end of its session. Any other place is given back by its release, or with its owner or node.
 #[derive(Debug, Clone)]
 pub struct Book<O> {
-    pub(crate) rules: Rules,
-    nodes: Vec<Node>,
+    pub(crate) rules: BookRules,
+    nodes: Vec<BookNode>,
     by_name: BTreeMap<NodeName, usize>,
-    places: BTreeMap<O, BTreeMap<InstanceName, Vec<Place>>>,
+    places: BTreeMap<O, BTreeMap<InstanceName, Vec<HeldPlace>>>,
     pub(crate) ports: PortTable<O>,
     freed: bool,
 }
 
 impl<O: Owner> Book<O> {
     /// A book without nodes.
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(rules: BookRules) -> Self {
         Self {
             rules,
             nodes: Vec::new(),
@@ -60,7 +60,7 @@ impl<O: Owner> Book<O> {
     pub fn add_node(&mut self, facts: Arc<NodeFacts>, total: Amounts) {
         match self.by_name.get(&facts.name) {
             Some(&at) => self.nodes[at].become_open(facts, total),
-            None => self.push(Node::open(facts, total)),
+            None => self.push(BookNode::open(facts, total)),
         }
         self.freed = true;
     }
@@ -75,12 +75,12 @@ impl<O: Owner> Book<O> {
     }
 
     /// The nodes, in the order in which they came.
-    pub fn nodes(&self) -> &[Node] {
+    pub fn nodes(&self) -> &[BookNode] {
         &self.nodes
     }
 
     /// A node.
-    pub fn node(&self, name: &NodeName) -> Option<&Node> {
+    pub fn node(&self, name: &NodeName) -> Option<&BookNode> {
         self.position(name).map(|at| &self.nodes[at])
     }
 
@@ -91,14 +91,14 @@ impl<O: Owner> Book<O> {
 
     /// The state of a node.
     pub fn health(&self, name: &NodeName) -> Option<Health> {
-        self.node(name).map(Node::health)
+        self.node(name).map(BookNode::health)
     }
 
     /// Sets the state of a node. An unknown node is added, and takes no new instances.
     pub fn set_health(&mut self, name: &NodeName, health: Health) {
         let at = self.position(name).unwrap_or_else(|| {
             let (name, attributes) = (name.clone(), BTreeMap::new());
-            self.push(Node::closed(Arc::new(NodeFacts { name, region: None, zone: None, attributes })));
+            self.push(BookNode::closed(Arc::new(NodeFacts { name, region: None, zone: None, attributes })));
             self.nodes.len() - 1
         });
         self.freed |= health == Health::Heard && self.nodes[at].health != Health::Heard;
@@ -112,7 +112,7 @@ impl<O: Owner> Book<O> {
         owners.iter().for_each(|owner| self.free(owner, |place| place.at == at));
     }
 
-    fn push(&mut self, node: Node) {
+    fn push(&mut self, node: BookNode) {
         self.by_name.insert(node.facts().name.clone(), self.nodes.len());
         self.nodes.push(node);
     }
@@ -120,22 +120,22 @@ impl<O: Owner> Book<O> {
     // ---- places
 
     /// The place of an instance under a handle.
-    pub fn place(&self, owner: &O, instance: &InstanceName, handle: &Handle) -> Option<&Place> {
+    pub fn place(&self, owner: &O, instance: &InstanceName, handle: &Handle) -> Option<&HeldPlace> {
         self.of_instance(owner, instance).iter().find(|place| place.handle == *handle)
     }
 
     /// The places of an instance: its own, one that it goes to, and those that it left.
-    pub fn of_instance(&self, owner: &O, instance: &InstanceName) -> &[Place] {
+    pub fn of_instance(&self, owner: &O, instance: &InstanceName) -> &[HeldPlace] {
         self.places.get(owner).and_then(|all| all.get(instance)).map_or(&[], Vec::as_slice)
     }
 
     /// The places of an owner.
-    pub fn of_owner(&self, owner: &O) -> impl Iterator<Item = &Place> {
+    pub fn of_owner(&self, owner: &O) -> impl Iterator<Item = &HeldPlace> {
         self.places.get(owner).into_iter().flat_map(BTreeMap::values).flatten()
     }
 
     /// All places.
-    pub fn places(&self) -> impl Iterator<Item = (&O, &Place)> {
+    pub fn places(&self) -> impl Iterator<Item = (&O, &HeldPlace)> {
         self.places.iter().flat_map(|(owner, all)| all.values().flatten().map(move |place| (owner, place)))
     }
 
@@ -156,10 +156,10 @@ impl<O: Owner> Book<O> {
     /// takes no new instances.
     pub fn restore(&mut self, owner: &O, kept: Kept) {
         let at = self.position(&kept.node.name).unwrap_or_else(|| {
-            self.push(Node::closed(kept.node.clone()));
+            self.push(BookNode::closed(kept.node.clone()));
             self.nodes.len() - 1
         });
-        let place = Place {
+        let place = HeldPlace {
             handle: kept.handle,
             instance: kept.instance,
             node: kept.node,
@@ -209,7 +209,7 @@ impl<O: Owner> Book<O> {
         (node, handle): (&NodeName, &Handle),
         launch: Number,
         now: When,
-    ) -> Option<&Place> {
+    ) -> Option<&HeldPlace> {
         self.name(owner, instance, handle, now);
         let held = self.place(owner, instance, handle).filter(|place| place.node.name == *node)?;
         let mut place = held.clone();
@@ -251,13 +251,13 @@ impl<O: Owner> Book<O> {
         owner: &O,
         instance: &InstanceName,
         handle: &Handle,
-    ) -> Option<&mut Place> {
+    ) -> Option<&mut HeldPlace> {
         let all = self.places.get_mut(owner)?.get_mut(instance)?;
         all.iter_mut().find(|place| place.handle == *handle)
     }
 
     /// Holds a place. It replaces the one under the same handle, if there is one.
-    pub(crate) fn put(&mut self, owner: &O, mut place: Place) {
+    pub(crate) fn put(&mut self, owner: &O, mut place: HeldPlace) {
         place.room = place.needed();
         let holder =
             Holder { owner: owner.clone(), instance: place.instance.clone(), handle: place.handle.clone() };
@@ -278,7 +278,7 @@ impl<O: Owner> Book<O> {
         }
     }
 
-    pub(crate) fn free_of(&mut self, owner: &O, instance: &InstanceName, which: impl Fn(&Place) -> bool) {
+    pub(crate) fn free_of(&mut self, owner: &O, instance: &InstanceName, which: impl Fn(&HeldPlace) -> bool) {
         let Some(of_owner) = self.places.get_mut(owner) else { return };
         let Some(all) = of_owner.get_mut(instance) else { return };
         let (nodes, ports) = (&mut self.nodes, &mut self.ports);
@@ -298,7 +298,7 @@ impl<O: Owner> Book<O> {
         }
     }
 
-    fn free(&mut self, owner: &O, which: impl Fn(&Place) -> bool) {
+    fn free(&mut self, owner: &O, which: impl Fn(&HeldPlace) -> bool) {
         let goes: Vec<InstanceName> =
             self.of_owner(owner).filter(|place| which(place)).map(|place| place.instance.clone()).collect();
         goes.iter().for_each(|instance| self.free_of(owner, instance, &which));
@@ -309,7 +309,7 @@ impl<O: Owner> Book<O> {
         &mut self,
         owner: &O,
         instance: &InstanceName,
-        which: impl Fn(&Place, usize) -> bool,
+        which: impl Fn(&HeldPlace, usize) -> bool,
     ) {
         for nth in 0..self.of_instance(owner, instance).len() {
             let place = &self.of_instance(owner, instance)[nth];

@@ -9,7 +9,7 @@ use plan_core::engine::Fit;
 use plan_core::spec::placement::Census;
 
 use crate::book::Book;
-use crate::place::{Owner, Place};
+use crate::place::{HeldPlace, Owner};
 
 impl<O: Owner> Book<O> {
     /// The engine's census, and the grants that the engine did not know. `asked` is when the question came, by the
@@ -18,7 +18,7 @@ impl<O: Owner> Book<O> {
         let mut census = fit.census.clone();
         let Some(rule) = fit.placement.as_deref() else { return census };
         let (fields, pods) = (rule.fields(), rule.pods());
-        let unknown = |place: &&Place| place.firm.is_none_or(|firm| firm > asked);
+        let unknown = |place: &&HeldPlace| place.firm.is_none_or(|firm| firm > asked);
         for place in self.of_owner(owner).filter(|place| place.instance != fit.instance).filter(unknown) {
             let name = &place.instance.pod;
             if *name == fit.instance.pod {

@@ -13,8 +13,8 @@ use plan_core::spec::{NodeName, PortName};
 
 use crate::amounts::{Amounts, Lacks};
 use crate::book::Book;
-use crate::node::{Health, Node};
-use crate::place::{Change, Numbers, Owner, Place, When};
+use crate::node::{BookNode, Health};
+use crate::place::{Change, HeldPlace, Numbers, Owner, When};
 use crate::ports::{PortRefusal, Spaces, Wanted};
 
 /// The most nodes that a reason names.
@@ -22,7 +22,7 @@ const NAMED: usize = 4;
 
 /// A question for room, with what the backend adds to it.
 #[derive(Debug)]
-pub struct Ask<'a, O> {
+pub struct RoomRequest<'a, O> {
     /// The owner that asks.
     pub owner: &'a O,
     /// What is asked for.
@@ -49,7 +49,7 @@ pub enum Judge {
 /// What the book asks of its backend.
 pub trait Outside {
     /// Chooses one of these good nodes. The first has the fewest places, and is the default.
-    fn choose(&mut self, good: &[&Node]) -> usize {
+    fn choose(&mut self, good: &[&BookNode]) -> usize {
         let _ = good;
         0
     }
@@ -98,7 +98,7 @@ impl<O: Owner> Book<O> {
     ///
     /// # Errors
     /// There is no room, and why.
-    pub fn fit(&mut self, ask: &Ask<'_, O>, outside: &mut impl Outside) -> Result<Grant, NoRoom> {
+    pub fn fit(&mut self, ask: &RoomRequest<'_, O>, outside: &mut impl Outside) -> Result<Grant, NoRoom> {
         let mut grant = match &ask.fit.at {
             None => self.fit_anywhere(ask, outside).map_err(NoRoom::Retry),
             Some((node, handle)) => self.fit_there(ask, node, handle, outside),
@@ -111,10 +111,14 @@ impl<O: Owner> Book<O> {
     }
 
     /// Finds room on any node, under a new handle.
-    fn fit_anywhere(&mut self, ask: &Ask<'_, O>, outside: &mut impl Outside) -> Result<Grant, String> {
+    fn fit_anywhere(
+        &mut self,
+        ask: &RoomRequest<'_, O>,
+        outside: &mut impl Outside,
+    ) -> Result<Grant, String> {
         let (owner, fit) = (ask.owner, ask.fit);
         let from = fit.from.as_ref().map(|(_, handle)| handle);
-        let spare = |place: &Place| !place.used && Some(&place.handle) != from;
+        let spare = |place: &HeldPlace| !place.used && Some(&place.handle) != from;
         let granted = self.of_instance(owner, &fit.instance).iter().find(|place| {
             spare(place) && place.granted.contains(&fit.launch) && self.nodes()[place.at].is_heard()
         });
@@ -133,7 +137,7 @@ impl<O: Owner> Book<O> {
     /// Finds room where an instance lives.
     fn fit_there(
         &mut self,
-        ask: &Ask<'_, O>,
+        ask: &RoomRequest<'_, O>,
         name: &NodeName,
         handle: &Handle,
         outside: &impl Outside,
@@ -171,7 +175,12 @@ impl<O: Owner> Book<O> {
     }
 
     /// Grants a place to a launch that changes some of its sets, if its node has the rest.
-    fn change(&mut self, ask: &Ask<'_, O>, place: Place, outside: &impl Outside) -> Result<Grant, String> {
+    fn change(
+        &mut self,
+        ask: &RoomRequest<'_, O>,
+        place: HeldPlace,
+        outside: &impl Outside,
+    ) -> Result<Grant, String> {
         let (demand, launch) = (ask.fit.demand.clone(), ask.fit.launch);
         let had: Numbers =
             place.changes.iter().flat_map(|change| &change.ports).chain(&place.ports).cloned().collect();
@@ -193,7 +202,7 @@ impl<O: Owner> Book<O> {
 
     fn reserve(
         &mut self,
-        ask: &Ask<'_, O>,
+        ask: &RoomRequest<'_, O>,
         at: usize,
         handle: Handle,
         firm: Option<u64>,
@@ -207,7 +216,7 @@ impl<O: Owner> Book<O> {
         let node = node.facts().clone();
         let ports =
             self.find_ports(at, &fit.demand, (&[], &[]), outside).map_err(|why| self.there(at, &why))?;
-        let place = Place {
+        let place = HeldPlace {
             handle,
             instance: fit.instance.clone(),
             node,
@@ -230,7 +239,7 @@ impl<O: Owner> Book<O> {
     }
 
     /// Finds a node with room that fits the placement.
-    fn choose_node(&self, ask: &Ask<'_, O>, outside: &mut impl Outside) -> Result<usize, String> {
+    fn choose_node(&self, ask: &RoomRequest<'_, O>, outside: &mut impl Outside) -> Result<usize, String> {
         let fit = ask.fit;
         let shared = match self.rules.ports.spaces {
             Spaces::OneMachine if !self.nodes().is_empty() => {
@@ -256,7 +265,7 @@ impl<O: Owner> Book<O> {
             return Err(self.nowhere(&judged, outside));
         }
         good.sort_unstable();
-        let nodes: Vec<&Node> = good.iter().map(|(_, at)| &self.nodes()[*at]).collect();
+        let nodes: Vec<&BookNode> = good.iter().map(|(_, at)| &self.nodes()[*at]).collect();
         let nth = outside.choose(&nodes).min(good.len() - 1);
         Ok(good[nth].1)
     }

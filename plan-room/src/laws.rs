@@ -98,7 +98,8 @@ impl Bench {
         // Of the handles that acts name, one that no place of the instance has.
         let mut fresh = (0..=u8::MAX).map(|nth| handle(&nth.to_string()));
         let fresh = fresh.find(|one| self.book.place(&owner, &fit.instance, one).is_none()).unwrap();
-        let ask = Ask { owner: &owner, fit, asked: self.now.command, now: self.now, fresh, until: None };
+        let ask =
+            RoomRequest { owner: &owner, fit, asked: self.now.command, now: self.now, fresh, until: None };
         self.book.fit(&ask, &mut ())
     }
 

@@ -12,12 +12,12 @@
 //! use std::sync::Arc;
 //! use plan_core::spec::NodeName;
 //! use plan_core::spec::placement::NodeFacts;
-//! use plan_room::{Amounts, Book, Judge, PortRules, Rules, Search, Spaces, Words};
+//! use plan_room::{Amounts, Book, Judge, PortRules, BookRules, Search, Spaces, ReasonWords};
 //!
-//! let rules = Rules {
+//! let rules = BookRules {
 //!     ports: PortRules { spaces: Spaces::PerNode, search: Search::FromTheFirst },
 //!     judge: Judge::Placement,
-//!     words: Words::default(),
+//!     words: ReasonWords::default(),
 //! };
 //! let mut book: Book<()> = Book::new(rules);
 //! let name = NodeName::new("node-0").expect("this is a name");
@@ -33,8 +33,8 @@
 //! | what | parameter | reason |
 //! | --- | --- | --- |
 //! | the owner of a place | [`Owner`] | one backend serves one service, and another serves several that must not mix |
-//! | the handle of a new place | [`Ask::fresh`] | a handle must never be given twice, and only the backend has a counter that survives its restarts |
-//! | until when a grant may be used | [`Ask::until`] | offers end, but the room of a machine does not |
+//! | the handle of a new place | [`RoomRequest::fresh`] | a handle must never be given twice, and only the backend has a counter that survives its restarts |
+//! | until when a grant may be used | [`RoomRequest::until`] | offers end, but the room of a machine does not |
 //! | where a port number is unique | [`Spaces`] | simulated nodes of one machine share its ports |
 //! | where a search for a port number begins | [`Search`] | a real task should not get a number that has just become free; a simulated run is simpler with the first number |
 //! | which other programs have a port | [`Outside::has`] | only the backend can find out |
@@ -43,7 +43,7 @@
 //! | when the grants of a session end | the call of [`Book::forget_grants`] | they end with the session, or some time into the next one |
 //! | what happens to the places of a node that is gone | the call of [`Book::clear_node`] | in a cluster they went with the node; folders on disk are still released one by one |
 //! | the resources of a node | [`Book::add_node`], [`Book::offered`] | they are told once, or anew with each offer |
-//! | some words of reasons | [`Words`] | only the backend knows what a lost node is, or one that takes no new instances |
+//! | some words of reasons | [`ReasonWords`] | only the backend knows what a lost node is, or one that takes no new instances |
 //!
 //! The book is pure: no clock, randomness, I/O, thread or async. The caller passes counts that say when something
 //! happens.
@@ -66,10 +66,10 @@ mod words;
 pub use plan_core;
 
 pub use amounts::{Amounts, Lacks};
-pub use book::{Book, Rules};
-pub use fit::{Ask, Judge, NoRoom, Outside};
-pub use node::{Health, Node};
-pub use place::{Kept, Numbers, Owner, Place, When};
+pub use book::{Book, BookRules};
+pub use fit::{Judge, NoRoom, Outside, RoomRequest};
+pub use node::{BookNode, Health};
+pub use place::{HeldPlace, Kept, Numbers, Owner, When};
 pub use ports::{PortRules, Search, Spaces};
 pub use questions::{Question, Questions};
-pub use words::Words;
+pub use words::ReasonWords;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use plan_core::spec::placement::NodeFacts;
 
 use crate::amounts::{Amounts, Sum};
-use crate::place::Place;
+use crate::place::HeldPlace;
 
 /// The state of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Health {
 
 /// A node.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub struct BookNode {
     facts: Arc<NodeFacts>,
     total: Amounts,
     held: Sum,
@@ -34,7 +34,7 @@ pub struct Node {
     open: bool,
 }
 
-impl Node {
+impl BookNode {
     /// A node that instances may come to.
     pub(crate) fn open(facts: Arc<NodeFacts>, total: Amounts) -> Self {
         Self {
@@ -61,13 +61,13 @@ impl Node {
         self.total = self.used.amounts().plus(amounts);
     }
 
-    pub(crate) fn add(&mut self, place: &Place) {
+    pub(crate) fn add(&mut self, place: &HeldPlace) {
         self.held.add(place.room());
         self.used.add(place.in_use());
         self.places += 1;
     }
 
-    pub(crate) fn take(&mut self, place: &Place) {
+    pub(crate) fn take(&mut self, place: &HeldPlace) {
         self.held.take(place.room());
         self.used.take(place.in_use());
         self.places = self.places.saturating_sub(1);

@@ -47,7 +47,7 @@ pub struct When {
 
 /// Room that is held for an instance.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct HeldPlace {
     pub(crate) handle: Handle,
     pub(crate) instance: InstanceName,
     pub(crate) node: Arc<NodeFacts>,
@@ -99,7 +99,7 @@ pub struct Kept {
     pub ports: Numbers,
 }
 
-impl Place {
+impl HeldPlace {
     /// The backend's name for it.
     pub fn handle(&self) -> &Handle {
         &self.handle

@@ -61,8 +61,8 @@ pub(crate) fn fit(of: &str, launch: Number, demand: &[Demand]) -> Fit {
     }
 }
 
-pub(crate) fn rules(spaces: Spaces, search: Search) -> Rules {
-    Rules { ports: PortRules { spaces, search }, judge: Judge::Placement, words: Words::default() }
+pub(crate) fn rules(spaces: Spaces, search: Search) -> BookRules {
+    BookRules { ports: PortRules { spaces, search }, judge: Judge::Placement, words: ReasonWords::default() }
 }
 
 const ROOM: Amounts = Amounts { cpus: 1_000, gpus: 0, memory: 1_024, disk: 0 };
@@ -79,7 +79,7 @@ fn book() -> Book<()> {
 
 fn ask_at(book: &mut Book<()>, fit: &Fit, asked: u64, now: When) -> Result<Grant, NoRoom> {
     let fresh = handle(&format!("{}@{}", fit.instance, fit.launch));
-    book.fit(&Ask { owner: &(), fit, asked, now, fresh, until: None }, &mut ())
+    book.fit(&RoomRequest { owner: &(), fit, asked, now, fresh, until: None }, &mut ())
 }
 
 fn ask(book: &mut Book<()>, fit: &Fit) -> Result<Grant, NoRoom> {
@@ -123,7 +123,7 @@ fn until_when_a_grant_may_be_used_is_kept_with_it() {
     let mut book = book();
     let wanted = fit("a-0", 1, &[set("s", 600, &[])]);
     for until in [Some(Wall(7)), Some(Wall(9)), None] {
-        let ask = Ask { owner: &(), fit: &wanted, asked: 1, now: NOW, fresh: handle("h"), until };
+        let ask = RoomRequest { owner: &(), fit: &wanted, asked: 1, now: NOW, fresh: handle("h"), until };
         let grant = book.fit(&ask, &mut ()).unwrap();
         assert_eq!(grant.until, until);
         assert_eq!(book.place(&(), &wanted.instance, &grant.handle).unwrap().until(), until);
@@ -144,7 +144,7 @@ fn why_there_is_no_room_names_four_nodes() {
          node-3: no: hostname is `node-3`; and 3 more nodes"
     );
     // An engine that judges alone is named any node with room.
-    let mut book = Book::new(Rules { judge: Judge::RoomAlone, ..book.rules });
+    let mut book = Book::new(BookRules { judge: Judge::RoomAlone, ..book.rules });
     book.add_node(facts("node-3"), ROOM);
     let wanted = Fit { demand: Arc::new([set("s", 1, &[])]), ..wanted };
     assert_eq!(ask(&mut book, &wanted).unwrap().node.name.as_str(), "node-3");
@@ -369,7 +369,7 @@ fn what_is_offered_is_beside_what_is_used() {
 struct Taken;
 
 impl Outside for Taken {
-    fn choose(&mut self, good: &[&Node]) -> usize {
+    fn choose(&mut self, good: &[&BookNode]) -> usize {
         good.len()
     }
 
@@ -389,7 +389,8 @@ fn numbers_of_one_machine_are_given_once_and_not_to_those_who_listen() {
     book.add_node(facts("node-1"), ROOM);
     let mut ask = |of: &str, launch: Number, ports: &[(&str, u16)]| {
         let (owner, fit) = (owner("svc"), fit(of, launch, &[set("s", 10, ports)]));
-        let ask = Ask { owner: &owner, fit: &fit, asked: 1, now: NOW, fresh: handle(of), until: None };
+        let ask =
+            RoomRequest { owner: &owner, fit: &fit, asked: 1, now: NOW, fresh: handle(of), until: None };
         let grant = book.fit(&ask, &mut Taken)?;
         assert_eq!(grant.node.name.as_str(), "node-1", "the last of the good ones");
         Ok(grant.ports.iter().map(|(_, number)| *number).collect::<Vec<_>>())
@@ -461,7 +462,7 @@ fn a_place_that_nothing_was_launched_in_goes_with_the_last_order_that_it_is_gran
     for launch in [2, 3] {
         assert_eq!(ask(&mut book, &there(launch)).as_ref(), Ok(&grant));
         book.withdraw(&(), &instance("a-0"), launch);
-        let held = book.place(&(), &instance("a-0"), &grant.handle).map(Place::launch);
+        let held = book.place(&(), &instance("a-0"), &grant.handle).map(HeldPlace::launch);
         assert_eq!(held, Some(1), "a record names it by order 1, and order {launch} is another");
     }
     book.withdraw(&(), &instance("a-0"), 1);

@@ -2,7 +2,7 @@
 
 /// The words about nodes and ports, which depend on the backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Words {
+pub struct ReasonWords {
     /// Follows the name of a node that is gone, or `it`.
     pub gone: &'static str,
     /// Describes a node that takes no new instances.
@@ -13,7 +13,7 @@ pub struct Words {
     pub others: &'static str,
 }
 
-impl Default for Words {
+impl Default for ReasonWords {
     fn default() -> Self {
         Self {
             gone: "is gone for good",

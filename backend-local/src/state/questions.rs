@@ -4,7 +4,7 @@
 
 use plan_core::engine::{Fit, Handle, Number, Outcome};
 use plan_core::spec::InstanceName;
-use plan_room::{Ask, When};
+use plan_room::{RoomRequest, When};
 use smol_str::format_smolstr;
 
 use super::State;
@@ -68,7 +68,7 @@ impl State {
             let fit = question.fit();
             // A launch number is given to one order, and an order has one place.
             let fresh = Handle(format_smolstr!("{}@{}", fit.instance, fit.launch));
-            let ask = Ask { owner: key, fit, asked: question.asked(), now, fresh, until: None };
+            let ask = RoomRequest { owner: key, fit, asked: question.asked(), now, fresh, until: None };
             book.fit(&ask, &mut Machine)
         });
         if let Some(answer) = answer {

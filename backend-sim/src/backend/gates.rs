@@ -9,9 +9,9 @@ use crate::choose::{Choose as _, Site};
 use crate::cluster::Cluster;
 use crate::fault::GateFault;
 use crate::latency::{ANSWER, GATE, take};
+use crate::runtime::{Happening, Runtime};
 use crate::task::Life;
 use crate::trace::What;
-use crate::world::{Happening, World};
 
 use super::Backend;
 
@@ -66,22 +66,22 @@ impl Gates {
 }
 
 impl Backend {
-    pub(super) fn ask(&mut self, cluster: &Cluster, world: &mut World<'_>, ask: Box<Ask>) {
+    pub(super) fn ask(&mut self, cluster: &Cluster, runtime: &mut Runtime<'_>, ask: Box<Ask>) {
         let Some(id) = cluster.roster.id(&ask.instance) else {
-            return self.is_nobody(world, ask, 0);
+            return self.is_nobody(runtime, ask, 0);
         };
         let task = cluster.find(id, ask.launch, &ask.task);
         let runs = |nth: &u32| matches!(cluster.tasks[*nth as usize].life, Life::Running { .. });
         let Some(nth) = task.filter(runs) else {
-            return self.is_nobody(world, ask, u64::from(id));
+            return self.is_nobody(runtime, ask, u64::from(id));
         };
         let entity = u64::from(id);
-        let by_fault = self.gates.fault(&ask, world.now());
+        let by_fault = self.gates.fault(&ask, runtime.now());
         let by_chance = || {
             if self.gates.healed {
                 return None;
             }
-            let nth = world.choose.choose(Site::new("gate", entity), BY_CHANCE.len() as u32);
+            let nth = runtime.choose.choose(Site::new("gate", entity), BY_CHANCE.len() as u32);
             BY_CHANCE[nth as usize]
         };
         let silent = cluster.node_of(nth).silent.then_some(GateFault::Unanswered);
@@ -94,7 +94,7 @@ impl Backend {
             Some(GateFault::Inconclusive) => (Ruling::Inconclusive, 3),
             Some(GateFault::Unanswered) => {
                 let Ask { instance, task, launch, .. } = *ask;
-                return world.tell(|| What::Unanswered { instance, task, launch });
+                return runtime.tell(|| What::Unanswered { instance, task, launch });
             }
         };
         let words = (code > 0).then(|| Words::from(format!("exit code {code}{fault}")));
@@ -103,20 +103,20 @@ impl Backend {
             Check::Command { timeout, .. } => u64::from(timeout.0) * 1_000_000 / 2,
             _ => u64::MAX,
         };
-        let delay = take(&mut world.choose, "gate-answer", entity, &GATE).min(longest);
-        self.answer_gate(world, ask, entity, Answer { ruling, words, at: Wall(world.now() + delay) });
+        let delay = take(&mut runtime.choose, "gate-answer", entity, &GATE).min(longest);
+        self.answer_gate(runtime, ask, entity, Answer { ruling, words, at: Wall(runtime.now() + delay) });
     }
 
     /// The launch in the question does not run.
-    fn is_nobody(&mut self, world: &mut World<'_>, ask: Box<Ask>, entity: u64) {
+    fn is_nobody(&mut self, runtime: &mut Runtime<'_>, ask: Box<Ask>, entity: u64) {
         let words = Words::some(format!("launch {} of {} does not run", ask.launch, ask.task));
-        let answer = Answer { ruling: Ruling::Inconclusive, words, at: Wall(world.now()) };
-        self.answer_gate(world, ask, entity, answer);
+        let answer = Answer { ruling: Ruling::Inconclusive, words, at: Wall(runtime.now()) };
+        self.answer_gate(runtime, ask, entity, answer);
     }
 
-    fn answer_gate(&mut self, world: &mut World<'_>, ask: Box<Ask>, entity: u64, answer: Answer) {
-        let at = answer.at.0 + take(&mut world.choose, "answer", entity, &ANSWER);
-        let (session, answer) = (world.session, Box::new(answer));
-        world.answer_at(at, Happening::Gate { session, ask, answer });
+    fn answer_gate(&mut self, runtime: &mut Runtime<'_>, ask: Box<Ask>, entity: u64, answer: Answer) {
+        let at = answer.at.0 + take(&mut runtime.choose, "answer", entity, &ANSWER);
+        let (session, answer) = (runtime.session, Box::new(answer));
+        runtime.answer_at(at, Happening::Gate { session, ask, answer });
     }
 }

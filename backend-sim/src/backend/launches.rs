@@ -9,22 +9,22 @@ use crate::cluster::Cluster;
 use crate::fault::LaunchFault;
 use crate::latency::{OBSERVE, take};
 use crate::queue::Class;
+use crate::runtime::{Happening, Runtime};
 use crate::task::{Life, Task, Telling};
 use crate::trace::What;
-use crate::world::{Happening, World};
 
 use super::Backend;
 
 impl Backend {
-    pub(super) fn launch(&mut self, cluster: &mut Cluster, world: &mut World<'_>, launch: &Launch) {
+    pub(super) fn launch(&mut self, cluster: &mut Cluster, runtime: &mut Runtime<'_>, launch: &Launch) {
         let Some(id) = cluster.roster.id(&launch.instance) else { return };
         if self.remembers {
-            self.commanded.push((world.now(), launch.launch));
+            self.commanded.push((runtime.now(), launch.launch));
         }
         // Whatever the answer is, a record names its handle.
-        let now = self.when(world);
+        let now = self.when(runtime);
         self.book.name(&(), &launch.instance, &launch.handle, now);
-        let answer = match known(cluster, world, id, launch) {
+        let answer = match known(cluster, runtime, id, launch) {
             Some(answer) => answer,
             None => {
                 let told = self.launches.entry(id).or_default();
@@ -41,21 +41,21 @@ impl Backend {
                     }
                     Some(LaunchFault::UnknownLost) => LaunchAnswer::Unknown,
                     Some(LaunchFault::UnknownDone) => {
-                        self.carry_out(cluster, world, id, launch);
+                        self.carry_out(cluster, runtime, id, launch);
                         LaunchAnswer::Unknown
                     }
-                    None => self.carry_out(cluster, world, id, launch),
+                    None => self.carry_out(cluster, runtime, id, launch),
                 }
             }
         };
         let (instance, launch) = (launch.instance.clone(), launch.launch);
-        self.answer(world, id, Outcome::Launch { instance, launch, answer });
+        self.answer(runtime, id, Outcome::Launch { instance, launch, answer });
     }
 
     fn carry_out(
         &mut self,
         cluster: &mut Cluster,
-        world: &mut World<'_>,
+        runtime: &mut Runtime<'_>,
         id: u32,
         launch: &Launch,
     ) -> LaunchAnswer {
@@ -68,12 +68,12 @@ impl Backend {
             node if node.silent => return LaunchAnswer::Retry(format!("nothing is heard of {name}").into()),
             _ => {}
         }
-        let (at, now) = ((name, &launch.handle), self.when(world));
+        let (at, now) = ((name, &launch.handle), self.when(runtime));
         if self.book.launch(&(), &launch.instance, at, launch.launch, now).is_none() {
             return LaunchAnswer::Retry(format!("{} is not held any more", launch.handle.0).into());
         }
         // A snapshot shows it from now on, though no observation was told yet.
-        let arrived = Telling { time: world.now(), serial: 0, seen: Seen::Starting.into() };
+        let arrived = Telling { time: runtime.now(), serial: 0, seen: Seen::Starting.into() };
         for task in &launch.tasks {
             let task = Task {
                 instance: id,
@@ -97,7 +97,7 @@ impl Backend {
                 told: if self.remembers { vec![arrived.clone()] } else { Vec::new() },
             };
             let nth = cluster.tasks.len() as u32;
-            go_on(&task, nth, world);
+            go_on(&task, nth, runtime);
             cluster.tasks.push(task);
             cluster.of_instance[id as usize].push(nth);
         }
@@ -107,24 +107,24 @@ impl Backend {
     /// A caller that waits for the end of an unknown launch is told that it does not run.
     fn say_unknown(
         &mut self,
-        world: &mut World<'_>,
+        runtime: &mut Runtime<'_>,
         id: u32,
         instance: &InstanceName,
         launch: Number,
         task: &TaskName,
     ) {
         self.serial += 1;
-        let (session, serial) = (world.session, self.serial);
+        let (session, serial) = (runtime.session, self.serial);
         let (installation, instance, task) = (self.installation.clone(), instance.clone(), task.clone());
         let of = Box::new(Incarnation { installation, instance, task, launch });
-        let delay = take(&mut world.choose, "observe", u64::from(id), &OBSERVE);
-        world.queue.after(delay, Class::Answer, Happening::Unknown { session, of, serial });
+        let delay = take(&mut runtime.choose, "observe", u64::from(id), &OBSERVE);
+        runtime.queue.after(delay, Class::Answer, Happening::Unknown { session, of, serial });
     }
 
     pub(super) fn kill(
         &mut self,
         cluster: &mut Cluster,
-        world: &mut World<'_>,
+        runtime: &mut Runtime<'_>,
         instance: &InstanceName,
         launch: Number,
         name: &TaskName,
@@ -132,23 +132,23 @@ impl Backend {
     ) {
         let Some(id) = cluster.roster.id(instance) else { return };
         let Some(nth) = cluster.find(id, launch, name) else {
-            return self.say_unknown(world, id, instance, launch, name);
+            return self.say_unknown(runtime, id, instance, launch, name);
         };
         if cluster.node_of(nth).silent {
             cluster.tasks[nth as usize].kill_waits = Some(grace);
         } else if cluster.tasks[nth as usize].lives() {
-            end_it(cluster, world, nth, grace);
+            end_it(cluster, runtime, nth, grace);
         } else {
             // A kill of an ended task is answered with its end.
-            self.observe(cluster, world, nth);
+            self.observe(cluster, runtime, nth);
         }
     }
 }
 
 /// The answer to a launch that was carried out before.
-fn known(cluster: &Cluster, world: &mut World<'_>, id: u32, launch: &Launch) -> Option<LaunchAnswer> {
+fn known(cluster: &Cluster, runtime: &mut Runtime<'_>, id: u32, launch: &Launch) -> Option<LaunchAnswer> {
     cluster.tasks_of(id).find(|(_, task)| task.launch == launch.launch)?;
-    world.tell(|| What::Again { instance: launch.instance.clone(), launch: launch.launch });
+    runtime.tell(|| What::Again { instance: launch.instance.clone(), launch: launch.launch });
     Some(LaunchAnswer::Done)
 }
 
@@ -158,19 +158,19 @@ pub(crate) fn is_unknown(of: &Incarnation) -> Sighting {
 }
 
 /// A task is told to end.
-pub(super) fn end_it(cluster: &mut Cluster, world: &mut World<'_>, nth: u32, grace: Seconds) {
+pub(super) fn end_it(cluster: &mut Cluster, runtime: &mut Runtime<'_>, nth: u32, grace: Seconds) {
     let task = &mut cluster.tasks[nth as usize];
     if !task.killing {
         task.killing = true;
         let entity = u64::from(task.instance);
-        let (end, delay) = task.killed(&mut world.choose, entity, u64::from(grace.0) * 1_000_000);
-        world.queue.after(delay, Class::World, Happening::End { task: nth, end });
+        let (end, delay) = task.killed(&mut runtime.choose, entity, u64::from(grace.0) * 1_000_000);
+        runtime.queue.after(delay, Class::Cluster, Happening::End { task: nth, end });
     }
 }
 
 /// Schedules the next event in a task's life.
-pub(crate) fn go_on(task: &Task, nth: u32, world: &mut World<'_>) {
-    if let Some((life, delay)) = task.next(&mut world.choose, u64::from(task.instance)) {
-        world.queue.after(delay, Class::World, Happening::Life { task: nth, life });
+pub(crate) fn go_on(task: &Task, nth: u32, runtime: &mut Runtime<'_>) {
+    if let Some((life, delay)) = task.next(&mut runtime.choose, u64::from(task.instance)) {
+        runtime.queue.after(delay, Class::Cluster, Happening::Life { task: nth, life });
     }
 }

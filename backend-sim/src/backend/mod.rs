@@ -25,7 +25,7 @@ use crate::cluster::{Cluster, Shape};
 use crate::fault::{GateFault, LaunchFault};
 use crate::latency::{ANSWER, take};
 use crate::moment::micros;
-use crate::world::{Happening, World};
+use crate::runtime::{Happening, Runtime};
 
 use gates::Gates;
 
@@ -93,29 +93,29 @@ impl Backend {
         }
     }
 
-    pub(crate) fn execute(&mut self, cluster: &mut Cluster, world: &mut World<'_>, command: Command) {
+    pub(crate) fn execute(&mut self, cluster: &mut Cluster, runtime: &mut Runtime<'_>, command: Command) {
         self.count += 1;
         match command {
-            Command::Fit(fit) => self.fit(cluster, world, fit),
+            Command::Fit(fit) => self.fit(cluster, runtime, fit),
             Command::Withdraw { instance, launch } => self.withdraw(&instance, launch),
-            Command::Launch(launch) => self.launch(cluster, world, &launch),
+            Command::Launch(launch) => self.launch(cluster, runtime, &launch),
             Command::Kill { instance, launch, task, grace } => {
-                self.kill(cluster, world, &instance, launch, &task, grace);
+                self.kill(cluster, runtime, &instance, launch, &task, grace);
             }
-            Command::Reconcile { number, expected } => self.reconcile(cluster, world, number, &expected),
-            Command::Release(release) => self.release(cluster, world, *release),
-            Command::Ask(ask) => self.ask(cluster, world, ask),
+            Command::Reconcile { number, expected } => self.reconcile(cluster, runtime, number, &expected),
+            Command::Release(release) => self.release(cluster, runtime, *release),
+            Command::Ask(ask) => self.ask(cluster, runtime, ask),
             Command::Deregister => {
                 // Room that was granted and never used goes with the service.
                 self.book.forget_grants(&(), u64::MAX);
-                let at = world.now() + take(&mut world.choose, "deregister", 0, &ANSWER);
-                let (session, outcome) = (world.session, Box::new(Outcome::Deregistered));
-                world.answer_at(at, Happening::Answer { session, outcome });
+                let at = runtime.now() + take(&mut runtime.choose, "deregister", 0, &ANSWER);
+                let (session, outcome) = (runtime.session, Box::new(Outcome::Deregistered));
+                runtime.answer_at(at, Happening::Answer { session, outcome });
             }
             // A command that this simulator does not know yet gets no answer.
             _ => {}
         }
-        self.look_if_freed(cluster, world);
+        self.look_if_freed(cluster, runtime);
     }
 
     /// Ends the faults of launches and gates.
@@ -130,12 +130,12 @@ impl Backend {
     }
 
     /// Answers about one instance arrive in the order in which they were given, since each replaces the one before.
-    fn answer(&mut self, world: &mut World<'_>, instance: u32, outcome: Outcome) {
-        let delay = take(&mut world.choose, "answer", u64::from(instance), &ANSWER);
+    fn answer(&mut self, runtime: &mut Runtime<'_>, instance: u32, outcome: Outcome) {
+        let delay = take(&mut runtime.choose, "answer", u64::from(instance), &ANSWER);
         let last = self.answered.entry(instance).or_default();
-        let at = (world.now() + delay).max(*last);
+        let at = (runtime.now() + delay).max(*last);
         *last = at;
-        let session = world.session;
-        world.answer_at(at, Happening::Answer { session, outcome: Box::new(outcome) });
+        let session = runtime.session;
+        runtime.answer_at(at, Happening::Answer { session, outcome: Box::new(outcome) });
     }
 }

@@ -8,8 +8,8 @@ use plan_core::engine::{Outcome, Release, ReleaseAnswer};
 use crate::choose::{Choose as _, Site};
 use crate::cluster::Cluster;
 use crate::latency::{RELEASE, take};
+use crate::runtime::{Happening, Runtime};
 use crate::task::Task;
-use crate::world::{Happening, World};
 
 use super::Backend;
 
@@ -17,34 +17,34 @@ use super::Backend;
 const NOT_YET: u32 = 8;
 
 impl Backend {
-    pub(super) fn release(&mut self, cluster: &mut Cluster, world: &mut World<'_>, release: Release) {
+    pub(super) fn release(&mut self, cluster: &mut Cluster, runtime: &mut Runtime<'_>, release: Release) {
         let Some(id) = cluster.roster.id(&release.instance) else { return };
         let silent =
             cluster.node_id(release.node.as_str()).is_some_and(|id| cluster.nodes[id as usize].silent);
         if silent {
-            self.releases.push((world.session, release));
+            self.releases.push((runtime.session, release));
         } else {
-            self.free_and_answer(cluster, world, id, &release);
+            self.free_and_answer(cluster, runtime, id, &release);
         }
     }
 
-    fn free_and_answer(&mut self, cluster: &Cluster, world: &mut World<'_>, id: u32, release: &Release) {
+    fn free_and_answer(&mut self, cluster: &Cluster, runtime: &mut Runtime<'_>, id: u32, release: &Release) {
         let entity = u64::from(id);
         let answer = if let Some(user) = user(cluster, id, release) {
             ReleaseAnswer::Retry(format!("{} (launch {}) lives there", user.name, user.launch).into())
-        } else if world.choose.choose(Site::new("release-not-yet", entity), NOT_YET) == NOT_YET - 1 {
+        } else if runtime.choose.choose(Site::new("release-not-yet", entity), NOT_YET) == NOT_YET - 1 {
             ReleaseAnswer::Retry("the backend is busy".into())
         } else {
             self.book.release(&(), &release.instance, &release.handle);
             ReleaseAnswer::Done
         };
-        let at = world.now() + take(&mut world.choose, "release", entity, &RELEASE);
-        let (session, outcome) = (world.session, Outcome::Release { debt: release.debt, answer });
-        world.answer_at(at, Happening::Answer { session, outcome: Box::new(outcome) });
+        let at = runtime.now() + take(&mut runtime.choose, "release", entity, &RELEASE);
+        let (session, outcome) = (runtime.session, Outcome::Release { debt: release.debt, answer });
+        runtime.answer_at(at, Happening::Answer { session, outcome: Box::new(outcome) });
     }
 
     /// Releases on a silent node that were not answered.
-    pub(super) fn release_waiting(&mut self, cluster: &mut Cluster, world: &mut World<'_>, node: u32) {
+    pub(super) fn release_waiting(&mut self, cluster: &mut Cluster, runtime: &mut Runtime<'_>, node: u32) {
         let name = cluster.nodes[node as usize].facts.name.clone();
         let (here, others) = std::mem::take(&mut self.releases)
             .into_iter()
@@ -52,8 +52,8 @@ impl Backend {
         self.releases = others;
         for (session, release) in here {
             let Some(id) = cluster.roster.id(&release.instance) else { continue };
-            if session == world.session {
-                self.free_and_answer(cluster, world, id, &release);
+            if session == runtime.session {
+                self.free_and_answer(cluster, runtime, id, &release);
             } else if user(cluster, id, &release).is_none() {
                 self.book.release(&(), &release.instance, &release.handle);
             }

@@ -4,12 +4,14 @@
 
 use plan_core::engine::{Fit, Handle, Number, Outcome, Wall};
 use plan_core::spec::InstanceName;
-use plan_room::{Ask, Book, Judge, Node, Outside, PortRules, Rules, Search, Spaces, When, Words};
+use plan_room::{
+    Book, BookNode, BookRules, Judge, Outside, PortRules, ReasonWords, RoomRequest, Search, Spaces, When,
+};
 use smol_str::format_smolstr;
 
 use crate::choose::{Choose, Site};
 use crate::cluster::{Cluster, Judges};
-use crate::world::World;
+use crate::runtime::Runtime;
 
 use super::Backend;
 
@@ -20,7 +22,7 @@ pub(super) fn book(cluster: &Cluster, judges: Judges) -> Book<()> {
         Judges::EngineAlone => Judge::RoomAlone,
     };
     let ports = PortRules { spaces: Spaces::PerNode, search: Search::FromTheFirst };
-    let mut book = Book::new(Rules { ports, judge, words: Words::default() });
+    let mut book = Book::new(BookRules { ports, judge, words: ReasonWords::default() });
     for node in &cluster.nodes {
         book.add_node(node.facts.clone(), node.total);
     }
@@ -35,44 +37,44 @@ struct Any<'a> {
 }
 
 impl Outside for Any<'_> {
-    fn choose(&mut self, good: &[&Node]) -> usize {
+    fn choose(&mut self, good: &[&BookNode]) -> usize {
         self.choose.choose(Site::new("node", u64::from(self.instance)), good.len() as u32) as usize
     }
 }
 
 impl Backend {
     /// The present moment, by the backend's counts.
-    pub(super) fn when(&self, world: &World<'_>) -> When {
-        When { command: self.count, session: u64::from(world.session) }
+    pub(super) fn when(&self, runtime: &Runtime<'_>) -> When {
+        When { command: self.count, session: u64::from(runtime.session) }
     }
 
-    pub(super) fn fit(&mut self, cluster: &Cluster, world: &mut World<'_>, fit: Box<Fit>) {
+    pub(super) fn fit(&mut self, cluster: &Cluster, runtime: &mut Runtime<'_>, fit: Box<Fit>) {
         let (instance, launch) = (fit.instance.clone(), fit.launch);
         self.questions.ask(fit, self.count);
-        self.consider(cluster, world, &instance, launch);
+        self.consider(cluster, runtime, &instance, launch);
     }
 
     /// Answers a question if there is something new to say, and keeps it if there is no room.
     fn consider(
         &mut self,
         cluster: &Cluster,
-        world: &mut World<'_>,
+        runtime: &mut Runtime<'_>,
         instance: &InstanceName,
         launch: Number,
     ) {
         let Some(id) = cluster.roster.id(instance) else { return };
-        let now = self.when(world);
-        let until = self.grants.map(|lasts| Wall(world.now() + lasts));
+        let now = self.when(runtime);
+        let until = self.grants.map(|lasts| Wall(runtime.now() + lasts));
         let book = &mut self.book;
         let answer = self.questions.consider(instance, launch, |question| {
             let fit = question.fit();
             let fresh = Handle(format_smolstr!("{}@{}", fit.instance, now.command));
-            let ask = Ask { owner: &(), fit, asked: question.asked(), now, fresh, until };
-            book.fit(&ask, &mut Any { choose: &mut world.choose, instance: id })
+            let ask = RoomRequest { owner: &(), fit, asked: question.asked(), now, fresh, until };
+            book.fit(&ask, &mut Any { choose: &mut runtime.choose, instance: id })
         });
         if let Some(answer) = answer {
             let instance = instance.clone();
-            self.answer(world, id, Outcome::Fit { instance, launch, answer });
+            self.answer(runtime, id, Outcome::Fit { instance, launch, answer });
         }
     }
 
@@ -82,11 +84,11 @@ impl Backend {
     }
 
     /// Looks at all questions again, and repeats that while it frees room.
-    pub(super) fn look_again(&mut self, cluster: &Cluster, world: &mut World<'_>) {
+    pub(super) fn look_again(&mut self, cluster: &Cluster, runtime: &mut Runtime<'_>) {
         loop {
             self.book.take_freed();
             for (instance, launch) in self.questions.orders() {
-                self.consider(cluster, world, &instance, launch);
+                self.consider(cluster, runtime, &instance, launch);
             }
             if !self.book.take_freed() {
                 break;
@@ -95,9 +97,9 @@ impl Backend {
     }
 
     /// Looks at the questions again if room was freed.
-    pub(super) fn look_if_freed(&mut self, cluster: &Cluster, world: &mut World<'_>) {
+    pub(super) fn look_if_freed(&mut self, cluster: &Cluster, runtime: &mut Runtime<'_>) {
         if self.book.take_freed() {
-            self.look_again(cluster, world);
+            self.look_again(cluster, runtime);
         }
     }
 

@@ -8,8 +8,8 @@ use plan_room::{Health, Kept};
 use crate::cluster::Cluster;
 use crate::latency::{BEFORE, CATCHES_UP, HOLD, OBSERVE, take};
 use crate::queue::Class;
+use crate::runtime::{Happening, Runtime};
 use crate::task::Telling;
-use crate::world::{Happening, World};
 
 use super::Backend;
 
@@ -38,14 +38,14 @@ impl Backend {
     }
 
     /// The next session begins with an old state.
-    pub(crate) fn rewind(&mut self, world: &mut World<'_>) {
-        let before = take(&mut world.choose, "rewind", 0, &BEFORE);
-        self.shows = Some(world.now().saturating_sub(before));
+    pub(crate) fn rewind(&mut self, runtime: &mut Runtime<'_>) {
+        let before = take(&mut runtime.choose, "rewind", 0, &BEFORE);
+        self.shows = Some(runtime.now().saturating_sub(before));
     }
 
     /// The engine is back. Ends that its records may not have are told again.
-    pub(crate) fn session_begins(&mut self, cluster: &mut Cluster, world: &mut World<'_>) {
-        let session = world.session;
+    pub(crate) fn session_begins(&mut self, cluster: &mut Cluster, runtime: &mut Runtime<'_>) {
+        let session = runtime.session;
         if let Some(time) = self.shows {
             for task in 0..cluster.tasks.len() as u32 {
                 let told = cluster.tasks[task as usize]
@@ -55,37 +55,37 @@ impl Backend {
                     .find(|told| told.time <= time && told.serial > 0);
                 if let Some(Telling { serial, seen, .. }) = told.cloned() {
                     let entity = u64::from(cluster.tasks[task as usize].instance);
-                    let delay = take(&mut world.choose, "observe", entity, &OBSERVE);
-                    world.queue.after(
+                    let delay = take(&mut runtime.choose, "observe", entity, &OBSERVE);
+                    runtime.queue.after(
                         delay,
                         Class::Answer,
                         Happening::Observe { session, task, serial, seen },
                     );
                 }
             }
-            world.queue.after(CATCHES_UP, Class::World, Happening::Renew { session });
+            runtime.queue.after(CATCHES_UP, Class::Cluster, Happening::Renew { session });
         } else {
             for nth in 0..cluster.tasks.len() as u32 {
                 let task = &cluster.tasks[nth as usize];
                 if task.end_known && !task.forgotten {
-                    self.observe(cluster, world, nth);
+                    self.observe(cluster, runtime, nth);
                 }
             }
         }
-        world.queue.after(HOLD, Class::World, Happening::Expire { session });
+        runtime.queue.after(HOLD, Class::Cluster, Happening::Expire { session });
     }
 
     /// The backend shows the present state again.
-    pub(crate) fn renew(&mut self, cluster: &mut Cluster, world: &mut World<'_>) {
+    pub(crate) fn renew(&mut self, cluster: &mut Cluster, runtime: &mut Runtime<'_>) {
         self.shows = None;
         for nth in 0..cluster.tasks.len() as u32 {
-            self.tell_present(cluster, world, nth);
+            self.tell_present(cluster, runtime, nth);
         }
     }
 
     /// Frees grants of earlier sessions that nobody asked for again.
-    pub(crate) fn expire(&mut self, cluster: &mut Cluster, world: &mut World<'_>, session: u32) {
+    pub(crate) fn expire(&mut self, cluster: &mut Cluster, runtime: &mut Runtime<'_>, session: u32) {
         self.book.forget_grants(&(), u64::from(session));
-        self.look_if_freed(cluster, world);
+        self.look_if_freed(cluster, runtime);
     }
 }

@@ -7,8 +7,8 @@ use plan_core::engine::{End, Expected, Found, Incarnation, Number, Seen, Sightin
 
 use crate::cluster::Cluster;
 use crate::latency::{ANSWER, ECHO, NEXT_PART, take};
+use crate::runtime::{Happening, Runtime};
 use crate::task::{Life, Task};
-use crate::world::{Happening, World};
 
 use super::Backend;
 use super::seen::unreachable;
@@ -20,7 +20,7 @@ impl Backend {
     pub(super) fn reconcile(
         &mut self,
         cluster: &mut Cluster,
-        world: &mut World<'_>,
+        runtime: &mut Runtime<'_>,
         number: Number,
         expected: &[Expected],
     ) {
@@ -81,8 +81,8 @@ impl Backend {
             self.commanded.iter().filter(|(at, _)| *at >= time).map(|(_, launch)| *launch).min()
         });
         let as_of = after.map_or(number, |launch| launch.min(number));
-        let session = world.session;
-        let mut at = world.now() + take(&mut world.choose, "snapshot", number, &ANSWER);
+        let session = runtime.session;
+        let mut at = runtime.now() + take(&mut runtime.choose, "snapshot", number, &ANSWER);
         self.reconciles += 1;
         let echoes = self.echoes.contains(&self.reconciles);
         let mut parts = found.chunks(PART).peekable();
@@ -91,9 +91,9 @@ impl Backend {
             let snapshot = Snapshot::new(number, as_of, part.to_vec()).with_last(last);
             let snapshot = Box::new(snapshot);
             if echoes {
-                world.answer_at(at + ECHO, Happening::Part { session, snapshot: snapshot.clone() });
+                runtime.answer_at(at + ECHO, Happening::Part { session, snapshot: snapshot.clone() });
             }
-            world.answer_at(at, Happening::Part { session, snapshot });
+            runtime.answer_at(at, Happening::Part { session, snapshot });
             at += NEXT_PART;
         }
     }

@@ -5,7 +5,7 @@
 use plan_core::engine::{DebtRecord, Launch, Number, Release, Stage};
 use plan_core::spec::{InstanceName, TaskName};
 
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::checker::GivenUp;
 use super::scene::{Scene, Verdict};
@@ -44,7 +44,7 @@ impl Scene<'_> {
         let there = place.is_some_and(|place| place.handle == *handle && place.node.name == node.name);
         if !same || !there {
             return self.violation(
-                Check::LaunchOrdered,
+                CheckName::LaunchOrdered,
                 format!("launch {number} of {instance} is what its record orders, at its place"),
                 format!("the record says {order:?} at {place:?}"),
             );
@@ -76,7 +76,7 @@ impl Scene<'_> {
             });
             if let Some((_, old)) = in_the_way {
                 return self.violation(
-                    if old.name == *name { Check::OneLive } else { Check::OneInSet },
+                    if old.name == *name { CheckName::OneLive } else { CheckName::OneInSet },
                     format!("one task at a time in `{set}` of {instance}"),
                     format!(
                         "{name} is launched (launch {number}) while {} (launch {}) lives",
@@ -96,7 +96,7 @@ impl Scene<'_> {
             return Ok(());
         }
         self.violation(
-            Check::LaunchedAgain,
+            CheckName::LaunchedAgain,
             "a launch is never given again once it was seen ended",
             format!("{} is told to launch {} again", launch.instance, launch.launch),
         )
@@ -118,7 +118,7 @@ impl Scene<'_> {
             return Ok(());
         }
         self.violation(
-            Check::KillWanted,
+            CheckName::KillWanted,
             "what is told to end is in the way of an order, owed, or past",
             format!("{instance}-{task} (launch {launch}) is told to end, and no record wants it"),
         )
@@ -132,7 +132,7 @@ impl Scene<'_> {
             return Ok(());
         }
         self.violation(
-            Check::OnlyOurs,
+            CheckName::OnlyOurs,
             "what is told to end was launched by this service",
             format!("{instance}-{task} (launch {launch}) was not"),
         )
@@ -150,7 +150,7 @@ impl Scene<'_> {
             return Ok(());
         }
         self.violation(
-            Check::ReleaseOwed,
+            CheckName::ReleaseOwed,
             "what is released is owed, nothing of it is to be ended, and nobody lives there",
             format!("{} of {instance} is released for debt {number}: {debt:?}, {place:?}", handle.0),
         )
@@ -163,7 +163,7 @@ impl Scene<'_> {
             self.cluster.tasks_of(id).find(|(_, task)| task.lives() && task.handle == release.handle);
         let Some((_, task)) = in_use else { return Ok(()) };
         self.violation(
-            Check::ReleasedInUse,
+            CheckName::ReleasedInUse,
             "what is released is not in use",
             format!(
                 "{} of {} is released while {} (launch {}) lives in it",
@@ -186,7 +186,7 @@ impl Scene<'_> {
             return Ok(());
         }
         self.violation(
-            Check::DebtPaid,
+            CheckName::DebtPaid,
             format!("debt {} of {} is paid, or an operator gives it up", debt.number, debt.instance),
             format!("it is forgotten while {lives:?} lives and {held:?} is held"),
         )
@@ -203,7 +203,7 @@ impl Scene<'_> {
             let held = places.find(|held| held.is_used() && !given_up.handles.contains(held.handle()));
             if lives.is_some() || held.is_some() {
                 return self.violation(
-                    Check::NothingLeft,
+                    CheckName::NothingLeft,
                     "the service is taken leave of when nothing of it is left",
                     format!(
                         "of {name}, {:?} lives and {:?} is held",

@@ -11,7 +11,7 @@ use plan_core::engine::{
 use plan_core::plan::{GateLayout, PodModel};
 use plan_core::spec::{Goal, InstanceName, TaskName};
 
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::batch::{Act, Batch};
 use super::members::How;
@@ -145,7 +145,7 @@ impl Asked {
         let answers = answers.iter().map(|of| format!("{:?} at {}", of.ruling, Time::from_micros(of.at)));
         let found =
             format!("it acts; answers since it last did: [{}]", answers.collect::<Vec<_>>().join(", "));
-        scene.violation(Check::Gate, expected, found)
+        scene.violation(CheckName::Gate, expected, found)
     }
 
     /// The last question of each gate of each instance in this session.
@@ -166,7 +166,7 @@ impl Asked {
                 };
                 if *ruling != Some(Ruling::Deny) && !self.latest(scene).any(open) {
                     return scene.violation(
-                        Check::Gate,
+                        CheckName::Gate,
                         "a gate that did not answer is asked again in its time, and so is one that defers",
                         format!("{instance}: {why}; it is not asked again"),
                     );
@@ -197,7 +197,7 @@ impl Asked {
                 };
                 if !clears {
                     return scene.violation(
-                        Check::Gate,
+                        CheckName::Gate,
                         "who waits for a gate was denied, or has asked and is to be answered",
                         format!("{name}: {why}"),
                     );

@@ -9,9 +9,9 @@ use plan_core::engine::{
 };
 use plan_core::spec::{Goal, InstanceName, TaskName};
 
-use crate::store::Store;
+use crate::store::RecordStore;
 use crate::task::Life;
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::scene::{Scene, Verdict};
 
@@ -43,7 +43,10 @@ impl Batch<'_> {
     }
 
     /// The debts that leave the records with the batch.
-    pub(super) fn debts_that_leave<'s>(&self, store: &'s Store) -> impl Iterator<Item = &'s DebtRecord> {
+    pub(super) fn debts_that_leave<'s>(
+        &self,
+        store: &'s RecordStore,
+    ) -> impl Iterator<Item = &'s DebtRecord> {
         self.writes.iter().filter_map(|write| match write {
             Write::Delete(key @ Key::Debt(_)) => match store.get(key)? {
                 Record::Debt(debt) => Some(&**debt),
@@ -60,7 +63,7 @@ impl Batch<'_> {
     }
 
     /// The orders of steps that act from now on.
-    pub(super) fn acts<'s>(&'s self, store: &'s Store) -> impl Iterator<Item = Act<'s>> {
+    pub(super) fn acts<'s>(&'s self, store: &'s RecordStore) -> impl Iterator<Item = Act<'s>> {
         let pods = self.writes.iter().filter_map(|write| match write {
             Write::Put(Record::Pod(instance, after)) => match store.get(&Key::Pod(instance.clone()))? {
                 Record::Pod(_, before) => Some((instance, &**before, &**after)),
@@ -98,7 +101,7 @@ pub(super) fn once(scene: &Scene<'_>, request: &str) -> Verdict {
         return Ok(());
     }
     let found = format!("`{request}` is carried out again");
-    scene.violation(Check::Once, "a request that is said again has the reply that it had", found)
+    scene.violation(CheckName::Once, "a request that is said again has the reply that it had", found)
 }
 
 /// An instance that leaves is not in the target, is the highest of its pod, and leaves after the debts of others are
@@ -113,7 +116,7 @@ pub(super) fn leaves_in_turn(scene: &Scene<'_>, batch: &Batch<'_>, debt: &DebtRe
     let model =
         scene.engine.model().and_then(|model| Some(&model.pods()[model.pod_index(&name.pod)? as usize]));
     if model.is_some_and(|pod| name.index < pod.count) {
-        return scene.violation(Check::Leaving, expected, format!("{name} leaves, and is of the target"));
+        return scene.violation(CheckName::Leaving, expected, format!("{name} leaves, and is of the target"));
     }
     let open = scene
         .store
@@ -126,14 +129,14 @@ pub(super) fn leaves_in_turn(scene: &Scene<'_>, batch: &Batch<'_>, debt: &DebtRe
     let twin = twin.filter(|other| other.cause == DebtCause::Decommission);
     if let Some(other) = open.or(twin).filter(|other| !batch.deletes(&Key::Debt(other.number))) {
         let found = format!("{name} leaves while {} owes debt {}", other.instance, other.number);
-        return scene.violation(Check::Leaving, expected, found);
+        return scene.violation(CheckName::Leaving, expected, found);
     }
     let higher = scene.store.records().find_map(|record| match record {
         Record::Pod(other, _) if other.pod == name.pod && other.index > name.index => Some(other),
         _ => None,
     });
     if let Some(other) = higher.filter(|other| !batch.deletes(&Key::Pod((*other).clone()))) {
-        return scene.violation(Check::Leaving, expected, format!("{name} leaves before {other}"));
+        return scene.violation(CheckName::Leaving, expected, format!("{name} leaves before {other}"));
     }
     Ok(())
 }
@@ -153,7 +156,7 @@ pub(super) fn reached_is_true(scene: &Scene<'_>, instance: &InstanceName, record
         let truly = scene.cluster.find(id, reached.launch, task.name());
         if !truly.is_some_and(|nth| scene.cluster.tasks[nth as usize].attained) {
             return scene.violation(
-                Check::ReachedIsTrue,
+                CheckName::ReachedIsTrue,
                 "what a record says attained its goal did",
                 format!("launch {} of {instance}-{} did not", reached.launch, task.name()),
             );
@@ -175,7 +178,7 @@ pub(super) fn permission_has_a_cause(
         return Ok(());
     }
     let found = format!("{instance} runs again, and may move still");
-    scene.violation(Check::Patience, "who was down for too long and is there again stays", found)
+    scene.violation(CheckName::Patience, "who was down for too long and is there again stays", found)
 }
 
 /// At most one run makes the service what its target says.
@@ -198,7 +201,7 @@ pub(super) fn one_run_converges(scene: &Scene<'_>, batch: &Batch<'_>, number: Nu
     match other.filter(|&other| !ends(other) && !ends(number)) {
         None => Ok(()),
         Some(other) => scene.violation(
-            Check::OneRun,
+            CheckName::OneRun,
             "one run at a time makes the service what its target says",
             format!("runs {other} and {number} do"),
         ),
@@ -212,7 +215,7 @@ pub(super) fn replaces_for_good(scene: &Scene<'_>, instance: &InstanceName) -> V
         return Ok(());
     }
     let found = format!("{instance} stays");
-    scene.violation(Check::Obeyed, "what an operator replaces goes elsewhere", found)
+    scene.violation(CheckName::Obeyed, "what an operator replaces goes elsewhere", found)
 }
 
 /// An end counts as a failure only if nobody asked for it.
@@ -235,7 +238,7 @@ pub(super) fn nobody_asked(
         return Ok(());
     }
     let found = format!("{instance}-{task} (launch {launch}) was told to end, and its end is a failure");
-    scene.violation(Check::Expected, "an end that was asked for is no failure", found)
+    scene.violation(CheckName::Expected, "an end that was asked for is no failure", found)
 }
 
 /// A broken member goes back to the good configuration without an operator: it is no canary.
@@ -259,7 +262,7 @@ pub(super) fn no_canary_is_broken(scene: &Scene<'_>, run: &RunRecord) -> Verdict
             });
             if broken.is_some() {
                 return scene.violation(
-                    Check::BrokenFirst,
+                    CheckName::BrokenFirst,
                     "who is broken goes first, and waits for no canary to be released",
                     format!("{name} is, and is a canary of {} / {}", run.plan, of.name),
                 );

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use plan_core::engine::{Answer, Command, DebtRecord, Handle, Number, StepRef, Verb, Wall};
 use plan_core::spec::TaskName;
 
-use crate::store::Store;
+use crate::store::RecordStore;
 
 use super::asked::Asked;
 use super::batch::{Act, Batch};
@@ -41,7 +41,7 @@ pub(crate) struct GivenUp {
 
 impl Checker {
     /// Notes what an operator gives up with a batch that is about to become durable.
-    pub(crate) fn note(&mut self, store: &Store, batch: &Batch<'_>) {
+    pub(crate) fn note(&mut self, store: &RecordStore, batch: &Batch<'_>) {
         let Some(Verb::GiveUp { debt }) = batch.verb else { return };
         for debt in batch.debts_that_leave(store).filter(|of| of.number == *debt) {
             let launches = debt.kill.iter().map(|owed| (owed.launch, owed.task.clone()));

@@ -8,7 +8,7 @@ use plan_core::engine::{Handle, Number, Reason, Record, Stage, TaskState, Why};
 use plan_core::spec::{Goal, TaskName};
 
 use crate::task::Life;
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::batch::is_timeout;
 use super::checker::GivenUp;
@@ -40,7 +40,7 @@ impl Scene<'_> {
             });
             if let Some(held) = nobodys {
                 return self.violation(
-                    Check::Held,
+                    CheckName::Held,
                     "what is held is somebody's place, owed, or granted to an order that stands",
                     format!("{} of {name} is held, and no record names it", held.handle().0),
                 );
@@ -55,7 +55,7 @@ impl Scene<'_> {
             let lives = pod.living().next().is_some();
             if lives && !gone && !held.contains(&place.handle) {
                 return self.violation(
-                    Check::Held,
+                    CheckName::Held,
                     "where something lives, its place is held",
                     format!("{name} lives in {}, which is not held", place.handle.0),
                 );
@@ -91,7 +91,7 @@ impl Scene<'_> {
                     });
                     if living.is_none() && named {
                         return self.violation(
-                            Check::SameEnd,
+                            CheckName::SameEnd,
                             format!("{name}-{} runs with the configuration of the target", task.name),
                             "it does not",
                         );
@@ -113,7 +113,7 @@ impl Scene<'_> {
             }
             if view.silent {
                 return self.violation(
-                    Check::View,
+                    CheckName::View,
                     format!("the engine knows that the node of {}-{} is heard", view.instance, view.task),
                     "it believes that it is silent",
                 );
@@ -126,7 +126,7 @@ impl Scene<'_> {
             };
             if !same {
                 return self.violation(
-                    Check::View,
+                    CheckName::View,
                     format!("the engine knows that {}-{} is {truth:?}", view.instance, view.task),
                     format!("it believes {state:?}"),
                 );
@@ -137,7 +137,7 @@ impl Scene<'_> {
                 let truth = self.cluster.seen(nth);
                 if (&of.words, &of.address) != (&truth.words, &truth.address) {
                     return self.violation(
-                        Check::View,
+                        CheckName::View,
                         format!("the record of {}-{} has {truth:?}", view.instance, view.task),
                         format!("it has {:?}, {:?}", of.words, of.address),
                     );
@@ -151,7 +151,7 @@ impl Scene<'_> {
             let asked = |why: &Why| room && why.reason == Reason::PlaceAsked;
             if let Some(why) = whys.iter().find(|why| will_not_clear(&why.reason) && !asked(why)) {
                 return self.violation(
-                    Check::Stuck,
+                    CheckName::Stuck,
                     "what waits when nothing more will happen waits for someone else",
                     format!("{name}: {why}"),
                 );
@@ -159,7 +159,7 @@ impl Scene<'_> {
             let no_room = |why: &&Why| matches!(why.reason, Reason::NoRoom(_));
             if let Some(why) = whys.iter().find(no_room).filter(|_| !self.is_asked(name)) {
                 return self.violation(
-                    Check::Stuck,
+                    CheckName::Stuck,
                     "who waits for room has asked for it, and the question stands",
                     format!("{name}: {why}"),
                 );
@@ -178,7 +178,7 @@ impl Scene<'_> {
             });
             if let (Some((_, task)), true) = (dead, whys.is_empty()) {
                 return self.violation(
-                    Check::Stuck,
+                    CheckName::Stuck,
                     "a RUNNING task that ended is brought back, or there is a reason why not",
                     format!("{name}-{} (launch {}) ended, and nothing is said of it", task.name, task.launch),
                 );
@@ -190,7 +190,7 @@ impl Scene<'_> {
         let reasons = !whys.is_empty();
         if reasons && whys.iter().all(|why| waits_for_another(&why.reason)) {
             return self.violation(
-                Check::Stuck,
+                CheckName::Stuck,
                 "of those that wait for each other, one waits for someone else",
                 format!("all wait for each other; {}: {}", whys[0].instance, whys[0]),
             );
@@ -198,7 +198,7 @@ impl Scene<'_> {
         // A plan that an operator stopped gives no reason.
         if !complete && !reasons && !meddled {
             return self.violation(
-                Check::Stuck,
+                CheckName::Stuck,
                 "a plan that is not complete has a reason",
                 "nothing more will happen, and no instance says why".to_owned(),
             );
@@ -251,7 +251,7 @@ pub(super) fn all_that_lives_is_known(scene: &Scene<'_>, given_up: &GivenUp) -> 
             || task.lost == Some(scene.session);
         if !known {
             return scene.violation(
-                Check::Known,
+                CheckName::Known,
                 "what lives is in a record, or owed",
                 format!("{name}-{} (launch {}) lives, and no record says so", task.name, task.launch),
             );
@@ -294,7 +294,7 @@ pub(super) fn patience_ends(scene: &Scene<'_>) -> Verdict {
             down.filter(|_| member && record.place().is_some() && record.permission().is_none())
         {
             return scene.violation(
-                Check::Patience,
+                CheckName::Patience,
                 "who is down for too long may move",
                 format!("{name}-{} is down for good, and {name} may not", task.name()),
             );

@@ -5,7 +5,7 @@
 use plan_core::engine::{Key, Number, Order, PodRecord, Purpose, Record, Wall};
 use plan_core::spec::{Goal, InstanceName, NodeFacts, TaskName};
 
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::batch::Batch;
 use super::room::others;
@@ -23,7 +23,7 @@ pub(super) fn launched(
     let held = scene.backend.book().place(&(), instance, &place.handle);
     if let Some(Wall(until)) = held.and_then(|held| held.until()).filter(|until| until.0 < scene.time) {
         return scene.violation(
-            Check::Granted,
+            CheckName::Granted,
             "a launch goes where room is granted as long as it is",
             format!("the grant of launch {launch} of {instance} was over {} µs before", scene.time - until),
         );
@@ -52,7 +52,7 @@ fn placed_well(scene: &Scene<'_>, batch: &Batch<'_>, instance: &InstanceName, no
         return Ok(());
     }
     let found = format!("{instance} goes to {}: {}", node.name, rule.judge(node, &census));
-    scene.violation(Check::Placement, "an instance goes where its placement lets it", found)
+    scene.violation(CheckName::Placement, "an instance goes where its placement lets it", found)
 }
 
 /// Recovery launches the configuration that reached its goal last, or the one that was launched before.
@@ -71,7 +71,7 @@ fn recovers_what_was_good(
             .any(|(_, task)| task.name == ordered.task && task.conf == ordered.conf);
         if reached.conf != ordered.conf && !known {
             return scene.violation(
-                Check::Recovered,
+                CheckName::Recovered,
                 "recovery launches what was good",
                 format!("{instance}-{} is launched as it never was before", ordered.task),
             );
@@ -131,7 +131,7 @@ fn recovers_the_group(
     match left {
         None => Ok(()),
         Some(task) => scene.violation(
-            Check::Recovered,
+            CheckName::Recovered,
             format!("with an essential task all of {instance} comes back"),
             format!("{task} goes on"),
         ),

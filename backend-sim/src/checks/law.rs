@@ -4,7 +4,7 @@
 
 use plan_core::engine::{Effects, Input, Wall};
 
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::scene::{Scene, Verdict};
 
@@ -17,18 +17,18 @@ impl Scene<'_> {
             Ok(engine) => engine,
             Err(error) => {
                 return self.violation(
-                    Check::RecoverEqualsLive,
+                    CheckName::RecoverEqualsLive,
                     "an engine can be recovered from the store",
                     error.to_string(),
                 );
             }
         };
         if let Some(broken) = self.engine.broken_invariants().into_iter().next() {
-            return self.violation(Check::Invariant, "what holds between two inputs holds", broken);
+            return self.violation(CheckName::Invariant, "what holds between two inputs holds", broken);
         }
         if recovered.digest() != live.digest() {
             return self.violation(
-                Check::RecoverEqualsLive,
+                CheckName::RecoverEqualsLive,
                 "the digest of the live engine is that of the recovered one",
                 format!("live {:?}, recovered {:?}", live.digest(), recovered.digest()),
             );
@@ -41,7 +41,7 @@ impl Scene<'_> {
                 |(live, recovered)| format!("live `{}`, recovered `{}`", live.trim(), recovered.trim()),
             );
             return self.violation(
-                Check::RecoverEqualsLive,
+                CheckName::RecoverEqualsLive,
                 "the live engine, its session forgotten, equals the recovered one",
                 found,
             );
@@ -49,7 +49,7 @@ impl Scene<'_> {
         let quiet = live_effects.writes.is_empty() && live_effects.commands.is_empty();
         if !quiet || live_effects.wake_at != self.engine.model().map(|_| Wall(self.time)) {
             return self.violation(
-                Check::RecoverEqualsLive,
+                CheckName::RecoverEqualsLive,
                 "losing the session writes and commands nothing, and asks for a wake at once",
                 format!("{live_effects:?}"),
             );
@@ -68,7 +68,7 @@ impl Scene<'_> {
             return Ok(());
         }
         self.violation(
-            Check::Woken,
+            CheckName::Woken,
             "an engine that has something to do asks to be woken",
             format!("it asks for {wake_at:?}, and writes {writes:?} and commands {commands:?} when it is woken now"),
         )

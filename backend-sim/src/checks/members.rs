@@ -7,7 +7,7 @@ use plan_core::engine::{Key, PodRecord, Reason, Record, Stage, TaskRecord, TaskS
 use plan_core::plan::{Model, PodModel, Status};
 use plan_core::spec::{Goal, InstanceName, PlanName};
 
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::batch::{Act, Batch};
 use super::scene::{Scene, Verdict};
@@ -96,7 +96,7 @@ impl Scene<'_> {
                 if down.len() > most as usize {
                     let down: Vec<String> = down.iter().map(ToString::to_string).collect();
                     return self.violation(
-                        Check::MaxUnavailable,
+                        CheckName::MaxUnavailable,
                         format!(
                             "{} acts when no more than {most} are down with it",
                             self.step_name(&run, act.step.phase, act.step.step)
@@ -124,7 +124,7 @@ impl Scene<'_> {
                 let waits = why.status != Status::Pending || why.reason != Reason::AskedForRoom;
                 if !busy && !waits && !why.what.starts_with(PlanName::RECOVERY) {
                     return self.violation(
-                        Check::TakenUp,
+                        CheckName::TakenUp,
                         "a step that nothing keeps waiting has begun",
                         format!("{} of {} has not", why.what, why.instance),
                     );
@@ -147,11 +147,11 @@ impl Scene<'_> {
         match up {
             Some(up) => {
                 let found = format!("{}: {why}; {up} is up, and nothing is about to end it", why.instance);
-                self.violation(Check::MaxUnavailable, expected, found)
+                self.violation(CheckName::MaxUnavailable, expected, found)
             }
             None if members.len() < NAMED.min(*most as usize) => {
                 let found = format!("{}: {why}; {most} may be", why.instance);
-                self.violation(Check::MaxUnavailable, expected, found)
+                self.violation(CheckName::MaxUnavailable, expected, found)
             }
             None => Ok(()),
         }

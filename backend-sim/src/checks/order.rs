@@ -5,7 +5,7 @@
 use plan_core::engine::{Launch, Purpose, StepRef};
 use plan_core::spec::{Instances, Sequence, Steps};
 
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::checker::Checker;
 use super::scene::{Run, Scene, Verdict};
@@ -114,7 +114,7 @@ impl Checker {
             });
             if on_its_way {
                 return scene.violation(
-                    Check::Order,
+                    CheckName::Order,
                     format!(
                         "{} begins when no other step of its phase is on its way",
                         scene.step_name(run, step.phase, step.step)
@@ -138,7 +138,7 @@ impl Checker {
         for earlier in before {
             if !scene.was_done(run, of, earlier, false) {
                 return scene.violation(
-                    Check::Order,
+                    CheckName::Order,
                     format!(
                         "{} begins when {} is complete",
                         scene.step_name(run, step.phase, step.step),
@@ -170,7 +170,7 @@ impl Checker {
         let begun = self.begun.range(from..=to).filter(|step| !self.broken.contains(step)).count();
         if released < waiting && begun > released {
             return scene.violation(
-                Check::Canary,
+                CheckName::Canary,
                 format!("{released} steps of {} / {} are released", run.layout.name, of.name),
                 format!("{begun} were launched, the last {}", scene.step_name(run, step.phase, step.step)),
             );

@@ -10,10 +10,10 @@ use plan_core::engine::{PodRecord, Record, Stage};
 use plan_core::plan::Demand;
 use plan_core::spec::placement::Census;
 use plan_core::spec::{InstanceName, NodeName, PlacementRule, PortChoice, PortName, ResourceSetName};
-use plan_room::Place;
+use plan_room::HeldPlace;
 
 use crate::node::Node;
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::amounts::Room;
 use super::checker::GivenUp;
@@ -31,7 +31,7 @@ struct Left {
 
 impl Left {
     /// What is left of a node with these places on it.
-    fn of<'p>(node: &Node, places: impl Iterator<Item = &'p Place>) -> Self {
+    fn of<'p>(node: &Node, places: impl Iterator<Item = &'p HeldPlace>) -> Self {
         let mut left = Self { room: node.total.into(), ports: BTreeSet::new() };
         for place in places {
             left.room = left.room.minus(needed(place));
@@ -59,7 +59,7 @@ impl Left {
 }
 
 /// What a place holds: for each set, the most that the set is or may become.
-fn needed(place: &Place) -> Room {
+fn needed(place: &HeldPlace) -> Room {
     let mut sets: BTreeMap<&ResourceSetName, Room> = BTreeMap::new();
     let becomes = place.becomes().flat_map(|(_, sets, _)| sets);
     for one in place.sets().iter().chain(becomes) {
@@ -88,7 +88,7 @@ impl Scene<'_> {
             let order = record.and_then(|record| record.order(fit.launch));
             if order.is_none_or(|order| order.stage == Stage::Given) {
                 return self.violation(
-                    Check::Held,
+                    CheckName::Held,
                     "a question for room that is not wanted any more is withdrawn",
                     format!("{} still asks for launch {}", fit.instance, fit.launch),
                 );
@@ -113,7 +113,7 @@ impl Scene<'_> {
             });
             if let Some(node) = good {
                 return self.violation(
-                    Check::Room,
+                    CheckName::Room,
                     "who waits for room waits as there is none",
                     format!(
                         "{} waits, and {} has room and fits its placement",
@@ -138,7 +138,7 @@ impl Scene<'_> {
             }
             let of = || format!("{name}-{} (launch {})", task.name, task.launch);
             let Some(place) = book.place(&(), name, &task.handle) else {
-                return self.violation(Check::Held, expected, format!("nothing is held for {}", of()));
+                return self.violation(CheckName::Held, expected, format!("nothing is held for {}", of()));
             };
             let wanted = &task.config.resources;
             let set = place.sets().iter().find(|one| one.set == task.config.spec.resource_set);
@@ -146,7 +146,7 @@ impl Scene<'_> {
             if !there || set.is_none_or(|set| set.resources != *wanted) {
                 let held = set.map(|set| &set.resources);
                 let found = format!("{} asks for {wanted:?} of its set, and {held:?} is held", of());
-                return self.violation(Check::Held, expected, found);
+                return self.violation(CheckName::Held, expected, found);
             }
             let recorded = self.pod(name).and_then(|record| record.place());
             let Some(recorded) = recorded.filter(|recorded| recorded.handle == task.handle) else { continue };
@@ -165,7 +165,7 @@ impl Scene<'_> {
                     place.ports(),
                     recorded.ports
                 );
-                return self.violation(Check::Held, "the record names the ports of what lives", found);
+                return self.violation(CheckName::Held, "the record names the ports of what lives", found);
             }
         }
         let mut given: BTreeMap<(&NodeName, u16), &InstanceName> = BTreeMap::new();
@@ -177,7 +177,7 @@ impl Scene<'_> {
             for (port, number) in place.ports() {
                 if let Some(other) = given.insert((node, *number), name) {
                     let found = format!("{port} of {name} on {node} is {number}, and so is one of {other}");
-                    return self.violation(Check::Held, "a port number is given once on a node", found);
+                    return self.violation(CheckName::Held, "a port number is given once on a node", found);
                 }
             }
         }
@@ -185,7 +185,7 @@ impl Scene<'_> {
             let sum = sums.get(&node.facts.name).copied().unwrap_or_default();
             if !Room::from(node.total).holds(sum) {
                 let found = format!("{} has {:?}, and {sum:?} is held", node.facts.name, node.total);
-                return self.violation(Check::Held, "no more is held on a node than it has", found);
+                return self.violation(CheckName::Held, "no more is held on a node than it has", found);
             }
         }
         Ok(())

@@ -10,8 +10,8 @@ use plan_core::spec::InstanceName;
 use crate::backend::Backend;
 use crate::cluster::Cluster;
 use crate::scenario::Scenario;
-use crate::store::Store;
-use crate::violation::{Check, Violation};
+use crate::store::RecordStore;
+use crate::violation::{CheckName, Violation};
 
 /// The result of a check.
 pub(crate) type Verdict = Result<(), Violation>;
@@ -24,7 +24,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) session: u32,
     /// The target of the service now.
     pub(crate) model: &'a Model,
-    pub(crate) store: &'a Store,
+    pub(crate) store: &'a RecordStore,
     pub(crate) cluster: &'a Cluster,
     pub(crate) backend: &'a Backend,
     pub(crate) engine: &'a Engine,
@@ -40,7 +40,7 @@ pub(super) struct Run<'a> {
 impl Scene<'_> {
     pub(crate) fn violation(
         &self,
-        check: Check,
+        check: CheckName,
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Verdict {

@@ -6,7 +6,7 @@ use plan_core::engine::{Key, Record, RunKind, StepRef};
 use plan_core::plan::{PhaseLayout, Status};
 use plan_core::spec::Goal;
 
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::scene::{Run, Scene, Verdict};
 
@@ -76,7 +76,7 @@ impl Scene<'_> {
                         && !self.was_done(&run, phase, step_at, true)
                     {
                         return self.violation(
-                            Check::CompleteIsTrue,
+                            CheckName::CompleteIsTrue,
                             "a COMPLETE step has a launch that attained its goal with its configuration",
                             format!("{} has none", self.step_name(&run, phase_at, step_at)),
                         );

@@ -10,7 +10,7 @@ use plan_core::engine::{
 };
 use plan_core::spec::{Goal, InstanceName, TaskName};
 
-use crate::violation::Check;
+use crate::violation::CheckName;
 
 use super::batch::{self, Batch, is_timeout};
 use super::launched::launched;
@@ -197,7 +197,7 @@ impl Watch {
                 });
                 if !is {
                     return scene.violation(
-                        Check::Obeyed,
+                        CheckName::Obeyed,
                         "what an operator interrupted is interrupted",
                         format!("`{verb}` is done, and nothing is"),
                     );
@@ -218,7 +218,7 @@ impl Watch {
         let expected = || format!("at least {} s are between two replacements", least / 1_000_000);
         if let Some(last) = self.timeout.filter(|last| scene.time - last < least) {
             let found = format!("{instance} may move {} s after another", (scene.time - last) / 1_000_000);
-            return scene.violation(Check::Patience, expected(), found);
+            return scene.violation(CheckName::Patience, expected(), found);
         }
         let waiting = scene.store.records().find_map(|record| match record {
             Record::Pod(name, record) if name != instance && is_timeout(record) => Some(name),
@@ -231,7 +231,7 @@ impl Watch {
             None => Ok(()),
             Some(other) => {
                 let found = format!("{instance} may move before {other} has gone");
-                scene.violation(Check::Patience, expected(), found)
+                scene.violation(CheckName::Patience, expected(), found)
             }
         }
     }
@@ -258,7 +258,7 @@ impl Watch {
             });
             if let Some((_, task)) = old.filter(|_| scene.engine.why(instance).is_empty()) {
                 return scene.violation(
-                    Check::Obeyed,
+                    CheckName::Obeyed,
                     format!("{instance}-{name}, which an operator restarted, is launched again"),
                     format!("launch {} of before lives on", task.launch),
                 );
@@ -273,7 +273,7 @@ impl Watch {
             if task.paused != *paused && quiet && !scene.cluster.node_of(nth).silent {
                 let words = |paused: bool| if paused { "paused" } else { "not paused" };
                 return scene.violation(
-                    Check::Obeyed,
+                    CheckName::Obeyed,
                     format!("{instance}-{name} is {}, as an operator wants it", words(*paused)),
                     format!("launch {} is {}", task.launch, words(task.paused)),
                 );

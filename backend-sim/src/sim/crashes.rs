@@ -10,9 +10,9 @@ use smol_str::SmolStr;
 use crate::fault::CrashPoint;
 use crate::latency::{RESTART, take};
 use crate::queue::Class;
+use crate::runtime::Happening;
 use crate::trace::What;
-use crate::violation::Check;
-use crate::world::Happening;
+use crate::violation::CheckName;
 
 use super::{Fork, Sim};
 
@@ -67,13 +67,13 @@ impl Sim<'_> {
     }
 
     fn crash(&mut self, point: CrashPoint, nth: u64) {
-        self.world.tell(|| What::Crashed { point: SmolStr::new_static(point.name()), nth });
+        self.runtime.tell(|| What::Crashed { point: SmolStr::new_static(point.name()), nth });
         self.engine = None;
         self.counts.crashes += 1;
-        self.world.end_session();
+        self.runtime.end_session();
         self.backend.session_over();
-        let delay = take(&mut self.world.choose, "restart", 0, &RESTART);
-        self.world.queue.after(delay, Class::World, Happening::Recover);
+        let delay = take(&mut self.runtime.choose, "restart", 0, &RESTART);
+        self.runtime.queue.after(delay, Class::Cluster, Happening::Recover);
     }
 
     pub(crate) fn recover(&mut self) {
@@ -84,15 +84,15 @@ impl Sim<'_> {
             Ok(engine) => self.engine = Some(engine),
             Err(error) => {
                 let expected = "an engine can be recovered from the store".to_owned();
-                return self.violate(Check::RecoverEqualsLive, expected, error.to_string());
+                return self.violate(CheckName::RecoverEqualsLive, expected, error.to_string());
             }
         }
         if !first {
             let epoch = self.epoch;
-            self.world.tell(|| What::Recovered { epoch });
+            self.runtime.tell(|| What::Recovered { epoch });
             // Reports that came while the engine was down are lost.
-            self.world.end_session();
-            self.backend.session_begins(&mut self.cluster, &mut self.world);
+            self.runtime.end_session();
+            self.backend.session_begins(&mut self.cluster, &mut self.runtime);
             self.feed(Input::SessionLost);
         }
         self.reconcile();

@@ -7,8 +7,8 @@ use plan_core::plan::Status;
 use plan_core::spec::PlanName;
 
 use crate::ends::{End, Stand};
-use crate::report::{Outcome, Report};
-use crate::violation::Check;
+use crate::report::{Report, SimulationOutcome};
+use crate::violation::CheckName;
 
 use super::Sim;
 
@@ -81,9 +81,9 @@ impl Sim<'_> {
             let acts = self.scenario.verbs.len() + self.scenario.targets.len();
             let more = u32::try_from(self.faults.len() + acts).unwrap_or(u32::MAX);
             if let Some((expected, found)) = reference.difference(&end) {
-                self.violate(Check::SameEnd, expected, found);
+                self.violate(CheckName::SameEnd, expected, found);
             } else if let Some((expected, found)) = reference.launched_less(&end, more) {
-                self.violate(Check::Launches, expected, found);
+                self.violate(CheckName::Launches, expected, found);
             }
         }
     }
@@ -103,9 +103,9 @@ impl Sim<'_> {
         plans.extend(by_itself.filter(|plan| !plan.phases.is_empty()));
         let whys = self.whys(&engine);
         let outcome = match self.violation.take() {
-            Some(violation) => Outcome::Violation(violation),
-            None if complete => Outcome::Complete,
-            None => Outcome::Incomplete { waits: whys.clone() },
+            Some(violation) => SimulationOutcome::Violation(violation),
+            None if complete => SimulationOutcome::Complete,
+            None => SimulationOutcome::Incomplete { waits: whys.clone() },
         };
         self.counts.launches = self.cluster.tasks.len() as u64;
         self.counts.points = self.crashes.passed();
@@ -114,12 +114,12 @@ impl Sim<'_> {
             plans,
             tasks: engine.tasks(),
             whys,
-            time: self.world.now(),
+            time: self.runtime.now(),
             completed_at,
             counts: self.counts,
             faults: self.faults,
             replies: self.replies,
-            trace: self.world.trace.kept.unwrap_or_default(),
+            trace: self.runtime.trace.kept.unwrap_or_default(),
             choices: Vec::new(),
             digest: self.digest,
         }

@@ -7,10 +7,10 @@ use plan_core::engine::{Command, Digest, Effects, Event, Input, Key, Record, Run
 use crate::checks::{Batch, Checker, Scene, Verdict};
 use crate::fault::CrashPoint;
 use crate::queue::Class;
-use crate::scenario::Checks;
+use crate::runtime::Happening;
+use crate::scenario::CheckSet;
 use crate::trace::What;
-use crate::violation::Check;
-use crate::world::Happening;
+use crate::violation::CheckName;
 
 use super::Sim;
 
@@ -23,7 +23,7 @@ impl Sim<'_> {
     pub(super) fn feed_for(&mut self, input: Input, wish: Option<usize>) -> bool {
         let Some(engine) = &mut self.engine else { return false };
         self.counts.inputs += 1;
-        let now = self.world.now();
+        let now = self.runtime.now();
         let verb = match &input {
             Input::Verb(request) => Some(request.verb.clone()),
             _ => None,
@@ -46,7 +46,7 @@ impl Sim<'_> {
         if (has_writes || !commands.is_empty())
             && let Err(fenced) = self.store.commit(self.epoch, writes)
         {
-            self.violate(Check::Fenced, "the newest engine may write".to_owned(), fenced.to_string());
+            self.violate(CheckName::Fenced, "the newest engine may write".to_owned(), fenced.to_string());
             return false;
         }
         if has_writes {
@@ -73,7 +73,7 @@ impl Sim<'_> {
         }
         self.wake += 1;
         if let Some(Wall(at)) = wake_at {
-            self.world.queue.at(at, Class::Timer, Happening::Wake { nth: self.wake });
+            self.runtime.queue.at(at, Class::Timer, Happening::Wake { nth: self.wake });
         }
         self.go_on_with_targets();
         if deployed && !self.plan_started {
@@ -92,8 +92,8 @@ impl Sim<'_> {
     pub(super) fn scene(&self) -> Option<Scene<'_>> {
         Some(Scene {
             scenario: self.scenario,
-            time: self.world.now(),
-            session: self.world.session,
+            time: self.runtime.now(),
+            session: self.runtime.session,
             model: &self.present,
             store: &self.store,
             cluster: &self.cluster,
@@ -132,21 +132,21 @@ impl Sim<'_> {
             Command::Deregister => self.deregistered = true,
             Command::Release(release) => {
                 let (instance, debt, node) = (&release.instance, release.debt, &release.node);
-                self.world.tell(|| What::Released { instance: instance.clone(), debt, node: node.clone() });
+                self.runtime.tell(|| What::Released { instance: instance.clone(), debt, node: node.clone() });
             }
             _ => {}
         }
         self.is_still(&command);
-        self.backend.execute(&mut self.cluster, &mut self.world, command);
+        self.backend.execute(&mut self.cluster, &mut self.runtime, command);
     }
 
     fn check(&mut self, wake_at: Option<Wall>) {
-        let Checks { law1, others, .. } = self.scenario.checks;
-        if self.violation.is_some() || self.frugal || !(law1 || others) {
+        let CheckSet { recovery, others, .. } = self.scenario.checks;
+        if self.violation.is_some() || self.frugal || !(recovery || others) {
             return;
         }
         let Some(scene) = self.scene() else { return };
-        let law = if law1 { scene.recover_equals_live() } else { Ok(()) };
+        let law = if recovery { scene.recover_equals_live() } else { Ok(()) };
         let wakes = |()| if others { scene.waits_for_no_wake(wake_at) } else { Ok(()) };
         let verdict = law.and_then(wakes);
         let verdict = verdict.and_then(|()| if others { scene.complete_is_true() } else { Ok(()) });
@@ -157,9 +157,9 @@ impl Sim<'_> {
 
     fn tell(&mut self, event: Event) {
         if let Event::RunEnded { plan, outcome: RunOutcome::Complete, .. } = &event {
-            self.completed.insert(plan.clone(), self.world.now());
+            self.completed.insert(plan.clone(), self.runtime.now());
         }
-        if !self.world.trace.is_kept() {
+        if !self.runtime.trace.is_kept() {
             return;
         }
         // The statuses of phases and plans follow from those of their steps.
@@ -169,6 +169,6 @@ impl Sim<'_> {
         // The engine was up a moment ago, when an input led to this.
         let Some(engine) = &self.engine else { return };
         let story = engine.tell(&event);
-        self.world.tell(|| What::Engine(story));
+        self.runtime.tell(|| What::Engine(story));
     }
 }

@@ -9,8 +9,8 @@ use crate::heal::Stage;
 use crate::latency::{FOREIGN_ENDS, OLD_WAKE};
 use crate::moment::micros;
 use crate::queue::Class;
+use crate::runtime::Happening;
 use crate::trace::What;
-use crate::world::Happening;
 
 use super::Sim;
 use super::second::Old;
@@ -24,7 +24,7 @@ impl Sim<'_> {
         if self.befalls(&fault) {
             self.counts.faults += 1;
         } else {
-            self.world.tell(|| What::Idle { fault: fault.to_string() });
+            self.runtime.tell(|| What::Idle { fault: fault.to_string() });
         }
     }
 
@@ -34,7 +34,7 @@ impl Sim<'_> {
         match fault {
             Fault::End { task, how, .. } => {
                 let Some(task) = self.living(task) else { return false };
-                self.world.tell(text);
+                self.runtime.tell(text);
                 self.ends(task, *how, Some(end_words(*how)));
             }
             Fault::Silent { node, lasts, .. } => {
@@ -44,10 +44,10 @@ impl Sim<'_> {
                     return false;
                 }
                 let name = at.facts.name.clone();
-                self.world.tell(|| What::Silent { node: name });
-                self.backend.silence(&mut self.cluster, &mut self.world, id);
+                self.runtime.tell(|| What::Silent { node: name });
+                self.backend.silence(&mut self.cluster, &mut self.runtime, id);
                 if let Some(lasts) = lasts {
-                    self.world.queue.after(micros(*lasts), Class::World, Happening::Back { node: id });
+                    self.runtime.queue.after(micros(*lasts), Class::Cluster, Happening::Back { node: id });
                 }
             }
             Fault::Gone { node, .. } => {
@@ -57,38 +57,38 @@ impl Sim<'_> {
                     return false;
                 }
                 let name = at.facts.name.clone();
-                self.world.tell(|| What::Gone { node: name });
-                self.backend.gone(&mut self.cluster, &mut self.world, id);
+                self.runtime.tell(|| What::Gone { node: name });
+                self.backend.gone(&mut self.cluster, &mut self.runtime, id);
             }
             Fault::Freeze { node, lasts, .. } => {
                 let Some(id) = self.cluster.node_id(node) else { return false };
-                let now = self.world.now();
+                let now = self.runtime.now();
                 let at = &mut self.cluster.nodes[id as usize];
                 if at.frozen.is_some() {
                     return false;
                 }
                 let until = now.saturating_add(micros(*lasts));
                 at.frozen = Some((now, until));
-                self.world.tell(text);
-                self.world.queue.at(until, Class::Fault, Happening::Thaw { node: id });
+                self.runtime.tell(text);
+                self.runtime.queue.at(until, Class::Fault, Happening::Thaw { node: id });
             }
             Fault::Skip { instance, lasts, .. } => {
                 let Some(id) = self.cluster.roster.id(instance) else { return false };
                 if self.backend.skipped.contains_key(&id) {
                     return false;
                 }
-                let until = self.world.now().saturating_add(micros(*lasts));
+                let until = self.runtime.now().saturating_add(micros(*lasts));
                 self.backend.skipped.insert(id, until);
-                self.world.tell(text);
-                self.world.queue.at(until, Class::Fault, Happening::Unskip { instance: id });
+                self.runtime.tell(text);
+                self.runtime.queue.at(until, Class::Fault, Happening::Unskip { instance: id });
             }
             Fault::Rewind { .. } => {
-                self.world.tell(text);
-                self.backend.rewind(&mut self.world);
+                self.runtime.tell(text);
+                self.backend.rewind(&mut self.runtime);
                 if self.engine.is_some() {
-                    self.world.end_session();
+                    self.runtime.end_session();
                     self.backend.session_over();
-                    self.backend.session_begins(&mut self.cluster, &mut self.world);
+                    self.backend.session_begins(&mut self.cluster, &mut self.runtime);
                     self.feed(Input::SessionLost);
                 }
             }
@@ -97,16 +97,16 @@ impl Sim<'_> {
                     return false;
                 }
                 let Some(engine) = self.engine.take() else { return false };
-                let (epoch, session, wake) = (self.epoch, self.world.session, self.wake);
+                let (epoch, session, wake) = (self.epoch, self.runtime.session, self.wake);
                 let last = match self.store.get(&Key::Clock) {
                     Some(Record::Clock(clock)) => clock.seq,
                     _ => 0,
                 };
                 self.old = Some(Old { engine, epoch, session, wake, last, knows: false });
-                self.world.queue.after(OLD_WAKE, Class::Timer, Happening::OldWake { nth: wake });
-                self.world.queue.after(micros(*lasts), Class::Timer, Happening::OldStops { epoch });
-                self.world.tell(|| What::Second { epoch: epoch + 1 });
-                self.world.end_session();
+                self.runtime.queue.after(OLD_WAKE, Class::Timer, Happening::OldWake { nth: wake });
+                self.runtime.queue.after(micros(*lasts), Class::Timer, Happening::OldStops { epoch });
+                self.runtime.tell(|| What::Second { epoch: epoch + 1 });
+                self.runtime.end_session();
                 self.backend.session_over();
                 self.recover();
             }
@@ -114,21 +114,21 @@ impl Sim<'_> {
                 if !self.scenario.has_gates() {
                     return false;
                 }
-                let until = lasts.map(|lasts| self.world.now().saturating_add(micros(lasts)));
-                self.world.tell(text);
+                let until = lasts.map(|lasts| self.runtime.now().saturating_add(micros(lasts)));
+                self.runtime.tell(text);
                 self.backend.befall_gates(who, until, *answer);
             }
             Fault::Undead { task, .. } => {
                 let Some(nth) = self.living(task) else { return false };
-                self.world.tell(text);
-                self.cluster.tasks[nth as usize].lost = Some(self.world.session);
-                self.backend.lose(&mut self.cluster, &mut self.world, nth);
+                self.runtime.tell(text);
+                self.cluster.tasks[nth as usize].lost = Some(self.runtime.session);
+                self.backend.lose(&mut self.cluster, &mut self.runtime, nth);
             }
             Fault::Foreign { task, .. } => {
                 let Some(task) = self.living(task) else { return false };
-                self.world.tell(text);
+                self.runtime.tell(text);
                 let ends = Happening::Foreign { task, serial: u64::MAX, seen: Seen::Ended(End::Killed) };
-                self.world.queue.after(FOREIGN_ENDS, Class::Answer, ends);
+                self.runtime.queue.after(FOREIGN_ENDS, Class::Answer, ends);
                 self.foreign(task, u64::MAX - 1, Seen::Running { ready: true });
             }
             Fault::Launch { .. } | Fault::Crash { .. } | Fault::Echo { .. } | Fault::Random(_) => {}
@@ -146,15 +146,15 @@ impl Sim<'_> {
     pub(super) fn back(&mut self, node: u32) {
         if self.cluster.nodes[node as usize].silent {
             let name = self.cluster.nodes[node as usize].facts.name.clone();
-            self.world.tell(|| What::Back { node: name });
-            self.backend.back(&mut self.cluster, &mut self.world, node);
+            self.runtime.tell(|| What::Back { node: name });
+            self.backend.back(&mut self.cluster, &mut self.runtime, node);
         }
     }
 
     /// Tells the observations of a node that were held back, and then the present state, to a later session.
     pub(super) fn thaw(&mut self, node: u32) {
         if self.cluster.nodes[node as usize].frozen.take().is_some() {
-            self.backend.thawed(&mut self.cluster, &mut self.world, node);
+            self.backend.thawed(&mut self.cluster, &mut self.runtime, node);
         }
     }
 }

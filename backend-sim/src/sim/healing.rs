@@ -6,9 +6,9 @@ use plan_core::engine::{Command, Order, Reason, Record, Stage as OrderStage, Ver
 
 use crate::heal::{self, Stage};
 use crate::queue::Class;
+use crate::runtime::Happening;
 use crate::trace::What;
-use crate::violation::Check;
-use crate::world::Happening;
+use crate::violation::CheckName;
 
 use super::Sim;
 
@@ -16,7 +16,7 @@ impl Sim<'_> {
     /// Ends all faults. An operator takes interruptions and pauses back: at once, or when all earlier verbs have a reply.
     /// An engine that is recovered later only then takes these verbs up.
     pub(super) fn heal(&mut self) {
-        self.world.tell(|| What::Healed);
+        self.runtime.tell(|| What::Healed);
         self.crashes.end();
         self.backend.end_faults();
         self.old = None;
@@ -26,7 +26,7 @@ impl Sim<'_> {
         }
         let skipped: Vec<u32> = self.backend.skipped.keys().copied().collect();
         for instance in skipped {
-            self.backend.unskip(&mut self.cluster, &mut self.world, instance);
+            self.backend.unskip(&mut self.cluster, &mut self.runtime, instance);
         }
         self.to_take_back = true;
         self.take_back();
@@ -71,7 +71,7 @@ impl Sim<'_> {
 
     fn enter_stage(&mut self, stage: Stage, lasts: u64) {
         self.stage = stage;
-        self.world.queue.after(lasts, Class::Fault, Happening::Deadline { stage: stage as u32 });
+        self.runtime.queue.after(lasts, Class::Fault, Happening::Deadline { stage: stage as u32 });
     }
 
     /// The service is what it should be: from now on nothing is done.
@@ -84,7 +84,7 @@ impl Sim<'_> {
     fn is_converged(&self) -> bool {
         let Some(engine) = &self.engine else { return false };
         // The engine may still react to an answer that is on its way: it gives room back that is not wanted any more.
-        let answered = self.wishes.unanswered().is_none() && self.world.awaited == 0;
+        let answered = self.wishes.unanswered().is_none() && self.runtime.awaited == 0;
         if !answered || self.to_take_back || self.store.debts().next().is_some() {
             return false;
         }
@@ -117,7 +117,7 @@ impl Sim<'_> {
         }
         if let Some(found) = heal::changes(command) {
             let expected = "once the service is what it should be, nothing is done any more".to_owned();
-            self.violate(Check::Stable, expected, found);
+            self.violate(CheckName::Stable, expected, found);
         }
     }
 
@@ -128,12 +128,12 @@ impl Sim<'_> {
         match self.stage {
             Stage::Converging => {
                 let (expected, found) = self.what_is_stuck();
-                self.violate(Check::Converges, expected, found);
+                self.violate(CheckName::Converges, expected, found);
             }
             Stage::Settled => {
                 self.enter_stage(Stage::Restarted, heal::SETTLE);
                 self.engine = None;
-                self.world.end_session();
+                self.runtime.end_session();
                 self.backend.session_over();
                 self.recover();
             }

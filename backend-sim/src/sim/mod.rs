@@ -37,13 +37,13 @@ use crate::fault::{CrashPoint, Fault};
 use crate::heal::Stage;
 use crate::moment::micros;
 use crate::queue::{Class, Queue};
-use crate::report::{Counts, Report};
+use crate::report::{Report, RunCounts};
+use crate::runtime::{Happening, Runtime};
 use crate::scenario::{Scenario, ScenarioError};
-use crate::store::Store;
+use crate::store::RecordStore;
 use crate::task::Life;
 use crate::trace::Trace;
-use crate::violation::{Check, Violation};
-use crate::world::{Happening, World};
+use crate::violation::{CheckName, Violation};
 
 use crashes::Crashes;
 use program::Program;
@@ -58,10 +58,10 @@ const INSTALLATION: &str = "sim";
 /// A run.
 pub(crate) struct Sim<'a> {
     pub(crate) scenario: &'a Scenario,
-    pub(crate) world: World<'a>,
+    pub(crate) runtime: Runtime<'a>,
     pub(crate) cluster: Cluster,
     backend: Backend,
-    pub(crate) store: Store,
+    pub(crate) store: RecordStore,
     epoch: u64,
     /// `None` while the engine is down.
     pub(crate) engine: Option<Engine>,
@@ -79,7 +79,7 @@ pub(crate) struct Sim<'a> {
     /// Whether the engine was woken since it was recovered.
     woken: bool,
     pub(crate) checker: Checker,
-    pub(crate) counts: Counts,
+    pub(crate) counts: RunCounts,
     digest: Digest,
     pub(crate) replies: Vec<(String, Reply)>,
     has_canaries: bool,
@@ -121,8 +121,8 @@ impl<'a> Sim<'a> {
             return Err(ScenarioError::NoPlan { plan: plan.clone(), known });
         }
         let trace = Trace { kept: scenario.trace.then(Vec::new) };
-        let mut world = World { queue: Queue::default(), choose, trace, session: 1, awaited: 0 };
-        let faults = chance::decide(scenario, &cluster, &mut world.choose);
+        let mut runtime = Runtime { queue: Queue::default(), choose, trace, session: 1, awaited: 0 };
+        let faults = chance::decide(scenario, &cluster, &mut runtime.choose);
         let (mut of_launches, mut echoes) = (Vec::new(), Vec::new());
         let mut crashes = Vec::new();
         for (nth, fault) in (0..).zip(&faults) {
@@ -136,7 +136,7 @@ impl<'a> Sim<'a> {
                 Fault::Random(_) => {}
                 timed => {
                     let at = timed.at().unwrap_or_default();
-                    world.queue.at(micros(at), Class::Fault, Happening::Fault { nth });
+                    runtime.queue.at(micros(at), Class::Fault, Happening::Fault { nth });
                 }
             }
         }
@@ -148,24 +148,24 @@ impl<'a> Sim<'a> {
         let mut wishes = Wishes::new();
         for (at, verb) in &scenario.verbs {
             let nth = wishes.verb(verb.clone());
-            world.queue.at(micros(*at), Class::Operator, Happening::Operate { nth });
+            runtime.queue.at(micros(*at), Class::Operator, Happening::Operate { nth });
         }
         for (nth, (at, _)) in scenario.targets.iter().enumerate() {
             let nth = wishes.later(Wanted::Target(1 + scenario.then.len() + nth));
-            world.queue.at(micros(*at), Class::Operator, Happening::Operate { nth });
+            runtime.queue.at(micros(*at), Class::Operator, Happening::Operate { nth });
         }
         if let Some(at) = scenario.heal {
             let acts = scenario.verbs.iter().map(|(at, _)| *at);
             let acts = acts.chain(scenario.targets.iter().map(|(at, _)| *at));
             let at = acts.max().unwrap_or_default().max(at);
-            world.queue.at(micros(at), Class::Fault, Happening::Heal);
+            runtime.queue.at(micros(at), Class::Fault, Happening::Heal);
         }
         Ok(Self {
             scenario,
-            world,
+            runtime,
             cluster,
             backend,
-            store: Store::default(),
+            store: RecordStore::default(),
             epoch: 0,
             engine: None,
             old: None,
@@ -178,7 +178,7 @@ impl<'a> Sim<'a> {
             wake: 0,
             woken: false,
             checker: Checker::default(),
-            counts: Counts::default(),
+            counts: RunCounts::default(),
             digest: Digest::default(),
             replies: Vec::new(),
             has_canaries: scenario
@@ -201,7 +201,7 @@ impl<'a> Sim<'a> {
     fn fork(&self) -> Self {
         Self {
             scenario: self.scenario,
-            world: self.world.fork(),
+            runtime: self.runtime.fork(),
             cluster: self.cluster.clone(),
             backend: self.backend.clone(),
             store: self.store.clone(),
@@ -242,7 +242,7 @@ impl<'a> Sim<'a> {
 
     /// Handles the next event. Returns whether there was one.
     pub(crate) fn step(&mut self) -> Result<bool, ScenarioError> {
-        if let Some(mismatch) = self.world.choose.mismatch() {
+        if let Some(mismatch) = self.runtime.choose.mismatch() {
             return Err(mismatch.clone().into());
         }
         if let Some(failure) = self.program.failure.take() {
@@ -252,16 +252,16 @@ impl<'a> Sim<'a> {
         if self.violation.is_some() || self.stage == Stage::Over {
             return Ok(false);
         }
-        if self.world.queue.next_time().is_none_or(|time| time > until) {
+        if self.runtime.queue.next_time().is_none_or(|time| time > until) {
             return Ok(false);
         }
         if self.counts.events == self.scenario.most_events {
             let expected = format!("the run ends within {} events", self.scenario.most_events);
-            self.violate(Check::Bounded, expected, "it goes on".to_owned());
+            self.violate(CheckName::Bounded, expected, "it goes on".to_owned());
             return Ok(false);
         }
         self.counts.events += 1;
-        if let Some(happening) = self.world.queue.pop() {
+        if let Some(happening) = self.runtime.queue.pop() {
             self.happen(happening);
         }
         Ok(true)
@@ -269,18 +269,18 @@ impl<'a> Sim<'a> {
 
     /// Whether nothing more will happen, but that a program is called at its interval.
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.world.queue.len() == usize::from(self.program.ticks) || self.stage == Stage::Over
+        self.runtime.queue.len() == usize::from(self.program.ticks) || self.stage == Stage::Over
     }
 
     /// Whether the engine is up, was woken, and waits for no answer that is on its way.
     pub(crate) fn is_quiet(&self) -> bool {
-        let now = self.world.now();
-        let due = self.world.queue.next_time().is_some_and(|time| time == now);
-        self.engine.is_some() && self.woken && self.world.awaited == 0 && !due
+        let now = self.runtime.now();
+        let due = self.runtime.queue.next_time().is_some_and(|time| time == now);
+        self.engine.is_some() && self.woken && self.runtime.awaited == 0 && !due
     }
 
-    pub(crate) fn violate(&mut self, check: Check, expected: String, found: String) {
-        let time = self.world.now();
+    pub(crate) fn violate(&mut self, check: CheckName, expected: String, found: String) {
+        let time = self.runtime.now();
         self.violation.get_or_insert(Violation { check, time, expected, found });
     }
 
@@ -289,7 +289,7 @@ impl<'a> Sim<'a> {
             Happening::Answer { session, outcome } => self.arrives(session, Input::Outcome(*outcome)),
             Happening::Gate { session, ask, answer } => self.ruled(session, *ask, *answer),
             Happening::Unknown { session, of, serial } => {
-                if session == self.world.session {
+                if session == self.runtime.session {
                     let seen = is_unknown(&of);
                     self.feed(Input::Observed(Observation::new(*of, serial, seen)));
                 }
@@ -297,8 +297,8 @@ impl<'a> Sim<'a> {
             Happening::Part { session, snapshot } => self.arrives(session, Input::Snapshot(*snapshot)),
             Happening::Observe { session, task, serial, seen } => self.observed(session, task, serial, seen),
             Happening::Renew { session } => {
-                if session == self.world.session {
-                    self.backend.renew(&mut self.cluster, &mut self.world);
+                if session == self.runtime.session {
+                    self.backend.renew(&mut self.cluster, &mut self.runtime);
                 }
             }
             Happening::Life { task, life } => {
@@ -307,7 +307,7 @@ impl<'a> Sim<'a> {
                         Life::Ended(end) => self.ends(task, end, None),
                         life => self.enter(task, life),
                     }
-                    go_on(&self.cluster.tasks[task as usize], task, &mut self.world);
+                    go_on(&self.cluster.tasks[task as usize], task, &mut self.runtime);
                 }
             }
             Happening::End { task, end } => {
@@ -315,7 +315,9 @@ impl<'a> Sim<'a> {
                     self.ends(task, end, None);
                 }
             }
-            Happening::Expire { session } => self.backend.expire(&mut self.cluster, &mut self.world, session),
+            Happening::Expire { session } => {
+                self.backend.expire(&mut self.cluster, &mut self.runtime, session)
+            }
             Happening::Wake { nth } => {
                 if nth == self.wake {
                     self.feed(Input::Wake);
@@ -332,7 +334,7 @@ impl<'a> Sim<'a> {
             Happening::Back { node } => self.back(node),
             Happening::Thaw { node } => self.thaw(node),
             Happening::Unskip { instance } => {
-                self.backend.unskip(&mut self.cluster, &mut self.world, instance);
+                self.backend.unskip(&mut self.cluster, &mut self.runtime, instance);
             }
             Happening::Operate { nth } => {
                 self.wishes.is_due(nth as usize);

@@ -12,8 +12,8 @@ use smol_str::{SmolStr, format_smolstr};
 
 use crate::latency::REACTION;
 use crate::queue::Class;
+use crate::runtime::Happening;
 use crate::trace::What;
-use crate::world::Happening;
 
 use super::wishes::Wanted;
 use super::{INSTALLATION, Sim};
@@ -66,7 +66,7 @@ impl Sim<'_> {
         let words = match self.wishes.wanted(nth) {
             Wanted::Target(0) => {
                 let service = self.scenario.model.spec().name().to_string();
-                self.world.tell(|| What::Submitted { service });
+                self.runtime.tell(|| What::Submitted { service });
                 None
             }
             Wanted::Target(of) => Some(format!("target {}", of + 1)),
@@ -77,7 +77,7 @@ impl Sim<'_> {
             Wanted::Verb(request) => Some(request.verb.to_string()),
         };
         if let Some(verb) = words {
-            self.world.tell(|| What::Verb { verb: verb.clone(), reply: reply.to_string() });
+            self.runtime.tell(|| What::Verb { verb: verb.clone(), reply: reply.to_string() });
             self.replies.push((verb, reply.clone()));
         }
         self.wishes.answer(nth, reply);
@@ -85,7 +85,7 @@ impl Sim<'_> {
 
     pub(super) fn wish_later(&mut self, delay: u64, verb: Verb) {
         let nth = self.wishes.verb(verb);
-        self.world.queue.after(delay, Class::Operator, Happening::Operate { nth });
+        self.runtime.queue.after(delay, Class::Operator, Happening::Operate { nth });
     }
 
     /// Submits the next target, once the service is what the last one says.
@@ -93,7 +93,7 @@ impl Sim<'_> {
         if self.next < self.scenario.then.len() && self.is_target_met() && !self.wishes.has_open_target() {
             self.next += 1;
             let nth = self.wishes.at_once(Wanted::Target(self.next));
-            self.world.queue.after(0, Class::Operator, Happening::Operate { nth });
+            self.runtime.queue.after(0, Class::Operator, Happening::Operate { nth });
         }
     }
 

@@ -9,8 +9,8 @@ use plan_core::operator::{Act, Called, Context, Operator};
 
 use crate::moment::micros;
 use crate::queue::Class;
+use crate::runtime::Happening;
 use crate::scenario::ScenarioError;
-use crate::world::Happening;
 
 use super::Sim;
 
@@ -70,7 +70,7 @@ impl Sim<'_> {
     }
 
     fn call(&mut self, call: impl FnOnce(&mut (dyn Operator + '_), &mut Context<'_>) -> Called) {
-        let now = self.world.now();
+        let now = self.runtime.now();
         let (Some(operator), Some(engine)) = (&mut self.program.operator, &self.engine) else { return };
         if self.program.failure.is_some() {
             return;
@@ -95,7 +95,7 @@ impl Sim<'_> {
             self.cluster.expect_all_of(model);
         }
         if let Some(nth) = self.wishes.act(act) {
-            self.world.queue.after(0, Class::Operator, Happening::Operate { nth });
+            self.runtime.queue.after(0, Class::Operator, Happening::Operate { nth });
         }
     }
 
@@ -104,7 +104,7 @@ impl Sim<'_> {
         if let Some(interval) = interval.filter(|_| !self.program.ticks) {
             self.program.ticks = true;
             let interval = micros(interval.max(SHORTEST_INTERVAL));
-            self.world.queue.after(interval, Class::Operator, Happening::Tick);
+            self.runtime.queue.after(interval, Class::Operator, Happening::Tick);
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use plan_core::operator::Operator;
 
-use crate::choose::{Benign, Choose, Chooser, Recorded, Replay, Seeded};
+use crate::choose::{Benign, Choose, Chooser, Listed, Recorded, Seeded};
 use crate::ends::End;
 use crate::report::Report;
 use crate::scenario::{Choices, Scenario, ScenarioError};
@@ -21,7 +21,7 @@ pub fn run(scenario: &Scenario) -> Result<Report, ScenarioError> {
         Choices::Benign => run_with(scenario, &mut Benign),
         Choices::Seed(seed) => run_with(scenario, &mut Seeded::new(*seed)),
         Choices::Replay(list) => {
-            let mut replay = Replay::new(list.iter().cloned());
+            let mut replay = Listed::new(list.iter().cloned());
             let report = run_with(scenario, &mut replay)?;
             replay.finish()?;
             Ok(report)
@@ -70,7 +70,7 @@ pub fn run_with_operator<'a>(
             &mut seeded
         }
         Choices::Replay(list) => {
-            replay = Replay::new(list.iter().cloned());
+            replay = Listed::new(list.iter().cloned());
             &mut replay
         }
     };

@@ -5,9 +5,9 @@
 use plan_core::engine::{Effects, Engine, Input, Wall};
 
 use crate::queue::Class;
+use crate::runtime::Happening;
 use crate::trace::What;
-use crate::violation::Check;
-use crate::world::Happening;
+use crate::violation::CheckName;
 
 use super::Sim;
 
@@ -31,13 +31,13 @@ impl Sim<'_> {
         old.knows |= matches!(&input, Input::Observed(observation) if observation.of.launch > old.last);
         let knows = old.knows;
         let Effects { writes, commands, wake_at, .. } =
-            old.engine.handle(Wall(self.world.queue.now()), input);
+            old.engine.handle(Wall(self.runtime.queue.now()), input);
         let epoch = old.epoch;
         if writes.is_empty() && commands.is_empty() {
             if let Some(Wall(at)) = wake_at {
                 old.wake += 1;
                 let nth = old.wake;
-                self.world.queue.at(at, Class::Timer, Happening::OldWake { nth });
+                self.runtime.queue.at(at, Class::Timer, Happening::OldWake { nth });
             }
             return;
         }
@@ -46,13 +46,13 @@ impl Sim<'_> {
             let expected =
                 "an engine that was told of a launch newer than all of its own does nothing".to_owned();
             let found = format!("it writes {} records and gives {} commands", writes.len(), commands.len());
-            self.violate(Check::Superseded, expected, found);
+            self.violate(CheckName::Superseded, expected, found);
         }
         match self.store.commit(epoch, writes) {
-            Err(_) => self.world.tell(|| What::Fenced { epoch }),
+            Err(_) => self.runtime.tell(|| What::Fenced { epoch }),
             Ok(()) => {
                 let expected = "the store refuses what an engine that was replaced writes".to_owned();
-                self.violate(Check::Fenced, expected, format!("it took a batch of epoch {epoch}"));
+                self.violate(CheckName::Fenced, expected, format!("it took a batch of epoch {epoch}"));
             }
         }
     }

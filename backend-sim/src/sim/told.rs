@@ -8,9 +8,9 @@ use plan_core::engine::{
 use smol_str::SmolStr;
 
 use crate::queue::Class;
+use crate::runtime::Happening;
 use crate::task::Life;
 use crate::trace::What;
-use crate::world::Happening;
 
 use super::{INSTALLATION, Sim};
 
@@ -20,8 +20,8 @@ const OTHER: &str = "other";
 impl Sim<'_> {
     /// An answer of a session arrives at the engine whose session it is.
     pub(super) fn arrives(&mut self, session: u32, input: Input) {
-        if session == self.world.session {
-            self.world.awaited = self.world.awaited.saturating_sub(1);
+        if session == self.runtime.session {
+            self.runtime.awaited = self.runtime.awaited.saturating_sub(1);
             let silent = self.silent_in(&input);
             if self.feed(input) {
                 for task in silent {
@@ -36,10 +36,10 @@ impl Sim<'_> {
     /// The answer to a question beside a task arrives.
     pub(super) fn ruled(&mut self, session: u32, ask: Ask, answer: Answer) {
         let Ask { id, instance, task, launch, .. } = ask;
-        if session == self.world.session {
-            self.checker.answered(self.world.now(), id, &answer);
+        if session == self.runtime.session {
+            self.checker.answered(self.runtime.now(), id, &answer);
             let (ruling, words) = (answer.ruling, answer.words.clone());
-            self.world.tell(|| What::Gate { instance, task, launch, ruling, words });
+            self.runtime.tell(|| What::Gate { instance, task, launch, ruling, words });
         }
         self.arrives(session, Input::Outcome(Outcome::Ask { id, answer }));
     }
@@ -59,37 +59,37 @@ impl Sim<'_> {
     pub(super) fn enter(&mut self, nth: u32, life: Life) {
         let task = &mut self.cluster.tasks[nth as usize];
         task.enter(life);
-        if let (true, Life::Running { ready }) = (self.world.trace.is_kept(), life) {
+        if let (true, Life::Running { ready }) = (self.runtime.trace.is_kept(), life) {
             let instance = self.cluster.roster.name(task.instance).clone();
             let (name, launch) = (task.name.clone(), task.launch);
             let checked = task.config.spec.readiness_check.is_some();
-            self.world.tell(|| match ready {
+            self.runtime.tell(|| match ready {
                 true if checked => What::Ready { instance, task: name, launch },
                 ready => What::Runs { instance, task: name, launch, ready },
             });
         }
-        self.backend.observe(&mut self.cluster, &mut self.world, nth);
+        self.backend.observe(&mut self.cluster, &mut self.runtime, nth);
     }
 
     /// A task ends, and its backend reports why.
     pub(super) fn ends(&mut self, nth: u32, end: End, words: Option<Words>) {
         let task = &mut self.cluster.tasks[nth as usize];
         task.ends(end, words.clone());
-        if self.world.trace.is_kept() {
+        if self.runtime.trace.is_kept() {
             let instance = self.cluster.roster.name(task.instance).clone();
             let (task, launch) = (task.name.clone(), task.launch);
-            self.world.tell(|| What::Ended { instance, task, launch, end, words });
+            self.runtime.tell(|| What::Ended { instance, task, launch, end, words });
         }
-        self.backend.observe(&mut self.cluster, &mut self.world, nth);
+        self.backend.observe(&mut self.cluster, &mut self.runtime, nth);
     }
 
     pub(super) fn observed(&mut self, session: u32, nth: u32, serial: u64, seen: Sighting) {
-        if session != self.world.session {
+        if session != self.runtime.session {
             return;
         }
         if let Some((_, until)) = self.cluster.node_of(nth).frozen {
             let held = Happening::Observe { session, task: nth, serial, seen };
-            return self.world.queue.at(until + 1, Class::Answer, held);
+            return self.runtime.queue.at(until + 1, Class::Answer, held);
         }
         let task = &self.cluster.tasks[nth as usize];
         let of = Incarnation {

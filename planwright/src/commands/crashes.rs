@@ -157,7 +157,7 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use backend_sim::Check;
+    use backend_sim::CheckName;
     use clap::Parser;
 
     use super::*;
@@ -186,12 +186,8 @@ mod tests {
         scenario.faults = arguments.fault.clone();
         let mut report = crash_points(&scenario, Depth::Single).unwrap();
         scenario.faults.push("crash:after-commit#12".parse().unwrap());
-        let violation = Violation {
-            check: Check::SameEnd,
-            time: 42_000_000,
-            expected: "hello-0-main is ready".to_owned(),
-            found: "it does not live".to_owned(),
-        };
+        let (expected, found) = ("hello-0-main is ready", "it does not live");
+        let violation = Violation::new(CheckName::SameEnd, 42_000_000, expected, found);
         report.survived -= 1;
         report.failures.push(CrashFailure { violation, scenario });
         insta::assert_snapshot!(text(&report, &arguments));

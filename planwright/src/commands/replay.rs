@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
-use backend_sim::{Divergence, Replay as Replaying, ReplayError, Replayed};
+use backend_sim::{Divergence, ReplayError, Replayed, Replayer};
 use plan_driver::recording::{Reader, RecordingError};
 use serde::Serialize;
 
@@ -96,7 +96,7 @@ fn read(file: &Path, told: &mut Vec<Problem>) -> Result<(Replayed, Option<Box<Di
     let shown = file.display().to_string();
     let opened = File::open(file).map_err(|error| Box::new(plan_load::unreadable(file, &error)))?;
     let mut entries = Reader::new(BufReader::new(opened)).map_err(|error| Box::new(wrong(&error, &shown)))?;
-    let mut replay = Replaying::default();
+    let mut replay = Replayer::default();
     for entry in &mut entries {
         let entry = match entry {
             Ok(entry) => entry,

@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use backend_sim::{Choices, Outcome, Report, Scenario, Shape, TraceEvent, Violation, What};
+use backend_sim::{Choices, Report, Scenario, Shape, SimulationOutcome, TraceEvent, Violation, What};
 use plan_core::engine::{End, PlanView, Reason, Ruling, Story, Time};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PlanName};
@@ -106,14 +106,13 @@ fn story(models: &[Arc<Model>], report: &Report, arguments: &Simulate) -> String
         text.push(plan.to_string());
         text.push(String::new());
     }
-    let time = Time::from_micros(report.completed_at.unwrap_or(report.time));
-    text.push(match &report.outcome {
-        Outcome::Complete => format!("complete at {time} of virtual time"),
-        Outcome::Incomplete { .. } => {
-            format!("not complete at {} of virtual time", Time::from_micros(report.time))
-        }
-        Outcome::Violation(_) => format!("broken off at {} of virtual time", Time::from_micros(report.time)),
-    });
+    let came_to = match &report.outcome {
+        SimulationOutcome::Complete => "complete",
+        SimulationOutcome::Violation(_) => "broken off",
+        _ => "not complete",
+    };
+    let time = report.completed_at.filter(|_| report.outcome.is_complete()).unwrap_or(report.time);
+    text.push(format!("{came_to} at {} of virtual time", Time::from_micros(time)));
     let general = general(report);
     if !general.is_empty() {
         text.push(String::new());
@@ -142,7 +141,7 @@ fn story(models: &[Arc<Model>], report: &Report, arguments: &Simulate) -> String
         text.push(String::new());
         text.extend(whys(models, report).into_iter().map(|(name, why)| format!("{name}  {why}")));
     }
-    if let Outcome::Violation(violation) = &report.outcome {
+    if let Some(violation) = report.outcome.violation() {
         text.push(String::new());
         text.push(violation.to_string());
         text.push(match arguments.seed {
@@ -207,7 +206,7 @@ fn instances<'a>(models: &[Arc<Model>], report: &'a Report) -> Vec<InstanceStory
             told.entry(at(name)).or_insert_with(|| new(name)).history.push(event);
         }
     }
-    if let Outcome::Incomplete { waits } = &report.outcome {
+    if let SimulationOutcome::Incomplete { waits } = &report.outcome {
         for why in waits {
             let one = told.entry(at(&why.instance)).or_insert_with(|| new(&why.instance));
             if let Reason::NoRoom(why) = &why.reason {
@@ -324,11 +323,7 @@ struct Waits {
 
 impl<'a> Simulated<'a> {
     fn new(models: &[Arc<Model>], report: &'a Report, arguments: &'a Simulate) -> Self {
-        let (outcome, violation) = match &report.outcome {
-            Outcome::Complete => ("complete", None),
-            Outcome::Incomplete { .. } => ("incomplete", None),
-            Outcome::Violation(violation) => ("violation", Some(violation)),
-        };
+        let (outcome, violation) = (report.outcome.name(), report.outcome.violation());
         let verbs = report.replies.iter().map(|(verb, reply)| VerbResult { verb, reply: reply.to_string() });
         Self {
             plan: arguments.plan.as_deref().unwrap_or(PlanName::DEPLOY),
@@ -353,7 +348,7 @@ impl<'a> Simulated<'a> {
 
 #[cfg(test)]
 mod tests {
-    use backend_sim::Check;
+    use backend_sim::CheckName;
     use clap::Parser;
 
     use super::*;
@@ -373,12 +368,9 @@ mod tests {
             .unwrap();
         let models = [model];
         let mut report = backend_sim::run(&scenario(&models, &arguments, "svc.yml").unwrap()).unwrap();
-        report.outcome = Outcome::Violation(Violation {
-            check: Check::OneLive,
-            time: report.time,
-            expected: "one launch of kafka-0-broker lives".to_owned(),
-            found: "launches 2 and 3 do".to_owned(),
-        });
+        let (expected, found) = ("one launch of kafka-0-broker lives", "launches 2 and 3 do");
+        report.outcome =
+            SimulationOutcome::Violation(Violation::new(CheckName::OneLive, report.time, expected, found));
         let told = story(&models, &report, &arguments);
         let (_, end) = told.rsplit_once("\n\n").unwrap();
         let end = end.replace(&Time::from_micros(report.time).to_string(), "TIME");

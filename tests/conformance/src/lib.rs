@@ -28,9 +28,9 @@ mod service;
 mod stage;
 mod subject;
 
-pub use run::{Played, Scenario, excuse, play};
+pub use run::{BackendScenario, Played, excuse, play};
 pub use scenarios::SCENARIOS;
-pub use stage::{Broken, Stage};
+pub use stage::{Broken, TestBed};
 pub use subject::{Cluster, Does, Need, Subject};
 
 /// The book's Rust is compiled as this type's example.

@@ -5,13 +5,13 @@
 
 use std::fmt::Write as _;
 
-use crate::run::{Played, Scenario, excuse};
+use crate::run::{BackendScenario, Played, excuse};
 use crate::scenarios::SCENARIOS;
 use crate::subject::Subject;
 
 /// The results of the scenarios on a subject, for a terminal: one line for each promise that was kept, and marked lines
 /// for the others.
-pub fn report(name: &str, played: &[(&'static Scenario, Played)]) -> String {
+pub fn report(name: &str, played: &[(&'static BackendScenario, Played)]) -> String {
     let mut text = String::new();
     for (scenario, played) in played {
         let _ = match played {

@@ -7,11 +7,11 @@ use futures::future::BoxFuture;
 use futures::stream;
 
 use crate::scenarios::SCENARIOS;
-use crate::stage::{Broken, Stage};
+use crate::stage::{Broken, TestBed};
 use crate::subject::{Need, Subject};
 
 /// A promise of every backend, and its test.
-pub struct Scenario {
+pub struct BackendScenario {
     /// Its name.
     pub name: &'static str,
     /// What is promised.
@@ -19,12 +19,12 @@ pub struct Scenario {
     /// What the test needs.
     pub needs: &'static [Need],
     /// Runs the test on a cluster of its own.
-    pub run: fn(Stage) -> BoxFuture<'static, Result<(), Broken>>,
+    pub run: fn(TestBed) -> BoxFuture<'static, Result<(), Broken>>,
 }
 
-impl std::fmt::Debug for Scenario {
+impl std::fmt::Debug for BackendScenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scenario").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("BackendScenario").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -40,7 +40,7 @@ pub enum Played {
 }
 
 /// Why a scenario is not run on a subject, if it is not.
-pub fn excuse(subject: &dyn Subject, scenario: &Scenario) -> Option<&'static str> {
+pub fn excuse(subject: &dyn Subject, scenario: &BackendScenario) -> Option<&'static str> {
     let left_out = subject.leaves_out().iter().find(|(name, _)| *name == scenario.name);
     let lacking = || subject.lacks().iter().find(|(need, _)| scenario.needs.contains(need));
     left_out.map(|(_, why)| *why).or_else(|| lacking().map(|(_, why)| *why))
@@ -50,7 +50,10 @@ pub fn excuse(subject: &dyn Subject, scenario: &Scenario) -> Option<&'static str
 ///
 /// # Errors
 /// The subject leaves out a scenario that does not exist.
-pub async fn play(subject: &dyn Subject, filter: &str) -> Result<Vec<(&'static Scenario, Played)>, Broken> {
+pub async fn play(
+    subject: &dyn Subject,
+    filter: &str,
+) -> Result<Vec<(&'static BackendScenario, Played)>, Broken> {
     let unknown = |name: &str| SCENARIOS.iter().all(|scenario| scenario.name != name);
     if let Some((name, _)) = subject.leaves_out().iter().find(|(name, _)| unknown(name)) {
         return Err(Broken::new(format!(
@@ -72,6 +75,6 @@ pub async fn play(subject: &dyn Subject, filter: &str) -> Result<Vec<(&'static S
     Ok(played.buffered(subject.at_once().max(1)).collect().await)
 }
 
-async fn try_one(subject: &dyn Subject, scenario: &Scenario) -> Result<(), Broken> {
-    (scenario.run)(Stage::new(subject).await?).await
+async fn try_one(subject: &dyn Subject, scenario: &BackendScenario) -> Result<(), Broken> {
+    (scenario.run)(TestBed::new(subject).await?).await
 }

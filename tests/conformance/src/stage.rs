@@ -53,7 +53,7 @@ pub(crate) fn locked(records: &Shared) -> MutexGuard<'_, Records> {
 }
 
 /// A scenario's cluster, and the backend on it.
-pub struct Stage {
+pub struct TestBed {
     pub(crate) model: Arc<Model>,
     cluster: Box<dyn Cluster>,
     backend: Arc<dyn Backend>,
@@ -65,7 +65,7 @@ pub struct Stage {
 /// The installation of scenarios that need only one.
 pub(crate) const OURS: &str = "ours";
 
-impl Stage {
+impl TestBed {
     /// A new cluster, with a backend started on it.
     pub(crate) async fn new(subject: &dyn Subject) -> Result<Self, Broken> {
         let model = service::model(subject)?;

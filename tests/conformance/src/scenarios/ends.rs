@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Verdict, ensure};
 use crate::caller::{Caller, Room, Where, text};
-use crate::stage::{Broken, Stage, instance};
+use crate::stage::{Broken, TestBed, instance};
 
 /// Launches an instance in new room, and waits for nothing.
 async fn launched(us: &mut Caller, pod: &str) -> Result<(Incarnation, Room), Broken> {
@@ -22,7 +22,7 @@ fn is_end(report: &Report, of: &Incarnation) -> bool {
     matches!(report, Report::Observed(one) if one.of == *of && matches!(one.seen.seen, Seen::Ended(_)))
 }
 
-pub(super) async fn finishes(stage: Stage) -> Verdict {
+pub(super) async fn finishes(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let (of, _) = launched(&mut us, "once").await?;
     let (end, _) = us.ended(&of).await?;
@@ -31,27 +31,27 @@ pub(super) async fn finishes(stage: Stage) -> Verdict {
 }
 
 /// Lets a task fail.
-async fn failure(stage: &mut Stage, us: &mut Caller) -> Result<(End, Option<Words>), Broken> {
+async fn failure(stage: &mut TestBed, us: &mut Caller) -> Result<(End, Option<Words>), Broken> {
     let (of, _) = launched(us, "fails").await?;
     stage.cluster().fail(&of).await;
     us.ended(&of).await
 }
 
-pub(super) async fn fails(mut stage: Stage) -> Verdict {
+pub(super) async fn fails(mut stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let (end, _) = failure(&mut stage, &mut us).await?;
     ensure!(end == End::Failed, "a task that ended without success {end}");
     Ok(())
 }
 
-pub(super) async fn fails_with_words(mut stage: Stage) -> Verdict {
+pub(super) async fn fails_with_words(mut stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let (_, words) = failure(&mut stage, &mut us).await?;
     ensure!(words.is_some(), "a task failed, and nothing is said about why");
     Ok(())
 }
 
-pub(super) async fn kill(stage: Stage) -> Verdict {
+pub(super) async fn kill(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let first = us.running(&instance("runs", 0)?).await?;
     let second = us.running(&instance("runs", 1)?).await?;
@@ -64,7 +64,7 @@ pub(super) async fn kill(stage: Stage) -> Verdict {
     us.runs_on(&other, &second).await
 }
 
-pub(super) async fn made_to_end(stage: Stage) -> Verdict {
+pub(super) async fn made_to_end(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let (of, _) = launched(&mut us, "stays").await?;
     us.seen(&of, Seen::Running { ready: true }).await?;
@@ -80,7 +80,7 @@ pub(super) async fn made_to_end(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn killed_twice(stage: Stage) -> Verdict {
+pub(super) async fn killed_twice(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let of = us.of(&room.instance, "t", room.launch)?;
@@ -99,7 +99,7 @@ pub(super) async fn killed_twice(stage: Stage) -> Verdict {
     .await
 }
 
-pub(super) async fn unknown(stage: Stage) -> Verdict {
+pub(super) async fn unknown(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let number = us.number();
     let of = us.of(&instance("runs", 0)?, "t", number)?;
@@ -108,7 +108,7 @@ pub(super) async fn unknown(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn kill_of_the_ended(stage: Stage) -> Verdict {
+pub(super) async fn kill_of_the_ended(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     us.withhold_receipts();
     let (of, _) = launched(&mut us, "once").await?;
@@ -119,7 +119,7 @@ pub(super) async fn kill_of_the_ended(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn nothing_by_itself(stage: Stage) -> Verdict {
+pub(super) async fn nothing_by_itself(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let of = us.of(&room.instance, "t", room.launch)?;
@@ -133,7 +133,7 @@ pub(super) async fn nothing_by_itself(stage: Stage) -> Verdict {
 }
 
 /// A task that has ended and was told, without a receipt.
-async fn unconfirmed(stage: &Stage) -> Result<(Incarnation, End), Broken> {
+async fn unconfirmed(stage: &TestBed) -> Result<(Incarnation, End), Broken> {
     let mut us = stage.open().await?;
     us.withhold_receipts();
     let (of, _) = launched(&mut us, "once").await?;
@@ -141,25 +141,25 @@ async fn unconfirmed(stage: &Stage) -> Result<(Incarnation, End), Broken> {
     Ok((of, end))
 }
 
-async fn is_told_again(stage: &Stage, of: &Incarnation, end: End) -> Verdict {
+async fn is_told_again(stage: &TestBed, of: &Incarnation, end: End) -> Verdict {
     let mut us = stage.open().await?;
     let (again, _) = us.ended(of).await?;
     ensure!(again == end, "it {end}, and in the next session it {again}");
     Ok(())
 }
 
-pub(super) async fn told_again(stage: Stage) -> Verdict {
+pub(super) async fn told_again(stage: TestBed) -> Verdict {
     let (of, end) = unconfirmed(&stage).await?;
     is_told_again(&stage, &of, end).await
 }
 
-pub(super) async fn told_again_after_restart(stage: Stage) -> Verdict {
+pub(super) async fn told_again_after_restart(stage: TestBed) -> Verdict {
     let (of, end) = unconfirmed(&stage).await?;
     let stage = stage.restart().await?;
     is_told_again(&stage, &of, end).await
 }
 
-pub(super) async fn told_once(stage: Stage) -> Verdict {
+pub(super) async fn told_once(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let (of, _) = launched(&mut us, "once").await?;
     us.ended(&of).await?;

@@ -5,7 +5,7 @@ use plan_driver::backend::Report;
 
 use super::{Verdict, ensure};
 use crate::caller::{Caller, Room, Where, text};
-use crate::stage::{Broken, Stage, instance};
+use crate::stage::{Broken, TestBed, instance};
 
 const THEIRS: &str = "theirs";
 
@@ -26,7 +26,7 @@ async fn both(us: &mut Caller, them: &mut Caller) -> Result<[(Incarnation, Room)
     launched.try_into().map_err(|_| Broken::new("both are two"))
 }
 
-pub(super) async fn apart(stage: Stage) -> Verdict {
+pub(super) async fn apart(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let mut them = stage.open_as(THEIRS).await?;
     let [(ours, our_room), (theirs, their_room)] = both(&mut us, &mut them).await?;
@@ -59,14 +59,14 @@ async fn give_up(us: &mut Caller, of: &Incarnation, room: &Room) -> Verdict {
     .await
 }
 
-pub(super) async fn deregister(stage: Stage) -> Verdict {
+pub(super) async fn deregister(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let of = us.of(&room.instance, "t", room.launch)?;
     give_up(&mut us, &of, &room).await
 }
 
-pub(super) async fn deregister_beside(stage: Stage) -> Verdict {
+pub(super) async fn deregister_beside(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let mut them = stage.open_as(THEIRS).await?;
     let [(ours, our_room), (theirs, their_room)] = both(&mut us, &mut them).await?;

@@ -5,11 +5,11 @@ use plan_driver::backend::Report;
 
 use super::{Verdict, ensure};
 use crate::caller::{Caller, Room, Where, reconcile, text};
-use crate::stage::{Broken, Stage, instance};
+use crate::stage::{Broken, TestBed, instance};
 
 const READY: Seen = Seen::Running { ready: true };
 
-pub(super) async fn runs(stage: Stage) -> Verdict {
+pub(super) async fn runs(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let runs = instance("runs", 0)?;
     let room = us.running(&runs).await?;
@@ -36,7 +36,7 @@ async fn again(us: &mut Caller, room: &Room) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn again_at_once(stage: Stage) -> Verdict {
+pub(super) async fn again_at_once(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let runs = instance("runs", 0)?;
     let room = us.room(&runs, Where::Anywhere).await?;
@@ -68,7 +68,7 @@ async fn is_over(us: &mut Caller, room: &Room) -> Verdict {
     }
 }
 
-pub(super) async fn again_living(stage: Stage) -> Verdict {
+pub(super) async fn again_living(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     again(&mut us, &room).await?;
@@ -77,7 +77,7 @@ pub(super) async fn again_living(stage: Stage) -> Verdict {
     ends_once(&mut us, &room).await
 }
 
-pub(super) async fn again_ended(stage: Stage) -> Verdict {
+pub(super) async fn again_ended(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     // Its end does not become durable, so that the backend has to know it.
     us.withhold_receipts();
@@ -89,7 +89,7 @@ pub(super) async fn again_ended(stage: Stage) -> Verdict {
     is_over(&mut us, &room).await
 }
 
-pub(super) async fn two_tasks(stage: Stage) -> Verdict {
+pub(super) async fn two_tasks(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let pair = instance("pair", 0)?;
     let room = us.running(&pair).await?;
@@ -104,7 +104,7 @@ pub(super) async fn two_tasks(stage: Stage) -> Verdict {
     us.end(&u).await.map(drop)
 }
 
-pub(super) async fn readiness(stage: Stage) -> Verdict {
+pub(super) async fn readiness(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let ready = instance("ready", 0)?;
     let room = us.room(&ready, Where::Anywhere).await?;
@@ -121,7 +121,7 @@ pub(super) async fn readiness(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn in_order(stage: Stage) -> Verdict {
+pub(super) async fn in_order(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let runs = instance("runs", 0)?;
     let room = us.room(&runs, Where::Anywhere).await?;

@@ -13,7 +13,7 @@ mod snapshots;
 
 use futures::FutureExt as _;
 
-use crate::run::Scenario;
+use crate::run::BackendScenario;
 use crate::stage::Broken;
 use crate::subject::Need;
 
@@ -33,8 +33,8 @@ use ensure;
 macro_rules! table {
     ($($name:literal: $promise:literal, [$($need:ident),*] => $run:path;)+) => {
         /// All scenarios.
-        pub const SCENARIOS: &[Scenario] = &[$(
-            Scenario {
+        pub const SCENARIOS: &[BackendScenario] = &[$(
+            BackendScenario {
                 name: $name,
                 promise: $promise,
                 needs: &[$(Need::$need),*],

@@ -5,9 +5,9 @@ use plan_driver::backend::Report;
 
 use super::{Verdict, ensure};
 use crate::caller::{Where, text};
-use crate::stage::{Broken, Stage, instance};
+use crate::stage::{Broken, TestBed, instance};
 
-pub(super) async fn silent(mut stage: Stage) -> Verdict {
+pub(super) async fn silent(mut stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let of = us.of(&room.instance, "t", room.launch)?;
@@ -31,7 +31,7 @@ pub(super) async fn silent(mut stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn gone(mut stage: Stage) -> Verdict {
+pub(super) async fn gone(mut stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let runs = instance("runs", 0)?;
     let room = us.running(&runs).await?;

@@ -3,9 +3,9 @@
 use plan_core::engine::{Ruling, Wall};
 
 use super::{Verdict, ensure};
-use crate::stage::{Stage, instance};
+use crate::stage::{TestBed, instance};
 
-pub(super) async fn answered(stage: Stage) -> Verdict {
+pub(super) async fn answered(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let of = us.of(&room.instance, "t", room.launch)?;
@@ -16,7 +16,7 @@ pub(super) async fn answered(stage: Stage) -> Verdict {
     us.runs_on(&of, &room).await
 }
 
-pub(super) async fn of_another_launch(stage: Stage) -> Verdict {
+pub(super) async fn of_another_launch(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let other = us.of(&room.instance, "t", us.number())?;
@@ -35,7 +35,7 @@ pub(super) async fn of_another_launch(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn rulings(stage: Stage) -> Verdict {
+pub(super) async fn rulings(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let of = us.of(&room.instance, "t", room.launch)?;

@@ -6,7 +6,7 @@ use plan_driver::backend::Report;
 
 use super::{Verdict, ensure};
 use crate::caller::{Caller, Room, Where};
-use crate::stage::{Broken, Stage, instance};
+use crate::stage::{Broken, TestBed, instance};
 
 /// More instances of `big` than any subject's cluster has nodes.
 const MOST: u32 = 8;
@@ -29,7 +29,7 @@ pub(super) async fn fill(us: &mut Caller) -> Result<(Vec<Room>, InstanceName, Nu
     Err(Broken::new(format!("{MOST} instances got room of which each needs more than half a node")))
 }
 
-pub(super) async fn is_held(stage: Stage) -> Verdict {
+pub(super) async fn is_held(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let (rooms, big, launch) = fill(&mut us).await?;
     for (nth, room) in rooms.iter().enumerate() {
@@ -46,7 +46,7 @@ fn is_granted(report: &Report, number: Number) -> bool {
     matches!(report, Report::Outcome(Outcome::Fit { launch, answer: FitAnswer::Fitted(_), .. }) if *launch == number)
 }
 
-pub(super) async fn stands_open(stage: Stage) -> Verdict {
+pub(super) async fn stands_open(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let (rooms, big, launch) = fill(&mut us).await?;
     let Some(first) = rooms.first() else { return Ok(()) };
@@ -61,7 +61,7 @@ pub(super) async fn stands_open(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn asked_again(stage: Stage) -> Verdict {
+pub(super) async fn asked_again(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let big = instance("big", 0)?;
     let room = us.room(&big, Where::Anywhere).await?;
@@ -95,7 +95,7 @@ async fn fill_from(us: &mut Caller, from: u32) -> Result<(Vec<Room>, InstanceNam
     Err(Broken::new(format!("{MOST} instances got room of which each needs more than half a node")))
 }
 
-pub(super) async fn grants_are_counted(stage: Stage) -> Verdict {
+pub(super) async fn grants_are_counted(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     // The census of both questions is empty: only the backend knows of the grant between them.
     let first = us.room(&instance("apart", 0)?, Where::Anywhere).await?;
@@ -105,7 +105,7 @@ pub(super) async fn grants_are_counted(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn keeps_its_handle(stage: Stage) -> Verdict {
+pub(super) async fn keeps_its_handle(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let ports = instance("ports", 0)?;
     let room = us.running(&ports).await?;
@@ -117,7 +117,7 @@ pub(super) async fn keeps_its_handle(stage: Stage) -> Verdict {
     us.runs_on(&of, &room).await
 }
 
-pub(super) async fn another_handle(stage: Stage) -> Verdict {
+pub(super) async fn another_handle(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let runs = instance("runs", 0)?;
     let room = us.running(&runs).await?;
@@ -128,7 +128,7 @@ pub(super) async fn another_handle(stage: Stage) -> Verdict {
     us.runs_on(&of, &room).await
 }
 
-pub(super) async fn withdrawing_touches_nothing(stage: Stage) -> Verdict {
+pub(super) async fn withdrawing_touches_nothing(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let runs = instance("runs", 0)?;
     let unknown = us.number();
@@ -150,7 +150,7 @@ fn ends(report: &Report, launch: Number) -> bool {
     matches!(report, Report::Observed(of) if of.of.launch == launch && matches!(of.seen.seen, Seen::Ended(_)))
 }
 
-pub(super) async fn ports(stage: Stage) -> Verdict {
+pub(super) async fn ports(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.room(&instance("ports", 0)?, Where::Anywhere).await?;
     let mut names: Vec<&str> = room.grant.ports.iter().map(|(name, _)| name.as_str()).collect();
@@ -163,7 +163,7 @@ pub(super) async fn ports(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn ports_differ(stage: Stage) -> Verdict {
+pub(super) async fn ports_differ(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     // With more instances than nodes, two of them are on one node.
     let mut rooms: Vec<Room> = Vec::new();
@@ -183,7 +183,7 @@ pub(super) async fn ports_differ(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn release_frees(stage: Stage) -> Verdict {
+pub(super) async fn release_frees(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let first = us.running(&instance("big", MOST - 1)?).await?;
     let (_, big, launch) = fill(&mut us).await?;
@@ -195,7 +195,7 @@ pub(super) async fn release_frees(stage: Stage) -> Verdict {
     us.released(&first).await
 }
 
-pub(super) async fn in_use(stage: Stage) -> Verdict {
+pub(super) async fn in_use(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let answer = us.release(&room).await?;

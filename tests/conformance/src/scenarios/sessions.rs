@@ -6,9 +6,9 @@ use plan_driver::backend::Report;
 use super::room::fill;
 use super::{Verdict, ensure};
 use crate::caller::Where;
-use crate::stage::{Stage, instance};
+use crate::stage::{TestBed, instance};
 
-pub(super) async fn judged_without_a_session(stage: Stage) -> Verdict {
+pub(super) async fn judged_without_a_session(stage: TestBed) -> Verdict {
     let spec = stage.model.spec();
     let kind = stage.backend().kind();
     let first = kind.check(spec);
@@ -21,7 +21,7 @@ pub(super) async fn judged_without_a_session(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn tasks_go_on(stage: Stage) -> Verdict {
+pub(super) async fn tasks_go_on(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let of = us.of(&room.instance, "t", room.launch)?;
@@ -30,7 +30,7 @@ pub(super) async fn tasks_go_on(stage: Stage) -> Verdict {
     us.runs_on(&of, &room).await
 }
 
-pub(super) async fn after_a_restart(stage: Stage) -> Verdict {
+pub(super) async fn after_a_restart(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let of = us.of(&room.instance, "t", room.launch)?;
@@ -46,7 +46,7 @@ pub(super) async fn after_a_restart(stage: Stage) -> Verdict {
     us.end(&of).await.map(drop)
 }
 
-pub(super) async fn held(stage: Stage) -> Verdict {
+pub(super) async fn held(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let (rooms, big, launch) = fill(&mut us).await?;
     us.command(Command::Withdraw { instance: big.clone(), launch }).await?;
@@ -70,7 +70,7 @@ pub(super) async fn held(stage: Stage) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn grants_end(stage: Stage) -> Verdict {
+pub(super) async fn grants_end(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let (_, big, _) = fill(&mut us).await?;
     drop(us);
@@ -78,7 +78,7 @@ pub(super) async fn grants_end(stage: Stage) -> Verdict {
     us.room(&big, Where::Anywhere).await.map(drop)
 }
 
-pub(super) async fn answers_belong(stage: Stage) -> Verdict {
+pub(super) async fn answers_belong(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let (_, _, launch) = fill(&mut us).await?;
     drop(us);

@@ -4,9 +4,9 @@ use plan_core::engine::{Found, Seen};
 
 use super::{Verdict, ensure};
 use crate::caller::text;
-use crate::stage::{Broken, Stage, instance};
+use crate::stage::{Broken, TestBed, instance};
 
-pub(super) async fn answers(stage: Stage) -> Verdict {
+pub(super) async fn answers(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let of = us.of(&room.instance, "t", room.launch)?;
@@ -24,7 +24,7 @@ pub(super) async fn answers(stage: Stage) -> Verdict {
     }
 }
 
-pub(super) async fn as_of(stage: Stage) -> Verdict {
+pub(super) async fn as_of(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let room = us.running(&instance("runs", 0)?).await?;
     let of = us.of(&room.instance, "t", room.launch)?;
@@ -45,7 +45,7 @@ pub(super) async fn as_of(stage: Stage) -> Verdict {
     us.runs_on(&of, &room).await
 }
 
-pub(super) async fn the_rest(stage: Stage) -> Verdict {
+pub(super) async fn the_rest(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     let pair = instance("pair", 0)?;
     let room = us.running(&pair).await?;

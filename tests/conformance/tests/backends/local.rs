@@ -40,7 +40,7 @@ impl Cluster for Machine {
 /// What a scenario left running ends with it: processes that the data folder names.
 impl Drop for Machine {
     fn drop(&mut self) {
-        let left = backend_local::left(&self.options.root).unwrap_or_default();
+        let left = backend_local::leftovers(&self.options.root).unwrap_or_default();
         for pid in left.iter().flat_map(|left| &left.processes).filter_map(|pid| Pid::from_raw(*pid)) {
             // It may have ended meanwhile.
             let _ = kill_process(pid, Signal::KILL);

@@ -14,7 +14,7 @@ use crate::{process, reap};
 /// What a data folder has of one installation of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Left {
+pub struct LocalLeftovers {
     /// The service.
     pub service: String,
     /// The installation's id.
@@ -30,7 +30,7 @@ pub struct Left {
 ///
 /// # Errors
 /// The folder cannot be read, or a file in it is damaged.
-pub fn left(root: &Path) -> Result<Vec<Left>, DiskError> {
+pub fn leftovers(root: &Path) -> Result<Vec<LocalLeftovers>, DiskError> {
     let boot = process::boot_id().map_err(DiskError::io("read", Path::new("/proc")))?;
     let layout = Layout::new(root.to_owned());
     let (mut all, marked) = (Vec::new(), reap::marked());
@@ -51,7 +51,7 @@ pub fn left(root: &Path) -> Result<Vec<Left>, DiskError> {
             processes.sort_unstable();
             processes.dedup();
             let (service, installation) = (of.service.to_string(), of.installation.to_string());
-            all.push(Left { service, installation, folder, processes });
+            all.push(LocalLeftovers { service, installation, folder, processes });
         }
     }
     Ok(all)
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn what_lives_is_named_and_nothing_is_changed() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(left(&folder.path().join("nothing")).unwrap(), []);
+        assert_eq!(leftovers(&folder.path().join("nothing")).unwrap(), []);
         let layout = Layout::new(folder.path().to_owned());
         let identity = Identity {
             service: ServiceName::new("/group/kafka").unwrap(),
@@ -86,12 +86,12 @@ mod tests {
             let launched = Launched { incarnation, boot, shim, task: None, at: 0 };
             disk::write(&RunFolder::at(run).launch(), &launched).unwrap();
         }
-        assert_eq!(left(folder.path()).unwrap(), [], "no installation wrote itself down");
+        assert_eq!(leftovers(folder.path()).unwrap(), [], "no installation wrote itself down");
         let file =
             ServiceFile { service: identity.service.clone(), installation: identity.installation.clone() };
         disk::write(&of.join("service.json"), &file).unwrap();
-        let found = left(folder.path()).unwrap();
-        let expected = Left {
+        let found = leftovers(folder.path()).unwrap();
+        let expected = LocalLeftovers {
             service: "/group/kafka".to_owned(),
             installation: "one".to_owned(),
             folder: of.clone(),
@@ -99,7 +99,7 @@ mod tests {
         };
         assert_eq!(found, [expected]);
         std::fs::write(of.join("service.json"), "{").unwrap();
-        assert!(matches!(left(folder.path()), Err(DiskError::Corrupt { .. })));
+        assert!(matches!(leftovers(folder.path()), Err(DiskError::Corrupt { .. })));
     }
 
     #[test]
@@ -115,10 +115,10 @@ mod tests {
         disk::write(&of.join("service.json"), &ServiceFile { service, installation }).unwrap();
         let mut command = std::process::Command::new("sleep");
         let mut child = command.arg("100").env(reap::MARK, &run).spawn().unwrap();
-        let found = left(folder.path()).unwrap();
+        let found = leftovers(folder.path()).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(found[0].processes, [i32::try_from(child.id()).unwrap()]);
-        assert_eq!(left(folder.path()).unwrap()[0].processes, [0_i32; 0]);
+        assert_eq!(leftovers(folder.path()).unwrap()[0].processes, [0_i32; 0]);
     }
 }

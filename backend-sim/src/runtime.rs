@@ -59,7 +59,7 @@ pub(crate) enum Happening {
 }
 
 /// What every part of a run shares.
-pub(crate) struct World<'a> {
+pub(crate) struct Runtime<'a> {
     pub(crate) queue: Queue<Happening>,
     pub(crate) choose: Chooser<'a>,
     pub(crate) trace: Trace,
@@ -69,7 +69,7 @@ pub(crate) struct World<'a> {
     pub(crate) awaited: u32,
 }
 
-impl World<'_> {
+impl Runtime<'_> {
     pub(crate) fn now(&self) -> u64 {
         self.queue.now()
     }
@@ -91,7 +91,7 @@ impl World<'_> {
         self.awaited = 0;
     }
 
-    /// A copy of the world that goes on separately.
+    /// A copy of the runtime that goes on separately.
     pub(crate) fn fork(&self) -> Self {
         Self {
             queue: self.queue.clone(),
