@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use plan_core::engine::{Answer, Ask, Check, Outcome, Ruling, Seen, Wall, Words};
+use plan_core::engine::{Answer, Ask, Check, CommandOutcome, Ruling, Seen, Wall, Words};
 use plan_core::spec::Seconds;
 
 use crate::beside::{self, How, Ran};
@@ -27,7 +27,7 @@ pub(crate) async fn answer(inner: Arc<Inner>, service: ServiceKey, ask: Ask) {
         (Err(why), _) => (Ruling::Inconclusive, Words::some(why)),
     };
     let answer = Answer { ruling, words, at: Wall(now().saturating_mul(1000)) };
-    inner.state().sessions.say(&service, Say::Outcome(Outcome::Ask { id: ask.id, answer }));
+    inner.state().sessions.say(&service, Say::Outcome(CommandOutcome::Ask { id: ask.id, answer }));
 }
 
 /// The launch in the question if it runs, or why it does not run.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use plan_core::engine::{Launch, LaunchAnswer, LaunchTask, Number, Outcome};
+use plan_core::engine::{CommandOutcome, Launch, LaunchAnswer, LaunchTask, Number};
 use plan_core::spec::InstanceName;
 use plan_driver::backend::Identity;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -122,7 +122,7 @@ pub(crate) fn answer(
     launch: Number,
     answer: LaunchAnswer,
 ) {
-    inner.state().sessions.say(key, Say::Outcome(Outcome::Launch { instance, launch, answer }));
+    inner.state().sessions.say(key, Say::Outcome(CommandOutcome::Launch { instance, launch, answer }));
 }
 
 /// No two orders have the same nonce.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use plan_core::engine::{Outcome, Release, ReleaseAnswer};
+use plan_core::engine::{CommandOutcome, Release, ReleaseAnswer};
 use plan_driver::backend::Identity;
 
 use crate::blocking::blocking;
@@ -27,5 +27,5 @@ pub(crate) async fn pay(inner: Arc<Inner>, key: ServiceKey, release: Release) {
         }
         Err(error) => ReleaseAnswer::Retry(error.to_string().into()),
     };
-    state.sessions.say(&key, Say::Outcome(Outcome::Release { debt: release.debt, answer }));
+    state.sessions.say(&key, Say::Outcome(CommandOutcome::Release { debt: release.debt, answer }));
 }

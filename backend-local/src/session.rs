@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plan_core::engine::{Ask, Command, End, Launch, Number, Outcome, Release, ReleaseAnswer};
+use plan_core::engine::{Ask, Command, CommandOutcome, End, Launch, Number, Release, ReleaseAnswer};
 use plan_core::spec::{InstanceName, Seconds, TaskName};
 use plan_driver::backend::{BackendError, Identity, Session};
 use tokio::task::AbortHandle;
@@ -116,7 +116,9 @@ impl LocalSession {
         if let Some((run, _)) = in_use {
             let why = format!("{} (launch {}) still runs there", run.task, run.launch);
             let answer = ReleaseAnswer::Retry(why.into());
-            state.sessions.say(&self.key, Say::Outcome(Outcome::Release { debt: release.debt, answer }));
+            state
+                .sessions
+                .say(&self.key, Say::Outcome(CommandOutcome::Release { debt: release.debt, answer }));
             return;
         }
         drop(state);
@@ -146,7 +148,7 @@ impl LocalSession {
                     tracing::warn!(%error, "the folder of a service that is gone stays");
                 }
             }
-            inner.state().sessions.say(&key, Say::Outcome(Outcome::Deregistered));
+            inner.state().sessions.say(&key, Say::Outcome(CommandOutcome::Deregistered));
         });
     }
 }

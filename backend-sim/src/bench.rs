@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::engine::{
-    Command, End, Held, Incarnation, InstallationId, Observation, Outcome, Sighting, Snapshot, Words,
+    Command, CommandOutcome, End, Held, Incarnation, InstallationId, Observation, Sighting, Snapshot, Words,
 };
 use plan_core::plan::Model;
 
@@ -39,7 +39,7 @@ pub enum Said {
     /// The state of a task.
     Observed(Observation),
     /// The answer to a command.
-    Outcome(Outcome),
+    Outcome(CommandOutcome),
     /// A part of the answer to `Reconcile`.
     Snapshot(Snapshot),
 }
@@ -168,7 +168,7 @@ impl Bench {
                 self.said.push_back(Said::Outcome(*outcome));
             }
             Happening::Gate { session, ask, answer } if session == present => {
-                self.said.push_back(Said::Outcome(Outcome::Ask { id: ask.id, answer: *answer }));
+                self.said.push_back(Said::Outcome(CommandOutcome::Ask { id: ask.id, answer: *answer }));
             }
             Happening::Unknown { session, of, serial } if session == present => {
                 let seen = is_unknown(&of);
@@ -256,7 +256,7 @@ mod tests {
         })));
         bench.pass(Duration::from_secs(1));
         let said = bench.said();
-        let [Said::Outcome(Outcome::Fit { answer: FitAnswer::Fitted(grant), .. })] = &said[..] else {
+        let [Said::Outcome(CommandOutcome::Fit { answer: FitAnswer::Fitted(grant), .. })] = &said[..] else {
             panic!("{said:?}")
         };
         bench.execute(Command::Launch(Box::new(Launch {
@@ -283,7 +283,7 @@ mod tests {
         bench.pass(bench.now() + Duration::from_secs(60));
         match &bench.said()[..] {
             [] => None,
-            [Said::Outcome(Outcome::Ask { id: 7, answer })] => {
+            [Said::Outcome(CommandOutcome::Ask { id: 7, answer })] => {
                 assert!(answer.at.0 < micros(bench.now()), "{answer:?}");
                 Some((answer.ruling, answer.words.as_deref().unwrap_or_default().to_owned()))
             }

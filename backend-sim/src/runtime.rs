@@ -2,7 +2,7 @@
 //!
 //! Invariant: every event to come is in the queue, and nowhere else.
 
-use plan_core::engine::{Answer, Ask, End, Incarnation, Outcome, Seen, Sighting, Snapshot};
+use plan_core::engine::{Answer, Ask, CommandOutcome, End, Incarnation, Seen, Sighting, Snapshot};
 
 use crate::choose::Chooser;
 use crate::queue::{Class, Queue};
@@ -13,7 +13,7 @@ use crate::trace::{Trace, What};
 #[derive(Debug, Clone)]
 pub(crate) enum Happening {
     /// An answer to a command arrives.
-    Answer { session: u32, outcome: Box<Outcome> },
+    Answer { session: u32, outcome: Box<CommandOutcome> },
     /// The answer to a question beside a task arrives.
     Gate { session: u32, ask: Box<Ask>, answer: Box<Answer> },
     /// The answer arrives that a launch is unknown.

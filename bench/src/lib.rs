@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plan_core::engine::{
-    Command, Effects, Engine, FitAnswer, Grant, Handle, Incarnation, Input, InstallationId, Key, Launch,
-    Observation, Outcome, Record, Request, Seen, Target, Verb, Wall, Write,
+    Command, CommandOutcome, Effects, Engine, FitAnswer, Grant, Handle, Incarnation, Input, InstallationId,
+    Key, Launch, Observation, Record, Request, Seen, Target, Verb, Wall, Write,
 };
 use plan_core::plan::Model;
 use plan_core::spec::placement::NodeFacts;
@@ -125,7 +125,8 @@ impl Instant {
                     Command::Fit(fit) => {
                         let grant = Grant::new(self.node.clone(), Handle("room".into()));
                         let answer = FitAnswer::Fitted(grant);
-                        let outcome = Outcome::Fit { instance: fit.instance, launch: fit.launch, answer };
+                        let outcome =
+                            CommandOutcome::Fit { instance: fit.instance, launch: fit.launch, answer };
                         let wake = self.wake;
                         queue.extend(self.input(Input::Outcome(outcome)));
                         self.wake |= wake;

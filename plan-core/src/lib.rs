@@ -60,7 +60,7 @@
 //!                 let node = NodeFacts { name, region: None, zone: None, attributes: BTreeMap::new() };
 //!                 let grant = Grant::new(node, Handle("room-1".into()));
 //!                 let answer = FitAnswer::Fitted(grant);
-//!                 inputs.push(Input::Outcome(Outcome::Fit { instance: fit.instance, launch: fit.launch, answer }));
+//!                 inputs.push(Input::Outcome(CommandOutcome::Fit { instance: fit.instance, launch: fit.launch, answer }));
 //!             }
 //!             Command::Launch(launch) => {
 //!                 let task = launch.tasks[0].config.task.clone();

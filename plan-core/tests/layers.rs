@@ -1,4 +1,4 @@
-//! The engine's files lie in layers: none calls a method of `Turn` or `State` in a file above it
+//! The engine's files lie in layers: none calls a method of `Transition` or `State` in a file above it
 //! (`docs/decisions/0017-an-engine-with-leaves.md`). This reads the sources and names the calls of every circle.
 #![allow(
     clippy::unwrap_used,
@@ -37,7 +37,7 @@ fn sources() -> BTreeMap<String, String> {
 
 /// The parts of a source, each with the type whose methods it defines.
 fn parts(source: &str) -> Vec<(&str, &str)> {
-    let block = Regex::new(r"(?sm)^impl(?:<[^>]*>)? (Turn|State)(?:<'\w+>)? \{$(.*?)^\}$").unwrap();
+    let block = Regex::new(r"(?sm)^impl(?:<[^>]*>)? (Transition|State)(?:<'\w+>)? \{$(.*?)^\}$").unwrap();
     let (mut parts, mut last) = (Vec::new(), 0);
     for found in block.captures_iter(source) {
         let (whole, of, body) = (found.get(0).unwrap(), found.get(1).unwrap(), found.get(2).unwrap());
@@ -54,7 +54,7 @@ type Calls = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 fn calls(sources: &BTreeMap<String, String>) -> Calls {
     let define = Regex::new(r"(?m)^    (?:pub(?:\([^)]*\))? )?(?:const )?fn (\w+)").unwrap();
-    let call = Regex::new(r"\b(self|turn|state)\s*\.\s*(\w+)(?:::<[^>]*>)?\(").unwrap();
+    let call = Regex::new(r"\b(self|transition|state)\s*\.\s*(\w+)(?:::<[^>]*>)?\(").unwrap();
     let mut defined: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for (file, source) in sources {
         for (of, body) in parts(source).into_iter().filter(|(of, _)| !of.is_empty()) {
@@ -70,7 +70,7 @@ fn calls(sources: &BTreeMap<String, String>) -> Calls {
                 let (receiver, name) = (found.get(1).unwrap().as_str(), found.get(2).unwrap().as_str());
                 let of = match receiver {
                     "self" => of,
-                    "turn" => "Turn",
+                    "transition" => "Transition",
                     _ => "State",
                 };
                 if let Some(&to) = defined.get(&(of, name)).filter(|to| **to != file.as_str()) {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: free room is offered to every open question before anything else happens.
 
-use plan_core::engine::{Fit, Handle, Number, Outcome};
+use plan_core::engine::{CommandOutcome, Fit, Handle, Number};
 use plan_core::spec::InstanceName;
 use plan_room::{RoomRequest, When};
 use smol_str::format_smolstr;
@@ -73,7 +73,7 @@ impl State {
         });
         if let Some(answer) = answer {
             let instance = instance.clone();
-            self.sessions.say(key, Say::Outcome(Outcome::Fit { instance, launch, answer }));
+            self.sessions.say(key, Say::Outcome(CommandOutcome::Fit { instance, launch, answer }));
         }
     }
 }

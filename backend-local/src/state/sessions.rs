@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use plan_core::engine::{End, Outcome, Release, Snapshot};
+use plan_core::engine::{CommandOutcome, End, Release, Snapshot};
 use plan_core::spec::NodeName;
 use plan_room::Questions;
 use tokio::sync::mpsc;
@@ -16,7 +16,7 @@ use crate::room::ServiceKey;
 /// A message for the engine.
 #[derive(Debug)]
 pub(crate) enum Say {
-    Outcome(Outcome),
+    Outcome(CommandOutcome),
     Snapshot(Snapshot),
     /// The state of this run, when its turn comes.
     Observe(RunKey),

@@ -1,6 +1,6 @@
 //! Questions beside tasks, and several commands at once.
 
-use plan_core::engine::{Answer, Ask, Check, Command, End, Number, Outcome, Ruling, Seen};
+use plan_core::engine::{Answer, Ask, Check, Command, CommandOutcome, End, Number, Ruling, Seen};
 use plan_core::spec::Seconds;
 use plan_driver::backend::Report;
 
@@ -15,7 +15,7 @@ fn ask(id: Number, launch: Number, cmd: &str, timeout: u32) -> Command {
 
 fn the_answer(id: Number) -> impl Fn(&Report) -> Option<Answer> {
     move |report| match report {
-        Report::Outcome(Outcome::Ask { id: of, answer }) if *of == id => Some(answer.clone()),
+        Report::Outcome(CommandOutcome::Ask { id: of, answer }) if *of == id => Some(answer.clone()),
         _ => None,
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use backend_local::{Local, LocalOptions, options};
 use plan_core::engine::{
-    Command, Domains, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Held, Incarnation, InstallationId,
-    Launch, LaunchAnswer, LaunchTask, Number, Outcome, Parameters, Place, Release, ReleaseAnswer, Seen,
-    Sighting, Snapshot,
+    Command, CommandOutcome, Domains, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Held, Incarnation,
+    InstallationId, Launch, LaunchAnswer, LaunchTask, Number, Parameters, Place, Release, ReleaseAnswer,
+    Seen, Sighting, Snapshot,
 };
 use plan_core::plan::Model;
 use plan_core::spec::{
@@ -99,7 +99,7 @@ pub(crate) fn an_end(report: &Report) -> Option<Number> {
 /// The answer to a release.
 pub(crate) fn a_release(report: &Report) -> Option<ReleaseAnswer> {
     match report {
-        Report::Outcome(Outcome::Release { answer, .. }) => Some(answer.clone()),
+        Report::Outcome(CommandOutcome::Release { answer, .. }) => Some(answer.clone()),
         _ => None,
     }
 }
@@ -313,7 +313,9 @@ impl Bench {
 
     pub(crate) async fn answer(&mut self, launch: Number) -> FitAnswer {
         self.report(&format!("room for launch {launch} is answered"), |report| match report {
-            Report::Outcome(Outcome::Fit { launch: of, answer, .. }) if *of == launch => Some(answer.clone()),
+            Report::Outcome(CommandOutcome::Fit { launch: of, answer, .. }) if *of == launch => {
+                Some(answer.clone())
+            }
             _ => None,
         })
         .await
@@ -352,7 +354,7 @@ impl Bench {
         let number = launch.launch;
         self.command(Command::Launch(Box::new(launch))).await;
         self.report(&format!("launch {number} is answered"), |report| match report {
-            Report::Outcome(Outcome::Launch { launch: of, answer, .. }) if *of == number => {
+            Report::Outcome(CommandOutcome::Launch { launch: of, answer, .. }) if *of == number => {
                 Some(answer.clone())
             }
             _ => None,

@@ -9,7 +9,7 @@ use crate::common;
 use crate::common::{Bench, identity, instance, lives, name, on_runtime, task, until};
 use backend_local::logs::{LogReader, Stream};
 use backend_local::options::OutputLimits;
-use plan_core::engine::{Command, End, FitAnswer, LaunchAnswer, Outcome, ReleaseAnswer, Seen};
+use plan_core::engine::{Command, CommandOutcome, End, FitAnswer, LaunchAnswer, ReleaseAnswer, Seen};
 use plan_driver::backend::Report;
 
 const READY: Seen = Seen::Running { ready: true };
@@ -196,7 +196,7 @@ fn volumes_live_as_long_as_their_place() {
         bench.ended(third).await;
         bench.command(Command::Deregister).await;
         let deregistered =
-            |report: &Report| (*report == Report::Outcome(Outcome::Deregistered)).then_some(());
+            |report: &Report| (*report == Report::Outcome(CommandOutcome::Deregistered)).then_some(());
         bench.report("it is gone", deregistered).await;
         assert!(common::walk(&bench.options.root.join("services")).is_empty());
     });

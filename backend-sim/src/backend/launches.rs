@@ -2,7 +2,7 @@
 //!
 //! Invariant: a launch number is carried out at most once.
 
-use plan_core::engine::{End, Incarnation, Launch, LaunchAnswer, Number, Outcome, Seen, Sighting};
+use plan_core::engine::{CommandOutcome, End, Incarnation, Launch, LaunchAnswer, Number, Seen, Sighting};
 use plan_core::spec::{InstanceName, Seconds, TaskName};
 
 use crate::cluster::Cluster;
@@ -49,7 +49,7 @@ impl Backend {
             }
         };
         let (instance, launch) = (launch.instance.clone(), launch.launch);
-        self.answer(runtime, id, Outcome::Launch { instance, launch, answer });
+        self.answer(runtime, id, CommandOutcome::Launch { instance, launch, answer });
     }
 
     fn carry_out(

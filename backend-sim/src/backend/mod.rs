@@ -18,7 +18,7 @@ mod snapshot;
 
 use std::collections::BTreeMap;
 
-use plan_core::engine::{Command, InstallationId, Number, Outcome, Release};
+use plan_core::engine::{Command, CommandOutcome, InstallationId, Number, Release};
 use plan_room::{Book, Questions};
 
 use crate::cluster::{Cluster, Shape};
@@ -109,7 +109,7 @@ impl Backend {
                 // Room that was granted and never used goes with the service.
                 self.book.forget_grants(&(), u64::MAX);
                 let at = runtime.now() + take(&mut runtime.choose, "deregister", 0, &ANSWER);
-                let (session, outcome) = (runtime.session, Box::new(Outcome::Deregistered));
+                let (session, outcome) = (runtime.session, Box::new(CommandOutcome::Deregistered));
                 runtime.answer_at(at, Happening::Answer { session, outcome });
             }
             // A command that this simulator does not know yet gets no answer.
@@ -130,7 +130,7 @@ impl Backend {
     }
 
     /// Answers about one instance arrive in the order in which they were given, since each replaces the one before.
-    fn answer(&mut self, runtime: &mut Runtime<'_>, instance: u32, outcome: Outcome) {
+    fn answer(&mut self, runtime: &mut Runtime<'_>, instance: u32, outcome: CommandOutcome) {
         let delay = take(&mut runtime.choose, "answer", u64::from(instance), &ANSWER);
         let last = self.answered.entry(instance).or_default();
         let at = (runtime.now() + delay).max(*last);

@@ -3,7 +3,7 @@
 //! Invariant: a place that a task uses is not given back, as every backend promises. A place that is released on a
 //! silent node is freed when the node is heard again, or is gone.
 
-use plan_core::engine::{Outcome, Release, ReleaseAnswer};
+use plan_core::engine::{CommandOutcome, Release, ReleaseAnswer};
 
 use crate::choose::{Choose as _, Site};
 use crate::cluster::Cluster;
@@ -39,7 +39,7 @@ impl Backend {
             ReleaseAnswer::Done
         };
         let at = runtime.now() + take(&mut runtime.choose, "release", entity, &RELEASE);
-        let (session, outcome) = (runtime.session, Outcome::Release { debt: release.debt, answer });
+        let (session, outcome) = (runtime.session, CommandOutcome::Release { debt: release.debt, answer });
         runtime.answer_at(at, Happening::Answer { session, outcome: Box::new(outcome) });
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: everything that is held is in the book, and nothing else counts it.
 
-use plan_core::engine::{Fit, Handle, Number, Outcome, Wall};
+use plan_core::engine::{CommandOutcome, Fit, Handle, Number, Wall};
 use plan_core::spec::InstanceName;
 use plan_room::{
     Book, BookNode, BookRules, Judge, Outside, PortRules, ReasonWords, RoomRequest, Search, Spaces, When,
@@ -74,7 +74,7 @@ impl Backend {
         });
         if let Some(answer) = answer {
             let instance = instance.clone();
-            self.answer(runtime, id, Outcome::Fit { instance, launch, answer });
+            self.answer(runtime, id, CommandOutcome::Fit { instance, launch, answer });
         }
     }
 

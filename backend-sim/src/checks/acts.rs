@@ -2,7 +2,7 @@
 //!
 //! Invariant: commands are judged by the records and the history of the cluster at that moment.
 
-use plan_core::engine::{DebtRecord, Launch, Number, Release, Stage};
+use plan_core::engine::{DebtRecord, Launch, Number, OrderStage, Release};
 use plan_core::spec::{InstanceName, TaskName};
 
 use crate::violation::CheckName;
@@ -32,7 +32,7 @@ impl Scene<'_> {
         let record = self.pod(instance);
         let order = record.and_then(|record| record.order(*number));
         let same = order.is_some_and(|order| {
-            order.stage == Stage::Given
+            order.stage == OrderStage::Launched
                 && order.tasks.len() == tasks.len()
                 && order.tasks.iter().zip(tasks).all(|(ordered, task)| {
                     ordered.task == task.config.task
@@ -111,9 +111,9 @@ impl Scene<'_> {
             occupant.any(|o| o.launch == launch && o.task == *task && o.may_live())
         };
         let Some(slot) = record.slots().iter().find(is_it) else { return Ok(()) };
-        let clearing = |order: &plan_core::engine::Order| order.stage == Stage::Clearing;
+        let clearing = |order: &plan_core::engine::Order| order.stage == OrderStage::Displacing;
         let in_the_way = slot.act().and_then(|act| record.order(act)).is_some_and(clearing);
-        let moves = record.permission().is_some() && record.orders().iter().any(clearing);
+        let moves = record.relocation().is_some() && record.orders().iter().any(clearing);
         if in_the_way || moves || self.owes(instance, launch, task).is_some() {
             return Ok(());
         }

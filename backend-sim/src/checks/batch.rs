@@ -4,8 +4,8 @@
 //! and remembers nothing.
 
 use plan_core::engine::{
-    Cause, DebtCause, DebtRecord, End, Event, Key, Number, Order, PodRecord, Purpose, Record, RunKind,
-    RunRecord, Stage, StepRef, TaskState, Verb, Write,
+    Cause, DebtCause, DebtRecord, End, Event, Key, Number, Order, OrderStage, PodRecord, Purpose, Record,
+    RunKind, RunRecord, StepRef, TaskState, Verb, Write,
 };
 use plan_core::spec::{Goal, InstanceName, TaskName};
 
@@ -72,10 +72,10 @@ impl Batch<'_> {
             _ => None,
         });
         pods.flat_map(|(instance, before, after)| {
-            let acting = after.orders().iter().filter(|order| order.stage != Stage::Wanted);
+            let acting = after.orders().iter().filter(|order| order.stage != OrderStage::Requested);
             acting.filter_map(move |order| {
                 let Purpose::Step(step) = order.purpose else { return None };
-                before.order(order.launch).filter(|before| before.stage == Stage::Wanted)?;
+                before.order(order.launch).filter(|before| before.stage == OrderStage::Requested)?;
                 Some(Act { instance, before, after, order, step })
             })
         })
@@ -88,7 +88,7 @@ impl Batch<'_> {
 
 /// Whether an instance may go elsewhere because it was down for too long.
 pub(super) fn is_timeout(record: &PodRecord) -> bool {
-    record.permission().is_some_and(|permission| permission.cause == Cause::Timeout)
+    record.relocation().is_some_and(|relocation| relocation.cause == Cause::Timeout)
 }
 
 /// A request is carried out once.
@@ -166,14 +166,14 @@ pub(super) fn reached_is_true(scene: &Scene<'_>, instance: &InstanceName, record
 }
 
 /// An instance that may move because it was down for too long is still down, or is being ended to move.
-pub(super) fn permission_has_a_cause(
+pub(super) fn relocation_has_a_cause(
     scene: &Scene<'_>,
     instance: &InstanceName,
     record: &PodRecord,
 ) -> Verdict {
-    let timeout = record.permission().is_some_and(|permission| permission.cause == Cause::Timeout);
+    let timeout = record.relocation().is_some_and(|relocation| relocation.cause == Cause::Timeout);
     let down = record.tasks().iter().any(|task| task.down().is_some());
-    let clearing = record.orders().iter().any(|order| order.stage == Stage::Clearing);
+    let clearing = record.orders().iter().any(|order| order.stage == OrderStage::Displacing);
     if !timeout || down || clearing {
         return Ok(());
     }
@@ -210,8 +210,8 @@ pub(super) fn one_run_converges(scene: &Scene<'_>, batch: &Batch<'_>, number: Nu
 
 /// An instance that an operator replaces does not stay.
 pub(super) fn replaces_for_good(scene: &Scene<'_>, instance: &InstanceName) -> Verdict {
-    let permission = scene.pod(instance).and_then(|record| record.permission());
-    if permission.is_none_or(|permission| permission.cause != Cause::Replace) {
+    let relocation = scene.pod(instance).and_then(|record| record.relocation());
+    if relocation.is_none_or(|relocation| relocation.cause != Cause::Replace) {
         return Ok(());
     }
     let found = format!("{instance} stays");

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use plan_core::engine::{Handle, Number, Reason, Record, Stage, TaskState, Why};
+use plan_core::engine::{Handle, Number, OrderStage, Reason, Record, TaskState, Why};
 use plan_core::spec::{Goal, TaskName};
 
 use crate::task::Life;
@@ -23,7 +23,7 @@ impl Scene<'_> {
             match record {
                 Record::Pod(_, pod) => {
                     named.extend(pod.place().iter().map(|place| &place.handle));
-                    let orders = pod.orders().iter().filter(|order| order.stage != Stage::Given);
+                    let orders = pod.orders().iter().filter(|order| order.stage != OrderStage::Launched);
                     standing.extend(orders.map(|order| order.launch));
                 }
                 Record::Debt(debt) => named.extend(debt.release.iter()),
@@ -291,7 +291,7 @@ pub(super) fn patience_ends(scene: &Scene<'_>) -> Verdict {
         let down = down.filter(|_| !runs);
         let member = pod.is_some_and(|pod| name.index < pod.count);
         if let Some(task) =
-            down.filter(|_| member && record.place().is_some() && record.permission().is_none())
+            down.filter(|_| member && record.place().is_some() && record.relocation().is_none())
         {
             return scene.violation(
                 CheckName::Patience,

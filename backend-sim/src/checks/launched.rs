@@ -88,7 +88,7 @@ fn recovers_the_group(
     instance: &InstanceName,
 ) -> Verdict {
     let before = scene.pod(instance);
-    if before.is_none_or(|before| before.permission().is_some()) {
+    if before.is_none_or(|before| before.relocation().is_some()) {
         return Ok(());
     }
     let Some(id) = scene.cluster.roster.id(instance) else { return Ok(()) };

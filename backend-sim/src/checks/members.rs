@@ -3,7 +3,7 @@
 //! Invariant: the members that are down are counted from the records, with the specification that each task was
 //! launched with. The engine's own count is not used.
 
-use plan_core::engine::{Key, PodRecord, Reason, Record, Stage, TaskRecord, TaskState, Wall, Why};
+use plan_core::engine::{Key, OrderStage, PodRecord, Reason, Record, TaskRecord, TaskState, Wall, Why};
 use plan_core::plan::{Model, PodModel, Status};
 use plan_core::spec::{Goal, InstanceName, PlanName};
 
@@ -40,7 +40,7 @@ impl Scene<'_> {
             return How::Up;
         }
         let order = |launch| record.orders().iter().find(move |order| order.launch == launch);
-        let (mut how, mut down) = (How::Up, record.permission().is_some());
+        let (mut how, mut down) = (How::Up, record.relocation().is_some());
         for task in essential {
             let runs = record.slots().iter().find_map(|slot| {
                 let occupant = slot.occupant().filter(|occupant| occupant.task == *task.name())?;
@@ -51,7 +51,7 @@ impl Scene<'_> {
             });
             down |= runs.is_none();
             let act = runs.and_then(|slot| slot.act()).and_then(order);
-            if act.is_some_and(|act| act.stage == Stage::Clearing) {
+            if act.is_some_and(|act| act.stage == OrderStage::Displacing) {
                 how = How::Ending;
             }
         }
@@ -78,7 +78,7 @@ impl Scene<'_> {
 
     /// A step takes down no more members than its phase and its plan allow.
     pub(super) fn few_are_down(&self, batch: &Batch<'_>, acts: &[Act<'_>]) -> Verdict {
-        for act in acts.iter().filter(|act| act.order.stage == Stage::Clearing) {
+        for act in acts.iter().filter(|act| act.order.stage == OrderStage::Displacing) {
             let Some(run) = self.run(act.step.run).filter(|run| !batch.changes_run(run.record.number)) else {
                 continue;
             };
@@ -140,7 +140,7 @@ impl Scene<'_> {
         let up = members.iter().find(|name| {
             let pod = self.model.pod_index(&name.pod).map(|at| &self.model.pods()[at as usize]);
             let Some((pod, record)) = pod.zip(self.pod(name)) else { return true };
-            let asks = record.orders().iter().any(|order| order.stage == Stage::Wanted);
+            let asks = record.orders().iter().any(|order| order.stage == OrderStage::Requested);
             self.how(pod, record) == How::Up && !asks
         });
         let expected = "who waits for members that are down waits for as many as may be";

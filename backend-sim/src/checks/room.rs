@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_core::engine::{PodRecord, Record, Stage};
+use plan_core::engine::{OrderStage, PodRecord, Record};
 use plan_core::plan::Demand;
 use plan_core::spec::placement::Census;
 use plan_core::spec::{InstanceName, NodeName, PlacementRule, PortChoice, PortName, ResourceSetName};
@@ -86,7 +86,7 @@ impl Scene<'_> {
         for fit in self.backend.questions() {
             let record = self.pod(&fit.instance);
             let order = record.and_then(|record| record.order(fit.launch));
-            if order.is_none_or(|order| order.stage == Stage::Given) {
+            if order.is_none_or(|order| order.stage == OrderStage::Launched) {
                 return self.violation(
                     CheckName::Held,
                     "a question for room that is not wanted any more is withdrawn",

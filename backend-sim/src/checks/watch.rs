@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plan_core::engine::{
-    Cause, Event, Key, Number, PodRecord, Reason, Record, Reply, RunKind, Stage, TaskState, Verb, Write,
+    Cause, Event, Key, Number, OrderStage, PodRecord, Reason, Record, Reply, RunKind, TaskState, Verb, Write,
 };
 use plan_core::spec::{Goal, InstanceName, TaskName};
 
@@ -57,7 +57,7 @@ impl Watch {
                 Write::Put(Record::Pod(instance, record)) => {
                     self.dropped(scene, instance, record);
                     batch::reached_is_true(scene, instance, record)?;
-                    batch::permission_has_a_cause(scene, instance, record)?;
+                    batch::relocation_has_a_cause(scene, instance, record)?;
                 }
                 Write::Put(Record::Run(run)) if run.kind == RunKind::Converging && run.outcome.is_none() => {
                     batch::one_run_converges(scene, batch, run.number)?;
@@ -110,7 +110,7 @@ impl Watch {
         task: &TaskName,
     ) {
         let Some(record) = batch.pod(instance).or_else(|| scene.pod(instance)) else { return };
-        let clearing = record.orders().iter().filter(|order| order.stage == Stage::Clearing);
+        let clearing = record.orders().iter().filter(|order| order.stage == OrderStage::Displacing);
         let by = clearing.map(|order| order.launch).max().unwrap_or_default();
         let up = record.task(task).and_then(|task| task.reached()).is_some_and(|r| r.launch >= launch);
         self.displaced.entry((instance.clone(), launch, task.clone())).or_insert(Displaced { by, up });
@@ -167,7 +167,7 @@ impl Watch {
                     let record = scene.pod(instance);
                     let mut orders = record.into_iter().flat_map(|record| record.orders());
                     orders.any(|order| {
-                        order.stage != Stage::Given && order.tasks.iter().any(|of| of.task == *task)
+                        order.stage != OrderStage::Launched && order.tasks.iter().any(|of| of.task == *task)
                     }) || record.is_some_and(|record| {
                         record
                             .living()
@@ -236,7 +236,7 @@ impl Watch {
         }
     }
 
-    /// An instance went elsewhere, by a permission that it had before or got with the same batch.
+    /// An instance went elsewhere, by a relocation that was recorded before or in the same batch.
     fn moved(&mut self, scene: &Scene<'_>, batch: &Batch<'_>, instance: &InstanceName) {
         let now = batch.events.iter().any(
             |event| matches!(event, Event::MayMove { cause: Cause::Timeout, instance: of } if of == instance),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a stage follows the one before it, and each has a deadline.
 
-use plan_core::engine::{Command, Order, Reason, Record, Stage as OrderStage, Verb};
+use plan_core::engine::{Command, Order, OrderStage, Reason, Record, Verb};
 
 use crate::heal::{self, Stage};
 use crate::queue::Class;
@@ -91,8 +91,8 @@ impl Sim<'_> {
         // An instance whose tasks have reached their goals may still be about to move.
         let stands = |record: &Record| {
             let Record::Pod(_, pod) = record else { return false };
-            let given = |order: &Order| order.stage == OrderStage::Given;
-            pod.permission().is_some() || !pod.orders().iter().all(given)
+            let given = |order: &Order| order.stage == OrderStage::Launched;
+            pod.relocation().is_some() || !pod.orders().iter().all(given)
         };
         if self.store.records().any(stands) {
             return false;

@@ -3,7 +3,8 @@
 //! Invariant: reports of a session that is over reach only the engine whose session it was.
 
 use plan_core::engine::{
-    Answer, Ask, End, Found, Incarnation, Input, InstallationId, Observation, Outcome, Seen, Sighting, Words,
+    Answer, Ask, CommandOutcome, End, Found, Incarnation, Input, InstallationId, Observation, Seen, Sighting,
+    Words,
 };
 use smol_str::SmolStr;
 
@@ -41,7 +42,7 @@ impl Sim<'_> {
             let (ruling, words) = (answer.ruling, answer.words.clone());
             self.runtime.tell(|| What::Gate { instance, task, launch, ruling, words });
         }
-        self.arrives(session, Input::Outcome(Outcome::Ask { id, answer }));
+        self.arrives(session, Input::Outcome(CommandOutcome::Ask { id, answer }));
     }
 
     /// The launches that a snapshot reports as silent.

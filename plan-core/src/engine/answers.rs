@@ -6,15 +6,15 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event};
 use super::input::{FitAnswer, LaunchAnswer};
-use super::record::{Cause, Number, OrderedTask, Stage, TaskState};
-use super::turn::Turn;
+use super::record::{Cause, Number, OrderStage, OrderedTask, TaskState};
+use super::transition::Transition;
 use super::words::Words;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Takes the backend's answer to a question for room.
     pub(super) fn fit_answered(&mut self, at: At, launch: Number, answer: FitAnswer) {
         let stage = self.state.record(at).and_then(|record| record.order(launch)).map(|order| order.stage);
-        if !matches!(stage, Some(Stage::Wanted | Stage::Clearing)) {
+        if !matches!(stage, Some(OrderStage::Requested | OrderStage::Displacing)) {
             // The question was withdrawn, or its order was given by an earlier answer. This grant is given back, unless
             // a record names it.
             if stage.is_none() && matches!(answer, FitAnswer::Fitted(_)) {
@@ -40,7 +40,7 @@ impl Turn<'_> {
             FitAnswer::NodeGone(why) => {
                 let lives = self.state.record(at).is_some_and(|record| record.place().is_some());
                 if lives {
-                    self.permit(at, Cause::NodeGone);
+                    self.allow_relocation(at, Cause::NodeGone);
                 } else {
                     self.fit_answered(at, launch, FitAnswer::Retry(why));
                 }

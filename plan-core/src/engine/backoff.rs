@@ -10,7 +10,7 @@ use super::at::At;
 use super::bug::Bug;
 use super::record::Number;
 use super::time::Time;
-use super::turn::Turn;
+use super::transition::Transition;
 
 /// The wait after the second failure in a row. After the first failure there is no wait.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ fn backoff(failures: u32) -> Duration {
     }
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Counts a failure of a task, and sets its wait, which grows with each failure in a row.
     pub(super) fn failed(&mut self, at: At, name: &TaskName) {
         let now = self.now;

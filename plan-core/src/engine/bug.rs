@@ -72,7 +72,7 @@ bugs! {
     // Moving.
     "An instance that is down for too long does not move." IgnoreTimeout "ignore-timeout"
     "The least time between two replacements is ignored." NoDistance "no-distance"
-    "The permission to move outlives the move." PermissionKept "permission-kept"
+    "A relocation outlives the move." RelocationKept "relocation-kept"
     "A task that is heard of is not told to end before its instance moves." MoveAlive "move-alive"
     "A move leaves no debt." NoDebtAtMove "no-debt-at-move"
     "A debt is settled before its resources are released." SettleEarly "settle-early"

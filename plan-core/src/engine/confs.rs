@@ -11,9 +11,9 @@ use crate::spec::Goal;
 use super::at::At;
 use super::record::{Key, Number, Record, RunRecord, StepRef};
 use super::state::State;
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Keeps the configurations of a target.
     pub(super) fn keep_confs(&mut self, model: &Model) {
         for task in model.pods().iter().flat_map(|pod| &pod.tasks) {

@@ -16,9 +16,9 @@ use super::rules::Waker;
 use super::session::agenda::{Item, MOST_CONSIDERED};
 use super::session::reconciliation::{Asked, Whose};
 use super::tell::MOST_ASKED;
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Adds a debt: the end of these tasks of an instance, and the release of a handle.
     pub(super) fn owe(
         &mut self,

@@ -7,13 +7,13 @@ use crate::plan::{Changed, Status};
 use super::at::At;
 use super::effects::Event;
 use super::reason::Reason;
-use super::record::{Order, Purpose, Stage, StepRef};
+use super::record::{Order, OrderStage, Purpose, StepRef};
 use super::rules::Waker;
 use super::session::agenda::Item;
 use super::state::Run;
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Derives anew what follows from an instance's record: the statuses of its steps, and whether recovery has
     /// something to do.
     pub(super) fn touch(&mut self, at: At) {
@@ -125,7 +125,8 @@ impl Turn<'_> {
     fn withdraw_done(&mut self, nth: usize, step: StepRef) {
         let phase = self.state.active[nth].phase(step.phase);
         let at = At { pod: phase.pod, index: phase.steps[step.step as usize].instance };
-        let asking = |order: &&Order| order.stage == Stage::Wanted && order.purpose == Purpose::Step(step);
+        let asking =
+            |order: &&Order| order.stage == OrderStage::Requested && order.purpose == Purpose::Step(step);
         let order = self.state.record(at).and_then(|record| record.orders().iter().find(asking));
         if let Some(launch) = order.map(|order| order.launch) {
             self.withdraw(at, launch, Reason::NotWanted);

@@ -1,6 +1,6 @@
-//! The end of a turn: complete runs end, and changed records are written.
+//! The end of a transition: complete runs end, and changed records are written.
 //!
-//! Invariant: every record that changed is written in the same turn, the record of an instance once.
+//! Invariant: every record that changed is written in the same transition, the record of an instance once.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use super::record::{Key, Number, Record, RunOutcome};
 use super::session::Session;
 use super::state::State;
 use super::time::Wall;
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
-    /// Ends the turn: ends the runs that became complete, and writes the changed records.
+impl Transition<'_> {
+    /// Ends the transition: ends the runs that became complete, and writes the changed records.
     pub(super) fn finish(mut self) -> Effects {
         while let Some(number) = self.completed.pop() {
             if self.state.run(number).is_some_and(|run| run.progress.status() == Status::Complete) {

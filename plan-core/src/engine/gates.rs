@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::ask::Answer;
 use super::at::At;
 use super::bug::Bug;
-use super::record::{Number, Purpose, Stage, StepRef};
+use super::record::{Number, OrderStage, Purpose, StepRef};
 use super::session::agenda::{Item, MOST_CONSIDERED};
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Takes the answer to a question. An answer to a question that is not open is ignored.
     pub(super) fn ask_answered(&mut self, id: Number, answer: Answer) {
         let Some(gate) = self.session.questions.gate_of(id) else { return };
@@ -48,7 +48,7 @@ impl Turn<'_> {
         let orders = self.state.record(at).into_iter().flat_map(|record| record.orders().iter());
         let wanted = orders
             .into_iter()
-            .find(|order| order.stage == Stage::Wanted && order.purpose == Purpose::Step(step))
+            .find(|order| order.stage == OrderStage::Requested && order.purpose == Purpose::Step(step))
             .map(|order| order.launch);
         if let Some(launch) = wanted {
             self.advance(at, launch);

@@ -26,7 +26,7 @@ pub enum Input {
     /// The backend reports the state of a launched task.
     Observed(Observation),
     /// The backend answers a command.
-    Outcome(Outcome),
+    Outcome(CommandOutcome),
     /// The backend answers a [`Reconcile`](super::Command::Reconcile).
     Snapshot(Snapshot),
     /// The backend wants a note kept, or forgotten.
@@ -179,7 +179,7 @@ pub enum Seen {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum CommandOutcome {
     /// To [`super::Command::Fit`].
     Fit {
         /// The instance.

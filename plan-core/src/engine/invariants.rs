@@ -8,7 +8,7 @@ use crate::plan::Status;
 use super::Engine;
 use super::at::At;
 use super::reason::Verdict;
-use super::record::{Stage, StepRef};
+use super::record::{OrderStage, StepRef};
 use super::rules::{Question, eligible};
 use super::session::Session;
 use super::state::State;
@@ -41,7 +41,7 @@ impl Engine {
 
 fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
     let Some(record) = state.record(at) else { return };
-    for order in record.orders().iter().filter(|order| order.stage != Stage::Given) {
+    for order in record.orders().iter().filter(|order| order.stage != OrderStage::Launched) {
         let launch = order.launch;
         let named = record.slots().iter().filter(|slot| slot.act() == Some(launch)).count();
         if named < order.tasks.len() {
@@ -53,7 +53,7 @@ fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
         }
         let lives = state.victims(at, record, launch).next().is_some();
         let granted = session.fits.grant(launch).is_some();
-        if order.stage == Stage::Clearing && granted && !lives && state.is_seen(at) {
+        if order.stage == OrderStage::Displacing && granted && !lives && state.is_seen(at) {
             broken.push(format!(
                 "{}: order {launch} has room and a clear way, and is not given",
                 state.name(at)
@@ -61,7 +61,8 @@ fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
         }
     }
     for slot in record.slots() {
-        if let Some(act) = slot.act().filter(|&act| record.order(act).is_none_or(|o| o.stage == Stage::Given))
+        if let Some(act) =
+            slot.act().filter(|&act| record.order(act).is_none_or(|o| o.stage == OrderStage::Launched))
         {
             broken.push(format!(
                 "{}: slot `{}` names order {act}, which does not stand",

@@ -11,11 +11,11 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event, Launch, LaunchTask};
 use super::input::Grant;
-use super::record::{DebtCause, Number, Place, Purpose, Stage};
-use super::turn::Turn;
+use super::record::{DebtCause, Number, OrderStage, Place, Purpose};
+use super::transition::Transition;
 use super::words::Words;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Goes on with an order for which room is granted.
     pub(super) fn advance(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
@@ -30,7 +30,7 @@ impl Turn<'_> {
         }
         let stage = order.stage;
         let judgement = self.state.judge(&self.session.fits, at, grant);
-        if stage == Stage::Wanted
+        if stage == OrderStage::Requested
             && let Err(why) = self.state.still_wanted(order).and(judgement.clone())
         {
             let misplaced = judgement.is_err();
@@ -58,7 +58,7 @@ impl Turn<'_> {
         let victims: Vec<(Number, TaskName)> =
             victims.map(|occupant| (occupant.launch, occupant.task.clone())).collect();
         // No task was ended for the order yet: the rules that must hold right before an act are asked once more.
-        if let (Stage::Wanted, Purpose::Step(step)) = (stage, order.purpose) {
+        if let (OrderStage::Requested, Purpose::Step(step)) = (stage, order.purpose) {
             if let Some(why) = self.objects_at_last(at, step) {
                 // While the answer of a gate is awaited, the order keeps its room.
                 if !self.session.questions.is_open(step) {
@@ -71,7 +71,7 @@ impl Turn<'_> {
         if victims.is_empty() || self.bug(Bug::LaunchInTheWay) {
             return self.give(at, launch);
         }
-        if stage == Stage::Wanted {
+        if stage == OrderStage::Requested {
             self.record_mut(at).clear(launch);
             let asked = self.session.budgets.asks_no_more(at);
             for (victim, task) in &victims {
@@ -98,7 +98,7 @@ impl Turn<'_> {
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
         self.uncount_asking(at);
-        if let Some(from) = self.state.record(at).filter(|record| record.permission().is_some()) {
+        if let Some(from) = self.state.record(at).filter(|record| record.relocation().is_some()) {
             let from = from.place().map(|place| place.node.name.clone());
             self.abandon_place(at, DebtCause::Moved, Some(&grant.handle));
             let (instance, to) = (self.name(at), grant.node.name.clone());
@@ -188,7 +188,10 @@ impl Turn<'_> {
         // This holds only if no other launch than the one that took the place was commanded. Orders that only ask for
         // room there ask anew.
         let untouched = record.place().is_some_and(|place| place.since == launch)
-            && record.orders().iter().all(|order| order.launch == launch || order.stage == Stage::Wanted)
+            && record
+                .orders()
+                .iter()
+                .all(|order| order.launch == launch || order.stage == OrderStage::Requested)
             && record.tasks().iter().all(|task| task.last().is_none_or(|last| last.launch <= launch));
         if let Some(place) = record.place().cloned().filter(|_| untouched) {
             self.withdraw_where(at, |_| true);
@@ -207,7 +210,7 @@ impl Turn<'_> {
             .and_then(|slot| slot.act());
         // An instance that moves waits for the ends of all its tasks.
         let moving = || {
-            let record = self.state.record(at).filter(|record| record.permission().is_some())?;
+            let record = self.state.record(at).filter(|record| record.relocation().is_some())?;
             Some(record.standing().next()?.launch)
         };
         if let Some(act) = act.or_else(moving) {

@@ -11,9 +11,9 @@ use super::record::{DebtCause, Key};
 use super::rules::{Question, eligible};
 use super::session::agenda::Item;
 use super::session::reconciliation::{Asked, Whose};
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Removes the next instance that the target does not have, once the debts of the one before are settled. In an
     /// uninstall it removes all at once.
     pub(super) fn consider_leavers(&mut self) {

@@ -54,7 +54,8 @@ mod story;
 mod target;
 mod tell;
 mod time;
-mod turn;
+mod transition;
+
 mod verbs;
 mod view;
 mod wake;
@@ -73,7 +74,7 @@ pub use digest::Digest;
 pub use effects::{Command, Effects, Event, Expected, Fit, Launch, LaunchTask, Release, Write};
 pub use held::Held;
 pub use input::{
-    Author, FitAnswer, Found, Grant, Incarnation, Input, LaunchAnswer, Observation, Outcome, Part,
+    Author, CommandOutcome, FitAnswer, Found, Grant, Incarnation, Input, LaunchAnswer, Observation, Part,
     ReleaseAnswer, Request, Seen, Sighting, Snapshot, Target, Verb,
 };
 pub use note::{Note, NoteError, NoteName, NoteText};
@@ -92,7 +93,7 @@ pub use words::{Address, Words};
 use session::Session;
 use state::State;
 use std::time::Duration;
-use turn::Turn;
+use transition::Transition;
 
 /// A plan engine for one service.
 ///
@@ -122,15 +123,16 @@ impl Engine {
         }
         let now = self.time(wall);
         let Some(state) = &mut self.state else { return nothing_installed(input) };
-        let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
-        turn.take(input);
-        turn.work_off_agenda();
-        if turn.dissolved {
-            let effects = turn.finish();
+        let mut transition =
+            Transition::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
+        transition.take(input);
+        transition.work_off_agenda();
+        if transition.dissolved {
+            let effects = transition.finish();
             *self = Self::default();
             return effects;
         }
-        turn.finish()
+        transition.finish()
     }
 
     /// The engine time that belongs to a time of the machine's clock.
@@ -162,7 +164,7 @@ fn nothing_installed(input: Input) -> Effects {
     Effects { reply, ..Effects::default() }
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     fn take(&mut self, input: Input) {
         if self.session.superseded && !self.bug(Bug::SupersededGoesOn) {
             if matches!(input, Input::Verb(_) | Input::Target(_)) {
@@ -181,26 +183,26 @@ impl Turn<'_> {
             Input::Verb(request) => self.effects.reply = Some(self.verb(request)),
             Input::Target(target) => self.effects.reply = Some(self.target(target)),
             Input::Wake => self.wake(),
-            // A lost session is handled before a turn begins.
+            // A lost session is handled before a transition begins.
             Input::SessionLost => {}
         }
     }
 
-    fn answered(&mut self, outcome: Outcome) {
+    fn answered(&mut self, outcome: CommandOutcome) {
         match outcome {
-            Outcome::Fit { instance, launch, answer } => {
+            CommandOutcome::Fit { instance, launch, answer } => {
                 if let Some(at) = self.state.at(&instance) {
                     self.fit_answered(at, launch, answer);
                 }
             }
-            Outcome::Launch { instance, launch, answer } => {
+            CommandOutcome::Launch { instance, launch, answer } => {
                 if let Some(at) = self.state.at(&instance) {
                     self.launch_answered(at, launch, answer);
                 }
             }
-            Outcome::Release { debt, answer } => self.released(debt, &answer),
-            Outcome::Ask { id, answer } => self.ask_answered(id, answer),
-            Outcome::Deregistered => self.dissolve(),
+            CommandOutcome::Release { debt, answer } => self.released(debt, &answer),
+            CommandOutcome::Ask { id, answer } => self.ask_answered(id, answer),
+            CommandOutcome::Deregistered => self.dissolve(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Moving: instances that leave their place for another.
 //!
-//! Invariant: an instance leaves its place only with a recorded permission. What it had there becomes a debt in the
+//! Invariant: an instance leaves its place only with a recorded relocation. What it had there becomes a debt in the
 //! same batch that gives it the new place.
 
 use std::time::Duration;
@@ -9,29 +9,29 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
 use super::reason::{Reason, Verdict};
-use super::record::{Cause, Number, PodRecord, Stage};
+use super::record::{Cause, Number, OrderStage, PodRecord};
 use super::rules::{Question, Waker, eligible};
 use super::session::agenda::MOST_CONSIDERED;
 use super::time::Time;
-use super::turn::Turn;
+use super::transition::Transition;
 
 /// How long the engine waits before it looks again at instances that are down for too long but were not seen in this
 /// session.
 const UNSEEN_AGAIN: Duration = Duration::from_secs(5);
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Permits an instance to move. Its waits and refusals are forgotten.
-    pub(super) fn permit(&mut self, at: At, cause: Cause) {
+    pub(super) fn allow_relocation(&mut self, at: At, cause: Cause) {
         let now = self.now;
         let Some(record) = self.state.record(at) else { return };
         if record.place().is_none() {
             return;
         }
-        if let Some(known) = record.permission() {
+        if let Some(known) = record.relocation() {
             // `Replace` takes the place of any other cause, as a cause like a lost node can be taken back and `Replace`
             // cannot. Orders that already ask for another place stay valid.
             if cause == Cause::Replace && known.cause != Cause::Replace {
-                self.record_mut(at).permit(cause, now);
+                self.record_mut(at).allow_relocation(cause, now);
             }
             return;
         }
@@ -39,7 +39,7 @@ impl Turn<'_> {
         // Orders that ask for room at the old place are withdrawn.
         self.withdraw_where(at, |_| true);
         tasks.iter().for_each(|task| self.begin_anew(at, task));
-        self.record_mut(at).permit(cause, now);
+        self.record_mut(at).allow_relocation(cause, now);
         self.event(Event::MayMove { instance: self.name(at), cause });
         self.wanted_otherwise(at);
         // On a lost node there may be nothing left that could report the ends of the tasks, so their states are asked
@@ -49,19 +49,19 @@ impl Turn<'_> {
         }
     }
 
-    /// Takes the permission to move back from an instance that is up again after a loss or a long failure. Not if an
+    /// Cancels the relocation of an instance that is up again after a loss or a long failure. Not if an
     /// operator replaces the instance, or if its tasks are being ended already.
     pub(super) fn may_stay(&mut self, at: At) {
         let Some(record) = self.state.record(at) else { return };
         let for_good = |cause| cause == Cause::Replace && !self.bug(Bug::ReplaceTakenBack);
-        let lost = record.permission().is_some_and(|permission| !for_good(permission.cause));
+        let lost = record.relocation().is_some_and(|relocation| !for_good(relocation.cause));
         let down = record.tasks().iter().any(|task| task.down().is_some());
         let down = down || self.bug(Bug::NeverStays);
-        if !lost || down || record.standing().any(|order| order.stage == Stage::Clearing) {
+        if !lost || down || record.standing().any(|order| order.stage == OrderStage::Displacing) {
             return;
         }
         self.withdraw_where(at, |_| true);
-        self.record_mut(at).stay();
+        self.record_mut(at).cancel_relocation();
         self.event(Event::Stays { instance: self.name(at) });
         self.touch(at);
         self.awaken(Waker::Wanted, at);
@@ -75,7 +75,9 @@ impl Turn<'_> {
         if !self.session.is_live() || self.session.patience > Some(now) {
             return;
         }
-        let may = |turn: &Self, at| eligible(&Question::of_move(turn.state, at, now), turn.session);
+        let may = |transition: &Self, at| {
+            eligible(&Question::of_move(transition.state, at, now), transition.session)
+        };
         let first = self.state.deadlines.due(now).next().map(|at| may(self, at));
         if matches!(first, Some(Verdict::Defer(Reason::ReplacedLately { .. }))) {
             return;
@@ -87,7 +89,7 @@ impl Turn<'_> {
             if may(self, at) != Verdict::Allow {
                 return;
             }
-            self.permit(at, Cause::Timeout);
+            self.allow_relocation(at, Cause::Timeout);
         }
         // The instances that are left were not seen in this session. They are looked at again later.
         let unseen = all && self.state.deadlines.first().is_some_and(|due| due <= now);
@@ -107,7 +109,7 @@ impl Turn<'_> {
     pub(super) fn ask_anew(&mut self, pod: u32) {
         let open: Vec<(Number, At)> = self.session.fits.open_of(pod).collect();
         for (launch, at) in open {
-            let bound = |record: &PodRecord| record.place().is_some() && record.permission().is_none();
+            let bound = |record: &PodRecord| record.place().is_some() && record.relocation().is_none();
             if !self.state.record(at).is_some_and(bound) {
                 self.renumber(at, launch);
             }

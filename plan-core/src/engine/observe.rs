@@ -12,12 +12,13 @@ use super::effects::Event;
 use super::input::{Incarnation, Observation, Seen, Sighting};
 use super::reason::Reason;
 use super::record::{
-    Cause, End, Number, Occupant, Occupied, Order, OrderedTask, Purpose, Reached, Stage, TaskState, Trouble,
+    Cause, End, Number, Occupant, Occupied, Order, OrderStage, OrderedTask, Purpose, Reached, TaskState,
+    Trouble,
 };
 use super::rules::Waker;
 use super::session::reconciliation::Whose;
 use super::time::Time;
-use super::turn::Turn;
+use super::transition::Transition;
 use super::words::Words;
 
 /// What a launch is to the engine.
@@ -34,7 +35,7 @@ pub(super) enum Known {
     Newer,
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Takes an observation.
     pub(super) fn observed(&mut self, observation: Observation) {
         let Observation { of, serial, seen } = observation;
@@ -174,7 +175,7 @@ impl Turn<'_> {
         }
         self.touch(at);
         // An instance that moves does not wait for the ends of silent tasks.
-        let moves = || self.state.record(at).is_some_and(|record| record.permission().is_some());
+        let moves = || self.state.record(at).is_some_and(|record| record.relocation().is_some());
         if matches!(new, TaskState::Ended(_)) || silent && moves() {
             self.way_is_clear(at, launch, name);
         }
@@ -233,13 +234,13 @@ impl Turn<'_> {
         let here = |o: &Occupant| o.launch == launch && o.task == *name;
         let slot = record.slots().iter().find(|slot| slot.occupant().is_some_and(here));
         let act = slot.and_then(|slot| slot.act()).and_then(|act| record.order(act));
-        let clearing = act.filter(|order| order.stage == Stage::Clearing);
+        let clearing = act.filter(|order| order.stage == OrderStage::Displacing);
         let expected = clearing.is_some();
         // A task that is to run again is down from now on, no matter what ended it.
-        let again = record.permission().is_some()
+        let again = record.relocation().is_some()
             || clearing.is_some_and(|order| order.tasks.iter().any(|of| of.task == *name && !of.paused));
         // If the instance moves, the end of its task is expected.
-        let expected = (expected || record.permission().is_some()) && !self.bug(Bug::ExpectedEndFails);
+        let expected = (expected || record.relocation().is_some()) && !self.bug(Bug::ExpectedEndFails);
         let goal =
             record.order(launch).and_then(|order| self.state.goal_of(order, name)).map(|(goal, _)| goal);
         self.event(Event::Ended {
@@ -267,7 +268,7 @@ impl Turn<'_> {
             }
         }
         if end == End::Gone {
-            self.permit(at, Cause::NodeGone);
+            self.allow_relocation(at, Cause::NodeGone);
         }
     }
 
@@ -277,13 +278,16 @@ impl Turn<'_> {
             return;
         }
         let orders = self.state.record(at).map(|record| record.orders()).unwrap_or_default();
-        let standing: Vec<Number> =
-            orders.iter().filter(|order| order.stage != Stage::Given).map(|order| order.launch).collect();
+        let standing: Vec<Number> = orders
+            .iter()
+            .filter(|order| order.stage != OrderStage::Launched)
+            .map(|order| order.launch)
+            .collect();
         for launch in standing {
             let order = self.state.record(at).and_then(|record| record.order(launch));
-            if order
-                .is_some_and(|order| order.stage == Stage::Wanted && self.state.still_wanted(order).is_err())
-            {
+            if order.is_some_and(|order| {
+                order.stage == OrderStage::Requested && self.state.still_wanted(order).is_err()
+            }) {
                 self.withdraw(at, launch, Reason::NotWanted);
             } else if self.session.fits.is_asked(launch) {
                 self.advance(at, launch);

@@ -8,13 +8,13 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::{Command, Event};
 use super::reason::Reason;
-use super::record::{Number, Order, OrderedTask, Parameters, PodRecord, Purpose, Stage};
-use super::turn::Turn;
+use super::record::{Number, Order, OrderStage, OrderedTask, Parameters, PodRecord, Purpose};
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Withdraws the other orders of an instance that has no place or moves: only one order asks for a place.
     pub(super) fn withdraw_others(&mut self, at: At) {
-        let placed = |record: &&PodRecord| record.place().is_some() && record.permission().is_none();
+        let placed = |record: &&PodRecord| record.place().is_some() && record.relocation().is_none();
         if self.state.record(at).is_some_and(|record| !placed(&record)) {
             self.withdraw_where(at, |_| true);
         }
@@ -54,7 +54,7 @@ impl Turn<'_> {
             what: purpose,
         });
         let tasks = tasks.into();
-        let order = Order { launch, purpose, stage: Stage::Wanted, tasks, parameters, at: at_time };
+        let order = Order { launch, purpose, stage: OrderStage::Requested, tasks, parameters, at: at_time };
         self.record_mut(at).want(order, &sets);
         self.ask_for_room(at, launch);
         if self.bug(Bug::KillFirst) {

@@ -10,11 +10,11 @@ use crate::spec::placement::NodeFacts;
 
 use super::at::At;
 use super::bug::Bug;
-use super::record::{Cause, DebtCause, Handle, Occupant, Permission};
+use super::record::{Cause, DebtCause, Handle, Occupant, Relocation};
 use super::session::agenda::Item;
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Gives up an instance's place: what it has there becomes a debt.
     pub(super) fn abandon_place(&mut self, at: At, cause: DebtCause, kept: Option<&Handle>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
@@ -23,16 +23,16 @@ impl Turn<'_> {
         let release = Some(place.handle.clone()).filter(|handle| Some(handle) != kept);
         self.owe(at, &record, cause, living, release);
         self.uncount(at, &place.node);
-        let timeout = record.permission().is_some_and(|permission| permission.cause == Cause::Timeout);
+        let timeout = record.relocation().is_some_and(|relocation| relocation.cause == Cause::Timeout);
         if cause == DebtCause::Moved && timeout {
             let now = self.now;
             self.change_service(|service| service.replaced = Some(now));
         }
-        let kept = record.permission().filter(|_| self.bug(Bug::PermissionKept));
+        let kept = record.relocation().filter(|_| self.bug(Bug::RelocationKept));
         let record = self.record_mut(at);
         record.abandon_place();
-        if let Some(Permission { cause, at: since }) = kept {
-            record.permit(cause, since);
+        if let Some(Relocation { cause, at: since }) = kept {
+            record.allow_relocation(cause, since);
         }
     }
 

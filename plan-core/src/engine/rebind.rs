@@ -10,17 +10,17 @@ use crate::spec::TaskName;
 
 use super::at::At;
 use super::reason::Reason;
-use super::record::{Number, OrderedTask, Purpose, Stage, StepRef};
+use super::record::{Number, OrderStage, OrderedTask, Purpose, StepRef};
 use super::state::{Run, State};
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Withdraws the orders that serve an earlier run, and ends the waits of configurations that are not wanted any
     /// more.
     pub(super) fn adapt(&mut self, at: At, left_runs: &BTreeSet<Number>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
         let of_run = |purpose| matches!(purpose, Purpose::Step(step) if left_runs.contains(&step.run));
-        for order in record.standing().filter(|order| order.stage == Stage::Wanted) {
+        for order in record.standing().filter(|order| order.stage == OrderStage::Requested) {
             if of_run(order.purpose) || self.state.launches_removed(at, order) {
                 self.withdraw(at, order.launch, Reason::NotWanted);
             }
@@ -45,7 +45,7 @@ impl Turn<'_> {
     pub(super) fn rebind(&mut self, at: At, left_runs: &BTreeSet<Number>) {
         let Some(record) = self.state.instance(at).record.clone() else { return };
         let of_run = |purpose| matches!(purpose, Purpose::Step(step) if left_runs.contains(&step.run));
-        for old in record.standing().filter(|order| order.stage == Stage::Clearing) {
+        for old in record.standing().filter(|order| order.stage == OrderStage::Displacing) {
             let left = of_run(old.purpose);
             if !left && !self.state.launches_removed(at, old) {
                 continue;

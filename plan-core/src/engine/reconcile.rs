@@ -11,12 +11,12 @@ use super::at::At;
 use super::bug::Bug;
 use super::input::{Found, Incarnation, Seen, Sighting, Snapshot};
 use super::observe::Known;
-use super::record::{End, Number, Occupant, Stage, TaskState};
+use super::record::{End, Number, Occupant, OrderStage, TaskState};
 use super::session::reconciliation::{Asked, Whose};
 use super::state::State;
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Takes a part of the answer to a `Reconcile`.
     pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
         let Snapshot { of, as_of, found, last } = snapshot;
@@ -166,10 +166,10 @@ impl State {
 
     fn is_being_cleared(&self, at: At, slot: usize) -> bool {
         let Some(record) = self.record(at) else { return false };
-        if record.permission().is_some() {
+        if record.relocation().is_some() {
             return true;
         }
         let act = record.slots().get(slot).and_then(|slot| slot.act()).and_then(|act| record.order(act));
-        act.is_some_and(|order| order.stage == Stage::Clearing)
+        act.is_some_and(|order| order.stage == OrderStage::Displacing)
     }
 }

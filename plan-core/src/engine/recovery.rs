@@ -13,7 +13,7 @@ use super::record::{OrderedTask, PodRecord, Purpose, Slot, StepRef, TaskRecord};
 use super::rules::{Question, Subject, acts_in_time, eligible};
 use super::session::Session;
 use super::state::State;
-use super::turn::Turn;
+use super::transition::Transition;
 
 /// What brings back a task that does not run any more in its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl State {
     pub(super) fn recovery_tasks(&self, session: &Session, at: At) -> Option<Vec<OrderedTask>> {
         let state = self;
         let record = state.record(at)?;
-        let moves = record.permission().is_some();
+        let moves = record.relocation().is_some();
         let mut tasks = Vec::new();
         let mut essential = false;
         for slot in record.slots() {
@@ -143,7 +143,7 @@ impl State {
     }
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Brings back the tasks of an instance that do not run any more and that no step brings back.
     pub(super) fn consider_recovery(&mut self, at: At) {
         let Some(tasks) = self.state.recovery_tasks(self.session, at) else { return };

@@ -12,9 +12,9 @@ use super::at::At;
 use super::bug::Bug;
 use super::effects::Command;
 use super::reason::Reason;
-use super::record::{DebtCause, Number, Occupant, Order, OrderedTask, PodRecord, Purpose, Slot, Stage};
+use super::record::{DebtCause, Number, Occupant, Order, OrderStage, OrderedTask, PodRecord, Purpose, Slot};
 use super::state::State;
-use super::turn::Turn;
+use super::transition::Transition;
 
 impl State {
     /// Whether an order of an instance that stays launches a task that the target does not have, and that no step will
@@ -66,7 +66,7 @@ impl State {
     }
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Gives an order whose way is being cleared another purpose and other tasks, or removes it.
     pub(super) fn goes_on_as(
         &mut self,
@@ -137,12 +137,12 @@ impl Turn<'_> {
 
     /// Withdraws or changes the orders for tasks that the target does not have.
     fn drop_removed(&mut self, at: At) {
-        let removed = |turn: &Self| {
-            let record = turn.state.record(at)?;
-            record.standing().find(|order| turn.state.launches_removed(at, order)).cloned()
+        let removed = |transition: &Self| {
+            let record = transition.state.record(at)?;
+            record.standing().find(|order| transition.state.launches_removed(at, order)).cloned()
         };
         while let Some(order) = removed(self) {
-            if order.stage == Stage::Wanted {
+            if order.stage == OrderStage::Requested {
                 self.withdraw(at, order.launch, Reason::NotWanted);
             } else {
                 let (purpose, tasks) = self.state.remainder(at, &order);

@@ -13,7 +13,7 @@ use super::bug::Bug;
 use super::effects::Fit;
 use super::input::Grant;
 use super::reason::Reason;
-use super::record::{Domains, Launched, Number, OrderedTask, Place, PodRecord, Stage};
+use super::record::{Domains, Launched, Number, OrderStage, OrderedTask, Place, PodRecord};
 use super::session::fits::Fits;
 use super::state::State;
 
@@ -136,7 +136,7 @@ impl State {
         let record = state.record(at)?;
         let order = record.order(launch)?;
         let instance = self.name(at);
-        let place = record.place().filter(|_| record.permission().is_none());
+        let place = record.place().filter(|_| record.relocation().is_none());
         let Some(place) = place else {
             let pod = state.pod_model(at.pod)?;
             let from = record.place().map(|place| (place.node.name.clone(), place.handle.clone()));
@@ -206,9 +206,9 @@ impl State {
             return census;
         };
         let leaves = |launch: Number, whose: At| {
-            let record = state.record(whose).filter(|record| record.permission().is_some());
+            let record = state.record(whose).filter(|record| record.relocation().is_some());
             let order = record.and_then(|record| record.order(launch));
-            order.is_some_and(|order| order.stage == Stage::Clearing)
+            order.is_some_and(|order| order.stage == OrderStage::Displacing)
         };
         for (_, _, grant) in fits.grants_beside(at).filter(|&(launch, at, _)| leaves(launch, at)) {
             let census = Arc::make_mut(&mut census);
@@ -228,7 +228,7 @@ impl State {
     pub(super) fn judge(&self, fits: &Fits, at: At, grant: &Grant) -> Result<(), Reason> {
         let state = self;
         let record = state.record(at);
-        let moves = record.is_some_and(|record| record.permission().is_some());
+        let moves = record.is_some_and(|record| record.relocation().is_some());
         let place = record.and_then(|record| record.place());
         let rule = state.pod_model(at.pod).and_then(|pod| pod.placement.as_ref());
         match (place, rule) {

@@ -16,7 +16,7 @@ use super::record::{
 };
 use super::reply::Refusal;
 use super::state::{Run, State};
-use super::turn::Turn;
+use super::transition::Transition;
 
 /// The parts of a run that are interrupted from its beginning.
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub(super) struct Interrupted {
     pub(super) phases: BTreeMap<u32, Mark>,
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Begins a run of a plan that has no active run.
     pub(super) fn begin_run(
         &mut self,

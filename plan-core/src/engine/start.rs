@@ -6,12 +6,12 @@ use super::at::At;
 use super::session::agenda::Item;
 use super::state::State;
 use super::tell::MOST_ASKED;
-use super::turn::Turn;
+use super::transition::Transition;
 
 /// How many instances the start of a session looks at with one input.
 const MOST_LOOKED_AT: usize = 1000;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Goes on with the start of a session: asks for the launches that may live, and goes on with instances that have
     /// none.
     pub(super) fn go_on_starting(&mut self) {

@@ -8,9 +8,9 @@ use super::at::At;
 use super::reason::Reason;
 use super::record::{OrderedTask, Purpose, StepRef};
 use super::state::{Run, State};
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Begins a step's act, if it may.
     pub(super) fn consider_step(&mut self, step: StepRef) {
         let Some(run) = self.state.run(step.run) else { return };

@@ -20,7 +20,7 @@ use super::runs::Interrupted;
 use super::session::agenda::Item;
 use super::state::{Instance, Members, Run, State};
 use super::time::Wall;
-use super::turn::Turn;
+use super::transition::Transition;
 
 impl Engine {
     /// Takes the first target: installs the service, and begins to deploy it.
@@ -48,21 +48,22 @@ impl Engine {
         let state = self.state.insert(state);
         state.zoo = self.zoo;
         let now = self.clock.time;
-        let mut turn = Turn::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
-        turn.writes.put_new(Record::Spec(model.clone()));
-        turn.keep_confs(&model);
+        let mut transition =
+            Transition::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
+        transition.writes.put_new(Record::Spec(model.clone()));
+        transition.keep_confs(&model);
         // The digest of a new service is that of no records: a record that is not written yet is not counted.
-        turn.writes.put_new(Record::Service(turn.state.service.clone()));
-        let run = turn.begin_run(&layout, RunKind::Converging, None, Interrupted::default());
-        turn.change_service(|service| service.converging = run);
-        turn.event(Event::Target { spec: model.hash(), plan: layout.name.clone() });
+        transition.writes.put_new(Record::Service(transition.state.service.clone()));
+        let run = transition.begin_run(&layout, RunKind::Converging, None, Interrupted::default());
+        transition.change_service(|service| service.converging = run);
+        transition.event(Event::Target { spec: model.hash(), plan: layout.name.clone() });
         let reply = Reply::Done;
-        turn.effects.reply = Some(match by {
-            Some(by) => turn.note(by, format!("target {}", model.hash()), reply),
+        transition.effects.reply = Some(match by {
+            Some(by) => transition.note(by, format!("target {}", model.hash()), reply),
             None => reply,
         });
-        turn.work_off_agenda();
-        turn.finish()
+        transition.work_off_agenda();
+        transition.finish()
     }
 }
 
@@ -152,7 +153,7 @@ fn carried_over(run: &Run, next: &PlanLayout) -> Interrupted {
     }
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Takes a target. A repeated request gets the reply of the first.
     pub(super) fn target(&mut self, target: Target) -> Reply {
         let Target { model, plan, by, .. } = target;

@@ -11,12 +11,12 @@ use super::effects::{Command, Expected};
 use super::input::Incarnation;
 use super::record::Number;
 use super::session::reconciliation::{Asked, Whose};
-use super::turn::Turn;
+use super::transition::Transition;
 
 /// For the launches of how many instances one `Reconcile` asks at most.
 pub(super) const MOST_ASKED: usize = 1000;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Asks for the states of an instance's launches.
     pub(super) fn ask_for_instance(&mut self, at: At) {
         self.ask(&[at]);

@@ -10,9 +10,9 @@ use super::bug::Bug;
 use super::rules::Waker;
 use super::session::agenda::Item;
 use super::time::Time;
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Does what is due at this time.
     pub(super) fn wake(&mut self) {
         if self.session.reconciliation.is_fresh() {

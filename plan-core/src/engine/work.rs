@@ -6,9 +6,9 @@ use super::record::{Number, StepRef};
 use super::session::agenda::{Bound, Item, Next, Sweep};
 use super::session::budgets;
 use super::state::State;
-use super::turn::Turn;
+use super::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Considers the items of the agenda, up to a bound.
     pub(super) fn work_off_agenda(&mut self) {
         if self.session.reconciliation.is_fresh() || self.session.superseded {

@@ -1,6 +1,6 @@
-//! The writes of a turn, with the digest of all records, and the numbers that the turn gives out.
+//! The writes of a transition, with the digest of all records, and the numbers that the transition gives out.
 //!
-//! Invariant: the digest is that of the records once these writes are durable. A record that is deleted in a turn is
+//! Invariant: the digest is that of the records once these writes are durable. A record that is deleted in a transition is
 //! not put after that. A number is durable before anyone outside sees it.
 
 use super::bug::{Bug, Switch};
@@ -9,12 +9,12 @@ use super::effects::Write;
 use super::record::{ClockRecord, Key, Number, Record};
 use super::time::{Time, Wall};
 
-/// The writes of a turn.
+/// The writes of a transition.
 pub(super) struct Writes<'a> {
     clock: &'a mut ClockRecord,
     digest: &'a mut Digest,
     faults: Switch,
-    /// The last number that was given out before this turn.
+    /// The last number that was given out before this transition.
     first: Number,
     writes: Vec<Write>,
 }
@@ -58,7 +58,7 @@ impl<'a> Writes<'a> {
         self.writes.push(Write::Delete(key));
     }
 
-    /// Deletes all records, and drops the writes of this turn.
+    /// Deletes all records, and drops the writes of this transition.
     pub(super) fn delete_all(&mut self, keys: impl IntoIterator<Item = Key>) {
         *self.digest = Digest::default();
         self.writes = keys.into_iter().map(Write::Delete).collect();
@@ -117,8 +117,11 @@ mod tests {
         Record::Plan(name.parse().unwrap(), Arc::new(PlanRecord { latest, ended: Vec::new() }))
     }
 
-    /// The writes of a turn, with the clock and the digest after it.
-    fn turn(clock: ClockRecord, act: impl FnOnce(&mut Writes<'_>)) -> (Vec<Write>, ClockRecord, Digest) {
+    /// The writes of a transition, with the clock and the digest after it.
+    fn transition(
+        clock: ClockRecord,
+        act: impl FnOnce(&mut Writes<'_>),
+    ) -> (Vec<Write>, ClockRecord, Digest) {
         let (mut clock, mut digest) = (clock, Digest::default());
         let mut writes = Writes::new(&mut clock, &mut digest, Switch::default());
         act(&mut writes);
@@ -136,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_digest_is_of_what_is_kept() {
-        let (writes, _, digest) = turn(at(0, 0, 0), |writes| {
+        let (writes, _, digest) = transition(at(0, 0, 0), |writes| {
             writes.put_new(plan("a", 1));
             let old = writes.put(Digest::default(), plan("b", 1));
             writes.put(old, plan("b", 2));
@@ -150,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_was_put_is_not_put_after_it_is_deleted() {
-        let (writes, _, digest) = turn(at(0, 0, 0), |writes| {
+        let (writes, _, digest) = transition(at(0, 0, 0), |writes| {
             let old = writes.put(Digest::default(), plan("a", 1));
             writes.delete(plan("a", 1).key(), old);
         });
@@ -160,15 +163,15 @@ mod tests {
 
     #[test]
     fn a_number_is_durable_and_nothing_else_needs_a_clock() {
-        let (writes, after, _) = turn(at(7, 5, 5), |writes| assert_eq!(writes.number(), 8));
+        let (writes, after, _) = transition(at(7, 5, 5), |writes| assert_eq!(writes.number(), 8));
         assert_eq!((writes, after), (vec![clock(8, 30, 20)], at(8, 30, 20)));
-        let (writes, after, _) = turn(at(7, 5, 5), |writes| assert_eq!(writes.last_number(), 7));
+        let (writes, after, _) = transition(at(7, 5, 5), |writes| assert_eq!(writes.last_number(), 7));
         assert_eq!((writes, after), (vec![], at(7, 5, 5)));
     }
 
     #[test]
     fn a_clock_that_was_set_back_is_noted_if_asked() {
-        let (writes, ..) = turn(at(7, 5, 99), |_| {});
+        let (writes, ..) = transition(at(7, 5, 99), |_| {});
         assert_eq!(writes, [clock(7, 30, 20)]);
         let (mut clock, mut digest) = (at(7, 5, 99), Digest::default());
         let writes = Writes::new(&mut clock, &mut digest, Switch::default());

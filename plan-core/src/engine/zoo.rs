@@ -18,7 +18,7 @@ use super::record::{DebtCause, Number, TaskRecord};
 use super::recover::RecoverError;
 use super::rules::Waker;
 use super::state::State;
-use super::turn::Turn;
+use super::transition::Transition;
 use crate::plan::ContentHash;
 
 impl State {
@@ -37,7 +37,7 @@ impl State {
     }
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Whether no debt arises for what is left behind.
     #[inline(always)]
     pub(super) fn owes_nothing(&self, cause: DebtCause) -> bool {

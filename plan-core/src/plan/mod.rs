@@ -9,8 +9,8 @@ pub mod progress;
 pub mod status;
 
 #[cfg(feature = "graph")]
-pub use graph::{Node, Order, PlanGraph};
+pub use graph::{GraphOrder, Node, PlanGraph};
 pub use layout::{GateLayout, GateOf, Group, PhaseLayout, PlanLayout, StepAt, step_name};
 pub use model::{ContentHash, Demand, Model, ModelError, PodModel, TaskConfig, TaskModel};
 pub use progress::{Blocked, Canary, Changed, PhaseProgress, PlanProgress};
-pub use status::{Counts, Status, aggregate};
+pub use status::{Status, StatusCounts, aggregate};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bits::BitTree;
 use super::layout::{PhaseLayout, PlanLayout};
-use super::status::{Counts, Status, aggregate};
+use super::status::{Status, StatusCounts, aggregate};
 
 /// The canaries of a phase: the first steps that are pending when the run begins, as many as the strategy says. Each of
 /// them waits for an operator.
@@ -50,7 +50,7 @@ pub enum Blocked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhaseProgress {
     status: Vec<Status>,
-    counts: Counts,
+    counts: StatusCounts,
     /// The steps that are not COMPLETE.
     incomplete: BitTree,
     /// The steps that are PENDING, which may have to act.
@@ -58,7 +58,7 @@ pub struct PhaseProgress {
     /// The progress of each group. Empty in a serial phase, whose order is that of positions.
     groups: Vec<GroupProgress>,
     /// The statuses of the steps that the order allows, in a phase whose order is not that of positions.
-    allowed: Counts,
+    allowed: StatusCounts,
     /// Whether an operator interrupted the phase.
     interrupted: bool,
     canary: Option<Canary>,
@@ -71,7 +71,7 @@ pub struct PhaseProgress {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Urgent {
     steps: BitTree,
-    counts: Counts,
+    counts: StatusCounts,
     /// The steps that act now, in a serial phase.
     busy: BitTree,
 }
@@ -80,7 +80,7 @@ struct Urgent {
 struct GroupProgress {
     incomplete: u32,
     /// The statuses of the group's steps whose needs within their instance are met.
-    met: Counts,
+    met: StatusCounts,
 }
 
 impl PhaseProgress {
@@ -89,16 +89,16 @@ impl PhaseProgress {
     pub fn new(layout: &PhaseLayout, afresh: bool) -> Self {
         let len = layout.steps.len();
         let mut incomplete = BitTree::new(len);
-        let mut counts = Counts::NONE;
+        let mut counts = StatusCounts::NONE;
         for step in 0..len {
             incomplete.insert(step as u32);
             counts.add(Status::Pending);
         }
         let mut groups = Vec::new();
-        let mut allowed = Counts::NONE;
+        let mut allowed = StatusCounts::NONE;
         if !layout.is_serial() {
             for group in &layout.groups {
-                let mut met = Counts::NONE;
+                let mut met = StatusCounts::NONE;
                 if group.own_needs.is_empty() {
                     (0..group.len).for_each(|_| met.add(Status::Pending));
                 }
@@ -134,7 +134,7 @@ impl PhaseProgress {
             canary: None,
             urgent: (afresh && (layout.is_serial() || layout.is_canary())).then(|| Urgent {
                 steps: BitTree::new(len),
-                counts: Counts::NONE,
+                counts: StatusCounts::NONE,
                 busy: BitTree::new(len),
             }),
         }
@@ -407,12 +407,12 @@ impl PhaseProgress {
     }
 
     /// The statuses of the steps that the strategy allows.
-    fn allowed(&self, layout: &PhaseLayout) -> Counts {
+    fn allowed(&self, layout: &PhaseLayout) -> StatusCounts {
         let urgent = self.urgent.as_ref().map(|urgent| urgent.counts).filter(|counts| counts.total() > 0);
         if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is_holding()) {
             let released = canary.released_steps().iter().filter(|&&step| !self.is_urgent(step));
-            let mut counts: Counts = released.map(|&step| self.step(step)).collect();
-            counts.add_all(&urgent.unwrap_or(Counts::NONE));
+            let mut counts: StatusCounts = released.map(|&step| self.step(step)).collect();
+            counts.add_all(&urgent.unwrap_or(StatusCounts::NONE));
             counts
         } else if layout.is_serial() {
             urgent.unwrap_or_else(|| self.next_in_order().map(|step| self.step(step)).into_iter().collect())
@@ -434,12 +434,12 @@ pub struct PlanProgress {
     status: Vec<Status>,
     /// For each phase, whether it is held ([`PhaseProgress::is_held`]).
     held: Vec<bool>,
-    counts: Counts,
+    counts: StatusCounts,
     incomplete: BitTree,
     /// For how many phases each phase still waits. Empty in a serial plan, whose order is that of positions.
     unmet: Vec<u32>,
     /// The statuses of the phases that the order allows, in a plan whose order is not that of positions.
-    allowed: Counts,
+    allowed: StatusCounts,
     interrupted: bool,
     own: Status,
 }
@@ -453,14 +453,14 @@ impl PlanProgress {
             phases,
             status: vec![Status::Pending; len],
             held: vec![false; len],
-            counts: Counts::NONE,
+            counts: StatusCounts::NONE,
             incomplete: BitTree::new(len),
             unmet: if layout.is_serial() {
                 Vec::new()
             } else {
                 layout.needs.iter().map(|needs| needs.len() as u32).collect()
             },
-            allowed: Counts::NONE,
+            allowed: StatusCounts::NONE,
             interrupted: false,
             own: Status::Pending,
         };

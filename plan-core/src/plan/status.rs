@@ -100,9 +100,9 @@ impl fmt::Display for Status {
 
 /// How many elements have each status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts([u32; 9]);
+pub struct StatusCounts([u32; 9]);
 
-impl Counts {
+impl StatusCounts {
     /// No elements.
     pub const NONE: Self = Self([0; 9]);
 
@@ -145,7 +145,7 @@ impl Counts {
     }
 }
 
-impl FromIterator<Status> for Counts {
+impl FromIterator<Status> for StatusCounts {
     fn from_iter<I: IntoIterator<Item = Status>>(statuses: I) -> Self {
         let mut counts = Self::NONE;
         statuses.into_iter().for_each(|status| counts.add(status));
@@ -159,7 +159,7 @@ impl FromIterator<Status> for Counts {
 /// The order of the rules is the SDK's. The SDK's fifteenth rule, "anything else is an ERROR", applies in normal
 /// operation. In its place the status is DELAYED if a child is, else the most advanced status of a child that acts,
 /// else PENDING.
-pub fn aggregate(children: &Counts, allowed: &Counts, interrupted: bool) -> Status {
+pub fn aggregate(children: &StatusCounts, allowed: &StatusCounts, interrupted: bool) -> Status {
     use Status::*;
     let begun = children.any(Complete);
     if children.any(Error) {
@@ -266,7 +266,7 @@ mod tests {
                     .collect();
                 for interrupted in [false, true] {
                     walked += 1;
-                    let counts = |list: &[Status]| list.iter().copied().collect::<Counts>();
+                    let counts = |list: &[Status]| list.iter().copied().collect::<StatusCounts>();
                     let ours = aggregate(&counts(&children), &counts(&allowed), interrupted);
                     match reference(&children, &allowed, interrupted) {
                         Some(theirs) => assert_eq!(ours, theirs, "{children:?} {allowed:?} {interrupted}"),

@@ -43,13 +43,14 @@ pub use environment::{
 pub use gate::*;
 pub use names::*;
 pub use placement::{
-    Census, Field, Judgement, NodeFacts, Pattern, PatternError, PlacementError, PlacementRule, Why,
+    Census, Field, Judgement, JudgementReason, NodeFacts, Pattern, PatternError, PlacementError,
+    PlacementRule,
 };
 pub use plan::*;
 pub use pod::*;
 pub use problem::{Checked, MarkedLine, Problem, SpecError};
 #[cfg(feature = "yaml")]
-pub use read::{Place, Places, ReadOptions, Reading, Source, read, read_rendered};
+pub use read::{FieldPlace, FieldPlaces, ReadOptions, Reading, Source, read, read_rendered};
 pub use resources::*;
 #[cfg(feature = "yaml")]
 pub use schema::json_schema;

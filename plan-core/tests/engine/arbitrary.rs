@@ -241,14 +241,14 @@ impl World {
 
     fn release(&mut self, bytes: &mut Bytes<'_>) -> Input {
         if bytes.below(16) == 0 {
-            return Input::Outcome(Outcome::Deregistered);
+            return Input::Outcome(CommandOutcome::Deregistered);
         }
         let Some(&debt) = bytes.pick(&self.releases) else { return Input::Wake };
         let answer = match bytes.below(4) {
             0 => ReleaseAnswer::Retry("not yet".into()),
             _ => ReleaseAnswer::Done,
         };
-        Input::Outcome(Outcome::Release { debt, answer })
+        Input::Outcome(CommandOutcome::Release { debt, answer })
     }
 
     fn ask(&mut self, bytes: &mut Bytes<'_>) -> Input {
@@ -264,7 +264,10 @@ impl World {
         };
         let age = if bytes.below(4) == 0 { u64::from(bytes.byte()) * 1_000_000 } else { 0 };
         let at = Wall(self.now.saturating_sub(age));
-        Input::Outcome(Outcome::Ask { id, answer: Answer { ruling, words: Words::some("so it is"), at } })
+        Input::Outcome(CommandOutcome::Ask {
+            id,
+            answer: Answer { ruling, words: Words::some("so it is"), at },
+        })
     }
 
     fn fit(&mut self, bytes: &mut Bytes<'_>) -> Input {
@@ -286,7 +289,7 @@ impl World {
                 Handle(format!("{}-{}", fit.instance, fit.from.map_or(0, |_| fit.launch)).into()),
             )),
         };
-        Input::Outcome(Outcome::Fit { instance: fit.instance, launch: fit.launch, answer })
+        Input::Outcome(CommandOutcome::Fit { instance: fit.instance, launch: fit.launch, answer })
     }
 
     fn launch(&mut self, bytes: &mut Bytes<'_>) -> Input {
@@ -297,7 +300,11 @@ impl World {
             4 if bytes.below(8) == 0 => LaunchAnswer::Never("invalid".into()),
             _ => LaunchAnswer::Done,
         };
-        Input::Outcome(Outcome::Launch { instance: launch.instance.clone(), launch: launch.launch, answer })
+        Input::Outcome(CommandOutcome::Launch {
+            instance: launch.instance.clone(),
+            launch: launch.launch,
+            answer,
+        })
     }
 
     fn incarnation(&mut self, bytes: &mut Bytes<'_>) -> Option<Incarnation> {

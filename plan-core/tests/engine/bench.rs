@@ -123,7 +123,9 @@ impl Bench {
             match command {
                 Command::Fit(fit) if self.room => self.grant(&fit),
                 Command::Release(release) if self.pays => self.releases(release.debt),
-                Command::Deregister if self.pays => drop(self.input(Input::Outcome(Outcome::Deregistered))),
+                Command::Deregister if self.pays => {
+                    drop(self.input(Input::Outcome(CommandOutcome::Deregistered)))
+                }
                 _ => {}
             }
         }
@@ -141,15 +143,15 @@ impl Bench {
     }
 
     pub fn fit(&mut self, name: &str, launch: Number, answer: FitAnswer) {
-        self.input(Input::Outcome(Outcome::Fit { instance: instance(name), launch, answer }));
+        self.input(Input::Outcome(CommandOutcome::Fit { instance: instance(name), launch, answer }));
     }
 
     pub fn launch_answer(&mut self, name: &str, launch: Number, answer: LaunchAnswer) {
-        self.input(Input::Outcome(Outcome::Launch { instance: instance(name), launch, answer }));
+        self.input(Input::Outcome(CommandOutcome::Launch { instance: instance(name), launch, answer }));
     }
 
     pub fn releases(&mut self, debt: Number) {
-        self.input(Input::Outcome(Outcome::Release { debt, answer: ReleaseAnswer::Done }));
+        self.input(Input::Outcome(CommandOutcome::Release { debt, answer: ReleaseAnswer::Done }));
     }
 
     /// The names and statuses of a plan's phases and steps.

@@ -46,7 +46,7 @@ fn names(asks: &[(String, Number)]) -> Vec<&str> {
 
 fn answer(bench: &mut Bench, id: Number, ruling: Ruling, words: &str) {
     let answer = Answer { ruling, words: Words::some(words), at: Wall(bench.now) };
-    bench.input(Input::Outcome(Outcome::Ask { id, answer }));
+    bench.input(Input::Outcome(CommandOutcome::Ask { id, answer }));
 }
 
 fn kills(bench: &mut Bench) -> Vec<String> {

@@ -165,7 +165,7 @@ fn uninstall_is_the_empty_target_then_no_debts_then_farewell() {
     assert_eq!(bench.shown("uninstall"), ["deregister-service STARTED", "  deregister STARTED"]);
     bench.pass(31);
     assert_eq!(bench.commands(), ["deregister"], "until it is answered");
-    bench.input(Input::Outcome(Outcome::Deregistered));
+    bench.input(Input::Outcome(CommandOutcome::Deregistered));
     assert!(bench.store.is_empty());
     assert!(bench.engine == Engine::new());
     assert_eq!(bench.say("uninstall"), Reply::Refused(Refusal::NoService));

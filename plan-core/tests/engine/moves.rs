@@ -207,7 +207,7 @@ fn a_node_that_comes_back_in_time_gets_its_instance_back() {
     assert_eq!(bench.commands(), ["withdraw kafka-0"]);
     assert_eq!(bench.place_of("kafka-0"), "node-kafka-0");
     assert_eq!(bench.launch_of("kafka-0", "broker"), old);
-    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().permission(), None);
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().relocation(), None);
     assert_eq!(bench.status("recovery"), Complete);
 }
 
@@ -638,7 +638,7 @@ fn a_restart_whose_room_is_lost_is_down_and_goes_elsewhere_in_time() {
     bench.say("pod restart kafka-0");
     bench.room = false;
     // The grant is taken back while the old task ends.
-    let clearing = |order: &&Order| order.stage == Stage::Clearing;
+    let clearing = |order: &&Order| order.stage == OrderStage::Displacing;
     let order =
         bench.engine.pod(&instance("kafka-0")).unwrap().orders().iter().find(clearing).unwrap().launch;
     bench.fit("kafka-0", order, FitAnswer::Retry("taken".into()));
@@ -676,7 +676,7 @@ fn a_replacement_that_is_not_needed_any_more_takes_nobodys_turn() {
     bench.observe("kafka-0", "broker", Seen::Unreachable);
     bench.observe("kafka-1", "broker", Seen::Unreachable);
     bench.pass(601);
-    let permitted = |bench: &Bench, name: &str| bench.engine.pod(&instance(name)).unwrap().permission();
+    let permitted = |bench: &Bench, name: &str| bench.engine.pod(&instance(name)).unwrap().relocation();
     assert!(permitted(&bench, "kafka-0").is_some());
     bench.pass(4000);
     assert_eq!(permitted(&bench, "kafka-1"), None, "one at a time");

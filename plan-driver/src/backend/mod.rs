@@ -15,7 +15,7 @@ pub use kind::{Example, Finding, Kind, Rule, check};
 
 use async_trait::async_trait;
 use plan_core::engine::{
-    Command, Held, InstallationId, Note, NoteName, NoteText, Observation, Outcome, Snapshot,
+    Command, CommandOutcome, Held, InstallationId, Note, NoteName, NoteText, Observation, Snapshot,
 };
 use plan_core::spec::ServiceName;
 use tokio::sync::{mpsc, oneshot};
@@ -124,7 +124,7 @@ pub enum Report {
     /// The state of a launched task.
     Observed(Observation),
     /// The answer to a command.
-    Outcome(Outcome),
+    Outcome(CommandOutcome),
     /// A part of the answer to `Reconcile`.
     Snapshot(Snapshot),
     /// Something to keep in the service's records. The note is durable when its receipt comes, and the backend may use

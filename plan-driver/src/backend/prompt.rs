@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use plan_core::engine::{
-    Answer, Command, End, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId, LaunchAnswer, Number,
-    Observation, Outcome, ReleaseAnswer, Ruling, Seen, Snapshot, Wall, Words,
+    Answer, Command, CommandOutcome, End, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId,
+    LaunchAnswer, Number, Observation, ReleaseAnswer, Ruling, Seen, Snapshot, Wall, Words,
 };
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{Goal, NodeName, PortChoice, ServiceSpec, TaskName};
@@ -108,12 +108,17 @@ impl Prompt {
                     .collect();
                 let grant = Grant::new(Arc::new(node), handle).with_ports(ports);
                 let answer = FitAnswer::Fitted(grant);
-                vec![Report::Outcome(Outcome::Fit { instance: fit.instance, launch: fit.launch, answer })]
+                vec![Report::Outcome(CommandOutcome::Fit {
+                    instance: fit.instance,
+                    launch: fit.launch,
+                    answer,
+                })]
             }
             Command::Launch(launch) => {
                 let answer = LaunchAnswer::Done;
                 let (instance, number) = (launch.instance.clone(), launch.launch);
-                let mut reports = vec![Report::Outcome(Outcome::Launch { instance, launch: number, answer })];
+                let mut reports =
+                    vec![Report::Outcome(CommandOutcome::Launch { instance, launch: number, answer })];
                 for task in launch.tasks {
                     let seen = match task.config.spec.goal {
                         _ if task.paused => Seen::Running { ready: false },
@@ -154,11 +159,11 @@ impl Prompt {
             }
             Command::Release(release) => {
                 let answer = ReleaseAnswer::Done;
-                vec![Report::Outcome(Outcome::Release { debt: release.debt, answer })]
+                vec![Report::Outcome(CommandOutcome::Release { debt: release.debt, answer })]
             }
             Command::Deregister => {
                 tasks.clear();
-                vec![Report::Outcome(Outcome::Deregistered)]
+                vec![Report::Outcome(CommandOutcome::Deregistered)]
             }
             Command::Ask(ask) => {
                 let here = tasks.get(&(ask.launch, ask.task.clone()));
@@ -169,7 +174,7 @@ impl Prompt {
                     (Ruling::Inconclusive, Words::some("the launch does not run"))
                 };
                 let answer = Answer { ruling, words, at: Wall::default() };
-                vec![Report::Outcome(Outcome::Ask { id: ask.id, answer })]
+                vec![Report::Outcome(CommandOutcome::Ask { id: ask.id, answer })]
             }
             // There is always room: there is none to give back.
             Command::Withdraw { .. } => Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plan_core::engine::{Incarnation, Observation, Outcome, Reply, Request, Seen, Verb};
+use plan_core::engine::{CommandOutcome, Incarnation, Observation, Reply, Request, Seen, Verb};
 use plan_driver::backend::Report;
 use plan_driver::{Condition, DriverError};
 use tokio::time::Instant;
@@ -82,7 +82,7 @@ async fn nothing_that_an_earlier_session_tells_counts() {
     within(old.over()).await;
     kit.until(|condition| *condition == Condition::Running).await;
     kit.complete().await;
-    assert!(old.tell(Report::Outcome(Outcome::Deregistered)).await.is_err());
+    assert!(old.tell(Report::Outcome(CommandOutcome::Deregistered)).await.is_err());
     assert!(kit.service.read(|engine| engine.installation().is_some()).await.unwrap());
 }
 
@@ -140,7 +140,7 @@ async fn another_installation_has_a_session_of_its_own() {
         });
         kit.noted("commit", commits + 1).await;
         // Both wait for the commit: which of them is taken first is a matter of whose turn it is.
-        reports.tell(Report::Outcome(Outcome::Deregistered)).await.unwrap();
+        reports.tell(Report::Outcome(CommandOutcome::Deregistered)).await.unwrap();
         let target = tokio::spawn({
             let service = kit.service.clone();
             async move { service.target(model("hello", 1), None, None).await }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use plan_core::engine::{
-    Command, FitAnswer, Grant, Handle, Incarnation, InstallationId, LaunchAnswer, Observation, Outcome,
-    Reply, Seen, Snapshot,
+    Command, CommandOutcome, FitAnswer, Grant, Handle, Incarnation, InstallationId, LaunchAnswer,
+    Observation, Reply, Seen, Snapshot,
 };
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{NodeName, ServiceSpec};
@@ -67,7 +67,7 @@ impl Receipt {
             Command::Fit(fit) => {
                 let grant = Grant::new(node, Handle("room".into()));
                 let answer = FitAnswer::Fitted(grant);
-                let outcome = Outcome::Fit { instance: fit.instance, launch: fit.launch, answer };
+                let outcome = CommandOutcome::Fit { instance: fit.instance, launch: fit.launch, answer };
                 ("fit", vec![Report::Outcome(outcome)])
             }
             Command::Launch(launch) => {
@@ -80,7 +80,7 @@ impl Receipt {
                 };
                 let answer = LaunchAnswer::Done;
                 let runs = Observation::new(of, 1, Seen::Running { ready: true });
-                let done = Report::Outcome(Outcome::Launch { instance, launch: number, answer });
+                let done = Report::Outcome(CommandOutcome::Launch { instance, launch: number, answer });
                 ("launch", vec![done, Report::Observed(runs)])
             }
             Command::Reconcile { number, .. } => {

@@ -11,8 +11,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use plan_core::engine::{
-    Address, Command, End, FitAnswer, InstallationId, Observation, Outcome, Seen, Sighting, Stage, TaskState,
-    Wall,
+    Address, Command, CommandOutcome, End, FitAnswer, InstallationId, Observation, OrderStage, Seen,
+    Sighting, TaskState, Wall,
 };
 use plan_core::plan::Model;
 use plan_core::spec::{Files, PortName, ReadOptions, ServiceName, ServiceSpec, Severity, Source, read};
@@ -143,7 +143,7 @@ impl MoodySession {
             "refused" => FitAnswer::Never("`./server` is no program".into()),
             _ => return self.prompt.carry_out(vec![command]).await,
         };
-        let outcome = Outcome::Fit { instance: fit.instance.clone(), launch: fit.launch, answer };
+        let outcome = CommandOutcome::Fit { instance: fit.instance.clone(), launch: fit.launch, answer };
         let reports = self.reports.clone();
         tokio::spawn(async move { reports.tell(Report::Outcome(outcome)).await.map(drop) });
         Ok(())
@@ -250,7 +250,7 @@ impl Rig {
             !asks
                 && engine.debts().count() == 0
                 && pods.all(|(_, record)| {
-                    record.orders().iter().all(|order| order.stage == Stage::Given)
+                    record.orders().iter().all(|order| order.stage == OrderStage::Launched)
                         && record.slots().iter().filter_map(|slot| slot.occupant()).all(|occupant| {
                             !matches!(occupant.state, TaskState::Launching | TaskState::Starting)
                         })

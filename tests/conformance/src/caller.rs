@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::engine::{
-    Answer, Ask, Check, Command, Domains, End, Expected, Fit, FitAnswer, Found, Grant, Handle, Held,
-    Incarnation, InstallationId, Launch, LaunchAnswer, LaunchTask, Note, Number, Observation, Outcome, Place,
-    Release, ReleaseAnswer, Seen, Snapshot, Words,
+    Answer, Ask, Check, Command, CommandOutcome, Domains, End, Expected, Fit, FitAnswer, Found, Grant,
+    Handle, Held, Incarnation, InstallationId, Launch, LaunchAnswer, LaunchTask, Note, Number, Observation,
+    Place, Release, ReleaseAnswer, Seen, Snapshot, Words,
 };
 use plan_core::plan::{Model, PodModel};
 use plan_core::spec::{InstanceName, NodeName, Seconds, TaskName};
@@ -232,7 +232,9 @@ impl Caller {
     /// The next answer to a question for room.
     pub(crate) async fn fitted(&mut self, number: Number) -> Result<FitAnswer, Broken> {
         self.report(&format!("an answer to Fit {number}"), |report| match report {
-            Report::Outcome(Outcome::Fit { launch, answer, .. }) if *launch == number => Some(answer.clone()),
+            Report::Outcome(CommandOutcome::Fit { launch, answer, .. }) if *launch == number => {
+                Some(answer.clone())
+            }
             _ => None,
         })
         .await
@@ -241,7 +243,7 @@ impl Caller {
     /// The next answer to a launch.
     pub(crate) async fn launch_answer(&mut self, number: Number) -> Result<LaunchAnswer, Broken> {
         self.report(&format!("an answer to Launch {number}"), |report| match report {
-            Report::Outcome(Outcome::Launch { launch, answer, .. }) if *launch == number => {
+            Report::Outcome(CommandOutcome::Launch { launch, answer, .. }) if *launch == number => {
                 Some(answer.clone())
             }
             _ => None,
@@ -368,7 +370,9 @@ impl Caller {
         self.command(Command::Release(Box::new(release))).await?;
         let answer = self
             .report(&format!("an answer to Release {number}"), |report| match report {
-                Report::Outcome(Outcome::Release { debt, answer }) if *debt == number => Some(answer.clone()),
+                Report::Outcome(CommandOutcome::Release { debt, answer }) if *debt == number => {
+                    Some(answer.clone())
+                }
                 _ => None,
             })
             .await?;
@@ -400,7 +404,7 @@ impl Caller {
         let check = Check::Command { cmd: cmd.to_owned(), timeout: Seconds(5) };
         self.command(Command::Ask(Box::new(Ask { id: number, instance, task, launch, check }))).await?;
         self.report(&format!("an answer to Ask {number}"), |report| match report {
-            Report::Outcome(Outcome::Ask { id, answer }) if *id == number => Some(answer.clone()),
+            Report::Outcome(CommandOutcome::Ask { id, answer }) if *id == number => Some(answer.clone()),
             _ => None,
         })
         .await

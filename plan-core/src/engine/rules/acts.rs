@@ -2,7 +2,7 @@
 
 use super::{Question, Subject};
 use crate::engine::reason::{Reason, Verdict};
-use crate::engine::record::{Order, PodRecord, Slot, Stage, TaskState};
+use crate::engine::record::{Order, OrderStage, PodRecord, Slot, TaskState};
 use crate::engine::session::Session;
 use crate::engine::state::is_stale;
 use crate::plan::Status;
@@ -48,7 +48,7 @@ fn recovery_acts(q: &Question<'_>, session: &Session) -> Option<Reason> {
         return Some(slot_waits(session, record, slot, main.name(), Status::Prepared));
     }
     let living = slot.occupant().filter(|occupant| occupant.may_live())?;
-    let otherwise = record.permission().is_some() || living.task == *main.name() && is_stale(record, living);
+    let otherwise = record.relocation().is_some() || living.task == *main.name() && is_stale(record, living);
     let status = match living.state {
         TaskState::Running { .. } => Status::Started,
         TaskState::Launching | TaskState::Starting | TaskState::Ended(_) => Status::Starting,
@@ -64,7 +64,7 @@ fn slot_waits(session: &Session, record: &PodRecord, slot: &Slot, task: &TaskNam
         return Reason::Silent { task: occupant.task.clone(), since };
     }
     if let Some(order) = slot.act().and_then(|act| record.order(act)) {
-        if order.stage == Stage::Clearing
+        if order.stage == OrderStage::Displacing
             && let Some(victim) = slot.occupant().filter(|occupant| occupant.may_live())
         {
             return Reason::Displacing(victim.task.clone());

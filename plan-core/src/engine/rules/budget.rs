@@ -12,7 +12,7 @@ use crate::engine::session::Session;
 use crate::engine::session::agenda::Item;
 use crate::engine::session::budgets::Bound;
 use crate::engine::state::Run;
-use crate::engine::turn::Turn;
+use crate::engine::transition::Transition;
 use crate::plan::{Status, TaskModel};
 use crate::spec::Goal;
 
@@ -83,15 +83,15 @@ fn takes_down(q: &Question<'_>, run: &Run, step: StepRef) -> bool {
 }
 
 /// Lists a step that the rule keeps waiting, so that it is considered when a member is up again.
-pub(super) fn wait_for_members(turn: &mut Turn<'_>, at: At, step: StepRef) {
-    let Some(run) = turn.state.run(step.run) else { return };
-    let question = Question::of_step(turn.state, run, at, step);
-    if let Some((bound, _)) = reached(&question, turn.session) {
-        turn.session.budgets.wait(bound, step);
+pub(super) fn wait_for_members(transition: &mut Transition<'_>, at: At, step: StepRef) {
+    let Some(run) = transition.state.run(step.run) else { return };
+    let question = Question::of_step(transition.state, run, at, step);
+    if let Some((bound, _)) = reached(&question, transition.session) {
+        transition.session.budgets.wait(bound, step);
     }
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Counts a member as down as soon as a step that will take it down asks for room.
     pub(in crate::engine) fn count_asking(&mut self, at: At, step: StepRef) {
         let Some(run) = self.state.run(step.run) else { return };

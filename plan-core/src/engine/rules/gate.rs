@@ -15,7 +15,7 @@ use crate::engine::rules::{Question, Subject};
 use crate::engine::session::Session;
 use crate::engine::session::questions::GateOfStep;
 use crate::engine::state::Run;
-use crate::engine::turn::Turn;
+use crate::engine::transition::Transition;
 use crate::plan::GateLayout;
 use crate::spec::TaskName;
 
@@ -76,11 +76,11 @@ fn repairs(q: &Question<'_>, run: &Run, step: StepRef) -> bool {
 }
 
 /// Asks those gates of a step that are due.
-pub(super) fn ask(turn: &mut Turn<'_>, at: At, step: StepRef) {
-    let Some(run) = turn.state.run(step.run) else { return };
-    let question = Question::of_step(turn.state, run, at, step);
+pub(super) fn ask(transition: &mut Transition<'_>, at: At, step: StepRef) {
+    let Some(run) = transition.state.run(step.run) else { return };
+    let question = Question::of_step(transition.state, run, at, step);
     let due = gates(&question, run, step).filter(|(gate, _, task, launch)| {
-        let asked = turn.session.questions.beside(*gate, turn.state.launch_asked(*launch), task);
+        let asked = transition.session.questions.beside(*gate, transition.state.launch_asked(*launch), task);
         asked.is_none_or(|asked| asked.is_due())
     });
     let due = due.map(|(gate, layout, task, launch)| {
@@ -89,10 +89,10 @@ pub(super) fn ask(turn: &mut Turn<'_>, at: At, step: StepRef) {
     });
     let due: Vec<_> = due.collect();
     for (gate, task, launch, check, timeout) in due {
-        let id = turn.writes.number();
-        let by = turn.now.after(timeout.saturating_add(ANSWERED_AFTER));
-        turn.session.questions.ask(gate, (turn.state.launch_asked(launch), task.clone()), id, by);
-        let ask = Ask { id, instance: turn.name(at), task, launch, check };
-        turn.effects.commands.push(Command::Ask(Box::new(ask)));
+        let id = transition.writes.number();
+        let by = transition.now.after(timeout.saturating_add(ANSWERED_AFTER));
+        transition.session.questions.ask(gate, (transition.state.launch_asked(launch), task.clone()), id, by);
+        let ask = Ask { id, instance: transition.name(at), task, launch, check };
+        transition.effects.commands.push(Command::Ask(Box::new(ask)));
     }
 }

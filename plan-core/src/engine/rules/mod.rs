@@ -20,7 +20,7 @@ use super::record::StepRef;
 use super::session::Session;
 use super::session::agenda::Item;
 use super::state::{Run, State};
-use super::turn::Turn;
+use super::transition::Transition;
 
 use subject::{Kinds, LEAVING, MOVE, RECOVERY, STEP};
 pub(super) use subject::{Question, Subject};
@@ -39,25 +39,25 @@ use Judge::{Records, Session as OfSession};
 /// An event that can clear a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waker {
-    /// The records of the instance changed ([`Turn::touch`]).
+    /// The records of the instance changed ([`Transition::touch`]).
     Changed,
-    /// Other steps of the run changed, or an operator gave a verb on a plan ([`Turn::derive_step`]).
+    /// Other steps of the run changed, or an operator gave a verb on a plan ([`Transition::derive_step`]).
     Turn,
-    /// A run ended ([`Turn::end_run`]).
+    /// A run ended ([`Transition::end_run`]).
     RunEnded,
-    /// The instance was seen in this session ([`Turn::take_up`]).
+    /// The instance was seen in this session ([`Transition::take_up`]).
     Seen,
-    /// The backoff of a task of the instance is over ([`Turn::end_waits`]).
+    /// The backoff of a task of the instance is over ([`Transition::end_waits`]).
     WaitOver,
-    /// A debt was settled ([`Turn::settle`]).
+    /// A debt was settled ([`Transition::settle`]).
     Settled,
     /// An operator wants something else of the instance, or its node is lost.
     Wanted,
-    /// The time has come ([`Turn::end_patience`]).
+    /// The time has come ([`Transition::end_patience`]).
     Time,
-    /// A question was answered, or is due to be asked again ([`Turn::ask_answered`], [`Turn::ask_gates_again`]).
+    /// A question was answered, or is due to be asked again ([`Transition::ask_answered`], [`Transition::ask_gates_again`]).
     Answered,
-    /// Fewer members of the pod are down, or about to be ([`Turn::members_are_back`]).
+    /// Fewer members of the pod are down, or about to be ([`Transition::members_are_back`]).
     Members,
 }
 
@@ -80,7 +80,7 @@ struct Rule {
     asked_again: bool,
     /// What the engine does when this rule alone keeps a step waiting, so that the rule clears or the step is found
     /// again.
-    keeps: Option<fn(&mut Turn<'_>, At, StepRef)>,
+    keeps: Option<fn(&mut Transition<'_>, At, StepRef)>,
 }
 
 impl Rule {
@@ -96,7 +96,7 @@ impl Rule {
         Self { asked_again: true, ..self }
     }
 
-    const fn keeps(self, keeps: fn(&mut Turn<'_>, At, StepRef)) -> Self {
+    const fn keeps(self, keeps: fn(&mut Transition<'_>, At, StepRef)) -> Self {
         Self { keeps: Some(keeps), ..self }
     }
 
@@ -193,7 +193,7 @@ const fn awakened_by(cause: Waker) -> Kinds {
     kinds
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Whether a step may act now. If a rule that is asked last is the only one against it, the rule's `keeps` is
     /// called.
     pub(super) fn may_act(&mut self, at: At, step: StepRef) -> bool {

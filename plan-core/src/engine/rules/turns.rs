@@ -59,7 +59,7 @@ pub(super) fn leaver_turn(q: &Question<'_>) -> Verdict {
 
 /// An instance that leaves is not brought back.
 pub(super) fn leaves(q: &Question<'_>) -> Verdict {
-    let moves = q.record.is_some_and(|record| record.permission().is_some());
+    let moves = q.record.is_some_and(|record| record.relocation().is_some());
     let leaves = q.state.service.uninstalling || moves && q.state.is_leaver(q.at);
     if leaves { Verdict::Deny(Reason::Leaves) } else { Verdict::Allow }
 }

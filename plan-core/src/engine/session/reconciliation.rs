@@ -36,7 +36,7 @@ pub(in crate::engine) enum Whose {
 /// The open questions, and the start of the session.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Reconciliation {
-    stage: Stage,
+    stage: SessionStage,
     /// The open questions by number, each with the launches that no answer has named yet.
     open: BTreeMap<Number, BTreeSet<Asked>>,
     /// For each debt, the question that last asked for its launches.
@@ -49,7 +49,7 @@ pub(in crate::engine) struct Reconciliation {
 
 /// How far the start of a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Stage {
+enum SessionStage {
     /// The start has not begun. The engine asks for a wake at once.
     #[default]
     Fresh,
@@ -81,33 +81,33 @@ pub(in crate::engine) struct Closed {
 impl Reconciliation {
     /// Whether the start of the session has not begun.
     pub(in crate::engine) fn is_fresh(&self) -> bool {
-        self.stage == Stage::Fresh
+        self.stage == SessionStage::Fresh
     }
 
     /// Whether all launches were asked for, and each was answered or had its time.
     pub(in crate::engine) fn is_live(&self) -> bool {
-        self.stage == Stage::Live && self.start.is_none()
+        self.stage == SessionStage::Live && self.start.is_none()
     }
 
     /// Whether all instances are asked for. Answers may still be open.
     pub(in crate::engine) fn all_asked(&self) -> bool {
-        self.stage == Stage::Live
+        self.stage == SessionStage::Live
     }
 
     /// The start of the session begins.
     pub(in crate::engine) fn begin(&mut self) {
-        self.stage = Stage::Starting(At::default());
+        self.stage = SessionStage::Starting(At::default());
     }
 
     /// Notes that there is nothing to ask for, as the service is new.
     pub(in crate::engine) fn nothing_to_ask(&mut self) {
-        self.stage = Stage::Live;
+        self.stage = SessionStage::Live;
     }
 
     /// From which instance on the start goes on; `None` if it waits for an answer or is over.
     pub(in crate::engine) fn starts_from(&self) -> Option<At> {
         match self.stage {
-            Stage::Starting(from) if self.start.is_none() => Some(from),
+            SessionStage::Starting(from) if self.start.is_none() => Some(from),
             _ => None,
         }
     }
@@ -115,7 +115,7 @@ impl Reconciliation {
     /// Notes that the instances before `next` are asked for; `None` says that all are. `question` is the question that
     /// asks for them, if there is one.
     pub(in crate::engine) fn started(&mut self, next: Option<At>, question: Option<Number>) {
-        self.stage = next.map_or(Stage::Live, Stage::Starting);
+        self.stage = next.map_or(SessionStage::Live, SessionStage::Starting);
         self.start = question;
     }
 
@@ -211,7 +211,7 @@ impl Reconciliation {
             });
             *open = asked.collect();
         }
-        if matches!(self.stage, Stage::Starting(_)) {
+        if matches!(self.stage, SessionStage::Starting(_)) {
             self.begin();
         }
     }

@@ -42,7 +42,7 @@ impl State {
     /// Updates whether recovery may have something to do for an instance.
     pub(in crate::engine) fn index_hurt(&mut self, at: At) {
         let hurt = self.record(at).is_some_and(|record| {
-            record.permission().is_some() || record.slots().iter().any(|slot| self.is_slot_hurt(record, slot))
+            record.relocation().is_some() || record.slots().iter().any(|slot| self.is_slot_hurt(record, slot))
         });
         if hurt {
             self.hurt.insert(at);
@@ -53,8 +53,8 @@ impl State {
 
     /// Updates the deadline of an instance that is down.
     pub(in crate::engine) fn index_deadline(&mut self, at: At) {
-        let permission = self.record(at).and_then(|record| record.permission());
-        if permission.is_some_and(|permission| permission.cause == Cause::Timeout) {
+        let relocation = self.record(at).and_then(|record| record.relocation());
+        if relocation.is_some_and(|relocation| relocation.cause == Cause::Timeout) {
             self.deadlines.goes(at);
         } else {
             self.deadlines.stays(at);
@@ -71,7 +71,7 @@ impl State {
     fn deadline(&self, at: At) -> Option<Time> {
         let policy = self.model.spec().replacement_failure_policy()?;
         let record =
-            self.record(at).filter(|record| record.permission().is_none() && record.place().is_some())?;
+            self.record(at).filter(|record| record.relocation().is_none() && record.place().is_some())?;
         let record = Some(record).filter(|_| !self.bug(Bug::IgnoreTimeout))?;
         let down = self.down_since(at, record)?;
         (!self.is_leaver(at)).then(|| down.after(seconds(policy.permanent_failure_timeout)))

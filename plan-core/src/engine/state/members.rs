@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::at::At;
-use crate::engine::record::{PodRecord, Stage, TaskRecord, TaskState};
+use crate::engine::record::{OrderStage, PodRecord, TaskRecord, TaskState};
 use crate::plan::Model;
 use crate::spec::Goal;
 
@@ -86,7 +86,7 @@ impl State {
             let config = task.last().and_then(|last| self.confs.get(&last.conf));
             config.is_some_and(|config| config.spec.goal == Goal::Running && config.spec.essential)
         });
-        let (mut was_up, mut down) = (false, record.permission().is_some());
+        let (mut was_up, mut down) = (false, record.relocation().is_some());
         for task in essential {
             was_up |= task.reached().is_some();
             down |= !is_up(record, task);
@@ -97,7 +97,7 @@ impl State {
 
 /// Whether a task runs, is ready and heard of, and no order is about to end it.
 fn is_up(record: &PodRecord, task: &TaskRecord) -> bool {
-    let clears = |act| record.order(act).is_some_and(|order| order.stage == Stage::Clearing);
+    let clears = |act| record.order(act).is_some_and(|order| order.stage == OrderStage::Displacing);
     record.slots().iter().any(|slot| {
         slot.occupant().is_some_and(|occupant| {
             occupant.task == *task.name()

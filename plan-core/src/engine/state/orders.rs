@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
 use crate::engine::reason::Reason;
-use crate::engine::record::{Number, Occupant, Order, OrderedTask, PodRecord, Purpose, Stage, StepRef};
+use crate::engine::record::{Number, Occupant, Order, OrderStage, OrderedTask, PodRecord, Purpose, StepRef};
 use crate::engine::state::State;
 use crate::plan::Status;
 use crate::spec::{ResourceSetName, Seconds, TaskName};
@@ -28,7 +28,7 @@ impl State {
     /// Whether an order gives way to a step or to recovery: it only asks for room, and it is the same step's, or not
     /// wanted any more, or an order of recovery in the way of a step.
     pub(in crate::engine) fn gives_way(&self, order: &Order, to: Option<StepRef>) -> bool {
-        order.stage == Stage::Wanted
+        order.stage == OrderStage::Requested
             && match (order.purpose, to) {
                 (Purpose::Recovery, to) => to.is_some(),
                 (Purpose::Step(step), to) => Some(step) == to || self.still_wanted(order).is_err(),
@@ -56,7 +56,7 @@ impl State {
             }
             Purpose::Recovery => !self.gives_way(order, None),
         };
-        (record.place().is_none() || record.permission().is_some()) && record.standing().any(in_the_way)
+        (record.place().is_none() || record.relocation().is_some()) && record.standing().any(in_the_way)
     }
 
     /// Whether a step belongs to an active run and is not complete.
@@ -89,7 +89,7 @@ impl State {
         record: &'a PodRecord,
         launch: Number,
     ) -> impl Iterator<Item = &'a Occupant> {
-        let moves = record.permission().is_some();
+        let moves = record.relocation().is_some();
         let shared = moves && self.has_external_volume(at) && !self.bug(Bug::SharedVolume);
         let stays = moves && self.bug(Bug::MoveAlive);
         let slots = record.slots().iter().filter(move |slot| moves || slot.act() == Some(launch));
@@ -131,7 +131,7 @@ impl State {
         // A task has one order at a time, in whatever set it was.
         let named = |order: &&Order| {
             let same = |one: &OrderedTask| tasks.iter().any(|task| task.task == one.task);
-            order.stage == Stage::Wanted && order.tasks.iter().any(same)
+            order.stage == OrderStage::Requested && order.tasks.iter().any(same)
         };
         let elsewhere = record.standing().filter(named).map(|order| order.launch);
         here.chain(elsewhere).collect()

@@ -84,14 +84,14 @@ impl State {
 pub(in crate::engine) fn is_stale(record: &PodRecord, occupant: &Occupant) -> bool {
     let paused = || record.orders().iter().flat_map(|order| &*order.tasks).any(|ordered| ordered.paused);
     // Usually no operator has asked for anything.
-    if record.permission().is_none()
+    if record.relocation().is_none()
         && record.tasks().iter().all(|t| t.since() == 0 && !t.paused())
         && !paused()
     {
         return false;
     }
     let Some(task) = record.task(&occupant.task) else { return false };
-    record.permission().is_some()
+    record.relocation().is_some()
         || occupant.launch < task.since()
         || is_paused(record, occupant) != task.paused()
 }

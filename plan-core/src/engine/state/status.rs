@@ -5,7 +5,7 @@
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
 use crate::engine::record::{
-    Number, PodRecord, Purpose, Reached, RunKind, Slot, Stage, StepRef, TaskRecord, TaskState,
+    Number, OrderStage, PodRecord, Purpose, Reached, RunKind, Slot, StepRef, TaskRecord, TaskState,
 };
 use crate::plan::{ContentHash, Status, TaskModel};
 use crate::spec::Goal;
@@ -96,8 +96,8 @@ impl State {
             let again = again.is_some_and(|order| order.purpose == Purpose::Step(step));
             // A task that is being ended for the step does not complete the step.
             let act = slot.and_then(|slot| slot.act()).and_then(|act| record.order(act));
-            let again =
-                again || act.is_some_and(|o| o.stage == Stage::Clearing && o.purpose == Purpose::Step(step));
+            let again = again
+                || act.is_some_and(|o| o.stage == OrderStage::Displacing && o.purpose == Purpose::Step(step));
             displaced = self.is_displaced(run, record, model, slot, step, reached.launch);
             if !superseded && !again && !displaced {
                 return Status::Complete;
@@ -146,7 +146,7 @@ impl State {
         }
         let Some(slot) = slot else { return false };
         let clearing =
-            slot.act().filter(|&act| record.order(act).is_some_and(|o| o.stage == Stage::Clearing));
+            slot.act().filter(|&act| record.order(act).is_some_and(|o| o.stage == OrderStage::Displacing));
         let occupant = slot.occupant().map(|occupant| occupant.launch);
         clearing
             .or(occupant)

@@ -8,9 +8,9 @@ use crate::engine::bug::Bug;
 use crate::engine::input::Author;
 use crate::engine::record::{AuditRecord, Key, Record};
 use crate::engine::reply::Reply;
-use crate::engine::turn::Turn;
+use crate::engine::transition::Transition;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// The reply to an earlier request with this name.
     pub(in crate::engine) fn said(&self, request: &str) -> Option<Reply> {
         let mut audits = self.state.audit.values().filter(|_| !self.bug(Bug::RequestTwice));

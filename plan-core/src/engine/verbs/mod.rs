@@ -11,11 +11,11 @@ mod words;
 
 use super::input::{Author, Request, Verb};
 use super::reply::{Refusal, Reply};
-use super::turn::Turn;
+use super::transition::Transition;
 
 type Answer = Result<Reply, Refusal>;
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Carries out a verb. A repeated request gets the reply of the first.
     pub(super) fn verb(&mut self, request: Request) -> Reply {
         let Request { id, who, verb } = request;

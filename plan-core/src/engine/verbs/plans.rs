@@ -8,18 +8,20 @@ use crate::engine::at::At;
 use crate::engine::bug::Bug;
 use crate::engine::input::Part;
 use crate::engine::reason::Reason;
-use crate::engine::record::{Number, Parameters, Purpose, RunKind, RunOutcome, Stage, StepRef, TaskState};
+use crate::engine::record::{
+    Number, OrderStage, Parameters, Purpose, RunKind, RunOutcome, StepRef, TaskState,
+};
 use crate::engine::reply::{Refusal, Reply};
 use crate::engine::runs::Interrupted;
 use crate::engine::session::agenda::Item;
 use crate::engine::state::{Run, State, is_complete};
-use crate::engine::turn::Turn;
+use crate::engine::transition::Transition;
 use crate::engine::verbs::Answer;
 use crate::engine::verbs::scope::Scope;
 use crate::plan::Status;
 use crate::spec::{PhaseName, PlanName};
 
-impl Turn<'_> {
+impl Transition<'_> {
     pub(super) fn start(&mut self, plan: &PlanName, parameters: Parameters) -> Answer {
         if let Some(bad) = parameters.keys().find(|name| !is_variable_name(name)) {
             return Err(Refusal::Parameter(bad.clone()));
@@ -263,7 +265,8 @@ impl State {
         let steps = self.steps_in(number, scope).into_iter().filter_map(|step| {
             let record = self.record(self.step_at(step)?)?;
             let mut orders = record.orders().iter();
-            let order = orders.find(|o| o.stage == Stage::Wanted && o.purpose == Purpose::Step(step))?;
+            let order =
+                orders.find(|o| o.stage == OrderStage::Requested && o.purpose == Purpose::Step(step))?;
             Some((self.step_at(step)?, order.launch))
         });
         steps.collect()
@@ -275,7 +278,7 @@ impl State {
         let record = self.record(at)?;
         let order = record.orders().iter().rev().find(|order| order.purpose == Purpose::Step(step))?;
         let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
-        let unseen = order.stage != Stage::Given
+        let unseen = order.stage != OrderStage::Launched
             || occupants
                 .any(|occupant| occupant.launch == order.launch && occupant.state == TaskState::Launching);
         // A force with a later number would still win.

@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
-use crate::engine::record::{Cause, Number, PodRecord, RunOutcome, Stage, TaskState};
+use crate::engine::record::{Cause, Number, OrderStage, PodRecord, RunOutcome, TaskState};
 use crate::engine::reply::{Refusal, Reply};
 use crate::engine::session::agenda::Item;
 use crate::engine::state::{Run, State};
-use crate::engine::turn::Turn;
+use crate::engine::transition::Transition;
 use crate::engine::verbs::Answer;
 use crate::spec::{Goal, InstanceName, TaskName};
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Launches an instance's RUNNING tasks again, at its place.
     pub(super) fn restart_pod(&mut self, name: &InstanceName, only: &[TaskName]) -> Answer {
         let (at, record, tasks) = self.state.running_tasks(name, only)?;
@@ -51,8 +51,8 @@ impl Turn<'_> {
         if record.place().is_none() {
             return Err(Refusal::NeverLaunched(name.clone()));
         }
-        let Some(known) = record.permission() else {
-            self.permit(at, Cause::Replace);
+        let Some(known) = record.relocation() else {
+            self.allow_relocation(at, Cause::Replace);
             return Ok(Reply::Done);
         };
         // The instance moves already. If the backend said that there will never be room, room is asked for once more.
@@ -62,7 +62,7 @@ impl Turn<'_> {
             return Ok(Reply::AlreadySo);
         }
         refused.iter().for_each(|task| self.begin_anew(at, task));
-        self.permit(at, Cause::Replace);
+        self.allow_relocation(at, Cause::Replace);
         self.wanted_otherwise(at);
         Ok(Reply::Done)
     }
@@ -81,7 +81,7 @@ impl Turn<'_> {
             if pause { record.pause(task) } else { record.resume(task) }
         }
         // Orders that ask for room do so for the other kind of launch, so they are withdrawn.
-        self.withdraw_where(at, |order| order.stage == Stage::Wanted);
+        self.withdraw_where(at, |order| order.stage == OrderStage::Requested);
         self.wanted_otherwise(at);
         Ok(Reply::Done)
     }

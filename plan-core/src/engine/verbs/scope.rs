@@ -8,7 +8,7 @@ use crate::engine::input::Part;
 use crate::engine::record::{Mark, Number, StepRef};
 use crate::engine::reply::Refusal;
 use crate::engine::state::{Run, State};
-use crate::engine::turn::Turn;
+use crate::engine::transition::Transition;
 use crate::plan::Status;
 use crate::spec::{PhaseName, PlanName};
 
@@ -20,7 +20,7 @@ pub(super) enum Scope {
     Step(StepRef),
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Changes the progress of a run, and reports the changed statuses of the plan and of a phase.
     pub(super) fn with_progress(&mut self, number: Number, scope: Scope, change: impl FnOnce(&mut Run)) {
         let Some(run) = self.state.run_mut(number) else { return };

@@ -7,7 +7,7 @@ use crate::engine::at::At;
 use crate::engine::record::{DebtCause, DebtRecord, PodRecord, Purpose, Slot, StepRef, TaskState};
 use crate::engine::recovery::Owner;
 use crate::engine::state::{Run, State, is_complete, is_stale};
-use crate::plan::{Counts, Model, PlanLayout, Status, aggregate, step_name};
+use crate::plan::{Model, PlanLayout, Status, StatusCounts, aggregate, step_name};
 use crate::spec::{InstanceName, PlanName};
 
 use super::{PhaseView, PlanView, StepView};
@@ -157,7 +157,7 @@ impl State {
     /// Recovery as a plan: a phase with one step for each instance that is being brought back (SDK rule R61).
     fn recovery_view(&self) -> PlanView {
         let phases: Vec<PhaseView> = self.hurt.iter().filter_map(|&at| self.recovery_phase(at)).collect();
-        let all: Counts = phases.iter().map(|phase| phase.status).collect();
+        let all: StatusCounts = phases.iter().map(|phase| phase.status).collect();
         PlanView {
             name: PlanName::RECOVERY.to_owned(),
             strategy: "parallel",
@@ -180,7 +180,7 @@ impl State {
         let instance = self.name(at);
         let name = step_name(&instance, &tasks);
         let step = StepView { name: name.clone(), status, forced: false, instance: Some(instance), tasks };
-        let of: Counts = [status].into_iter().collect();
+        let of: StatusCounts = [status].into_iter().collect();
         let status = aggregate(&of, &of, false);
         Some(PhaseView { name, strategy: "serial", status, steps: vec![step] })
     }
@@ -231,7 +231,7 @@ impl State {
             StepView { name, status, forced: false, instance, tasks }
         };
         let phase = |name: String, steps: Vec<StepView>| {
-            let all: Counts = steps.iter().map(|step| step.status).collect();
+            let all: StatusCounts = steps.iter().map(|step| step.status).collect();
             let first = steps.first().map(|step| step.status).into_iter().collect();
             let status = aggregate(&all, &first, false);
             PhaseView { name, strategy: "serial", status, steps }
@@ -268,7 +268,7 @@ impl State {
         if phases.is_empty() {
             return None;
         }
-        let all: Counts = phases.iter().map(|phase| phase.status).collect();
+        let all: StatusCounts = phases.iter().map(|phase| phase.status).collect();
         let first = phases.first().map(|phase| phase.status).into_iter().collect();
         let allowed = if uninstalling { all } else { first };
         Some(PlanView {

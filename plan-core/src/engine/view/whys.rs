@@ -88,8 +88,8 @@ impl Engine {
     fn recovery_reasons(&self, state: &State, at: At, whys: &mut Vec<Why>) {
         let Some(record) = state.record(at) else { return };
         let what = record
-            .permission()
-            .map(|permission| format!("{}, elsewhere: {}", PlanName::RECOVERY, permission.cause));
+            .relocation()
+            .map(|relocation| format!("{}, elsewhere: {}", PlanName::RECOVERY, relocation.cause));
         let what = what.unwrap_or_else(|| PlanName::RECOVERY.to_owned());
         for (slot, status) in state.recovery_slots(at, record) {
             let Some(question) = Question::of_slot(state, at, record, slot) else { continue };
@@ -101,7 +101,7 @@ impl Engine {
                 continue;
             }
             let down = main.down().or(main.last().map(|last| last.at));
-            let since = record.permission().map(|permission| permission.at).or(down);
+            let since = record.relocation().map(|relocation| relocation.at).or(down);
             whys.push(Why {
                 instance: state.name(at),
                 what: what.clone(),
@@ -174,7 +174,7 @@ impl State {
         {
             add("pause", Reason::Paused(task.name().clone()), task.last().map(|last| last.at));
         }
-        if record.permission().is_some() {
+        if record.relocation().is_some() {
             return;
         }
         for occupant in record.living() {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use petgraph::graph::NodeIndex;
 
-use super::{Node, Order, PlanGraph};
+use super::{GraphOrder, Node, PlanGraph};
 
 pub(super) struct Dot<'a>(pub(super) &'a PlanGraph);
 
@@ -26,7 +26,7 @@ impl fmt::Display for Dot<'_> {
                 writeln!(f, "    n{} [label=\"no steps\", shape=plaintext];", phase.index())?;
             }
             for edge in plan.steps(at).flat_map(|node| plan.after(node)) {
-                let style = if edge.2 == Order::Canary { " [style=dashed]" } else { "" };
+                let style = if edge.2 == GraphOrder::Canary { " [style=dashed]" } else { "" };
                 writeln!(f, "    n{} -> n{}{style};", edge.0.index(), edge.1.index())?;
             }
             writeln!(f, "  }}")?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Node, Order, PlanGraph};
+use super::{GraphOrder, Node, PlanGraph};
 
 pub(super) struct Mermaid<'a>(pub(super) &'a PlanGraph);
 
@@ -31,7 +31,7 @@ impl fmt::Display for Mermaid<'_> {
                 }
             }
             for (before, after, order) in plan.steps(at).flat_map(|node| plan.after(node)) {
-                let arrow = if order == Order::Canary { "-.->" } else { "-->" };
+                let arrow = if order == GraphOrder::Canary { "-.->" } else { "-->" };
                 writeln!(f, "      n{} {arrow} n{}", before.index(), after.index())?;
             }
             writeln!(f, "    end")?;

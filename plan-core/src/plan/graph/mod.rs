@@ -28,7 +28,7 @@ use super::model::Model;
 pub struct PlanGraph {
     name: String,
     strategy: &'static str,
-    graph: DiGraph<Node, Order>,
+    graph: DiGraph<Node, GraphOrder>,
     /// The node of each phase. The nodes of the phase's steps follow it.
     phases: Vec<NodeIndex>,
 }
@@ -76,7 +76,7 @@ impl Node {
 
 /// Why one node comes before another. Both are phases, or both are steps of one phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Order {
+pub enum GraphOrder {
     /// The strategy takes one node after the other: the first must be complete.
     Strategy,
     /// The second node depends on the first by `depends-on`: the first must be complete.
@@ -87,7 +87,7 @@ pub enum Order {
     Canary,
 }
 
-impl Order {
+impl GraphOrder {
     /// The name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -142,12 +142,12 @@ impl PlanGraph {
             let busy: Vec<_> =
                 plan.phases.iter().zip(&phases).filter(|(phase, _)| !phase.steps.is_empty()).collect();
             for pair in busy.windows(2) {
-                graph.add_edge(*pair[0].1, *pair[1].1, Order::Strategy);
+                graph.add_edge(*pair[0].1, *pair[1].1, GraphOrder::Strategy);
             }
         } else {
             for (needs, &after) in plan.needs.iter().zip(&phases) {
                 for &before in needs {
-                    graph.add_edge(phases[before as usize], after, Order::Dependency);
+                    graph.add_edge(phases[before as usize], after, GraphOrder::Dependency);
                 }
             }
         }
@@ -165,12 +165,12 @@ impl PlanGraph {
     }
 
     /// The graph. Nodes stand in declared order, each phase before its steps.
-    pub fn graph(&self) -> &DiGraph<Node, Order> {
+    pub fn graph(&self) -> &DiGraph<Node, GraphOrder> {
         &self.graph
     }
 
     /// The edges as positions of nodes, in the order of the nodes.
-    pub fn edges(&self) -> impl Iterator<Item = (usize, usize, Order)> {
+    pub fn edges(&self) -> impl Iterator<Item = (usize, usize, GraphOrder)> {
         let edges = self.graph.edge_references();
         let mut edges: Vec<_> =
             edges.map(|edge| (edge.source().index(), edge.target().index(), *edge.weight())).collect();
@@ -200,7 +200,7 @@ impl PlanGraph {
     }
 
     /// The edges that leave a node, ordered by the nodes that they lead to.
-    fn after(&self, node: NodeIndex) -> Vec<(NodeIndex, NodeIndex, Order)> {
+    fn after(&self, node: NodeIndex) -> Vec<(NodeIndex, NodeIndex, GraphOrder)> {
         let edges = self.graph.edges_directed(node, Direction::Outgoing);
         let mut edges: Vec<_> = edges.map(|edge| (edge.source(), edge.target(), *edge.weight())).collect();
         edges.sort();
@@ -215,16 +215,16 @@ impl PlanGraph {
     }
 }
 
-fn add_steps(graph: &mut DiGraph<Node, Order>, phase: &PhaseLayout, steps: &[NodeIndex]) {
+fn add_steps(graph: &mut DiGraph<Node, GraphOrder>, phase: &PhaseLayout, steps: &[NodeIndex]) {
     if phase.is_serial() {
         for pair in steps.windows(2) {
-            graph.add_edge(pair[0], pair[1], Order::Strategy);
+            graph.add_edge(pair[0], pair[1], GraphOrder::Strategy);
         }
         return;
     }
     let reason = match phase.strategy.sequence() {
-        Sequence::ByDependency => Order::Dependency,
-        Sequence::OneByOne | Sequence::AtOnce => Order::Instance,
+        Sequence::ByDependency => GraphOrder::Dependency,
+        Sequence::OneByOne | Sequence::AtOnce => GraphOrder::Instance,
     };
     let mut members = vec![Vec::new(); phase.groups.len()];
     for (at, &node) in phase.steps.iter().zip(steps) {
@@ -250,7 +250,7 @@ fn add_steps(graph: &mut DiGraph<Node, Order>, phase: &PhaseLayout, steps: &[Nod
     for (before, after) in pairs.chain(last) {
         // An edge that is there already asks for a complete step, which is more than a released one.
         if graph.find_edge(before, after).is_none() {
-            graph.add_edge(before, after, Order::Canary);
+            graph.add_edge(before, after, GraphOrder::Canary);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::Order;
+use super::GraphOrder;
 
 const PADDING: i32 = 14;
 const TITLE_HEIGHT: i32 = 30;
@@ -52,7 +52,7 @@ pub(super) struct Picture {
 enum Shape {
     Box { x: i32, y: i32, width: i32, height: i32, style: Style },
     Words { x: i32, y: i32, class: &'static str, text: String, whole: Option<String> },
-    Line { points: Vec<Point>, order: Order, arrow: bool },
+    Line { points: Vec<Point>, order: GraphOrder, arrow: bool },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -156,7 +156,7 @@ impl Picture {
 
     /// Boxes one after the other with arrows, in as many rows as needed. Each box comes with the kind of its edge from
     /// the one before.
-    pub(super) fn flow(parts: Vec<(Self, Order)>, width: i32) -> Self {
+    pub(super) fn flow(parts: Vec<(Self, GraphOrder)>, width: i32) -> Self {
         let cell = parts.iter().map(|(part, _)| part.width).max().unwrap_or(0);
         let columns = columns(parts.len(), cell, FLOW_GAP, width);
         let mut canvas = Self::default();
@@ -194,9 +194,9 @@ impl Picture {
     }
 
     /// Draws a vertical line, a part of a long arrow.
-    pub(super) fn line(&mut self, x: i32, y: i32, height: i32, order: Option<Order>) {
+    pub(super) fn line(&mut self, x: i32, y: i32, height: i32, order: Option<GraphOrder>) {
         let points = vec![Point::Move(x, y), Point::Line(x, y + height)];
-        self.shapes.push(Shape::Line { points, order: order.unwrap_or(Order::Strategy), arrow: false });
+        self.shapes.push(Shape::Line { points, order: order.unwrap_or(GraphOrder::Strategy), arrow: false });
     }
 
     /// Draws an arrow from a box down to the end of its row, and from there to a point in the next row.
@@ -205,7 +205,7 @@ impl Picture {
         from: (i32, i32),
         row_end: i32,
         to: (i32, i32),
-        order: Order,
+        order: GraphOrder,
         arrow: bool,
     ) {
         let mut points = vec![Point::Move(from.0, from.1)];
@@ -286,7 +286,7 @@ impl Shape {
             }
             Self::Line { points, order, arrow } => {
                 f.write_str("<path")?;
-                if *order == Order::Canary {
+                if *order == GraphOrder::Canary {
                     f.write_str(" class=\"released\"")?;
                 }
                 f.write_str(" d=\"")?;

@@ -7,7 +7,7 @@ use std::fmt;
 use petgraph::graph::NodeIndex;
 
 use super::picture::{Picture, Style};
-use super::{Node, Order, PlanGraph};
+use super::{GraphOrder, Node, PlanGraph};
 
 /// The width of a grid of steps, and below, that of a grid of phases.
 const STEPS_WIDTH: i32 = 900;
@@ -69,7 +69,7 @@ fn steps_of(plan: &PlanGraph, steps: &[NodeIndex]) -> Picture {
     let mut flows = Vec::new();
     let mut ends = Vec::new();
     for start in (0..steps.len()).filter(|&at| !led[at]) {
-        let mut flow = vec![(step(plan, steps[start]), Order::Strategy)];
+        let mut flow = vec![(step(plan, steps[start]), GraphOrder::Strategy)];
         let mut at = start;
         flow_of[at] = flows.len();
         while let Some((next, order)) = follows(at) {
@@ -100,7 +100,7 @@ const SMALL: usize = 2048;
 
 /// The edges without those that follow from others: two nodes that are connected by a longer path need no arrow of
 /// their own.
-fn needed(nodes: usize, mut edges: Vec<(usize, usize, Order)>) -> Vec<(usize, usize, Order)> {
+fn needed(nodes: usize, mut edges: Vec<(usize, usize, GraphOrder)>) -> Vec<(usize, usize, GraphOrder)> {
     if nodes > SMALL {
         return edges;
     }
@@ -143,7 +143,7 @@ fn needed(nodes: usize, mut edges: Vec<(usize, usize, Order)>) -> Vec<(usize, us
 
 /// Pictures with arrows between them. At least `group` pictures that come after the same pictures and before the same
 /// pictures are drawn together, and one arrow leads to all of them.
-fn arrange(parts: Vec<Picture>, edges: &[(usize, usize, Order)], width: i32, group: u32) -> Picture {
+fn arrange(parts: Vec<Picture>, edges: &[(usize, usize, GraphOrder)], width: i32, group: u32) -> Picture {
     let mut around = vec![(Vec::new(), Vec::new()); parts.len()];
     for &(from, to, order) in edges {
         around[from].1.push((to, order));
@@ -191,7 +191,7 @@ struct Place {
     picture: Option<usize>,
     ends: Option<(i32, i32)>,
     /// The places in the row above that have an arrow to this place, each with the kind of its edge.
-    above: Vec<(usize, Order)>,
+    above: Vec<(usize, GraphOrder)>,
     x: i32,
 }
 
@@ -199,7 +199,7 @@ const ROW_GAP: i32 = 40;
 const COLUMN_GAP: i32 = 24;
 
 /// Pictures in rows, each below all pictures that it comes after.
-fn layered(pictures: Vec<Picture>, edges: &[(usize, usize, Order)]) -> Picture {
+fn layered(pictures: Vec<Picture>, edges: &[(usize, usize, GraphOrder)]) -> Picture {
     let mut row_of = vec![0_usize; pictures.len()];
     // As there is no cycle, the rows are final after as many passes as there are pictures.
     for _ in 0..pictures.len() {

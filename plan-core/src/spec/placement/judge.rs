@@ -19,12 +19,12 @@ pub struct Judgement {
     /// Whether the instance may go to the node.
     pub allowed: bool,
     /// The reason.
-    pub why: Why,
+    pub why: JudgementReason,
 }
 
 /// The reason for a judgment: a sentence, and the judgments of the rule's parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Why {
+pub struct JudgementReason {
     /// The reason on one line.
     pub sentence: String,
     /// The judgments of all parts, in the rule's order.
@@ -116,7 +116,7 @@ impl PlacementRule {
                     (1, all) => format!("1 of {all} does not hold, and all must"),
                     (failed, all) => format!("{failed} of {all} do not hold, and all must"),
                 };
-                Judgement { allowed: failed == 0, why: Why { sentence, children } }
+                Judgement { allowed: failed == 0, why: JudgementReason { sentence, children } }
             }
             Self::Any(rules) => {
                 let children = each(rules);
@@ -127,17 +127,21 @@ impl PlacementRule {
                     (1, all) => format!("1 of {all} holds, and one is enough"),
                     (held, all) => format!("{held} of {all} hold, and one is enough"),
                 };
-                Judgement { allowed: held > 0, why: Why { sentence, children } }
+                Judgement { allowed: held > 0, why: JudgementReason { sentence, children } }
             }
             Self::Not(rule) => {
                 let child = rule.judge(node, census);
                 let allowed = !child.allowed;
                 let sentence =
                     if allowed { "this must not hold, and does not" } else { "this must not hold, and does" };
-                Judgement { allowed, why: Why { sentence: sentence.to_owned(), children: vec![child] } }
+                Judgement {
+                    allowed,
+                    why: JudgementReason { sentence: sentence.to_owned(), children: vec![child] },
+                }
             }
             condition => {
-                let why = Why { sentence: condition.sentence(node, census), children: Vec::new() };
+                let why =
+                    JudgementReason { sentence: condition.sentence(node, census), children: Vec::new() };
                 Judgement { allowed: condition.allows(node, census), why }
             }
         }

@@ -19,7 +19,7 @@ mod tests;
 
 pub use census::{Census, NodeFacts};
 pub use error::PlacementError;
-pub use judge::{Judgement, Why};
+pub use judge::{Judgement, JudgementReason};
 
 use std::borrow::Cow;
 use std::fmt;

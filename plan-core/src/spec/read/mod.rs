@@ -103,31 +103,31 @@ pub struct Reading {
 
 /// Finds the places of paths in a text that was read, for callers that check a specification by rules of their own, as
 /// backends do.
-pub struct Places<'a> {
+pub struct FieldPlaces<'a> {
     rendered: &'a Rendered,
     tree: Option<tree::Places<'a>>,
 }
 
-impl std::fmt::Debug for Places<'_> {
+impl std::fmt::Debug for FieldPlaces<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Places").finish_non_exhaustive()
+        f.debug_struct("FieldPlaces").finish_non_exhaustive()
     }
 }
 
 /// A place in the text that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Place<'a> {
+pub struct FieldPlace<'a> {
     /// The place in [`Source::text`].
     pub span: Span,
     /// The template variable whose value is at the place.
     pub variable: Option<&'a str>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> FieldPlaces<'a> {
     /// The place of a path, as `pods.hello.tasks.server.goal`. If the text does not have the whole path, it is the
     /// place of the longest beginning that the text has. `None` if there is no tree.
-    pub fn place(&mut self, path: &str) -> Option<Place<'a>> {
+    pub fn place(&mut self, path: &str) -> Option<FieldPlace<'a>> {
         let span = self.tree.as_mut()?.place(path);
         Some(place(self.rendered, span))
     }
@@ -135,8 +135,8 @@ impl<'a> Places<'a> {
 
 impl Reading {
     /// Finds the places of paths in the text.
-    pub fn places(&self) -> Places<'_> {
-        Places { rendered: &self.rendered, tree: self.tree.as_ref().map(tree::Places::new) }
+    pub fn places(&self) -> FieldPlaces<'_> {
+        FieldPlaces { rendered: &self.rendered, tree: self.tree.as_ref().map(tree::Places::new) }
     }
 
     /// The result with every warning turned into an error, as `--strict` wants it; there is no service if there was a
@@ -233,7 +233,7 @@ fn types(
 fn located(rendered: &Rendered, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     for problem in &mut found {
         if let Some(span) = problem.span {
-            let Place { span, variable } = place(rendered, span);
+            let FieldPlace { span, variable } = place(rendered, span);
             problem.variable = variable.map(ToOwned::to_owned);
             problem.span = Some(span);
         }
@@ -242,9 +242,9 @@ fn located(rendered: &Rendered, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 /// The place in the template that a place in the rendered text comes from.
-fn place(rendered: &Rendered, span: Span) -> Place<'_> {
+fn place(rendered: &Rendered, span: Span) -> FieldPlace<'_> {
     let span = trimmed(&rendered.text, span);
-    Place { span: rendered.span(span), variable: rendered.variable(span) }
+    FieldPlace { span: rendered.span(span), variable: rendered.variable(span) }
 }
 
 /// Lays the values that the environment routes to tasks over their `env:` (SDK rule R46).

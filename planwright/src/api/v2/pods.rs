@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_core::engine::{End, Number, PodRecord, Purpose, Stage, TaskState, Verb, Why};
+use plan_core::engine::{End, Number, OrderStage, PodRecord, Purpose, TaskState, Verb, Why};
 use plan_core::spec::{Goal, InstanceName, NodeName, PodName, TaskName};
 use serde::Serialize;
 
@@ -132,9 +132,9 @@ impl PodBody {
                 ports: place.ports.iter().map(|(name, port)| (name.to_string(), *port)).collect(),
                 handle: place.handle.0.to_string(),
             }),
-            moves: record.and_then(|record| record.permission()).map(|permission| MovesBody {
-                why: permission.cause.to_string(),
-                since: seen.at(permission.at),
+            moves: record.and_then(|record| record.relocation()).map(|relocation| MovesBody {
+                why: relocation.cause.to_string(),
+                since: seen.at(relocation.at),
             }),
             tasks,
             orders: record
@@ -147,9 +147,9 @@ impl PodBody {
                         Purpose::Recovery => "recovery",
                     },
                     stage: match order.stage {
-                        Stage::Wanted => "wanted",
-                        Stage::Clearing => "clearing",
-                        Stage::Given => "given",
+                        OrderStage::Requested => "wanted",
+                        OrderStage::Displacing => "clearing",
+                        OrderStage::Launched => "given",
                     },
                     tasks: order.tasks.iter().map(|of| of.task.clone()).collect(),
                     at: seen.at(order.at),

@@ -1,6 +1,6 @@
 //! Several installations in one cluster.
 
-use plan_core::engine::{Command, Found, Incarnation, Outcome, Seen};
+use plan_core::engine::{Command, CommandOutcome, Found, Incarnation, Seen};
 use plan_driver::backend::Report;
 
 use super::{Verdict, ensure};
@@ -54,7 +54,7 @@ async fn give_up(us: &mut Caller, of: &Incarnation, room: &Room) -> Verdict {
     us.released(room).await?;
     us.command(Command::Deregister).await?;
     us.report("that the service is given up", |report| {
-        (*report == Report::Outcome(Outcome::Deregistered)).then_some(())
+        (*report == Report::Outcome(CommandOutcome::Deregistered)).then_some(())
     })
     .await
 }

@@ -1,6 +1,6 @@
 //! Room: questions, grants, places, releases.
 
-use plan_core::engine::{Command, FitAnswer, Number, Outcome, ReleaseAnswer, Seen};
+use plan_core::engine::{Command, CommandOutcome, FitAnswer, Number, ReleaseAnswer, Seen};
 use plan_core::spec::InstanceName;
 use plan_driver::backend::Report;
 
@@ -43,7 +43,7 @@ pub(super) async fn is_held(stage: TestBed) -> Verdict {
 }
 
 fn is_granted(report: &Report, number: Number) -> bool {
-    matches!(report, Report::Outcome(Outcome::Fit { launch, answer: FitAnswer::Fitted(_), .. }) if *launch == number)
+    matches!(report, Report::Outcome(CommandOutcome::Fit { launch, answer: FitAnswer::Fitted(_), .. }) if *launch == number)
 }
 
 pub(super) async fn stands_open(stage: TestBed) -> Verdict {

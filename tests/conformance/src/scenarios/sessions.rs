@@ -1,6 +1,6 @@
 //! Sessions: what outlives them and the backend, and what does not.
 
-use plan_core::engine::{Command, FitAnswer, LaunchAnswer, Outcome};
+use plan_core::engine::{Command, CommandOutcome, FitAnswer, LaunchAnswer};
 use plan_driver::backend::Report;
 
 use super::room::fill;
@@ -59,7 +59,7 @@ pub(super) async fn held(stage: TestBed) -> Verdict {
     let (number, answer) = us.ask_room(&big, Where::Anywhere).await?;
     ensure!(matches!(answer, FitAnswer::Retry(_)), "places that records name were given away: {answer:?}");
     us.nothing("there is no room", |report| {
-        matches!(report, Report::Outcome(Outcome::Fit { launch, answer: FitAnswer::Fitted(_), .. }) if *launch == number)
+        matches!(report, Report::Outcome(CommandOutcome::Fit { launch, answer: FitAnswer::Fitted(_), .. }) if *launch == number)
     })
     .await?;
     // And they are what they were.
@@ -86,7 +86,7 @@ pub(super) async fn answers_belong(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     us.nothing(
         "its session is over",
-        |report| matches!(report, Report::Outcome(Outcome::Fit { launch: other, .. }) if *other == launch),
+        |report| matches!(report, Report::Outcome(CommandOutcome::Fit { launch: other, .. }) if *other == launch),
     )
     .await
 }

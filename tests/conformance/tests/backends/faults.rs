@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use backend_sim::Said;
-use plan_core::engine::{Command, End, FitAnswer, Found, LaunchAnswer, Number, Outcome, ReleaseAnswer, Seen};
+use plan_core::engine::{
+    Command, CommandOutcome, End, FitAnswer, Found, LaunchAnswer, Number, ReleaseAnswer, Seen,
+};
 use plan_core::spec::Seconds;
 
 /// What is remembered of what was commanded and said, for faults of the second time.
@@ -84,17 +86,17 @@ impl Fault {
     /// What becomes of something that is said.
     pub(crate) fn said(self, given: &mut Given, mut said: Said) -> Vec<Said> {
         match (self, &mut said) {
-            (Self::ReleasesAreLost, Said::Outcome(Outcome::Release { .. })) => return Vec::new(),
-            (Self::TheUsedIsReleased, Said::Outcome(Outcome::Release { answer, .. })) => {
+            (Self::ReleasesAreLost, Said::Outcome(CommandOutcome::Release { .. })) => return Vec::new(),
+            (Self::TheUsedIsReleased, Said::Outcome(CommandOutcome::Release { answer, .. })) => {
                 *answer = ReleaseAnswer::Done;
             }
             (
                 Self::PortsAreForgotten,
-                Said::Outcome(Outcome::Fit { answer: FitAnswer::Fitted(grant), .. }),
+                Said::Outcome(CommandOutcome::Fit { answer: FitAnswer::Fitted(grant), .. }),
             ) => {
                 grant.ports.clear();
             }
-            (Self::LaunchesAgainAreRefused, Said::Outcome(Outcome::Launch { launch, answer, .. }))
+            (Self::LaunchesAgainAreRefused, Said::Outcome(CommandOutcome::Launch { launch, answer, .. }))
                 if !given.launches.insert(*launch) =>
             {
                 *answer = LaunchAnswer::Retry("it was launched before".into());

@@ -1,6 +1,6 @@
 //! The only ways in which an instance's record changes.
 //!
-//! Invariant: the order that a slot waits for is not given yet. A task of a given order is in its slot until another
+//! Invariant: the order that a slot waits for is not launched yet. A task of a given order is in its slot until another
 //! task takes the slot. Each launch number belongs to one order of the record.
 //!
 //! These changes keep the record consistent in itself. The callers decide when to change it: nothing here reads a
@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::{Occupant, Order, OrderedTask, PodRecord, Slot, TaskRecord};
 use crate::engine::record::{
-    Cause, End, Launched, Mark, Never, Number, Permission, Place, Purpose, Reached, Stage, StepMark, StepRef,
-    TaskState, Trouble,
+    Cause, End, Launched, Mark, Never, Number, OrderStage, Place, Purpose, Reached, Relocation, StepMark,
+    StepRef, TaskState, Trouble,
 };
 use crate::engine::time::Time;
 use crate::engine::words::{Address, Words};
@@ -31,7 +31,7 @@ impl PodRecord {
         self.orders.push(order);
     }
 
-    /// Gives an order that is not given yet another purpose, other tasks and other slots.
+    /// Gives an order that is not launched yet another purpose, other tasks and other slots.
     pub(in crate::engine) fn want_otherwise(
         &mut self,
         launch: Number,
@@ -46,7 +46,7 @@ impl PodRecord {
         }
     }
 
-    /// Gives an order that is not given yet another number.
+    /// Gives an order that is not launched yet another number.
     pub(in crate::engine) fn renumber(&mut self, old: Number, new: Number) {
         for slot in self.slots.iter_mut().filter(|slot| slot.act() == Some(old)) {
             slot.act = NonZeroU64::new(new);
@@ -59,15 +59,15 @@ impl PodRecord {
     /// Notes that an order has room, and that the tasks in its way are being ended.
     pub(in crate::engine) fn clear(&mut self, launch: Number) {
         if let Some(order) = self.order_mut(launch) {
-            order.stage = Stage::Clearing;
+            order.stage = OrderStage::Displacing;
         }
     }
 
-    /// Removes an order that is not given yet; no slot waits for it any more. Returns the launches that were to end for
-    /// it: those in its slots or, if the instance is permitted to move, those in all slots.
+    /// Removes an order that is not launched yet; no slot waits for it any more. Returns the launches that were to end for
+    /// it: those in its slots or, if the instance moves, those in all slots.
     pub(in crate::engine) fn spend(&mut self, launch: Number) -> Vec<(Number, TaskName)> {
         self.orders.retain(|order| order.launch != launch);
-        let moves = self.permission.is_some();
+        let moves = self.relocation.is_some();
         let mut spared = Vec::new();
         for slot in &mut self.slots {
             let own = slot.act() == Some(launch);
@@ -92,7 +92,7 @@ impl PodRecord {
     ) {
         self.place = Some(place);
         let Some(order) = self.order_mut(launch) else { return };
-        order.stage = Stage::Given;
+        order.stage = OrderStage::Launched;
         let tasks = order.tasks.clone();
         // A task that was in another slot before has ended there, for this launch or earlier.
         for slot in self.slots.iter_mut().filter(|slot| !sets.contains(&slot.set)) {
@@ -167,7 +167,7 @@ impl PodRecord {
     fn forget_past_orders(&mut self) {
         let slots = &self.slots;
         self.orders.retain(|order| {
-            order.stage != Stage::Given
+            order.stage != OrderStage::Launched
                 || slots.iter().any(|slot| slot.occupant.as_ref().is_some_and(|o| o.launch == order.launch))
         });
     }
@@ -192,19 +192,19 @@ impl PodRecord {
 
 /// The place of the instance.
 impl PodRecord {
-    /// Permits the instance to move. If it was permitted before, it keeps that time, and gets this cause.
-    pub(in crate::engine) fn permit(&mut self, cause: Cause, now: Time) {
-        let at = self.permission.map_or(now, |known| known.at);
-        self.permission = Some(Permission { cause, at });
+    /// Records a relocation. A relocation that is recorded already keeps its time, and gets this cause.
+    pub(in crate::engine) fn allow_relocation(&mut self, cause: Cause, now: Time) {
+        let at = self.relocation.map_or(now, |known| known.at);
+        self.relocation = Some(Relocation { cause, at });
     }
 
-    /// Takes the permission to move back.
-    pub(in crate::engine) fn stay(&mut self) {
-        self.permission = None;
+    /// Cancels the relocation.
+    pub(in crate::engine) fn cancel_relocation(&mut self) {
+        self.relocation = None;
     }
 
     /// Takes the instance from its place, and all that it has there: after this it has no place, its slots are empty,
-    /// no task is down, and the permission is used up.
+    /// no task is down, and the relocation is over.
     pub(in crate::engine) fn abandon_place(&mut self) {
         for slot in &mut self.slots {
             slot.occupant = None;
@@ -214,7 +214,7 @@ impl PodRecord {
 
     /// Notes that the instance never came to its place: it has no place, and no task is down.
     pub(in crate::engine) fn forget_place(&mut self) {
-        (self.place, self.permission) = (None, None);
+        (self.place, self.relocation) = (None, None);
         for task in &mut self.tasks {
             task.down = None;
         }
@@ -370,7 +370,7 @@ mod tests {
         Order {
             launch,
             purpose: Purpose::Recovery,
-            stage: Stage::Wanted,
+            stage: OrderStage::Requested,
             tasks,
             parameters,
             at: Time::from_micros(1),
@@ -431,12 +431,12 @@ mod tests {
         assert_eq!((record.standing_orders(), record.task(&name("broker")).unwrap().last()), (1, None));
         record.renumber(7, 8);
         record.clear(8);
-        assert_eq!(record.order(8).unwrap().stage, Stage::Clearing);
+        assert_eq!(record.order(8).unwrap().stage, OrderStage::Displacing);
         record.give(8, &sets(&["main"]), place("a", 8), Time::from_micros(2));
         assert_eq!(slots(&record), [slot("main", Some(("broker", 8)), None)]);
         let task = record.task(&name("broker")).unwrap();
         assert_eq!(task.last(), Some(Launched { launch: 8, conf: conf(1), at: Time::from_micros(2) }));
-        assert_eq!((record.standing_orders(), record.order(8).unwrap().stage), (0, Stage::Given));
+        assert_eq!((record.standing_orders(), record.order(8).unwrap().stage), (0, OrderStage::Launched));
     }
 
     #[test]
@@ -447,7 +447,7 @@ mod tests {
         assert_eq!((slots(&record), record.order(8)), (slots(&running()), None));
         // As the instance was permitted to move, all tasks were to end.
         record.want(order(9, &["broker"], 2), &sets(&["main"]));
-        record.permit(Cause::Replace, Time::from_micros(3));
+        record.allow_relocation(Cause::Replace, Time::from_micros(3));
         assert_eq!(record.spend(9), [(7, name("broker")), (7, name("logs"))]);
     }
 
@@ -517,16 +517,16 @@ mod tests {
     fn who_leaves_its_place_has_nothing_there() {
         let mut record = running();
         record.goes_down(&name("broker"), Time::from_micros(3));
-        record.permit(Cause::Timeout, Time::from_micros(4));
-        record.permit(Cause::Replace, Time::from_micros(9));
-        assert_eq!(record.permission(), Some(Permission { cause: Cause::Replace, at: Time::from_micros(4) }));
+        record.allow_relocation(Cause::Timeout, Time::from_micros(4));
+        record.allow_relocation(Cause::Replace, Time::from_micros(9));
+        assert_eq!(record.relocation(), Some(Relocation { cause: Cause::Replace, at: Time::from_micros(4) }));
         record.abandon_place();
-        assert_eq!((record.place(), record.permission(), record.living().count()), (None, None, 0));
+        assert_eq!((record.place(), record.relocation(), record.living().count()), (None, None, 0));
         assert_eq!(record.task(&name("broker")).unwrap().down(), None);
         let mut record = running();
-        record.permit(Cause::Timeout, Time::from_micros(4));
-        record.stay();
-        assert_eq!((record.permission(), record.living().count()), (None, 2));
+        record.allow_relocation(Cause::Timeout, Time::from_micros(4));
+        record.cancel_relocation();
+        assert_eq!((record.relocation(), record.living().count()), (None, 2));
     }
 
     #[test]

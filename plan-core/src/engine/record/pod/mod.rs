@@ -22,10 +22,10 @@ pub use parts::*;
 #[serde(rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct PodRecord {
-    /// Where the instance lives. It stays there until a recorded permission frees it.
+    /// Where the instance lives. It stays there until a recorded relocation frees it.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<Arc<Place>>,
-    /// The orders that are not given yet, and those whose tasks are in a slot.
+    /// The orders that are not launched yet, and those whose tasks are in a slot.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     orders: Vec<Order>,
     /// One slot for each resource set that was used.
@@ -37,9 +37,9 @@ pub struct PodRecord {
     /// What operators asked for single steps.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<StepMark>,
-    /// The permission to move. With the next launch the instance gives up what it has at its place.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    permission: Option<Permission>,
+    /// The relocation, if the instance may move. With the next launch the instance gives up what it has at its place.
+    #[serde(rename = "permission", skip_serializing_if = "Option::is_none")]
+    relocation: Option<Relocation>,
 }
 
 /// A slot: one resource set of one instance. The tasks that name the set take turns in it.
@@ -113,12 +113,12 @@ pub struct StepMark {
 }
 
 impl PodRecord {
-    /// Where the instance lives. It stays there until a recorded permission frees it.
+    /// Where the instance lives. It stays there until a recorded relocation frees it.
     pub fn place(&self) -> Option<&Arc<Place>> {
         self.place.as_ref()
     }
 
-    /// The orders that are not given yet, and those whose tasks are in a slot.
+    /// The orders that are not launched yet, and those whose tasks are in a slot.
     pub fn orders(&self) -> &[Order] {
         &self.orders
     }
@@ -138,9 +138,9 @@ impl PodRecord {
         &self.steps
     }
 
-    /// The permission to move, if there is one. With the next launch the instance gives up what it has at its place.
-    pub fn permission(&self) -> Option<Permission> {
-        self.permission
+    /// The relocation, if the instance may move. With the next launch the instance gives up what it has at its place.
+    pub fn relocation(&self) -> Option<Relocation> {
+        self.relocation
     }
 
     /// The order with this number.
@@ -163,14 +163,14 @@ impl PodRecord {
         self.slots.iter().filter_map(|slot| slot.occupant.as_ref()).filter(|occupant| occupant.may_live())
     }
 
-    /// How many orders are not given yet.
+    /// How many orders are not launched yet.
     pub fn standing_orders(&self) -> usize {
         self.standing().count()
     }
 
-    /// The orders that are not given yet.
+    /// The orders that are not launched yet.
     pub(in crate::engine) fn standing(&self) -> impl Iterator<Item = &Order> {
-        self.orders.iter().filter(|order| order.stage != Stage::Given)
+        self.orders.iter().filter(|order| order.stage != OrderStage::Launched)
     }
 }
 

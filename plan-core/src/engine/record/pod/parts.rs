@@ -13,7 +13,7 @@ use crate::engine::words::{Address, Words};
 use crate::plan::ContentHash;
 use crate::spec::TaskName;
 
-/// A launch of tasks of one instance, from the moment it is wanted to the end of its tasks. A recorded order *is* the
+/// A launch of tasks of one instance, from the request for room to the end of its tasks. A recorded order *is* the
 /// outstanding command: when the launch is commanded again, the command has the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -23,7 +23,7 @@ pub struct Order {
     /// What the order serves.
     pub purpose: Purpose,
     /// How far the order is.
-    pub stage: Stage,
+    pub stage: OrderStage,
     /// The tasks that the order launches.
     pub tasks: Arc<[OrderedTask]>,
     /// The parameters of the run that the order serves. They become environment of its tasks.
@@ -47,13 +47,16 @@ pub enum Purpose {
 /// How far an order is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Stage {
+pub enum OrderStage {
     /// Room is asked for. No task was ended for the order yet.
-    Wanted,
+    #[serde(rename = "wanted")]
+    Requested,
     /// Room is granted, and the tasks in the order's way are being ended. Their ends are no failures.
-    Clearing,
+    #[serde(rename = "clearing")]
+    Displacing,
     /// The launch is commanded.
-    Given,
+    #[serde(rename = "given")]
+    Launched,
 }
 
 /// A task of an order.
@@ -207,10 +210,10 @@ pub struct Never {
     pub why: Words,
 }
 
-/// A permission to move. Without one, an instance never leaves its place.
+/// A relocation: the instance may leave its place. Without a recorded relocation, an instance never leaves its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Permission {
+pub struct Relocation {
     /// Why the instance may move.
     pub cause: Cause,
     /// Since when the instance may move.

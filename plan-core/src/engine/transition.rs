@@ -1,10 +1,10 @@
-//! A turn: one input, worked off completely. What it changes is collected here, and leaves as [`Effects`].
+//! A transition: one input, worked off completely. What it changes is collected here, and leaves as [`Effects`].
 //!
 //! This file is the lowest layer: it changes records and marks them as changed, collects events, and fills the agenda.
 //! It knows no act. Above it lie the commands to the cluster, then orders with what follows from them, then answers,
-//! moves, plans and time. At the top are the agenda and the end of the turn (`work`, `finish`).
+//! moves, plans and time. At the top are the agenda and the end of the transition (`work`, `finish`).
 //!
-//! Invariant: every changed record is written by the end of the turn. No file calls one above it, except in the circle
+//! Invariant: every changed record is written by the end of the transition. No file calls one above it, except in the circle
 //! of `orders`, `derive` and `removed`, which are one subject.
 
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use super::state::State;
 use super::time::{Time, Wall};
 use super::writes::Writes;
 
-/// The state of a turn.
-pub(super) struct Turn<'a> {
+/// The state of a transition.
+pub(super) struct Transition<'a> {
     pub(super) now: Time,
     pub(super) wall: Wall,
     pub(super) state: &'a mut State,
@@ -44,7 +44,7 @@ pub(super) struct Turn<'a> {
     pub(super) left: Vec<u32>,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Transition<'a> {
     pub(super) fn new(
         now: Time,
         wall: Wall,
@@ -69,20 +69,20 @@ impl<'a> Turn<'a> {
     }
 }
 
-impl Turn<'_> {
+impl Transition<'_> {
     /// Whether the engine has this fault.
     #[inline(always)]
     pub(super) fn bug(&self, bug: Bug) -> bool {
         self.state.bug(bug)
     }
 
-    /// An instance's record, to be changed. It is written when the turn ends.
+    /// An instance's record, to be changed. It is written when the transition ends.
     pub(super) fn record_mut(&mut self, at: At) -> &mut PodRecord {
         self.mark_changed(at);
         Arc::make_mut(self.state.pods[at.pod as usize][at.index as usize].record.get_or_insert_default())
     }
 
-    /// Has an instance's record written when the turn ends.
+    /// Has an instance's record written when the transition ends.
     #[inline]
     pub(super) fn mark_changed(&mut self, at: At) {
         let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
