@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plan_core::plan::ContentHash;
 use plan_core::spec::{Goal, InstanceName, TaskName};
-use plan_room::Book;
 
-use crate::checks::GivenUp;
+use crate::checks::{GivenUp, Tally};
 use crate::cluster::Cluster;
 use crate::store::RecordStore;
 use crate::task::Life;
@@ -18,7 +17,7 @@ use crate::task::Life;
 pub(crate) struct Stand<'a> {
     pub(crate) cluster: &'a Cluster,
     /// What is held.
-    pub(crate) book: &'a Book<()>,
+    pub(crate) tally: &'a Tally,
     pub(crate) store: &'a RecordStore,
     /// What an operator gave up.
     pub(crate) given_up: &'a GivenUp,
@@ -74,9 +73,9 @@ impl End {
             }
         }
         let mut places = BTreeMap::new();
-        for held in stand.book.of_owner(&()).filter(|held| held.is_used()) {
-            if !given_up.handles.contains(held.handle()) {
-                *places.entry(held.instance().clone()).or_default() += 1;
+        for (handle, place) in stand.tally.places(cluster).filter(|(_, place)| place.used) {
+            if !given_up.handles.contains(handle) {
+                *places.entry(place.instance.clone()).or_default() += 1;
             }
         }
         Self {

@@ -205,7 +205,8 @@ impl GateFault {
 }
 
 /// Where the engine can stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum CrashPoint {
     /// The engine's writes are not durable.
@@ -448,6 +449,13 @@ impl FromStr for Fault {
             _ => (Err(format!("there is no kind `{kind}`")), KINDS),
         };
         fault.map_err(|problem| FaultError { text: text.to_owned(), problem, right })
+    }
+}
+
+/// As text, so that it can be given to another run.
+impl serde::Serialize for Fault {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use plan_core::engine::{Digest, PlanView, TaskView, Why};
+use serde::{Serialize, Serializer};
 
 use crate::choose::Choice;
 use crate::fault::{CrashPoint, Fault};
@@ -13,7 +14,8 @@ use crate::trace::TraceEvent;
 use crate::violation::Violation;
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SimulationOutcome {
     /// The deployment, and the plan that was started after it, are complete.
@@ -52,7 +54,7 @@ impl SimulationOutcome {
 }
 
 /// How often something happened in a run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct RunCounts {
     /// Events of the simulation.
@@ -74,7 +76,7 @@ pub struct RunCounts {
 }
 
 /// What came of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
     /// How it ended.
@@ -101,5 +103,11 @@ pub struct Report {
     /// The choices; empty if the scenario does not ask for them.
     pub choices: Vec<Choice>,
     /// The hash of everything that the engine wrote, in order and with its times.
+    #[serde(serialize_with = "hexadecimal")]
     pub digest: Digest,
+}
+
+/// A digest as text: a number of 128 bits is more than most readers of JSON keep.
+fn hexadecimal<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{:032x}", digest.0))
 }

@@ -30,6 +30,8 @@ use crate::runtime::{Happening, Runtime};
 use gates::Gates;
 
 pub(crate) use launches::{go_on, is_unknown};
+#[cfg(test)]
+pub(crate) use room::BookFault;
 
 /// The backend of a cluster.
 #[derive(Clone)]
@@ -63,6 +65,8 @@ pub(crate) struct Backend {
     reconciles: u32,
     /// No observation of these instances is told.
     pub(crate) skipped: BTreeMap<u32, u64>,
+    #[cfg(test)]
+    book_fault: Option<BookFault>,
 }
 
 impl Backend {
@@ -90,6 +94,8 @@ impl Backend {
             echoes: Vec::new(),
             reconciles: 0,
             skipped: BTreeMap::new(),
+            #[cfg(test)]
+            book_fault: None,
         }
     }
 

@@ -35,7 +35,7 @@ impl Backend {
         } else if runtime.choose.choose(Site::new("release-not-yet", entity), NOT_YET) == NOT_YET - 1 {
             ReleaseAnswer::Retry("the backend is busy".into())
         } else {
-            self.book.release(&(), &release.instance, &release.handle);
+            self.free(release);
             ReleaseAnswer::Done
         };
         let at = runtime.now() + take(&mut runtime.choose, "release", entity, &RELEASE);
@@ -55,7 +55,7 @@ impl Backend {
             if session == runtime.session {
                 self.free_and_answer(cluster, runtime, id, &release);
             } else if user(cluster, id, &release).is_none() {
-                self.book.release(&(), &release.instance, &release.handle);
+                self.free(&release);
             }
         }
     }

@@ -2,7 +2,9 @@
 //!
 //! Invariant: everything that is held is in the book, and nothing else counts it.
 
-use plan_core::engine::{CommandOutcome, Fit, Handle, Number, Wall};
+#[cfg(test)]
+use plan_core::engine::FitAnswer;
+use plan_core::engine::{CommandOutcome, Fit, Handle, Number, Release, Wall};
 use plan_core::spec::InstanceName;
 use plan_room::{
     Book, BookNode, BookRules, Judge, Outside, PortRules, ReasonWords, RoomRequest, Search, Spaces, When,
@@ -28,6 +30,20 @@ pub(super) fn book(cluster: &Cluster, judges: Judges) -> Book<()> {
     }
     book.take_freed();
     book
+}
+
+/// A fault of the book, for tests of the checks.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BookFault {
+    /// Nodes count as twice as large as they are.
+    HasMore,
+    /// Nodes count as smaller than they are.
+    HasLess,
+    /// Places that are released are held on.
+    KeepsReleased,
+    /// Every port has the same number.
+    SamePorts,
 }
 
 /// Any of the good nodes, by choice. No other program has ports.
@@ -72,6 +88,8 @@ impl Backend {
             let ask = RoomRequest { owner: &(), fit, asked: question.asked(), now, fresh, until };
             book.fit(&ask, &mut Any { choose: &mut runtime.choose, instance: id })
         });
+        #[cfg(test)]
+        let answer = self.falsified(answer);
         if let Some(answer) = answer {
             let instance = instance.clone();
             self.answer(runtime, id, CommandOutcome::Fit { instance, launch, answer });
@@ -103,13 +121,44 @@ impl Backend {
         }
     }
 
+    /// From now on the book has this fault.
+    #[cfg(test)]
+    pub(crate) fn falsify(&mut self, cluster: &Cluster, fault: BookFault) {
+        self.book_fault = Some(fault);
+        for node in &cluster.nodes {
+            let total = match fault {
+                BookFault::HasMore => node.total.times(2),
+                BookFault::HasLess => {
+                    node.total.minus(plan_room::Amounts { memory: 128, ..Default::default() })
+                }
+                BookFault::KeepsReleased | BookFault::SamePorts => continue,
+            };
+            self.book.add_node(node.facts.clone(), total);
+        }
+    }
+
+    #[cfg(test)]
+    fn falsified(&self, answer: Option<FitAnswer>) -> Option<FitAnswer> {
+        match answer {
+            Some(FitAnswer::Fitted(mut grant)) if self.book_fault == Some(BookFault::SamePorts) => {
+                grant.ports.iter_mut().for_each(|(_, number)| *number = 31_000);
+                Some(FitAnswer::Fitted(grant))
+            }
+            answer => answer,
+        }
+    }
+
+    /// Gives a place back.
+    pub(super) fn free(&mut self, release: &Release) {
+        #[cfg(test)]
+        if self.book_fault == Some(BookFault::KeepsReleased) {
+            return;
+        }
+        self.book.release(&(), &release.instance, &release.handle);
+    }
+
     /// What is held.
     pub(crate) fn book(&self) -> &Book<()> {
         &self.book
-    }
-
-    /// The open questions for room, by launch.
-    pub(crate) fn questions(&self) -> impl Iterator<Item = &Fit> {
-        self.questions.iter().map(plan_room::Question::fit)
     }
 }

@@ -180,8 +180,7 @@ impl Scene<'_> {
                 .find(id, owed.launch, &owed.task)
                 .is_some_and(|nth| self.cluster.tasks[nth as usize].lives())
         });
-        let book = self.backend.book();
-        let held = debt.release.as_ref().filter(|handle| book.place(&(), &debt.instance, handle).is_some());
+        let held = debt.release.as_ref().filter(|handle| self.tally.place(self.cluster, handle).is_some());
         if lives.is_none() && held.is_none() {
             return Ok(());
         }
@@ -199,8 +198,8 @@ impl Scene<'_> {
             let mut tasks = self.cluster.tasks_of(id).filter(|(_, task)| task.lives());
             let lives =
                 tasks.find(|(_, task)| !given_up.launches.contains(&(task.launch, task.name.clone())));
-            let mut places = self.backend.book().of_instance(&(), name).iter();
-            let held = places.find(|held| held.is_used() && !given_up.handles.contains(held.handle()));
+            let mut places = self.tally.places(self.cluster).filter(|(_, place)| place.instance == *name);
+            let held = places.find(|(handle, place)| place.used && !given_up.handles.contains(*handle));
             if lives.is_some() || held.is_some() {
                 return self.violation(
                     CheckName::NothingLeft,
@@ -208,7 +207,7 @@ impl Scene<'_> {
                     format!(
                         "of {name}, {:?} lives and {:?} is held",
                         lives.map(|(_, task)| (&task.name, task.launch)),
-                        held.map(|held| &held.handle().0)
+                        held.map(|(handle, _)| &handle.0)
                     ),
                 );
             }

@@ -104,6 +104,7 @@ impl Checker {
         scene.who_may_acts(None)?;
         self.asked.rest(scene)?;
         scene.what_lives_has_room(&self.given_up)?;
+        scene.held_is_what_was_said(&self.given_up)?;
         scene.complete_is_true()
     }
 }

@@ -30,30 +30,25 @@ impl Scene<'_> {
                 _ => {}
             }
         }
-        let book = self.backend.book();
-        for id in 0..self.cluster.roster.len() {
-            let name = self.cluster.roster.name(id);
-            let nobodys = book.of_instance(&(), name).iter().find(|held| {
-                !named.contains(held.handle())
-                    && !standing.contains(&held.launch())
-                    && !given_up.handles.contains(held.handle())
-            });
-            if let Some(held) = nobodys {
-                return self.violation(
-                    CheckName::Held,
-                    "what is held is somebody's place, owed, or granted to an order that stands",
-                    format!("{} of {name} is held, and no record names it", held.handle().0),
-                );
-            }
+        let nobodys = self.tally.places(self.cluster).find(|(handle, place)| {
+            !named.contains(*handle)
+                && !place.orders().any(|order| standing.contains(&order))
+                && !given_up.handles.contains(*handle)
+        });
+        if let Some((handle, place)) = nobodys {
+            return self.violation(
+                CheckName::Held,
+                "what is held is somebody's place, owed, or granted to an order that stands",
+                format!("{} of {} is held, and no record names it", handle.0, place.instance),
+            );
         }
-        let held: BTreeSet<&Handle> = book.of_owner(&()).map(|held| held.handle()).collect();
         for record in self.store.records() {
             let Record::Pod(name, pod) = record else { continue };
             let Some(place) = &pod.place() else { continue };
             let gone = self.cluster.node_id(place.node.name.as_str());
             let gone = gone.is_some_and(|id| self.cluster.nodes[id as usize].gone);
             let lives = pod.living().next().is_some();
-            if lives && !gone && !held.contains(&place.handle) {
+            if lives && !gone && self.tally.place(self.cluster, &place.handle).is_none() {
                 return self.violation(
                     CheckName::Held,
                     "where something lives, its place is held",

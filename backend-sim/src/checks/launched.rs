@@ -20,8 +20,8 @@ pub(super) fn launched(
 ) -> Verdict {
     let Some(record) = batch.pod(instance) else { return Ok(()) };
     let (Some(place), Some(order)) = (record.place(), record.order(launch)) else { return Ok(()) };
-    let held = scene.backend.book().place(&(), instance, &place.handle);
-    if let Some(Wall(until)) = held.and_then(|held| held.until()).filter(|until| until.0 < scene.time) {
+    let until = scene.tally.until(&place.handle, launch);
+    if let Some(Wall(until)) = until.filter(|until| until.0 < scene.time) {
         return scene.violation(
             CheckName::Granted,
             "a launch goes where room is granted as long as it is",

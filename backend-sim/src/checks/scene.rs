@@ -13,6 +13,8 @@ use crate::scenario::Scenario;
 use crate::store::RecordStore;
 use crate::violation::{CheckName, Violation};
 
+use super::tally::Tally;
+
 /// The result of a check.
 pub(crate) type Verdict = Result<(), Violation>;
 
@@ -27,6 +29,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) store: &'a RecordStore,
     pub(crate) cluster: &'a Cluster,
     pub(crate) backend: &'a Backend,
+    /// What commands and answers say is asked for and held.
+    pub(crate) tally: &'a Tally,
     pub(crate) engine: &'a Engine,
 }
 

@@ -70,8 +70,7 @@ impl Sim<'_> {
         self.runtime.tell(|| What::Crashed { point: SmolStr::new_static(point.name()), nth });
         self.engine = None;
         self.counts.crashes += 1;
-        self.runtime.end_session();
-        self.backend.session_over();
+        self.end_session();
         let delay = take(&mut self.runtime.choose, "restart", 0, &RESTART);
         self.runtime.queue.after(delay, Class::Cluster, Happening::Recover);
     }
@@ -91,7 +90,7 @@ impl Sim<'_> {
             let epoch = self.epoch;
             self.runtime.tell(|| What::Recovered { epoch });
             // Reports that came while the engine was down are lost.
-            self.runtime.end_session();
+            self.end_session();
             self.backend.session_begins(&mut self.cluster, &mut self.runtime);
             self.feed(Input::SessionLost);
         }

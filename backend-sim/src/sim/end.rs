@@ -54,7 +54,7 @@ impl Sim<'_> {
     pub(crate) fn end(&self) -> End {
         End::of(&Stand {
             cluster: &self.cluster,
-            book: self.backend.book(),
+            tally: &self.tally,
             store: &self.store,
             given_up: &self.checker.given_up,
             with_done: !self.scenario.is_timed(),

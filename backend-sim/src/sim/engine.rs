@@ -98,6 +98,7 @@ impl Sim<'_> {
             store: &self.store,
             cluster: &self.cluster,
             backend: &self.backend,
+            tally: &self.tally,
             engine: self.engine.as_ref()?,
         })
     }
@@ -137,7 +138,23 @@ impl Sim<'_> {
             _ => {}
         }
         self.is_still(&command);
+        self.tally.command(self.runtime.session, &command);
+        let launch = match &command {
+            Command::Launch(launch) => Some((launch.launch, launch.handle.clone())),
+            _ => None,
+        };
+        let before = self.cluster.tasks.len();
         self.backend.execute(&mut self.cluster, &mut self.runtime, command);
+        if let Some((launch, handle)) = launch.filter(|_| self.cluster.tasks.len() > before) {
+            self.tally.launched(launch, &handle);
+        }
+    }
+
+    /// The session with the backend is over.
+    pub(super) fn end_session(&mut self) {
+        self.runtime.end_session();
+        self.backend.session_over();
+        self.tally.session_over();
     }
 
     fn check(&mut self, wake_at: Option<Wall>) {

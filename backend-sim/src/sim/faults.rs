@@ -86,8 +86,7 @@ impl Sim<'_> {
                 self.runtime.tell(text);
                 self.backend.rewind(&mut self.runtime);
                 if self.engine.is_some() {
-                    self.runtime.end_session();
-                    self.backend.session_over();
+                    self.end_session();
                     self.backend.session_begins(&mut self.cluster, &mut self.runtime);
                     self.feed(Input::SessionLost);
                 }
@@ -106,8 +105,7 @@ impl Sim<'_> {
                 self.runtime.queue.after(OLD_WAKE, Class::Timer, Happening::OldWake { nth: wake });
                 self.runtime.queue.after(micros(*lasts), Class::Timer, Happening::OldStops { epoch });
                 self.runtime.tell(|| What::Second { epoch: epoch + 1 });
-                self.runtime.end_session();
-                self.backend.session_over();
+                self.end_session();
                 self.recover();
             }
             Fault::Gate { who, lasts, answer, .. } => {

@@ -133,8 +133,7 @@ impl Sim<'_> {
             Stage::Settled => {
                 self.enter_stage(Stage::Restarted, heal::SETTLE);
                 self.engine = None;
-                self.runtime.end_session();
-                self.backend.session_over();
+                self.end_session();
                 self.recover();
             }
             Stage::Restarted => {

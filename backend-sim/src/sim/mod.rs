@@ -29,7 +29,7 @@ use smol_str::SmolStr;
 
 use crate::backend::{Backend, go_on, is_unknown};
 use crate::chance;
-use crate::checks::Checker;
+use crate::checks::{Checker, Tally};
 use crate::choose::{Choose as _, Chooser};
 use crate::cluster::Cluster;
 use crate::ends::End;
@@ -60,7 +60,7 @@ pub(crate) struct Sim<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) runtime: Runtime<'a>,
     pub(crate) cluster: Cluster,
-    backend: Backend,
+    pub(crate) backend: Backend,
     pub(crate) store: RecordStore,
     epoch: u64,
     /// `None` while the engine is down.
@@ -79,6 +79,7 @@ pub(crate) struct Sim<'a> {
     /// Whether the engine was woken since it was recovered.
     woken: bool,
     pub(crate) checker: Checker,
+    pub(crate) tally: Tally,
     pub(crate) counts: RunCounts,
     digest: Digest,
     pub(crate) replies: Vec<(String, Reply)>,
@@ -178,6 +179,7 @@ impl<'a> Sim<'a> {
             wake: 0,
             woken: false,
             checker: Checker::default(),
+            tally: Tally::default(),
             counts: RunCounts::default(),
             digest: Digest::default(),
             replies: Vec::new(),
@@ -217,6 +219,7 @@ impl<'a> Sim<'a> {
             wake: self.wake,
             woken: false,
             checker: self.checker.clone(),
+            tally: self.tally.clone(),
             counts: self.counts.clone(),
             digest: self.digest,
             replies: self.replies.clone(),
@@ -233,7 +236,7 @@ impl<'a> Sim<'a> {
         }
     }
 
-    fn run(mut self) -> Result<Report, ScenarioError> {
+    pub(crate) fn run(mut self) -> Result<Report, ScenarioError> {
         self.recover();
         while self.step()? {}
         let at_rest = self.is_at_rest();
@@ -316,7 +319,8 @@ impl<'a> Sim<'a> {
                 }
             }
             Happening::Expire { session } => {
-                self.backend.expire(&mut self.cluster, &mut self.runtime, session)
+                self.tally.grants_end(session);
+                self.backend.expire(&mut self.cluster, &mut self.runtime, session);
             }
             Happening::Wake { nth } => {
                 if nth == self.wake {

@@ -23,6 +23,9 @@ impl Sim<'_> {
     pub(super) fn arrives(&mut self, session: u32, input: Input) {
         if session == self.runtime.session {
             self.runtime.awaited = self.runtime.awaited.saturating_sub(1);
+            if let Input::Outcome(outcome) = &input {
+                self.tally.answered(session, outcome);
+            }
             let silent = self.silent_in(&input);
             if self.feed(input) {
                 for task in silent {

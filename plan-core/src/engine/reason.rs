@@ -215,7 +215,7 @@ impl fmt::Display for Reason {
 }
 
 /// Why an instance is in its state: one value for each of its steps and tasks that acts or waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Why {
     /// The instance.
@@ -235,7 +235,7 @@ pub struct Why {
 }
 
 /// A step, by names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepPath {
     /// The name of the plan.
     pub plan: PlanName,

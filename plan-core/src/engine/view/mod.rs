@@ -62,7 +62,7 @@ pub struct StepView {
 }
 
 /// A task of an instance, as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct TaskView {
     /// The instance.
