@@ -15,12 +15,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
+use plan_api::{Api, Token};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{Files, ReadOptions, Source, read};
 use plan_driver::backend::prompt::PromptBackend;
 use plan_driver::store::MemoryStore;
 use plan_driver::{Options, Scheduler};
-use planwright::api::{Api, Token};
 use tokio::sync::oneshot;
 
 const STEPS: u32 = 100;

@@ -31,13 +31,17 @@ fn lines(findings: &[Finding]) -> String {
     lines.join("\n")
 }
 
-/// An error with its causes.
-pub(crate) fn words(error: &dyn std::error::Error) -> String {
+/// The message of an error, with those of its causes, each after a colon.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
+        let of_cause = cause.to_string();
+        // A transparent error has the message of its cause.
+        if !words.ends_with(&of_cause) {
+            words.push_str(": ");
+            words.push_str(&of_cause);
+        }
         source = cause.source();
     }
     words

@@ -73,7 +73,7 @@ pub mod store;
 pub use {async_trait::async_trait, futures, plan_core, tokio};
 
 pub use condition::Condition;
-pub use error::DriverError;
+pub use error::{DriverError, with_causes};
 pub use options::{Limits, Options};
 pub use retry::{Jitter, Retries};
 pub use scheduler::Scheduler;

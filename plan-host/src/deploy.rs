@@ -4,12 +4,13 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use plan_core::engine::{Author, Engine, Number, Parameters, Reply, Verb};
+use plan_core::engine::{Author, Parameters, Reply, Verb};
 use plan_core::plan::Model;
 use plan_core::spec::{PlanName, Problem, ServiceSpec, SpecError};
 use plan_driver::Service;
 use plan_load::Loaded;
 
+use crate::converging::converging;
 use crate::error::HostError;
 use crate::host::HostedService;
 use crate::patience::patiently;
@@ -196,15 +197,4 @@ impl<'a> IntoFuture for Start<'a> {
 
 fn plan_name(text: &str) -> Result<PlanName, HostError> {
     PlanName::new(text).map_err(|source| HostError::Name { text: text.to_owned(), source })
-}
-
-/// The plan that makes the service what its target says, or made it so, and its run.
-fn converging(engine: &Engine) -> Option<(PlanName, Number)> {
-    let number = engine.converging_run()?;
-    let made = |plan: &PlanName| {
-        let goes_on = engine.run(plan).is_some_and(|run| run.number == number);
-        goes_on || engine.runs(plan.as_str()).iter().any(|ended| ended.run == number)
-    };
-    let model = engine.model()?;
-    model.plans().keys().find(|plan| made(plan)).map(|plan| (plan.clone(), number))
 }

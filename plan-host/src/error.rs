@@ -60,6 +60,14 @@ pub enum HostError {
     /// The specification cannot be used, or the backend cannot keep it: all problems, with their places.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// The token of the API cannot be used.
+    #[cfg(feature = "api")]
+    #[error(transparent)]
+    Token(#[from] plan_api::TokenError),
+    /// The API does not listen.
+    #[cfg(feature = "api")]
+    #[error(transparent)]
+    Listen(#[from] plan_api::ListenError),
     /// The engine refuses, and says why.
     #[error(transparent)]
     Refused(Refusal),

@@ -49,6 +49,9 @@
 //! It has no command line and no screen, and does not log where nobody listens. It is not needed by those who bring a store,
 //! a backend and a loop of their own: they take `plan-driver`, or `plan-core` alone.
 
+#[cfg(feature = "api")]
+mod api;
+mod converging;
 mod deploy;
 mod error;
 mod files;
@@ -59,8 +62,9 @@ mod kind;
 mod local;
 mod patience;
 mod run;
-mod words;
+mod submit;
 
+pub use converging::converging;
 pub use deploy::{Deploy, Deployable, Start};
 pub use error::HostError;
 pub use files::{is_alive, replace};
@@ -70,7 +74,10 @@ pub use kind::{Backends, HostedKind, Left};
 #[cfg(feature = "local")]
 pub use local::kind as local_kind;
 pub use patience::patiently;
+#[cfg(feature = "api")]
+pub use plan_api;
 pub use run::{NotDone, Run};
+pub use submit::{Submission, Submitted, Submitter, submit};
 
 /// Runs as a helper, if the backend `local` has started this process as one. It is the first statement
 /// of a program that runs `local`; what it gives is the program's exit code then.

@@ -45,7 +45,7 @@ impl HostedKind for LocalKind {
 
     fn left(&self, folder: &Path) -> Result<Vec<Left>, BackendError> {
         let left = backend_local::leftovers(folder)
-            .map_err(|error| BackendError::new(crate::words::with_causes(&error)))?;
+            .map_err(|error| BackendError::new(plan_driver::with_causes(&error)))?;
         let left = left.into_iter().map(|left| Left {
             service: left.service,
             installation: left.installation,

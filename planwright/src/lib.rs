@@ -7,7 +7,6 @@
 //! and makes a [`plan_core::plan::Model`]. A command makes a result of the model, and only [`ui`] writes. Whatever goes
 //! wrong on the way is a [`problem::Problem`]. The engine decides, and nothing here does.
 
-pub mod api;
 pub mod arguments;
 pub mod backends;
 mod client;
@@ -22,7 +21,6 @@ mod running;
 mod screen;
 mod table;
 pub mod ui;
-mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

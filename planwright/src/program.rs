@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::words::shell;
+use plan_api::words::shell;
 
 /// The name under which it is installed.
 const NAME: &str = "planwright";

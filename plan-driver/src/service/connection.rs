@@ -15,7 +15,7 @@ use super::panics::panicked;
 use super::running::Running;
 use crate::backend::{BackendError, Identity, Opening, Reports, Session, Told};
 use crate::condition::Condition;
-use crate::error::words;
+use crate::error::with_causes;
 
 /// A session that is open, or is being opened.
 pub(super) enum Connection {
@@ -78,7 +78,7 @@ impl Running<'_> {
             }
             Connection::None | Connection::Waiting { .. } => 1,
         };
-        let why = words(error);
+        let why = with_causes(error);
         tracing::warn!(service = %self.of.name, why, failures, "no session with the backend");
         let since = match self.of.teller.conditions.borrow().clone() {
             Condition::BackendAway { since, .. } => since,

@@ -21,7 +21,7 @@ use super::panics::panicked;
 use super::{Happened, Service};
 use crate::backend::Finding;
 use crate::condition::Condition;
-use crate::error::{DriverError, words};
+use crate::error::{DriverError, with_causes};
 
 /// Two calls at intervals are at least so far apart.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
@@ -388,7 +388,7 @@ impl Round {
 /// What a call came to; a panic is an error of the operator's.
 fn catch<T>(call: impl FnOnce() -> Result<T, Box<dyn std::error::Error + Send + Sync>>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(called) => called.map_err(|error| words(&*error)),
+        Ok(called) => called.map_err(|error| with_causes(&*error)),
         Err(panic) => Err(panicked(&*panic)),
     }
 }

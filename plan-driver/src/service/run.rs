@@ -19,7 +19,7 @@ use super::running::Running;
 use super::turn::Teller;
 use crate::backend::Backend;
 use crate::condition::Condition;
-use crate::error::{DriverError, words};
+use crate::error::{DriverError, with_causes};
 use crate::options::Options;
 use crate::store::{Batch, Epoch, Opened, Store, StoreError};
 
@@ -75,21 +75,21 @@ pub(super) async fn run(mut of: Loop) {
                 return of.teller.condition(Condition::Stopped { why });
             }
             Dropped::Codec(error) => {
-                return of.refuse_for_good(Condition::Unusable { why: words(&error) }).await;
+                return of.refuse_for_good(Condition::Unusable { why: with_causes(&error) }).await;
             }
             Dropped::Superseded(why) => return of.refuse_for_good(Condition::Superseded { why }).await,
             Dropped::Store(error @ StoreError::Fenced { .. }) => {
-                return of.refuse_for_good(Condition::Superseded { why: words(&error) }).await;
+                return of.refuse_for_good(Condition::Superseded { why: with_causes(&error) }).await;
             }
             Dropped::Store(error @ StoreError::Unusable { .. }) => {
-                return of.refuse_for_good(Condition::Unusable { why: words(&error) }).await;
+                return of.refuse_for_good(Condition::Unusable { why: with_causes(&error) }).await;
             }
             Dropped::Store(error) => error,
         };
         of.failures = of.failures.saturating_add(1);
         let failures = of.failures;
-        tracing::warn!(service = %of.name, error = words(&error), failures, "the store failed");
-        if let Some(done) = of.wait(words(&error)).await {
+        tracing::warn!(service = %of.name, error = with_causes(&error), failures, "the store failed");
+        if let Some(done) = of.wait(with_causes(&error)).await {
             return of.end(done);
         }
     }
@@ -143,7 +143,8 @@ impl Loop {
         } else {
             engine(&records)
         };
-        let engine = engine.map_err(|error| Dropped::Store(StoreError::Unusable { what: words(&error) }))?;
+        let engine =
+            engine.map_err(|error| Dropped::Store(StoreError::Unusable { what: with_causes(&error) }))?;
         if let Some(recorder) = &self.options.record {
             recorder.began(&self.name, self.options.clock.now(), Arc::unwrap_or_clone(records));
         }

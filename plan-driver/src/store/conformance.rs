@@ -42,7 +42,7 @@ macro_rules! ensure {
 
 impl From<StoreError> for Violation {
     fn from(error: StoreError) -> Self {
-        Self(crate::error::words(&error))
+        Self(crate::error::with_causes(&error))
     }
 }
 

@@ -10,7 +10,7 @@ use plan_driver::store::{Holder, LockError, StoreError};
 
 use super::{RECORDS, Records};
 use crate::kind::Left;
-use crate::words::with_causes;
+use plan_driver::with_causes;
 
 /// Why a data folder cannot be used. Nothing was changed in it. Shown, it says what to do as well, in the terms of this
 /// crate; [`FolderError::message`] is what is wrong alone.

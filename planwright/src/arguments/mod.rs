@@ -4,6 +4,8 @@
 mod client;
 mod parse;
 mod run;
+#[cfg(test)]
+mod words;
 
 use std::path::PathBuf;
 use std::str::FromStr;

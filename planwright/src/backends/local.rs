@@ -12,10 +12,11 @@ use backend_sim::moment;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches as _};
 use futures::stream::{BoxStream, StreamExt as _, unfold};
 use plan_core::spec::NodeName;
+use plan_driver::with_causes;
 use tokio::time::{Instant, sleep_until};
 
 use super::{BackendKind, Note, Opened};
-use crate::problem::{Problem, with_causes};
+use crate::problem::Problem;
 
 /// The simulated nodes of this machine.
 #[derive(Debug, Clone, Args)]

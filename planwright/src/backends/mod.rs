@@ -14,9 +14,10 @@ use async_trait::async_trait;
 use clap::{Arg, ArgMatches};
 use futures::stream::{BoxStream, StreamExt as _, empty};
 use plan_driver::backend::{Backend, Rule};
+use plan_driver::with_causes;
 use plan_host::HostedKind;
 
-use crate::problem::{Problem, with_causes};
+use crate::problem::Problem;
 
 /// A kind of backend in the program: what a host needs of it ([`HostedKind`]), and options on the command line.
 #[async_trait]

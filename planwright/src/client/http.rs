@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use plan_driver::with_causes;
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::find::{Found, find};
 use super::trouble::{Said, Trouble};
 use crate::arguments::Of;
-use crate::problem::{Problem, with_causes};
+use crate::problem::Problem;
 
 /// How often a request without an answer is sent in all.
 const TRIES: u32 = 5;

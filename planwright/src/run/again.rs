@@ -12,7 +12,7 @@ use crate::arguments::{Listen, Reading, Run};
 use crate::input::is_standard_input;
 use crate::program;
 use crate::running::Running;
-use crate::words::shell;
+use plan_api::words::shell;
 
 /// The variable that says where to listen, if the command line does not.
 const LISTEN: &str = "PLANWRIGHT_LISTEN";

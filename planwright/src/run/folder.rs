@@ -7,10 +7,10 @@ use plan_driver::store::StoreError;
 use plan_host::Records;
 use plan_host::folder::{Folder, FolderError, RECORDS, kill_of_left};
 
-use crate::api::token::{self, Token, TokenError};
 use crate::arguments::StoreKind;
 use crate::problem::Problem;
 use crate::running::{Running, folder_name, state_folder};
+use plan_api::token::{self, Token, TokenError};
 
 /// The folder of the state folder for services whose records are in memory. No service's name begins so.
 const IN_MEMORY: &str = ".memory";

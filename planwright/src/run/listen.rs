@@ -1,23 +1,16 @@
-//! The server of the scheduler's API.
+//! The port of the scheduler's API, and what is served there.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use plan_api::{Api, FolderFiles, ServerHandle, Targets, Token};
 use plan_core::spec::ServiceName;
-use plan_driver::Scheduler;
+use plan_driver::{Scheduler, with_causes};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
-use crate::api::{Api, FolderFiles, Targets, Token};
-use crate::problem::{Problem, with_causes};
+use crate::problem::Problem;
 use crate::running::Running;
-
-/// How long open requests have to end.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Opens the port.
 pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem>> {
@@ -41,14 +34,6 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem
     Ok(opened?)
 }
 
-/// A server that answers.
-pub(super) struct Server {
-    /// The address.
-    pub(super) address: SocketAddr,
-    until: Option<oneshot::Sender<()>>,
-    ends: Option<JoinHandle<()>>,
-}
-
 /// Begins to answer.
 pub(super) fn serve(
     listener: TcpListener,
@@ -56,7 +41,7 @@ pub(super) fn serve(
     service: &ServiceName,
     token: Token,
     files: PathBuf,
-) -> Result<Server, Box<Problem>> {
+) -> Result<ServerHandle, Box<Problem>> {
     let failed = |error: &dyn std::error::Error| Problem::error(with_causes(error));
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     let mut api = Api::new(scheduler.clone(), token, address);
@@ -64,24 +49,5 @@ pub(super) fn serve(
     api.targets = Targets::Known;
     api.files = Arc::new(FolderFiles::new(files));
     let server = api.on(listener).map_err(|error| failed(&error))?;
-    let (until, over) = oneshot::channel::<()>();
-    // The other end is dropped with the scheduler.
-    let ends = tokio::spawn(server.serve(async { drop(over.await) }));
-    Ok(Server { address, until: Some(until), ends: Some(ends) })
-}
-
-impl Server {
-    /// Accepts no further requests.
-    pub(super) fn close(&mut self) {
-        drop(self.until.take());
-    }
-
-    /// Ends the server, after the open requests.
-    pub(super) async fn stop(&mut self) {
-        self.close();
-        if let Some(ends) = self.ends.take() {
-            // Whatever does not end, ends with the process.
-            let _ = timeout(PATIENCE, ends).await;
-        }
-    }
+    Ok(server.spawn())
 }

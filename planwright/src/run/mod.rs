@@ -31,7 +31,6 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Verdict;
-use crate::api::FolderFiles;
 use crate::arguments::{Run, StoreKind};
 use crate::backends::{BackendKind, Backends, Note, Opened};
 use crate::client::when::when;
@@ -42,9 +41,10 @@ use crate::ui::Ui;
 use closing::Signals;
 use face::Face;
 use picture::Picture;
+use plan_api::FolderFiles;
 use plan_host::folder::Folder;
 use recording::Recording;
-use target::Outcome;
+use target::Settled;
 
 /// How long a scheduler may take to end. After that the process just ends.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -204,7 +204,7 @@ async fn schedule(
     let pid = std::process::id().try_into().unwrap_or(i32::MAX);
     let running = Running {
         service: name.to_string(),
-        url: format!("http://{}", server.address),
+        url: format!("http://{}", server.address()),
         pid,
         began: running::birth(pid),
         token_file,
@@ -241,7 +241,7 @@ async fn schedule(
             );
         }
     } else {
-        server.close()
+        server.close();
     }
     scheduling.stop(ui).await;
     drop(announced);
@@ -424,22 +424,22 @@ fn tell_outcome(
     arguments: &Run,
     wanted: &Wanted,
     running: &Running,
-    outcome: Outcome,
+    settled: Settled,
 ) -> io::Result<Standing> {
     let file = &wanted.input.file;
-    match outcome {
-        Outcome::Submitted { update: false } => {}
-        Outcome::Submitted { update: true } => {
+    match settled {
+        Settled::Submitted { update: false } => {}
+        Settled::Submitted { update: true } => {
             ui.note(format_args!("`{file}` is not what the service was: the service becomes what it says"));
         }
-        Outcome::AlreadySo => ui.note("the service goes on where it was"),
-        Outcome::Uninstalling => {
+        Settled::AlreadySo => ui.note("the service goes on where it was"),
+        Settled::Uninstalling => {
             ui.note("the service is being uninstalled: that goes on until nothing is left");
         }
-        Outcome::Refused(refusal) => {
+        Settled::Refused(refusal) => {
             return refused(ui, &[Problem::error(refusal.to_string()).file(file.clone())]);
         }
-        Outcome::Unsure { why } => {
+        Settled::Unsure { why } => {
             let message = format!(
                 "what was submitted last cannot be read ({why}), and `{file}` is not what the service is: an operator may \
                  have updated it, and it stays as it is"
@@ -452,8 +452,8 @@ fn tell_outcome(
             ui.problem(&problem);
             return Ok(Standing::Updated);
         }
-        Outcome::Kept { by } => {
-            let who = by.map(|(who, at)| (who, when(at.0 / 1000)));
+        Settled::Kept { by } => {
+            let who = by.map(|by| (by.who, when(by.at.0 / 1000)));
             let told = who.as_ref().map(|(who, at)| format!(", by {who}, at {at} UTC")).unwrap_or_default();
             let message = format!(
                 "the service was updated since{told}, and that stays: `{file}` says what it said before"

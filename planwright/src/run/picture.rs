@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 
 use plan_core::engine::{Engine, PlanView, Tree};
 use plan_core::plan::Status;
-use plan_core::spec::PlanName;
-
-use crate::words;
+use plan_host::converging;
 
 /// The most reasons that are shown.
 const REASONS: usize = 8;
@@ -29,7 +27,7 @@ pub(super) struct Picture {
 impl Picture {
     /// The present picture of a service.
     pub(super) fn of(engine: &Engine) -> Self {
-        let main = converging(engine);
+        let main = converging(engine).map(|(plan, _)| plan.to_string());
         let names = engine.plan_names();
         let others = names.iter().filter(|name| Some(*name) != main.as_ref());
         let active = |plan: &PlanView| {
@@ -41,7 +39,7 @@ impl Picture {
         let mut whys = Vec::new();
         if main.as_ref().is_some_and(|main| main.status != Status::Complete) {
             for (instance, _) in engine.pods() {
-                whys.extend(engine.why(&instance).iter().map(words::line));
+                whys.extend(engine.why(&instance).iter().map(plan_api::words::line));
                 if whys.len() >= REASONS {
                     break;
                 }
@@ -116,15 +114,4 @@ pub(super) struct Change {
     pub(super) what: String,
     /// The new one.
     pub(super) status: Status,
-}
-
-/// The plan that brings the target about, or has done so.
-pub(super) fn converging(engine: &Engine) -> Option<String> {
-    let run = engine.converging_run()?;
-    let made = |plan: &PlanName| {
-        let goes_on = engine.run(plan).is_some_and(|of| of.number == run);
-        goes_on || engine.runs(plan.as_str()).iter().any(|ended| ended.run == run)
-    };
-    let plans = engine.model()?.plans().keys();
-    plans.into_iter().find(|plan| made(plan)).map(ToString::to_string)
 }

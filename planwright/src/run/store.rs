@@ -4,8 +4,9 @@ use std::path::Path;
 
 use plan_driver::DriverError;
 use plan_driver::store::StoreError;
+use plan_driver::with_causes;
 
-use crate::problem::{Problem, with_causes};
+use crate::problem::Problem;
 
 /// The message about a store that fails.
 pub(super) fn problem(error: &StoreError, folder: &Path) -> Problem {

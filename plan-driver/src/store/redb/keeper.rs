@@ -252,7 +252,7 @@ fn refuse(group: Vec<Job>, error: &StoreError) {
         refuse_one(job, |what| match error {
             StoreError::Unusable { what } => StoreError::Unusable { what: what.clone() },
             error => {
-                let source = crate::error::words(error).into();
+                let source = crate::error::with_causes(error).into();
                 StoreError::Failed { what, source }
             }
         });

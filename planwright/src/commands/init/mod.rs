@@ -14,7 +14,7 @@ use crate::arguments::Init;
 use crate::problem::Problem;
 use crate::program;
 use crate::ui::Ui;
-use crate::words::shell;
+use plan_api::words::shell;
 
 /// The files, with their texts. `QUOTED` stands for the service's name as YAML takes any for one, `FOLDER` for the folder as
 /// a shell does.

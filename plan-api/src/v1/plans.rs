@@ -1,0 +1,253 @@
+//! Plans (SDK rule R71).
+
+use axum::http::StatusCode;
+use plan_core::engine::{
+    Engine, Parameters, Part, PhaseView, PlanView, Reason, Refusal, Reply, StepView, Verb,
+};
+use plan_core::plan::Status;
+use plan_core::spec::{PhaseName, PlanName};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::tasks::{Pause, paused};
+use crate::call::{Call, read};
+use crate::ids::Ids;
+use crate::problem::Problem;
+use crate::reply::{Answer, json, message, ok};
+
+/// A plan, as `/v1/plans` shows it (SDK rule R71).
+#[derive(Debug, Serialize)]
+pub(super) struct PlanBody {
+    phases: Vec<PhaseBody>,
+    errors: Vec<String>,
+    strategy: &'static str,
+    status: Status,
+}
+
+#[derive(Debug, Serialize)]
+struct PhaseBody {
+    id: Uuid,
+    name: String,
+    steps: Vec<StepBody>,
+    strategy: &'static str,
+    status: Status,
+}
+
+#[derive(Debug, Serialize)]
+struct StepBody {
+    id: Uuid,
+    status: &'static str,
+    name: String,
+    message: String,
+}
+
+impl PlanBody {
+    /// A plan as an engine has it.
+    pub(super) fn of(engine: &Engine, name: &str) -> Option<Self> {
+        let view = engine.plan(name)?;
+        let ids = Ids::of(engine.installation());
+        let class = if view.name == PlanName::RECOVERY { "DeploymentRecoveryStep" } else { "DeploymentStep" };
+        let mut errors = Vec::new();
+        let phases = view.phases.iter().map(|phase| {
+            let id = ids.phase(&view, phase);
+            let steps = phase.steps.iter().enumerate().map(|(position, step)| {
+                if step.status == Status::Error {
+                    errors.push(error_of(engine, &view, phase, step));
+                }
+                let own = Ids::step(id, position, step);
+                let shown = displayed(engine, step);
+                let display = shown.map(|shown| format!(" (display:{shown})")).unwrap_or_default();
+                let words = format!("{class}: {} [{own}] with status: {}{display}", step.name, step.status);
+                let status = shown.unwrap_or(step.status.as_str());
+                StepBody { id: own, status, name: step.name.clone(), message: words }
+            });
+            let steps = steps.collect();
+            PhaseBody { id, name: phase.name.clone(), steps, strategy: phase.strategy, status: phase.status }
+        });
+        let phases = phases.collect();
+        Some(Self { phases, errors, strategy: view.strategy, status: view.status })
+    }
+
+    fn code(&self) -> StatusCode {
+        if !self.errors.is_empty() || self.status == Status::Error {
+            StatusCode::EXPECTATION_FAILED
+        } else if self.status == Status::Complete {
+            StatusCode::OK
+        } else {
+            StatusCode::ACCEPTED
+        }
+    }
+}
+
+/// The status of a step whose tasks are paused.
+fn displayed(engine: &Engine, step: &StepView) -> Option<&'static str> {
+    let record = engine.pod(step.instance.as_ref()?)?;
+    let states = step.tasks.iter().filter_map(|task| paused(record, task));
+    let all: Vec<Pause> = states.collect();
+    [Pause::Pausing, Pause::Paused].into_iter().find(|paused| all.contains(paused)).map(Pause::as_str)
+}
+
+/// Why a step can never be complete.
+fn error_of(engine: &Engine, plan: &PlanView, phase: &PhaseView, step: &StepView) -> String {
+    let whys = step.instance.as_ref().map(|instance| engine.why(instance)).unwrap_or_default();
+    let what = format!("{} / {} / {}", plan.name, phase.name, step.name);
+    let why = whys.into_iter().find(|why| matches!(why.reason, Reason::Never { .. }));
+    match why {
+        Some(why) => format!("{what}: {}", why.reason),
+        None => what,
+    }
+}
+
+/// The plan that the path names, or means.
+fn plan_text(call: &Call) -> &str {
+    match call.param("plan") {
+        "" => PlanName::DEPLOY,
+        plan => plan,
+    }
+}
+
+/// The error for an unknown plan, with the known plans.
+pub(crate) fn missing(plan: &str, known: &[String]) -> Problem {
+    Problem::missing("Plan", plan).hint(format!("the plans are: {}", known.join(", ")))
+}
+
+/// `GET /v1/plans`.
+pub(crate) async fn list(call: Call) -> Answer {
+    let service = call.service().await?;
+    ok(&read(&service, Engine::plan_names).await?)
+}
+
+/// `GET /v1/plans/{plan}`.
+pub(crate) async fn show(call: Call) -> Answer {
+    let service = call.service().await?;
+    let name = plan_text(&call).to_owned();
+    let asked = name.clone();
+    let body = read(&service, move |engine| PlanBody::of(engine, &asked).ok_or_else(|| engine.plan_names()));
+    let body = body.await?.map_err(|known| missing(&name, &known))?;
+    Ok(json(body.code(), &body))
+}
+
+/// `POST /v1/plans/{plan}/start`.
+pub(crate) async fn start(call: Call) -> Answer {
+    let parameters: Parameters = call.json_or_default("an object of texts, as {\"NAME\": \"value\"}")?;
+    let given: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let plan = plan_text(&call).to_owned();
+    let done = format!("Received cmd: start {plan} with parameters: {{{}}}", given.join(", "));
+    command(&call, &done, |plan| Verb::Start { plan, parameters }).await
+}
+
+/// `POST /v1/plans/{plan}/stop`. The SDK has no 208 for it.
+pub(crate) async fn stop(call: Call) -> Answer {
+    const DONE: &str = "Received cmd: stop";
+    let answer = command(&call, DONE, |plan| Verb::Stop { plan }).await?;
+    if answer.status() == StatusCode::ALREADY_REPORTED {
+        Ok(message(StatusCode::OK, DONE))
+    } else {
+        Ok(answer)
+    }
+}
+
+/// `POST /v1/plans/{plan}/continue`.
+pub(crate) async fn proceed(call: Call) -> Answer {
+    let phase = phase(&call).await?;
+    command(&call, "Received cmd: continue", |plan| Verb::Continue { plan, phase }).await
+}
+
+/// `POST /v1/plans/{plan}/interrupt`.
+pub(crate) async fn interrupt(call: Call) -> Answer {
+    let phase = phase(&call).await?;
+    command(&call, "Received cmd: interrupt", |plan| Verb::Interrupt { plan, phase }).await
+}
+
+/// `POST /v1/plans/{plan}/forceComplete`.
+pub(crate) async fn force_complete(call: Call) -> Answer {
+    let part = part(&call, plan_text(&call)).await?;
+    let done = of_part(&call, "forceComplete");
+    command(&call, &done, |plan| Verb::ForceComplete { plan, part }).await
+}
+
+/// `POST /v1/plans/{plan}/restart`.
+pub(crate) async fn restart(call: Call) -> Answer {
+    let part = part(&call, plan_text(&call)).await?;
+    let done = of_part(&call, "restart");
+    command(&call, &done, |plan| Verb::Restart { plan, part }).await
+}
+
+fn of_part(call: &Call, verb: &str) -> String {
+    let plan = plan_text(call);
+    let (phase, step) = (call.query("phase").unwrap_or("null"), call.query("step").unwrap_or("null"));
+    format!("Received cmd: {verb} for Plan: {plan}, Phase: {phase}, Step: {step}")
+}
+
+/// Sends a verb for the plan that the path names, and answers as the SDK does (SDK rule R71).
+async fn command(call: &Call, done: &str, verb: impl FnOnce(PlanName) -> Verb) -> Answer {
+    let service = call.service().await?;
+    let text = plan_text(call);
+    let plan: PlanName = text.parse().map_err(|_| Problem::missing("Plan", text))?;
+    match call.say(&service, verb(plan)).await? {
+        Reply::Done => Ok(message(StatusCode::OK, done)),
+        Reply::AlreadySo => {
+            let words = "Command has already been reported or completed";
+            Ok(message(StatusCode::ALREADY_REPORTED, words))
+        }
+        Reply::Refused(Refusal::NoPlan(plan)) => {
+            Err(missing(plan.as_str(), &read(&service, Engine::plan_names).await?))
+        }
+        Reply::Refused(refusal) => Err(refusal.into()),
+    }
+}
+
+/// The phase that the query names, by name or id.
+pub(crate) async fn phase(call: &Call) -> Result<Option<PhaseName>, Problem> {
+    match part(call, plan_text(call)).await? {
+        Part::Plan => Ok(None),
+        Part::Phase(phase) | Part::Step(phase, _) => Ok(Some(phase)),
+    }
+}
+
+/// The phase and step of a plan that the query names, each by its name or its id. A step can also be named by its
+/// position.
+pub(crate) async fn part(call: &Call, plan: &str) -> Result<Part, Problem> {
+    let (phase, step) = (call.query("phase"), call.query("step"));
+    let Some(phase) = phase else {
+        return match step {
+            None => Ok(Part::Plan),
+            Some(_) => {
+                Err(Problem::bad("Missing phase").hint("a step is one of a phase: name it, with ?phase="))
+            }
+        };
+    };
+    let (phase_id, step_id) = (phase.parse::<Uuid>().ok(), step.and_then(|step| step.parse::<Uuid>().ok()));
+    if phase_id.is_none() && step_id.is_none() {
+        return named(phase, step);
+    }
+    let service = call.service().await?;
+    let name = plan.to_owned();
+    let asked = (phase.to_owned(), step.map(ToOwned::to_owned));
+    let found = read(&service, move |engine| {
+        let view = engine.plan(&name)?;
+        let ids = Ids::of(engine.installation());
+        let is = |phase: &&PhaseView| phase.name == asked.0 || phase_id == Some(ids.phase(&view, phase));
+        let phase = view.phases.iter().find(is)?;
+        let id = ids.phase(&view, phase);
+        let position = step_id.and_then(|wanted| {
+            let mut steps = phase.steps.iter().enumerate();
+            steps.find_map(|(position, step)| (Ids::step(id, position, step) == wanted).then_some(position))
+        });
+        let step = position.map(|position| format!("#{position}")).or_else(|| asked.1.clone());
+        Some((phase.name.clone(), step))
+    });
+    match found.await? {
+        Some((phase, step)) => named(&phase, step.as_deref()),
+        // A text that is not an id may be a name. The engine refuses unknown names.
+        None => named(phase, step),
+    }
+}
+
+fn named(phase: &str, step: Option<&str>) -> Result<Part, Problem> {
+    let name: PhaseName = phase.parse().map_err(|_| Problem::missing("Phase", phase))?;
+    Ok(match step {
+        Some(step) => Part::Step(name, step.to_owned()),
+        None => Part::Phase(name),
+    })
+}
