@@ -108,7 +108,7 @@ impl Engine {
                 }
             }
         }
-        preview.leaves = new.leavers();
+        preview.leaves = old.map_or_else(Vec::new, |old| new.leavers_of(old));
         preview
     }
 
