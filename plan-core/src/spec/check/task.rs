@@ -14,6 +14,7 @@ const MAX_KILL_GRACE_PERIOD: Seconds = Seconds(3600);
 
 /// Whether a shell takes a name for that of a variable. Another one it drops.
 fn is_shell_name(name: &str) -> bool {
+    // One without a character is refused by itself.
     !name.starts_with(|c: char| c.is_ascii_digit())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
@@ -110,7 +111,7 @@ impl Checker<'_> {
             let message = format!("`{name}` is not the name of an environment variable");
             self.error(Code::Name, &env.key(name), message, "leave out `=`");
         }
-        if let Some(name) = task.env.keys().find(|name| !name.is_empty() && !is_shell_name(name)) {
+        for name in task.env.keys().filter(|name| !name.contains(['=', '\0']) && !is_shell_name(name)) {
             let message =
                 format!("a shell does not hand the variable `{name}` on to the programs that it starts");
             let warning = Diagnostic::warning(Code::ShellName, env.key(name), message);
