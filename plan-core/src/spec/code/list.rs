@@ -63,8 +63,8 @@ codes! {
         [], [],
         "unknown key `imagee`, it has no effect";
     MissingKey = "P006", "what is required is there",
-        "The key must be given, and may not be null. The schema that `planwright schema` prints says which \
-         keys each place requires.",
+        "The key must be given, and may not be null. The JSON Schema of the file says which keys each place \
+         requires.",
         [
             "name: hello",
             "pods:",
@@ -785,8 +785,8 @@ codes! {
         [], [("a.mustache", "x"), ("b.mustache", "y")],
         "two config files of the task go to `app.conf`";
     ConfigFile = "P076", "a config template is there and not empty",
-        "Config templates are read beside the file, or in the folder that `--config-dir` names, and become \
-         a part of the specification: a change of one restarts its pods. `--skip-files` leaves them unread.",
+        "Config templates are read from the folder of the file, or from another folder that is named for \
+         them. They become a part of the specification: a change of a template restarts the tasks that use it.",
         [
             "name: hello",
             "pods:",

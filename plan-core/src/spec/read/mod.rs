@@ -140,14 +140,14 @@ impl Reading {
         FieldPlaces { rendered: &self.rendered, tree: self.tree.as_ref().map(tree::Places::new) }
     }
 
-    /// The result with every warning turned into an error, as `--strict` wants it; there is no service if there was a
-    /// warning. The help of each such error says so.
+    /// The result of a strict reading: every warning is an error, and its help says so. There is no service if there was
+    /// a warning.
     #[must_use]
     pub fn strict(mut self) -> Self {
         for one in self.diagnostics.iter_mut().filter(|one| one.severity == Severity::Warning) {
             one.severity = Severity::Error;
             let help = one.help.take().map_or(String::new(), |help| format!("{help}; "));
-            one.help = Some(format!("{help}it is a warning that `--strict` makes an error"));
+            one.help = Some(format!("{help}it is a warning, and a strict reading takes each warning for an error"));
         }
         self.spec = self.spec.filter(|_| self.diagnostics.is_empty());
         self
