@@ -669,7 +669,10 @@ fn strict_makes_warnings_errors() {
     let reading = reading.strict();
     assert!(reading.spec.is_none() && reading.diagnostics.iter().all(|one| one.is_error()));
     let helps: Vec<_> = reading.diagnostics.iter().map(|one| one.help.as_deref().unwrap()).collect();
-    assert_eq!(helps[0], "did you mean `image`?; it is a warning, and a strict reading takes each warning for an error");
+    assert_eq!(
+        helps[0],
+        "did you mean `image`?; it is a warning, and a strict reading takes each warning for an error"
+    );
     assert!(read_with(&pod(""), &[]).strict().spec.is_some());
 }
 

@@ -118,7 +118,9 @@ impl Rule {
 fn options(code: Code) -> &'static str {
     match code {
         Code::MissingKey => " `planwright schema` prints it.",
-        Code::ConfigFile => " `--config-dir` names the other folder, and `--skip-files` leaves templates unread.",
+        Code::ConfigFile => {
+            " `--config-dir` names the other folder, and `--skip-files` leaves templates unread."
+        }
         _ => "",
     }
 }

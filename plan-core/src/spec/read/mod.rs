@@ -147,7 +147,8 @@ impl Reading {
         for one in self.diagnostics.iter_mut().filter(|one| one.severity == Severity::Warning) {
             one.severity = Severity::Error;
             let help = one.help.take().map_or(String::new(), |help| format!("{help}; "));
-            one.help = Some(format!("{help}it is a warning, and a strict reading takes each warning for an error"));
+            one.help =
+                Some(format!("{help}it is a warning, and a strict reading takes each warning for an error"));
         }
         self.spec = self.spec.filter(|_| self.diagnostics.is_empty());
         self
