@@ -16,7 +16,7 @@ impl State {
     /// The instances of a pod that have a record.
     fn known(&self, pod: usize) -> impl DoubleEndedIterator<Item = At> + '_ {
         let instances = self.pods[pod].iter().enumerate();
-        let known = instances.filter(|(_, instance)| instance.record.is_some());
+        let known = instances.filter(|(_, instance)| instance.is_known());
         known.map(move |(index, _)| At { pod: pod as u32, index: index as u32 })
     }
 
