@@ -73,7 +73,7 @@ impl End {
             }
         }
         let mut places = BTreeMap::new();
-        for (handle, place) in stand.tally.places(cluster).filter(|(_, place)| place.used) {
+        for (handle, place) in stand.tally.places(cluster).filter(|(_, place)| place.named) {
             if !given_up.handles.contains(handle) {
                 *places.entry(place.instance.clone()).or_default() += 1;
             }

@@ -1,9 +1,10 @@
 //! What is held is known again after a restart: from records, from orders, from what an earlier version wrote.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use plan_core::engine::{Domains, End, FitAnswer, Launch, LaunchAnswer, Seen};
+use plan_core::engine::{Command, Domains, End, FitAnswer, Launch, LaunchAnswer, Seen};
 use serde_json::{Value, json};
 
 use crate::common::{self, Bench, on_runtime, task, until};
@@ -66,6 +67,33 @@ fn a_launch_needs_no_memory_of_the_question_before_it() {
         let order = bench.launch_of(0, launch, &grant, &["t"]);
         let answer = bench.give(order).await;
         assert_eq!(answer, LaunchAnswer::Retry("a-0@1 is not held any more".into()));
+    });
+}
+
+#[test]
+fn the_place_of_a_refused_launch_is_held_until_it_is_released() {
+    on_runtime(async {
+        let mut bench = narrow().await;
+        for restarts in [false, true] {
+            let (launch, grant) = bench.room(0, None).await;
+            if restarts {
+                bench.held = vec![bench.record_of(0, launch, &grant)];
+                bench.reopen().await;
+            }
+            let mut order = bench.launch_of(0, launch, &grant, &["t"]);
+            // No process can be given this.
+            order.parameters = Some(Arc::new(BTreeMap::from([("A".to_owned(), "x\0y".to_owned())])));
+            let answer = bench.give(order).await;
+            assert!(matches!(answer, LaunchAnswer::Never(_)), "{answer:?}");
+            // A record names the place, so that a withdrawal is not about it.
+            bench.command(Command::Withdraw { instance: common::instance(0), launch }).await;
+            assert_eq!(why_no_room(&mut bench).await, "node-0: needs 64 MB of memory, 36 are free");
+            bench.release(0, &grant).await;
+            bench.report("it is released", common::a_release).await;
+            let (other, room) = bench.room(1, None).await;
+            bench.command(Command::Withdraw { instance: common::instance(1), launch: other }).await;
+            assert_ne!(room.handle, grant.handle);
+        }
     });
 }
 

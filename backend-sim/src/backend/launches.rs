@@ -32,6 +32,11 @@ impl Backend {
                 let nth = *told;
                 let fault =
                     self.faults.iter().find(|(of, at, _)| *of == id && *at == nth).map(|fault| fault.2);
+                if let Some(LaunchFault::Refuse | LaunchFault::Never) = fault {
+                    // The backend has begun to use the place when it finds that it cannot launch there.
+                    let at = (&launch.node.name, &launch.handle);
+                    self.book.launch(&(), &launch.instance, at, launch.launch, now);
+                }
                 match fault {
                     Some(LaunchFault::Refuse) => {
                         LaunchAnswer::Retry("the backend refused it: a fault".into())

@@ -199,7 +199,7 @@ impl Scene<'_> {
             let lives =
                 tasks.find(|(_, task)| !given_up.launches.contains(&(task.launch, task.name.clone())));
             let mut places = self.tally.places(self.cluster).filter(|(_, place)| place.instance == *name);
-            let held = places.find(|(handle, place)| place.used && !given_up.handles.contains(*handle));
+            let held = places.find(|(handle, place)| place.named && !given_up.handles.contains(*handle));
             if lives.is_some() || held.is_some() {
                 return self.violation(
                     CheckName::NothingLeft,

@@ -22,8 +22,10 @@ use super::amounts::Room;
 pub(crate) struct Counted {
     pub(crate) instance: InstanceName,
     pub(crate) node: NodeName,
-    /// Whether anything was launched in it.
-    pub(crate) used: bool,
+    /// Whether a record names it, since a launch in it was commanded. It stays then until it is released.
+    pub(crate) named: bool,
+    /// Whether a launch in it was carried out.
+    used: bool,
     /// Whether its release was commanded, so that nobody knows whether it is still held before the answer comes.
     pub(crate) leaves: bool,
     volumes: Room,
@@ -105,13 +107,13 @@ impl Counted {
     /// Gives grants back. Returns whether anything is left of the place.
     fn give_back(&mut self, which: impl Fn(Number, &Granted) -> bool) -> bool {
         self.grants.retain(|&order, grant| !which(order, grant));
-        self.used || !self.grants.is_empty()
+        self.named || !self.grants.is_empty()
     }
 }
 
 impl Tally {
     /// A command leaves.
-    pub(crate) fn command(&mut self, session: u32, command: &Command) {
+    pub(crate) fn command(&mut self, command: &Command) {
         match command {
             Command::Fit(fit) => {
                 // An instance asks for one new place at a time.
@@ -125,10 +127,9 @@ impl Tally {
                 });
             }
             Command::Launch(launch) => {
-                // From now on a record names the place: it does not go with the session of its grant.
-                let place = self.places.get_mut(&launch.handle).filter(|place| !place.used);
-                let grants = place.into_iter().flat_map(|place| place.grants.values_mut());
-                grants.for_each(|grant| grant.session = session);
+                if let Some(place) = self.places.get_mut(&launch.handle) {
+                    place.named = true;
+                }
             }
             Command::Release(release) => {
                 self.releases.insert(release.debt, release.handle.clone());
@@ -136,7 +137,7 @@ impl Tally {
                     place.leaves = true;
                 }
             }
-            Command::Deregister => self.places.retain(|_, place| place.used),
+            Command::Deregister => self.places.retain(|_, place| place.named),
             _ => {}
         }
     }
@@ -172,7 +173,7 @@ impl Tally {
             let from = fit.from.as_ref().map(|(_, handle)| handle);
             self.places.retain(|handle, place| {
                 place.instance != fit.instance
-                    || place.used
+                    || place.named
                     || Some(handle) == from
                     || *handle == grant.handle
             });
@@ -186,6 +187,7 @@ impl Tally {
             instance: fit.instance.clone(),
             node: grant.node.name.clone(),
             // A record names a place that the question names.
+            named: fit.at.is_some(),
             used: fit.at.is_some(),
             leaves: false,
             volumes: Room::of_volumes(&fit.volumes),

@@ -138,7 +138,7 @@ impl Sim<'_> {
             _ => {}
         }
         self.is_still(&command);
-        self.tally.command(self.runtime.session, &command);
+        self.tally.command(&command);
         let launch = match &command {
             Command::Launch(launch) => Some((launch.launch, launch.handle.clone())),
             _ => None,

@@ -8,4 +8,3 @@ mod events;
 mod hostile;
 mod requests;
 mod rig;
-mod updates;

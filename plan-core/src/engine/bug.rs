@@ -106,6 +106,7 @@ bugs! {
     "Of the instances that leave, the lowest index goes first." LowestLeaves "lowest-leaves"
     "All instances that leave go at once." AllLeaveAtOnce "all-leave-at-once"
     "An instance that leaves leaves no debt behind." LeaverForgotten "leaver-forgotten"
+    "The place of a launch that was refused is forgotten, and not released." RefusedKept "refused-kept"
     "An instance that comes back does not wait for its old debts." OwedComesBack "owed-comes-back"
     "The service is deregistered while there are debts." EarlyFarewell "early-farewell"
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::plan::{ContentHash, Demand, Status, TaskConfig};
 use crate::spec::placement::{Census, NodeFacts};
@@ -133,13 +133,17 @@ pub struct Fit {
     pub volumes: Arc<[Volume]>,
     /// The configurations that the room is for, so that a backend can judge image, ports and user before anything is
     /// ended. If `at` is given, these are the order's. Otherwise these are those of all tasks of the pod, with the
-    /// order's own configuration for each task that the order launches.
-    #[serde(skip)]
+    /// order's own configuration for each task that the order launches. A recording has their hashes.
+    #[serde(serialize_with = "hashes")]
     pub configs: Arc<[Arc<TaskConfig>]>,
     /// Where the instance may go; `None` is anywhere.
     pub placement: Option<Arc<PlacementRule>>,
     /// Where the other instances are, for `placement`. The backend adds its open grants.
     pub census: Arc<Census>,
+}
+
+fn hashes<S: Serializer>(configs: &[Arc<TaskConfig>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(configs.iter().map(|config| config.hash()))
 }
 
 /// The launch of tasks.

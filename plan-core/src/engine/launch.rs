@@ -102,9 +102,7 @@ impl Transition<'_> {
             let from = from.place().map(|place| place.node.name.clone());
             self.abandon_place(at, DebtCause::Moved, Some(&grant.handle));
             let (instance, to) = (self.name(at), grant.node.name.clone());
-            if let Some(from) = from {
-                self.event(Event::Moved { instance, from, to });
-            }
+            self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
         }
         self.keep(at, &grant.handle);
         // If the instance stays on its node, the node may have other facts now.
@@ -139,7 +137,12 @@ impl Transition<'_> {
             }
         };
         self.record_mut(at).give(launch, &sets, place, now);
-        self.state.instance_mut(at).see_launched(launch);
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        for (nth, slot) in instance.record.iter().flat_map(|record| record.slots().iter().enumerate()) {
+            if slot.occupant().is_some_and(|occupant| occupant.launch == launch) {
+                instance.answered.note(nth, launch, 0);
+            }
+        }
         self.event(Event::Launched { instance: self.name(at), launch, node: node.name.clone() });
         self.command_launch(at, launch);
         self.touch(at);
@@ -149,13 +152,13 @@ impl Transition<'_> {
     pub(super) fn command_launch(&mut self, at: At, launch: Number) {
         let instance = self.name(at);
         let given = |command: &Command| matches!(command, Command::Launch(l) if l.launch == launch);
-        if self.commands().iter().any(given) {
+        if self.effects.commands.iter().any(given) {
             return;
         }
         let Some(record) = self.state.record(at) else { return };
         let (Some(order), Some(place)) = (record.order(launch), &record.place()) else { return };
         let tasks = order.tasks.iter().filter_map(|task| {
-            let config = self.state.confs().get(&task.conf)?.clone();
+            let config = self.state.confs.get(&task.conf)?.clone();
             Some(LaunchTask { conf: task.conf, config, paused: task.paused })
         });
         let tasks: Vec<LaunchTask> = tasks.collect();
@@ -175,11 +178,12 @@ impl Transition<'_> {
             tasks,
             parameters: order.parameters.clone(),
         }));
-        self.command(command);
+        self.effects.commands.push(command);
     }
 
     /// Forgets the place of an instance whose first launch was certainly not carried out: none of its tasks is there,
-    /// and the grant may be gone.
+    /// and the grant may be gone. The backend may have begun to use the place, or hold it since a record names it. So
+    /// its release is owed.
     pub(super) fn forget_place(&mut self, at: At, launch: Number) {
         let Some(record) = self.state.record(at) else { return };
         // This holds only if no other launch than the one that took the place was commanded. Orders that only ask for
@@ -192,9 +196,13 @@ impl Transition<'_> {
             && record.tasks().iter().all(|task| task.last().is_none_or(|last| last.launch <= launch));
         if let Some(place) = record.place().cloned().filter(|_| untouched) {
             self.withdraw_where(at, |_| true);
+            if let Some(record) = self.state.instance(at).record.clone() {
+                let release = Some(place.handle.clone());
+                self.owe(at, &record, DebtCause::NeverLaunched, Vec::new(), release);
+            }
             self.uncount(at, &place.node);
             self.record_mut(at).forget_place();
-            self.command(Command::Withdraw { instance: self.name(at), launch });
+            self.effects.commands.push(Command::Withdraw { instance: self.name(at), launch });
         }
     }
 

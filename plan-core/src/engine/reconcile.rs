@@ -55,7 +55,9 @@ impl Transition<'_> {
                 }
                 Known::Foreign => match found {
                     Found::Seen(seen) => self.foreigner(incarnation, seen.seen),
-                    Found::Absent => self.session.foreigners.forget(&incarnation),
+                    Found::Absent => {
+                        self.session.foreigners.remove(&incarnation);
+                    }
                 },
                 Known::Ours(at, slot) => {
                     let Incarnation { launch, task, .. } = incarnation;
@@ -106,9 +108,9 @@ impl Transition<'_> {
     /// Takes a launch that a snapshot shows. Presence counts at any age of the snapshot. But the snapshot's age is
     /// unknown, so every observation of this session is newer.
     fn found(&mut self, at: At, slot: usize, launch: Number, task: &TaskName, seen: Sighting) {
-        let instance = self.state.instance_mut(at);
-        let first = !instance.has_seen(slot, launch);
-        if instance.see(slot, launch, 0) {
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        let first = !instance.answered.contains(slot, launch);
+        if instance.answered.note(slot, launch, 0) {
             self.seen(at, launch, task, seen);
         }
         if first {
@@ -126,8 +128,8 @@ impl Transition<'_> {
             return;
         };
         drop(living);
-        let instance = self.state.instance_mut(at);
-        instance.see(slot, launch, 0);
+        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
+        instance.answered.note(slot, launch, 0);
         // A task that is to be ended anyway counts as ended. A launch is commanded again with all its tasks, or not at
         // all.
         if state == TaskState::Launching

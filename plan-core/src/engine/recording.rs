@@ -21,7 +21,7 @@ use super::time::Wall;
 
 /// The version of [`Entry`]'s JSON. A newer version is not read. An older version is read, and replays to the same
 /// effects, except for what that version did not have.
-pub const RECORDING_VERSION: u32 = 2;
+pub const RECORDING_VERSION: u32 = 3;
 
 /// A part of a recording. The entries of several services may be mixed; those of one service are in order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -117,33 +117,18 @@ pub fn effect_lines<'a>(
 }
 
 /// Whether effects are those of a recording. For an older version, what that version did not have is left out of the
-/// comparison. How an audit record words its verb is not compared: `pod restart web-0 (server)` was
-/// `pod restart web-0 -t server` before, in the same version.
+/// comparison.
 pub fn same_effects(version: u32, recorded: &[String], now: &[String]) -> bool {
-    fn known(lines: &[String]) -> Vec<(&str, Value)> {
-        lines.iter().filter_map(|line| in_version_1(line)).collect()
+    fn known(version: u32, lines: &[String]) -> Vec<(&str, Value)> {
+        lines.iter().filter_map(|line| in_version(version, line)).collect()
     }
-    let recorded: Vec<String> = recorded.iter().map(|line| worded_as_now(line)).collect();
-    recorded == now || version < 2 && known(&recorded) == known(now)
+    recorded == now || version < RECORDING_VERSION && known(version, recorded) == known(version, now)
 }
 
-/// A line whose audit record words its verb as it is worded now, without the options of a command line.
-fn worded_as_now(line: &str) -> String {
-    let Some(at) = line.starts_with("put audit/").then(|| line.find("\"verb\":\"")).flatten() else {
-        return line.to_owned();
-    };
-    let (before, words) = line.split_at(at + "\"verb\":\"".len());
-    let (words, after) = words.split_at(words.find('"').unwrap_or(words.len()));
-    let separator = if words.contains(" -t ") { " -t " } else { " -p " };
-    match words.split_once(separator) {
-        Some((verb, names)) => format!("{before}{verb} ({}){after}", names.replace(separator, ", ")),
-        None => line.to_owned(),
-    }
-}
-
-/// A line without what version 1 did not have: words and addresses of tasks, how a task last ended, and what makes a
-/// launch self-contained. `None` for a line that version 1 did not have.
-fn in_version_1(line: &str) -> Option<(&str, Value)> {
+/// A line without what a version did not have. Version 2 did not have the configurations that room is asked for.
+/// Version 1 also had no words and addresses of tasks, not how a task last ended, and not what makes a launch
+/// self-contained. `None` for a line that the version did not have.
+fn in_version(version: u32, line: &str) -> Option<(&str, Value)> {
     let parsed =
         line.find(" {").and_then(|at| Some((&line[..at], serde_json::from_str(&line[at + 1..]).ok()?)));
     let Some((about, mut value)) = parsed else { return Some((line, Value::Null)) };
@@ -152,6 +137,12 @@ fn in_version_1(line: &str) -> Option<(&str, Value)> {
             names.iter().for_each(|name| drop(of.remove(*name)));
         }
     };
+    if about == "command" {
+        forget(&["fit"], &["configs"]);
+    }
+    if version > 1 {
+        return Some((about, value));
+    }
     match about {
         "command" => forget(&["launch"], &["ports", "domains", "principal"]),
         "event" => forget(&["ended"], &["words"]),
@@ -221,20 +212,13 @@ mod tests {
             r#"event {"ended":{"end":"failed","words":"x"}}"#,
         ]);
         assert!(same_effects(1, &old, &new));
-        let audit = |verb: &str| {
-            lines(&[&format!(r#"put audit/7 {{"version":1,"record":{{"verb":"{verb}","reply":"done"}}}}"#)])
-        };
-        for (then, now) in [
-            ("pod restart web-0 -t server -t agent", "pod restart web-0 (server, agent)"),
-            ("start roll -p KEY", "start roll (KEY)"),
-            ("stop roll", "stop roll"),
-        ] {
-            assert!(same_effects(2, &audit(then), &audit(now)), "{then}");
-        }
-        assert!(!same_effects(2, &audit("stop roll"), &audit("stop deploy")));
-        assert!(!same_effects(2, &old, &new), "of this version all is compared");
+        assert!(!same_effects(2, &old, &new), "this version had all of that");
         let mut other = new.clone();
         other[1] = other[1].replace(r#""launch":3"#, r#""launch":4"#);
         assert!(!same_effects(1, &old, &other));
+        let fit = lines(&[r#"command {"fit":{"launch":3}}"#]);
+        let with_configs = lines(&[r#"command {"fit":{"launch":3,"configs":["ab"]}}"#]);
+        let same = [1, 2, 3].map(|version| same_effects(version, &fit, &with_configs));
+        assert_eq!(same, [true, true, false]);
     }
 }

@@ -44,6 +44,7 @@ impl Transition<'_> {
         match cause {
             DebtCause::Moved => self.bug(Bug::NoDebtAtMove),
             DebtCause::Decommission | DebtCause::Uninstall => self.bug(Bug::LeaverForgotten),
+            DebtCause::NeverLaunched => self.bug(Bug::RefusedKept),
             DebtCause::TaskRemoved => false,
         }
     }
@@ -65,7 +66,12 @@ impl Transition<'_> {
     /// With [`Bug::KillForeigner`]: kills a launch that no record names.
     pub(super) fn kill_foreigner(&mut self, of: &Incarnation) {
         let (instance, task) = (of.instance.clone(), of.task.clone());
-        self.command(Command::Kill { instance, launch: of.launch, task, grace: Default::default() });
+        self.effects.commands.push(Command::Kill {
+            instance,
+            launch: of.launch,
+            task,
+            grace: Default::default(),
+        });
     }
 }
 
@@ -76,7 +82,7 @@ impl Engine {
     pub fn with_bug(mut self, bug: Bug) -> Self {
         self.zoo = Switch::on(bug);
         if let Some(state) = &mut self.state {
-            state.set_bugs(self.zoo);
+            state.zoo = self.zoo;
         }
         self
     }

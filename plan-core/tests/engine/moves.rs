@@ -337,6 +337,22 @@ fn a_refused_relaunch_does_not_give_up_the_place_and_its_data() {
 }
 
 #[test]
+fn the_place_of_a_first_launch_that_was_refused_is_released() {
+    let mut bench = Bench::new(KAFKA);
+    let launch = bench.launch_of("kafka-0", "broker");
+    let place = bench.engine.pod(&instance("kafka-0")).unwrap().place().unwrap().handle.clone();
+    bench.launch_answer("kafka-0", launch, LaunchAnswer::Retry("the disk is full".into()));
+    let released = bench.sent.iter().find_map(|command| match command {
+        Command::Release(release) => Some(release.handle.clone()),
+        _ => None,
+    });
+    assert_eq!(released, Some(place));
+    // What it waits for is its own delay, and not the debt: it may be launched on another node.
+    bench.pass(15);
+    assert_eq!(bench.launched(), ["kafka-0:[broker]", "kafka-0:[broker]"]);
+}
+
+#[test]
 fn who_waits_for_room_is_asked_for_again_when_another_goes() {
     let unique = KAFKA.replace("count: 3\n", "count: 3\n    placement: 'hostname:UNIQUE'\n");
     let mut bench = deployed(&unique);

@@ -7,9 +7,10 @@
 use std::io;
 
 /// The first line of the file: what it is, and its version, [`plan_core::engine::RECORDING_VERSION`].
-pub(super) const FIRST_LINE: &[u8] = b"planwright recording 2\n";
+pub(super) const FIRST_LINE: &[u8] = b"planwright recording 3\n";
 /// The first lines of older versions that are still read. All have the same length.
-pub(super) const OLDER: &[&[u8; FIRST_LINE.len()]] = &[b"planwright recording 1\n"];
+pub(super) const OLDER: &[&[u8; FIRST_LINE.len()]] =
+    &[b"planwright recording 1\n", b"planwright recording 2\n"];
 /// The bytes before a frame's content.
 pub(super) const HEAD: usize = 12;
 /// The largest content of a frame. The largest content there is, is a specification with its templates.

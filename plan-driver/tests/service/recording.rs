@@ -87,7 +87,7 @@ async fn a_recording_that_is_cut_off_is_whole_up_to_there_and_damage_is_told() {
         damaged[at] ^= 0x40;
     }
     assert!(matches!(entries(b"name: kafka"), Err(RecordingError::NoRecording)));
-    assert!(matches!(entries(b"planwright recording 3\n"), Err(RecordingError::OtherVersion(_))));
+    assert!(matches!(entries(b"planwright recording 4\n"), Err(RecordingError::OtherVersion(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,7 +175,7 @@ async fn a_recording_that_cannot_be_written_ends_and_nothing_else_does() {
         }
     });
     let recorder = Recorder::create(&pipe, Recorder::LIMIT).unwrap();
-    assert_eq!(&reads.join().unwrap(), b"planwright recording 2\n");
+    assert_eq!(&reads.join().unwrap(), b"planwright recording 3\n");
     let kit = Kit::with(options().with_record(recorder.clone())).await;
     kit.deploy(1).await;
     recorder.flush().await;

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::place::{Place, until};
 
 /// What it begins with.
-const FIRST_LINE: &[u8] = b"planwright recording 2\n";
+const FIRST_LINE: &[u8] = b"planwright recording 3\n";
 
 /// The frames of a recording, each what it holds.
 fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {

@@ -59,6 +59,8 @@ pub enum DebtCause {
     TaskRemoved,
     /// The service is uninstalled.
     Uninstall,
+    /// The first launch of the instance in its place was refused.
+    NeverLaunched,
 }
 
 impl fmt::Display for DebtCause {
@@ -68,6 +70,7 @@ impl fmt::Display for DebtCause {
             Self::Decommission => "the target has fewer instances",
             Self::TaskRemoved => "the target does not have the task",
             Self::Uninstall => "the service is taken away",
+            Self::NeverLaunched => "its first launch there was refused",
         })
     }
 }
