@@ -273,6 +273,11 @@ const ROWS: &[Row] = &[
         &[("pods.kafka.tasks.broker.configs.server.properties.dest", Restarts)],
     ),
     (
+        "dest: broker.conf",
+        "dest: broker.conf, render: false",
+        &[("pods.kafka.tasks.broker.configs.server.properties.render", Restarts)],
+    ),
+    (
         "configs: {server.properties:",
         "configs: {other:",
         &[
@@ -620,7 +625,7 @@ fn a_template_is_a_part_of_its_task() {
     assert_eq!(change.new.as_deref(), Some("…f templates are\\nport=1\\n"));
 }
 
-/// A default that is spelled out is no change, unless configurations contain it.
+/// A default that is spelled out changes nothing that runs.
 #[test]
 fn defaults_may_be_spelled_out() {
     let text = |scheduler: &str| {
@@ -630,7 +635,7 @@ fn defaults_may_be_spelled_out() {
     };
     let plain = service(&text(""), "x");
     for (scheduler, verdict) in [
-        ("user: root", Restarts),
+        ("user: root", Live),
         ("principal: a/b-principal", Live),
         ("zookeeper: 'master.mesos:2181'", Live),
         ("user: other", Refused),

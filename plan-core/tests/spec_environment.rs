@@ -79,6 +79,7 @@ fn a_config_file_is_rendered_as_a_specification_is() {
     let config = |text: Option<&str>| ConfigFile {
         template: "t".to_owned(),
         dest: "d".to_owned(),
+        render: true,
         text: text.map(ToOwned::to_owned),
     };
     let values = env(&[("ON", "True"), ("URL", "a&b")]);
@@ -87,4 +88,7 @@ fn a_config_file_is_rendered_as_a_specification_is() {
     assert_eq!(rendered.missing[0].0, "MISSING");
     assert_eq!(rendered.diagnostics.len(), 1);
     assert_eq!(render_config(&config(None), &values).text, "");
+    let plain = ConfigFile { render: false, ..config(Some("{{URL}} {{MISSING}}\n")) };
+    let rendered = render_config(&plain, &values);
+    assert_eq!((rendered.text.as_str(), rendered.missing.len()), ("{{URL}} {{MISSING}}\n", 0));
 }

@@ -117,7 +117,7 @@ fn yaml_as_it_is_pinned() {
         assert_eq!(env_of(value), text, "{value}");
     }
     check(&pod("").replace("memory: 32", "memory: 32, env: {V: 1, V: 2}"), &["6 P004 duplicate key `V`"]);
-    check(&pod("").replace("count: 2", "count: 017"), &[]);
+    check(&pod("").replace("count: 2", "count: 017"), &["4 P012 read as 17"]);
     check(&pod("").replace("count: 2", "count: 1_0"), &["4:12 P010 `1_0` is not a whole number"]);
     check(&pod("").replace("count: 2", "count: 0x2"), &["4:12 P010 `0x2` is not a whole number"]);
 }

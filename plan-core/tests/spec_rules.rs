@@ -333,12 +333,48 @@ fn config_templates_are_handed_in() {
     let texts = env(&[("one.mustache", "x={{X}}"), ("two.mustache", "y"), ("no.mustache", " ")]);
     let reading = read_files(&text, &[], Files::Texts(&texts));
     let found = told(&text, &reading);
-    assert!(found[0].contains("P076 there is no config template `tow.mustache`"), "{found:?}");
-    assert!(found[1].contains("P076 the config template `no.mustache` is empty"), "{found:?}");
-    assert_eq!(reading.diagnostics[0].nearest.as_deref(), Some("two.mustache"));
+    assert!(found[0].contains("P054 one.mustache:1: nothing gives the variable `X`"), "{found:?}");
+    assert!(found[1].contains("P076 there is no config template `tow.mustache`"), "{found:?}");
+    assert!(found[2].contains("P076 the config template `no.mustache` is empty"), "{found:?}");
+    assert_eq!(reading.diagnostics[1].nearest.as_deref(), Some("two.mustache"));
     let text = text.replace("tow", "two").replace("no.m", "one.m");
     let spec = read_files(&text, &[], Files::Texts(&texts)).spec.unwrap();
     assert_eq!(spec.pods()["hello"].tasks["server"].configs["a"].text.as_deref(), Some("x={{X}}"));
+}
+
+/// Each source of a variable is one that a config template can rely on.
+#[test]
+fn a_config_template_asks_for_what_its_task_is_given() {
+    let text = "name: svc\npods:\n  web:\n    count: 1\n    secrets: {s: {secret: a/b, env-key: SECRET}}\n    tasks:\n      \
+                server:\n        {goal: RUNNING, cmd: ./serve, cpus: 1, env: {OWN: ''}, ports: {http: {port: 0, env-key: PORT}}, \
+                configs: {a: {template: a, dest: a}, b: {template: b, dest: b, render: false}}}\n";
+    let given = ["OWN", "ALL", "SECRET", "PORT", "TASK_NAME", "ZONE", "FRAMEWORK_HOST", "SCHEDULER_API_PORT"];
+    let given = given.map(|name| format!("{{{{{name}}}}}")).concat();
+    let template = format!(
+        "{given}{{{{#OFF}}}}{{{{NOT_ASKED}}}}{{{{/OFF}}}}\n{{{{FRAMEWORK_HOTS}}}}{{{{FRAMEWORK_HOTS}}}}"
+    );
+    let texts = env(&[("a", &template), ("b", "{{ANY}}")]);
+    let reading = read_files(text, &[("TASKCFG_WEB_ALL", "1")], Files::Texts(&texts));
+    assert_eq!(told(text, &reading).len(), 1, "{:?}", told(text, &reading));
+    assert_eq!(
+        reading.diagnostics[0].message,
+        "a:2: nothing gives the variable `FRAMEWORK_HOTS` to the task"
+    );
+    assert_eq!(reading.diagnostics[0].nearest.as_deref(), Some("FRAMEWORK_HOST"));
+    assert!(reading.spec.is_some(), "it is a warning");
+    // A command that renders by itself sets what it wants before.
+    let text = text.replace("cmd: ./serve", "cmd: export FRAMEWORK_HOTS=1 && ./bootstrap && ./serve");
+    assert_eq!(told(&text, &read_files(&text, &[], Files::Texts(&texts))).len(), 0);
+}
+
+/// What begins with `x-` at the top is a place for anchors.
+#[test]
+fn notes_have_no_effect() {
+    let noted = format!("x-defaults: &small {{cpus: 0.5, memory: 32}}\n{}", pod(""))
+        .replace("cpus: 0.5, memory: 32", "<<: *small");
+    let noted = noted.replacen("{<<: *small}", "{cpus: 0.5, memory: 32}", 1);
+    assert_eq!(good(&noted, &[]), good(&pod(""), &[]));
+    check(&pod("").replace("name: svc", "name: svc\nxdefaults: 1"), &["2 P005 unknown key `xdefaults`"]);
 }
 
 #[test]
@@ -633,7 +669,10 @@ fn strict_makes_warnings_errors() {
     let reading = reading.strict();
     assert!(reading.spec.is_none() && reading.diagnostics.iter().all(|one| one.is_error()));
     let helps: Vec<_> = reading.diagnostics.iter().map(|one| one.help.as_deref().unwrap()).collect();
-    assert_eq!(helps[0], "did you mean `image`?; it is a warning that `--strict` makes an error");
+    assert_eq!(
+        helps[0],
+        "did you mean `image`?; it is a warning, and a strict reading takes each warning for an error"
+    );
     assert!(read_with(&pod(""), &[]).strict().spec.is_some());
 }
 

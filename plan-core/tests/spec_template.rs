@@ -45,6 +45,10 @@ fn templates_render() {
         ("a\n  {{TEXT}}\nb", "a\n  yes\nb"),
         ("\u{feff}name: x", "name: x"),
         ("é{{TEXT}}é", "éyesé"),
+        // Other delimiters, until they are changed back. A section that is off does not keep them off.
+        ("{{=<% %>=}}{{TEXT}} <%TEXT%><%={{ }}=%> {{TEXT}} <%TEXT%>", "{{TEXT}} yes yes <%TEXT%>"),
+        ("a\n{{=<% %>=}}\n{{{x}}}<%#OFF%>{{y}}<%={{ }}=%>{{/OFF}}{{TEXT}}", "a\n{{{x}}}yes"),
+        ("{{= | | =}}|TEXT| |! words | {{TEXT}}", "yes  {{TEXT}}"),
     ];
     for (template, expected) in cases {
         let rendered = render(template, &values, Missing::Refuse);
@@ -67,7 +71,16 @@ fn what_is_wrong_with_a_template_has_a_place() {
         ("{{{X}} b", &["1:1 P021 not closed on its line with `}}}`"]),
         ("{{}}", &["1:1 P021 no name"]),
         ("{{# }}x{{/ }}", &["1:1 P021 no name", "1:8 P021 no name"]),
-        ("{{> other}}{{=<% %>=}}", &["1:1 P021 no `{{>`", "1:12 P021 no `{{=`"]),
+        (
+            "{{> other}}{{=<%=}}{{=<% = %>=}}{{=<%}}",
+            &[
+                "1:1 P021 no `{{>`",
+                "1:12 P021 two delimiters",
+                "1:20 P021 two delimiters",
+                "1:33 P021 two delimiters",
+            ],
+        ),
+        ("{{=<% %>=}}\n<% x", &["2:1 P021 not closed on its line with `%>`"]),
         ("{{! open", &["1:1 P021 not closed"]),
     ];
     for (template, expected) in cases {

@@ -55,12 +55,13 @@ impl Rule {
         }
     }
 
-    /// Why there is the rule, and what to do about it.
-    pub fn explanation(&self) -> &'static str {
-        match self {
-            Self::Code(code) => code.explanation().trim(),
-            Self::OfBackend(rule, _) => rule.explanation.trim(),
-        }
+    /// Why there is the rule, and what to do about it, with the options of this program that help.
+    pub fn explanation(&self) -> String {
+        let (text, options) = match self {
+            Self::Code(code) => (code.explanation(), options(*code)),
+            Self::OfBackend(rule, _) => (rule.explanation, ""),
+        };
+        format!("{}{options}", text.trim())
     }
 
     /// The text of a file that breaks it.
@@ -110,6 +111,17 @@ impl Rule {
             indented(&shown(self.file())),
             said.trim_end()
         )
+    }
+}
+
+/// What this program adds to the explanation of a code.
+fn options(code: Code) -> &'static str {
+    match code {
+        Code::MissingKey => " `planwright schema` prints it.",
+        Code::ConfigFile => {
+            " `--config-dir` names the other folder, and `--skip-files` leaves templates unread."
+        }
+        _ => "",
     }
 }
 

@@ -86,3 +86,13 @@ fn the_plan_that_brings_it_about_is_named() {
         assert!(ran.out.contains(&format!("the plan `{plan}` brings this about")), "{then}: {ran}");
     }
 }
+
+/// All of them are named, since what they have on their nodes goes with them.
+#[test]
+fn who_leaves_is_named() {
+    let text = "name: a\npods:\n  one: {count: {{N}}, allow-decommission: true, tasks: {t: {goal: RUNNING, cmd: x, cpus: 1}}}\n";
+    let told = planwright_reading(&["diff", "-", "--env", "N=4", "--then", "N=2"], text.as_bytes()).out;
+    assert!(told.ends_with("\nthese leave for good, with their volumes: one-3, one-2\n"), "{told}");
+    let told = planwright_reading(&["diff", "-", "--env", "N=2", "--then", "N=4"], text.as_bytes()).out;
+    assert!(!told.contains("leave"), "{told}");
+}

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use plan_core::engine::{Engine, PlanView};
+use plan_core::engine::{Engine, PhaseView, PlanView, StepView};
 use plan_core::plan::Status;
-use plan_core::spec::Goal;
+use plan_core::spec::{Goal, InstanceName, ServiceName, TaskName};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::plans::error_of;
 use super::tasks::{Pause, full_name, id, paused, state};
 use crate::call::{Call, read};
 use crate::ids::Ids;
@@ -89,31 +90,108 @@ impl Filter {
 struct PlansBody {
     scheduler_state: &'static str,
     active_plans: Vec<String>,
-    plans: Vec<PlanView>,
+    plans: Vec<PlanBody>,
     service_topology: Topology,
 }
 
+/// A plan, with how much of it is done.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+struct PlanBody {
+    name: String,
+    strategy: &'static str,
+    status: Status,
+    total_steps: usize,
+    completed_steps: usize,
+    phases: Vec<PhaseBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct PhaseBody {
+    name: String,
+    strategy: &'static str,
+    status: Status,
+    steps: Vec<StepBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepBody {
+    name: String,
+    status: Status,
+    /// Why the step can never be complete.
+    errors: Vec<String>,
+}
+
+impl PlanBody {
+    fn of(engine: &Engine, plan: &PlanView) -> Self {
+        let steps = || plan.phases.iter().flat_map(|phase| &phase.steps);
+        let phases = plan.phases.iter().map(|phase| PhaseBody {
+            name: phase.name.clone(),
+            strategy: phase.strategy,
+            status: phase.status,
+            steps: phase
+                .steps
+                .iter()
+                .map(|step| StepBody {
+                    name: step.name.clone(),
+                    status: step.status,
+                    errors: match step.status {
+                        Status::Error => vec![error_of(engine, plan, phase, step)],
+                        _ => Vec::new(),
+                    },
+                })
+                .collect(),
+        });
+        Self {
+            name: plan.name.clone(),
+            strategy: plan.strategy,
+            status: plan.status,
+            total_steps: steps().count(),
+            completed_steps: steps().filter(|step| step.status == Status::Complete).count(),
+            phases: phases.collect(),
+        }
+    }
+}
+
+/// The service, its pods, their instances and the tasks of these, as a tree.
+#[derive(Debug, Serialize)]
 struct Topology {
-    total_pods: u32,
-    pods: BTreeMap<String, u32>,
+    name: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    children: Vec<Self>,
+}
+
+impl Topology {
+    fn of(service: &ServiceName, engine: &Engine) -> Self {
+        let node = |name: String, kind, children| Self { name, kind, children };
+        let pods = engine.model().into_iter().flat_map(|model| model.pods()).map(|pod| {
+            let instances = (0..pod.count).map(|index| {
+                let instance = InstanceName { pod: pod.name.clone(), index };
+                let tasks =
+                    pod.tasks.iter().map(|task| node(full_name(&instance, &task.name), "task", Vec::new()));
+                let tasks = tasks.collect();
+                node(instance.to_string(), "pod-instance", tasks)
+            });
+            node(pod.name.to_string(), "pod", instances.collect())
+        });
+        node(service.to_string(), "service", pods.collect())
+    }
 }
 
 /// `GET /v1/debug/plans`.
 pub(crate) async fn plans(call: Call) -> Answer {
     let service = call.service().await?;
     let filter = Filter::of(&call)?;
+    let name = service.name().clone();
     let body = read(&service, move |engine| {
         let plans = filter.plans(engine)?;
         let active = plans.iter().filter(|plan| plan.status.is_running() || plan.status == Status::Pending);
-        let counts = engine.model().into_iter().flat_map(|model| model.pods());
-        let pods: BTreeMap<String, u32> = counts.map(|pod| (pod.name.to_string(), pod.count)).collect();
         Ok::<_, Problem>(PlansBody {
             scheduler_state: scheduler_state(engine),
             active_plans: active.map(|plan| plan.name.clone()).collect(),
-            service_topology: Topology { total_pods: pods.values().sum(), pods },
-            plans,
+            service_topology: Topology::of(&name, engine),
+            plans: plans.iter().map(|plan| PlanBody::of(engine, plan)).collect(),
         })
     });
     ok(&body.await??)
@@ -131,35 +209,49 @@ fn scheduler_state(engine: &Engine) -> &'static str {
     }
 }
 
-/// `GET /v1/debug/taskStatuses`: all tasks of each step, by name.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TaskBody {
+    name: String,
+    /// None before the first launch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<String>,
+    task_status: String,
+}
+
+/// `GET /v1/debug/taskStatuses`: the tasks of each step. The SDK shows one of them.
 pub(crate) async fn task_statuses(call: Call) -> Answer {
     let service = call.service().await?;
     let filter = Filter::of(&call)?;
     let name = service.name().clone();
     let body = read(&service, move |engine| {
-        let of_step = |step: &plan_core::engine::StepView| {
-            let instance = step.instance.as_ref()?;
-            let record = engine.pod(instance)?;
-            let tasks = step.tasks.iter().filter_map(|task| {
-                let launch = record.task(task)?.last()?.launch;
+        let of_step = |step: &StepView| -> Vec<TaskBody> {
+            let Some(instance) = &step.instance else { return Vec::new() };
+            let record = engine.pod(instance);
+            let of_task = |task: &TaskName| {
+                let launch = record.and_then(|record| record.task(task)?.last());
                 let goal = goal(engine, instance.pod.as_str(), task.as_str());
-                let shown = paused(record, task).map(Pause::as_str).or_else(|| state(record, task, goal));
-                let id = id(&name, instance, task, launch);
-                Some((full_name(instance, task), json!({ "id": id, "status": shown })))
-            });
-            Some(Value::Object(tasks.collect()))
+                let shown = record.and_then(|record| {
+                    paused(record, task).map(Pause::as_str).or_else(|| state(record, task, goal))
+                });
+                TaskBody {
+                    name: full_name(instance, task),
+                    task_id: launch.map(|launch| id(&name, instance, task, launch.launch)),
+                    task_status: format!("TASK_{}", shown.unwrap_or("UNKNOWN")),
+                }
+            };
+            step.tasks.iter().map(of_task).collect()
         };
-        let plans = filter.plans(engine)?.into_iter().map(|plan| {
-            let phases = plan.phases.into_iter().map(|phase| {
-                let steps = phase
-                    .steps
-                    .iter()
-                    .map(|step| (step.name.clone(), of_step(step).unwrap_or_else(|| json!({}))));
-                (phase.name.clone(), Value::Object(steps.collect()))
-            });
-            (plan.name, Value::Object(phases.collect()))
+        let of_phase = |phase: &PhaseView| {
+            let steps =
+                phase.steps.iter().map(|step| json!({ "name": step.name, "taskStatus": of_step(step) }));
+            json!({ "name": phase.name, "steps": steps.collect::<Vec<_>>() })
+        };
+        let plans = filter.plans(engine)?;
+        let plans = plans.iter().map(|plan| {
+            json!({ "name": plan.name, "phases": plan.phases.iter().map(of_phase).collect::<Vec<_>>() })
         });
-        Ok::<_, Problem>(plans.collect::<Map<String, Value>>())
+        Ok::<_, Problem>(plans.collect::<Vec<Value>>())
     });
     ok(&body.await??)
 }

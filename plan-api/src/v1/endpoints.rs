@@ -1,13 +1,13 @@
 //! Endpoints (SDK rule R73): the public ports of a service.
 //!
-//! Invariant: a port is an endpoint if it is advertised or has a virtual address. Ports of one name are one endpoint.
-//! Addresses come from the records. No backend is asked.
+//! Invariant: a port is an endpoint if it is advertised. Ports of one name are one endpoint. A virtual address is a part of
+//! its port's endpoint. Addresses come from the records. No backend is asked.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use plan_core::engine::{Address, Engine, Place, PodRecord};
-use plan_core::spec::{PodSpec, Port, PortName, ResourceSetName};
+use plan_core::spec::{PodSpec, PortName, ResourceSetName};
 use serde::Serialize;
 
 use crate::call::{Call, read};
@@ -47,21 +47,18 @@ fn endpoints(engine: &Engine) -> BTreeMap<String, EndpointBody> {
         let Some(place) = record.place() else { continue };
         let Some(pod) = model.spec().pods().get(&instance.pod) else { continue };
         for (name, number) in &place.ports {
-            let Some((set, port)) = declared(pod, name) else { continue };
-            if port.advertise || port.vip.is_some() {
-                let endpoint = port.vip.as_ref().map_or(name.as_str(), |vip| vip.prefix.as_str());
-                let body = endpoints.entry(endpoint.to_owned()).or_default();
-                body.add(name, *number, place, address(record, set));
-            }
+            let Some(set) = advertised(pod, name) else { continue };
+            let body = endpoints.entry(name.to_string()).or_default();
+            body.add(name, *number, place, address(record, set));
         }
     }
     endpoints
 }
 
-/// A port of a pod, and the resource set that has it.
-fn declared<'a>(pod: &'a PodSpec, port: &PortName) -> Option<(&'a ResourceSetName, &'a Port)> {
+/// The resource set of a pod that has a port, if the port is advertised.
+fn advertised<'a>(pod: &'a PodSpec, port: &PortName) -> Option<&'a ResourceSetName> {
     let mut all = pod.resource_sets.iter().flat_map(|(set, of)| of.ports.iter().map(move |port| (set, port)));
-    all.find(|(_, (name, _))| name == port).map(|(set, (_, port))| (set, port))
+    all.find(|(_, (name, of))| name == port && of.advertise).map(|(set, _)| set)
 }
 
 /// Where the task in a resource set is reached, according to the last word of the backend.

@@ -88,7 +88,7 @@ fn displayed(engine: &Engine, step: &StepView) -> Option<&'static str> {
 }
 
 /// Why a step can never be complete.
-fn error_of(engine: &Engine, plan: &PlanView, phase: &PhaseView, step: &StepView) -> String {
+pub(super) fn error_of(engine: &Engine, plan: &PlanView, phase: &PhaseView, step: &StepView) -> String {
     let whys = step.instance.as_ref().map(|instance| engine.why(instance)).unwrap_or_default();
     let what = format!("{} / {} / {}", plan.name, phase.name, step.name);
     let why = whys.into_iter().find(|why| matches!(why.reason, Reason::Never { .. }));
@@ -98,11 +98,41 @@ fn error_of(engine: &Engine, plan: &PlanView, phase: &PhaseView, step: &StepView
     }
 }
 
-/// The plan that the path names, or means.
-fn plan_text(call: &Call) -> &str {
-    match call.param("plan") {
-        "" => PlanName::DEPLOY,
-        plan => plan,
+/// The plan that the path names, or means. `deploy` is the plan that brings the target about, as in the SDK: its clients
+/// go on to watch `deploy` while an update goes on.
+///
+/// # Errors
+/// The name is empty, as a script with an unset variable sends it.
+async fn plan_text(call: &Call) -> Result<String, Problem> {
+    let named = call.params.iter().find(|(key, _)| key == "plan").map(|(_, value)| value.as_str());
+    match named {
+        Some("") => Err(Problem::missing("Plan", "``").hint("the path names no plan")),
+        Some(plan) if plan != PlanName::DEPLOY => Ok(plan.to_owned()),
+        Some(_) | None => {
+            let converging = read(&call.service().await?, converging).await?;
+            Ok(converging.unwrap_or_else(|| PlanName::DEPLOY.to_owned()))
+        }
+    }
+}
+
+/// The plan that brings the target about, or has brought it about.
+fn converging(engine: &Engine) -> Option<String> {
+    let number = engine.converging_run()?;
+    let of = |plan: &String| {
+        let goes_on =
+            plan.parse().ok().and_then(|plan| engine.run(&plan)).is_some_and(|run| run.number == number);
+        goes_on || engine.runs(plan).iter().any(|ended| ended.run == number)
+    };
+    engine.plan_names().into_iter().find(of)
+}
+
+/// The refusal of the newest target. The service goes on as it is, and clients that wait for `deploy` learn that what they
+/// submitted does not come.
+fn refused_target(engine: &Engine) -> Option<String> {
+    let targets = engine.audit().filter(|one| one.verb.starts_with("target "));
+    match &targets.last()?.reply {
+        Reply::Refused(refusal) => Some(format!("the newest configuration is refused: {refusal}")),
+        _ => None,
     }
 }
 
@@ -120,9 +150,18 @@ pub(crate) async fn list(call: Call) -> Answer {
 /// `GET /v1/plans/{plan}`.
 pub(crate) async fn show(call: Call) -> Answer {
     let service = call.service().await?;
-    let name = plan_text(&call).to_owned();
+    let name = plan_text(&call).await?;
     let asked = name.clone();
-    let body = read(&service, move |engine| PlanBody::of(engine, &asked).ok_or_else(|| engine.plan_names()));
+    let body = read(&service, move |engine| {
+        let mut body = PlanBody::of(engine, &asked).ok_or_else(|| engine.plan_names())?;
+        if asked == converging(engine).as_deref().unwrap_or(PlanName::DEPLOY)
+            && let Some(refusal) = refused_target(engine)
+        {
+            body.errors.push(refusal);
+            body.status = Status::Error;
+        }
+        Ok::<_, Vec<String>>(body)
+    });
     let body = body.await?.map_err(|known| missing(&name, &known))?;
     Ok(json(body.code(), &body))
 }
@@ -131,7 +170,7 @@ pub(crate) async fn show(call: Call) -> Answer {
 pub(crate) async fn start(call: Call) -> Answer {
     let parameters: Parameters = call.json_or_default("an object of texts, as {\"NAME\": \"value\"}")?;
     let given: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let plan = plan_text(&call).to_owned();
+    let plan = plan_text(&call).await?;
     let done = format!("Received cmd: start {plan} with parameters: {{{}}}", given.join(", "));
     command(&call, &done, |plan| Verb::Start { plan, parameters }).await
 }
@@ -149,32 +188,33 @@ pub(crate) async fn stop(call: Call) -> Answer {
 
 /// `POST /v1/plans/{plan}/continue`.
 pub(crate) async fn proceed(call: Call) -> Answer {
-    let phase = phase(&call).await?;
+    let phase = phase(&call, &plan_text(&call).await?).await?;
     command(&call, "Received cmd: continue", |plan| Verb::Continue { plan, phase }).await
 }
 
 /// `POST /v1/plans/{plan}/interrupt`.
 pub(crate) async fn interrupt(call: Call) -> Answer {
-    let phase = phase(&call).await?;
+    let phase = phase(&call, &plan_text(&call).await?).await?;
     command(&call, "Received cmd: interrupt", |plan| Verb::Interrupt { plan, phase }).await
 }
 
 /// `POST /v1/plans/{plan}/forceComplete`.
 pub(crate) async fn force_complete(call: Call) -> Answer {
-    let part = part(&call, plan_text(&call)).await?;
-    let done = of_part(&call, "forceComplete");
+    let plan = plan_text(&call).await?;
+    let part = part(&call, &plan).await?;
+    let done = of_part(&call, &plan, "forceComplete");
     command(&call, &done, |plan| Verb::ForceComplete { plan, part }).await
 }
 
 /// `POST /v1/plans/{plan}/restart`.
 pub(crate) async fn restart(call: Call) -> Answer {
-    let part = part(&call, plan_text(&call)).await?;
-    let done = of_part(&call, "restart");
+    let plan = plan_text(&call).await?;
+    let part = part(&call, &plan).await?;
+    let done = of_part(&call, &plan, "restart");
     command(&call, &done, |plan| Verb::Restart { plan, part }).await
 }
 
-fn of_part(call: &Call, verb: &str) -> String {
-    let plan = plan_text(call);
+fn of_part(call: &Call, plan: &str, verb: &str) -> String {
     let (phase, step) = (call.query("phase").unwrap_or("null"), call.query("step").unwrap_or("null"));
     format!("Received cmd: {verb} for Plan: {plan}, Phase: {phase}, Step: {step}")
 }
@@ -182,8 +222,8 @@ fn of_part(call: &Call, verb: &str) -> String {
 /// Sends a verb for the plan that the path names, and answers as the SDK does (SDK rule R71).
 async fn command(call: &Call, done: &str, verb: impl FnOnce(PlanName) -> Verb) -> Answer {
     let service = call.service().await?;
-    let text = plan_text(call);
-    let plan: PlanName = text.parse().map_err(|_| Problem::missing("Plan", text))?;
+    let text = plan_text(call).await?;
+    let plan: PlanName = text.parse().map_err(|_| Problem::missing("Plan", &text))?;
     match call.say(&service, verb(plan)).await? {
         Reply::Done => Ok(message(StatusCode::OK, done)),
         Reply::AlreadySo => {
@@ -198,8 +238,8 @@ async fn command(call: &Call, done: &str, verb: impl FnOnce(PlanName) -> Verb) -
 }
 
 /// The phase that the query names, by name or id.
-pub(crate) async fn phase(call: &Call) -> Result<Option<PhaseName>, Problem> {
-    match part(call, plan_text(call)).await? {
+pub(crate) async fn phase(call: &Call, plan: &str) -> Result<Option<PhaseName>, Problem> {
+    match part(call, plan).await? {
         Part::Plan => Ok(None),
         Part::Phase(phase) | Part::Step(phase, _) => Ok(Some(phase)),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,8 +10,7 @@ use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
-use plan_core::engine::Engine;
-use plan_core::spec::NodeName;
+use plan_core::engine::{Engine, Place, PodRecord};
 use serde_json::{Value, json};
 
 use super::pods::tasks_of;
@@ -171,16 +171,24 @@ pub(crate) async fn zone(call: Call) -> Answer {
     text(zones.remove(task).ok_or_else(|| Problem::missing("Zone of task", task))?)
 }
 
-/// `GET /v1/state/zone/{pod}/{ip}`: plain text (SDK rule R75). A node is known by its name.
+/// `GET /v1/state/zone/{pod}/{ip}`: plain text (SDK rule R75). An instance is found by the name of its node, or by an
+/// address of one of its tasks.
 pub(crate) async fn node_zone(call: Call) -> Answer {
     let service = call.service().await?;
     let (pod, ip) = (call.param("pod").to_owned(), call.param("ip").to_owned());
     let words = format!("{pod} on {ip}");
     let zone = read(&service, move |engine| {
         let mut pods = engine.pods().filter(|(instance, _)| instance.pod == *pod.as_str());
-        let on = |node: &NodeName| *node == *ip.as_str();
-        let zone = pods
-            .find_map(|(_, record)| record.place().filter(|place| on(&place.node.name))?.node.zone.clone());
+        let address = ip.parse::<IpAddr>().ok();
+        let is_there = |record: &PodRecord| {
+            let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
+            address.is_some()
+                && occupants.any(|one| one.address.as_ref().is_some_and(|told| told.ip == address))
+        };
+        let zone = pods.find_map(|(_, record)| {
+            let on = |place: &&Arc<Place>| place.node.name == *ip.as_str() || is_there(record);
+            record.place().filter(on)?.node.zone.clone()
+        });
         zone.map(|zone| zone.to_string())
     });
     text(zone.await?.ok_or_else(|| Problem::missing("Zone of", words))?)

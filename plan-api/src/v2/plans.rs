@@ -244,13 +244,13 @@ pub(crate) async fn stop(call: Call) -> Answer {
 
 /// `POST /v2/plans/{plan}/pause`.
 pub(crate) async fn pause(call: Call) -> Answer {
-    let phase = phase(&call).await?;
+    let phase = phase(&call, call.param("plan")).await?;
     command(&call, |plan| Verb::Interrupt { plan, phase }).await
 }
 
 /// `POST /v2/plans/{plan}/resume`.
 pub(crate) async fn resume(call: Call) -> Answer {
-    let phase = phase(&call).await?;
+    let phase = phase(&call, call.param("plan")).await?;
     command(&call, |plan| Verb::Continue { plan, phase }).await
 }
 

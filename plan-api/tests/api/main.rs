@@ -8,3 +8,4 @@ mod events;
 mod hostile;
 mod requests;
 mod rig;
+mod updates;

@@ -18,7 +18,7 @@ impl Transition<'_> {
             // The question was withdrawn, or its order was given by an earlier answer. This grant is given back, unless
             // a record names it.
             if stage.is_none() && matches!(answer, FitAnswer::Fitted(_)) {
-                self.effects.commands.push(Command::Withdraw { instance: self.name(at), launch });
+                self.command(Command::Withdraw { instance: self.name(at), launch });
             }
             return;
         }

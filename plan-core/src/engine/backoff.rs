@@ -71,11 +71,11 @@ impl Transition<'_> {
             let shared =
                 record.is_some_and(|r| r.tasks().iter().any(|task| task.delayed_until() == Some(old)));
             if !shared {
-                self.state.delays.remove(&(old, at));
+                self.state.delays.remove(at, old);
             }
         }
         if let Some(until) = until {
-            self.state.delays.insert((until, at));
+            self.state.delays.add(at, until);
         }
     }
 

@@ -17,7 +17,7 @@ impl Transition<'_> {
     /// Keeps the configurations of a target.
     pub(super) fn keep_confs(&mut self, model: &Model) {
         for task in model.pods().iter().flat_map(|pod| &pod.tasks) {
-            if self.state.confs.insert(task.conf, task.config.clone()).is_none() {
+            if self.state.keep_conf(task.conf, task.config.clone()) {
                 self.writes.put_new(Record::Conf(task.config.clone()));
             }
         }
@@ -25,11 +25,11 @@ impl Transition<'_> {
 
     /// Notes that the service has reached its target.
     pub(super) fn became_target(&mut self, run: Number) {
-        let target = self.state.model.clone();
-        let forced = self.state.ended.get(&run).is_some_and(|run| self.state.is_any_forced(run));
+        let target = self.state.model().clone();
+        let forced = self.state.ended().get(&run).is_some_and(|run| self.state.is_any_forced(run));
         let reached = !forced && self.state.is_all_of_target();
-        let advance = reached && self.state.service.previous != Some(target.hash());
-        if advance || !self.state.service.deployed {
+        let advance = reached && self.state.service().previous != Some(target.hash());
+        if advance || !self.state.service().deployed {
             self.change_service(|service| {
                 service.deployed = true;
                 if advance {
@@ -38,7 +38,7 @@ impl Transition<'_> {
             });
         }
         if advance {
-            let old = self.state.previous.replace(target.clone());
+            let old = self.state.set_previous(Some(target.clone()));
             if let Some(old) = old.filter(|old| old.hash() != target.hash()) {
                 self.forget_spec(&old);
             }
@@ -52,20 +52,20 @@ impl Transition<'_> {
 
     /// Deletes configurations and specifications that no record names.
     pub(super) fn forget_unnamed(&mut self) {
-        let wanted = self.state.model.pods().iter().flat_map(|pod| &pod.tasks).map(|task| task.conf);
+        let wanted = self.state.model().pods().iter().flat_map(|pod| &pod.tasks).map(|task| task.conf);
         let mut named: BTreeSet<ContentHash> = wanted.collect();
-        if named.len() == self.state.confs.len() {
+        if named.len() == self.state.confs().len() {
             return;
         }
-        for record in self.state.pods.iter().flatten().filter_map(|instance| instance.record.as_ref()) {
+        for record in self.state.pods().iter().flatten().filter_map(|instance| instance.record()) {
             named.extend(record.orders().iter().flat_map(|order| &*order.tasks).map(|task| task.conf));
             named.extend(record.tasks().iter().filter_map(|task| task.last()).map(|last| last.conf));
             named.extend(record.tasks().iter().filter_map(|task| task.reached()).map(|reached| reached.conf));
         }
         let unnamed: Vec<ContentHash> =
-            self.state.confs.keys().filter(|conf| !named.contains(conf)).copied().collect();
+            self.state.confs().keys().filter(|conf| !named.contains(conf)).copied().collect();
         for conf in unnamed {
-            if let Some(config) = self.state.confs.remove(&conf) {
+            if let Some(config) = self.state.forget_conf(&conf) {
                 self.writes.delete(Key::Conf(conf), Record::Conf(config).digest());
             }
         }
@@ -75,7 +75,7 @@ impl Transition<'_> {
 impl State {
     /// Whether an operator forced a step of a run to be complete.
     fn is_any_forced(&self, run: &RunRecord) -> bool {
-        let Some(layout) = self.model.plans().get(&run.plan) else { return false };
+        let Some(layout) = self.model().plans().get(&run.plan) else { return false };
         (0..).zip(&layout.phases).any(|(phase, of)| {
             (0..).zip(&of.steps).any(|(step, at)| {
                 let record = self.record(At { pod: of.pod, index: at.instance });
@@ -87,7 +87,7 @@ impl State {
     /// Whether the latest launch of every launched task, except `ONCE` tasks, has the target's configuration. A plan
     /// may be complete and leave tasks out.
     fn is_all_of_target(&self) -> bool {
-        (0..).zip(self.model.pods()).all(|(pod, model)| {
+        (0..).zip(self.model().pods()).all(|(pod, model)| {
             (0..model.count).all(|index| {
                 let record = self.record(At { pod, index });
                 let of = |task: &TaskModel| record.and_then(|record| record.task(&task.name)?.last());

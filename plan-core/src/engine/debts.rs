@@ -76,13 +76,13 @@ impl Transition<'_> {
         let vain = self.session.pursuits.pursued(number, self.now);
         for Owed { launch, task, grace } in debt.kill.iter().cloned() {
             let instance = debt.instance.clone();
-            self.effects.commands.push(Command::Kill { instance, launch, task, grace });
+            self.command(Command::Kill { instance, launch, task, grace });
         }
         let ended = debt.kill.is_empty() || self.bug(Bug::ReleaseAlive);
         if let (true, Some(handle)) = (ended, debt.release.clone()) {
             let (instance, node) = (debt.instance.clone(), debt.node.clone());
             let release = Release { debt: number, instance, node, handle };
-            self.effects.commands.push(Command::Release(Box::new(release)));
+            self.command(Command::Release(Box::new(release)));
         }
         vain && !debt.kill.is_empty()
     }
@@ -155,7 +155,7 @@ impl Transition<'_> {
         if let Some(at) = self.state.at(&debt.instance) {
             self.awaken(Waker::Settled, at);
         }
-        if self.state.service.uninstalling || debt.cause == DebtCause::Decommission {
+        if self.state.service().uninstalling || debt.cause == DebtCause::Decommission {
             self.session.agenda.consider(Item::Leave);
         }
     }

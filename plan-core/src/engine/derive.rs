@@ -17,8 +17,8 @@ impl Transition<'_> {
     /// Derives anew what follows from an instance's record: the statuses of its steps, and whether recovery has
     /// something to do.
     pub(super) fn touch(&mut self, at: At) {
-        for nth in 0..self.state.active.len() {
-            let run = &self.state.active[nth];
+        for nth in 0..self.state.active().len() {
+            let run = &self.state.active()[nth];
             let (number, layout) = (run.number(), run.layout.clone());
             for &phase in layout.phases_of(at.pod) {
                 for step in layout.phases[phase as usize].steps_of(at.index) {
@@ -31,7 +31,7 @@ impl Transition<'_> {
         if self.state.index_member(at) {
             self.members_are_back(at.pod);
         }
-        if self.state.hurt.contains(&at) {
+        if self.state.is_hurt(at) {
             self.session.agenda.consider(Item::Recovery(at));
         }
     }
@@ -45,10 +45,10 @@ impl Transition<'_> {
 
     /// Derives a step's status, and updates its parents and successors.
     pub(super) fn derive_step(&mut self, nth: usize, at: At, step: StepRef) {
-        let run = &self.state.active[nth];
+        let run = &self.state.active()[nth];
         let status = self.state.step_status(run, at, step);
         let urgent = self.state.is_urgent(run, at, step, status);
-        let Run { layout, progress, .. } = &mut self.state.active[nth];
+        let Run { layout, progress, .. } = self.state.active_mut(nth);
         let held = progress.phase(step.phase).is_held();
         let changed = progress.set_step(layout, step.phase, step.step, status, urgent);
         let released = held && !progress.phase(step.phase).is_held();
@@ -56,7 +56,7 @@ impl Transition<'_> {
             self.session.agenda.consider(Item::Step(step));
         }
         // Whether a step or recovery owns what is broken in the instance may have changed.
-        if changed.step.0 != changed.step.1 && self.state.hurt.contains(&at) {
+        if changed.step.0 != changed.step.1 && self.state.is_hurt(at) {
             self.session.agenda.consider(Item::Recovery(at));
         }
         self.follow_up(nth, step, changed, released);
@@ -76,15 +76,15 @@ impl Transition<'_> {
         if old_plan != new_plan {
             self.event(Event::Plan { run: step.run, change: (old_plan, new_plan) });
             if new_plan == Status::Complete {
-                self.completed.push(step.run);
+                self.note_complete(step.run);
             }
         }
         if old != new && new == Status::Complete {
             self.consider_after(nth, step);
             self.withdraw_done(nth, step);
             self.session.questions.forget(step);
-            if !self.state.obsolete.is_empty() {
-                let phase = self.state.active[nth].phase(step.phase);
+            if self.state.is_any_obsolete() {
+                let phase = self.state.active()[nth].phase(step.phase);
                 let index = phase.steps[step.step as usize].instance;
                 let at = At { pod: phase.pod, index };
                 self.end_removed(at);
@@ -98,7 +98,7 @@ impl Transition<'_> {
         // only asks for room now acts out of its turn, and gives way to other orders of its instance: these are
         // considered.
         if let Some(Some(before)) = turned {
-            let phase = self.state.active[nth].phase(step.phase);
+            let phase = self.state.active()[nth].phase(step.phase);
             let at = At { pod: phase.pod, index: phase.steps[before as usize].instance };
             self.consider_steps_of(at);
             self.session.agenda.consider(Item::Recovery(at));
@@ -112,7 +112,7 @@ impl Transition<'_> {
 
     /// Considers the steps that may act because a step is complete.
     fn consider_after(&mut self, nth: usize, step: StepRef) {
-        let run = &self.state.active[nth];
+        let run = &self.state.active()[nth];
         let (layout, progress) = (run.phase(step.phase), run.progress.phase(step.phase));
         let freed = progress.freed_by(layout, step.step);
         self.session.agenda.consider_all(freed.map(|freed| Item::Step(StepRef { step: freed, ..step })));
@@ -123,7 +123,7 @@ impl Transition<'_> {
 
     /// Withdraws the order of a step that another launch completed.
     fn withdraw_done(&mut self, nth: usize, step: StepRef) {
-        let phase = self.state.active[nth].phase(step.phase);
+        let phase = self.state.active()[nth].phase(step.phase);
         let at = At { pod: phase.pod, index: phase.steps[step.step as usize].instance };
         let asking =
             |order: &&Order| order.stage == OrderStage::Requested && order.purpose == Purpose::Step(step);
@@ -135,7 +135,7 @@ impl Transition<'_> {
 
     /// Considers the phases that may act because a phase is complete.
     fn consider_phases_after(&mut self, nth: usize, phase: u32) {
-        let run = &self.state.active[nth];
+        let run = &self.state.active()[nth];
         let number = run.number();
         let sweeps = run.progress.freed_by(&run.layout, phase).chain([phase]);
         self.session.agenda.sweep(number, sweeps);

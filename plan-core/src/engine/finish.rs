@@ -2,8 +2,6 @@
 //!
 //! Invariant: every record that changed is written in the same transition, the record of an instance once.
 
-use std::sync::Arc;
-
 use crate::plan::Status;
 
 use super::at::At;
@@ -12,49 +10,40 @@ use super::digest::Digest;
 use super::effects::Effects;
 use super::record::{Key, Number, Record, RunOutcome};
 use super::session::Session;
-use super::state::State;
 use super::time::Wall;
 use super::transition::Transition;
+use super::writes::Writes;
 
 impl Transition<'_> {
     /// Ends the transition: ends the runs that became complete, and writes the changed records.
     pub(super) fn finish(mut self) -> Effects {
-        while let Some(number) = self.completed.pop() {
+        while let Some(number) = self.next_complete() {
             if self.state.run(number).is_some_and(|run| run.progress.status() == Status::Complete) {
                 self.end_run(number, RunOutcome::Complete);
             }
         }
-        if self.dissolved {
-            self.effects.writes = self.writes.without_clock();
-            return self.effects;
+        if self.is_dissolved() {
+            return self.into_effects(None, Writes::without_clock);
         }
-        let mut changed = std::mem::take(&mut self.changed);
-        if changed.len() > 1 {
-            changed.sort_unstable();
-        }
-        for at in changed {
+        for at in self.take_changed() {
             self.write_instance(at);
         }
-        if !self.left.is_empty() {
-            self.trim();
-        }
-        self.effects.wake_at = self.wake_at();
-        let superseded = self.session.superseded;
-        self.effects.writes = self.writes.finish(self.now, self.wall, || !superseded);
-        self.effects
+        self.trim();
+        let (wake_at, superseded) = (self.wake_at(), self.session.is_superseded());
+        let (now, wall) = (self.now, self.wall);
+        self.into_effects(wake_at, |writes| writes.finish(now, wall, || !superseded))
     }
 
     /// Drops the positions of instances that left for good.
     fn trim(&mut self) {
-        for pod in std::mem::take(&mut self.left) {
+        let left = self.take_left();
+        if left.is_empty() {
+            return;
+        }
+        for pod in left {
             self.state.trim(pod);
         }
-        let declared = self.state.model.pods().len();
-        let empty = |state: &State| {
-            state.pods.len() > declared && state.pods.last().is_some_and(|instances| instances.is_empty())
-        };
-        while empty(self.state) {
-            self.state.pods.pop();
+        while self.state.drop_empty_pod() {
             self.change_service(|service| drop(service.leaving.pop()));
         }
     }
@@ -65,24 +54,23 @@ impl Transition<'_> {
         let stale = marks.iter().map(|mark| mark.step.run).filter(|&run| !self.state.remembers(run));
         let stale: Vec<Number> = stale.collect();
         let name = self.name(at);
-        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        instance.dirty = false;
-        let Some(record) = &mut instance.record else {
-            let old = std::mem::take(&mut instance.digest);
-            if old != Digest::default() {
-                self.writes.delete(Key::Pod(name), old);
-            }
-            return;
-        };
+        let (instance, writes) = (self.state.instance_mut(at), &mut self.writes);
         if !stale.is_empty() {
-            Arc::make_mut(record).forget_marks(&stale);
+            instance.record_mut().forget_marks(&stale);
         }
-        instance.digest = self.writes.put(instance.digest, Record::Pod(name, record.clone()));
+        instance.write(|old, record| match record {
+            Some(record) => writes.put(old, Record::Pod(name, record.clone())),
+            None if old == Digest::default() => old,
+            None => {
+                writes.delete(Key::Pod(name), old);
+                Digest::default()
+            }
+        });
     }
 
     /// When the engine wants to be woken.
     fn wake_at(&self) -> Option<Wall> {
-        if self.session.superseded {
+        if self.session.is_superseded() {
             return None;
         }
         let more = !self.session.agenda.is_empty() && !self.bug(Bug::BoundDropsWake);
@@ -91,7 +79,7 @@ impl Transition<'_> {
         if self.session.reconciliation.is_fresh() || more || is_starting {
             return Some(self.wall);
         }
-        let delays = self.state.delays.first().filter(|_| !self.bug(Bug::NoWake)).map(|(until, _)| *until);
+        let delays = self.state.delays.first().filter(|_| !self.bug(Bug::NoWake)).map(|(until, _)| until);
         let Session { kills, reconciliation, pursuits, farewell, questions, .. } = &*self.session;
         let waits = [
             delays,
@@ -100,7 +88,7 @@ impl Transition<'_> {
             reconciliation.first(),
             pursuits.first(),
             questions.first_due(),
-            *farewell,
+            farewell.again(),
         ];
         let next = waits.into_iter().flatten().min()?;
         Some(self.wall.after(next.since(self.now)))

@@ -54,6 +54,6 @@ impl Engine {
 
     /// The backend's notes.
     pub fn notes(&self) -> impl Iterator<Item = (&NoteName, &NoteText)> {
-        self.state.iter().flat_map(|state| &state.notes)
+        self.state.iter().flat_map(|state| state.notes())
     }
 }

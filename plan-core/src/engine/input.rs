@@ -436,7 +436,7 @@ macro_rules! kinds {
             /// The names of all kinds of verbs.
             pub const KINDS: &[&str] = &[$($name),+];
 
-            /// The name of its kind, as an operator types it.
+            /// The name of its kind: the name that it has when it is serialized.
             pub fn kind(&self) -> &'static str {
                 match self {
                     $(Self::$variant { .. } => $name),+
@@ -453,10 +453,10 @@ kinds! {
     Continue => "continue",
     ForceComplete => "force-complete",
     Restart => "restart",
-    RestartPod => "pod restart",
-    ReplacePod => "pod replace",
-    PausePod => "pod pause",
-    ResumePod => "pod resume",
+    RestartPod => "restart-pod",
+    ReplacePod => "replace-pod",
+    PausePod => "pause-pod",
+    ResumePod => "resume-pod",
     GiveUp => "give-up",
     Uninstall => "uninstall",
 }

@@ -23,14 +23,14 @@ impl Engine {
     pub fn broken_invariants(&self) -> Vec<String> {
         let mut broken = Vec::new();
         if let Some(state) = &self.state {
-            for (pod, instances) in (0..).zip(&state.pods) {
+            for (pod, instances) in (0..).zip(state.pods()) {
                 for index in 0..instances.len() as u32 {
                     orders(state, &self.session, At { pod, index }, &mut broken);
                 }
             }
             if self.session.reconciliation.all_asked()
                 && self.session.agenda.is_empty()
-                && !self.session.superseded
+                && !self.session.is_superseded()
             {
                 lost_wakes(state, &self.session, &mut broken);
             }
@@ -74,7 +74,7 @@ fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
 }
 
 fn lost_wakes(state: &State, session: &Session, broken: &mut Vec<String>) {
-    for run in &state.active {
+    for run in state.active() {
         for (phase, layout) in (0..).zip(&run.layout.phases) {
             for (step, of) in (0..).zip(&layout.steps) {
                 if run.progress.phase(phase).step(step) != Status::Pending {
@@ -91,7 +91,7 @@ fn lost_wakes(state: &State, session: &Session, broken: &mut Vec<String>) {
             }
         }
     }
-    for &at in &state.hurt {
+    for at in state.hurt() {
         if state.recovery_tasks(session, at).is_some() {
             broken.push(format!("{} could be recovered, and nobody considers it", state.name(at)));
         }

@@ -102,7 +102,9 @@ impl Transition<'_> {
             let from = from.place().map(|place| place.node.name.clone());
             self.abandon_place(at, DebtCause::Moved, Some(&grant.handle));
             let (instance, to) = (self.name(at), grant.node.name.clone());
-            self.effects.events.extend(from.map(|from| Event::Moved { instance, from, to }));
+            if let Some(from) = from {
+                self.event(Event::Moved { instance, from, to });
+            }
         }
         self.keep(at, &grant.handle);
         // If the instance stays on its node, the node may have other facts now.
@@ -137,12 +139,7 @@ impl Transition<'_> {
             }
         };
         self.record_mut(at).give(launch, &sets, place, now);
-        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        for (nth, slot) in instance.record.iter().flat_map(|record| record.slots().iter().enumerate()) {
-            if slot.occupant().is_some_and(|occupant| occupant.launch == launch) {
-                instance.answered.note(nth, launch, 0);
-            }
-        }
+        self.state.instance_mut(at).see_launched(launch);
         self.event(Event::Launched { instance: self.name(at), launch, node: node.name.clone() });
         self.command_launch(at, launch);
         self.touch(at);
@@ -152,13 +149,13 @@ impl Transition<'_> {
     pub(super) fn command_launch(&mut self, at: At, launch: Number) {
         let instance = self.name(at);
         let given = |command: &Command| matches!(command, Command::Launch(l) if l.launch == launch);
-        if self.effects.commands.iter().any(given) {
+        if self.commands().iter().any(given) {
             return;
         }
         let Some(record) = self.state.record(at) else { return };
         let (Some(order), Some(place)) = (record.order(launch), &record.place()) else { return };
         let tasks = order.tasks.iter().filter_map(|task| {
-            let config = self.state.confs.get(&task.conf)?.clone();
+            let config = self.state.confs().get(&task.conf)?.clone();
             Some(LaunchTask { conf: task.conf, config, paused: task.paused })
         });
         let tasks: Vec<LaunchTask> = tasks.collect();
@@ -178,7 +175,7 @@ impl Transition<'_> {
             tasks,
             parameters: order.parameters.clone(),
         }));
-        self.effects.commands.push(command);
+        self.command(command);
     }
 
     /// Forgets the place of an instance whose first launch was certainly not carried out: none of its tasks is there,
@@ -202,7 +199,7 @@ impl Transition<'_> {
             }
             self.uncount(at, &place.node);
             self.record_mut(at).forget_place();
-            self.effects.commands.push(Command::Withdraw { instance: self.name(at), launch });
+            self.command(Command::Withdraw { instance: self.name(at), launch });
         }
     }
 

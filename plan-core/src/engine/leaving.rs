@@ -17,7 +17,7 @@ impl Transition<'_> {
     /// Removes the next instance that the target does not have, once the debts of the one before are settled. In an
     /// uninstall it removes all at once.
     pub(super) fn consider_leavers(&mut self) {
-        let uninstalling = self.state.service.uninstalling;
+        let uninstalling = self.state.service().uninstalling;
         if !self.session.is_live() {
             return;
         }
@@ -32,7 +32,7 @@ impl Transition<'_> {
             self.session.agenda.consider(Item::Leave);
         } else if uninstalling
             && (self.state.debts.is_empty() || self.bug(Bug::EarlyFarewell))
-            && self.session.farewell.is_none_or(|again| again <= self.now)
+            && self.session.farewell.is_allowed(self.now)
         {
             self.deregister();
         }
@@ -46,55 +46,44 @@ impl Transition<'_> {
         let asked: Vec<Asked> = occupants.map(|o| (Whose::Instance(at), o.launch, o.task.clone())).collect();
         self.abandon_place(at, cause, None);
         self.mark_changed(at);
-        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        let record = instance.record.take();
-        instance.answered.clear();
-        let deadline = instance.deadline.take();
-        self.state.deadlines.set(at, deadline, None);
-        self.state.deadlines.stays(at);
-        for until in record.iter().flat_map(|record| record.tasks()).filter_map(|task| task.delayed_until()) {
-            self.state.delays.remove(&(until, at));
-        }
-        self.state.hurt.remove(&at);
-        if self.state.members.set(at, false) {
+        if self.state.leaves(at) {
             self.members_are_back(at.pod);
         }
-        self.state.obsolete.remove(&at);
         self.session.agenda.drop(Item::Recovery(at));
         self.session.kills.spare_all(at);
         self.session.reconciliation.forget(asked.iter());
         // A launch that this same input commanded is dropped, as the debt covers it now.
         let name = self.name(at);
         let launches = |command: &Command| matches!(command, Command::Launch(of) if of.instance == name);
-        self.effects.commands.retain(|command| !launches(command));
-        self.left.push(at.pod);
+        self.drop_commands(launches);
+        self.note_left([at.pod]);
     }
 
     /// Asks the backend to forget the service, as nothing else of it is left.
     fn deregister(&mut self) {
-        self.session.farewell = Some(self.now.after(super::FAREWELL_AGAIN));
-        self.effects.commands.push(Command::Deregister);
+        self.session.farewell.said(self.now);
+        self.command(Command::Deregister);
     }
 
     /// Deletes all records, once the backend has forgotten the service.
     pub(super) fn dissolve(&mut self) {
         let state = &*self.state;
-        let nothing = state.service.uninstalling && state.debts.is_empty() && state.next_leaver().is_none();
-        if !nothing || self.session.farewell.is_none() {
+        let nothing = state.service().uninstalling && state.debts.is_empty() && state.next_leaver().is_none();
+        if !nothing || !self.session.farewell.is_said() {
             return;
         }
-        let specs = [Some(state.model.hash()), state.previous.as_ref().map(|model| model.hash())];
+        let specs = [Some(state.model().hash()), state.previous().as_ref().map(|model| model.hash())];
         let mut keys: Vec<Key> = vec![Key::Clock, Key::Service];
         keys.extend(specs.into_iter().flatten().map(Key::Spec));
-        keys.extend(state.confs.keys().map(|&conf| Key::Conf(conf)));
-        keys.extend(state.ended.keys().map(|&run| Key::Run(run)));
-        keys.extend(state.plans.keys().map(|plan| Key::Plan(plan.clone())));
-        keys.extend(state.audit.keys().map(|&number| Key::Audit(number)));
-        keys.extend(state.notes.keys().map(|name| Key::Note(name.clone())));
+        keys.extend(state.confs().keys().map(|&conf| Key::Conf(conf)));
+        keys.extend(state.ended().keys().map(|&run| Key::Run(run)));
+        keys.extend(state.plans().keys().map(|plan| Key::Plan(plan.clone())));
+        keys.extend(state.audit().keys().map(|&number| Key::Audit(number)));
+        keys.extend(state.notes().keys().map(|name| Key::Note(name.clone())));
         keys.sort_unstable();
         keys.dedup();
         self.writes.delete_all(keys);
         self.event(Event::Uninstalled);
-        self.dissolved = true;
+        self.note_dissolved();
     }
 }

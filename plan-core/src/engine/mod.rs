@@ -91,7 +91,7 @@ pub use view::{PhaseView, PlanView, StepView, TaskView, Tree, TreeLine};
 pub use words::{Address, Words};
 
 use session::Session;
-use state::State;
+use state::{Instance, State};
 use std::time::Duration;
 use transition::Transition;
 
@@ -127,7 +127,7 @@ impl Engine {
             Transition::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
         transition.take(input);
         transition.work_off_agenda();
-        if transition.dissolved {
+        if transition.is_dissolved() {
             let effects = transition.finish();
             *self = Self::default();
             return effects;
@@ -148,15 +148,10 @@ impl Engine {
     fn forget_session(&mut self, wall: Wall) -> Effects {
         self.session = Session::default();
         let state = self.state.iter_mut().filter(|state| !state.bug(Bug::SessionKept));
-        for instance in state.flat_map(|state| state.pods.iter_mut().flatten()) {
-            instance.answered.clear();
-        }
+        state.flat_map(State::instances_mut).for_each(Instance::forget_seen);
         Effects { wake_at: self.state.is_some().then_some(wall), ..Effects::default() }
     }
 }
-
-/// How long the engine waits before it commands `Deregister` again.
-const FAREWELL_AGAIN: Duration = Duration::from_secs(30);
 
 /// Handles an input before the first target. There is nothing that the input could be about.
 fn nothing_installed(input: Input) -> Effects {
@@ -166,9 +161,9 @@ fn nothing_installed(input: Input) -> Effects {
 
 impl Transition<'_> {
     fn take(&mut self, input: Input) {
-        if self.session.superseded && !self.bug(Bug::SupersededGoesOn) {
+        if self.session.is_superseded() && !self.bug(Bug::SupersededGoesOn) {
             if matches!(input, Input::Verb(_) | Input::Target(_)) {
-                self.effects.reply = Some(Reply::Refused(Refusal::Superseded));
+                self.reply(Reply::Refused(Refusal::Superseded));
             }
             return;
         }
@@ -180,8 +175,14 @@ impl Transition<'_> {
             Input::Outcome(outcome) => self.answered(outcome),
             Input::Snapshot(snapshot) => self.snapshot(snapshot),
             Input::Note(note) => self.keep_note(note),
-            Input::Verb(request) => self.effects.reply = Some(self.verb(request)),
-            Input::Target(target) => self.effects.reply = Some(self.target(target)),
+            Input::Verb(request) => {
+                let reply = self.verb(request);
+                self.reply(reply);
+            }
+            Input::Target(target) => {
+                let reply = self.target(target);
+                self.reply(reply);
+            }
             Input::Wake => self.wake(),
             // A lost session is handled before a transition begins.
             Input::SessionLost => {}

@@ -3,8 +3,6 @@
 //! Invariant: an instance leaves its place only with a recorded relocation. What it had there becomes a debt in the
 //! same batch that gives it the new place.
 
-use std::time::Duration;
-
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
@@ -14,10 +12,6 @@ use super::rules::{Question, Waker, eligible};
 use super::session::agenda::MOST_CONSIDERED;
 use super::time::Time;
 use super::transition::Transition;
-
-/// How long the engine waits before it looks again at instances that are down for too long but were not seen in this
-/// session.
-const UNSEEN_AGAIN: Duration = Duration::from_secs(5);
 
 impl Transition<'_> {
     /// Permits an instance to move. Its waits and refusals are forgotten.
@@ -72,7 +66,7 @@ impl Transition<'_> {
     pub(super) fn end_patience(&mut self) {
         let now = self.now;
         // While the session still asks for launches, no instance is given up.
-        if !self.session.is_live() || self.session.patience > Some(now) {
+        if !self.session.is_live() || !self.session.patience.is_over(now) {
             return;
         }
         let may = |transition: &Self, at| {
@@ -93,7 +87,7 @@ impl Transition<'_> {
         }
         // The instances that are left were not seen in this session. They are looked at again later.
         let unseen = all && self.state.deadlines.first().is_some_and(|due| due <= now);
-        self.session.patience = unseen.then(|| now.after(UNSEEN_AGAIN));
+        self.session.patience.looked(unseen, now);
     }
 
     /// When the next instance that is down for too long may move.
@@ -102,7 +96,7 @@ impl Transition<'_> {
             return None;
         }
         let due = self.state.deadlines.first()?;
-        Some(due.max(self.state.next_replacement()?).max(self.session.patience.unwrap_or_default()))
+        Some(due.max(self.state.next_replacement()?).max(self.session.patience.until()))
     }
 
     /// Asks a pod's open questions for room again, as other instances have new places.

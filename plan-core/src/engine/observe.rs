@@ -50,9 +50,9 @@ impl Transition<'_> {
             Known::Owed(debt) => self.owed_seen(debt, &of, seen.seen),
             Known::Foreign => self.foreigner(of, seen.seen),
             Known::Ours(at, slot) => {
-                let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-                let first = !instance.answered.contains(slot, of.launch);
-                if instance.answered.note(slot, of.launch, serial) || self.bug(Bug::IgnoreSerial) {
+                let instance = self.state.instance_mut(at);
+                let first = !instance.has_seen(slot, of.launch);
+                if instance.see(slot, of.launch, serial) || self.bug(Bug::IgnoreSerial) {
                     self.seen(at, of.launch, &of.task, seen);
                     if first {
                         self.take_up(at);
@@ -63,7 +63,7 @@ impl Transition<'_> {
     }
 
     pub(super) fn known(&self, of: &Incarnation) -> Known {
-        if of.installation != self.state.service.installation && !self.bug(Bug::AdoptForeigner) {
+        if of.installation != self.state.service().installation && !self.bug(Bug::AdoptForeigner) {
             return Known::Foreign;
         }
         if of.launch > self.writes.last_number() && !self.bug(Bug::IgnoreNewer) {
@@ -102,14 +102,12 @@ impl Transition<'_> {
     }
 
     pub(super) fn superseded(&mut self, by: Incarnation) {
-        self.session.superseded = true;
+        self.session.supersede();
         self.event(Event::Superseded(by));
     }
 
     pub(super) fn foreigner(&mut self, of: Incarnation, seen: Seen) {
-        if matches!(seen, Seen::Ended(_)) {
-            self.session.foreigners.remove(&of);
-        } else if self.session.foreigners.insert(of.clone(), seen).is_none() {
+        if self.session.foreigners.see(&of, seen) {
             if self.bug(Bug::KillForeigner) {
                 self.kill_foreigner(&of);
             }

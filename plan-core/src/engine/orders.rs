@@ -67,7 +67,7 @@ impl Transition<'_> {
     pub(super) fn ask_for_room(&mut self, at: At, launch: Number) {
         let Some(fit) = self.state.fit(&self.session.fits, at, launch) else { return };
         self.session.fits.ask(launch, at);
-        self.effects.commands.push(Command::Fit(Box::new(fit)));
+        self.command(Command::Fit(Box::new(fit)));
     }
 
     /// Asks for room under a new number, as the question has changed. A grant for the old number is given back.
@@ -76,7 +76,7 @@ impl Transition<'_> {
         self.record_mut(at).renumber(old, launch);
         self.session.fits.close(old);
         let instance = self.name(at);
-        self.effects.commands.push(Command::Withdraw { instance, launch: old });
+        self.command(Command::Withdraw { instance, launch: old });
         self.ask_for_room(at, launch);
         self.touch(at);
         launch
@@ -98,7 +98,9 @@ impl Transition<'_> {
         self.event(Event::Withdrawn { instance: instance.clone(), launch, why });
         self.spend(at, launch);
         let withdraw = Command::Withdraw { instance, launch };
-        self.effects.commands.extend(Some(withdraw).filter(|_| !self.bug(Bug::WithdrawUnsaid)));
+        if !self.bug(Bug::WithdrawUnsaid) {
+            self.command(withdraw);
+        }
         self.touch(at);
     }
 }

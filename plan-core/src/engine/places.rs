@@ -17,7 +17,7 @@ use super::transition::Transition;
 impl Transition<'_> {
     /// Gives up an instance's place: what it has there becomes a debt.
     pub(super) fn abandon_place(&mut self, at: At, cause: DebtCause, kept: Option<&Handle>) {
-        let Some(record) = self.state.instance(at).record.clone() else { return };
+        let Some(record) = self.state.instance(at).record().cloned() else { return };
         let Some(place) = record.place().cloned() else { return };
         let living: Vec<Occupant> = record.living().cloned().collect();
         let release = Some(place.handle.clone()).filter(|handle| Some(handle) != kept);
@@ -40,7 +40,7 @@ impl Transition<'_> {
     /// blocked.
     pub(super) fn uncount(&mut self, at: At, node: &NodeFacts) {
         self.state.uncount_place(at, node);
-        let model = self.state.model.clone();
+        let model = self.state.model().clone();
         let Some(name) = model.pods().get(at.pod as usize).map(|pod| &pod.name) else { return };
         for (pod, other) in (0..).zip(model.pods()) {
             let asks = |rule: &Arc<PlacementRule>| pod == at.pod || rule.pods().contains(name);

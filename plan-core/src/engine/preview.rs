@@ -54,7 +54,7 @@ impl Engine {
     pub fn preview(&self, target: &Target) -> Preview {
         let mut later = self.clone();
         let changes = match &self.state {
-            Some(state) => changes(state.model.spec(), target.model.spec()),
+            Some(state) => changes(state.model().spec(), target.model.spec()),
             None => Vec::new(),
         };
         let wall = self.clock.wall;
@@ -73,12 +73,12 @@ impl Engine {
             leaves: Vec::new(),
         };
         let (Reply::Done, Some(new)) = (&preview.reply, &later.state) else { return preview };
-        if let Some(Record::Run(run)) = later.run_record(new.service.converging) {
+        if let Some(Record::Run(run)) = later.run_record(new.service().converging) {
             preview.plan = later.plan(run.plan.as_str());
         }
         let old = self.state.as_ref();
         let known = |name: &InstanceName| old.and_then(|old| old.record(old.at(name)?));
-        for (pod, model) in (0..).zip(new.model.pods()) {
+        for (pod, model) in (0..).zip(new.model().pods()) {
             for index in 0..model.count {
                 let name = new.name(At { pod, index });
                 let was = old.is_some_and(|old| old.at(&name).is_some_and(|at| !old.is_leaver(at)));
@@ -108,21 +108,21 @@ impl Engine {
                 }
             }
         }
-        preview.leaves = new.leavers();
+        preview.leaves = old.map_or_else(Vec::new, |old| new.leavers_of(old));
         preview
     }
 
     fn run_record(&self, number: Number) -> Option<Record> {
         let state = self.state.as_ref()?;
         let run = state.run(number).map(|run| run.record.clone());
-        run.or_else(|| state.ended.get(&number).cloned()).map(Record::Run)
+        run.or_else(|| state.ended().get(&number).cloned()).map(Record::Run)
     }
 }
 
 impl State {
     /// The tasks of an instance that the run for the target has to launch.
     fn tasks_to_do(&self, at: At) -> Vec<&TaskModel> {
-        let Some(run) = self.run(self.service.converging) else { return Vec::new() };
+        let Some(run) = self.run(self.service().converging) else { return Vec::new() };
         let record = self.record(at);
         let mut due: BTreeSet<u32> = BTreeSet::new();
         for &phase in run.layout.phases_of(at.pod) {

@@ -18,7 +18,7 @@ impl Transition<'_> {
     /// Withdraws the orders that serve an earlier run, and ends the waits of configurations that are not wanted any
     /// more.
     pub(super) fn adapt(&mut self, at: At, left_runs: &BTreeSet<Number>) {
-        let Some(record) = self.state.instance(at).record.clone() else { return };
+        let Some(record) = self.state.instance(at).record().cloned() else { return };
         let of_run = |purpose| matches!(purpose, Purpose::Step(step) if left_runs.contains(&step.run));
         for order in record.standing().filter(|order| order.stage == OrderStage::Requested) {
             if of_run(order.purpose) || self.state.launches_removed(at, order) {
@@ -43,7 +43,7 @@ impl Transition<'_> {
     /// Gives tasks that are being ended for an earlier run a successor: the order of the new run's step if that may
     /// act, or their last known good configuration. A task that the target does not have gets none.
     pub(super) fn rebind(&mut self, at: At, left_runs: &BTreeSet<Number>) {
-        let Some(record) = self.state.instance(at).record.clone() else { return };
+        let Some(record) = self.state.instance(at).record().cloned() else { return };
         let of_run = |purpose| matches!(purpose, Purpose::Step(step) if left_runs.contains(&step.run));
         for old in record.standing().filter(|order| order.stage == OrderStage::Displacing) {
             let left = of_run(old.purpose);
@@ -62,7 +62,7 @@ impl State {
     fn successor(&self, at: At, tasks: &[OrderedTask]) -> (Purpose, Vec<OrderedTask>) {
         let state = self;
         let record = state.record(at);
-        let run = state.run(state.service.converging);
+        let run = state.run(state.service().converging);
         let step = run.and_then(|run| {
             run.layout.phases_of(at.pod).iter().find_map(|&phase| {
                 let mut steps = run.phase(phase).steps_of(at.index);

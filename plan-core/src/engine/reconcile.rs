@@ -55,9 +55,7 @@ impl Transition<'_> {
                 }
                 Known::Foreign => match found {
                     Found::Seen(seen) => self.foreigner(incarnation, seen.seen),
-                    Found::Absent => {
-                        self.session.foreigners.remove(&incarnation);
-                    }
+                    Found::Absent => self.session.foreigners.forget(&incarnation),
                 },
                 Known::Ours(at, slot) => {
                     let Incarnation { launch, task, .. } = incarnation;
@@ -108,9 +106,9 @@ impl Transition<'_> {
     /// Takes a launch that a snapshot shows. Presence counts at any age of the snapshot. But the snapshot's age is
     /// unknown, so every observation of this session is newer.
     fn found(&mut self, at: At, slot: usize, launch: Number, task: &TaskName, seen: Sighting) {
-        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        let first = !instance.answered.contains(slot, launch);
-        if instance.answered.note(slot, launch, 0) {
+        let instance = self.state.instance_mut(at);
+        let first = !instance.has_seen(slot, launch);
+        if instance.see(slot, launch, 0) {
             self.seen(at, launch, task, seen);
         }
         if first {
@@ -128,8 +126,8 @@ impl Transition<'_> {
             return;
         };
         drop(living);
-        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        instance.answered.note(slot, launch, 0);
+        let instance = self.state.instance_mut(at);
+        instance.see(slot, launch, 0);
         // A task that is to be ended anyway counts as ended. A launch is commanded again with all its tasks, or not at
         // all.
         if state == TaskState::Launching

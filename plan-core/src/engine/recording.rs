@@ -117,12 +117,28 @@ pub fn effect_lines<'a>(
 }
 
 /// Whether effects are those of a recording. For an older version, what that version did not have is left out of the
-/// comparison.
+/// comparison. How an audit record words its verb is not compared: `pod restart web-0 (server)` was
+/// `pod restart web-0 -t server` before, in the same version.
 pub fn same_effects(version: u32, recorded: &[String], now: &[String]) -> bool {
     fn known(version: u32, lines: &[String]) -> Vec<(&str, Value)> {
         lines.iter().filter_map(|line| in_version(version, line)).collect()
     }
-    recorded == now || version < RECORDING_VERSION && known(version, recorded) == known(version, now)
+    let recorded: Vec<String> = recorded.iter().map(|line| worded_as_now(line)).collect();
+    recorded == now || version < RECORDING_VERSION && known(version, &recorded) == known(version, now)
+}
+
+/// A line whose audit record words its verb as it is worded now, without the options of a command line.
+fn worded_as_now(line: &str) -> String {
+    let Some(at) = line.starts_with("put audit/").then(|| line.find("\"verb\":\"")).flatten() else {
+        return line.to_owned();
+    };
+    let (before, words) = line.split_at(at + "\"verb\":\"".len());
+    let (words, after) = words.split_at(words.find('"').unwrap_or(words.len()));
+    let separator = if words.contains(" -t ") { " -t " } else { " -p " };
+    match words.split_once(separator) {
+        Some((verb, names)) => format!("{before}{verb} ({}){after}", names.replace(separator, ", ")),
+        None => line.to_owned(),
+    }
 }
 
 /// A line without what a version did not have. Version 2 did not have the configurations that room is asked for.
@@ -212,6 +228,17 @@ mod tests {
             r#"event {"ended":{"end":"failed","words":"x"}}"#,
         ]);
         assert!(same_effects(1, &old, &new));
+        let audit = |verb: &str| {
+            lines(&[&format!(r#"put audit/7 {{"version":1,"record":{{"verb":"{verb}","reply":"done"}}}}"#)])
+        };
+        for (then, now) in [
+            ("pod restart web-0 -t server -t agent", "pod restart web-0 (server, agent)"),
+            ("start roll -p KEY", "start roll (KEY)"),
+            ("stop roll", "stop roll"),
+        ] {
+            assert!(same_effects(2, &audit(then), &audit(now)), "{then}");
+        }
+        assert!(!same_effects(2, &audit("stop roll"), &audit("stop deploy")));
         assert!(!same_effects(2, &old, &new), "this version had all of that");
         let mut other = new.clone();
         other[1] = other[1].replace(r#""launch":3"#, r#""launch":4"#);

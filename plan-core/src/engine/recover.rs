@@ -11,7 +11,7 @@ use super::at::At;
 use super::bug::Switch;
 use super::digest::Digest;
 use super::record::{ClockRecord, Key, Number, Purpose, Record, RunRecord, ServiceRecord, StepRef};
-use super::state::State;
+use super::state::{Instance, State};
 use super::{Engine, Session};
 
 /// Why no engine can be built from records. Nothing was changed. An operator has to look at the store.
@@ -111,16 +111,12 @@ impl Engine {
             specs.remove(&previous).ok_or_else(missing)
         });
         let mut state = State::new(service, model);
-        state.zoo = zoo;
-        state.previous = previous.transpose()?;
-        if state.service.previous == Some(state.model.hash()) {
-            state.previous = Some(state.model.clone());
-        }
+        state.set_bugs(zoo);
+        let reached = state.service().previous == Some(state.model().hash());
+        let previous = if reached { Some(state.model().clone()) } else { previous.transpose()? };
+        state.set_previous(previous);
         debts.into_iter().for_each(|debt| state.debts.insert(debt));
-        state.confs = confs;
-        state.plans = plans;
-        state.audit = audit;
-        state.notes = notes;
+        state.recover_kept(confs, plans, audit, notes);
         let mut unplaced: Vec<(StepRef, Key)> = Vec::new();
         for (name, record) in pods {
             let key = || Key::Pod(name.clone());
@@ -132,7 +128,7 @@ impl Engine {
                     .into_iter()
                     .chain(task.reached().map(|reached| reached.conf))
             });
-            if let Some(conf) = named.chain(remembered).find(|conf| !state.confs.contains_key(conf)) {
+            if let Some(conf) = named.chain(remembered).find(|conf| !state.confs().contains_key(conf)) {
                 return Err(RecoverError::Missing { missing: Key::Conf(conf), named_by: key() });
             }
             if let Some(place) = &record.place() {
@@ -146,17 +142,15 @@ impl Engine {
             unplaced.extend(record.steps().iter().map(|mark| (mark.step, key())));
             let one = Record::Pod(name, record.clone()).digest();
             count(one);
-            let instance = &mut state.pods[at.pod as usize][at.index as usize];
-            instance.digest = one;
-            instance.record = Some(record);
+            *state.instance_mut(at) = Instance::recovered(record, one);
         }
         for (number, record) in runs {
             if record.outcome.is_some() {
-                state.ended.insert(number, record);
+                state.keep_run(record);
                 continue;
             }
-            let layout = state.model.plans().get(&record.plan).cloned();
-            let layout = layout.filter(|_| record.spec == state.model.hash());
+            let layout = state.model().plans().get(&record.plan).cloned();
+            let layout = layout.filter(|_| record.spec == state.model().hash());
             let layout = layout.ok_or(RecoverError::Unknown(Key::Run(number)))?;
             let phase = |phase: &u32| layout.phases.get(*phase as usize);
             let phases = record.phases.keys().all(|at| phase(at).is_some());
@@ -168,7 +162,7 @@ impl Engine {
                 return Err(RecoverError::Unknown(Key::Run(number)));
             }
             let run = state.index_run(record, layout);
-            state.active.push(run);
+            state.add_run(run);
         }
         for (step, key) in unplaced {
             let Some(run) = state.run(step.run) else { continue };
@@ -178,7 +172,7 @@ impl Engine {
             }
         }
         let instances: Vec<At> = (0..)
-            .zip(&state.pods)
+            .zip(state.pods())
             .flat_map(|(pod, of)| (0..).zip(of).map(move |(index, _)| At { pod, index }))
             .collect();
         instances.into_iter().for_each(|at| state.index_instance(at));

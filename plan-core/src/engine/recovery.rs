@@ -30,7 +30,7 @@ impl State {
     /// What brings back the RUNNING task of a slot that does not live.
     pub(super) fn owner(&self, at: At, slot: &Slot, main: &TaskRecord) -> Owner {
         let mut waits = false;
-        for run in &self.active {
+        for run in self.active() {
             for &phase in run.layout.phases_of(at.pod) {
                 let layout = run.phase(phase);
                 for step in layout.steps_of(at.index) {
@@ -76,7 +76,7 @@ impl State {
                 continue;
             }
             if slot.occupant().is_none_or(|occupant| !occupant.may_live()) {
-                essential |= state.confs.get(&conf).is_some_and(|config| config.spec.essential);
+                essential |= state.confs().get(&conf).is_some_and(|config| config.spec.essential);
             }
             let paused = main.paused() && !state.bug(Bug::PauseForgotten);
             tasks.push(OrderedTask { task: main.name().clone(), conf, paused });
@@ -118,7 +118,7 @@ impl State {
         slot: &Slot,
         conf: ContentHash,
     ) -> Option<&'a TaskName> {
-        let set = &self.confs.get(&conf)?.spec.resource_set;
+        let set = &self.confs().get(&conf)?.spec.resource_set;
         let other = record.slot(set).filter(|_| *set != *slot.set())?;
         let act = other.act().and_then(|act| record.order(act)).filter(|order| !self.gives_way(order, None));
         let lives = other.occupant().filter(|occupant| occupant.may_live());
@@ -128,7 +128,7 @@ impl State {
 
     /// Whether one of these tasks uses the resource set of a configuration.
     fn is_set_of_any(&self, with: &[OrderedTask], conf: ContentHash) -> bool {
-        let set = |conf: &ContentHash| self.confs.get(conf).map(|config| &config.spec.resource_set);
+        let set = |conf: &ContentHash| self.confs().get(conf).map(|config| &config.spec.resource_set);
         with.iter().any(|ordered| set(&ordered.conf) == set(&conf))
     }
 

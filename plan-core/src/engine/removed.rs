@@ -32,7 +32,7 @@ impl State {
 
     /// Whether the run that brings the target about has incomplete steps of an instance.
     pub(super) fn has_steps_to_do(&self, at: At) -> bool {
-        let Some(run) = self.run(self.service.converging) else { return false };
+        let Some(run) = self.run(self.service().converging) else { return false };
         run.layout.phases_of(at.pod).iter().any(|&phase| {
             let mut steps = run.phase(phase).steps_of(at.index);
             steps.any(|step| run.progress.phase(phase).step(step) != Status::Complete)
@@ -75,7 +75,7 @@ impl Transition<'_> {
         mut purpose: Purpose,
         mut tasks: Vec<OrderedTask>,
     ) {
-        let Some(record) = self.state.instance(at).record.clone() else { return };
+        let Some(record) = self.state.instance(at).record().cloned() else { return };
         // A task that was told to end needlessly comes back as it was.
         if tasks.len() < old.tasks.len() {
             let known = |one: &OrderedTask| tasks.iter().any(|task| task.task == one.task);
@@ -97,7 +97,7 @@ impl Transition<'_> {
             self.record_mut(at).spend(old.launch);
             self.session.fits.close(old.launch);
             let instance = self.name(at);
-            self.effects.commands.push(Command::Withdraw { instance, launch: old.launch });
+            self.command(Command::Withdraw { instance, launch: old.launch });
             self.touch(at);
             return;
         }
@@ -108,7 +108,7 @@ impl Transition<'_> {
     /// Ends the tasks that the target does not have, once the steps of their instance are complete. Until then a step
     /// may replace them.
     pub(super) fn end_removed(&mut self, at: At) {
-        if !self.state.obsolete.contains(&at) || self.state.has_steps_to_do(at) {
+        if !self.state.is_obsolete(at) || self.state.has_steps_to_do(at) {
             return;
         }
         self.drop_removed(at);
@@ -116,7 +116,7 @@ impl Transition<'_> {
         if self.state.has_steps_to_do(at) {
             return;
         }
-        let Some(record) = self.state.instance(at).record.clone() else { return };
+        let Some(record) = self.state.instance(at).record().cloned() else { return };
         let Some(pod) = self.state.pod_model(at.pod) else { return };
         let gone = |task: &TaskName| pod.task_index(task).is_none();
         let removed: Vec<TaskName> =

@@ -23,7 +23,7 @@ impl State {
     pub(super) fn whole_demand(&self, at: At, tasks: &[OrderedTask]) -> Arc<[Demand]> {
         let footprint = self.pod_model(at.pod).map(|pod| pod.footprint.clone()).unwrap_or_default();
         let mut whole = footprint.to_vec();
-        let configs = tasks.iter().filter_map(|task| self.confs.get(&task.conf));
+        let configs = tasks.iter().filter_map(|task| self.confs().get(&task.conf));
         for config in configs {
             let (set, resources) = (&config.spec.resource_set, &config.resources);
             match whole.iter_mut().find(|demand| demand.set == *set) {
@@ -101,18 +101,18 @@ impl State {
         }
         let own = |name: &TaskName| {
             let ordered = tasks.iter().find(|ordered| ordered.task == *name)?;
-            self.confs.get(&ordered.conf).cloned()
+            self.confs().get(&ordered.conf).cloned()
         };
         let known = |task: &OrderedTask| declared.iter().any(|config| config.task == task.task);
         let others = tasks.iter().filter(|task| !known(task));
-        let others = others.filter_map(|task| self.confs.get(&task.conf).cloned());
+        let others = others.filter_map(|task| self.confs().get(&task.conf).cloned());
         let whole = declared.iter().map(|config| own(&config.task).unwrap_or_else(|| config.clone()));
         whole.chain(others).collect()
     }
 
     /// Where the other instances are, for the placement of an instance that moves.
     fn census_without(&self, at: At) -> Arc<Census> {
-        let census = self.census[at.pod as usize].clone();
+        let census = self.census(at.pod).clone();
         let record = self.record(at).filter(|_| !self.bug(Bug::CountsItself));
         let (Some(place), Some(pod)) = (record.and_then(|r| r.place().cloned()), self.pod_model(at.pod))
         else {
@@ -141,7 +141,7 @@ impl State {
             let pod = state.pod_model(at.pod)?;
             let from = record.place().map(|place| (place.node.name.clone(), place.handle.clone()));
             let (demand, census) = match from {
-                None => (state.first_demand(at, &order.tasks), state.census[at.pod as usize].clone()),
+                None => (state.first_demand(at, &order.tasks), state.census(at.pod).clone()),
                 Some(_) => (state.whole_demand(at, &order.tasks), self.census_elsewhere(fits, at)),
             };
             return Some(Fit {
@@ -177,7 +177,7 @@ impl State {
                 return model.demand.clone();
             }
         }
-        let configs = tasks.iter().filter_map(|task| self.confs.get(&task.conf));
+        let configs = tasks.iter().filter_map(|task| self.confs().get(&task.conf));
         configs
             .map(|config| Demand {
                 set: config.spec.resource_set.clone(),
@@ -194,7 +194,7 @@ impl State {
                 return model.configs.clone();
             }
         }
-        tasks.iter().filter_map(|task| self.confs.get(&task.conf).cloned()).collect()
+        tasks.iter().filter_map(|task| self.confs().get(&task.conf).cloned()).collect()
     }
 
     /// Where the other instances are, and where those will be that are being ended to move.
@@ -242,8 +242,8 @@ impl State {
             (Some(place), _) if place.node.name != grant.node.name => {
                 Err(Reason::Placement(format!("it lives on {}, not on {}", place.node.name, grant.node.name)))
             }
-            (None, Some(rule)) if !rule.allows(&grant.node, &state.census[at.pod as usize]) => {
-                Err(Reason::Placement(rule.judge(&grant.node, &state.census[at.pod as usize]).to_string()))
+            (None, Some(rule)) if !rule.allows(&grant.node, state.census(at.pod)) => {
+                Err(Reason::Placement(rule.judge(&grant.node, state.census(at.pod)).to_string()))
             }
             _ => Ok(()),
         }
@@ -252,6 +252,6 @@ impl State {
     /// The domains and the principal of a place that an instance takes now.
     pub(super) fn taken(&self, at: At) -> (Domains, Option<Arc<str>>) {
         let rule = self.pod_model(at.pod).and_then(|pod| pod.placement.as_deref());
-        (Domains::of(rule), self.model.spec().scheduler().principal.as_deref().map(Arc::from))
+        (Domains::of(rule), self.model().spec().scheduler().principal.as_deref().map(Arc::from))
     }
 }

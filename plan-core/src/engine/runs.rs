@@ -39,11 +39,11 @@ impl Transition<'_> {
         let record = RunRecord {
             number,
             plan: layout.name.clone(),
-            spec: self.state.model.hash(),
+            spec: self.state.model().hash(),
             kind,
             parameters,
             begun: self.now,
-            afresh: self.state.service.deployed,
+            afresh: self.state.service().deployed,
             mark: interrupted.plan,
             phases: interrupted.phases,
             canaries: Default::default(),
@@ -69,17 +69,17 @@ impl Transition<'_> {
     pub(super) fn reopen(&mut self, plan: &PlanName) -> Result<Number, Refusal> {
         let never = || Refusal::NeverRun(plan.clone());
         let ended = self.state.ended_run(plan).ok_or_else(never)?.clone();
-        let layout = self.state.model.plans().get(plan).ok_or_else(never)?.clone();
-        if let Some(run) = self.state.run(self.state.service.converging)
+        let layout = self.state.model().plans().get(plan).ok_or_else(never)?.clone();
+        if let Some(run) = self.state.run(self.state.service().converging)
             && ended.kind == RunKind::Converging
         {
             return Err(Refusal::Converging(run.layout.name.clone()));
         }
         let number = ended.number;
-        self.state.ended.remove(&number);
+        self.state.forget_run(number);
         let old = Record::Run(ended.clone()).digest();
         let mut record = (*ended).clone();
-        record.spec = self.state.model.hash();
+        record.spec = self.state.model().hash();
         record.outcome = None;
         let record = Arc::new(record);
         self.writes.put(old, Record::Run(record.clone()));
@@ -93,19 +93,18 @@ impl Transition<'_> {
         let number = run.number();
         self.event(Event::RunBegan { run: number, plan: run.layout.name.clone() });
         if run.progress.status() == Status::Complete {
-            self.completed.push(number);
+            self.note_complete(number);
         }
         let phases = 0..run.layout.phases.len() as u32;
         self.session.agenda.sweep(number, phases);
-        let at = self.state.active.partition_point(|other| other.number() < number);
-        self.state.active.insert(at, run);
+        self.state.add_run(run);
         self.consider_hurt();
     }
 
     /// Forgets a plan's ended run, as another begins. Its history stays.
     pub(super) fn forget_ended(&mut self, plan: &PlanName) {
         let Some(ended) = self.state.ended_run(plan).cloned() else { return };
-        self.state.ended.remove(&ended.number);
+        self.state.forget_run(ended.number);
         self.writes.delete(Key::Run(ended.number), Record::Run(ended).digest());
     }
 
@@ -113,8 +112,7 @@ impl Transition<'_> {
     pub(super) fn end_run(&mut self, number: Number, outcome: RunOutcome) {
         let now = self.now;
         self.change_run(number, |run| run.outcome = Some(outcome));
-        let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { return };
-        let run = self.state.active.remove(nth);
+        let Some(run) = self.state.take_run(number) else { return };
         let plan = run.layout.name.clone();
         let steps = self.state.step_times(&run);
         let ended = EndedRun { run: number, begun: run.record.begun, ended: now, outcome, steps };
@@ -128,13 +126,13 @@ impl Transition<'_> {
         self.session.budgets.forget_run(number);
         self.session.questions.forget_run(number);
         // Steps that waited for a slot of this run may go on.
-        for other in &self.state.active {
+        for other in self.state.active() {
             let phases = 0..other.layout.phases.len() as u32;
             self.session.agenda.sweep(other.number(), phases);
         }
-        self.state.ended.insert(number, run.record);
+        self.state.keep_run(run.record);
         self.event(Event::RunEnded { run: number, plan, outcome });
-        if outcome == RunOutcome::Complete && self.state.service.converging == number {
+        if outcome == RunOutcome::Complete && self.state.service().converging == number {
             self.became_target(number);
         }
         self.consider_hurt();

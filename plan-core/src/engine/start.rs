@@ -50,10 +50,10 @@ impl Transition<'_> {
 impl State {
     /// The first instance with a record, from `at` on.
     fn first_from(&self, at: At) -> Option<At> {
-        let pods = self.pods.iter().enumerate().skip(at.pod as usize);
+        let pods = self.pods().iter().enumerate().skip(at.pod as usize);
         pods.into_iter().find_map(|(pod, instances)| {
             let from = if pod == at.pod as usize { at.index as usize } else { 0 };
-            let index = instances.iter().skip(from).position(|instance| instance.record.is_some())? + from;
+            let index = instances.iter().skip(from).position(|instance| instance.is_known())? + from;
             Some(At { pod: pod as u32, index: index as u32 })
         })
     }

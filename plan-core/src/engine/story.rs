@@ -138,9 +138,9 @@ impl Engine {
         let state = self.state.as_ref()?;
         let record = match state.run(run) {
             Some(active) => &active.record,
-            None => state.ended.get(&run)?,
+            None => state.ended().get(&run)?,
         };
-        let models = [Some(&state.model), state.previous.as_ref()];
+        let models = [Some(state.model()), state.previous()];
         let model = models.into_iter().flatten().find(|model| model.hash() == record.spec);
         Some((&record.plan, model.map(|model| &**model)))
     }

@@ -18,7 +18,7 @@ use super::record::{Key, Mark, Number, Record, RunKind, RunOutcome, ServiceRecor
 use super::reply::{Refusal, RefusedItem, Reply};
 use super::runs::Interrupted;
 use super::session::agenda::Item;
-use super::state::{Instance, Members, Run, State};
+use super::state::{Instance, Run, State};
 use super::time::Wall;
 use super::transition::Transition;
 
@@ -46,22 +46,23 @@ impl Engine {
         };
         self.session.reconciliation.nothing_to_ask();
         let state = self.state.insert(state);
-        state.zoo = self.zoo;
+        state.set_bugs(self.zoo);
         let now = self.clock.time;
         let mut transition =
             Transition::new(now, wall, &mut self.clock, state, &mut self.session, &mut self.digest);
         transition.writes.put_new(Record::Spec(model.clone()));
         transition.keep_confs(&model);
         // The digest of a new service is that of no records: a record that is not written yet is not counted.
-        transition.writes.put_new(Record::Service(transition.state.service.clone()));
+        transition.writes.put_new(Record::Service(transition.state.service().clone()));
         let run = transition.begin_run(&layout, RunKind::Converging, None, Interrupted::default());
         transition.change_service(|service| service.converging = run);
         transition.event(Event::Target { spec: model.hash(), plan: layout.name.clone() });
         let reply = Reply::Done;
-        transition.effects.reply = Some(match by {
+        let reply = match by {
             Some(by) => transition.note(by, format!("target {}", model.hash()), reply),
             None => reply,
-        });
+        };
+        transition.reply(reply);
         transition.work_off_agenda();
         transition.finish()
     }
@@ -77,10 +78,11 @@ impl State {
     ) -> Result<Arc<PlanLayout>, Refusal> {
         if let Some(named) = named {
             let layout = model.plans().get(named).cloned().ok_or_else(|| Refusal::NoPlan(named.clone()))?;
-            let early = !self.service.deployed && *named != *PlanName::DEPLOY;
+            let early = !self.service().deployed && *named != *PlanName::DEPLOY;
             return if early { Err(Refusal::DeployFirst(named.clone())) } else { Ok(layout) };
         }
-        let changed = self.service.deployed.then(|| change::converging_plan(model.spec(), changes)).flatten();
+        let changed =
+            self.service().deployed.then(|| change::converging_plan(model.spec(), changes)).flatten();
         let name = changed.cloned().unwrap_or_else(PlanName::deploy);
         model.plans().get(&name).cloned().ok_or(Refusal::NoPlan(name))
     }
@@ -94,9 +96,9 @@ impl State {
                 why: change.why.clone().unwrap_or_else(|| "it cannot be changed".to_owned()),
             })
             .collect();
-        for run in self.active.iter().filter(|run| run.record.kind == RunKind::Side) {
+        for run in self.active().iter().filter(|run| run.record.kind == RunKind::Side) {
             let plan = &run.layout.name;
-            if !is_same_plan(&self.model, model, plan) {
+            if !is_same_plan(self.model(), model, plan) {
                 items.push(RefusedItem {
                     path: format!("plans.{plan}"),
                     why: format!(
@@ -110,9 +112,9 @@ impl State {
 
     /// The instances that have a record.
     fn known_instances(&self) -> Vec<At> {
-        let pods = (0..).zip(&self.pods);
+        let pods = (0..).zip(self.pods());
         let all = pods.flat_map(|(pod, instances)| {
-            let known = (0..).zip(instances).filter(|(_, instance)| instance.record.is_some());
+            let known = (0..).zip(instances).filter(|(_, instance)| instance.is_known());
             known.map(move |(index, _)| At { pod, index })
         });
         all.collect()
@@ -169,13 +171,13 @@ impl Transition<'_> {
     }
 
     fn submit(&mut self, model: Arc<Model>, plan: Option<&PlanName>) -> Result<Reply, Refusal> {
-        if self.state.service.uninstalling {
+        if self.state.service().uninstalling {
             return Err(Refusal::Uninstalling);
         }
-        if model.hash() == self.state.model.hash() {
+        if model.hash() == self.state.model().hash() {
             return Ok(Reply::AlreadySo);
         }
-        let changes = changes(self.state.model.spec(), model.spec());
+        let changes = changes(self.state.model().spec(), model.spec());
         let items = self.state.refused_items(&model, &changes);
         if !items.is_empty() {
             return Err(Refusal::Target(items));
@@ -183,7 +185,7 @@ impl Transition<'_> {
         // Changes of the present target that are not brought about yet count as changes of this one too.
         let mut all = changes;
         if let (Some(previous), Some(_)) =
-            (&self.state.previous, self.state.run(self.state.service.converging))
+            (self.state.previous(), self.state.run(self.state.service().converging))
         {
             all.extend(self::changes(previous.spec(), model.spec()));
         }
@@ -198,11 +200,11 @@ impl Transition<'_> {
 
     /// Replaces the present target.
     fn take_on(&mut self, model: Arc<Model>, layout: &Arc<PlanLayout>) {
-        let before = self.state.model.clone();
+        let before = self.state.model().clone();
         let (left_runs, interrupted) = self.overtake_runs(layout);
         self.lay_out(&model);
         self.carry_runs(&before);
-        let previous = self.state.previous.as_ref().map(|previous| previous.hash());
+        let previous = self.state.previous().as_ref().map(|previous| previous.hash());
         if previous != Some(model.hash()) {
             self.writes.put_new(Record::Spec(model.clone()));
         }
@@ -220,7 +222,7 @@ impl Transition<'_> {
             service.converging = number;
         });
         self.event(Event::Target { spec: model.hash(), plan: layout.name.clone() });
-        for at in self.changed.clone() {
+        for at in self.changed().to_vec() {
             self.touch(at);
         }
         for &at in &instances {
@@ -244,9 +246,9 @@ impl Transition<'_> {
 
     /// Ends the runs that brought the present target about. What an operator interrupted stays interrupted.
     fn overtake_runs(&mut self, next: &PlanLayout) -> (BTreeSet<Number>, Interrupted) {
-        let interrupted = self.state.run(self.state.service.converging);
+        let interrupted = self.state.run(self.state.service().converging);
         let interrupted = interrupted.map(|run| carried_over(run, next)).unwrap_or_default();
-        let converging = self.state.active.iter().filter(|run| run.record.kind == RunKind::Converging);
+        let converging = self.state.active().iter().filter(|run| run.record.kind == RunKind::Converging);
         let left: BTreeSet<Number> = converging.map(Run::number).collect();
         let ends = !self.bug(Bug::TwoConverging);
         for &number in left.iter().filter(|_| ends) {
@@ -259,9 +261,9 @@ impl Transition<'_> {
     fn lay_out(&mut self, model: &Arc<Model>) {
         let state = &mut *self.state;
         let mut known: BTreeMap<PodName, (u32, Vec<Instance>)> = BTreeMap::new();
-        let old_names = state.model.pods().iter().map(|pod| pod.name.clone());
-        let old_names: Vec<PodName> = old_names.chain(state.service.leaving.iter().cloned()).collect();
-        for ((at, name), instances) in (0..).zip(&old_names).zip(std::mem::take(&mut state.pods)) {
+        let old_names = state.model().pods().iter().map(|pod| pod.name.clone());
+        let old_names: Vec<PodName> = old_names.chain(state.service().leaving.iter().cloned()).collect();
+        for ((at, name), instances) in (0..).zip(&old_names).zip(state.take_pods()) {
             known.insert(name.clone(), (at, instances));
         }
         let mut moved: BTreeMap<u32, u32> = BTreeMap::new();
@@ -277,22 +279,17 @@ impl Transition<'_> {
         }
         let mut leaving = Vec::new();
         // Pods that leave already come first, then pods that leave now, in declared order.
-        let declared = state.model.pods().len();
+        let declared = state.model().pods().len();
         for name in old_names[declared..].iter().chain(&old_names[..declared]) {
             let Some((old, instances)) = known.remove(name) else { continue };
-            if instances.iter().all(|instance| instance.record.is_none()) {
+            if instances.iter().all(|instance| !instance.is_known()) {
                 continue;
             }
             moved.insert(old, pods.len() as u32);
             leaving.push(name.clone());
             pods.push(instances);
         }
-        state.pods = pods;
-        state.model = model.clone();
-        state.census = model.pods().iter().map(|_| Default::default()).collect();
-        for pod in 0..state.pods.len() as u32 {
-            state.trim(pod);
-        }
+        state.put_target(model, pods);
         let place = |at: At| moved.get(&at.pod).map(|&pod| At { pod, ..at });
         let session = &mut *self.session;
         session.kills.laid_out(place);
@@ -304,17 +301,10 @@ impl Transition<'_> {
         let forgiven = session.questions.forgive(|_| true);
         session.agenda.consider_all(forgiven.into_iter().map(Item::Step));
         // Steps that waited in an active run are considered anew.
-        for run in state.active.iter().filter(|_| waited) {
+        for run in state.active().iter().filter(|_| waited) {
             session.agenda.sweep(run.number(), 0..run.layout.phases.len() as u32);
         }
-        for at in &mut self.changed {
-            *at = place(*at).unwrap_or(*at);
-        }
-        let state = &mut *self.state;
-        state.members = Members::new(model);
-        (state.hurt, state.obsolete) = Default::default();
-        (state.delays, state.deadlines) = Default::default();
-        state.pods.iter_mut().flatten().for_each(|instance| instance.deadline = None);
+        self.laid_out(place);
         self.change_service(|service| service.leaving = leaving);
         for at in self.state.known_instances() {
             if let Some(place) = self.state.record(at).and_then(|record| record.place().cloned()) {
@@ -326,27 +316,27 @@ impl Transition<'_> {
     /// Carries the active runs of plans that are the same under both targets over. An ended run is remembered as long
     /// as its plan is the same.
     fn carry_runs(&mut self, before: &Model) {
-        let model = self.state.model.clone();
-        let plans: Vec<PlanName> = self.state.plans.keys().cloned().collect();
+        let model = self.state.model().clone();
+        let plans: Vec<PlanName> = self.state.plans().keys().cloned().collect();
         for plan in plans {
             if is_same_plan(before, &model, &plan) {
                 continue;
             }
             self.forget_ended(&plan);
             if !model.plans().contains_key(&plan)
-                && let Some(record) = self.state.plans.remove(&plan)
+                && let Some(record) = self.state.forget_plan(&plan)
             {
                 let old = Record::Plan(plan.clone(), record).digest();
                 self.writes.delete(Key::Plan(plan), old);
             }
         }
-        let running: Vec<Number> = self.state.active.iter().map(Run::number).collect();
+        let running: Vec<Number> = self.state.active().iter().map(Run::number).collect();
         for number in running {
             self.change_run(number, |run| run.spec = model.hash());
-            let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { continue };
-            let record = self.state.active[nth].record.clone();
+            let Some(record) = self.state.run(number).map(|run| run.record.clone()) else { continue };
             if let Some(layout) = model.plans().get(&record.plan).cloned() {
-                self.state.active[nth] = self.state.index_run(record, layout);
+                let run = self.state.index_run(record, layout);
+                self.state.add_run(run);
             }
             self.sweep(number);
         }

@@ -47,7 +47,7 @@ impl Transition<'_> {
             return None;
         }
         let number = self.writes.number();
-        let installation = self.state.service.installation.clone();
+        let installation = self.state.service().installation.clone();
         let expected = open
             .iter()
             .filter_map(|(whose, launch, task)| {
@@ -66,7 +66,7 @@ impl Transition<'_> {
             })
             .collect();
         self.session.reconciliation.ask(number, open, self.now);
-        self.effects.commands.push(Command::Reconcile { number, expected });
+        self.command(Command::Reconcile { number, expected });
         Some(number)
     }
 
@@ -75,7 +75,7 @@ impl Transition<'_> {
         let record = self.state.record(at);
         let grace = record.map(|record| self.state.grace(at, record, launch, &task)).unwrap_or_default();
         self.session.kills.told((at, launch, task.clone()), self.now);
-        self.effects.commands.push(Command::Kill { instance: self.name(at), launch, task, grace });
+        self.command(Command::Kill { instance: self.name(at), launch, task, grace });
     }
 
     /// Repeats the kills that are due. The state of a task that was told often is asked for: it may have ended unheard.

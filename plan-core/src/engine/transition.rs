@@ -15,33 +15,34 @@ use crate::spec::{InstanceName, PlanName};
 use super::at::At;
 use super::bug::Bug;
 use super::digest::Digest;
-use super::effects::{Effects, Event};
+use super::effects::{Command, Effects, Event, Write};
 use super::note::Note;
 use super::record::{
     ClockRecord, Key, Number, PlanRecord, PodRecord, Record, RunRecord, ServiceRecord, StepRef,
 };
+use super::reply::Reply;
 use super::session::Session;
 use super::session::agenda::Item;
 use super::state::State;
 use super::time::{Time, Wall};
 use super::writes::Writes;
 
-/// The state of a transition.
+/// The state of a transition. Each open field that can change is a leaf, which owns its state.
 pub(super) struct Transition<'a> {
     pub(super) now: Time,
     pub(super) wall: Wall,
     pub(super) state: &'a mut State,
     pub(super) session: &'a mut Session,
     pub(super) writes: Writes<'a>,
-    pub(super) effects: Effects,
+    effects: Effects,
     /// The instances whose records changed.
-    pub(super) changed: Vec<At>,
+    changed: Vec<At>,
     /// The runs whose plans became complete.
-    pub(super) completed: Vec<Number>,
+    completed: Vec<Number>,
     /// Whether nothing of the service is left.
-    pub(super) dissolved: bool,
+    dissolved: bool,
     /// The pods that an instance left for good.
-    pub(super) left: Vec<u32>,
+    left: Vec<u32>,
 }
 
 impl<'a> Transition<'a> {
@@ -53,7 +54,7 @@ impl<'a> Transition<'a> {
         session: &'a mut Session,
         digest: &'a mut Digest,
     ) -> Self {
-        let writes = Writes::new(clock, digest, state.zoo);
+        let writes = Writes::new(clock, digest, state.bugs());
         Self {
             now,
             wall,
@@ -67,6 +68,17 @@ impl<'a> Transition<'a> {
             left: Vec::new(),
         }
     }
+
+    /// What the transition does, with the writes that `finish` makes of what was written.
+    pub(super) fn into_effects(
+        self,
+        wake_at: Option<Wall>,
+        finish: impl FnOnce(Writes<'a>) -> Vec<Write>,
+    ) -> Effects {
+        let Self { mut effects, writes, .. } = self;
+        (effects.wake_at, effects.writes) = (wake_at, finish(writes));
+        effects
+    }
 }
 
 impl Transition<'_> {
@@ -79,17 +91,86 @@ impl Transition<'_> {
     /// An instance's record, to be changed. It is written when the transition ends.
     pub(super) fn record_mut(&mut self, at: At) -> &mut PodRecord {
         self.mark_changed(at);
-        Arc::make_mut(self.state.pods[at.pod as usize][at.index as usize].record.get_or_insert_default())
+        self.state.instance_mut(at).record_mut()
     }
 
     /// Has an instance's record written when the transition ends.
     #[inline]
     pub(super) fn mark_changed(&mut self, at: At) {
-        let instance = &mut self.state.pods[at.pod as usize][at.index as usize];
-        if !instance.dirty {
-            instance.dirty = true;
+        if self.state.instance_mut(at).mark_changed() {
             self.changed.push(at);
         }
+    }
+
+    /// The instances whose records changed, in their order. None is marked after that.
+    pub(super) fn take_changed(&mut self) -> Vec<At> {
+        let mut changed = std::mem::take(&mut self.changed);
+        if changed.len() > 1 {
+            changed.sort_unstable();
+        }
+        changed
+    }
+
+    /// The instances whose records changed so far.
+    pub(super) fn changed(&self) -> &[At] {
+        &self.changed
+    }
+
+    /// Gives the instances whose records changed new positions.
+    pub(super) fn laid_out(&mut self, place: impl Fn(At) -> Option<At>) {
+        for at in &mut self.changed {
+            *at = place(*at).unwrap_or(*at);
+        }
+    }
+
+    /// Notes that the plan of a run became complete.
+    pub(super) fn note_complete(&mut self, run: Number) {
+        self.completed.push(run);
+    }
+
+    /// Takes out a run whose plan became complete.
+    pub(super) fn next_complete(&mut self) -> Option<Number> {
+        self.completed.pop()
+    }
+
+    /// Notes that an instance left each of these pods for good.
+    pub(super) fn note_left(&mut self, pods: impl IntoIterator<Item = u32>) {
+        self.left.extend(pods);
+    }
+
+    /// Takes out the pods that an instance left for good.
+    pub(super) fn take_left(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.left)
+    }
+
+    /// Notes that nothing of the service is left.
+    pub(super) fn note_dissolved(&mut self) {
+        self.dissolved = true;
+    }
+
+    /// Whether nothing of the service is left.
+    pub(super) fn is_dissolved(&self) -> bool {
+        self.dissolved
+    }
+
+    /// Gives the backend a command, once the writes are durable.
+    pub(super) fn command(&mut self, command: Command) {
+        self.effects.commands.push(command);
+    }
+
+    /// The commands so far.
+    pub(super) fn commands(&self) -> &[Command] {
+        &self.effects.commands
+    }
+
+    /// Drops commands that are not to be given.
+    pub(super) fn drop_commands(&mut self, drop: impl Fn(&Command) -> bool) {
+        self.effects.commands.retain(|command| !drop(command));
+    }
+
+    /// Answers the request.
+    pub(super) fn reply(&mut self, reply: Reply) {
+        self.effects.reply = Some(reply);
     }
 
     pub(super) fn name(&self, at: At) -> InstanceName {
@@ -110,39 +191,35 @@ impl Transition<'_> {
 
     /// Changes a plan's record.
     pub(super) fn change_plan(&mut self, plan: &PlanName, change: impl FnOnce(&mut PlanRecord)) {
-        let known = self.state.plans.get(plan).cloned();
+        let known = self.state.plans().get(plan).cloned();
         let old = known.map(|record| Record::Plan(plan.clone(), record).digest()).unwrap_or_default();
-        let record = self
-            .state
-            .plans
-            .entry(plan.clone())
-            .or_insert_with(|| Arc::new(PlanRecord { latest: 0, ended: Vec::new() }));
+        let record = self.state.plan_mut(plan);
         change(Arc::make_mut(record));
         self.writes.put(old, Record::Plan(plan.clone(), record.clone()));
     }
 
     /// Changes the service's record.
     pub(super) fn change_service(&mut self, change: impl FnOnce(&mut ServiceRecord)) {
-        let old = Record::Service(self.state.service.clone()).digest();
-        change(Arc::make_mut(&mut self.state.service));
-        self.writes.put(old, Record::Service(self.state.service.clone()));
+        let old = Record::Service(self.state.service().clone()).digest();
+        change(self.state.service_mut());
+        self.writes.put(old, Record::Service(self.state.service().clone()));
     }
 
     /// Keeps a backend's note, or forgets it. A note that did not change is not written.
     pub(super) fn keep_note(&mut self, note: Note) {
         let Note { name, text } = note;
-        let old = self.state.notes.get(&name);
+        let old = self.state.notes().get(&name);
         if old == text.as_ref() {
             return;
         }
         let was = old.map(|old| Record::Note(name.clone(), old.clone()).digest()).unwrap_or_default();
         match text {
             Some(text) => {
-                self.state.notes.insert(name.clone(), text.clone());
+                self.state.keep_note(name.clone(), text.clone());
                 self.writes.put(was, Record::Note(name, text));
             }
             None => {
-                self.state.notes.remove(&name);
+                self.state.forget_note(&name);
                 self.writes.delete(Key::Note(name), was);
             }
         }
@@ -150,7 +227,7 @@ impl Transition<'_> {
 
     /// Considers the pending steps of an instance, as one may have waited for this change.
     pub(super) fn consider_steps_of(&mut self, at: At) {
-        for run in &self.state.active {
+        for run in self.state.active() {
             for &phase in run.layout.phases_of(at.pod) {
                 let pending = run
                     .phase(phase)

@@ -18,8 +18,8 @@ impl Transition<'_> {
         if self.session.reconciliation.is_fresh() {
             self.session.reconciliation.begin();
             self.cut_waits();
-            for nth in 0..self.state.active.len() {
-                let run = &self.state.active[nth];
+            for nth in 0..self.state.active().len() {
+                let run = &self.state.active()[nth];
                 let (number, phases) = (run.number(), run.layout.phases.len() as u32);
                 self.session.agenda.sweep(number, 0..phases);
             }
@@ -29,7 +29,7 @@ impl Transition<'_> {
         self.end_waits(self.now);
         self.end_patience();
         self.pursue_due();
-        if self.session.farewell.is_some_and(|again| again <= self.now) {
+        if self.session.farewell.is_due(self.now) {
             self.session.agenda.consider(Item::Leave);
         }
         self.kill_due();
@@ -40,7 +40,7 @@ impl Transition<'_> {
 
     /// Ends the waits that are over.
     fn end_waits(&mut self, until: Time) {
-        while let Some(&(time, at)) = self.state.delays.first() {
+        while let Some((time, at)) = self.state.delays.first() {
             if time > until || self.bug(Bug::BackoffForever) {
                 return;
             }
@@ -51,7 +51,7 @@ impl Transition<'_> {
     /// Ends waits that are longer than the longest wait. They come from a clock that was far off.
     fn cut_waits(&mut self) {
         let longest = self.now.after(LONGEST_WAIT);
-        while let Some(&(time, at)) = self.state.delays.last() {
+        while let Some((time, at)) = self.state.delays.last() {
             if time <= longest {
                 return;
             }
@@ -60,7 +60,7 @@ impl Transition<'_> {
     }
 
     fn end_wait(&mut self, at: At, time: Time) {
-        self.state.delays.remove(&(time, at));
+        self.state.delays.remove(at, time);
         let tasks = self.state.record(at).map(|record| record.tasks()).unwrap_or_default();
         let over: Vec<TaskName> = tasks
             .iter()

@@ -11,7 +11,7 @@ use super::transition::Transition;
 impl Transition<'_> {
     /// Considers the items of the agenda, up to a bound.
     pub(super) fn work_off_agenda(&mut self) {
-        if self.session.reconciliation.is_fresh() || self.session.superseded {
+        if self.session.reconciliation.is_fresh() || self.session.is_superseded() {
             return;
         }
         let mut bound = Bound::default();
@@ -23,7 +23,7 @@ impl Transition<'_> {
                 Next::Item(Item::Members(pod)) => self.consider_waiting(pod),
                 Next::Item(Item::Step(step)) => self.consider_step(step),
                 Next::Hurt(from) => {
-                    let at = self.state.hurt.range(from..).next().copied();
+                    let at = self.state.next_hurt(from);
                     self.session.agenda.hurt_on(at);
                     if let Some(at) = at {
                         self.consider_recovery(at);
@@ -44,7 +44,7 @@ impl Transition<'_> {
     /// Considers the first step that waits, for each bound that counts the members of a pod. If that step does not wait
     /// any more, the next one is considered too.
     fn consider_waiting(&mut self, pod: u32) {
-        let bounds = self.state.active.iter().flat_map(|run| {
+        let bounds = self.state.active().iter().flat_map(|run| {
             let phases = run.layout.phases_of(pod);
             let of_plan = phases.first().map(|_| None);
             let all = phases.iter().map(|&phase| Some(phase)).chain(of_plan);

@@ -66,12 +66,7 @@ impl Transition<'_> {
     /// With [`Bug::KillForeigner`]: kills a launch that no record names.
     pub(super) fn kill_foreigner(&mut self, of: &Incarnation) {
         let (instance, task) = (of.instance.clone(), of.task.clone());
-        self.effects.commands.push(Command::Kill {
-            instance,
-            launch: of.launch,
-            task,
-            grace: Default::default(),
-        });
+        self.command(Command::Kill { instance, launch: of.launch, task, grace: Default::default() });
     }
 }
 
@@ -82,7 +77,7 @@ impl Engine {
     pub fn with_bug(mut self, bug: Bug) -> Self {
         self.zoo = Switch::on(bug);
         if let Some(state) = &mut self.state {
-            state.zoo = self.zoo;
+            state.set_bugs(self.zoo);
         }
         self
     }

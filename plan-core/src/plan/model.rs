@@ -348,10 +348,10 @@ impl PodModel {
         let SchedulerSpec {
             principal: _, // How the scheduler registers.
             zookeeper: _, // Where its records are.
-            user,
+            user: _,      // Below, without a default that is spelled out.
         } = scheduler;
         let carried = Arc::new(Carried {
-            user: user.clone(),
+            user: scheduler.other_user().map(ToOwned::to_owned),
             image: image.clone(),
             networks: networks.clone(),
             rlimits: rlimits.clone(),

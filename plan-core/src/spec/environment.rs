@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::names::{PodName, PortName, ServiceName, TaskName};
 use super::placement::{Field, NodeFacts};
+use super::pod::PodSpec;
 use super::resources::{PortChoice, ResourceSet};
 use super::service::ServiceSpec;
 use super::task::{ConfigFile, TaskSpec};
@@ -267,10 +268,42 @@ pub fn launch_environment(place: &LaunchPlace<'_>) -> BTreeMap<String, String> {
             put(key, &number);
         }
     }
-    for (name, config) in &task.configs {
+    // A program that fills in templates itself is told of templates alone.
+    for (name, config) in task.configs.iter().filter(|(_, config)| config.render) {
         let key = format!("CONFIG_TEMPLATE_{}", env_name(name));
         put(&key, &format_args!("config-templates/{name},{}", config.dest));
     }
+    env
+}
+
+/// The environment of a task wherever it runs, with stand-ins for what only the place knows: for what is asked before the
+/// task has a place.
+pub(super) fn any_environment(
+    service: &ServiceName,
+    (pod_name, pod): (&PodName, &PodSpec),
+    (task_name, task): (&TaskName, &TaskSpec),
+) -> BTreeMap<String, String> {
+    let resources = pod.resource_sets.get(&task.resource_set);
+    let ports =
+        resources.iter().flat_map(|set| set.ports.iter().map(|(name, _)| (name.clone(), 1))).collect();
+    let addresses = Addresses { api_host: Some("any".to_owned()), api_port: Some(1), ..Addresses::default() };
+    let mut env = launch_environment(&LaunchPlace {
+        service,
+        pod: pod_name,
+        index: 0,
+        task: task_name,
+        spec: task,
+        resources,
+        region_referenced: false,
+        zone_referenced: false,
+        node: None,
+        ports: &ports,
+        parameters: &BTreeMap::new(),
+        addresses: &addresses,
+    });
+    let secrets = pod.secrets.values().filter_map(|secret| secret.env_key.clone());
+    let of_place = ["REGION", "ZONE"].map(ToOwned::to_owned);
+    env.extend(secrets.chain(of_place).map(|name| (name, "any".to_owned())));
     env
 }
 
@@ -282,6 +315,12 @@ pub fn host_name(service: &ServiceName) -> String {
 /// A config file as its task finds it: the template, rendered with the task's environment by the renderer for
 /// specifications. A variable without a value is empty, and reported in the diagnostics. If the template's text is
 /// missing, the file is empty.
+///
+/// A file that is no template (`render: false`) is its own text.
 pub fn render_config(config: &ConfigFile, env: &BTreeMap<String, String>) -> Rendered {
-    render(config.text.as_deref().unwrap_or_default(), env, Missing::Refuse)
+    let text = config.text.as_deref().unwrap_or_default();
+    match config.render {
+        true => render(text, env, Missing::Refuse),
+        false => Rendered::literal(text),
+    }
 }

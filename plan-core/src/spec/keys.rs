@@ -23,6 +23,8 @@ pub(super) struct Table {
 pub(super) enum Unknown {
     /// An unknown key is an error.
     Refused,
+    /// An unknown key is an error, unless it begins with `x-`: such a key is a place for anchors, and has no effect.
+    RefusedButNotes,
     /// An unknown key is a warning. The SDK ignored such keys, and files that are in use have some (SDK rule R1).
     Ignored,
 }
@@ -160,10 +162,11 @@ const PORT: Kind = Kind::Whole(0, u16::MAX as i64);
 
 // The service.
 
-pub(super) static SERVICE: Table = table(
-    "service",
-    "What a service is, and what is done to it.",
-    &[&[
+pub(super) static SERVICE: Table = Table {
+    name: "service",
+    doc: "What a service is, and what is done to it.",
+    unknown: Unknown::RefusedButNotes,
+    groups: &[&[
         required("name", Kind::Text, "The service's name; slashes make folders, as in `/group/kafka`."),
         optional("web-url", Kind::Text, "The page that the orchestrator's own UI links to."),
         optional("scheduler", Kind::Table(&SCHEDULER), "How the scheduler presents itself."),
@@ -183,7 +186,7 @@ pub(super) static SERVICE: Table = table(
             "What is done to the pods, by name; one is called `deploy`. Without any, it is generated.",
         ),
     ]],
-);
+};
 
 pub(super) static SCHEDULER: Table = table(
     "scheduler",
@@ -453,6 +456,11 @@ pub(super) static CONFIG: Table = table(
     &[&[
         required("template", Kind::Text, "The template's file name."),
         required("dest", Kind::Text, "Where the file goes, below the sandbox."),
+        optional(
+            "render",
+            Kind::Flag,
+            "Whether the file is a template; `false` leaves all braces as they are.",
+        ),
     ]],
 );
 

@@ -72,13 +72,17 @@ fn object(table: &'static Table) -> Value {
         table.keys().filter(|key| key.need == Need::Required).map(|key| key.name).collect();
     // Null is a mapping without keys, so it is allowed if no key is required.
     let kind = if required.is_empty() { json!(["object", "null"]) } else { json!("object") };
-    json!({
+    let mut object = json!({
         "type": kind,
         "description": table.doc,
         "properties": properties,
         "required": required,
         "additionalProperties": table.unknown == Unknown::Ignored,
-    })
+    });
+    if table.unknown == Unknown::RefusedButNotes {
+        object["patternProperties"] = json!({"^x-": {}});
+    }
+    object
 }
 
 fn form(kind: &'static Kind) -> Value {

@@ -41,7 +41,15 @@ pub struct SchedulerSpec {
     pub user: Option<String>,
 }
 
+/// The user of tasks if a file names none (SDK rule R7).
+const USER: &str = "root";
+
 impl SchedulerSpec {
+    /// The unix user of all tasks, if it is another than the default: a default that is spelled out changes nothing.
+    pub fn other_user(&self) -> Option<&str> {
+        self.user.as_deref().filter(|user| *user != USER)
+    }
+
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -150,8 +150,11 @@ impl KillSignal {
 pub struct ConfigFile {
     /// The template's file name.
     pub template: String,
-    /// Where the rendered file goes, below the sandbox.
+    /// Where the file goes, below the sandbox.
     pub dest: String,
+    /// Whether the file is a template, filled in with the task's environment. Otherwise it is copied as it is.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub render: bool,
     /// The template's text; `None` if it was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

@@ -37,6 +37,18 @@ struct Piece {
 }
 
 impl Rendered {
+    /// A text that is no template.
+    pub(super) fn literal(text: &str) -> Self {
+        let whole = Piece { out: 0, from: Span { start: 0, end: text.len() }, variable: None };
+        Self {
+            text: text.to_owned(),
+            diagnostics: Vec::new(),
+            missing: Vec::new(),
+            pieces: vec![whole],
+            template_len: text.len(),
+        }
+    }
+
     /// The place in the template that a place in the text comes from. A variable's value comes from its tag.
     pub fn span(&self, text: Span) -> Span {
         let start = match self.piece(text.start) {
@@ -62,6 +74,24 @@ impl Rendered {
         touched.filter_map(|piece| piece.variable.as_deref()).next()
     }
 
+    /// The pieces of the text in order: the place of each, and the variable if it is a variable's value.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = (Span, Option<&str>)> {
+        let ends = self.pieces.iter().skip(1).map(|next| next.out).chain([self.text.len()]);
+        self.pieces
+            .iter()
+            .zip(ends)
+            .map(|(piece, end)| (Span { start: piece.out, end }, piece.variable.as_deref()))
+    }
+
+    /// The variable without a text whose tag is the value of the key that ends here.
+    pub(super) fn leaves_empty(&self, key_end: usize) -> Option<&str> {
+        let rest = self.text.get(key_end..)?;
+        let value = self.text.len() - rest.trim_start_matches([':', ' ', '\t']).len();
+        let first = self.pieces.partition_point(|piece| piece.out < key_end);
+        let near = self.pieces[first..].iter().take_while(|piece| piece.out <= value);
+        near.filter_map(|piece| piece.variable.as_deref()).next()
+    }
+
     fn piece(&self, byte: usize) -> Option<&Piece> {
         self.pieces[..self.pieces.partition_point(|piece| piece.out <= byte)].last()
     }
@@ -74,6 +104,7 @@ pub fn render(template: &str, values: &BTreeMap<String, String>, missing: Missin
         template,
         values,
         strict: missing == Missing::Refuse,
+        delimiters: BRACES,
         open: Vec::new(),
         off: 0,
         out: Rendered {
@@ -91,6 +122,8 @@ pub fn render(template: &str, values: &BTreeMap<String, String>, missing: Missin
 /// The largest rendered text, in bytes: more than any specification needs. Without it, a small template that uses a
 /// large value many times could fill the memory.
 const MAX_RENDERED: usize = 64 << 20;
+/// The delimiters at the beginning of a template.
+const BRACES: (&str, &str) = ("{{", "}}");
 /// The longest tag, in bytes. Comments have no bound.
 const MAX_TAG: usize = 1024;
 /// The deepest nesting of sections.
@@ -102,6 +135,8 @@ struct Renderer<'a> {
     template: &'a str,
     values: &'a BTreeMap<String, String>,
     strict: bool,
+    /// What begins a tag, and what ends it.
+    delimiters: (&'a str, &'a str),
     open: Vec<Section<'a>>,
     /// How many open sections are off.
     off: usize,
@@ -121,6 +156,7 @@ enum Kind {
     OpenInverted,
     Close,
     Comment,
+    Delimiters,
 }
 
 struct Tag<'a> {
@@ -133,15 +169,16 @@ impl<'a> Renderer<'a> {
     fn run(&mut self) {
         // A byte order mark is not part of the text.
         let mut at = if self.template.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        while let Some(found) = self.template[at..].find("{{") {
+        while let Some(found) = self.template[at..].find(self.delimiters.0) {
             if self.out.diagnostics.len() > MAX_PROBLEMS {
                 return;
             }
             let start = at + found;
             let Some(tag) = self.tag(start) else {
-                // Braces that begin no tag are kept as they are written, and the search goes on after them.
-                self.literal(at..start + 2);
-                at = start + 2;
+                // A delimiter that begins no tag is kept as it is written, and the search goes on after it.
+                let after = start + self.delimiters.0.len();
+                self.literal(at..after);
+                at = after;
                 continue;
             };
             let mut next = tag.range.end;
@@ -181,12 +218,13 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// The tag at `start`, where `{{` stands. Reports a problem and returns `None` if there is no valid tag.
+    /// The tag at `start`, where the opening delimiter stands. Reports a problem and returns `None` if there is no valid tag.
     fn tag(&mut self, start: usize) -> Option<Tag<'a>> {
         let rest = &self.template[start..];
-        let (opening, closing) = if rest.starts_with("{{{") { ("{{{", "}}}") } else { ("{{", "}}") };
+        let triple = self.delimiters == BRACES && rest.starts_with("{{{");
+        let (opening, closing) = if triple { ("{{{", "}}}") } else { self.delimiters };
         let body = &rest[opening.len()..];
-        let comment = opening == "{{" && body.starts_with('!');
+        let comment = !triple && body.starts_with('!');
         let reach = if comment { body.len() } else { floor(body, MAX_TAG) };
         let found = body[..reach].find(closing).filter(|end| comment || !body[..*end].contains('\n'));
         let Some(end) = found else {
@@ -196,25 +234,26 @@ impl<'a> Renderer<'a> {
                 Code::Tag,
                 start..start + line_end,
                 format!("the tag is not closed on its line with `{closing}`"),
-                "close it; braces that are no tag need a space between them, as in `{ {`",
+                "close it; braces that are no tag need a space between them, as in `{ {`, or `{{=<% %>=}}` before them",
             );
             return None;
         };
         let range = start..start + opening.len() + end + closing.len();
         let inner = body[..end].trim();
         let (kind, name) = match inner.chars().next() {
-            _ if opening == "{{{" => (Kind::Variable, inner),
+            _ if triple => (Kind::Variable, inner),
             Some('&') => (Kind::Variable, &inner[1..]),
             Some('#') => (Kind::Open, &inner[1..]),
             Some('^') => (Kind::OpenInverted, &inner[1..]),
             Some('/') => (Kind::Close, &inner[1..]),
             Some('!') => return Some(Tag { kind: Kind::Comment, name: "", range }),
-            Some(sign @ ('>' | '=')) => {
+            Some('=') => (Kind::Delimiters, inner),
+            Some('>') => {
                 self.problem(
                     Code::Tag,
                     range,
-                    format!("templates have no `{{{{{sign}` tags"),
-                    "variables, sections (`#`, `^`, `/`) and comments (`!`) are all there is",
+                    "templates have no `{{>` tags".to_owned(),
+                    "variables, sections (`#`, `^`, `/`), comments (`!`) and delimiters (`=`) are all there is",
                 );
                 return None;
             }
@@ -255,6 +294,24 @@ impl<'a> Renderer<'a> {
                 self.open.push(Section { name: tag.name, tag: tag.range, on });
             }
             Kind::Close => self.close(tag),
+            Kind::Delimiters => self.delimit(tag),
+        }
+    }
+
+    /// Takes other delimiters for the tags that follow. Sections do not matter to them.
+    fn delimit(&mut self, tag: Tag<'a>) {
+        let inner = tag.name.strip_prefix('=').and_then(|rest| rest.strip_suffix('='));
+        let mut words = inner.unwrap_or_default().split_whitespace();
+        match (words.next(), words.next(), words.next()) {
+            (Some(open), Some(close), None) if !open.contains('=') && !close.contains('=') => {
+                self.delimiters = (open, close);
+            }
+            _ => self.problem(
+                Code::Tag,
+                tag.range,
+                "the tag does not give two delimiters".to_owned(),
+                "write them between `=`, with a space between them, as in `{{=<% %>=}}`",
+            ),
         }
     }
 
@@ -303,7 +360,10 @@ impl<'a> Renderer<'a> {
                     let message = format!("the variable `{name}` has no value");
                     let problem =
                         Diagnostic::error(Code::MissingVariable, "", message).span(Span::from(range.clone()));
-                    let help = format!("give `{name}` a value, or put it in a section `{{{{#{name}}}}}`");
+                    let help = format!(
+                        "give `{name}` a value, or put it in a section `{{{{#{name}}}}}`; \
+                         `{{{{=<% %>=}}}}` before them makes braces text"
+                    );
                     let mut problem = problem.nearest(name, known);
                     if problem.nearest.is_none() {
                         problem = problem.help(help);

@@ -332,10 +332,11 @@ fn task(task: &TaskSpec, own: Option<&ResourceSet>) -> Value {
     map.all("env", env, |value| value.as_str().into());
     map.all("configs", configs, |config| {
         // The text is in another file: [`ServiceSpec::config_templates`].
-        let ConfigFile { template, dest, text: _ } = config;
+        let ConfigFile { template, dest, render, text: _ } = config;
         let mut map = Map::default();
         map.put("template", template.as_str());
         map.put("dest", dest.as_str());
+        map.flag("render", *render, true);
         map.0.into()
     });
     match own {

@@ -3,7 +3,7 @@
 use plan_core::engine::*;
 use plan_core::plan::Status::*;
 
-use crate::bench::{Bench, instance};
+use crate::bench::{Bench, installation, instance, model};
 use crate::deploy::KAFKA;
 
 const BROKERS: [&str; 3] = ["kafka-0", "kafka-1", "kafka-2"];
@@ -50,6 +50,22 @@ fn the_last_members_leave_one_after_the_other_and_pay_what_they_owe() {
     assert!(bench.engine.plan("decommission").is_none());
     assert_eq!(bench.engine.pods().count(), 1);
     assert!(!bench.store.contains_key(&Key::Pod(instance("kafka-1"))));
+}
+
+/// The first that leaves is gone in the turn of the target itself, so that a look at the new target misses it.
+#[test]
+fn a_preview_names_each_that_leaves_the_first_one_first() {
+    for count in 0..3 {
+        let mut bench = deployed(&shrinking(3));
+        let target = Target::new(model(&shrinking(count)), installation());
+        let leaves = bench.engine.preview(&target).leaves;
+        let expected: Vec<_> = BROKERS[count as usize..].iter().rev().map(|name| instance(name)).collect();
+        assert_eq!(leaves, expected);
+        // A second preview, while the first one leaves: it has left already.
+        bench.becomes(&shrinking(2));
+        let leaves = bench.engine.preview(&target).leaves;
+        assert_eq!(leaves, expected[1.min(expected.len())..]);
+    }
 }
 
 #[test]

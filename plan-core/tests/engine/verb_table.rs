@@ -31,8 +31,8 @@ const TABLES: [Table; 4] = [
     Table {
         title: "Instances",
         intro: "The instance has two tasks with the goal `RUNNING`, `server` and `agent`, and one with the \
-                goal `ONCE`, `init`. `-t` names tasks. Without `-t`, the verb is for all tasks with the goal \
-                `RUNNING`.",
+                goal `ONCE`, `init`. A verb can name \
+                tasks, as `restart (server)` does. Without a name, it is for all tasks with the goal `RUNNING`.",
         rows: PODS,
         ask: ask_of_pod,
     },
@@ -84,7 +84,7 @@ const PLANS: &str = "
 ";
 
 const PODS: &str = "
-| the instance                         | restart       | restart -t server | restart -t init | replace       | pause         | pause -t agent | resume        | resume -t agent | resume -t nothing |
+| the instance                         | restart       | restart (server)  | restart (init)  | replace       | pause         | pause (agent)  | resume        | resume (agent)  | resume (nothing)  |
 | ------------------------------------ | ------------- | ----------------- | --------------- | ------------- | ------------- | -------------- | ------------- | --------------- | ----------------- |
 | of no service                        | NoService     | NoService         | NoService       | NoService     | NoService     | NoService      | NoService     | NoService       | NoService         |
 | is none                              | NoInstance    | NoInstance        | NoInstance      | NoInstance    | NoInstance    | NoInstance     | NoInstance    | NoInstance      | NoInstance        |
@@ -148,7 +148,7 @@ const MISSING: &str = "
 | force-complete deploy broker #x        | NoStep         |
 | force-complete roll nothing            | NeverRun       |
 | restart twice twice kafka-0:[broker]   | AmbiguousStep  |
-| start roll -p 1X=a                     | Parameter      |
+| start roll (1X=a)                      | Parameter      |
 | pod restart nobody-0                   | NoInstance     |
 | pod replace kafka-3                    | NoInstance     |
 | pod pause kafka-0 nothing              | NoTask         |
@@ -471,7 +471,7 @@ fn ask_of_pod(row: &str, column: &str) -> (Bench, Input) {
         }
         row => bench = out_of_service(row, deployed),
     }
-    let mut words = column.split(" -t ");
+    let mut words = column.trim_end_matches(')').split(" (");
     let (word, task) = (words.next().unwrap(), words.next());
     let task = task.map(|task| format!(" {task}")).unwrap_or_default();
     (bench, say_once(verb(&format!("pod {word} {name}{task}"))))
@@ -539,7 +539,7 @@ fn ask_of_service(row: &str, column: &str) -> (Bench, Input) {
 
 fn ask_of_what_is_missing(row: &str, _: &str) -> (Bench, Input) {
     let bench = deployed(PLANS_FILE);
-    let said = match row.strip_suffix(" -p 1X=a") {
+    let said = match row.strip_suffix(" (1X=a)") {
         Some(start) => {
             let Verb::Start { plan, .. } = verb(start) else { panic!("{row}") };
             Verb::Start { plan, parameters: [("1X".to_owned(), "a".to_owned())].into() }

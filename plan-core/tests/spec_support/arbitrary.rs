@@ -151,7 +151,7 @@ prop_compose! {
             task.env.insert("VALUE".to_owned(), value);
             if flags.2 {
                 task.readiness_check = Some(ReadinessCheck { cmd: "x".to_owned(), interval: Seconds(1), delay: Seconds(grace), timeout: Seconds(2) });
-                task.configs.insert("c".to_owned(), ConfigFile { template: "t".to_owned(), dest: "d".to_owned(), text: Some("x".to_owned()) });
+                task.configs.insert("c".to_owned(), ConfigFile { template: "t".to_owned(), dest: "d".to_owned(), render: true, text: Some("x".to_owned()) });
                 task.transport_encryption.push(TransportEncryption { name: "n".to_owned(), kind: EncryptionKind::Keystore });
             }
             pod = pod.resource_set(name, set).task(format!("t{at}").parse().unwrap(), task);

@@ -217,9 +217,12 @@ fn tell_preview(ui: &mut Ui, preview: &Preview) -> io::Result<()> {
     let mut lines = Vec::new();
     let tasks: Vec<_> = preview.restarts.iter().map(|one| format!("{}-{}", one.instance, one.task)).collect();
     let ends: Vec<_> = preview.ends.iter().map(|one| format!("{}-{}", one.instance, one.task)).collect();
-    for (what, list) in
-        [("restart", &tasks), ("come", &preview.joins), ("end", &ends), ("leave", &preview.leaves)]
-    {
+    for (what, list) in [
+        ("restart", &tasks),
+        ("come", &preview.joins),
+        ("end", &ends),
+        ("leave, with their volumes", &preview.leaves),
+    ] {
         if !list.is_empty() {
             lines.push(format!("would {what}: {}", list.join(", ")));
         }

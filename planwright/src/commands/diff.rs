@@ -5,7 +5,9 @@ use std::io;
 use std::path::Path;
 
 use plan_core::plan::{Model, step_name};
-use plan_core::spec::{Change, ChangeVerdict, PlanName, PodName, TaskName, changes, converging_plan};
+use plan_core::spec::{
+    Change, ChangeVerdict, InstanceName, PlanName, PodName, TaskName, changes, converging_plan,
+};
 use serde::Serialize;
 
 use super::Outcome;
@@ -22,6 +24,8 @@ struct Difference {
     changes: Vec<Change>,
     /// The tasks whose configuration changes. Tasks that are added or removed are not among them.
     relaunched: Vec<PodTasks>,
+    /// The instances that leave for good, with their volumes, in their order within each pod.
+    leaves: Vec<InstanceName>,
     /// The plan that carries out the change, once the service is deployed; `None` if nothing differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<PlanName>,
@@ -94,7 +98,16 @@ fn read(arguments: &Diff) -> (Option<Difference>, Vec<Problem>) {
     let found = changes(old.spec(), new.spec());
     let plan = converging_plan(new.spec(), &found).filter(|_| !found.is_empty()).cloned();
     let service = old.spec().name().to_string();
-    (Some(Difference { service, relaunched: relaunched(old, new), changes: found, plan }), told)
+    let (relaunched, leaves) = (relaunched(old, new), leaves(old, new));
+    (Some(Difference { service, relaunched, leaves, changes: found, plan }), told)
+}
+
+fn leaves(old: &Model, new: &Model) -> Vec<InstanceName> {
+    let pods = old.pods().iter().flat_map(|pod| {
+        let left = new.pod_index(&pod.name).map_or(0, |at| new.pods()[at as usize].count);
+        (left..pod.count).rev().map(|index| InstanceName::new(pod.name.clone(), index))
+    });
+    pods.collect()
 }
 
 fn relaunched(old: &Model, new: &Model) -> Vec<PodTasks> {
@@ -135,6 +148,10 @@ fn shown(result: &Difference) -> String {
         lines.push("a specification is taken whole or not at all: nothing of this is done".to_owned());
     } else if let Some(plan) = &result.plan {
         lines.push(format!("the plan `{plan}` brings this about, and relaunches {pods}"));
+        if !result.leaves.is_empty() {
+            let names: Vec<String> = result.leaves.iter().map(ToString::to_string).collect();
+            lines.push(format!("these leave for good, with their volumes: {}", names.join(", ")));
+        }
     }
     lines.join("\n")
 }

@@ -49,7 +49,7 @@ impl From<&explanation::Rule> for Rule {
         };
         let (values, templates) = (values.iter().copied().collect(), templates.iter().copied().collect());
         let example = RuleExample { file: rule.file(), values, templates, message };
-        let explanation = rule.explanation().to_owned();
+        let explanation = rule.explanation();
         Self { code: rule.code(), summary: rule.summary(), explanation, example }
     }
 }

@@ -73,7 +73,7 @@ fn takes_down(q: &Question<'_>, run: &Run, step: StepRef) -> bool {
             let living = slot.occupant().filter(|occupant| occupant.may_live());
             living.is_some_and(|occupant| {
                 let last = record.task(&occupant.task).and_then(|task| task.last());
-                let config = last.and_then(|last| state.confs.get(&last.conf));
+                let config = last.and_then(|last| state.confs().get(&last.conf));
                 (slot.set() == set || occupant.task == model.name)
                     && config.is_some_and(|config| config.spec.goal == Goal::Running && config.spec.essential)
             })

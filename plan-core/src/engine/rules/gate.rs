@@ -93,6 +93,6 @@ pub(super) fn ask(transition: &mut Transition<'_>, at: At, step: StepRef) {
         let by = transition.now.after(timeout.saturating_add(ANSWERED_AFTER));
         transition.session.questions.ask(gate, (transition.state.launch_asked(launch), task.clone()), id, by);
         let ask = Ask { id, instance: transition.name(at), task, launch, check };
-        transition.effects.commands.push(Command::Ask(Box::new(ask)));
+        transition.command(Command::Ask(Box::new(ask)));
     }
 }

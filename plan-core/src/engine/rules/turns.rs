@@ -7,7 +7,7 @@ use crate::engine::session::Session;
 use crate::plan::Blocked;
 
 pub(super) fn superseded(_: &Question<'_>, session: &Session) -> Verdict {
-    if session.superseded { Verdict::Deny(Reason::Superseded) } else { Verdict::Allow }
+    if session.is_superseded() { Verdict::Deny(Reason::Superseded) } else { Verdict::Allow }
 }
 
 pub(super) fn plan_interrupted(q: &Question<'_>) -> Verdict {
@@ -52,7 +52,7 @@ pub(super) fn phase_order(q: &Question<'_>) -> Verdict {
 /// Instances leave one after the other, each once the debts of the one before are settled. In an uninstall all leave at
 /// once.
 pub(super) fn leaver_turn(q: &Question<'_>) -> Verdict {
-    let in_turn = !q.state.service.uninstalling && !q.state.bug(Bug::AllLeaveAtOnce);
+    let in_turn = !q.state.service().uninstalling && !q.state.bug(Bug::AllLeaveAtOnce);
     let others = || q.state.debts.has_leaver() || q.state.next_leaver() != Some(q.at);
     if in_turn && others() { Verdict::Defer(Reason::Leaves) } else { Verdict::Allow }
 }
@@ -60,7 +60,7 @@ pub(super) fn leaver_turn(q: &Question<'_>) -> Verdict {
 /// An instance that leaves is not brought back.
 pub(super) fn leaves(q: &Question<'_>) -> Verdict {
     let moves = q.record.is_some_and(|record| record.relocation().is_some());
-    let leaves = q.state.service.uninstalling || moves && q.state.is_leaver(q.at);
+    let leaves = q.state.service().uninstalling || moves && q.state.is_leaver(q.at);
     if leaves { Verdict::Deny(Reason::Leaves) } else { Verdict::Allow }
 }
 

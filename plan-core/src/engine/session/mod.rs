@@ -6,26 +6,28 @@
 pub(super) mod agenda;
 pub(super) mod answered;
 pub(super) mod budgets;
+pub(super) mod farewell;
 pub(super) mod fits;
+pub(super) mod foreigners;
 pub(super) mod kills;
+pub(super) mod patience;
 pub(super) mod pursuits;
 pub(super) mod questions;
 pub(super) mod reconciliation;
 pub(super) mod timers;
 
-use std::collections::BTreeMap;
-
-use super::input::{Incarnation, Seen};
-use super::time::Time;
 use agenda::Agenda;
 use budgets::Budgets;
+use farewell::Farewell;
 use fits::Fits;
+use foreigners::Foreigners;
 use kills::Kills;
+use patience::Patience;
 use pursuits::Pursuits;
 use questions::Questions;
 use reconciliation::Reconciliation;
 
-/// The session.
+/// The session. Each open field is a leaf, which owns its state.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Session {
     /// How far the start of the session is, and which launches are asked for.
@@ -42,20 +44,29 @@ pub(super) struct Session {
     pub(super) kills: Kills,
     /// The debts that are pursued.
     pub(super) pursuits: Pursuits,
-    /// The engine does not look for instances that are down for too long before this time. It is set when the last look
-    /// left instances that this session had not seen yet.
-    pub(super) patience: Option<Time>,
-    /// When `Deregister` is commanded again.
-    pub(super) farewell: Option<Time>,
+    /// From when on the engine looks again for instances that are down for too long.
+    pub(super) patience: Patience,
+    /// The command to forget the service.
+    pub(super) farewell: Farewell,
     /// Launches that no record names, and how they were seen.
-    pub(super) foreigners: BTreeMap<Incarnation, Seen>,
-    /// Whether another scheduler has taken over. Then the engine does nothing any more.
-    pub(super) superseded: bool,
+    pub(super) foreigners: Foreigners,
+    /// Whether another scheduler has taken over.
+    superseded: bool,
 }
 
 impl Session {
     /// Whether all launches were asked for, and each was answered or had its time.
     pub(super) fn is_live(&self) -> bool {
         self.reconciliation.is_live()
+    }
+
+    /// Notes that another scheduler has taken over. The engine does nothing any more in this session.
+    pub(super) fn supersede(&mut self) {
+        self.superseded = true;
+    }
+
+    /// Whether another scheduler has taken over.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.superseded
     }
 }

@@ -17,10 +17,10 @@ use super::{Run, State};
 impl State {
     /// Builds the indices of an instance.
     pub(in crate::engine) fn index_instance(&mut self, at: At) {
-        let Some(record) = self.instance(at).record.clone() else { return };
+        let Some(record) = self.instance(at).record().cloned() else { return };
         for task in record.tasks() {
             if let Some(until) = task.delayed_until() {
-                self.delays.insert((until, at));
+                self.delays.add(at, until);
             }
         }
         self.index_hurt(at);
@@ -60,12 +60,10 @@ impl State {
             self.deadlines.stays(at);
         }
         let due = self.deadline(at);
-        let instance = &mut self.pods[at.pod as usize][at.index as usize];
-        if instance.deadline == due {
-            return;
+        let old = self.instance_mut(at).set_deadline(due);
+        if old != due {
+            self.deadlines.set(at, old, due);
         }
-        let old = std::mem::replace(&mut instance.deadline, due);
-        self.deadlines.set(at, old, due);
     }
 
     fn deadline(&self, at: At) -> Option<Time> {
@@ -131,7 +129,7 @@ impl State {
                 && !record.canaries.contains_key(&phase);
             for (index, instance) in (0..).zip(&self.pods[of.pod as usize]) {
                 // The instance has no record, so its steps are PENDING from the beginning.
-                if untouched && instance.record.is_none() {
+                if untouched && !instance.is_known() {
                     continue;
                 }
                 let at = At { pod: of.pod, index };

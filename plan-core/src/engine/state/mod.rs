@@ -6,7 +6,10 @@
 mod census;
 mod deadlines;
 mod debts;
+mod delays;
 mod index;
+mod instance;
+mod kept;
 mod leavers;
 mod members;
 mod orders;
@@ -24,69 +27,53 @@ use crate::spec::{Goal, InstanceName, PlanName, PodName, ResourceSetName, TaskNa
 
 use super::at::At;
 use super::bug::{Bug, Switch};
-use super::digest::Digest;
 use super::note::{NoteName, NoteText};
 use super::record::{
     AuditRecord, DebtCause, DebtRecord, Mark, Number, Order, PlanRecord, PodRecord, RunKind, RunOutcome,
     RunRecord, ServiceRecord, StepRef,
 };
-use super::session::answered::Answered;
-use super::time::Time;
 use deadlines::Deadlines;
 use debts::Debts;
+use delays::Delays;
 
-pub(super) use members::Members;
+pub(super) use instance::Instance;
+use members::Members;
 pub(super) use slots::is_stale;
 
-/// An installed service.
+/// An installed service. Each open field is a leaf, which owns its state.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct State {
-    pub(super) service: Arc<ServiceRecord>,
-    pub(super) model: Arc<Model>,
+    service: Arc<ServiceRecord>,
+    model: Arc<Model>,
     /// The last specification that the service reached without a forced step.
-    pub(super) previous: Option<Arc<Model>>,
-    pub(super) confs: BTreeMap<ContentHash, Arc<TaskConfig>>,
+    previous: Option<Arc<Model>>,
+    confs: BTreeMap<ContentHash, Arc<TaskConfig>>,
     /// The instances by pod, then by index: the target's pods first, then pods that are leaving. Each pod has as many
     /// instances as the target says, and those that are leaving.
-    pub(super) pods: Vec<Vec<Instance>>,
+    pods: Vec<Vec<Instance>>,
     /// The active runs, oldest first.
-    pub(super) active: Vec<Run>,
+    active: Vec<Run>,
     /// The latest run of each plan whose latest run ended.
-    pub(super) ended: BTreeMap<Number, Arc<RunRecord>>,
-    pub(super) plans: BTreeMap<PlanName, Arc<PlanRecord>>,
-    pub(super) audit: BTreeMap<Number, Arc<AuditRecord>>,
+    ended: BTreeMap<Number, Arc<RunRecord>>,
+    plans: BTreeMap<PlanName, Arc<PlanRecord>>,
+    audit: BTreeMap<Number, Arc<AuditRecord>>,
     /// The backend's notes.
-    pub(super) notes: BTreeMap<NoteName, NoteText>,
+    notes: BTreeMap<NoteName, NoteText>,
     /// The debts.
     pub(super) debts: Debts,
     /// The deadlines of instances that are down.
     pub(super) deadlines: Deadlines,
     /// The instances with a task that waits, each with the end of the wait.
-    pub(super) delays: BTreeSet<(Time, At)>,
+    pub(super) delays: Delays,
     /// The instances with something broken: a task that does not run as it should, or that recovery is bringing back.
-    pub(super) hurt: BTreeSet<At>,
+    hurt: BTreeSet<At>,
     /// The instances that have a task that the target does not have.
-    pub(super) obsolete: BTreeSet<At>,
+    obsolete: BTreeSet<At>,
     /// The census for the placement rule of each pod.
-    pub(super) census: Vec<Arc<Census>>,
+    census: Vec<Arc<Census>>,
     /// The members that are down, if a plan has `max-unavailable`.
     pub(super) members: Members,
-    pub(super) zoo: Switch,
-}
-
-/// An instance.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Instance {
-    /// The record; `None` until the first order.
-    pub(super) record: Option<Arc<PodRecord>>,
-    /// The digest of the record as it was last written.
-    pub(super) digest: Digest,
-    /// Whether the record changed since it was last written.
-    pub(super) dirty: bool,
-    /// The deadline, as [`State::deadlines`] has it.
-    pub(super) deadline: Option<Time>,
-    /// What this session saw of the instance.
-    pub(super) answered: Answered,
+    zoo: Switch,
 }
 
 /// An active run.
@@ -174,12 +161,141 @@ impl State {
         self.zoo.has(bug)
     }
 
+    /// Gives the engine this fault, or none.
+    pub(super) fn set_bugs(&mut self, zoo: Switch) {
+        self.zoo = zoo;
+    }
+
+    /// The engine's fault, if it has one.
+    pub(super) fn bugs(&self) -> Switch {
+        self.zoo
+    }
+
+    /// The service's record.
+    #[inline]
+    pub(super) fn service(&self) -> &Arc<ServiceRecord> {
+        &self.service
+    }
+
+    /// The service's record, to be changed and written.
+    pub(super) fn service_mut(&mut self) -> &mut ServiceRecord {
+        Arc::make_mut(&mut self.service)
+    }
+
+    /// The target.
+    #[inline]
+    pub(super) fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// The instances by pod, then by index: the target's pods first, then pods that are leaving.
+    #[inline]
+    pub(super) fn pods(&self) -> &[Vec<Instance>] {
+        &self.pods
+    }
+
+    /// All instances.
+    pub(super) fn instances_mut(&mut self) -> impl Iterator<Item = &mut Instance> {
+        self.pods.iter_mut().flatten()
+    }
+
+    #[inline]
     pub(super) fn instance(&self, at: At) -> &Instance {
         &self.pods[at.pod as usize][at.index as usize]
     }
 
+    #[inline]
+    pub(super) fn instance_mut(&mut self, at: At) -> &mut Instance {
+        &mut self.pods[at.pod as usize][at.index as usize]
+    }
+
+    #[inline]
     pub(super) fn record(&self, at: At) -> Option<&PodRecord> {
-        self.pods.get(at.pod as usize)?.get(at.index as usize)?.record.as_deref()
+        self.pods.get(at.pod as usize)?.get(at.index as usize)?.record().map(|record| &**record)
+    }
+
+    /// The census for the placement rule of a pod of the target.
+    pub(super) fn census(&self, pod: u32) -> &Arc<Census> {
+        &self.census[pod as usize]
+    }
+
+    /// The first instance from this position on that has something broken.
+    pub(super) fn next_hurt(&self, from: At) -> Option<At> {
+        self.hurt.range(from..).next().copied()
+    }
+
+    /// The instances that have something broken.
+    pub(super) fn hurt(&self) -> impl Iterator<Item = At> {
+        self.hurt.iter().copied()
+    }
+
+    /// Whether an instance has something broken.
+    #[inline]
+    pub(super) fn is_hurt(&self, at: At) -> bool {
+        self.hurt.contains(&at)
+    }
+
+    /// Whether any instance has a task that the target does not have.
+    #[inline]
+    pub(super) fn is_any_obsolete(&self) -> bool {
+        !self.obsolete.is_empty()
+    }
+
+    /// Whether an instance has a task that the target does not have.
+    pub(super) fn is_obsolete(&self, at: At) -> bool {
+        self.obsolete.contains(&at)
+    }
+
+    /// Drops the record of an instance that leaves for good, and takes the instance out of the indices. Returns whether
+    /// it counted as a member that is down.
+    pub(super) fn leaves(&mut self, at: At) -> bool {
+        let instance = self.instance_mut(at);
+        let record = instance.leave();
+        let deadline = instance.set_deadline(None);
+        self.deadlines.set(at, deadline, None);
+        self.deadlines.stays(at);
+        for until in record.iter().flat_map(|record| record.tasks()).filter_map(|task| task.delayed_until()) {
+            self.delays.remove(at, until);
+        }
+        self.hurt.remove(&at);
+        self.obsolete.remove(&at);
+        self.members.set(at, false)
+    }
+
+    /// Notes that the service has no target any more: nothing is obsolete, and no member counts.
+    pub(super) fn has_no_target(&mut self) {
+        self.obsolete.clear();
+        self.members.clear();
+    }
+
+    /// Takes the instances out, to be laid out anew.
+    pub(super) fn take_pods(&mut self) -> Vec<Vec<Instance>> {
+        std::mem::take(&mut self.pods)
+    }
+
+    /// Puts another target in place, with the instances as they are laid out for it. What is indexed by position is
+    /// empty after that.
+    pub(super) fn put_target(&mut self, model: &Arc<Model>, pods: Vec<Vec<Instance>>) {
+        (self.model, self.pods) = (model.clone(), pods);
+        self.census = model.pods().iter().map(|_| Default::default()).collect();
+        self.members = Members::new(model);
+        (self.hurt, self.obsolete) = Default::default();
+        (self.delays, self.deadlines) = Default::default();
+        for instance in self.instances_mut() {
+            instance.set_deadline(None);
+        }
+        for pod in 0..self.pods.len() as u32 {
+            self.trim(pod);
+        }
+    }
+
+    /// Drops the last pod if it leaves and has no instance any more. Returns whether it did.
+    pub(super) fn drop_empty_pod(&mut self) -> bool {
+        let empty = self.pods.len() > self.model.pods().len() && self.pods.last().is_some_and(Vec::is_empty);
+        if empty {
+            self.pods.pop();
+        }
+        empty
     }
 
     /// The pod in the target; `None` if the pod is leaving.
@@ -200,6 +316,33 @@ impl State {
         let pod = self.pod_position(&name.pod)?;
         let known = (name.index as usize) < self.pods.get(pod as usize)?.len();
         known.then_some(At { pod, index: name.index })
+    }
+
+    /// The active runs, oldest first.
+    #[inline]
+    pub(super) fn active(&self) -> &[Run] {
+        &self.active
+    }
+
+    /// One of the active runs, by its position.
+    #[inline]
+    pub(super) fn active_mut(&mut self, nth: usize) -> &mut Run {
+        &mut self.active[nth]
+    }
+
+    /// Adds a run to the active runs. A run with the same number is replaced.
+    pub(super) fn add_run(&mut self, run: Run) {
+        let at = self.active.partition_point(|other| other.number() < run.number());
+        match self.active.get_mut(at).filter(|other| other.number() == run.number()) {
+            Some(old) => *old = run,
+            None => self.active.insert(at, run),
+        }
+    }
+
+    /// Takes a run out of the active runs, as it ended.
+    pub(super) fn take_run(&mut self, number: Number) -> Option<Run> {
+        let nth = self.active.iter().position(|run| run.number() == number)?;
+        Some(self.active.remove(nth))
     }
 
     pub(super) fn run(&self, number: Number) -> Option<&Run> {
@@ -278,23 +421,13 @@ impl State {
         let stays = self.pod_model(pod).filter(|_| !self.service.uninstalling);
         let count = stays.map_or(0, |pod| pod.count as usize);
         let instances = &mut self.pods[pod as usize];
-        let last = instances.iter().rposition(|instance| instance.record.is_some()).map_or(0, |at| at + 1);
+        let last = instances.iter().rposition(|instance| instance.is_known()).map_or(0, |at| at + 1);
         instances.truncate(last.max(count));
     }
 
     /// The name of a step (SDK rule R52).
     pub(super) fn step_name(&self, layout: &PhaseLayout, step: u32) -> String {
         layout.step_name(&self.model, step)
-    }
-
-    /// Whether a run is remembered: it is active, or the latest run of its plan.
-    pub(super) fn remembers(&self, run: Number) -> bool {
-        self.run(run).is_some() || self.ended.contains_key(&run)
-    }
-
-    /// The latest run of a plan, if it ended.
-    pub(super) fn ended_run(&self, plan: &PlanName) -> Option<&Arc<RunRecord>> {
-        self.plans.get(plan).and_then(|record| self.ended.get(&record.latest))
     }
 
     pub(super) fn goal_of(&self, order: &Order, task: &TaskName) -> Option<(Goal, ContentHash)> {

@@ -70,10 +70,10 @@ impl State {
     /// Whether this session has seen every launch of an instance that may live.
     pub(in crate::engine) fn is_seen(&self, at: At) -> bool {
         let instance = self.instance(at);
-        let Some(record) = instance.record.as_deref() else { return true };
+        let Some(record) = instance.record() else { return true };
         record.slots().iter().enumerate().all(|(nth, slot)| {
             let living = slot.occupant().filter(|occupant| occupant.may_live());
-            let seen = |occupant: &Occupant| instance.answered.contains(nth, occupant.launch);
+            let seen = |occupant: &Occupant| instance.has_seen(nth, occupant.launch);
             living.is_none_or(|occupant| seen(occupant) || self.bug(Bug::ActUnseen))
         })
     }

@@ -13,7 +13,7 @@ use crate::engine::transition::Transition;
 impl Transition<'_> {
     /// The reply to an earlier request with this name.
     pub(in crate::engine) fn said(&self, request: &str) -> Option<Reply> {
-        let mut audits = self.state.audit.values().filter(|_| !self.bug(Bug::RequestTwice));
+        let mut audits = self.state.audit().values().filter(|_| !self.bug(Bug::RequestTwice));
         let earlier = audits.find(|audit| audit.request == request);
         earlier.map(|audit| audit.reply.clone())
     }
@@ -25,10 +25,8 @@ impl Transition<'_> {
         let audit = AuditRecord { number, request: id, who, at: self.now, verb: words, reply: reply.clone() };
         let audit = Arc::new(audit);
         self.writes.put_new(Record::Audit(audit.clone()));
-        self.state.audit.insert(number, audit);
-        while self.state.audit.len() > AuditRecord::KEPT {
-            let Some((number, oldest)) = self.state.audit.pop_first() else { break };
-            self.writes.delete(Key::Audit(number), Record::Audit(oldest).digest());
+        for oldest in self.state.keep_audit(audit) {
+            self.writes.delete(Key::Audit(oldest.number), Record::Audit(oldest).digest());
         }
         reply
     }

@@ -28,10 +28,10 @@ impl Transition<'_> {
     }
 
     fn carry_out(&mut self, verb: Verb) -> Answer {
-        if self.state.service.uninstalling && !matches!(verb, Verb::GiveUp { .. } | Verb::Uninstall) {
+        if self.state.service().uninstalling && !matches!(verb, Verb::GiveUp { .. } | Verb::Uninstall) {
             return Err(Refusal::Uninstalling);
         }
-        if let Some(plan) = verb.plan().filter(|plan| !self.state.model.plans().contains_key(*plan)) {
+        if let Some(plan) = verb.plan().filter(|plan| !self.state.model().plans().contains_key(*plan)) {
             let refusal = if plan.is_reserved() { Refusal::ByItself } else { Refusal::NoPlan };
             return Err(refusal(plan.clone()));
         }

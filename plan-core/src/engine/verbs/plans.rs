@@ -29,7 +29,8 @@ impl Transition<'_> {
         if self.state.run_of(plan).is_some() {
             return Err(Refusal::Running(plan.clone()));
         }
-        let layout = self.state.model.plans().get(plan).ok_or_else(|| Refusal::NoPlan(plan.clone()))?.clone();
+        let layout =
+            self.state.model().plans().get(plan).ok_or_else(|| Refusal::NoPlan(plan.clone()))?.clone();
         let parameters = (!parameters.is_empty()).then(|| Arc::new(parameters));
         self.begin_run(&layout, RunKind::Side, parameters, Interrupted::default());
         Ok(Reply::Done)
@@ -38,7 +39,7 @@ impl Transition<'_> {
     pub(super) fn stop(&mut self, plan: &PlanName) -> Answer {
         let Some(run) = self.state.run_of(plan) else { return Ok(Reply::AlreadySo) };
         let number = run.number();
-        if self.state.service.converging == number {
+        if self.state.service().converging == number {
             if is_stopped(run) {
                 return Ok(Reply::AlreadySo);
             }

@@ -97,18 +97,17 @@ impl Transition<'_> {
 
     /// Uninstalls the service: all instances leave, and then the service itself.
     pub(super) fn uninstall(&mut self) -> Answer {
-        if self.state.service.uninstalling {
+        if self.state.service().uninstalling {
             return Ok(Reply::AlreadySo);
         }
         self.change_service(|service| service.uninstalling = true);
-        let running: Vec<Number> = self.state.active.iter().map(Run::number).collect();
+        let running: Vec<Number> = self.state.active().iter().map(Run::number).collect();
         for run in running {
             self.end_run(run, RunOutcome::Stopped);
         }
-        self.state.obsolete.clear();
-        self.state.members.clear();
+        self.state.has_no_target();
         // Positions of instances that were never launched are dropped.
-        self.left.extend(0..self.state.pods.len() as u32);
+        self.note_left(0..self.state.pods().len() as u32);
         let due: Vec<At> = self.state.deadlines.all().collect();
         due.into_iter().for_each(|at| self.state.index_deadline(at));
         self.session.agenda.consider(Item::Leave);
@@ -141,7 +140,7 @@ impl State {
             return Err(Refusal::NotRunning { instance: name.clone(), task: task.name.clone() });
         }
         let never = || Refusal::NeverLaunched(name.clone());
-        let record = self.instance(at).record.clone().ok_or_else(never)?;
+        let record = self.instance(at).record().cloned().ok_or_else(never)?;
         let tasks =
             record.tasks().iter().filter(|task| task.last().is_some()).map(|task| task.name().clone());
         let tasks = tasks.filter(|task| goal(task) == Some(Goal::Running));

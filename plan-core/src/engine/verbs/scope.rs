@@ -38,7 +38,7 @@ impl Transition<'_> {
         if old != new {
             self.event(Event::Plan { run: number, change: (old, new) });
             if new == Status::Complete {
-                self.completed.push(number);
+                self.note_complete(number);
             }
         }
     }
@@ -72,7 +72,7 @@ impl Transition<'_> {
 
     /// Derives the statuses of the steps of a part of a run anew.
     pub(super) fn derive_scope(&mut self, number: Number, scope: Scope) {
-        let Some(nth) = self.state.active.iter().position(|run| run.number() == number) else { return };
+        let Some(nth) = self.state.active().iter().position(|run| run.number() == number) else { return };
         let mut steps = self.state.steps_in(number, scope);
         if let Scope::Step(step) = scope {
             steps.extend(self.state.later_steps(step));
@@ -109,7 +109,7 @@ impl State {
     }
 
     fn phase(&self, plan: &PlanName, phase: &str) -> Result<u32, Refusal> {
-        let layout = self.model.plans().get(plan).ok_or_else(|| Refusal::NoPlan(plan.clone()))?;
+        let layout = self.model().plans().get(plan).ok_or_else(|| Refusal::NoPlan(plan.clone()))?;
         let at = layout.phases.iter().position(|known| known.name == *phase);
         let missing = || Refusal::NoPhase { plan: plan.clone(), phase: phase.to_owned() };
         at.map(|at| at as u32).ok_or_else(missing)
@@ -129,7 +129,7 @@ impl State {
 
     /// A step by its name, or by `#` and its position.
     fn find_step(&self, plan: &PlanName, phase: u32, wanted: &str) -> Result<u32, Refusal> {
-        let layout = self.model.plans().get(plan).ok_or_else(|| Refusal::NoPlan(plan.clone()))?;
+        let layout = self.model().plans().get(plan).ok_or_else(|| Refusal::NoPlan(plan.clone()))?;
         let of = &layout.phases[phase as usize];
         let missing =
             || Refusal::NoStep { plan: plan.clone(), phase: of.name.to_string(), step: wanted.to_owned() };

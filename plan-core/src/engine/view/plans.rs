@@ -48,7 +48,7 @@ impl Engine {
     /// The names of the plans, in the order of the API: `deploy`, `recovery`, the others (SDK rule R71).
     pub fn plan_names(&self) -> Vec<String> {
         let Some(state) = &self.state else { return Vec::new() };
-        let mut names: Vec<String> = state.model.plans().keys().map(ToString::to_string).collect();
+        let mut names: Vec<String> = state.model().plans().keys().map(ToString::to_string).collect();
         let after_deploy = names.iter().position(|name| name == PlanName::DEPLOY).map_or(0, |at| at + 1);
         let derived =
             [PlanName::RECOVERY.to_owned()].into_iter().chain(state.leaving_view().map(|view| view.name));
@@ -65,7 +65,7 @@ impl Engine {
         if name == PlanName::DECOMMISSION || name == PlanName::UNINSTALL {
             return state.leaving_view().filter(|view| view.name == name);
         }
-        let layout = state.model.plans().get(name)?;
+        let layout = state.model().plans().get(name)?;
         Some(match state.run_of(&layout.name) {
             Some(run) => state.run_view(run),
             None => state.idle_view(layout),
@@ -81,7 +81,7 @@ impl Engine {
         if name == PlanName::DECOMMISSION || name == PlanName::UNINSTALL {
             return self.plan(name).map(|view| view.status);
         }
-        let layout = state.model.plans().get(name)?;
+        let layout = state.model().plans().get(name)?;
         Some(match state.run_of(&layout.name) {
             Some(run) => run.progress.status(),
             None if state.ended_run(&layout.name).is_some_and(|run| is_complete(run)) => Status::Complete,
@@ -102,7 +102,7 @@ impl State {
                     status,
                     forced: run.record.wanted(self.record(of), reference).forced,
                     instance: Some(self.name(of)),
-                    tasks: phase.task_names(&self.model, step).cloned().collect(),
+                    tasks: phase.task_names(self.model(), step).cloned().collect(),
                 }
             });
             PhaseView {
@@ -135,8 +135,8 @@ impl State {
                     name: self.step_name(phase, step),
                     status: below,
                     forced,
-                    instance: Some(self.model.instance_name(phase.pod, of.instance)),
-                    tasks: phase.task_names(&self.model, step).cloned().collect(),
+                    instance: Some(self.model().instance_name(phase.pod, of.instance)),
+                    tasks: phase.task_names(self.model(), step).cloned().collect(),
                 }
             });
             PhaseView {
@@ -156,7 +156,7 @@ impl State {
 
     /// Recovery as a plan: a phase with one step for each instance that is being brought back (SDK rule R61).
     fn recovery_view(&self) -> PlanView {
-        let phases: Vec<PhaseView> = self.hurt.iter().filter_map(|&at| self.recovery_phase(at)).collect();
+        let phases: Vec<PhaseView> = self.hurt().filter_map(|at| self.recovery_phase(at)).collect();
         let all: StatusCounts = phases.iter().map(|phase| phase.status).collect();
         PlanView {
             name: PlanName::RECOVERY.to_owned(),
@@ -218,13 +218,13 @@ impl State {
     }
 
     pub(super) fn leaving_name(&self) -> &'static str {
-        if self.service.uninstalling { PlanName::UNINSTALL } else { PlanName::DECOMMISSION }
+        if self.service().uninstalling { PlanName::UNINSTALL } else { PlanName::DECOMMISSION }
     }
 
     /// The instances that leave, as a plan (SDK rules R64 and R65). Each has a phase, with steps for its debts and for
     /// what it still has. `None` if no instance leaves.
     fn leaving_view(&self) -> Option<PlanView> {
-        let uninstalling = self.service.uninstalling;
+        let uninstalling = self.service().uninstalling;
         let cause = if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission };
         let about = |name: String, status, instance: Option<&InstanceName>, tasks| {
             let instance = instance.cloned();

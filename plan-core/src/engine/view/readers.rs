@@ -20,7 +20,7 @@ use super::TaskView;
 impl Engine {
     /// Whether the first deployment is complete.
     pub fn is_deployed(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| state.service.deployed)
+        self.state.as_ref().is_some_and(|state| state.service().deployed)
     }
 
     /// Whether this session has asked for all launches from before it, and each was answered or had its time. Before
@@ -31,17 +31,17 @@ impl Engine {
 
     /// Whether another scheduler has taken over. Then this engine does nothing any more.
     pub fn is_superseded(&self) -> bool {
-        self.session.superseded
+        self.session.is_superseded()
     }
 
     /// The id of the installation, once there is a service. It is part of each task's label.
     pub fn installation(&self) -> Option<&InstallationId> {
-        self.state.as_ref().map(|state| &state.service.installation)
+        self.state.as_ref().map(|state| &state.service().installation)
     }
 
     /// The target: the specification that the service is to have.
     pub fn model(&self) -> Option<&Arc<Model>> {
-        self.state.as_ref().map(|state| &state.model)
+        self.state.as_ref().map(|state| state.model())
     }
 
     /// The record of an instance, if it was ordered at least once.
@@ -53,9 +53,9 @@ impl Engine {
     /// All instances that were ordered at least once, with their records.
     pub fn pods(&self) -> impl Iterator<Item = (InstanceName, &PodRecord)> {
         self.state.iter().flat_map(|state| {
-            (0..).zip(&state.pods).flat_map(move |(pod, instances)| {
+            (0..).zip(state.pods()).flat_map(move |(pod, instances)| {
                 (0..).zip(instances).filter_map(move |(index, instance)| {
-                    Some((state.name(At { pod, index }), instance.record.as_deref()?))
+                    Some((state.name(At { pod, index }), &**instance.record()?))
                 })
             })
         })
@@ -73,12 +73,12 @@ impl Engine {
 
     /// The run that brings the target about, or brought it about.
     pub fn converging_run(&self) -> Option<Number> {
-        self.state.as_ref().map(|state| state.service.converging)
+        self.state.as_ref().map(|state| state.service().converging)
     }
 
     /// A task's configuration by its hash, if a record names it.
     pub fn task_config(&self, conf: ContentHash) -> Option<&Arc<TaskConfig>> {
-        self.state.as_ref()?.confs.get(&conf)
+        self.state.as_ref()?.confs().get(&conf)
     }
 
     /// The time of the machine's clock that belongs to an engine time, given that the clock shows `now` and was not set
@@ -90,23 +90,23 @@ impl Engine {
 
     /// The ended runs of a plan that are remembered, oldest first.
     pub fn runs(&self, plan: &str) -> &[EndedRun] {
-        let record = self.state.as_ref().and_then(|state| state.plans.get(plan));
+        let record = self.state.as_ref().and_then(|state| state.plans().get(plan));
         record.map(|record| record.ended.as_slice()).unwrap_or_default()
     }
 
     /// The audit: the verbs and targets that are remembered, oldest first.
     pub fn audit(&self) -> impl Iterator<Item = &AuditRecord> {
-        self.state.iter().flat_map(|state| state.audit.values().map(|audit| &**audit))
+        self.state.iter().flat_map(|state| state.audit().values().map(|audit| &**audit))
     }
 
     /// The last specification that the service reached without a forced step.
     pub fn previous(&self) -> Option<&Arc<Model>> {
-        self.state.as_ref().and_then(|state| state.previous.as_ref())
+        self.state.as_ref().and_then(|state| state.previous())
     }
 
     /// Whether the service is being uninstalled.
     pub fn is_uninstalling(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| state.service.uninstalling)
+        self.state.as_ref().is_some_and(|state| state.service().uninstalling)
     }
 
     /// The instances that the target does not have but that still exist, in the order in which they leave.
@@ -123,7 +123,7 @@ impl Engine {
     pub fn tasks(&self) -> Vec<TaskView> {
         let Some(state) = &self.state else { return Vec::new() };
         let mut views = Vec::new();
-        for (pod, model) in (0..).zip(state.model.pods()) {
+        for (pod, model) in (0..).zip(state.model().pods()) {
             for index in 0..model.count {
                 let at = At { pod, index };
                 views.extend(model.tasks.iter().map(|task| state.task_view(at, &task.name)));

@@ -55,7 +55,7 @@ impl Engine {
     }
 
     fn step_reasons(&self, state: &State, at: At, whys: &mut Vec<Why>) {
-        for run in &state.active {
+        for run in state.active() {
             for &phase in run.layout.phases_of(at.pod) {
                 for step in run.phase(phase).steps_of(at.index) {
                     let status = run.progress.phase(phase).step(step);
@@ -117,7 +117,7 @@ impl Engine {
     /// What keeps an instance that is down for too long from moving.
     fn move_reason(&self, state: &State, at: At, whys: &mut Vec<Why>) {
         let now = self.clock.time;
-        let Some(due) = state.instance(at).deadline.filter(|&due| due <= now) else { return };
+        let Some(due) = state.instance(at).deadline().filter(|&due| due <= now) else { return };
         let verdict = eligible(&Question::of_move(state, at, now), &self.session);
         let Some(reason) = verdict.reason() else { return };
         if whys.iter().all(|why| why.reason != reason) {

@@ -94,8 +94,8 @@ static SERVICE: &[ChangeRule] = &[
     ),
     refused(
         "scheduler.user",
-        &[Refused, Restarts],
-        "restarts everything if it only spells out the default",
+        &[Live, Refused],
+        "refused unless it only spells out the default",
         "the files in the volumes belong to the user that the tasks ran as, and another could not read them; \
          keep it, or deploy the service anew under another name",
     ),
@@ -189,6 +189,7 @@ static TASK: &[ChangeRule] = &[
     restarts("pods.*.tasks.*.configs.*", ""),
     restarts("pods.*.tasks.*.configs.*.template", ""),
     restarts("pods.*.tasks.*.configs.*.dest", ""),
+    restarts("pods.*.tasks.*.configs.*.render", ""),
     restarts("pods.*.tasks.*.configs.*.text", "what is in the template's file"),
     refused(
         "pods.*.tasks.*.resource-set",

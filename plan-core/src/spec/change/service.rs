@@ -8,8 +8,6 @@ use crate::spec::plan::{PhaseSpec, PlanSpec};
 use crate::spec::service::{ReplacementFailurePolicy, SchedulerSpec, ServiceSpec};
 use crate::spec::units::Seconds;
 
-/// The user of tasks if a file names none (SDK rule R7).
-const USER: &str = "root";
 /// The ZooKeeper ensemble if a file names none (SDK rule R7).
 const ZOOKEEPER: &str = "master.mesos:2181";
 
@@ -101,9 +99,8 @@ impl Comparer {
         );
         let verdict = if same { ChangeVerdict::Live } else { ChangeVerdict::Refused };
         text("zookeeper", zookeeper, &after.zookeeper, verdict);
-        // A user that is named now and was the default before changes the hashes of configurations.
-        let same = user.as_deref().unwrap_or(USER) == after.user.as_deref().unwrap_or(USER);
-        let verdict = if same { ChangeVerdict::Restarts } else { ChangeVerdict::Refused };
+        let same = old.scheduler().other_user() == after.other_user();
+        let verdict = if same { ChangeVerdict::Live } else { ChangeVerdict::Refused };
         text("user", user, &after.user, verdict);
     }
 

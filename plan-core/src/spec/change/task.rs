@@ -93,9 +93,10 @@ impl Comparer {
     }
 
     fn config(&mut self, at: &At<'_>, old: &ConfigFile, new: &ConfigFile) {
-        let ConfigFile { template, dest, text } = old;
+        let ConfigFile { template, dest, render, text } = old;
         self.value(&at.key("template"), template, &new.template, Clone::clone);
         self.value(&at.key("dest"), dest, &new.dest, Clone::clone);
+        self.value(&at.key("render"), render, &new.render, ToString::to_string);
         self.maybe(&at.key("text"), text.as_ref(), new.text.as_ref(), Clone::clone);
     }
 

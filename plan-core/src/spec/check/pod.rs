@@ -87,7 +87,9 @@ impl Checker<'_> {
             self.at_set(path, name, set_name, |checker, set_path| checker.resource_set(set_path, set));
         }
         for (task_name, task) in &pod.tasks {
-            self.task(&tasks.key(task_name.as_str()), path, pod, task);
+            let at = tasks.key(task_name.as_str());
+            self.task(&at, path, pod, task);
+            self.config_variables(&at, (name, pod), (task_name, task));
         }
     }
 

@@ -1,15 +1,23 @@
 //! The rules of a task (SDK rules R13 to R18, R27 to R31).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checker, repeated};
-use crate::spec::diagnostic::{Code, Diagnostic, Path};
-use crate::spec::names::PodName;
+use crate::spec::diagnostic::{Code, Diagnostic, Lines, Path};
+use crate::spec::environment::{any_environment, render_config};
+use crate::spec::names::{PodName, TaskName};
 use crate::spec::pod::{IpcMode, PodSpec};
 use crate::spec::task::{KillSignal, TaskSpec};
 use crate::spec::units::Seconds;
 
 const MAX_KILL_GRACE_PERIOD: Seconds = Seconds(3600);
+
+/// Whether a shell takes a name for that of a variable. Another one it drops.
+fn is_shell_name(name: &str) -> bool {
+    // One without a character is refused by itself.
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
 
 impl Checker<'_> {
     pub(super) fn task(&mut self, path: &Path<'_>, pod_path: &Path<'_>, pod: &PodSpec, task: &TaskSpec) {
@@ -103,6 +111,12 @@ impl Checker<'_> {
             let message = format!("`{name}` is not the name of an environment variable");
             self.error(Code::Name, &env.key(name), message, "leave out `=`");
         }
+        for name in task.env.keys().filter(|name| !name.contains(['=', '\0']) && !is_shell_name(name)) {
+            let message =
+                format!("a shell does not hand the variable `{name}` on to the programs that it starts");
+            let warning = Diagnostic::warning(Code::ShellName, env.key(name), message);
+            self.report(warning.help("write the name with letters, digits and `_`, and no digit first"));
+        }
         self.nul(path, task);
         self.configs(path, task);
     }
@@ -133,7 +147,7 @@ impl Checker<'_> {
     /// Checks labels: a file writes them as one text, which must read as the same pairs again.
     pub(super) fn labels<'a>(&mut self, path: &Path<'_>, labels: impl Iterator<Item = (&'a str, &'a str)>) {
         let at = path.key("labels");
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for (key, value) in labels {
             let whole = key.trim() == key && value.trim() == value;
             if key.is_empty() || key.contains([':', ',']) || value.contains(',') || !whole {
@@ -179,6 +193,44 @@ impl Checker<'_> {
                     message,
                     "write something in it, or leave it out",
                 );
+            }
+        }
+    }
+
+    /// Warns of variables of config files that nothing gives to their task. The command may set variables itself before it
+    /// calls `bootstrap`, and a side plan may be started with parameters: so it is no error.
+    pub(super) fn config_variables(
+        &mut self,
+        path: &Path<'_>,
+        pod: (&PodName, &PodSpec),
+        task: (&TaskName, &TaskSpec),
+    ) {
+        let by_itself = task.1.cmd.contains("bootstrap");
+        if by_itself || task.1.configs.values().all(|config| config.text.is_none()) {
+            return;
+        }
+        let values = any_environment(&self.parts.name, pod, task);
+        let configs = path.key("configs");
+        for (name, config) in &task.1.configs {
+            let rendered = render_config(config, &values);
+            let lines = Lines::new(config.text.as_deref().unwrap_or_default());
+            let mut told = BTreeSet::new();
+            for (variable, span) in rendered.missing.iter().filter(|(variable, _)| told.insert(variable)) {
+                let line = lines.position(span.start).line;
+                let message = format!(
+                    "{}:{line}: nothing gives the variable `{variable}` to the task",
+                    config.template
+                );
+                let at = configs.key(name);
+                let warning = Diagnostic::warning(Code::ConfigVariable, at.key("template"), message);
+                let mut warning = warning.nearest(variable, values.keys().map(String::as_str));
+                warning.help.get_or_insert_with(|| {
+                    format!(
+                        "set `{variable}` in the task's `env`, give `TASKCFG_ALL_{variable}`, or write `render: false` \
+                         if the file is no template"
+                    )
+                });
+                self.report(warning);
             }
         }
     }

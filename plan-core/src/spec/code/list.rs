@@ -63,8 +63,8 @@ codes! {
         [], [],
         "unknown key `imagee`, it has no effect";
     MissingKey = "P006", "what is required is there",
-        "The key must be given, and may not be null. The schema that `planwright schema` prints says which \
-         keys each place requires.",
+        "The key must be given, and may not be null. The JSON Schema of the file says which keys each place \
+         requires.",
         [
             "name: hello",
             "pods:",
@@ -131,6 +131,32 @@ codes! {
         ],
         [], [],
         "cpus: `0` must be greater than zero";
+    EmptyNumber = "P011", "no variable leaves a number empty",
+        "A key without a value counts as left out. Where a variable that is empty has left no number there, \
+         that is seldom what was meant. Put the key into a section (`{{#MEMORY}}…{{/MEMORY}}`) if it is.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: {{MEMORY}}}",
+        ],
+        [("MEMORY", "")], [],
+        "the variable `MEMORY` is empty, so that `memory` counts as left out";
+    LeadingZero = "P012", "a number does not begin with a zero",
+        "YAML 1.1, which the DC/OS SDK reads, takes a number that begins with a zero for an octal one; here \
+         it is decimal. It is a warning, since the two readings can differ.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 010",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32}",
+        ],
+        [], [],
+        "`010` begins with a zero: it is read as 10, and YAML 1.1 reads it as 8";
     // The template.
     MissingVariable = "P020", "every variable has a value",
         "The template asks for a variable that has no value. In a lenient reading it is empty; in a strict \
@@ -148,8 +174,9 @@ codes! {
         "the variable `WEB_COUNT` has no value";
     Tag = "P021", "a template tag is closed and of a known kind",
         "Tags are `{{X}}`, `{{{X}}}`, `{{&X}}`, sections `{{#X}}…{{/X}}` and `{{^X}}…{{/X}}`, and comments \
-         `{{! … }}`. There are no partials and no other delimiters. A tag closes on the line where it \
-         opens, save for comments. Braces that are no tag need a space between them.",
+         `{{! … }}`, and `{{=<% %>=}}` for other delimiters. There are no partials. A tag closes on the line \
+         where it opens, save for comments. Braces that are no tag need a space between them, or other \
+         delimiters before them.",
         [
             "name: hello",
             "pods:",
@@ -188,6 +215,23 @@ codes! {
         ],
         [("TASKCFG_DATA_HOT_SIZE", "5")], [],
         "`TASKCFG_DATA_HOT_SIZE` reaches the pod `data-hot` as `SIZE`, and not a pod whose prefix is `TASKCFG_DATA_`";
+    Altered = "P025", "YAML reads a variable's value as it is written",
+        "A value is filled in before the YAML is read. So a `\\` in a value is an escape where its tag stands \
+         between double quotes, a quote ends the text, and a `#` outside of quotes begins a comment: the \
+         task would find another value than the one that was given. Put the tag between quotes that the \
+         value does not have, or give the value as `TASKCFG_ALL_<NAME>`, which reaches tasks as it is, or \
+         put it in a config file, which is no YAML.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32, env: {SECRET: \"{{PASSWORD}}\"}}",
+        ],
+        [("PASSWORD", "a\\b")], [],
+        "YAML does not read the value of `PASSWORD` as it is written: `\\` begins an escape between double quotes";
     // The service.
     NoPods = "P030", "a service has a pod",
         "A service without pods has nothing to deploy.",
@@ -440,6 +484,40 @@ codes! {
         ],
         [], [],
         "the variable `SEPARATOR` holds a NUL character, which no process can be given";
+    ConfigVariable = "P054", "what a config template asks for is given to its task",
+        "A config template is filled in with the environment of its task, when the task is launched. A \
+         variable that neither `env`, nor `TASKCFG_…`, nor a port, nor a secret gives, nor planwright itself, \
+         is missing then, and the launch is refused. It is a warning, since a side plan may be started with \
+         that parameter.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server:",
+            "        goal: RUNNING",
+            "        cmd: ./serve",
+            "        cpus: 0.1",
+            "        memory: 32",
+            "        configs: {app: {template: app.mustache, dest: app.conf}}",
+        ],
+        [], [("app.mustache", "# rules\nlimit={{LIMIT}}\n")],
+        "app.mustache:2: nothing gives the variable `LIMIT` to the task";
+    ShellName = "P055", "the name of an environment variable is one that a shell knows",
+        "A task's command is run by a shell, and a shell does not hand on variables whose names have other \
+         characters than letters, digits and `_`, or begin with a digit: the program would not find it. It \
+         is a warning.",
+        [
+            "name: hello",
+            "pods:",
+            "  web:",
+            "    count: 1",
+            "    tasks:",
+            "      server: {goal: RUNNING, cmd: ./serve, cpus: 0.1, memory: 32, env: {node.name: a}}",
+        ],
+        [], [],
+        "a shell does not hand the variable `node.name` on to the programs that it starts";
     // Resources.
     NoResources = "P060", "a resource set holds something besides volumes",
         "An orchestrator gives a task a share of a node, so at least one of `cpus`, `gpus`, `memory` and \
@@ -707,8 +785,8 @@ codes! {
         [], [("a.mustache", "x"), ("b.mustache", "y")],
         "two config files of the task go to `app.conf`";
     ConfigFile = "P076", "a config template is there and not empty",
-        "Config templates are read beside the file, or in the folder that `--config-dir` names, and become \
-         a part of the specification: a change of one restarts its pods. `--skip-files` leaves them unread.",
+        "Config templates are read from the folder of the file, or from another folder that is named for \
+         them. They become a part of the specification: a change of a template restarts the tasks that use it.",
         [
             "name: hello",
             "pods:",

@@ -10,11 +10,12 @@ use crate::spec::check::Origins;
 use crate::spec::diagnostic::{Code, Diagnostic, Files, Path, Span};
 use crate::spec::keys::{Kind, Need, Table, Unknown};
 use crate::spec::names::NameError;
+use crate::spec::template::Rendered;
 
 /// The reader of a tree, with the problems that it has found.
 pub(super) struct Reader<'a> {
     pub(super) files: Files<'a>,
-    text: &'a str,
+    rendered: &'a Rendered,
     pub(super) found: Vec<Diagnostic>,
     pub(super) origins: Origins,
 }
@@ -75,8 +76,8 @@ impl Fields<'_, '_> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(text: &'a str, files: Files<'a>) -> Self {
-        Self { files, text, found: Vec::new(), origins: Origins::default() }
+    pub(super) fn new(rendered: &'a Rendered, files: Files<'a>) -> Self {
+        Self { files, rendered, found: Vec::new(), origins: Origins::default() }
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
@@ -105,10 +106,12 @@ impl<'a> Reader<'a> {
         table: &'static Table,
     ) -> Option<Fields<'t, 'p>> {
         let entries = self.entries(&path, field)?;
-        for (key, _) in entries.iter().filter(|(key, _)| table.key(&key.text).is_none()) {
+        let note = |key: &str| table.unknown == Unknown::RefusedButNotes && key.starts_with("x-");
+        let unknown = entries.iter().filter(|(key, _)| table.key(&key.text).is_none() && !note(&key.text));
+        for (key, _) in unknown {
             let at = path.key(&key.text);
             let problem = match table.unknown {
-                Unknown::Refused => {
+                Unknown::Refused | Unknown::RefusedButNotes => {
                     Diagnostic::error(Code::UnknownKey, at, format!("unknown key `{}`", key.text))
                 }
                 Unknown::Ignored => {
@@ -206,6 +209,18 @@ impl<'a> Reader<'a> {
         found
     }
 
+    /// Warns of a number that an empty variable leaves out. One that is null in the file itself is meant to be.
+    pub(super) fn left_empty(&mut self, fields: &Fields<'_, '_>, key: &str) {
+        let optional = fields.table.key(key).is_some_and(|declared| declared.need == Need::Optional);
+        let Some(field) = fields.raw(key).filter(|_| optional) else { return };
+        if let Some(variable) = self.rendered.leaves_empty(field.place.end) {
+            let message = format!("the variable `{variable}` is empty, so that `{key}` counts as left out");
+            let at = fields.path.key(key);
+            let warning = Diagnostic::warning(Code::EmptyNumber, at, message).span(field.place);
+            self.report(warning.help("give it a number, or leave the key out"));
+        }
+    }
+
     /// The text of a scalar, as it was written.
     pub(super) fn scalar<'t>(&mut self, path: &Path<'_>, field: Field<'t>) -> Option<&'t str> {
         match &field.node.value {
@@ -219,7 +234,7 @@ impl<'a> Reader<'a> {
 
     /// The place of a part of a scalar; the place of the whole scalar if the text spells it differently.
     pub(super) fn inside(&self, place: Span, scalar: &str, part: Range<usize>) -> Span {
-        let written = self.text.get(place.range()).unwrap_or_default();
+        let written = self.rendered.text.get(place.range()).unwrap_or_default();
         match written.find(scalar) {
             Some(at) if !scalar.is_empty() && at <= 1 => {
                 Span { start: place.start + at + part.start, end: place.start + at + part.end }

@@ -4,6 +4,7 @@
 //! A template is rendered, the text becomes a tree of nodes with places (`tree`), the tree becomes types (`fields` and
 //! the modules that use it), and the types are checked by the rules that hold for a builder too.
 
+mod altered;
 mod compose;
 mod fields;
 mod labels;
@@ -139,14 +140,15 @@ impl Reading {
         FieldPlaces { rendered: &self.rendered, tree: self.tree.as_ref().map(tree::Places::new) }
     }
 
-    /// The result with every warning turned into an error, as `--strict` wants it; there is no service if there was a
-    /// warning. The help of each such error says so.
+    /// The result of a strict reading: every warning is an error, and its help says so. There is no service if there was
+    /// a warning.
     #[must_use]
     pub fn strict(mut self) -> Self {
         for one in self.diagnostics.iter_mut().filter(|one| one.severity == Severity::Warning) {
             one.severity = Severity::Error;
             let help = one.help.take().map_or(String::new(), |help| format!("{help}; "));
-            one.help = Some(format!("{help}it is a warning that `--strict` makes an error"));
+            one.help =
+                Some(format!("{help}it is a warning, and a strict reading takes each warning for an error"));
         }
         self.spec = self.spec.filter(|_| self.diagnostics.is_empty());
         self
@@ -184,15 +186,18 @@ pub fn read_rendered(source: Source<'_>, mut rendered: Rendered, options: &ReadO
     let rendered_whole = diagnostics.iter().all(|one| one.code == Code::MissingVariable);
     let (mut spec, mut tree) = (None, None);
     if rendered_whole {
-        let found = match compose::parse(&rendered.text) {
+        let mut found = altered::altered(&rendered);
+        match compose::parse(&rendered.text) {
             Ok(parsed) => {
                 let (read, problems) = types(&rendered, &parsed, options);
-                spec = read.filter(|_| diagnostics.is_empty());
+                spec = read.filter(|_| diagnostics.is_empty() && found.is_empty());
                 tree = Some(parsed);
-                problems
+                found.extend(problems);
             }
-            Err(problem) => vec![*problem],
-        };
+            // A value that ends the quotes around it breaks the text: that is one problem, and not two.
+            Err(problem) if found.is_empty() => found.push(*problem),
+            Err(_) => {}
+        }
         let mut problems = located(&rendered, found);
         // What a missing value leaves behind is not reported as a second problem.
         if options.strict_variables && !rendered.missing.is_empty() {
@@ -214,7 +219,7 @@ fn types(
     tree: &tree::Node,
     options: &ReadOptions<'_>,
 ) -> (Option<ServiceSpec>, Vec<Diagnostic>) {
-    let mut reader = Reader::new(&rendered.text, options.files);
+    let mut reader = Reader::new(rendered, options.files);
     let parts = reader.service(tree);
     let Reader { mut found, origins, .. } = reader;
     let good = !found.iter().any(Diagnostic::is_error);

@@ -3,7 +3,7 @@
 use std::num::{NonZeroU16, NonZeroU32};
 
 use super::fields::{Field, Fields, Reader};
-use crate::spec::diagnostic::{Code, Path};
+use crate::spec::diagnostic::{Code, Diagnostic, Path};
 use crate::spec::units::{Megabytes, PortNumber, QuantityError, Seconds, Thousandths};
 
 impl Reader<'_> {
@@ -32,7 +32,10 @@ impl Reader<'_> {
                 format!("`{text}` is too large, the most is {most}"),
                 format!("write a whole number up to {most}"),
             ),
-            Ok(value) if is_number => return Some(value),
+            Ok(value) if is_number => {
+                self.leading_zero(path, field, digits, value);
+                return Some(value);
+            }
             Err(_) if is_number => {
                 (format!("`{text}` is too large"), "write a number within bounds".to_owned())
             }
@@ -45,9 +48,23 @@ impl Reader<'_> {
         None
     }
 
+    /// Warns of a number that begins with `0`, which YAML 1.1 takes for an octal one.
+    fn leading_zero(&mut self, path: &Path<'_>, field: Field<'_>, digits: &str, value: i64) {
+        if digits.len() > 1 && digits.starts_with('0') {
+            let octal = i64::from_str_radix(digits, 8).ok().filter(|octal| *octal != value.abs());
+            let other = octal.map_or(String::new(), |octal| format!(", and YAML 1.1 reads it as {octal}"));
+            let message = format!("`{digits}` begins with a zero: it is read as {value}{other}");
+            let warning = Diagnostic::warning(Code::LeadingZero, path, message).span(field.place);
+            self.report(warning.help("leave the zeros at its beginning out"));
+        }
+    }
+
     /// A whole number of an optional key, within the bounds that the key declares.
     pub(super) fn number(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<i64> {
-        let field = fields.get(key)?;
+        let Some(field) = fields.get(key) else {
+            self.left_empty(fields, key);
+            return None;
+        };
         self.whole(&fields.path.key(key), field, fields.bounds(key))
     }
 
@@ -65,14 +82,20 @@ impl Reader<'_> {
 
     /// Megabytes of an optional key, with 1 as the stand-in.
     pub(super) fn megabytes(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<Megabytes> {
-        fields.get(key)?;
+        if fields.get(key).is_none() {
+            self.left_empty(fields, key);
+            return None;
+        }
         let number = self.number(fields, key).unwrap_or(1);
         u64::try_from(number).ok().and_then(Megabytes::new)
     }
 
     /// A share of an optional key, with the smallest share as the stand-in.
     pub(super) fn share(&mut self, fields: &Fields<'_, '_>, key: &str) -> Option<Thousandths> {
-        let field = fields.get(key)?;
+        let Some(field) = fields.get(key) else {
+            self.left_empty(fields, key);
+            return None;
+        };
         let at = fields.path.key(key);
         let text = self.scalar(&at, field);
         text.and_then(|text| self.share_of(&at, field, key, text)).or(Thousandths::from_thousandths(1))

@@ -142,7 +142,8 @@ impl Reader<'_> {
             let dest = self.required_text(&fields, "dest", "say where in the sandbox the file goes");
             let (Some(template), Some(dest)) = (template, dest) else { continue };
             let text = self.file(&fields, &template);
-            configs.insert(key.text.clone(), ConfigFile { template, dest, text });
+            let render = self.flag(&fields, "render", Flag::True);
+            configs.insert(key.text.clone(), ConfigFile { template, dest, render, text });
         }
         configs
     }
