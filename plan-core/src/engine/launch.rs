@@ -193,7 +193,7 @@ impl Transition<'_> {
             && record.tasks().iter().all(|task| task.last().is_none_or(|last| last.launch <= launch));
         if let Some(place) = record.place().cloned().filter(|_| untouched) {
             self.withdraw_where(at, |_| true);
-            if let Some(record) = self.state.instance(at).record.clone() {
+            if let Some(record) = self.state.record(at).cloned() {
                 let release = Some(place.handle.clone());
                 self.owe(at, &record, DebtCause::NeverLaunched, Vec::new(), release);
             }
