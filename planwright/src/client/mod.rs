@@ -17,6 +17,7 @@ mod json_lines;
 mod plan;
 mod plan_end;
 mod pod;
+mod pod_end;
 mod trouble;
 mod uninstall;
 mod update;

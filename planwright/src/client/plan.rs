@@ -74,6 +74,11 @@ pub(super) struct Why {
 }
 
 impl Why {
+    /// What waits, and why, in one line.
+    pub(super) fn line(&self) -> String {
+        format!("{} ({}): {}", self.what, self.status, self.told())
+    }
+
     /// The reason, with the time at which the wait is over.
     pub(super) fn told(&self) -> String {
         match self.until {

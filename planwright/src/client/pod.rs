@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ended::Ended;
-use super::follow::{Look, Notes, wait};
+use super::follow::{Notes, wait};
 use super::http::Scheduler;
 use super::json_lines::JsonLines;
 use super::plan::{Why, said};
+use super::pod_end::{Act, Known, PodEnd};
 use super::trouble::Trouble;
 use super::watch::{Seen, Show, show_once, watch};
 use super::when::when;
@@ -135,87 +136,30 @@ impl Show for Watched<'_> {
     }
 }
 
-/// A verb for an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Act {
-    Restart,
-    Replace,
-    Pause,
-    Resume,
-}
-
-impl Act {
-    fn verb(self) -> &'static str {
-        match self {
-            Self::Restart => "restart",
-            Self::Replace => "replace",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-        }
-    }
-
-    fn done(self) -> &'static str {
-        match self {
-            Self::Restart => "is being restarted",
-            Self::Replace => "is being replaced",
-            Self::Pause => "is being paused",
-            Self::Resume => "is being resumed",
-        }
-    }
-}
-
 async fn act(ui: &mut Ui, scheduler: &Scheduler, of: &PodTasks, act: Act) -> Came {
     let body = (!of.task.is_empty()).then_some(&of.task);
-    let answered = scheduler.post(&["v2", "pods", &of.pod, act.verb()], &[], body).await?;
+    let pod = of.pod.as_str();
+    let before = if of.waiting.wait { Known::of(scheduler, pod).await } else { None };
+    let answered = scheduler.post(&["v2", "pods", pod, act.verb()], &[], body).await?;
     let tasks = match of.task.as_slice() {
         [] => String::new(),
         [task] => format!(": task \"{task}\""),
         tasks => format!(": tasks \"{}\"", tasks.join("\", \"")),
     };
-    let pod = of.pod.as_str();
     if answered.was_so() && !ui.is_json() {
-        ui.say(format_args!("\"{pod}\" pod{tasks} {} already", act.done()))?;
+        ui.say(format_args!("\"{pod}\" pod{tasks} {} already", act.doing()))?;
     } else {
-        tell(ui, &answered, &format!("\"{pod}\" pod{tasks} {}.", act.done()), &of.waiting)?;
+        tell(ui, &answered, &format!("\"{pod}\" pod{tasks} {}.", act.doing()), &of.waiting)?;
     }
     if !of.waiting.wait {
         return Ok(Verdict::Good);
     }
-    let ended = wait(ui, scheduler, &of.waiting, &mut Settled { pod, told: Notes::default() }).await?;
-    let good = (&[Ended::Complete][..], format!("\"{pod}\" pod is as it should be"));
+    let before = before.filter(|_| !answered.was_so());
+    let mut end = PodEnd { pod, act, tasks: &of.task, before, told: Notes::default() };
+    let ended = wait(ui, scheduler, &of.waiting, &mut end).await?;
+    let done = format!("\"{pod}\" pod{tasks} {}", act.done());
     let what = format!("what was asked of \"{pod}\" pod");
-    Ok(ended.tell_wanted(ui, &what, (good.0, &good.1), answered.whole)?)
-}
-
-/// Waits until an instance is as it should be: no work on it is under way, and nothing but an operator's pause holds
-/// it.
-struct Settled<'a> {
-    pod: &'a str,
-    told: Notes,
-}
-
-impl Look for Settled<'_> {
-    async fn look(&mut self, ui: &mut Ui, scheduler: &Scheduler) -> Result<Option<Ended>, Trouble> {
-        let whys: Vec<Why> = scheduler.get(&["v2", "pods", self.pod, "why"]).await?;
-        let refused: Vec<_> = whys.iter().filter(|why| why.status == "ERROR").map(words).collect();
-        if !refused.is_empty() {
-            return Ok(Some(Ended::Error(refused)));
-        }
-        if whys.iter().any(|why| why.what != "pause") {
-            // Only a person can end this wait, so the user is told about it.
-            let waits = whys.iter().filter(|why| why.status == "WAITING" && why.what != "pause");
-            self.told.note(ui, waits.map(words).collect());
-            return Ok(None);
-        }
-        let instance: Instance = scheduler.get(&["v1", "pod", self.pod, "status"]).await?;
-        let moving = |status: &str| matches!(status, "PAUSING" | "STARTING" | "STAGING");
-        let settled = !instance.tasks.iter().any(|task| task.status.as_deref().is_some_and(moving));
-        Ok(settled.then_some(Ended::Complete))
-    }
-}
-
-fn words(why: &Why) -> String {
-    format!("{} ({}): {}", why.what, why.status, why.told())
+    Ok(ended.tell_wanted(ui, &what, (&[Ended::Complete], &done), answered.whole)?)
 }
 
 async fn why(ui: &mut Ui, scheduler: &Scheduler, pod: &str) -> Came {
@@ -229,7 +173,7 @@ async fn why(ui: &mut Ui, scheduler: &Scheduler, pod: &str) -> Came {
         ui.say(format_args!("\"{pod}\" pod is as it should be: it waits for nothing"))?;
     }
     for why in whys {
-        ui.say(words(&why))?;
+        ui.say(why.line())?;
         ui.say(format_args!("  cleared by {}", why.clears))?;
         if let Some(since) = why.since {
             ui.say(format_args!("  since {} UTC", when(since)))?;
