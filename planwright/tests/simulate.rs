@@ -5,7 +5,7 @@ mod folder;
 mod program;
 
 use folder::Folder;
-use program::planwright;
+use program::{planwright, planwright_reading};
 
 #[test]
 fn kafka_is_deployed() {
@@ -201,4 +201,19 @@ fn of_many_instances_those_that_befell_something_are_told() {
     let ran = folder.planwright(&["simulate", &folder.path("many.yml"), "--fault", "end:web-7-server@1h"]);
     let (_, after) = ran.split_once("\n\n").unwrap();
     insta::assert_snapshot!(after);
+}
+
+/// A target that is refused is no success, however well the service is without it.
+#[test]
+fn a_refused_target_is_no_success() {
+    let text = "name: a\npods:\n  web:\n    count: 1\n    tasks:\n      server: {goal: RUNNING, cmd: ./x, cpus: 0.1, volume: {path: data, type: ROOT, size: {{S}}}}\n";
+    let ran = planwright_reading(&["simulate", "-", "--env", "S=10", "--then", "S=20"], text.as_bytes());
+    assert_eq!(ran.code, 1, "{ran}");
+    assert!(ran.out.contains("complete, without the target that is refused, at "), "{ran}");
+    let json = planwright_reading(
+        &["simulate", "-", "--env", "S=10", "--then", "S=20", "--output", "json"],
+        text.as_bytes(),
+    );
+    assert_eq!(json.code, 1, "{json}");
+    assert!(json.out.contains("\"good\": false"), "{json}");
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backend_sim::{Choices, Report, Scenario, Shape, SimulationOutcome, TraceEvent, Violation, What};
-use plan_core::engine::{End, PlanView, Reason, Ruling, Story, Time};
+use plan_core::engine::{End, PlanView, Reason, Reply, Ruling, Story, Time};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::{InstanceName, PlanName};
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub(crate) fn simulate(ui: &mut Ui, arguments: &Simulate) -> io::Result<Verdict>
     {
         diagnostics.push(Problem::error(format!("cannot write `{}`: {error}", file.display())));
     }
-    let told = diagnostics.iter().any(Problem::is_error);
+    let told = diagnostics.iter().any(Problem::is_error) || report.as_ref().is_some_and(is_target_refused);
     if ui.is_json() {
         let result = report.as_ref().map(|report| Simulated::new(&models, report, arguments));
         let good = !told && result.as_ref().is_some_and(|result| result.outcome == "complete");
@@ -58,6 +58,13 @@ pub(crate) fn simulate(ui: &mut Ui, arguments: &Simulate) -> io::Result<Verdict>
     }
     let complete = report.is_some_and(|report| report.outcome.is_complete());
     Ok(if complete && !told { Verdict::Good } else { Verdict::Refused })
+}
+
+/// Whether a target of `--then` was refused: the run was complete without what was asked for.
+fn is_target_refused(report: &Report) -> bool {
+    let refused =
+        |(verb, reply): &(String, Reply)| verb.starts_with("target ") && matches!(reply, Reply::Refused(_));
+    report.replies.iter().any(refused)
 }
 
 /// The scenario of the command line, for the first target and the later ones.
@@ -107,6 +114,9 @@ fn story(models: &[Arc<Model>], report: &Report, arguments: &Simulate) -> String
         text.push(String::new());
     }
     let came_to = match &report.outcome {
+        SimulationOutcome::Complete if is_target_refused(report) => {
+            "complete, without the target that is refused,"
+        }
         SimulationOutcome::Complete => "complete",
         SimulationOutcome::Violation(_) => "broken off",
         _ => "not complete",
