@@ -12,7 +12,7 @@ use plan_core::engine::{
 };
 use plan_core::plan::Model;
 
-use crate::backend::{Backend, go_on, is_unknown};
+use crate::backend::{Backend, UnknownCommand, go_on, is_unknown};
 use crate::choose::{Benign, Chooser};
 use crate::cluster::{Cluster, Shape};
 use crate::fault::end_words;
@@ -78,8 +78,13 @@ impl Bench {
     }
 
     /// Carries a command out, now.
-    pub fn execute(&mut self, command: Command) {
-        self.tell(|backend, cluster, runtime| backend.execute(cluster, runtime, command));
+    ///
+    /// # Errors
+    /// This simulator does not know the command.
+    pub fn execute(&mut self, command: Command) -> Result<(), UnknownCommand> {
+        let mut done = Ok(());
+        self.tell(|backend, cluster, runtime| done = backend.execute(cluster, runtime, command));
+        done
     }
 
     /// The time of the next event.
@@ -243,33 +248,37 @@ mod tests {
         bench.begin_session(&[]);
         let (instance, pod) = (model.instance_name(0, 0), &model.pods()[0]);
         let task = &pod.tasks[0];
-        bench.execute(Command::Fit(Box::new(Fit {
-            instance: instance.clone(),
-            launch: 2,
-            at: None,
-            from: None,
-            demand: pod.footprint.clone(),
-            volumes: pod.volumes.clone(),
-            configs: task.configs.clone(),
-            placement: None,
-            census: Arc::new(Census::default()),
-        })));
+        bench
+            .execute(Command::Fit(Box::new(Fit {
+                instance: instance.clone(),
+                launch: 2,
+                at: None,
+                from: None,
+                demand: pod.footprint.clone(),
+                volumes: pod.volumes.clone(),
+                configs: task.configs.clone(),
+                placement: None,
+                census: Arc::new(Census::default()),
+            })))
+            .unwrap();
         bench.pass(Duration::from_secs(1));
         let said = bench.said();
         let [Said::Outcome(CommandOutcome::Fit { answer: FitAnswer::Fitted(grant), .. })] = &said[..] else {
             panic!("{said:?}")
         };
-        bench.execute(Command::Launch(Box::new(Launch {
-            instance,
-            launch: 2,
-            node: grant.node.clone(),
-            handle: grant.handle.clone(),
-            ports: grant.ports.clone(),
-            domains: Default::default(),
-            principal: None,
-            tasks: vec![LaunchTask { conf: task.conf, config: task.config.clone(), paused: false }],
-            parameters: None,
-        })));
+        bench
+            .execute(Command::Launch(Box::new(Launch {
+                instance,
+                launch: 2,
+                node: grant.node.clone(),
+                handle: grant.handle.clone(),
+                ports: grant.ports.clone(),
+                domains: Default::default(),
+                principal: None,
+                tasks: vec![LaunchTask { conf: task.conf, config: task.config.clone(), paused: false }],
+                parameters: None,
+            })))
+            .unwrap();
         bench.pass(Duration::from_secs(10));
         bench.said();
         bench
@@ -279,7 +288,7 @@ mod tests {
     fn ask(bench: &mut Bench, instance: &str, launch: u64) -> Option<(Ruling, String)> {
         let check = Check::Command { cmd: "./ok".into(), timeout: Seconds(10) };
         let (instance, task) = (instance.parse().unwrap(), "t".parse().unwrap());
-        bench.execute(Command::Ask(Box::new(Ask { id: 7, instance, task, launch, check })));
+        bench.execute(Command::Ask(Box::new(Ask { id: 7, instance, task, launch, check }))).unwrap();
         bench.pass(bench.now() + Duration::from_secs(60));
         match &bench.said()[..] {
             [] => None,

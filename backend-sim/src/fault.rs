@@ -92,6 +92,13 @@ pub enum Fault {
         /// For how long the old scheduler goes on.
         lasts: Duration,
     },
+    /// A custom scheduler is slow: for a time it is not called, and the events of that time are lost to it.
+    Lag {
+        /// When.
+        at: Duration,
+        /// For how long.
+        lasts: Duration,
+    },
     /// A launch gets another answer.
     Launch {
         /// The instance.
@@ -156,6 +163,7 @@ impl Fault {
             | Self::Gate { at, .. }
             | Self::Undead { at, .. }
             | Self::Foreign { at, .. }
+            | Self::Lag { at, .. }
             | Self::Second { at, .. } => Some(*at),
             Self::Launch { .. } | Self::Echo { .. } | Self::Crash { .. } | Self::Random(_) => None,
         }
@@ -251,7 +259,7 @@ pub struct FaultError {
 }
 
 const KINDS: &str = "write one of `end:TASK@TIME[:HOW]`, `silent:NODE@TIME[+FOR]`, `gone:NODE@TIME`, \
-                     `freeze:NODE@TIME+FOR`, `skip:INSTANCE@TIME+FOR`, `rewind@TIME`, `second@TIME+FOR`, \
+                     `freeze:NODE@TIME+FOR`, `skip:INSTANCE@TIME+FOR`, `rewind@TIME`, `second@TIME+FOR`, `lag@TIME+FOR`, \
                      `refuse:INSTANCE#N`, `never:INSTANCE#N`, `unknown:INSTANCE#N:done|lost`, `crash:POINT#N`, \
                      `gate:INSTANCE@TIME[+FOR][:ANSWER]`, `undead:TASK@TIME`, `foreign:TASK@TIME`, `echo:N`, `random:N`";
 const END: &str = "write `end:kafka-0-broker@30s`, and for another end than `:failed` one of `:finished`, `:killed`, \
@@ -262,6 +270,7 @@ const FREEZE: &str = "write `freeze:node-1@20s+60s`: the node, when, and for how
 const SKIP: &str = "write `skip:kafka-1@20s+60s`: the instance, when, and for how long";
 const REWIND: &str = "write `rewind@20s`";
 const SECOND: &str = "write `second@20s+60s`: when, and for how long the old one goes on";
+const LAG: &str = "write `lag@20s+60s`: when, and for how long";
 const LAUNCH: &str = "write `refuse:kafka-1#1` or `never:kafka-1#1`: the instance, and which of its launches, \
                       counted from 1";
 const UNKNOWN: &str = "write `unknown:kafka-1#1:done` if it was done and `unknown:kafka-1#1:lost` if not";
@@ -385,6 +394,11 @@ fn second(rest: &str) -> Result<Fault, String> {
     Ok(Fault::Second { at: moment(at)?, lasts: moment(lasts)? })
 }
 
+fn lag(rest: &str) -> Result<Fault, String> {
+    let (at, lasts) = rest.split_once('+').ok_or("there is no `+` with a duration")?;
+    Ok(Fault::Lag { at: moment(at)?, lasts: moment(lasts)? })
+}
+
 /// `TASK@TIME`.
 fn task_at(rest: &str) -> Result<(SmolStr, Duration), String> {
     let (task, at) = rest.rsplit_once('@').ok_or("there is no `@` with a time")?;
@@ -424,12 +438,13 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let (kind, rest) = match text.split_once('@') {
-            Some((kind @ ("rewind" | "second"), rest)) => (kind, rest),
+            Some((kind @ ("rewind" | "second" | "lag"), rest)) => (kind, rest),
             _ => text.split_once(':').unwrap_or((text, "")),
         };
         let (fault, right) = match kind {
             "rewind" => (rewind(rest), REWIND),
             "second" => (second(rest), SECOND),
+            "lag" => (lag(rest), LAG),
             "gone" => (gone(rest), GONE),
             "freeze" => (freeze(rest), FREEZE),
             "skip" => (skip(rest), SKIP),
@@ -477,6 +492,7 @@ impl fmt::Display for Fault {
             }
             Self::Rewind { at } => write!(f, "rewind@{}", moment::show(*at)),
             Self::Second { at, lasts } => write!(f, "second@{}+{}", moment::show(*at), moment::show(*lasts)),
+            Self::Lag { at, lasts } => write!(f, "lag@{}+{}", moment::show(*at), moment::show(*lasts)),
             Self::Launch { instance, nth, answer } => match answer {
                 LaunchFault::Refuse => write!(f, "refuse:{instance}#{nth}"),
                 LaunchFault::Never => write!(f, "never:{instance}#{nth}"),
@@ -516,6 +532,7 @@ mod tests {
             "skip:kafka-1@20s+1m30s",
             "rewind@20s",
             "second@20s+1m",
+            "lag@20s+1m",
             "refuse:kafka-1#1",
             "never:kafka-1#2",
             "unknown:kafka-1#1:done",
@@ -551,6 +568,7 @@ mod tests {
             ("skip:kafka@1s+1s", "write `skip:kafka-1@20s+60s`"),
             ("rewind", "`` is not a time"),
             ("second@20s", "there is no `+` with a duration; write `second@20s+60s`"),
+            ("lag@20s", "there is no `+` with a duration; write `lag@20s+60s`"),
             ("refuse:kafka-1", "there is no `#` with a number"),
             ("refuse:kafka-1#0", "after `#` comes a number from 1 on"),
             ("refuse:kafka#1", "write `refuse:kafka-1#1`"),

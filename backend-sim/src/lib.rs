@@ -64,6 +64,7 @@ mod violation;
 // What their types are in public signatures: whoever names one needs the same version.
 pub use plan_core;
 
+pub use backend::UnknownCommand;
 pub use bench::{Bench, Said};
 pub use cluster::{Judges, Shape};
 pub use crash::{CrashFailure, CrashReport, Depth, crash_points};

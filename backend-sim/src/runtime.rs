@@ -50,6 +50,8 @@ pub(crate) enum Happening {
     Foreign { task: u32, serial: u64, seen: Seen },
     /// The interval of an operator that is a program is over.
     Tick,
+    /// An operator that is a program, and was slow, is called again.
+    CatchUp,
     /// The engine is recovered.
     Recover,
     /// All faults end.

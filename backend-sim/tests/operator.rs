@@ -223,3 +223,68 @@ plans:
 "
     ))
 }
+
+/// An operator that lags is told no event of that time, and then looks at how things are.
+#[test]
+fn an_operator_that_lags_looks_again() {
+    let mut scenario = Scenario::new(brokers(3, "one", 64));
+    let events = |scenario: &Scenario| {
+        let mut reached = Vec::new();
+        let mut operator = noting(|context: &mut Context<'_>, event: &Event| {
+            if let Event::Reached { instance, .. } = event {
+                reached.push((instance.index, context.now()));
+            }
+            Ok(())
+        });
+        let report = run_with_operator(scenario, &mut operator).unwrap();
+        assert_eq!(report.outcome, SimulationOutcome::Complete);
+        let calls = operator.calls;
+        (calls, reached, report)
+    };
+    let (calls, reached, plain) = events(&scenario);
+    assert_eq!(calls, ["reconcile: no service, not heard"]);
+    assert_eq!(reached.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 1, 2]);
+    // From before the second broker is up until after that.
+    let second = reached[1].1.0 / 1000;
+    scenario.faults.push(format!("lag@{}ms+200ms", second - 100).parse().unwrap());
+    let (calls, reached, report) = events(&scenario);
+    assert_eq!(calls, ["reconcile: no service, not heard", "reconcile: a service, heard"]);
+    assert_eq!(reached.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 2]);
+    assert_eq!((report.counts.faults, report.digest), (1, plain.digest), "the service goes on as it would");
+    // Without an operator that is a program, nobody lags.
+    assert_eq!(run(&scenario).unwrap().counts.faults, 0);
+}
+
+/// What an operator does with levels comes about whenever it lags.
+#[test]
+fn an_operator_of_levels_misses_nothing_by_a_lag() {
+    struct Backup;
+    impl Operator for Backup {
+        fn name(&self) -> &str {
+            "backup"
+        }
+
+        fn reconcile(&mut self, context: &mut Context<'_>) -> Called {
+            let deployed = context.engine().runs("deploy").last().map(|run| (run.run, run.outcome));
+            if let Some((run, RunOutcome::Complete)) = deployed {
+                let stop = Verb::Interrupt { plan: "deploy".parse()?, phase: None };
+                context.verb(&format!("after-{run}"), stop);
+            }
+            Ok(())
+        }
+
+        fn on_event(&mut self, context: &mut Context<'_>, event: &Event) -> Called {
+            match event {
+                Event::RunEnded { .. } => self.reconcile(context),
+                _ => Ok(()),
+            }
+        }
+    }
+    for at in (0..20).map(|nth| nth * 500) {
+        let mut scenario = Scenario::new(brokers(2, "one", 64));
+        scenario.faults.push(format!("lag@{at}ms+5s").parse().unwrap());
+        let report = run_with_operator(&scenario, &mut Backup).unwrap();
+        is_sound(&report);
+        assert!(!report.replies.is_empty(), "{at} ms: it never saw that the deployment was complete");
+    }
+}

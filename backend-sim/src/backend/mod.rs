@@ -33,6 +33,11 @@ pub(crate) use launches::{go_on, is_unknown};
 #[cfg(test)]
 pub(crate) use room::BookFault;
 
+/// A command that this simulator does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the simulator does not know the command {0}")]
+pub struct UnknownCommand(String);
+
 /// The backend of a cluster.
 #[derive(Clone)]
 pub(crate) struct Backend {
@@ -99,7 +104,12 @@ impl Backend {
         }
     }
 
-    pub(crate) fn execute(&mut self, cluster: &mut Cluster, runtime: &mut Runtime<'_>, command: Command) {
+    pub(crate) fn execute(
+        &mut self,
+        cluster: &mut Cluster,
+        runtime: &mut Runtime<'_>,
+        command: Command,
+    ) -> Result<(), UnknownCommand> {
         self.count += 1;
         match command {
             Command::Fit(fit) => self.fit(cluster, runtime, fit),
@@ -118,10 +128,10 @@ impl Backend {
                 let (session, outcome) = (runtime.session, Box::new(CommandOutcome::Deregistered));
                 runtime.answer_at(at, Happening::Answer { session, outcome });
             }
-            // A command that this simulator does not know yet gets no answer.
-            _ => {}
+            other => return Err(UnknownCommand(format!("{other:?}"))),
         }
         self.look_if_freed(cluster, runtime);
+        Ok(())
     }
 
     /// Ends the faults of launches and gates.

@@ -108,6 +108,14 @@ impl Sim<'_> {
                 self.end_session();
                 self.recover();
             }
+            Fault::Lag { lasts, .. } => {
+                if !self.program.is_there() || self.program.lags {
+                    return false;
+                }
+                self.program.lags = true;
+                self.runtime.tell(text);
+                self.runtime.queue.after(micros(*lasts), Class::Fault, Happening::CatchUp);
+            }
             Fault::Gate { who, lasts, answer, .. } => {
                 if !self.scenario.has_gates() {
                     return false;

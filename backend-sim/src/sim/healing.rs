@@ -28,6 +28,7 @@ impl Sim<'_> {
         for instance in skipped {
             self.backend.unskip(&mut self.cluster, &mut self.runtime, instance);
         }
+        self.catch_up();
         self.to_take_back = true;
         self.take_back();
         self.enter_stage(Stage::Converging, heal::bound(self.scenario));

@@ -346,6 +346,7 @@ impl<'a> Sim<'a> {
             }
             Happening::Foreign { task, serial, seen } => self.foreign(task, serial, seen),
             Happening::Tick => self.tick(),
+            Happening::CatchUp => self.catch_up(),
             Happening::Recover => self.recover(),
             Happening::Heal => self.heal(),
             Happening::Deadline { stage } => self.deadline(stage),

@@ -1,6 +1,7 @@
 //! An operator that is a program: a custom scheduler, called in virtual time.
 //!
-//! Invariant: it is called between two inputs, sees what is durable, and speaks as every operator does.
+//! Invariant: it is called between two inputs, sees what is durable, and speaks as every operator does. After events that it
+//! was not told, the next call is `reconcile`.
 
 use std::time::Duration;
 
@@ -24,13 +25,15 @@ pub(super) struct Program<'a> {
     pub(super) answered: Vec<(String, Reply)>,
     /// Whether its next call at an interval is in the queue.
     pub(super) ticks: bool,
+    /// Whether it is slow now: it is not called, and events are lost to it.
+    pub(super) lags: bool,
     /// A call that failed.
     pub(super) failure: Option<ScenarioError>,
 }
 
 impl<'a> Program<'a> {
     pub(super) fn none() -> Self {
-        Self { operator: None, answered: Vec::new(), ticks: false, failure: None }
+        Self { operator: None, answered: Vec::new(), ticks: false, lags: false, failure: None }
     }
 
     pub(super) fn new(operator: &'a mut (dyn Operator + 'a)) -> Self {
@@ -43,15 +46,25 @@ impl<'a> Program<'a> {
 }
 
 impl Sim<'_> {
+    /// It was slow, and is called again.
+    pub(super) fn catch_up(&mut self) {
+        if std::mem::take(&mut self.program.lags) {
+            self.reconcile();
+        }
+    }
+
     /// Events may be lost: it looks at how things are.
     pub(super) fn reconcile(&mut self) {
+        if self.program.lags {
+            return;
+        }
         self.call(|operator, context| operator.reconcile(context));
         self.show(&[]);
     }
 
     /// Tells it the replies that it waits for, and what happened.
     pub(super) fn show(&mut self, events: &[Event]) {
-        if self.engine.is_none() {
+        if self.engine.is_none() || self.program.lags {
             return;
         }
         for (id, reply) in std::mem::take(&mut self.program.answered) {
@@ -65,6 +78,9 @@ impl Sim<'_> {
     /// Its interval is over.
     pub(super) fn tick(&mut self) {
         self.program.ticks = false;
+        if self.program.lags {
+            return self.tick_later();
+        }
         self.call(|operator, context| operator.every(context));
         self.tick_later();
     }

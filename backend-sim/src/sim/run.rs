@@ -47,7 +47,8 @@ pub fn run_with(scenario: &Scenario, choose: &mut dyn Choose) -> Result<Report, 
 /// Runs a scenario with the choices that it names, and with a custom scheduler.
 ///
 /// The operator is called in virtual time. A crash of the engine loses the events of the batch that it crashed with; the
-/// next call is [`Operator::reconcile`]. While the operator wants to be called at intervals, the run goes on until
+/// next call is [`Operator::reconcile`]. So it is after the fault `lag` ([`crate::Fault::Lag`]), which keeps the operator from
+/// being called for a time. While the operator wants to be called at intervals, the run goes on until
 /// [`Scenario::until`]. The service that the scenario uninstalls does not come back by a target.
 ///
 /// How the run ends is not compared with a run without faults, as that depends on what the operator does.

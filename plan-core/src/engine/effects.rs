@@ -87,6 +87,10 @@ pub enum Command {
     Ask(Box<Ask>),
     /// Says that nothing of the service is left, so that the backend can forget the service.
     Deregister,
+    /// A command that no backend knows. The engine never gives it.
+    #[cfg(feature = "unknown-command")]
+    #[doc(hidden)]
+    Unknown,
 }
 
 /// A launch whose state is asked for.

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use plan_core::engine::{
-    Answer, Command, CommandOutcome, End, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId,
-    LaunchAnswer, Number, Observation, ReleaseAnswer, Ruling, Seen, Snapshot, Wall, Words,
+    Answer, Command, CommandOutcome, End, Fit, FitAnswer, Found, Grant, Handle, Incarnation, InstallationId,
+    LaunchAnswer, Note, NoteName, NoteText, Number, Observation, ReleaseAnswer, Ruling, Seen, Snapshot, Wall,
+    Words,
 };
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{Goal, NodeName, PortChoice, ServiceSpec, TaskName};
@@ -21,6 +22,10 @@ use super::{Backend, BackendError, Finding, Identity, Kind, Opening, Report, Rep
 #[derive(Debug, Clone, Default)]
 pub struct PromptBackend {
     tasks: Arc<Mutex<BTreeMap<InstallationId, Tasks>>>,
+    /// The command of the tasks that it refuses.
+    refuses: Option<Arc<str>>,
+    /// What it keeps in the records of each service.
+    note: Option<Note>,
 }
 
 type Tasks = BTreeMap<(Number, TaskName), (Incarnation, Seen, u64)>;
@@ -29,6 +34,25 @@ impl PromptBackend {
     /// A cluster in which nothing runs.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same cluster, where a task with this command can never run: room for it is refused for good.
+    #[must_use]
+    pub fn refusing(mut self, command: impl Into<Arc<str>>) -> Self {
+        self.refuses = Some(command.into());
+        self
+    }
+
+    /// The same cluster, which keeps a note in the records of each service that has none of this name.
+    #[must_use]
+    pub fn with_note(mut self, name: NoteName, text: NoteText) -> Self {
+        self.note = Some(Note { name, text: Some(text) });
+        self
+    }
+
+    fn refuses(&self, fit: &Fit) -> Option<FitAnswer> {
+        let refused = fit.configs.iter().find(|config| self.refuses.as_deref() == Some(&*config.spec.cmd))?;
+        Some(FitAnswer::Never(format!("`{}` cannot be run here", refused.spec.cmd).into()))
     }
 }
 
@@ -58,6 +82,9 @@ impl Backend for PromptBackend {
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
         let (said, mut says) = mpsc::unbounded_channel();
+        if let Some(note) = self.note.clone().filter(|note| !opening.notes.contains_key(&note.name)) {
+            said.send(Report::Note(note)).map_err(|_| BackendError::new("the session is over"))?;
+        }
         tokio::spawn(async move {
             while let Some(report) = says.recv().await {
                 if reports.tell(report).await.is_err() {
@@ -107,7 +134,7 @@ impl Prompt {
                     .map(|(name, port)| (name.clone(), number(&port.number)))
                     .collect();
                 let grant = Grant::new(Arc::new(node), handle).with_ports(ports);
-                let answer = FitAnswer::Fitted(grant);
+                let answer = self.backend.refuses(&fit).unwrap_or(FitAnswer::Fitted(grant));
                 vec![Report::Outcome(CommandOutcome::Fit {
                     instance: fit.instance,
                     launch: fit.launch,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use plan_core::engine::{
     Answer, Ask, Check, Command, CommandOutcome, Domains, End, Expected, Fit, FitAnswer, Found, Grant,
     Handle, Held, Incarnation, InstallationId, Launch, LaunchAnswer, LaunchTask, Note, Number, Observation,
-    Place, Release, ReleaseAnswer, Seen, Snapshot, Words,
+    Place, Release, ReleaseAnswer, Seen, Sighting, Snapshot, Words,
 };
 use plan_core::plan::{Model, PodModel};
 use plan_core::spec::{InstanceName, NodeName, Seconds, TaskName};
@@ -96,6 +96,15 @@ impl Caller {
         let text = format!("{commands:?}");
         let done = self.session.carry_out(commands).await;
         done.map_err(|error| Broken::because(&format!("the session ended at {text}"), &error))
+    }
+
+    /// Gives a command that must not be accepted. Returns the error, with its causes.
+    pub(crate) async fn refused(&mut self, command: Command) -> Result<String, Broken> {
+        let text = format!("{command:?}");
+        match self.session.carry_out(vec![command]).await {
+            Ok(()) => Err(Broken::new(format!("the command {text} was accepted"))),
+            Err(error) => Ok(Broken::because("", &error).to_string()),
+        }
     }
 
     pub(crate) async fn command(&mut self, command: Command) -> Result<(), Broken> {
@@ -481,6 +490,12 @@ impl Caller {
             }
         }
         Ok(())
+    }
+
+    /// The last sighting of a launch in a state.
+    pub(crate) fn seen_so_far(&self, of: &Incarnation, seen: Seen) -> Option<Sighting> {
+        let all = self.observations(of).into_iter();
+        all.map(|one| one.seen.clone()).filter(|one| one.seen == seen).last()
     }
 
     /// All observations of a launch in this session, in their order.

@@ -64,6 +64,7 @@ fn text(subject: &dyn Subject) -> String {
     );
     pod("ready", 1, "", &[("t", Does::GetsReady, &[&check])]);
     let ports = "ports: {any: {port: 0}, ranged: {port: 0, ranges: [{begin: 24100, end: 24999}]}}";
+    pod("never", 1, "", &[("t", Does::IsRefused, &[])]);
     pod("ports", 8, "", &[("t", Does::Runs, &[ports])]);
     pod("big", 8, "", &[("t", Does::Runs, &["cpus: 3"])]);
     pod("apart", 2, "\n    placement: 'hostname:UNIQUE'", &[("t", Does::Runs, &[])]);

@@ -28,6 +28,7 @@ pub trait Subject: Send + Sync {
             Does::Stays => "trap '' TERM; while :; do sleep 0.1; done",
             Does::GetsReady => "sleep 0.3; touch ready; exec sleep 1000",
             Does::IsReady => "test -e ready",
+            Does::IsRefused => "exec sleep 1001",
         }
     }
 
@@ -111,6 +112,8 @@ pub enum Does {
     GetsReady,
     /// It is that readiness check.
     IsReady,
+    /// It cannot be run on this backend, whatever room there is.
+    IsRefused,
 }
 
 /// What a scenario needs of a backend or its cluster.
@@ -137,6 +140,12 @@ pub enum Need {
     Silence,
     /// Nodes that are gone for good.
     Loss,
+    /// Addresses of tasks.
+    Addresses,
+    /// Configurations that are refused when room is asked for ([`Does::IsRefused`]).
+    Refusals,
+    /// Notes of its own in the service's records.
+    Notes,
 }
 
 impl fmt::Display for Need {
@@ -152,6 +161,9 @@ impl fmt::Display for Need {
             Self::Installations => "several installations",
             Self::Silence => "nodes that fall silent and come back",
             Self::Loss => "nodes that are gone for good",
+            Self::Addresses => "addresses of tasks",
+            Self::Refusals => "configurations that are refused for good",
+            Self::Notes => "notes of its own",
         })
     }
 }

@@ -27,6 +27,20 @@ pub(super) async fn runs(stage: TestBed) -> Verdict {
     Ok(())
 }
 
+pub(super) async fn address(stage: TestBed) -> Verdict {
+    let mut us = stage.open().await?;
+    let room = us.running(&instance("runs", 0)?).await?;
+    let of = us.of(&room.instance, "t", room.launch)?;
+    let seen = us.seen_so_far(&of, READY);
+    let address = seen.and_then(|seen| seen.address);
+    let Some(address) = address else { return Err(Broken::new("a running task has no address")) };
+    ensure!(address.ip.is_some() || address.host.is_some(), "the address {address:?} names no host");
+    match us.found(&of, &room).await? {
+        Found::Seen(Sighting { address: Some(other), .. }) if other == address => Ok(()),
+        other => Err(Broken::new(format!("its address is {address:?}, and a snapshot has {other:?}"))),
+    }
+}
+
 /// Gives the launch of a room again, and expects `Done`.
 async fn again(us: &mut Caller, room: &Room) -> Verdict {
     let command = us.launch(room)?;

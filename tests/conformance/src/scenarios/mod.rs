@@ -76,6 +76,9 @@ table! {
     "a port has one holder":
         "two places of one node have different ports",
         [Room] => room::ports_differ;
+    "room for what cannot be run":
+        "`Fit` for a configuration that the backend can never run is answered with `Never` and a reason, and that answer closes the question",
+        [Refusals] => room::never;
     "a release frees":
         "`Release` of an unused place frees its room, also when it is given again",
         [Room] => room::release_frees;
@@ -101,9 +104,16 @@ table! {
     "readiness":
         "a task whose readiness check does not pass yet is seen running and not ready, and ready once it passes",
         [Readiness] => launches::readiness;
+    "a task has an address":
+        "a running task is reported with its address, and a snapshot has the same address",
+        [Addresses] => launches::address;
     "commands in their order":
         "the commands of a batch are carried out in order, and so are batches",
         [] => launches::in_order;
+
+    "a command that is not known":
+        "a command that the backend does not know ends the session with an error that names the command, and nothing that runs is touched",
+        [] => sessions::unknown_command;
 
     "a task finishes":
         "a task that ends with success is reported as finished",
@@ -167,6 +177,10 @@ table! {
     "answers belong to their session":
         "a question of a session that is over is not answered in the next one",
         [Room] => sessions::answers_belong;
+
+    "a note comes back":
+        "a note that the backend reports comes back in the `Opening` of each later session, and is not reported again",
+        [Notes] => sessions::notes;
 
     "installations are apart":
         "two installations with the same names and numbers each see and end only their own tasks, and a snapshot has no task with another label",

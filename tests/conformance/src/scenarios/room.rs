@@ -203,3 +203,18 @@ pub(super) async fn in_use(stage: TestBed) -> Verdict {
     let of = us.of(&room.instance, "t", room.launch)?;
     us.runs_on(&of, &room).await
 }
+
+pub(super) async fn never(stage: TestBed) -> Verdict {
+    let mut us = stage.open().await?;
+    let (number, answer) = us.ask_room(&instance("never", 0)?, Where::Anywhere).await?;
+    let FitAnswer::Never(why) = &answer else {
+        return Err(Broken::new(format!("room for what cannot be run was answered with {answer:?}")));
+    };
+    ensure!(!why.is_empty(), "the reason is empty");
+    us.nothing(
+        "the question is closed",
+        |report| matches!(report, Report::Outcome(CommandOutcome::Fit { launch, .. }) if *launch == number),
+    )
+    .await?;
+    us.room(&instance("runs", 0)?, Where::Anywhere).await.map(drop)
+}

@@ -90,3 +90,32 @@ pub(super) async fn answers_belong(stage: TestBed) -> Verdict {
     )
     .await
 }
+
+pub(super) async fn unknown_command(stage: TestBed) -> Verdict {
+    let mut us = stage.open().await?;
+    let room = us.running(&instance("runs", 0)?).await?;
+    let of = us.of(&room.instance, "t", room.launch)?;
+    let error = us.refused(Command::Unknown).await?;
+    ensure!(error.contains("Unknown"), "the error does not name the command: {error}");
+    drop(us);
+    let mut us = stage.open().await?;
+    us.runs_on(&of, &room).await
+}
+
+pub(super) async fn notes(stage: TestBed) -> Verdict {
+    let mut us = stage.open().await?;
+    let note = |report: &Report| match report {
+        Report::Note(note) => Some(note.clone()),
+        _ => None,
+    };
+    let first = us.report("a note", note).await?;
+    ensure!(first.text.is_some(), "a note that was never there is taken back: {first:?}");
+    drop(us);
+    let stage = stage.restart().await?;
+    let mut us = stage.open().await?;
+    us.nothing(
+        "the note is in the records",
+        |report| matches!(report, Report::Note(other) if other.name == first.name),
+    )
+    .await
+}

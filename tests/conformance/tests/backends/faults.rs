@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use backend_sim::Said;
 use plan_core::engine::{
-    Command, CommandOutcome, End, FitAnswer, Found, LaunchAnswer, Number, ReleaseAnswer, Seen,
+    Command, CommandOutcome, End, FitAnswer, Found, LaunchAnswer, Number, ReleaseAnswer, Ruling, Seen,
 };
 use plan_core::spec::Seconds;
 
@@ -51,6 +51,12 @@ faults! {
     SnapshotsAreOfTheFuture: "a snapshot is of its time";
     OthersAreNotListed: "a snapshot lists the rest";
     PlacesAreForgotten: "places outlive the backend";
+    QuestionsAreLost: "a question is answered";
+    AllIsAllowed: "a question of another launch";
+    WordsAreLost: "a failure has words";
+    TheUnknownIsNotTold: "killing what is unknown";
+    AddressesAreForgotten: "a task has an address";
+    UnknownCommandsAreIgnored: "a command that is not known";
     TheSilentAreEnded: "a silent node";
     TheGoneAreSilent: "a node that is gone";
 }
@@ -60,7 +66,9 @@ impl Fault {
     pub(crate) fn command(self, given: &mut Given, mut command: Command) -> Vec<Command> {
         match (self, &mut command) {
             (Self::WithdrawalsAreLost, Command::Withdraw { .. })
-            | (Self::KillsAreLost, Command::Kill { .. }) => return Vec::new(),
+            | (Self::KillsAreLost, Command::Kill { .. })
+            | (Self::QuestionsAreLost, Command::Ask(_))
+            | (Self::UnknownCommandsAreIgnored, Command::Unknown) => return Vec::new(),
             (Self::WithdrawalsEndTasks, Command::Withdraw { instance, launch }) => {
                 let Ok(task) = "t".parse() else { return vec![command] };
                 let (instance, launch) = (instance.clone(), *launch);
@@ -100,6 +108,14 @@ impl Fault {
                 if !given.launches.insert(*launch) =>
             {
                 *answer = LaunchAnswer::Retry("it was launched before".into());
+            }
+            (Self::AllIsAllowed, Said::Outcome(CommandOutcome::Ask { answer, .. })) => {
+                answer.ruling = Ruling::Allow;
+            }
+            (Self::WordsAreLost, Said::Observed(of)) => of.seen.words = None,
+            (Self::AddressesAreForgotten, Said::Observed(of)) => of.seen.address = None,
+            (Self::TheUnknownIsNotTold, Said::Observed(of)) if of.seen.seen == Seen::Ended(End::Lost) => {
+                return Vec::new();
             }
             (Self::SerialsDoNotGrow, Said::Observed(of)) => of.serial = 1,
             (Self::AllIsReady, Said::Observed(of)) if of.seen.seen == (Seen::Running { ready: false }) => {

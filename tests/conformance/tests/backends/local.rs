@@ -65,7 +65,11 @@ impl Subject for Processes {
     }
 
     fn lacks(&self) -> &'static [(Need, &'static str)] {
-        &[(Need::Silence, "a node that is lost does not come back")]
+        &[
+            (Need::Silence, "a node that is lost does not come back"),
+            (Need::Refusals, "it judges configurations when a target is taken, and again at the launch"),
+            (Need::Notes, "all that it has to keep is in its folder"),
+        ]
     }
 
     fn quiet(&self) -> Duration {

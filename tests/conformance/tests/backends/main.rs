@@ -50,7 +50,7 @@ fn all(filter: &str) -> Result<bool, Box<dyn std::error::Error>> {
     let paused = || Builder::new_current_thread().enable_time().start_paused(true).build();
     let real = || Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runs: [(&dyn Subject, Runtime); 3] = [
-        (&prompt::Prompt, paused()?),
+        (&prompt::Prompt { fault: None }, paused()?),
         (&sim::Simulator { fault: None }, paused()?),
         (&local::Processes, real()?),
     ];
@@ -83,13 +83,23 @@ fn all(filter: &str) -> Result<bool, Box<dyn std::error::Error>> {
 fn faults_are_found(runtime: &Runtime, filter: &str) -> Result<bool, Box<dyn std::error::Error>> {
     let began = Instant::now();
     let (mut found, mut missed) = (0, 0);
-    for (fault, scenario) in faults::FAULTS.iter().filter(|(_, scenario)| scenario.contains(filter)) {
-        let played = runtime.block_on(play(&sim::Simulator { fault: Some(*fault) }, scenario))?;
+    let simulated = faults::FAULTS.iter().map(|(fault, scenario)| {
+        let subject: Box<dyn Subject> = Box::new(sim::Simulator { fault: Some(*fault) });
+        (format!("{fault:?}"), subject, *scenario)
+    });
+    let prompt = prompt::PromptFault::ALL.iter().map(|(fault, scenario)| {
+        let subject: Box<dyn Subject> = Box::new(prompt::Prompt { fault: Some(*fault) });
+        (format!("{fault:?}"), subject, *scenario)
+    });
+    for (fault, subject, scenario) in
+        simulated.chain(prompt).filter(|(.., scenario)| scenario.contains(filter))
+    {
+        let played = runtime.block_on(play(&*subject, scenario))?;
         if played.iter().any(|(_, played)| matches!(played, Played::Broken(_))) {
             found += 1;
         } else {
             missed += 1;
-            say(&format!("fault   MISSED   {fault:?}: `{scenario}` does not find it\n"));
+            say(&format!("fault   MISSED   {fault}: `{scenario}` does not find it\n"));
         }
     }
     say(&format!(

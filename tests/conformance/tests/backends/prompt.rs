@@ -3,12 +3,31 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use backend_conformance::{Cluster, Need, Subject};
+use backend_conformance::{Cluster, Does, Need, Subject};
+use plan_core::engine::{NoteName, NoteText};
 use plan_core::plan::Model;
 use plan_driver::backend::prompt::PromptBackend;
 use plan_driver::backend::{Backend, BackendError};
 
-pub(crate) struct Prompt;
+/// The prompt backend, as it is or with a fault.
+pub(crate) struct Prompt {
+    pub(crate) fault: Option<PromptFault>,
+}
+
+/// A fault of the prompt backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PromptFault {
+    NotesAreNotTold,
+    NothingIsRefused,
+}
+
+impl PromptFault {
+    /// All faults, with the scenario that has to find each.
+    pub(crate) const ALL: &[(Self, &str)] = &[
+        (Self::NotesAreNotTold, "a note comes back"),
+        (Self::NothingIsRefused, "room for what cannot be run"),
+    ];
+}
 
 struct Nowhere(PromptBackend);
 
@@ -26,7 +45,17 @@ impl Subject for Prompt {
     }
 
     async fn cluster(&self, _: &Arc<Model>) -> Result<Box<dyn Cluster>, BackendError> {
-        Ok(Box::new(Nowhere(PromptBackend::new())))
+        let mut backend = PromptBackend::new();
+        if self.fault != Some(PromptFault::NotesAreNotTold) {
+            let name =
+                NoteName::new("framework-id").map_err(|e| BackendError::because("a note's name", e))?;
+            let text = NoteText::new("prompt-1").map_err(|e| BackendError::because("a note's text", e))?;
+            backend = backend.with_note(name, text);
+        }
+        if self.fault != Some(PromptFault::NothingIsRefused) {
+            backend = backend.refusing(self.command(Does::IsRefused));
+        }
+        Ok(Box::new(Nowhere(backend)))
     }
 
     fn lacks(&self) -> &'static [(Need, &'static str)] {
@@ -39,6 +68,7 @@ impl Subject for Prompt {
             (Need::Commands, "it runs no commands"),
             (Need::Silence, "its one node is always heard"),
             (Need::Loss, "its one node is never gone"),
+            (Need::Addresses, "what it runs is nowhere"),
         ]
     }
 

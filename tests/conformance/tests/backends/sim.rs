@@ -132,8 +132,9 @@ impl Session for InTime {
         if self.0.fault == Some(Fault::BatchesAreReversed) {
             commands.reverse();
         }
-        self.0.change(|bench| commands.into_iter().for_each(|command| bench.execute(command)));
-        Ok(())
+        let mut done = Ok(());
+        self.0.change(|bench| done = commands.into_iter().try_for_each(|command| bench.execute(command)));
+        done.map_err(|error| BackendError::because("the simulator ends the session", error))
     }
 }
 
@@ -191,6 +192,8 @@ impl Subject for Simulator {
             (Need::Grace, "each of its tasks ends when it is asked to"),
             (Need::Commands, "it runs no commands"),
             (Need::Installations, "a simulated cluster is that of one installation"),
+            (Need::Refusals, "it runs no commands, and each of them can be run"),
+            (Need::Notes, "all that it has to keep is in the cluster"),
         ]
     }
 
