@@ -3,9 +3,11 @@
 //! Invariant: the members that are down are counted from the records, with the specification that each task was
 //! launched with. The engine's own count is not used.
 
+use std::collections::BTreeSet;
+
 use plan_core::engine::{Key, OrderStage, PodRecord, Reason, Record, TaskRecord, TaskState, Wall, Why};
 use plan_core::plan::{Model, PodModel, Status};
-use plan_core::spec::{Goal, InstanceName, PlanName};
+use plan_core::spec::{Goal, InstanceName};
 
 use crate::violation::CheckName;
 
@@ -116,18 +118,27 @@ impl Scene<'_> {
             return Ok(());
         }
         let busy = wake_at.is_some_and(|at| at <= Wall(self.time));
+        let mut waiting = BTreeSet::new();
         for id in 0..self.cluster.roster.len() {
             for why in self.engine.why(self.cluster.roster.name(id)) {
                 self.budget_is_true(&why)?;
-                // The reason of a pending step that waits for nothing is that it asks for room. For recovery that is
-                // true.
-                let waits = why.status != Status::Pending || why.reason != Reason::AskedForRoom;
-                if !busy && !waits && !why.what.starts_with(PlanName::RECOVERY) {
-                    return self.violation(
-                        CheckName::TakenUp,
-                        "a step that nothing keeps waiting has begun",
-                        format!("{} of {} has not", why.what, why.instance),
-                    );
+                waiting.extend(why.step.map(|step| step.to_string()));
+            }
+        }
+        // A pending step without a reason waits for nothing.
+        let runs = self.model.plans().keys().filter(|plan| !busy && self.engine.run(plan).is_some());
+        for plan in runs.filter_map(|plan| self.engine.plan(plan.as_str())) {
+            for phase in &plan.phases {
+                let pending = phase.steps.iter().filter(|step| step.status == Status::Pending);
+                for step in pending {
+                    let name = format!("{} / {} / {}", plan.name, phase.name, step.name);
+                    if !waiting.contains(&name) {
+                        return self.violation(
+                            CheckName::TakenUp,
+                            "a step that nothing keeps waiting has begun",
+                            format!("{name} has not"),
+                        );
+                    }
                 }
             }
         }

@@ -30,8 +30,7 @@ impl Transition<'_> {
                 }
             }
             FitAnswer::Retry(why) => {
-                // An order that has no room keeps no other step waiting for its budget.
-                self.uncount_asking(at);
+                self.tell(|keeper, transition| keeper.asks_no_more(transition, at));
                 if self.session.fits.refused(launch, &why) {
                     self.event(Event::NoRoom { instance: self.name(at), why });
                 }

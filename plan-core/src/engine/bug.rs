@@ -2,6 +2,8 @@
 //!
 //! Invariant: without the feature `zoo` there is no switch, and [`Switch::has`] is a constant false.
 
+use super::waker::Waker;
+
 /// Lists each fault once: what is wrong, the variant, the name.
 macro_rules! bugs {
     ($($wrong:literal $bug:ident $name:literal)*) => {
@@ -116,6 +118,9 @@ bugs! {
 pub(super) struct Switch {
     #[cfg(feature = "zoo")]
     on: Option<Bug>,
+    /// The event that wakes nobody.
+    #[cfg(feature = "zoo")]
+    deaf_to: Option<Waker>,
 }
 
 impl PartialEq for Switch {
@@ -128,7 +133,26 @@ impl Switch {
     /// The switch for this fault.
     #[cfg(feature = "zoo")]
     pub(super) fn on(bug: Bug) -> Self {
-        Self { on: Some(bug) }
+        Self { on: Some(bug), deaf_to: None }
+    }
+
+    /// The switch for an engine in which this event wakes nobody.
+    #[cfg(feature = "zoo")]
+    pub(super) fn deaf_to(waker: Waker) -> Self {
+        Self { on: None, deaf_to: Some(waker) }
+    }
+
+    /// Whether this event wakes nobody.
+    #[cfg(feature = "zoo")]
+    pub(super) fn is_deaf_to(self, waker: Waker) -> bool {
+        self.deaf_to == Some(waker)
+    }
+
+    /// Without the feature every event wakes somebody.
+    #[cfg(not(feature = "zoo"))]
+    #[inline(always)]
+    pub(super) const fn is_deaf_to(self, _: Waker) -> bool {
+        false
     }
 
     /// Whether the engine has this fault.

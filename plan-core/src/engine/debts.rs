@@ -12,11 +12,12 @@ use super::bug::Bug;
 use super::effects::{Command, Event, Release};
 use super::input::ReleaseAnswer;
 use super::record::{DebtCause, DebtRecord, Handle, Key, Number, Occupant, Owed, PodRecord, Record};
-use super::rules::Waker;
-use super::session::agenda::{Item, MOST_CONSIDERED};
+use super::rules::Whom;
+use super::session::agenda::MOST_CONSIDERED;
 use super::session::reconciliation::{Asked, Whose};
 use super::tell::MOST_ASKED;
 use super::transition::Transition;
+use super::waker::Waker;
 
 impl Transition<'_> {
     /// Adds a debt: the end of these tasks of an instance, and the release of a handle.
@@ -153,10 +154,10 @@ impl Transition<'_> {
         self.writes.delete(Key::Debt(number), Record::Debt(debt.clone()).digest());
         self.event(Event::Settled { debt: number, instance: debt.instance.clone(), given_up });
         if let Some(at) = self.state.at(&debt.instance) {
-            self.awaken(Waker::Settled, at);
+            self.awaken(Waker::Settled, Whom::Instance(at));
         }
         if self.state.service().uninstalling || debt.cause == DebtCause::Decommission {
-            self.session.agenda.consider(Item::Leave);
+            self.awaken(Waker::Settled, Whom::Leavers);
         }
     }
 

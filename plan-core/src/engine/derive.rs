@@ -8,10 +8,10 @@ use super::at::At;
 use super::effects::Event;
 use super::reason::Reason;
 use super::record::{Order, OrderStage, Purpose, StepRef};
-use super::rules::Waker;
-use super::session::agenda::Item;
+use super::rules::{Whom, awaken, keepers};
 use super::state::Run;
 use super::transition::Transition;
+use super::waker::Waker;
 
 impl Transition<'_> {
     /// Derives anew what follows from an instance's record: the statuses of its steps, and whether recovery has
@@ -29,18 +29,11 @@ impl Transition<'_> {
         self.state.index_hurt(at);
         self.state.index_deadline(at);
         if self.state.index_member(at) {
-            self.members_are_back(at.pod);
+            self.awaken(Waker::Members, Whom::WaitingFor(at.pod));
         }
-        if self.state.is_hurt(at) {
-            self.session.agenda.consider(Item::Recovery(at));
-        }
-    }
-
-    /// Takes up that an operator wants something else of an instance, or that its node is lost: derives anew what
-    /// follows from its record, and considers all that may act on it.
-    pub(super) fn wanted_otherwise(&mut self, at: At) {
-        self.touch(at);
-        self.awaken(Waker::Wanted, at);
+        // A new deadline may be one that was looked at already.
+        self.session.patience.deadline_is(self.state.instance(at).deadline());
+        self.awaken(Waker::Changed, Whom::Recovery(at));
     }
 
     /// Derives a step's status, and updates its parents and successors.
@@ -53,11 +46,11 @@ impl Transition<'_> {
         let changed = progress.set_step(layout, step.phase, step.step, status, urgent);
         let released = held && !progress.phase(step.phase).is_held();
         if status == Status::Pending {
-            self.session.agenda.consider(Item::Step(step));
+            self.awaken(Waker::Changed, Whom::Step(step));
         }
         // Whether a step or recovery owns what is broken in the instance may have changed.
-        if changed.step.0 != changed.step.1 && self.state.is_hurt(at) {
-            self.session.agenda.consider(Item::Recovery(at));
+        if changed.step.0 != changed.step.1 {
+            self.awaken(Waker::Progress, Whom::Recovery(at));
         }
         self.follow_up(nth, step, changed, released);
     }
@@ -82,7 +75,7 @@ impl Transition<'_> {
         if old != new && new == Status::Complete {
             self.consider_after(nth, step);
             self.withdraw_done(nth, step);
-            self.session.questions.forget(step);
+            keepers().for_each(|keeper| keeper.completes(self, step));
             if self.state.is_any_obsolete() {
                 let phase = self.state.active()[nth].phase(step.phase);
                 let index = phase.steps[step.step as usize].instance;
@@ -100,13 +93,12 @@ impl Transition<'_> {
         if let Some(Some(before)) = turned {
             let phase = self.state.active()[nth].phase(step.phase);
             let at = At { pod: phase.pod, index: phase.steps[before as usize].instance };
-            self.consider_steps_of(at);
-            self.session.agenda.consider(Item::Recovery(at));
+            self.awaken(Waker::Progress, Whom::Instance(at));
         }
         // If a step becomes incomplete again, the steps after it may not act, and recovery takes over their broken
         // instances.
         if old == Status::Complete && new != old {
-            self.consider_hurt();
+            self.awaken(Waker::Progress, Whom::Hurt);
         }
     }
 
@@ -115,9 +107,12 @@ impl Transition<'_> {
         let run = &self.state.active()[nth];
         let (layout, progress) = (run.phase(step.phase), run.progress.phase(step.phase));
         let freed = progress.freed_by(layout, step.step);
-        self.session.agenda.consider_all(freed.map(|freed| Item::Step(StepRef { step: freed, ..step })));
+        for freed in freed {
+            let freed = Whom::Step(StepRef { step: freed, ..step });
+            awaken(self.state, self.session, Waker::Progress, freed);
+        }
         if progress.opens_groups(layout, step.step) {
-            self.session.agenda.sweep(step.run, [step.phase]);
+            self.awaken(Waker::Progress, Whom::Phase(step.run, step.phase));
         }
     }
 
@@ -137,7 +132,8 @@ impl Transition<'_> {
     fn consider_phases_after(&mut self, nth: usize, phase: u32) {
         let run = &self.state.active()[nth];
         let number = run.number();
-        let sweeps = run.progress.freed_by(&run.layout, phase).chain([phase]);
-        self.session.agenda.sweep(number, sweeps);
+        for phase in run.progress.freed_by(&run.layout, phase).chain([phase]) {
+            awaken(self.state, self.session, Waker::Progress, Whom::Phase(number, phase));
+        }
     }
 }

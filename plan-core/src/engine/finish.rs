@@ -9,6 +9,7 @@ use super::bug::Bug;
 use super::digest::Digest;
 use super::effects::Effects;
 use super::record::{Key, Number, Record, RunOutcome};
+use super::rules::keepers;
 use super::session::Session;
 use super::time::Wall;
 use super::transition::Transition;
@@ -80,14 +81,14 @@ impl Transition<'_> {
             return Some(self.wall);
         }
         let delays = self.state.delays.first().filter(|_| !self.bug(Bug::NoWake)).map(|(until, _)| until);
-        let Session { kills, reconciliation, pursuits, farewell, questions, .. } = &*self.session;
+        let Session { kills, reconciliation, pursuits, farewell, .. } = &*self.session;
         let waits = [
             delays,
-            self.next_patience(),
+            self.state.next_move(self.session),
             kills.first(),
             reconciliation.first(),
             pursuits.first(),
-            questions.first_due(),
+            keepers().filter_map(|keeper| keeper.first_due(self.session)).min(),
             farewell.again(),
         ];
         let next = waits.into_iter().flatten().min()?;

@@ -1,47 +1,35 @@
-//! Answers to the questions of gates, and questions that were not answered in time.
+//! Answers to questions of rules, and questions that were not answered in time.
 //!
 //! Invariant: an answer counts only for an open question. The step of the question is considered, and goes on with the
 //! room that it has.
 
-use std::time::Duration;
-
 use super::ask::Answer;
 use super::at::At;
-use super::bug::Bug;
 use super::record::{Number, OrderStage, Purpose, StepRef};
-use super::session::agenda::{Item, MOST_CONSIDERED};
+use super::rules::{Whom, keepers};
+use super::session::agenda::MOST_CONSIDERED;
 use super::transition::Transition;
+use super::waker::Waker;
 
 impl Transition<'_> {
     /// Takes the answer to a question. An answer to a question that is not open is ignored.
-    pub(super) fn ask_answered(&mut self, id: Number, answer: Answer) {
-        let Some(gate) = self.session.questions.gate_of(id) else { return };
-        let Answer { ruling, words, at } = answer;
-        let layout = self
-            .state
-            .run(gate.step.run)
-            .and_then(|run| run.phase(gate.step.phase).gates_before(gate.step.step).get(gate.nth as usize));
-        let age = Duration::from_micros(self.wall.0.saturating_sub(at.0));
-        let left =
-            layout.and_then(|layout| Duration::from_secs(u64::from(layout.max_age.0)).checked_sub(age));
-        let fresh = left.map(|left| self.now.after(left));
-        self.session.questions.answered(id, (ruling, words), fresh, self.now);
-        self.go_on_at_gate(gate.step);
+    pub(super) fn ask_answered(&mut self, id: Number, answer: &Answer) {
+        if let Some(step) = keepers().find_map(|keeper| keeper.answered(self, id, answer)) {
+            self.go_on_as_answered(step);
+        }
     }
 
-    /// Asks the questions again that are due or were not answered in time.
-    pub(super) fn ask_gates_again(&mut self) {
+    /// Considers the steps of which something is due, as a question that was not answered in time.
+    pub(super) fn consider_due(&mut self) {
         for _ in 0..MOST_CONSIDERED {
-            let Some(gate) = self.session.questions.next_due(self.now) else { return };
-            if !self.bug(Bug::GateOverdueForgotten) {
-                self.go_on_at_gate(gate.step);
-            }
+            let Some(step) = keepers().find_map(|keeper| keeper.next_due(self)) else { return };
+            self.go_on_as_answered(step);
         }
     }
 
     /// Considers a step. If it has room already, it goes on with that room.
-    fn go_on_at_gate(&mut self, step: StepRef) {
-        self.session.agenda.consider(Item::Step(step));
+    fn go_on_as_answered(&mut self, step: StepRef) {
+        self.awaken(Waker::Answered, Whom::Step(step));
         let Some(run) = self.state.run(step.run) else { return };
         let phase = run.phase(step.phase);
         let at = At { pod: phase.pod, index: phase.steps[step.step as usize].instance };

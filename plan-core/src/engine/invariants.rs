@@ -18,8 +18,8 @@ impl Engine {
     ///
     /// - Exactly the slots of its tasks wait for an order that is not given.
     /// - An order whose way is being cleared, and that has room, waits for a task that may live.
-    /// - When the agenda is empty, no step may act and recovery has nothing to do: nothing waits for a wake that will
-    ///   not come.
+    /// - When the agenda is empty, no step, recovery, instance that leaves or instance that is to move may act: nothing
+    ///   waits for a wake that will not come.
     pub fn broken_invariants(&self) -> Vec<String> {
         let mut broken = Vec::new();
         if let Some(state) = &self.state {
@@ -73,7 +73,9 @@ fn orders(state: &State, session: &Session, at: At, broken: &mut Vec<String>) {
     }
 }
 
+/// Subjects of all kinds that may act though nothing is left to consider.
 fn lost_wakes(state: &State, session: &Session, broken: &mut Vec<String>) {
+    let mut lost = |what: String| broken.push(format!("{what}, no rule objects, and nobody considers it"));
     for run in state.active() {
         for (phase, layout) in (0..).zip(&run.layout.phases) {
             for (step, of) in (0..).zip(&layout.steps) {
@@ -83,17 +85,27 @@ fn lost_wakes(state: &State, session: &Session, broken: &mut Vec<String>) {
                 let at = At { pod: layout.pod, index: of.instance };
                 let question = Question::of_step(state, run, at, StepRef { run: run.number(), phase, step });
                 if eligible(&question, session) == Verdict::Allow {
-                    broken.push(format!(
-                        "step {} may act, and nobody considers it",
-                        state.step_name(layout, step)
-                    ));
+                    lost(format!("step {} may act", state.step_name(layout, step)));
                 }
             }
         }
     }
     for at in state.hurt() {
         if state.recovery_tasks(session, at).is_some() {
-            broken.push(format!("{} could be recovered, and nobody considers it", state.name(at)));
+            lost(format!("{} may be recovered", state.name(at)));
+        }
+    }
+    if let Some(at) = state.next_leaver()
+        && eligible(&Question::of_leaver(state, at), session) == Verdict::Allow
+    {
+        lost(format!("{} may leave", state.name(at)));
+    }
+    // What is looked at when its time has come is not lost.
+    let looked_at = session.patience.looked_at().unwrap_or_default();
+    for at in state.deadlines.due(looked_at) {
+        let question = Question::of_move(state, at, looked_at);
+        if question.is_some_and(|question| eligible(&question, session) == Verdict::Allow) {
+            lost(format!("{} may move", state.name(at)));
         }
     }
 }

@@ -12,6 +12,7 @@ use super::bug::Bug;
 use super::effects::{Command, Event, Launch, LaunchTask};
 use super::input::Grant;
 use super::record::{DebtCause, Number, OrderStage, Place, Purpose};
+use super::rules::keepers;
 use super::transition::Transition;
 use super::words::Words;
 
@@ -60,30 +61,24 @@ impl Transition<'_> {
         // No task was ended for the order yet: the rules that must hold right before an act are asked once more.
         if let (OrderStage::Requested, Purpose::Step(step)) = (stage, order.purpose) {
             if let Some(why) = self.objects_at_last(at, step) {
-                // While the answer of a gate is awaited, the order keeps its room.
-                if !self.session.questions.is_open(step) {
+                if !keepers().any(|keeper| keeper.keeps_room(self.session, step)) {
                     self.withdraw(at, launch, why);
                 }
                 return;
             }
-            self.session.questions.forget(step);
+            keepers().for_each(|keeper| keeper.acts(self, step));
         }
         if victims.is_empty() || self.bug(Bug::LaunchInTheWay) {
             return self.give(at, launch);
         }
         if stage == OrderStage::Requested {
             self.record_mut(at).clear(launch);
-            let asked = self.session.budgets.asks_no_more(at);
             for (victim, task) in &victims {
                 let instance = self.name(at);
                 self.event(Event::Displaced { instance, launch: *victim, task: task.clone() });
             }
             self.touch(at);
-            // From now on the instance counts as a member that is down. An instance that was never up does not count,
-            // so others may go on.
-            if asked && !self.state.members.is_down(at) {
-                self.members_are_back(at.pod);
-            }
+            self.tell(|keeper, transition| keeper.clears(transition, at));
         }
         for (victim, task) in victims {
             if !self.session.kills.is_told(&(at, victim, task.clone())) {
@@ -97,7 +92,7 @@ impl Transition<'_> {
         let Some(mut grant) = self.session.fits.close(launch) else { return };
         let Some(order) = self.state.record(at).and_then(|record| record.order(launch)) else { return };
         let tasks = order.tasks.clone();
-        self.uncount_asking(at);
+        self.tell(|keeper, transition| keeper.asks_no_more(transition, at));
         if let Some(from) = self.state.record(at).filter(|record| record.relocation().is_some()) {
             let from = from.place().map(|place| place.node.name.clone());
             self.abandon_place(at, DebtCause::Moved, Some(&grant.handle));

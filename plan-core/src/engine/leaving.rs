@@ -8,19 +8,17 @@ use super::bug::Bug;
 use super::effects::{Command, Event};
 use super::reason::Verdict;
 use super::record::{DebtCause, Key};
-use super::rules::{Question, eligible};
+use super::rules::{Question, Whom, eligible};
 use super::session::agenda::Item;
 use super::session::reconciliation::{Asked, Whose};
 use super::transition::Transition;
+use super::waker::Waker;
 
 impl Transition<'_> {
     /// Removes the next instance that the target does not have, once the debts of the one before are settled. In an
     /// uninstall it removes all at once.
     pub(super) fn consider_leavers(&mut self) {
         let uninstalling = self.state.service().uninstalling;
-        if !self.session.is_live() {
-            return;
-        }
         if let Some(at) = self.state.next_leaver() {
             if eligible(&Question::of_leaver(self.state, at), self.session) != Verdict::Allow {
                 return;
@@ -29,8 +27,9 @@ impl Transition<'_> {
                 at,
                 if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission },
             );
-            self.session.agenda.consider(Item::Leave);
+            self.awaken(Waker::Left, Whom::Leavers);
         } else if uninstalling
+            && self.session.is_live()
             && (self.state.debts.is_empty() || self.bug(Bug::EarlyFarewell))
             && self.session.farewell.is_allowed(self.now)
         {
@@ -47,9 +46,9 @@ impl Transition<'_> {
         self.abandon_place(at, cause, None);
         self.mark_changed(at);
         if self.state.leaves(at) {
-            self.members_are_back(at.pod);
+            self.awaken(Waker::Members, Whom::WaitingFor(at.pod));
         }
-        self.session.agenda.drop(Item::Recovery(at));
+        self.session.agenda.take(Item::Recovery(at));
         self.session.kills.spare_all(at);
         self.session.reconciliation.forget(asked.iter());
         // A launch that this same input commanded is dropped, as the debt covers it now.

@@ -29,6 +29,7 @@ mod launch;
 mod leaving;
 mod moves;
 mod note;
+mod number;
 mod observe;
 mod orders;
 mod places;
@@ -51,6 +52,8 @@ mod start;
 mod state;
 mod steps;
 mod story;
+#[cfg(feature = "zoo")]
+mod subjects;
 mod target;
 mod tell;
 mod time;
@@ -59,6 +62,7 @@ mod transition;
 mod verbs;
 mod view;
 mod wake;
+mod waker;
 mod words;
 mod work;
 mod writes;
@@ -90,6 +94,7 @@ pub use time::{Time, Wall};
 pub use view::{PhaseView, PlanView, StepView, TaskView, Tree, TreeLine};
 pub use words::{Address, Words};
 
+use rules::keepers;
 use session::Session;
 use state::{Instance, State};
 use std::time::Duration;
@@ -167,9 +172,7 @@ impl Transition<'_> {
             }
             return;
         }
-        if !self.bug(Bug::GateOldAnswer) {
-            self.session.questions.forget_old(self.now);
-        }
+        keepers().for_each(|keeper| keeper.input_comes(self));
         match input {
             Input::Observed(observation) => self.observed(observation),
             Input::Outcome(outcome) => self.answered(outcome),
@@ -202,7 +205,7 @@ impl Transition<'_> {
                 }
             }
             CommandOutcome::Release { debt, answer } => self.released(debt, &answer),
-            CommandOutcome::Ask { id, answer } => self.ask_answered(id, answer),
+            CommandOutcome::Ask { id, answer } => self.ask_answered(id, &answer),
             CommandOutcome::Deregistered => self.dissolve(),
         }
     }

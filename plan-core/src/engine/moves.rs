@@ -6,12 +6,24 @@
 use super::at::At;
 use super::bug::Bug;
 use super::effects::Event;
-use super::reason::{Reason, Verdict};
 use super::record::{Cause, Number, OrderStage, PodRecord};
-use super::rules::{Question, Waker, eligible};
+use super::rules::{Question, objection};
+use super::session::Session;
 use super::session::agenda::MOST_CONSIDERED;
+use super::state::State;
 use super::time::Time;
 use super::transition::Transition;
+
+impl State {
+    /// When the next instance that is down for too long may move, if it waits for time alone.
+    pub(super) fn next_move(&self, session: &Session) -> Option<Time> {
+        let (due, at) = self.deadlines.first_after(session.patience.looked_at())?;
+        match objection(&Question::of_move(self, at, due)?, session) {
+            Some((rule, verdict)) if rule.holds_all => verdict.reason()?.until(),
+            _ => Some(due),
+        }
+    }
+}
 
 impl Transition<'_> {
     /// Permits an instance to move. Its waits and refusals are forgotten.
@@ -35,7 +47,7 @@ impl Transition<'_> {
         tasks.iter().for_each(|task| self.begin_anew(at, task));
         self.record_mut(at).allow_relocation(cause, now);
         self.event(Event::MayMove { instance: self.name(at), cause });
-        self.wanted_otherwise(at);
+        self.touch(at);
         // On a lost node there may be nothing left that could report the ends of the tasks, so their states are asked
         // for.
         if cause == Cause::NodeGone {
@@ -58,45 +70,26 @@ impl Transition<'_> {
         self.record_mut(at).cancel_relocation();
         self.event(Event::Stays { instance: self.name(at) });
         self.touch(at);
-        self.awaken(Waker::Wanted, at);
     }
 
     /// Permits the instances that are down for too long to move, one after the other as the replacement failure policy
-    /// says.
-    pub(super) fn end_patience(&mut self) {
-        let now = self.now;
-        // While the session still asks for launches, no instance is given up.
-        if !self.session.is_live() || !self.session.patience.is_over(now) {
-            return;
-        }
-        let may = |transition: &Self, at| {
-            eligible(&Question::of_move(transition.state, at, now), transition.session)
-        };
-        let first = self.state.deadlines.due(now).next().map(|at| may(self, at));
-        if matches!(first, Some(Verdict::Defer(Reason::ReplacedLately { .. }))) {
-            return;
-        }
-        let due = self.state.deadlines.due(now);
-        let seen: Vec<At> = due.filter(|&at| self.state.is_seen(at)).take(MOST_CONSIDERED).collect();
-        let all = seen.len() < MOST_CONSIDERED;
-        for at in seen {
-            if may(self, at) != Verdict::Allow {
+    /// says. An instance that was not seen yet is looked at again when it is.
+    pub(super) fn consider_moves(&mut self) {
+        let (now, mut permitted, mut last) = (self.now, 0, None);
+        while let Some((due, at)) = self.state.deadlines.next_due(last, now) {
+            last = Some((due, at));
+            let Some(question) = Question::of_move(self.state, at, now) else { continue };
+            match objection(&question, self.session) {
+                None => self.allow_relocation(at, Cause::Timeout),
+                Some((rule, _)) if rule.holds_all => return,
+                Some(_) => continue,
+            }
+            permitted += 1;
+            if permitted == MOST_CONSIDERED {
                 return;
             }
-            self.allow_relocation(at, Cause::Timeout);
         }
-        // The instances that are left were not seen in this session. They are looked at again later.
-        let unseen = all && self.state.deadlines.first().is_some_and(|due| due <= now);
-        self.session.patience.looked(unseen, now);
-    }
-
-    /// When the next instance that is down for too long may move.
-    pub(super) fn next_patience(&self) -> Option<Time> {
-        if !self.session.is_live() {
-            return None;
-        }
-        let due = self.state.deadlines.first()?;
-        Some(due.max(self.state.next_replacement()?).max(self.session.patience.until()))
+        self.session.patience.looked(now);
     }
 
     /// Asks a pod's open questions for room again, as other instances have new places.

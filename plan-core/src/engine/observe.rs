@@ -15,10 +15,11 @@ use super::record::{
     Cause, End, Number, Occupant, Occupied, Order, OrderStage, OrderedTask, Purpose, Reached, TaskState,
     Trouble,
 };
-use super::rules::Waker;
+use super::rules::Whom;
 use super::session::reconciliation::Whose;
 use super::time::Time;
 use super::transition::Transition;
+use super::waker::Waker;
 use super::words::Words;
 
 /// What a launch is to the engine.
@@ -293,7 +294,6 @@ impl Transition<'_> {
                 self.ask_for_room(at, launch);
             }
         }
-        self.touch(at);
-        self.awaken(Waker::Seen, at);
+        self.awaken(Waker::Seen, Whom::Instance(at));
     }
 }

@@ -84,7 +84,7 @@ impl Transition<'_> {
 
     /// Removes an order that was not given. Its number is spent.
     pub(super) fn spend(&mut self, at: At, launch: Number) {
-        self.uncount_asking(at);
+        self.tell(|keeper, transition| keeper.asks_no_more(transition, at));
         self.session.fits.close(launch);
         // No task is ended without a successor.
         for (victim, task) in self.record_mut(at).spend(launch) {

@@ -3,64 +3,18 @@
 //! Invariant: recovery displaces no tasks except those that come back together with an essential one, and launches no
 //! configuration that was not launched before (`docs/decisions/0014-whose-a-set-is.md`).
 
-use crate::plan::{ContentHash, Status};
-use crate::spec::TaskName;
+use crate::plan::ContentHash;
 
 use super::at::At;
 use super::bug::Bug;
 use super::reason::{Reason, Verdict};
-use super::record::{OrderedTask, PodRecord, Purpose, Slot, StepRef, TaskRecord};
-use super::rules::{Question, Subject, acts_in_time, eligible};
+use super::record::{OrderedTask, PodRecord, Purpose, Slot, TaskRecord};
+use super::rules::{Question, Subject, eligible};
 use super::session::Session;
 use super::state::State;
 use super::transition::Transition;
 
-/// What brings back a task that does not run any more in its slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner {
-    /// An incomplete step that the strategies allow to act.
-    Step,
-    /// Recovery, with this configuration.
-    Recovery(ContentHash),
-    /// A step that may not act yet. No known good configuration exists for recovery.
-    Later,
-}
-
 impl State {
-    /// What brings back the RUNNING task of a slot that does not live.
-    pub(super) fn owner(&self, at: At, slot: &Slot, main: &TaskRecord) -> Owner {
-        let mut waits = false;
-        for run in self.active() {
-            for &phase in run.layout.phases_of(at.pod) {
-                let layout = run.phase(phase);
-                for step in layout.steps_of(at.index) {
-                    let status = run.progress.phase(phase).step(step);
-                    let speaks = layout.tasks(step).iter().any(|&task| {
-                        let model = self.task_model(at.pod, task);
-                        model.set == *slot.set() || model.name == *main.name()
-                    });
-                    if !speaks || status == Status::Complete {
-                        continue;
-                    }
-                    // A task that is paused, or that waits for a step of another run, is recovery's, no matter what its
-                    // step wants.
-                    let of = StepRef { run: run.number(), phase, step };
-                    let allowed = status != Status::Error && run.progress.allows(&run.layout, phase, step);
-                    if allowed && acts_in_time(self, run, at, of) {
-                        return Owner::Step;
-                    }
-                    waits = true;
-                }
-            }
-        }
-        let record = self.record(at);
-        match (record.and_then(|record| self.comes_back_as(record, main)), main.last()) {
-            (Some(good), _) => Owner::Recovery(self.known_good(at, main, good)),
-            (None, Some(last)) if !waits => Owner::Recovery(last.conf),
-            _ => Owner::Later,
-        }
-    }
-
     /// The tasks that recovery launches now, if any: RUNNING tasks that ended, that an operator wants restarted, paused
     /// or resumed, or whose instance moves.
     pub(super) fn recovery_tasks(&self, session: &Session, at: At) -> Option<Vec<OrderedTask>> {
@@ -107,23 +61,6 @@ impl State {
             }
         }
         Some(tasks)
-    }
-
-    /// The task that keeps recovery from launching a slot's task with a configuration of another set: a task that lives
-    /// in that set, or is about to be launched there. If recovery displaced that task, the task would come back and
-    /// displace in turn.
-    pub(super) fn in_the_way<'a>(
-        &self,
-        record: &'a PodRecord,
-        slot: &Slot,
-        conf: ContentHash,
-    ) -> Option<&'a TaskName> {
-        let set = &self.confs().get(&conf)?.spec.resource_set;
-        let other = record.slot(set).filter(|_| *set != *slot.set())?;
-        let act = other.act().and_then(|act| record.order(act)).filter(|order| !self.gives_way(order, None));
-        let lives = other.occupant().filter(|occupant| occupant.may_live());
-        let comes = act.and_then(|order| order.tasks.first()).map(|ordered| &ordered.task);
-        lives.map(|occupant| &occupant.task).or(comes)
     }
 
     /// Whether one of these tasks uses the resource set of a configuration.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::{InstanceName, PlanName, TaskName};
 
-use super::record::Number;
+use super::number::Number;
 
 /// The answer to a verb or a target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

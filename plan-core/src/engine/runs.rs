@@ -15,8 +15,10 @@ use super::record::{
     EndedRun, Key, Mark, Number, Parameters, PlanRecord, Record, RunKind, RunOutcome, RunRecord, StepTime,
 };
 use super::reply::Refusal;
+use super::rules::{Whom, awaken, keepers};
 use super::state::{Run, State};
 use super::transition::Transition;
+use super::waker::Waker;
 
 /// The parts of a run that are interrupted from its beginning.
 #[derive(Default)]
@@ -123,19 +125,17 @@ impl Transition<'_> {
             record.ended.drain(..over);
         });
         self.session.agenda.forget_run(number);
-        self.session.budgets.forget_run(number);
-        self.session.questions.forget_run(number);
+        keepers().for_each(|keeper| keeper.run_ended(self, number));
         // Steps that waited for a slot of this run may go on.
         for other in self.state.active() {
-            let phases = 0..other.layout.phases.len() as u32;
-            self.session.agenda.sweep(other.number(), phases);
+            awaken(self.state, self.session, Waker::RunEnded, Whom::Run(other.number()));
         }
         self.state.keep_run(run.record);
         self.event(Event::RunEnded { run: number, plan, outcome });
         if outcome == RunOutcome::Complete && self.state.service().converging == number {
             self.became_target(number);
         }
-        self.consider_hurt();
+        self.awaken(Waker::RunEnded, Whom::Hurt);
     }
 }
 

@@ -3,10 +3,11 @@
 //! Invariant: no instance leaves, and no launch of a debt is told to end, before all launches were asked for.
 
 use super::at::At;
-use super::session::agenda::Item;
+use super::rules::Whom;
 use super::state::State;
 use super::tell::MOST_ASKED;
 use super::transition::Transition;
+use super::waker::Waker;
 
 /// How many instances the start of a session looks at with one input.
 const MOST_LOOKED_AT: usize = 1000;
@@ -42,7 +43,7 @@ impl Transition<'_> {
 
     /// Ends the start of a session: instances that leave are considered, and debts are pursued.
     pub(super) fn begin_live(&mut self) {
-        self.session.agenda.consider(Item::Leave);
+        self.awaken(Waker::AllAsked, Whom::Leavers);
         self.session.pursuits.begin(self.state.debts.iter().map(|debt| debt.number), self.now);
     }
 }

@@ -7,6 +7,7 @@ use crate::plan::Status;
 use super::at::At;
 use super::reason::Reason;
 use super::record::{OrderedTask, Purpose, StepRef};
+use super::rules::keepers;
 use super::state::{Run, State};
 use super::transition::Transition;
 
@@ -32,7 +33,7 @@ impl Transition<'_> {
         let tasks = self.state.due_tasks(run, at, step);
         let parameters = run.record.parameters.clone();
         self.begin(at, Purpose::Step(step), tasks, parameters);
-        self.count_asking(at, step);
+        keepers().for_each(|keeper| keeper.asks(self, at, step));
     }
 }
 

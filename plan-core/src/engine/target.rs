@@ -295,15 +295,8 @@ impl Transition<'_> {
         session.kills.laid_out(place);
         session.reconciliation.laid_out(place);
         session.fits.laid_out(place);
-        let waited = !session.budgets.is_empty();
         session.agenda = Default::default();
-        session.budgets = Default::default();
-        let forgiven = session.questions.forgive(|_| true);
-        session.agenda.consider_all(forgiven.into_iter().map(Item::Step));
-        // Steps that waited in an active run are considered anew.
-        for run in state.active().iter().filter(|_| waited) {
-            session.agenda.sweep(run.number(), 0..run.layout.phases.len() as u32);
-        }
+        self.tell(|keeper, transition| keeper.laid_out(transition));
         self.laid_out(place);
         self.change_service(|service| service.leaving = leaving);
         for at in self.state.known_instances() {

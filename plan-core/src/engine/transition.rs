@@ -9,7 +9,6 @@
 
 use std::sync::Arc;
 
-use crate::plan::Status;
 use crate::spec::{InstanceName, PlanName};
 
 use super::at::At;
@@ -17,12 +16,9 @@ use super::bug::Bug;
 use super::digest::Digest;
 use super::effects::{Command, Effects, Event, Write};
 use super::note::Note;
-use super::record::{
-    ClockRecord, Key, Number, PlanRecord, PodRecord, Record, RunRecord, ServiceRecord, StepRef,
-};
+use super::record::{ClockRecord, Key, Number, PlanRecord, PodRecord, Record, RunRecord, ServiceRecord};
 use super::reply::Reply;
 use super::session::Session;
-use super::session::agenda::Item;
 use super::state::State;
 use super::time::{Time, Wall};
 use super::writes::Writes;
@@ -225,26 +221,12 @@ impl Transition<'_> {
         }
     }
 
-    /// Considers the pending steps of an instance, as one may have waited for this change.
-    pub(super) fn consider_steps_of(&mut self, at: At) {
-        for run in self.state.active() {
-            for &phase in run.layout.phases_of(at.pod) {
-                let pending = run
-                    .phase(phase)
-                    .steps_of(at.index)
-                    .filter(|&step| run.progress.phase(phase).step(step) == Status::Pending);
-                let items = pending.map(|step| Item::Step(StepRef { run: run.number(), phase, step }));
-                self.session.agenda.consider_all(items);
-            }
-        }
-    }
-
     /// Considers the instances with something broken again, as a step or recovery may own it now.
     pub(super) fn consider_hurt(&mut self) {
         self.session.agenda.go_through_hurt();
     }
 
-    /// Considers the pending steps of all phases of a run.
+    /// Considers the pending steps of all phases of a run that is new, or under a new target.
     pub(super) fn sweep(&mut self, number: Number) {
         let phases = self.state.run(number).map_or(0, |run| run.layout.phases.len() as u32);
         self.session.agenda.sweep(number, 0..phases);

@@ -7,10 +7,11 @@ use crate::spec::TaskName;
 use super::at::At;
 use super::backoff::LONGEST_WAIT;
 use super::bug::Bug;
-use super::rules::Waker;
+use super::rules::Whom;
 use super::session::agenda::Item;
 use super::time::Time;
 use super::transition::Transition;
+use super::waker::Waker;
 
 impl Transition<'_> {
     /// Does what is due at this time.
@@ -27,13 +28,19 @@ impl Transition<'_> {
             self.ask_owed();
         }
         self.end_waits(self.now);
-        self.end_patience();
+        if self.state.next_move(self.session).is_some_and(|time| time <= self.now) {
+            self.awaken(Waker::Time, Whom::Movers);
+        }
+        // What moves comes first: its orders are withdrawn, and not gone on with.
+        if self.session.agenda.take(Item::Move) {
+            self.consider_moves();
+        }
         self.pursue_due();
         if self.session.farewell.is_due(self.now) {
             self.session.agenda.consider(Item::Leave);
         }
         self.kill_due();
-        self.ask_gates_again();
+        self.consider_due();
         self.ask_again();
         self.go_on_starting();
     }
@@ -71,6 +78,5 @@ impl Transition<'_> {
             self.record_mut(at).delay(&task, None);
         }
         self.touch(at);
-        self.awaken(Waker::WaitOver, at);
     }
 }

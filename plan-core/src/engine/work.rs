@@ -3,10 +3,11 @@
 //! Invariant: an item that this input does not consider stays on the agenda.
 
 use super::record::{Number, StepRef};
+use super::rules::{Whom, keepers};
 use super::session::agenda::{Bound, Item, Next, Sweep};
-use super::session::budgets;
 use super::state::State;
 use super::transition::Transition;
+use super::waker::Waker;
 
 impl Transition<'_> {
     /// Considers the items of the agenda, up to a bound.
@@ -19,6 +20,7 @@ impl Transition<'_> {
             match next {
                 Next::Item(Item::Leave) => self.consider_leavers(),
                 Next::Item(Item::Refit(pod)) => self.ask_anew(pod),
+                Next::Item(Item::Move) => self.consider_moves(),
                 Next::Item(Item::Recovery(at)) => self.consider_recovery(at),
                 Next::Item(Item::Members(pod)) => self.consider_waiting(pod),
                 Next::Item(Item::Step(step)) => self.consider_step(step),
@@ -44,22 +46,15 @@ impl Transition<'_> {
     /// Considers the first step that waits, for each bound that counts the members of a pod. If that step does not wait
     /// any more, the next one is considered too.
     fn consider_waiting(&mut self, pod: u32) {
-        let bounds = self.state.active().iter().flat_map(|run| {
-            let phases = run.layout.phases_of(pod);
-            let of_plan = phases.first().map(|_| None);
-            let all = phases.iter().map(|&phase| Some(phase)).chain(of_plan);
-            all.map(|phase| budgets::Bound { run: run.number(), phase })
-        });
-        let bounds: Vec<budgets::Bound> = bounds.collect();
         let mut more = false;
-        for bound in bounds {
-            if let Some(step) = self.session.budgets.next(bound) {
+        for keeper in keepers() {
+            for (bound, step) in keeper.first_waiting(self, pod) {
                 self.consider_step(step);
-                more |= !self.session.budgets.waits(bound, step);
+                more |= !keeper.waits(self.session, bound, step);
             }
         }
         if more {
-            self.members_are_back(pod);
+            self.awaken(Waker::Members, Whom::WaitingFor(pod));
         }
     }
 }

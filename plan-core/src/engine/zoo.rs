@@ -16,9 +16,9 @@ use super::record::Record;
 use super::record::{DebtCause, Number, TaskRecord};
 #[cfg(feature = "zoo")]
 use super::recover::RecoverError;
-use super::rules::Waker;
 use super::state::State;
 use super::transition::Transition;
+use super::waker::Waker;
 use crate::plan::ContentHash;
 
 impl State {
@@ -28,6 +28,12 @@ impl State {
         let pod = self.pod_model(at.pod).filter(|_| self.bug(Bug::RecoverTarget));
         let model = pod.and_then(|pod| Some(&pod.tasks[pod.task_index(task.name())?]));
         model.map_or(reached, |model| model.conf)
+    }
+
+    /// Whether this event wakes nobody. With [`Bug::BudgetNeverWakes`], that is the one about members that are down.
+    #[inline(always)]
+    pub(super) fn is_deaf_to(&self, waker: Waker) -> bool {
+        self.bugs().is_deaf_to(waker) || self.bug(Bug::BudgetNeverWakes) && waker == Waker::Members
     }
 
     /// The launch that a gate's answer is kept for. With [`Bug::GateOtherLaunch`], the same for all launches.
@@ -49,11 +55,11 @@ impl Transition<'_> {
         }
     }
 
-    /// Whether a rule with these wakers is not asked again. With [`Bug::BudgetNotAskedAgain`], that is the rule about
+    /// Whether the rule with this name is not asked again. With [`Bug::BudgetNotAskedAgain`], that is the rule about
     /// members that are down.
     #[inline(always)]
-    pub(super) fn forgets_to_ask(&self, wakes: &[Waker]) -> bool {
-        self.bug(Bug::BudgetNotAskedAgain) && wakes.contains(&Waker::Members)
+    pub(super) fn forgets_to_ask(&self, rule: &str) -> bool {
+        self.bug(Bug::BudgetNotAskedAgain) && rule == "max-unavailable"
     }
 
     /// With [`Bug::KillFirst`]: tells the tasks in the way of an order to end.

@@ -21,6 +21,8 @@ pub struct Bench {
     pub room: bool,
     /// Whether debts are ended and released at once, and the service is deregistered at once.
     pub pays: bool,
+    /// What is told of each input before it is given to the engine.
+    pub watch: fn(&Engine, Wall, &Input),
     wake_at: Option<Wall>,
     serial: u64,
     requests: u64,
@@ -87,6 +89,7 @@ impl Bench {
             events: Vec::new(),
             room: true,
             pays: true,
+            watch: |_, _, _| {},
             wake_at: None,
             serial: 0,
             requests: 0,
@@ -108,6 +111,7 @@ impl Bench {
     }
 
     pub fn step(&mut self, input: Input) -> Option<Reply> {
+        (self.watch)(&self.engine, Wall(self.now), &input);
         let effects = self.engine.handle(Wall(self.now), input);
         for write in effects.writes {
             match write {

@@ -19,6 +19,8 @@ use crate::spec::{InstanceName, PlanName, PodName, ServiceName};
 
 use super::digest::Digest;
 use super::note::{NoteName, NoteText};
+pub use super::number::Number;
+use super::reply::Reply;
 use super::time::{Time, Wall};
 
 pub use debt::*;
@@ -26,9 +28,6 @@ pub use place::*;
 pub(super) use pod::Occupied;
 pub use pod::*;
 pub use run::*;
-
-/// The number of a launch, run, debt or question. One counter gives all numbers, and none is used twice.
-pub type Number = u64;
 
 /// The key that a record is stored under.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -203,7 +202,7 @@ pub struct AuditRecord {
     /// The request, in words.
     pub verb: String,
     /// The reply.
-    pub reply: super::reply::Reply,
+    pub reply: Reply,
 }
 
 impl AuditRecord {

@@ -1,6 +1,7 @@
 //! Acts that have begun: what each of them waits for.
 
-use super::{Question, Subject};
+use super::ours::is_left_paused;
+use super::subject::{Question, Subject};
 use crate::engine::reason::{Reason, Verdict};
 use crate::engine::record::{Order, OrderStage, PodRecord, Slot, TaskState};
 use crate::engine::session::Session;
@@ -13,7 +14,7 @@ pub(super) fn acts_already(q: &Question<'_>, session: &Session) -> Verdict {
     let reason = match q.subject {
         Subject::Step { .. } => step_acts(q, session),
         Subject::Recovery { .. } => recovery_acts(q, session),
-        Subject::Leaving | Subject::Move { .. } => None,
+        Subject::Leaving | Subject::Move { .. } | Subject::Left { .. } => None,
     };
     reason.map_or(Verdict::Allow, Verdict::Defer)
 }
@@ -46,6 +47,9 @@ fn recovery_acts(q: &Question<'_>, session: &Session) -> Option<Reason> {
     if let Some(order) = order {
         let slot = record.slots().iter().find(|other| other.act() == Some(order.launch)).unwrap_or(slot);
         return Some(slot_waits(session, record, slot, main.name(), Status::Prepared));
+    }
+    if is_left_paused(record, slot, main) {
+        return None;
     }
     let living = slot.occupant().filter(|occupant| occupant.may_live())?;
     let otherwise = record.relocation().is_some() || living.task == *main.name() && is_stale(record, living);

@@ -6,15 +6,17 @@
 use crate::engine::at::At;
 use crate::engine::bug::Bug;
 use crate::engine::reason::{Reason, Verdict};
-use crate::engine::record::StepRef;
-use crate::engine::rules::{Question, Subject};
+use crate::engine::record::{Number, StepRef};
 use crate::engine::session::Session;
-use crate::engine::session::agenda::Item;
 use crate::engine::session::budgets::Bound;
 use crate::engine::state::Run;
 use crate::engine::transition::Transition;
+use crate::engine::waker::Waker;
 use crate::plan::{Status, TaskModel};
 use crate::spec::Goal;
+
+use super::keeper::{Keeper, Whom, Woken};
+use super::subject::{Question, Subject};
 
 /// The largest number of members that a reason names.
 const NAMED: usize = 3;
@@ -82,37 +84,63 @@ fn takes_down(q: &Question<'_>, run: &Run, step: StepRef) -> bool {
     due.into_iter().any(ends)
 }
 
-/// Lists a step that the rule keeps waiting, so that it is considered when a member is up again.
-pub(super) fn wait_for_members(transition: &mut Transition<'_>, at: At, step: StepRef) {
-    let Some(run) = transition.state.run(step.run) else { return };
-    let question = Question::of_step(transition.state, run, at, step);
-    if let Some((bound, _)) = reached(&question, transition.session) {
-        transition.session.budgets.wait(bound, step);
-    }
-}
+/// Remembers who waits for a bound, and counts a member as down as soon as a step that will take it down asks for room.
+pub(super) struct Budget;
 
-impl Transition<'_> {
-    /// Counts a member as down as soon as a step that will take it down asks for room.
-    pub(in crate::engine) fn count_asking(&mut self, at: At, step: StepRef) {
-        let Some(run) = self.state.run(step.run) else { return };
-        let bound = run.layout.has_bounds() && !self.state.members.is_down(at);
-        if bound && takes_down(&Question::of_step(self.state, run, at, step), run, step) {
-            self.session.budgets.asks(at);
+impl Keeper for Budget {
+    /// Lists the step, so that it is considered when a member is up again.
+    fn keeps(&self, transition: &mut Transition<'_>, at: At, step: StepRef) {
+        let Some(run) = transition.state.run(step.run) else { return };
+        let question = Question::of_step(transition.state, run, at, step);
+        if let Some((bound, _)) = reached(&question, transition.session) {
+            transition.session.budgets.wait(bound, step);
         }
     }
 
-    /// Takes back the count of a member, as the step no longer asks for room.
-    pub(in crate::engine) fn uncount_asking(&mut self, at: At) {
-        if self.session.budgets.asks_no_more(at) {
-            self.members_are_back(at.pod);
+    fn asks(&self, transition: &mut Transition<'_>, at: At, step: StepRef) {
+        let Some(run) = transition.state.run(step.run) else { return };
+        let bound = run.layout.has_bounds() && !transition.state.members.is_down(at);
+        if bound && takes_down(&Question::of_step(transition.state, run, at, step), run, step) {
+            transition.session.budgets.asks(at);
         }
     }
 
-    /// Considers the steps that wait for members of a pod, as fewer members are down or about to be: as many steps as
-    /// may go on.
-    pub(in crate::engine) fn members_are_back(&mut self, pod: u32) {
-        if !self.bug(Bug::BudgetNeverWakes) {
-            self.session.agenda.consider(Item::Members(pod));
-        }
+    fn asks_no_more(&self, transition: &mut Transition<'_>, at: At) -> Woken {
+        let asked = transition.session.budgets.asks_no_more(at);
+        Vec::from_iter(asked.then_some((Waker::Members, Whom::WaitingFor(at.pod))))
+    }
+
+    /// From now on the instance counts as a member that is down. An instance that was never up does not count, so
+    /// others may go on.
+    fn clears(&self, transition: &mut Transition<'_>, at: At) -> Woken {
+        let woken = self.asks_no_more(transition, at);
+        if transition.state.members.is_down(at) { Vec::new() } else { woken }
+    }
+
+    fn run_ended(&self, transition: &mut Transition<'_>, run: Number) {
+        transition.session.budgets.forget_run(run);
+    }
+
+    /// Steps that waited in an active run are considered anew.
+    fn laid_out(&self, transition: &mut Transition<'_>) -> Woken {
+        let waited = !transition.session.budgets.is_empty();
+        transition.session.budgets = Default::default();
+        let active = transition.state.active().iter().filter(|_| waited);
+        active.map(|run| (Waker::Members, Whom::Run(run.number()))).collect()
+    }
+
+    fn first_waiting(&self, transition: &mut Transition<'_>, pod: u32) -> Vec<(Bound, StepRef)> {
+        let bounds = transition.state.active().iter().flat_map(|run| {
+            let phases = run.layout.phases_of(pod);
+            let of_plan = phases.first().map(|_| None);
+            let all = phases.iter().map(|&phase| Some(phase)).chain(of_plan);
+            all.map(|phase| Bound { run: run.number(), phase })
+        });
+        let budgets = &mut transition.session.budgets;
+        bounds.filter_map(|bound| Some((bound, budgets.next(bound)?))).collect()
+    }
+
+    fn waits(&self, session: &Session, bound: Bound, step: StepRef) -> bool {
+        session.budgets.waits(bound, step)
     }
 }

@@ -1,9 +1,10 @@
 //! Rules about the instance itself: whether it was seen, what it has, and what is in its slots.
 
-use super::{Question, Subject};
+use super::subject::{Question, Subject};
 use crate::engine::reason::{Reason, Verdict};
-use crate::engine::record::{Occupant, Purpose, Slot};
+use crate::engine::record::{Occupant, PodRecord, Purpose, Slot, TaskRecord, TaskState};
 use crate::engine::session::Session;
+use crate::engine::state::is_paused;
 
 /// No instance leaves or moves before the session has asked for all launches.
 pub(super) fn all_asked(_: &Question<'_>, session: &Session) -> Verdict {
@@ -15,15 +16,35 @@ pub(super) fn seen(q: &Question<'_>) -> Verdict {
     if q.state.is_seen(q.at) { Verdict::Allow } else { Verdict::Defer(Reason::NotSeen) }
 }
 
+/// A step does not act on a paused task. Recovery launches the task paused, and then leaves it alone.
 pub(super) fn paused(q: &Question<'_>) -> Verdict {
-    let Subject::Step { run, step } = q.subject else { return Verdict::Allow };
-    let paused = q.state.paused_task(run, q.at, step);
+    let paused = match q.subject {
+        Subject::Step { run, step } => q.state.paused_task(run, q.at, step),
+        Subject::Recovery { slot, main, .. } if q.record.is_some_and(|r| is_left_paused(r, slot, main)) => {
+            Some(main)
+        }
+        _ => None,
+    };
     paused.map_or(Verdict::Allow, |task| Verdict::Deny(Reason::Paused(task.name().clone())))
 }
 
-/// An instance that left the target once does not come back before its debts from then are settled.
+/// Whether a task runs paused, as an operator wants it.
+pub(super) fn is_left_paused(record: &PodRecord, slot: &Slot, main: &TaskRecord) -> bool {
+    main.paused()
+        && record.relocation().is_none()
+        && slot.occupant().is_some_and(|occupant| {
+            let runs = matches!(occupant.state, TaskState::Running { .. }) && occupant.silent.is_none();
+            runs && occupant.task == *main.name() && is_paused(record, occupant)
+        })
+}
+
+/// An instance that left the target once does not come back before its debts from then are settled. Until then it is
+/// not gone either.
 pub(super) fn owed(q: &Question<'_>) -> Verdict {
-    let debt = q.state.unsettled(q.at);
+    let debt = match q.subject {
+        Subject::Left { debt } => Some(debt),
+        _ => q.state.unsettled(q.at),
+    };
     debt.map_or(Verdict::Allow, |debt| {
         Verdict::Defer(Reason::Owes { debt: debt.number, node: debt.node.clone() })
     })
@@ -44,7 +65,7 @@ pub(super) fn refused(q: &Question<'_>) -> Verdict {
         Subject::Recovery { main, conf, .. } => {
             main.never().filter(|never| Some(never.conf) == conf).map(|never| (main, never))
         }
-        Subject::Leaving | Subject::Move { .. } => None,
+        Subject::Leaving | Subject::Move { .. } | Subject::Left { .. } => None,
     };
     never.map_or(Verdict::Allow, |(task, never)| {
         Verdict::Deny(Reason::Never { task: task.name().clone(), why: never.why.clone() })
@@ -130,7 +151,7 @@ pub(super) fn backoff(q: &Question<'_>) -> Verdict {
         }
         // A sidecar in backoff does not keep the other tasks from coming back.
         Subject::Recovery { main, .. } => main.delayed_until().map(|until| (main, until)),
-        Subject::Leaving | Subject::Move { .. } => None,
+        Subject::Leaving | Subject::Move { .. } | Subject::Left { .. } => None,
     };
     delayed.map_or(Verdict::Allow, |(task, until)| {
         Verdict::Defer(Reason::Backoff { task: task.name().clone(), failures: task.failures(), until })

@@ -3,8 +3,7 @@
 //! Invariant: a question holds all that its rules read, except the session.
 
 use crate::engine::at::At;
-use crate::engine::record::{PodRecord, Slot, StepRef, TaskRecord};
-use crate::engine::recovery::Owner;
+use crate::engine::record::{DebtRecord, PodRecord, Slot, StepRef, TaskRecord};
 use crate::engine::state::{Run, State};
 use crate::engine::time::Time;
 use crate::plan::ContentHash;
@@ -21,6 +20,8 @@ pub(in crate::engine) enum Subject<'a> {
     Leaving,
     /// An instance that is down for too long at this time, and is to move.
     Move { by: Time },
+    /// An instance that has left, and owes this. It does not act any more.
+    Left { debt: &'a DebtRecord },
 }
 
 /// Kinds of subjects, as a set.
@@ -31,6 +32,7 @@ pub(super) const STEP: Kinds = Kinds(1);
 pub(super) const RECOVERY: Kinds = Kinds(2);
 pub(super) const LEAVING: Kinds = Kinds(4);
 pub(super) const MOVE: Kinds = Kinds(8);
+pub(super) const LEFT: Kinds = Kinds(16);
 
 impl Kinds {
     pub(super) const NONE: Self = Self(0);
@@ -52,6 +54,7 @@ impl Subject<'_> {
             Self::Recovery { .. } => RECOVERY,
             Self::Leaving => LEAVING,
             Self::Move { .. } => MOVE,
+            Self::Left { .. } => LEFT,
         }
     }
 }
@@ -71,30 +74,19 @@ impl<'a> Question<'a> {
         Self { state, at, record: state.record(at), subject: Subject::Step { run, step } }
     }
 
-    /// The question about what recovery brings back in a slot. `None` if no RUNNING task was launched there.
-    pub(in crate::engine) fn of_slot(
-        state: &'a State,
-        at: At,
-        record: &'a PodRecord,
-        slot: &'a Slot,
-    ) -> Option<Self> {
-        let main = state.main_task(record, slot.set())?;
-        let lives = slot.occupant().is_some_and(|occupant| occupant.may_live());
-        let conf = match (state.owner(at, slot, main), main.last()) {
-            (Owner::Recovery(conf), _) => Some(conf),
-            // A task obeys an operator's verb, or the loss of its node, even if its configuration was never known to be
-            // good.
-            (Owner::Later, Some(last)) if lives || main.paused() => Some(last.conf),
-            _ => None,
-        };
-        Some(Self { state, at, record: Some(record), subject: Subject::Recovery { slot, main, conf } })
-    }
-
     pub(in crate::engine) fn of_leaver(state: &'a State, at: At) -> Self {
         Self { state, at, record: state.record(at), subject: Subject::Leaving }
     }
 
-    pub(in crate::engine) fn of_move(state: &'a State, at: At, by: Time) -> Self {
-        Self { state, at, record: state.record(at), subject: Subject::Move { by } }
+    /// The question about an instance that is to move. `None` if it is not down for too long at this time.
+    pub(in crate::engine) fn of_move(state: &'a State, at: At, by: Time) -> Option<Self> {
+        state.instance(at).deadline().filter(|&due| due <= by)?;
+        Some(Self { state, at, record: state.record(at), subject: Subject::Move { by } })
+    }
+
+    /// The question about what an instance that left has left behind.
+    pub(in crate::engine) fn of_debt(state: &'a State, debt: &'a DebtRecord) -> Self {
+        // The instance may have no position any more, and no rule about it asks for one.
+        Self { state, at: At::default(), record: None, subject: Subject::Left { debt } }
     }
 }

@@ -1,6 +1,6 @@
 //! Rules about turns: a subject waits until others have acted, or until an operator lets it go on.
 
-use super::{Question, Subject};
+use super::subject::{Question, Subject};
 use crate::engine::bug::Bug;
 use crate::engine::reason::{Reason, Verdict};
 use crate::engine::session::Session;

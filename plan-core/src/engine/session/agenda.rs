@@ -29,6 +29,8 @@ pub(in crate::engine) enum Item {
     Leave,
     /// A pod's open questions for room: other instances have new places.
     Refit(u32),
+    /// The instances that are down for too long: those that may are permitted to move.
+    Move,
     /// Recovery of an instance.
     Recovery(At),
     /// The steps that wait for members of this pod, as fewer members are down.
@@ -79,9 +81,9 @@ impl Agenda {
         self.items.extend(items);
     }
 
-    /// Takes an item from the agenda.
-    pub(in crate::engine) fn drop(&mut self, item: Item) {
-        self.items.remove(&item);
+    /// Takes an item from the agenda. Returns whether it was on it.
+    pub(in crate::engine) fn take(&mut self, item: Item) -> bool {
+        self.items.remove(&item)
     }
 
     /// Adds sweeps of these phases of a run, each from its first step on.
@@ -195,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dropped_does_not_come() {
+    fn what_is_taken_out_does_not_come() {
         let mut agenda = Agenda::default();
         agenda.consider_all([Item::Recovery(at(1)), Item::Recovery(at(2))]);
-        agenda.drop(Item::Recovery(at(1)));
+        assert!(agenda.take(Item::Recovery(at(1))) && !agenda.take(Item::Recovery(at(1))));
         assert_eq!(agenda.next(&mut Bound::default()), Some(Next::Item(Item::Recovery(at(2)))));
         assert!(agenda.is_empty());
     }

@@ -44,7 +44,7 @@ pub(super) struct Session {
     pub(super) kills: Kills,
     /// The debts that are pursued.
     pub(super) pursuits: Pursuits,
-    /// From when on the engine looks again for instances that are down for too long.
+    /// Which of the instances that are down for too long were looked at.
     pub(super) patience: Patience,
     /// The command to forget the service.
     pub(super) farewell: Farewell,

@@ -1,33 +1,31 @@
-//! Patience: from when on the engine looks again for instances that are down for too long.
+//! Patience: which of the instances that are down for too long were looked at.
 //!
-//! Invariant: the engine looks at once, unless the last look left instances that this session had not seen yet.
-
-use std::time::Duration;
+//! Invariant: an instance that was looked at and left had not been seen by this session. It is looked at again when it
+//! is seen.
 
 use crate::engine::time::Time;
 
-/// How long the engine waits before it looks again at instances that are down for too long but were not seen in this
-/// session.
-const UNSEEN_AGAIN: Duration = Duration::from_secs(5);
-
-/// From when on the engine looks again. `None` is at once.
+/// Up to which deadline all instances were looked at; `None` if they are to be looked at from the first on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Patience(Option<Time>);
 
 impl Patience {
-    /// Whether the engine may look now.
-    pub(in crate::engine) fn is_over(&self, now: Time) -> bool {
-        self.0.is_none_or(|until| until <= now)
+    /// Notes that all instances were looked at whose deadline has come by now.
+    pub(in crate::engine) fn looked(&mut self, now: Time) {
+        self.0 = Some(now);
     }
 
-    /// Notes that the engine looked, and whether it left instances that this session had not seen yet.
-    pub(in crate::engine) fn looked(&mut self, left_unseen: bool, now: Time) {
-        self.0 = left_unseen.then(|| now.after(UNSEEN_AGAIN));
+    /// Up to which deadline all instances were looked at.
+    pub(in crate::engine) fn looked_at(&self) -> Option<Time> {
+        self.0
     }
 
-    /// From when on the engine may look.
-    pub(in crate::engine) fn until(&self) -> Time {
-        self.0.unwrap_or_default()
+    /// Notes the deadline of an instance whose record changed. If it counts as looked at, all are looked at again.
+    #[inline]
+    pub(in crate::engine) fn deadline_is(&mut self, deadline: Option<Time>) {
+        if deadline.is_some() && deadline <= self.0 {
+            self.0 = None;
+        }
     }
 }
 
@@ -36,14 +34,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_engine_waits_only_for_instances_that_were_not_seen() {
-        let (second, mut patience) = (1_000_000, Patience::default());
-        assert!(patience.is_over(Time::default()));
-        patience.looked(true, Time::from_micros(second));
-        assert_eq!(patience.until(), Time::from_micros(6 * second));
-        assert!(!patience.is_over(Time::from_micros(6 * second - 1)));
-        assert!(patience.is_over(Time::from_micros(6 * second)));
-        patience.looked(false, Time::from_micros(6 * second));
+    fn a_deadline_that_counts_as_looked_at_has_all_looked_at_again() {
+        let time = |micros| Some(Time::from_micros(micros));
+        let mut patience = Patience::default();
+        patience.deadline_is(time(1));
+        assert_eq!(patience.looked_at(), None);
+        patience.looked(Time::from_micros(5));
+        patience.deadline_is(None);
+        patience.deadline_is(time(6));
+        assert_eq!(patience.looked_at(), time(5));
+        patience.deadline_is(time(5));
         assert_eq!(patience, Patience::default());
     }
 }

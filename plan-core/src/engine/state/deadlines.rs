@@ -4,6 +4,7 @@
 //! changes it passes the old one, and no search is needed.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use crate::engine::at::At;
 use crate::engine::time::Time;
@@ -41,9 +42,17 @@ impl Deadlines {
         !self.over.is_empty()
     }
 
-    /// The first deadline.
-    pub(in crate::engine) fn first(&self) -> Option<Time> {
-        self.due.first().map(|(due, _)| *due)
+    /// The first deadline that is later than this time, or the first of all.
+    pub(in crate::engine) fn first_after(&self, time: Option<Time>) -> Option<(Time, At)> {
+        let last = At { pod: u32::MAX, index: u32::MAX };
+        let from = time.map_or(Bound::Unbounded, |time| Bound::Excluded((time, last)));
+        self.due.range((from, Bound::Unbounded)).next().copied()
+    }
+
+    /// The next deadline after this one, or the first of all, if it has come.
+    pub(in crate::engine) fn next_due(&self, after: Option<(Time, At)>, now: Time) -> Option<(Time, At)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.due.range((from, Bound::Unbounded)).next().filter(|(due, _)| *due <= now).copied()
     }
 
     /// The instances that are down for too long, the longest first.
@@ -72,7 +81,12 @@ mod tests {
         deadlines.set(at(2), None, Some(Time::from_micros(3)));
         deadlines.set(at(3), None, Some(Time::from_micros(9)));
         deadlines.set(at(1), Some(Time::from_micros(5)), Some(Time::from_micros(2)));
-        assert_eq!(deadlines.first(), Some(Time::from_micros(2)));
+        let all =
+            [(Time::from_micros(2), at(1)), (Time::from_micros(3), at(2)), (Time::from_micros(9), at(3))];
+        assert_eq!(deadlines.first_after(None), Some(all[0]));
+        assert_eq!(deadlines.first_after(Some(Time::from_micros(2))), Some(all[1]));
+        let next = |after| deadlines.next_due(after, Time::from_micros(3));
+        assert_eq!((next(None), next(Some(all[0])), next(Some(all[1]))), (Some(all[0]), Some(all[1]), None));
         assert_eq!(deadlines.due(Time::from_micros(3)).collect::<Vec<_>>(), [at(1), at(2)]);
         deadlines.set(at(1), Some(Time::from_micros(2)), None);
         assert_eq!(deadlines.all().collect::<Vec<_>>(), [at(2), at(3)]);

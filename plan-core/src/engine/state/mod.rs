@@ -7,6 +7,7 @@ mod census;
 mod deadlines;
 mod debts;
 mod delays;
+mod down;
 mod index;
 mod instance;
 mod kept;
@@ -38,7 +39,7 @@ use delays::Delays;
 
 pub(super) use instance::Instance;
 use members::Members;
-pub(super) use slots::is_stale;
+pub(super) use slots::{is_paused, is_stale};
 
 /// An installed service. Each open field is a leaf, which owns its state.
 #[derive(Debug, Clone, PartialEq)]

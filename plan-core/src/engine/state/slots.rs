@@ -67,6 +67,23 @@ impl State {
         self.main_task(record, set).filter(|main| *main.name() != *task)
     }
 
+    /// The task that keeps recovery from launching a slot's task with a configuration of another set: a task that lives
+    /// in that set, or is about to be launched there. If recovery displaced that task, the task would come back and
+    /// displace in transition.
+    pub(in crate::engine) fn in_the_way<'a>(
+        &self,
+        record: &'a PodRecord,
+        slot: &Slot,
+        conf: ContentHash,
+    ) -> Option<&'a TaskName> {
+        let set = &self.confs.get(&conf)?.spec.resource_set;
+        let other = record.slot(set).filter(|_| *set != *slot.set())?;
+        let act = other.act().and_then(|act| record.order(act)).filter(|order| !self.gives_way(order, None));
+        let lives = other.occupant().filter(|occupant| occupant.may_live());
+        let comes = act.and_then(|order| order.tasks.first()).map(|ordered| &ordered.task);
+        lives.map(|occupant| &occupant.task).or(comes)
+    }
+
     /// Whether this session has seen every launch of an instance that may live.
     pub(in crate::engine) fn is_seen(&self, at: At) -> bool {
         let instance = self.instance(at);

@@ -12,12 +12,13 @@ use crate::engine::record::{
     Number, OrderStage, Parameters, Purpose, RunKind, RunOutcome, StepRef, TaskState,
 };
 use crate::engine::reply::{Refusal, Reply};
+use crate::engine::rules::Whom;
 use crate::engine::runs::Interrupted;
-use crate::engine::session::agenda::Item;
 use crate::engine::state::{Run, State, is_complete};
 use crate::engine::transition::Transition;
 use crate::engine::verbs::Answer;
 use crate::engine::verbs::scope::Scope;
+use crate::engine::waker::Waker;
 use crate::plan::Status;
 use crate::spec::{PhaseName, PlanName};
 
@@ -51,13 +52,19 @@ impl Transition<'_> {
             self.derive_scope(number, Scope::Plan);
             let standing = self.state.standing(number, Scope::Plan);
             self.drop_unwanted(standing);
-            self.consider_hurt();
+            self.awaken(Waker::Progress, Whom::Hurt);
             return Ok(Reply::Done);
         }
         let standing = self.state.standing(number, Scope::Plan);
         self.end_run(number, RunOutcome::Stopped);
         self.drop_unwanted(standing);
         Ok(Reply::Done)
+    }
+
+    /// Considers the pending steps of a run, and what is broken, as an operator gave a verb on the plan.
+    fn allow_again(&mut self, number: Number) {
+        self.awaken(Waker::Progress, Whom::Run(number));
+        self.awaken(Waker::Progress, Whom::Hurt);
     }
 
     /// Withdraws those of these orders that are not wanted any more.
@@ -92,7 +99,7 @@ impl Transition<'_> {
         self.mark(number, scope, |mark| mark.interrupted = on);
         let standing = self.state.standing(number, scope);
         self.drop_unwanted(standing);
-        self.consider_hurt();
+        self.awaken(Waker::Progress, Whom::Hurt);
         Ok(Reply::Done)
     }
 
@@ -115,7 +122,7 @@ impl Transition<'_> {
                 Some(_) => {
                     let number = self.reopen(plan)?;
                     self.mark(number, Scope::Plan, |mark| mark.interrupted = false);
-                    self.sweep(number);
+                    self.allow_again(number);
                     Ok(Reply::Done)
                 }
             };
@@ -125,7 +132,7 @@ impl Transition<'_> {
         match scope {
             Scope::Phase(phase) if run.progress.phase(phase).is_interrupted() => {
                 self.mark(number, scope, |mark| mark.interrupted = false);
-                self.sweep(number);
+                self.allow_again(number);
             }
             Scope::Phase(phase) => {
                 let Some(canary) = run.progress.phase(phase).canary().filter(|canary| canary.is_holding())
@@ -143,11 +150,11 @@ impl Transition<'_> {
                     run.progress.set_canary(&layout, phase, Some(canary));
                 });
                 self.derive_scope(number, Scope::Step(StepRef { run: number, phase, step }));
-                self.sweep(number);
+                self.allow_again(number);
             }
             _ if run.progress.is_interrupted() => {
                 self.mark(number, scope, |mark| mark.interrupted = false);
-                self.sweep(number);
+                self.allow_again(number);
             }
             _ => return Ok(Reply::AlreadySo),
         }
@@ -207,24 +214,22 @@ impl Transition<'_> {
         }
         self.forget_failures(number, scope);
         self.derive_scope(number, scope);
-        self.sweep(number);
+        self.allow_again(number);
         Ok(Reply::Done)
     }
 
-    /// Forgets the answers of gates that did not allow, for a part of a run, so that the gates are asked again. Returns
-    /// whether there were any.
+    /// Takes back what rules remember against the steps of a part of a run, so that they ask anew. Returns whether there
+    /// was anything.
     fn forgive(&mut self, number: Number, scope: Scope) -> bool {
-        let forgiven = self.session.questions.forgive(|step| {
+        let meant = |step: StepRef| {
             step.run == number
                 && match scope {
                     Scope::Plan => true,
                     Scope::Phase(phase) => step.phase == phase,
                     Scope::Step(one) => step == one,
                 }
-        });
-        let any = !forgiven.is_empty();
-        self.session.agenda.consider_all(forgiven.into_iter().map(Item::Step));
-        any
+        };
+        self.tell(|keeper, transition| keeper.forgive(transition, &meant))
     }
 
     /// Forgets waits, failures and refusals of the tasks in the scope of a restart.

@@ -41,7 +41,7 @@ impl Transition<'_> {
             self.begin_anew(at, task);
             self.record_mut(at).restart(task, since);
         }
-        self.wanted_otherwise(at);
+        self.touch(at);
         Ok(Reply::Done)
     }
 
@@ -63,7 +63,7 @@ impl Transition<'_> {
         }
         refused.iter().for_each(|task| self.begin_anew(at, task));
         self.allow_relocation(at, Cause::Replace);
-        self.wanted_otherwise(at);
+        self.touch(at);
         Ok(Reply::Done)
     }
 
@@ -82,7 +82,7 @@ impl Transition<'_> {
         }
         // Orders that ask for room do so for the other kind of launch, so they are withdrawn.
         self.withdraw_where(at, |order| order.stage == OrderStage::Requested);
-        self.wanted_otherwise(at);
+        self.touch(at);
         Ok(Reply::Done)
     }
 

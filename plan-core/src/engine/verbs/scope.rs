@@ -7,8 +7,10 @@ use crate::engine::effects::Event;
 use crate::engine::input::Part;
 use crate::engine::record::{Mark, Number, StepRef};
 use crate::engine::reply::Refusal;
+use crate::engine::rules::Whom;
 use crate::engine::state::{Run, State};
 use crate::engine::transition::Transition;
+use crate::engine::waker::Waker;
 use crate::plan::Status;
 use crate::spec::{PhaseName, PlanName};
 
@@ -80,7 +82,7 @@ impl Transition<'_> {
         for step in steps {
             if let Some(at) = self.state.step_at(step) {
                 self.derive_step(nth, at, step);
-                self.consider_steps_of(at);
+                self.awaken(Waker::Progress, Whom::StepsOf(at));
             }
         }
     }

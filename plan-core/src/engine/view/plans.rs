@@ -5,7 +5,7 @@
 use crate::engine::Engine;
 use crate::engine::at::At;
 use crate::engine::record::{DebtCause, DebtRecord, PodRecord, Purpose, Slot, StepRef, TaskState};
-use crate::engine::recovery::Owner;
+use crate::engine::rules::Owner;
 use crate::engine::state::{Run, State, is_complete, is_stale};
 use crate::plan::{Model, PlanLayout, Status, StatusCounts, aggregate, step_name};
 use crate::spec::{InstanceName, PlanName};
@@ -170,7 +170,8 @@ impl State {
         let record = self.record(at)?;
         let mut tasks = Vec::new();
         let mut status = Status::Complete;
-        for (slot, of) in self.recovery_slots(at, record) {
+        for slot in record.slots() {
+            let Some(of) = self.recovery_status(at, record, slot) else { continue };
             tasks.push(self.main_task(record, slot.set())?.name().clone());
             status = status.least(of);
         }
@@ -185,36 +186,28 @@ impl State {
         Some(PhaseView { name, strategy: "serial", status, steps: vec![step] })
     }
 
-    /// The slots whose task recovery brings back, each with its status.
-    pub(super) fn recovery_slots<'a>(
-        &'a self,
-        at: At,
-        record: &'a PodRecord,
-    ) -> impl Iterator<Item = (&'a Slot, Status)> {
-        record.slots().iter().filter_map(move |slot| {
-            if !self.is_slot_hurt(record, slot) {
-                return None;
-            }
-            let main = self.main_task(record, slot.set())?;
-            let recovers = |launch| record.order(launch).is_some_and(|o| o.purpose == Purpose::Recovery);
-            if slot.act().is_some_and(recovers) {
-                return Some((slot, Status::Prepared));
-            }
-            match slot.occupant().map(|occupant| occupant.state) {
-                Some(state) if is_alive(state) && slot.occupant().is_some_and(|o| is_stale(record, o)) => {}
-                Some(TaskState::Launching | TaskState::Starting) => return Some((slot, Status::Starting)),
-                Some(TaskState::Running { .. }) => return Some((slot, Status::Started)),
-                Some(_) | None => {}
-            }
-            match self.owner(at, slot, main) {
-                Owner::Step => None,
-                Owner::Recovery(_) if main.never().is_some() => Some((slot, Status::Error)),
-                Owner::Recovery(_) | Owner::Later if main.delayed_until().is_some() => {
-                    Some((slot, Status::Delayed))
-                }
-                Owner::Recovery(_) | Owner::Later => Some((slot, Status::Pending)),
-            }
-        })
+    /// The status of what recovery does in a slot. `None` if it does nothing there.
+    pub(super) fn recovery_status(&self, at: At, record: &PodRecord, slot: &Slot) -> Option<Status> {
+        if !self.is_slot_hurt(record, slot) {
+            return None;
+        }
+        let main = self.main_task(record, slot.set())?;
+        let recovers = |launch| record.order(launch).is_some_and(|o| o.purpose == Purpose::Recovery);
+        if slot.act().is_some_and(recovers) {
+            return Some(Status::Prepared);
+        }
+        match slot.occupant().map(|occupant| occupant.state) {
+            Some(state) if is_alive(state) && slot.occupant().is_some_and(|o| is_stale(record, o)) => {}
+            Some(TaskState::Launching | TaskState::Starting) => return Some(Status::Starting),
+            Some(TaskState::Running { .. }) => return Some(Status::Started),
+            Some(_) | None => {}
+        }
+        match Owner::of(self, at, slot, main) {
+            Owner::Step => None,
+            Owner::Recovery(_) if main.never().is_some() => Some(Status::Error),
+            Owner::Recovery(_) | Owner::Later if main.delayed_until().is_some() => Some(Status::Delayed),
+            Owner::Recovery(_) | Owner::Later => Some(Status::Pending),
+        }
     }
 
     pub(super) fn leaving_name(&self) -> &'static str {

@@ -18,21 +18,17 @@ use crate::spec::{InstanceName, PlanName};
 impl Engine {
     /// Why an instance is as it is: for each of its steps that goes on and is not complete, for its recovery, for
     /// what an operator paused or nobody hears of, and for what it owes when it leaves, what it does or what it
-    /// waits for.
+    /// waits for. What may act is not in the list: it acts with the next input.
     pub fn why(&self, instance: &InstanceName) -> Vec<Why> {
         let Some(state) = &self.state else { return Vec::new() };
         let mut whys = Vec::new();
         if let Some(at) = state.at(instance) {
             self.step_reasons(state, at, &mut whys);
             self.recovery_reasons(state, at, &mut whys);
-            state.present_reasons(at, &mut whys);
             self.move_reason(state, at, &mut whys);
             if state.is_leaver(at) && state.record(at).is_some() {
-                let (what, status) = (state.leaving_name().to_owned(), Status::Pending);
-                let verdict = eligible(&Question::of_leaver(state, at), &self.session);
-                let reason = verdict.reason().unwrap_or(Reason::Leaves);
-                let (instance, since) = (instance.clone(), None);
-                whys.push(Why { instance, what, step: None, status, reason, words: None, since });
+                let subject = (state.leaving_name(), Status::Pending, None);
+                self.add(&Question::of_leaver(state, at), instance, subject, &mut whys);
             }
         }
         let leaves = |debt: &&Arc<DebtRecord>| {
@@ -40,18 +36,28 @@ impl Engine {
             left && debt.instance == *instance
         };
         for debt in state.debts.iter().filter(leaves) {
-            let reason = Reason::Owes { debt: debt.number, node: debt.node.clone() };
-            if whys.iter().any(|why| why.reason == reason) {
-                continue;
-            }
-            let (what, status) = (state.leaving_name().to_owned(), Status::Started);
-            let (instance, since) = (instance.clone(), Some(debt.since));
-            whys.push(Why { instance, what, step: None, status, reason, words: None, since });
+            let subject = (state.leaving_name(), Status::Started, Some(debt.since));
+            self.add(&Question::of_debt(state, debt), instance, subject, &mut whys);
         }
         if let Some(record) = self.pod(instance) {
             whys.iter_mut().for_each(|why| why.words = words_about(record, &why.reason));
         }
         whys
+    }
+
+    /// Adds the verdict on a subject that is not a step, unless the list has the same reason for the same thing.
+    fn add(
+        &self,
+        question: &Question<'_>,
+        instance: &InstanceName,
+        (what, status, since): (&str, Status, Option<Time>),
+        whys: &mut Vec<Why>,
+    ) {
+        let Some(reason) = eligible(question, &self.session).reason() else { return };
+        if whys.iter().all(|why| why.reason != reason) {
+            let (instance, what) = (instance.clone(), what.to_owned());
+            whys.push(Why { instance, what, step: None, status, reason, words: None, since });
+        }
     }
 
     fn step_reasons(&self, state: &State, at: At, whys: &mut Vec<Why>) {
@@ -64,7 +70,7 @@ impl Engine {
                     }
                     let of = StepRef { run: run.number(), phase, step };
                     let verdict = eligible(&Question::of_step(state, run, at, of), &self.session);
-                    let reason = verdict.reason().unwrap_or(Reason::AskedForRoom);
+                    let Some(reason) = verdict.reason() else { continue };
                     let path = StepPath {
                         plan: run.layout.name.clone(),
                         phase: run.phase(phase).name.clone(),
@@ -87,50 +93,45 @@ impl Engine {
     /// What recovery does for the tasks of an instance, or what recovery waits for.
     fn recovery_reasons(&self, state: &State, at: At, whys: &mut Vec<Why>) {
         let Some(record) = state.record(at) else { return };
-        let what = record
-            .relocation()
-            .map(|relocation| format!("{}, elsewhere: {}", PlanName::RECOVERY, relocation.cause));
+        let relocation = record.relocation();
+        let what = relocation.map(|of| format!("{}, elsewhere: {}", PlanName::RECOVERY, of.cause));
         let what = what.unwrap_or_else(|| PlanName::RECOVERY.to_owned());
-        for (slot, status) in state.recovery_slots(at, record) {
+        // What recovery does comes first, then what it leaves alone.
+        let mut quiet = Vec::new();
+        for slot in record.slots() {
             let Some(question) = Question::of_slot(state, at, record, slot) else { continue };
             let Subject::Recovery { main, .. } = question.subject else { continue };
-            let verdict = eligible(&question, &self.session);
-            let reason = verdict.reason().unwrap_or_else(|| Reason::Launching(main.name().clone()));
+            let Some(status) = state.recovery_status(at, record, slot) else {
+                quiet.push((question, slot, main));
+                continue;
+            };
+            let Some(reason) = eligible(&question, &self.session).reason() else { continue };
             // Tasks of one order wait for the same thing.
             if whys.iter().any(|why| why.what == what && why.reason == reason) {
                 continue;
             }
             let down = main.down().or(main.last().map(|last| last.at));
-            let since = record.relocation().map(|relocation| relocation.at).or(down);
-            whys.push(Why {
-                instance: state.name(at),
-                what: what.clone(),
-                step: None,
-                status,
-                reason,
-                words: None,
-                since,
-            });
+            let since = relocation.map(|relocation| relocation.at).or(down);
+            let (instance, what) = (state.name(at), what.clone());
+            whys.push(Why { instance, what, step: None, status, reason, words: None, since });
+        }
+        for (question, slot, main) in quiet {
+            let silent = slot.occupant().filter(|o| o.may_live()).and_then(|occupant| occupant.silent);
+            let paused = main.last().map(|last| last.at).filter(|_| main.paused());
+            let (what, since) = match (silent, paused) {
+                (None, None) => continue,
+                (None, paused) => ("pause", paused),
+                (silent, _) => (PlanName::RECOVERY, silent),
+            };
+            self.add(&question, &state.name(at), (what, Status::Waiting, since), whys);
         }
     }
 
     /// What keeps an instance that is down for too long from moving.
     fn move_reason(&self, state: &State, at: At, whys: &mut Vec<Why>) {
-        let now = self.clock.time;
-        let Some(due) = state.instance(at).deadline().filter(|&due| due <= now) else { return };
-        let verdict = eligible(&Question::of_move(state, at, now), &self.session);
-        let Some(reason) = verdict.reason() else { return };
-        if whys.iter().all(|why| why.reason != reason) {
-            let (instance, what, since) = (state.name(at), PlanName::RECOVERY.to_owned(), Some(due));
-            whys.push(Why {
-                instance,
-                what,
-                step: None,
-                status: Status::Waiting,
-                reason,
-                words: None,
-                since,
-            });
+        if let Some(question) = Question::of_move(state, at, self.clock.time) {
+            let since = state.instance(at).deadline();
+            self.add(&question, &state.name(at), (PlanName::RECOVERY, Status::Waiting, since), whys);
         }
     }
 }
@@ -152,38 +153,6 @@ fn words_about(record: &PodRecord, reason: &Reason) -> Option<Words> {
 }
 
 impl State {
-    /// The reasons of tasks that are paused or silent, unless the list has the same reason already.
-    fn present_reasons(&self, at: At, whys: &mut Vec<Why>) {
-        let (Some(record), Some(pod)) = (self.record(at), self.pod_model(at.pod)) else { return };
-        let mut add = |what: &str, reason: Reason, since: Option<Time>| {
-            if whys.iter().all(|why| why.reason != reason) {
-                let (instance, what) = (self.name(at), what.to_owned());
-                whys.push(Why {
-                    instance,
-                    what,
-                    step: None,
-                    status: Status::Waiting,
-                    reason,
-                    words: None,
-                    since,
-                });
-            }
-        };
-        for task in
-            record.tasks().iter().filter(|task| task.paused() && pod.task_index(task.name()).is_some())
-        {
-            add("pause", Reason::Paused(task.name().clone()), task.last().map(|last| last.at));
-        }
-        if record.relocation().is_some() {
-            return;
-        }
-        for occupant in record.living() {
-            if let Some(since) = occupant.silent {
-                add(PlanName::RECOVERY, Reason::Silent { task: occupant.task.clone(), since }, Some(since));
-            }
-        }
-    }
-
     /// Since when a step waits for this reason, if that is known.
     fn since(&self, begun: Time, at: At, tasks: &[u32], reason: &Reason) -> Option<Time> {
         let record = self.record(at);

@@ -1,0 +1,81 @@
+//! What the test of the list of rules asks (`tests/zoo/wakers.rs`): all subjects, and the rules that keep them waiting.
+//!
+//! Invariant: reading changes nothing. A normal build does not have this file.
+
+use std::collections::BTreeMap;
+
+use super::Engine;
+use super::at::At;
+use super::bug::Switch;
+use super::record::StepRef;
+use super::rules::{Question, RULES, Rule, Subject, objection};
+use super::time::Wall;
+use super::waker::Waker;
+use crate::plan::Status;
+
+impl Engine {
+    /// The rules, each with the names of its wakers.
+    pub fn rules() -> Vec<(&'static str, Vec<String>)> {
+        let names = |rule: &Rule| rule.wakes.iter().map(|waker| format!("{waker:?}")).collect();
+        RULES.iter().map(|rule| (rule.name, names(rule))).collect()
+    }
+
+    /// The engine in which a waker wakes nobody.
+    #[must_use]
+    pub fn deaf_to(mut self, waker: &str) -> Self {
+        let waker = Waker::ALL.into_iter().find(|known| format!("{known:?}") == waker);
+        self.zoo = waker.map_or(self.zoo, Switch::deaf_to);
+        if let Some(state) = &mut self.state {
+            state.set_bugs(self.zoo);
+        }
+        self
+    }
+
+    /// Whether nothing is left to consider.
+    pub fn is_at_rest(&self) -> bool {
+        self.session.reconciliation.all_asked() && self.session.agenda.is_empty()
+    }
+
+    /// All subjects at a time, each with the rule that keeps it waiting, or `None` if it may act.
+    pub fn subjects(&self, wall: Wall) -> BTreeMap<String, Option<&'static str>> {
+        let mut all = BTreeMap::new();
+        let Some(state) = &self.state else { return all };
+        let mut add = |name: String, question: &Question<'_>| {
+            all.insert(name, objection(question, &self.session).map(|(rule, _)| rule.name));
+        };
+        for run in state.active() {
+            for (phase, layout) in (0..).zip(&run.layout.phases) {
+                for (step, of) in (0..).zip(&layout.steps) {
+                    let at = At { pod: layout.pod, index: of.instance };
+                    let of = StepRef { run: run.number(), phase, step };
+                    if run.progress.phase(phase).step(step) != Status::Complete {
+                        add(format!("{of:?}"), &Question::of_step(state, run, at, of));
+                    }
+                }
+            }
+        }
+        for (pod, instances) in (0..).zip(state.pods()) {
+            for (index, instance) in (0..).zip(instances) {
+                let (at, record) = (At { pod, index }, instance.record().map(|record| &**record));
+                let name = state.name(at);
+                let brings_back = state.recovery_tasks(&self.session, at).unwrap_or_default();
+                for (record, slot) in record.iter().flat_map(|r| r.slots().iter().map(move |slot| (r, slot)))
+                {
+                    let Some(question) = Question::of_slot(state, at, record, slot) else { continue };
+                    let Subject::Recovery { main, .. } = question.subject else { continue };
+                    let may = objection(&question, &self.session).is_none();
+                    if !may || brings_back.iter().any(|task| task.task == *main.name()) {
+                        add(format!("recovery of {name} {}", slot.set()), &question);
+                    }
+                }
+                if state.next_leaver() == Some(at) || record.is_some() && state.is_leaver(at) {
+                    add(format!("leaving of {name}"), &Question::of_leaver(state, at));
+                }
+                if let Some(question) = Question::of_move(state, at, self.time(wall)) {
+                    add(format!("move of {name}"), &question);
+                }
+            }
+        }
+        all
+    }
+}
