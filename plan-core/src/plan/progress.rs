@@ -196,12 +196,15 @@ impl PhaseProgress {
     /// Whether the phase lets no further step begin until an operator acts: it is interrupted, or a canary is due to be
     /// released and no released canary still acts (SDK rule R56).
     pub fn is_held(&self) -> bool {
-        self.interrupted
-            || self.canary.as_ref().is_some_and(|canary| {
-                canary.is_holding()
-                    && !self.any_urgent()
-                    && canary.released_steps().iter().all(|&step| self.step(step) == Status::Complete)
-            })
+        self.interrupted || !self.any_urgent() && self.due_canary().is_some()
+    }
+
+    /// The canary that is due to be released: all that were released before it are complete, so that an operator can have
+    /// looked at them.
+    pub fn due_canary(&self) -> Option<u32> {
+        let canary = self.canary.as_ref()?;
+        let proven = canary.released_steps().iter().all(|&step| self.step(step) == Status::Complete);
+        canary.steps.get(canary.released as usize).copied().filter(|_| proven)
     }
 
     /// Why the strategy does not allow a step that is not complete.

@@ -87,11 +87,16 @@ fn answer_as_running(bench: &mut Bench, names: &[&str]) {
     bench.launched();
 }
 
+/// Given twice, by hand or by a client without a request id, the verb does not release what nobody has looked at.
 #[test]
-fn a_second_release_while_the_first_canary_is_on_its_way_is_not_swallowed() {
+fn the_next_canary_is_not_released_while_the_first_is_at_work() {
     let mut bench = canary();
     assert_eq!(bench.say("continue deploy hello-deploy"), Reply::Done);
     assert_eq!(bench.launched(), ["hello-0:[server]"]);
+    assert_eq!(bench.say("continue deploy hello-deploy"), Reply::AlreadySo);
+    assert_eq!(bench.launched(), [""; 0]);
+    bench.runs("hello-0", "server");
+    assert_eq!(bench.launched(), [""; 0], "it waits for a look at the first");
     assert_eq!(bench.say("continue deploy hello-deploy"), Reply::Done);
     assert_eq!(bench.launched(), ["hello-1:[server]", "hello-2:[server]", "hello-3:[server]"]);
 }

@@ -113,7 +113,8 @@ impl Transition<'_> {
         }
     }
 
-    /// Takes an interruption back, or releases the next canary.
+    /// Takes an interruption back, or releases the next canary. A canary is not released while one before it is at work:
+    /// nobody can have looked at that one, and the same verb, given twice, would release the rest unseen.
     fn take_back(&mut self, plan: &PlanName, scope: Scope) -> Answer {
         if self.state.run_of(plan).is_none() {
             return match self.state.ended_run(plan) {
@@ -135,12 +136,11 @@ impl Transition<'_> {
                 self.allow_again(number);
             }
             Scope::Phase(phase) => {
-                let Some(canary) = run.progress.phase(phase).canary().filter(|canary| canary.is_holding())
-                else {
+                let progress = run.progress.phase(phase);
+                let (Some(step), Some(canary)) = (progress.due_canary(), progress.canary()) else {
                     return Ok(Reply::AlreadySo);
                 };
                 let mut canary = canary.clone();
-                let step = canary.steps[canary.released as usize];
                 canary.released += 1;
                 self.change_run(number, |run| {
                     run.canaries.insert(phase, canary.clone());
