@@ -114,6 +114,9 @@ pub(super) trait Look {
 #[derive(Debug, Default)]
 pub(super) struct Notes(Vec<String>);
 
+/// How many messages are remembered.
+const NOTES: usize = 64;
+
 impl Notes {
     /// Shows a wait that only a person can end.
     pub(super) fn note(&mut self, ui: &mut Ui, notes: Vec<String>) {
@@ -121,6 +124,18 @@ impl Notes {
             notes.iter().for_each(|note| ui.note(note));
             self.0 = notes;
         }
+    }
+
+    /// Shows each message that is new. The wait goes on by itself.
+    pub(super) fn note_each(&mut self, ui: &mut Ui, notes: Vec<String>) {
+        for note in notes {
+            if !self.0.contains(&note) {
+                ui.note(&note);
+                self.0.push(note);
+            }
+        }
+        let old = self.0.len().saturating_sub(NOTES);
+        self.0.drain(..old);
     }
 }
 

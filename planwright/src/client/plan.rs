@@ -108,6 +108,11 @@ impl Plan {
         all
     }
 
+    /// Of the steps whose tasks have failed, and are tried again later: why.
+    pub(super) fn failures(&self) -> Vec<String> {
+        self.told(|step| step.status == "DELAYED")
+    }
+
     fn told(&self, which: impl Fn(&Step) -> bool) -> Vec<String> {
         let mut all = Vec::new();
         for phase in &self.phases {

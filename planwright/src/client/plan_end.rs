@@ -33,11 +33,12 @@ pub(super) struct PlanEnd {
     /// The run to wait for, after the first look; `None` for a plan that never ran.
     run: Option<Option<u64>>,
     told: Notes,
+    failures: Notes,
 }
 
 impl PlanEnd {
     pub(super) fn of(plan: &str) -> Self {
-        Self { plan: plan.to_owned(), run: None, told: Notes::default() }
+        Self { plan: plan.to_owned(), run: None, told: Notes::default(), failures: Notes::default() }
     }
 
     /// Whether the plan is work of the engine itself, which has no runs.
@@ -70,6 +71,8 @@ impl Look for PlanEnd {
             "ERROR" => return Ok(Some(Ended::Error(plan.errors()))),
             _ => {}
         }
+        // It goes on by itself, and may fail each time.
+        self.failures.note_each(ui, plan.failures());
         match run {
             None if !self.is_engines() => return Ok(Some(Ended::NotRunning)),
             Some(run) if run.stopped => return Ok(Some(Ended::Stopped)),

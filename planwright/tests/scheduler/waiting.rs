@@ -288,3 +288,22 @@ fn what_was_asked_of_an_instance_is_waited_for_and_not_what_a_plan_wants_of_it()
         assert!(why.starts_with("update / web / web-1:[server] ("), "the canary still waits: {why}");
     }
 }
+
+/// Who waits for an update learns of each failure while it waits, and not only at the end.
+#[test]
+fn each_failure_is_told_once_while_an_update_is_waited_for() {
+    let place = Place::new();
+    place.file(
+        "failing.yml",
+        "name: failing\npods:\n  web:\n    count: 1\n    tasks:\n      server: {goal: RUNNING, cmd: \"{{{CMD}}}\", cpus: 0.05, memory: 32, \
+         readiness-check: {cmd: \"true\", interval: 1, delay: 1, timeout: 5}}\n",
+    );
+    let file = place.path("failing.yml");
+    let _scheduler = place.run(&[&file, "--env", "CMD=exec sleep 1001"]);
+    place.good(&["plan", "status", "deploy", "--wait"]);
+    let update = place.begin(&["update", &file, "--env", "CMD=exit 7", "--wait", "--timeout", "40s"]);
+    update.until_err("`server` failed 2 times in a row");
+    place.good(&["update", &file, "--env", "CMD=exec sleep 1002"]);
+    let ran = update.ended();
+    assert_eq!(ran.err.matches("failed 2 times").count(), 1, "{ran}");
+}
