@@ -13,7 +13,7 @@ use plan_driver::{Options, Scheduler, Service};
 use crate::deploy::{Deploy, Deployable, Start};
 use crate::error::HostError;
 use crate::folder::{Folder, Records};
-use crate::kind::Backends;
+use crate::kind::HostedKinds;
 use crate::patience::patiently;
 
 /// A scheduler with its data folder and its backend. Dropped, it ends; tasks go on running.
@@ -27,7 +27,7 @@ pub struct Host {
 /// What a host is made of.
 pub struct HostBuilder {
     folder: PathBuf,
-    backends: Backends,
+    backends: HostedKinds,
     backend: Option<String>,
     opened: Option<Arc<dyn Backend>>,
     records: Records,
@@ -45,11 +45,11 @@ impl Host {
     /// Begins a host whose data is in this folder, which is made if it is not there. Its backend is `local`.
     #[cfg(feature = "local")]
     pub fn builder(data_folder: impl Into<PathBuf>) -> HostBuilder {
-        Self::with_backends(data_folder, Backends::default())
+        Self::with_backends(data_folder, HostedKinds::default())
     }
 
     /// Begins a host with these kinds of backend, the first of which is the default.
-    pub fn with_backends(data_folder: impl Into<PathBuf>, backends: Backends) -> HostBuilder {
+    pub fn with_backends(data_folder: impl Into<PathBuf>, backends: HostedKinds) -> HostBuilder {
         HostBuilder {
             folder: data_folder.into(),
             backends,

@@ -1,6 +1,6 @@
 //! The kinds of backend that a host has, by name.
 //!
-//! Invariant: a host knows a backend by this table alone. A program that adds a kind of its own ([`Backends::with`]) has all
+//! Invariant: a host knows a backend by this table alone. A program that adds a kind of its own ([`HostedKinds::with`]) has all
 //! that a host does with one.
 
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plan_driver::backend::{Backend, BackendError, Kind, Rule};
+use plan_core::spec::ServiceSpec;
+use plan_driver::backend::{Backend, BackendError, Finding, Kind, Rule};
 
 /// A kind of backend, as a host runs it.
 #[async_trait]
@@ -61,31 +62,37 @@ pub struct Left {
     pub processes: Vec<i32>,
 }
 
-/// The kinds of backend of a program. The first is the default.
-#[derive(Clone)]
-pub struct Backends(Vec<Arc<dyn HostedKind>>);
+/// The kinds of backend of a program, by name. The first is the default. A program that asks more of a kind than a host does
+/// has a table of kinds of its own.
+pub struct HostedKinds<K: ?Sized = dyn HostedKind>(Vec<Arc<K>>);
 
-impl std::fmt::Debug for Backends {
+impl<K: ?Sized> Clone for HostedKinds<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K: HostedKind + ?Sized> std::fmt::Debug for HostedKinds<K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.iter().map(|kind| kind.name())).finish()
+        f.debug_list().entries(self.iter().map(Kind::name)).finish()
     }
 }
 
 #[cfg(feature = "local")]
-impl Default for Backends {
+impl Default for HostedKinds {
     /// `local`.
     fn default() -> Self {
         Self::of(crate::local::kind())
     }
 }
 
-impl FromIterator<Arc<dyn HostedKind>> for Backends {
-    fn from_iter<T: IntoIterator<Item = Arc<dyn HostedKind>>>(kinds: T) -> Self {
+impl<K: ?Sized> FromIterator<Arc<K>> for HostedKinds<K> {
+    fn from_iter<T: IntoIterator<Item = Arc<K>>>(kinds: T) -> Self {
         Self(kinds.into_iter().collect())
     }
 }
 
-impl Backends {
+impl HostedKinds {
     /// A table with one kind.
     pub fn of(kind: impl HostedKind) -> Self {
         Self(vec![Arc::new(kind)])
@@ -93,21 +100,40 @@ impl Backends {
 
     /// Adds a kind. It replaces one of the same name.
     #[must_use]
-    pub fn with(mut self, kind: impl HostedKind) -> Self {
+    pub fn with(self, kind: impl HostedKind) -> Self {
+        self.and(Arc::new(kind))
+    }
+
+    /// Adds the kind of a backend that is there already, and needs no folder. `about` says in a few words what it is.
+    #[must_use]
+    pub fn with_backend(self, about: &'static str, backend: impl Backend) -> Self {
+        self.with(OneBackend::new(about, backend))
+    }
+}
+
+impl<K: HostedKind + ?Sized> HostedKinds<K> {
+    /// Adds a kind. It replaces one of the same name.
+    #[must_use]
+    pub fn and(mut self, kind: Arc<K>) -> Self {
         match self.0.iter().position(|known| known.name() == kind.name()) {
-            Some(at) => self.0[at] = Arc::new(kind),
-            None => self.0.push(Arc::new(kind)),
+            Some(at) => self.0[at] = kind,
+            None => self.0.push(kind),
         }
         self
     }
 
     /// All kinds, the default first.
-    pub fn iter(&self) -> impl Iterator<Item = &dyn HostedKind> {
+    pub fn iter(&self) -> impl Iterator<Item = &K> {
         self.0.iter().map(|kind| &**kind)
     }
 
+    /// All kinds, shared.
+    pub fn shared(&self) -> impl Iterator<Item = &Arc<K>> {
+        self.0.iter()
+    }
+
     /// The kind of this name.
-    pub fn get(&self, name: &str) -> Option<&dyn HostedKind> {
+    pub fn get(&self, name: &str) -> Option<&K> {
         self.iter().find(|kind| kind.name() == name)
     }
 
@@ -119,5 +145,49 @@ impl Backends {
     /// Runs as a helper, if a backend has started this process as one.
     pub fn helper(&self) -> Option<ExitCode> {
         self.iter().find_map(HostedKind::helper)
+    }
+}
+
+/// The kind of a backend that is there already, and needs no folder.
+pub struct OneBackend {
+    about: &'static str,
+    backend: Arc<dyn Backend>,
+}
+
+impl OneBackend {
+    /// The kind of this backend. `about` says in a few words what it is.
+    pub fn new(about: &'static str, backend: impl Backend) -> Self {
+        Self { about, backend: Arc::new(backend) }
+    }
+}
+
+impl std::fmt::Debug for OneBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OneBackend").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl Kind for OneBackend {
+    fn name(&self) -> &'static str {
+        self.backend.kind().name()
+    }
+
+    fn rules(&self) -> &'static [&'static Rule] {
+        self.backend.kind().rules()
+    }
+
+    fn check(&self, spec: &ServiceSpec) -> Vec<Finding> {
+        self.backend.kind().check(spec)
+    }
+}
+
+#[async_trait]
+impl HostedKind for OneBackend {
+    fn about(&self) -> &'static str {
+        self.about
+    }
+
+    async fn open(&self, _folder: &Path) -> Result<Arc<dyn Backend>, BackendError> {
+        Ok(self.backend.clone())
     }
 }

@@ -70,9 +70,9 @@ pub use error::HostError;
 pub use files::{is_alive, replace};
 pub use folder::Records;
 pub use host::{Host, HostBuilder, HostedService};
-pub use kind::{Backends, HostedKind, Left};
+pub use kind::{HostedKind, HostedKinds, Left, OneBackend};
 #[cfg(feature = "local")]
-pub use local::kind as local_kind;
+pub use local::{kind as local_kind, start as start_local};
 pub use patience::patiently;
 #[cfg(feature = "api")]
 pub use plan_api;
@@ -83,7 +83,7 @@ pub use submit::{Submission, Submitted, Submitter, submit};
 /// of a program that runs `local`; what it gives is the program's exit code then.
 #[cfg(feature = "local")]
 pub fn helper() -> Option<std::process::ExitCode> {
-    Backends::default().helper()
+    HostedKinds::default().helper()
 }
 
 /// The example of the crate's page is compiled as this type's.

@@ -19,6 +19,16 @@ pub fn kind() -> LocalKind {
     })))
 }
 
+/// Starts the backend `local`.
+///
+/// # Errors
+/// The backend cannot be used. The error says what to do, and its source why.
+pub async fn start(options: LocalOptions) -> Result<Arc<Local>, BackendError> {
+    let what =
+        format!("see that `{}` can be written, and that no other program uses it", options.root.display());
+    Local::start(options).await.map(Arc::new).map_err(|error| BackendError::because(what, error))
+}
+
 #[async_trait]
 impl HostedKind for LocalKind {
     fn about(&self) -> &'static str {
@@ -28,11 +38,7 @@ impl HostedKind for LocalKind {
     async fn open(&self, folder: &Path) -> Result<Arc<dyn Backend>, BackendError> {
         let mut options = LocalOptions::new(folder);
         options.environment = self.environment().clone();
-        let local = Local::start(options).await.map_err(|error| {
-            let what = format!("see that `{}` can be written and is the host's own", folder.display());
-            BackendError::because(what, error)
-        })?;
-        Ok(Arc::new(local))
+        Ok(start(options).await?)
     }
 
     fn log_targets(&self) -> &'static [&'static str] {

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use plan_core::spec::ServiceSpec;
 use plan_driver::backend::prompt::PromptBackend;
 use plan_driver::backend::{Backend, BackendError, Finding, Kind};
-use plan_host::{Backends, Host, HostedKind};
+use plan_host::{Host, HostedKind, HostedKinds};
 
 use program::{Ran, planwright};
 
@@ -49,7 +49,7 @@ fn shop(count: u32) -> ServiceSpec {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_talks_to_an_embedded_scheduler() {
     let data = tempfile::tempdir().unwrap();
-    let host = Host::with_backends(data.path(), Backends::of(Prompt)).open().await.unwrap();
+    let host = Host::with_backends(data.path(), HostedKinds::of(Prompt)).open().await.unwrap();
     host.service("shop").deploy(shop(1)).await.unwrap().done().await.unwrap();
     let mut server = host.serve(([127, 0, 0, 1], 0).into()).await.unwrap();
     let (url, token) = (format!("http://{}", server.address()), data.path().join("token"));

@@ -23,8 +23,11 @@ pub trait Kind: Send + Sync + 'static {
 
     /// Finds what this kind does not support in a specification. The driver calls it before it hands a target to an
     /// engine, and refuses the target if a finding is an error. `planwright validate` calls it on files when nothing
-    /// runs, so it must not contact a cluster.
-    fn check(&self, spec: &ServiceSpec) -> Vec<Finding>;
+    /// runs, so it must not contact a cluster. By default a kind supports everything.
+    fn check(&self, spec: &ServiceSpec) -> Vec<Finding> {
+        let _ = spec;
+        Vec::new()
+    }
 }
 
 /// What a kind of backend does not support in a specification. If the check of the kind panics, that is the whole

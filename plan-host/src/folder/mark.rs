@@ -32,7 +32,7 @@ pub(super) struct Mark {
     pub(super) backend: String,
 }
 
-/// The backend of the marks that name none.
+/// The backend of the marks that name none: the only one that there was.
 fn first_backend() -> String {
     "local".to_owned()
 }
@@ -112,6 +112,13 @@ fn is_our_lock(lock: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "local")]
+    #[test]
+    fn a_mark_without_a_backend_is_of_the_kind_local() {
+        use plan_driver::backend::Kind as _;
+        assert_eq!(first_backend(), crate::local::kind().name());
+    }
 
     #[test]
     fn a_mark_is_read_as_it_is_written_and_a_newer_one_is_refused() {

@@ -13,7 +13,7 @@ use plan_core::spec::ServiceName;
 use plan_driver::store::{MemoryStore, RedbStore, Store, StoreError};
 
 use super::{Folder, FolderError, RECORDS, Records, unusable};
-use crate::kind::{Backends, HostedKind, Left};
+use crate::kind::{HostedKind, HostedKinds, Left};
 
 impl Folder {
     /// Opens the store of the folder. With a service, the folder is to be that service's or nobody's; without one, it may
@@ -25,7 +25,7 @@ impl Folder {
         &self,
         kind: Records,
         service: Option<&ServiceName>,
-        backends: &Backends,
+        backends: &HostedKinds,
         backend: &dyn HostedKind,
     ) -> Result<Arc<dyn Store>, FolderError> {
         open(self, kind, service, backends, backend).await
@@ -36,7 +36,7 @@ async fn open(
     folder: &Folder,
     kind: Records,
     service: Option<&ServiceName>,
-    backends: &Backends,
+    backends: &HostedKinds,
     backend: &dyn HostedKind,
 ) -> Result<Arc<dyn Store>, FolderError> {
     let path = folder.path();
@@ -112,7 +112,7 @@ async fn opened(folder: &Path) -> Result<Arc<dyn Store>, FolderError> {
 /// would run them a second time.
 fn left(
     folder: &Folder,
-    backends: &Backends,
+    backends: &HostedKinds,
     backend: &dyn HostedKind,
     has_records: bool,
 ) -> Result<Vec<Left>, FolderError> {

@@ -100,11 +100,10 @@ impl BackendKind for LocalKind {
                 .help(format!("the nodes are {}; `--nodes` makes more", names.join(", ")))
                 .into());
         }
-        let local = Local::start(options).await.map_err(|error| {
-            let problem = Problem::error(with_causes(&error));
-            problem.help(format!("see that `{}` can be written and is planwright's own", folder.display()))
+        let local = plan_host::start_local(options).await.map_err(|error| match error.source {
+            Some(why) => Problem::error(with_causes(&*why)).help(error.what),
+            None => Problem::error(error.what),
         })?;
-        let local = Arc::new(local);
         Ok(Opened { backend: local.clone(), notes: losses(local, lose_node) })
     }
 }

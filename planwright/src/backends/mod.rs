@@ -15,7 +15,7 @@ use clap::{Arg, ArgMatches};
 use futures::stream::{BoxStream, StreamExt as _, empty};
 use plan_driver::backend::{Backend, Rule};
 use plan_driver::with_causes;
-use plan_host::HostedKind;
+use plan_host::{HostedKind, HostedKinds, OneBackend};
 
 use crate::problem::Problem;
 
@@ -75,15 +75,12 @@ pub enum Note {
     Failed(String),
 }
 
-/// The kinds of backend of a program. The first is the default.
-#[derive(Clone)]
-pub struct Backends(Vec<Arc<dyn BackendKind>>);
+/// A backend that is there already has no options on the command line.
+impl BackendKind for OneBackend {}
 
-impl std::fmt::Debug for Backends {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.iter().map(|kind| kind.name())).finish()
-    }
-}
+/// The kinds of backend of a program, with their options. The first is the default.
+#[derive(Debug, Clone)]
+pub struct Backends(HostedKinds<dyn BackendKind>);
 
 impl Default for Backends {
     /// The kinds that planwright comes with.
@@ -95,48 +92,51 @@ impl Default for Backends {
 impl Backends {
     /// A table with one kind.
     pub fn of(kind: impl BackendKind) -> Self {
-        Self(vec![Arc::new(kind)])
+        Self(std::iter::once(Arc::new(kind) as Arc<dyn BackendKind>).collect())
     }
 
     /// Adds a kind. It replaces one of the same name.
     #[must_use]
-    pub fn with(mut self, kind: impl BackendKind) -> Self {
-        match self.0.iter().position(|known| known.name() == kind.name()) {
-            Some(at) => self.0[at] = Arc::new(kind),
-            None => self.0.push(Arc::new(kind)),
-        }
-        self
+    pub fn with(self, kind: impl BackendKind) -> Self {
+        Self(self.0.and(Arc::new(kind)))
+    }
+
+    /// Adds the kind of a backend that is there already, and needs neither a folder nor options. `about` says in a few words
+    /// what it is.
+    #[must_use]
+    pub fn with_backend(self, about: &'static str, backend: impl Backend) -> Self {
+        self.with(OneBackend::new(about, backend))
     }
 
     /// All kinds, the default first.
     pub fn iter(&self) -> impl Iterator<Item = &dyn BackendKind> {
-        self.0.iter().map(|kind| &**kind)
+        self.0.iter()
     }
 
     /// The kind of this name.
     pub fn get(&self, name: &str) -> Option<&dyn BackendKind> {
-        self.iter().find(|kind| kind.name() == name)
+        self.0.get(name)
     }
 
     /// The name of the default kind.
     pub fn default_name(&self) -> &'static str {
         // There is at least one kind.
-        self.0.first().map_or("", |kind| kind.name())
+        self.iter().next().map_or("", |kind| kind.name())
     }
 
     /// The rules of all kinds.
     pub fn rules(&self) -> impl Iterator<Item = &'static Rule> {
-        self.iter().flat_map(|kind| kind.rules().iter().copied())
+        self.0.rules()
     }
 
     /// Runs as a helper, if a backend has started this process as one.
     pub fn helper(&self) -> Option<ExitCode> {
-        self.iter().find_map(|kind| kind.helper())
+        self.0.helper()
     }
 
     /// All kinds, for a host.
-    pub fn hosted(&self) -> plan_host::Backends {
-        self.0.iter().map(|kind| kind.clone() as Arc<dyn HostedKind>).collect()
+    pub fn hosted(&self) -> HostedKinds {
+        self.0.shared().map(|kind| kind.clone() as Arc<dyn HostedKind>).collect()
     }
 
     /// Each kind with a description, for the help.
