@@ -53,7 +53,7 @@ impl Transition<'_> {
             tasks: tasks.iter().map(|task| task.task.clone()).collect(),
             what: purpose,
         });
-        let tasks = tasks.into();
+        let tasks = self.session.shared.tasks(at.pod, tasks);
         let order = Order { launch, purpose, stage: OrderStage::Requested, tasks, parameters, at: at_time };
         self.record_mut(at).want(order, &sets);
         self.ask_for_room(at, launch);

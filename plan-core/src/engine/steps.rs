@@ -25,12 +25,17 @@ impl Transition<'_> {
         }
         let Some(run) = self.state.run(step.run) else { return };
         // Orders that only ask for room in the step's slots give way. The rules made sure that no others are there.
-        for order in self.state.asking(at, &self.state.due_tasks(run, at, step)) {
-            self.withdraw(at, order, Reason::NotWanted);
+        let mut tasks = self.state.due_tasks(run, at, step);
+        if self.state.record(at).is_some_and(|record| record.standing_orders() > 0) {
+            for order in self.state.asking(at, &tasks) {
+                self.withdraw(at, order, Reason::NotWanted);
+            }
+            self.withdraw_others(at);
+            // A withdrawal may have changed what is due.
+            let Some(run) = self.state.run(step.run) else { return };
+            tasks = self.state.due_tasks(run, at, step);
         }
-        self.withdraw_others(at);
         let Some(run) = self.state.run(step.run) else { return };
-        let tasks = self.state.due_tasks(run, at, step);
         let parameters = run.record.parameters.clone();
         self.begin(at, Purpose::Step(step), tasks, parameters);
         keepers().for_each(|keeper| keeper.asks(self, at, step));

@@ -14,6 +14,7 @@ pub(super) mod patience;
 pub(super) mod pursuits;
 pub(super) mod questions;
 pub(super) mod reconciliation;
+pub(super) mod shared;
 pub(super) mod timers;
 
 use agenda::Agenda;
@@ -26,6 +27,7 @@ use patience::Patience;
 use pursuits::Pursuits;
 use questions::Questions;
 use reconciliation::Reconciliation;
+use shared::Shared;
 
 /// The session. Each open field is a leaf, which owns its state.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -50,6 +52,8 @@ pub(super) struct Session {
     pub(super) farewell: Farewell,
     /// Launches that no record names, and how they were seen.
     pub(super) foreigners: Foreigners,
+    /// The tasks of the latest orders.
+    pub(super) shared: Shared,
     /// Whether another scheduler has taken over.
     superseded: bool,
 }

@@ -1,9 +1,8 @@
 //! Deadlines: which instances are down, and until when they may be.
 //!
-//! Invariant: an instance has at most one deadline. The deadline is stored with the instance too, so a caller that
-//! changes it passes the old one, and no search is needed.
+//! Invariant: an instance has at most one deadline.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use crate::engine::at::At;
@@ -12,7 +11,9 @@ use crate::engine::time::Time;
 /// Deadlines: which instances are down, and until when they may be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Deadlines {
-    /// Until when each instance may be down.
+    /// Until when each instance may be down. Most are not, and are not in it.
+    of: BTreeMap<At, Time>,
+    /// The same, by time.
     due: BTreeSet<(Time, At)>,
     /// The instances that were down for longer, and have not moved yet.
     over: BTreeSet<At>,
@@ -20,11 +21,23 @@ pub(in crate::engine) struct Deadlines {
 
 impl Deadlines {
     /// Changes the deadline of an instance.
-    pub(in crate::engine) fn set(&mut self, at: At, old: Option<Time>, new: Option<Time>) {
+    pub(in crate::engine) fn set(&mut self, at: At, deadline: Option<Time>) {
+        let old = match deadline {
+            Some(deadline) => self.of.insert(at, deadline),
+            None => self.of.remove(&at),
+        };
+        if old == deadline {
+            return;
+        }
         if let Some(old) = old {
             self.due.remove(&(old, at));
         }
-        self.due.extend(new.map(|new| (new, at)));
+        self.due.extend(deadline.map(|deadline| (deadline, at)));
+    }
+
+    /// Until when an instance may be down, if it is.
+    pub(in crate::engine) fn of(&self, at: At) -> Option<Time> {
+        self.of.get(&at).copied()
     }
 
     /// Notes that an instance was down for too long, and is to move.
@@ -77,10 +90,11 @@ mod tests {
     #[test]
     fn the_first_due_comes_first_and_each_has_one_deadline() {
         let mut deadlines = Deadlines::default();
-        deadlines.set(at(1), None, Some(Time::from_micros(5)));
-        deadlines.set(at(2), None, Some(Time::from_micros(3)));
-        deadlines.set(at(3), None, Some(Time::from_micros(9)));
-        deadlines.set(at(1), Some(Time::from_micros(5)), Some(Time::from_micros(2)));
+        deadlines.set(at(1), Some(Time::from_micros(5)));
+        deadlines.set(at(2), Some(Time::from_micros(3)));
+        deadlines.set(at(3), Some(Time::from_micros(9)));
+        deadlines.set(at(1), Some(Time::from_micros(2)));
+        assert_eq!((deadlines.of(at(1)), deadlines.of(at(4))), (Some(Time::from_micros(2)), None));
         let all =
             [(Time::from_micros(2), at(1)), (Time::from_micros(3), at(2)), (Time::from_micros(9), at(3))];
         assert_eq!(deadlines.first_after(None), Some(all[0]));
@@ -88,7 +102,7 @@ mod tests {
         let next = |after| deadlines.next_due(after, Time::from_micros(3));
         assert_eq!((next(None), next(Some(all[0])), next(Some(all[1]))), (Some(all[0]), Some(all[1]), None));
         assert_eq!(deadlines.due(Time::from_micros(3)).collect::<Vec<_>>(), [at(1), at(2)]);
-        deadlines.set(at(1), Some(Time::from_micros(2)), None);
+        deadlines.set(at(1), None);
         assert_eq!(deadlines.all().collect::<Vec<_>>(), [at(2), at(3)]);
     }
 

@@ -59,11 +59,7 @@ impl State {
         } else {
             self.deadlines.stays(at);
         }
-        let due = self.deadline(at);
-        let old = self.instance_mut(at).set_deadline(due);
-        if old != due {
-            self.deadlines.set(at, old, due);
-        }
+        self.deadlines.set(at, self.deadline(at));
     }
 
     fn deadline(&self, at: At) -> Option<Time> {

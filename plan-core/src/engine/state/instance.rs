@@ -7,7 +7,6 @@ use std::sync::Arc;
 use crate::engine::digest::Digest;
 use crate::engine::record::{Number, PodRecord};
 use crate::engine::session::answered::Answered;
-use crate::engine::time::Time;
 
 /// An instance.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,8 +17,6 @@ pub(in crate::engine) struct Instance {
     digest: Digest,
     /// Whether the record changed since it was last written.
     changed: bool,
-    /// The deadline, as [`super::State::deadlines`] has it.
-    deadline: Option<Time>,
     /// What this session saw of the instance.
     answered: Answered,
 }
@@ -63,16 +60,6 @@ impl Instance {
     pub(in crate::engine) fn leave(&mut self) -> Option<Arc<PodRecord>> {
         self.answered.clear();
         self.record.take()
-    }
-
-    /// Until when the instance may be down, if it is.
-    pub(in crate::engine) fn deadline(&self) -> Option<Time> {
-        self.deadline
-    }
-
-    /// Changes the deadline. Returns the old one.
-    pub(in crate::engine) fn set_deadline(&mut self, deadline: Option<Time>) -> Option<Time> {
-        std::mem::replace(&mut self.deadline, deadline)
     }
 
     /// Whether a launch was seen in a slot in this session.

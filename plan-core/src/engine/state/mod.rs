@@ -250,10 +250,8 @@ impl State {
     /// Drops the record of an instance that leaves for good, and takes the instance out of the indices. Returns whether
     /// it counted as a member that is down.
     pub(super) fn leaves(&mut self, at: At) -> bool {
-        let instance = self.instance_mut(at);
-        let record = instance.leave();
-        let deadline = instance.set_deadline(None);
-        self.deadlines.set(at, deadline, None);
+        let record = self.instance_mut(at).leave();
+        self.deadlines.set(at, None);
         self.deadlines.stays(at);
         for until in record.iter().flat_map(|record| record.tasks()).filter_map(|task| task.delayed_until()) {
             self.delays.remove(at, until);
@@ -282,9 +280,6 @@ impl State {
         self.members = Members::new(model);
         (self.hurt, self.obsolete) = Default::default();
         (self.delays, self.deadlines) = Default::default();
-        for instance in self.instances_mut() {
-            instance.set_deadline(None);
-        }
         for pod in 0..self.pods.len() as u32 {
             self.trim(pod);
         }

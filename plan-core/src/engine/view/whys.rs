@@ -130,7 +130,7 @@ impl Engine {
     /// What keeps an instance that is down for too long from moving.
     fn move_reason(&self, state: &State, at: At, whys: &mut Vec<Why>) {
         if let Some(question) = Question::of_move(state, at, self.clock.time) {
-            let since = state.instance(at).deadline();
+            let since = state.deadlines.of(at);
             self.add(&question, &state.name(at), (PlanName::RECOVERY, Status::Waiting, since), whys);
         }
     }

@@ -28,6 +28,8 @@ impl PodRecord {
             self.task_mut(&task.task);
         }
         self.claim(order.launch, &order.tasks, sets);
+        // Most instances have one order, one slot and one task: no room for more is taken in advance.
+        self.orders.reserve_exact(1);
         self.orders.push(order);
     }
 
@@ -67,7 +69,7 @@ impl PodRecord {
     /// it: those in its slots or, if the instance moves, those in all slots.
     pub(in crate::engine) fn spend(&mut self, launch: Number) -> Vec<(Number, TaskName)> {
         self.orders.retain(|order| order.launch != launch);
-        let moves = self.relocation.is_some();
+        let moves = self.relocation().is_some();
         let mut spared = Vec::new();
         for slot in &mut self.slots {
             let own = slot.act() == Some(launch);
@@ -107,7 +109,7 @@ impl PodRecord {
             let known = self.task_mut(task);
             known.last = Some(Launched { launch, conf: *conf, at: now });
             if known.reached.is_some_and(|reached| reached.conf != *conf) {
-                known.other = launch;
+                known.rare.change(|rare| rare.other = launch);
             }
             let slot = self.slot_mut(set);
             slot.act = None;
@@ -194,13 +196,13 @@ impl PodRecord {
 impl PodRecord {
     /// Records a relocation. A relocation that is recorded already keeps its time, and gets this cause.
     pub(in crate::engine) fn allow_relocation(&mut self, cause: Cause, now: Time) {
-        let at = self.relocation.map_or(now, |known| known.at);
-        self.relocation = Some(Relocation { cause, at });
+        let at = self.relocation().map_or(now, |known| known.at);
+        self.rare.change(|rare| rare.relocation = Some(Relocation { cause, at }));
     }
 
     /// Cancels the relocation.
     pub(in crate::engine) fn cancel_relocation(&mut self) {
-        self.relocation = None;
+        self.rare.change(|rare| rare.relocation = None);
     }
 
     /// Takes the instance from its place, and all that it has there: after this it has no place, its slots are empty,
@@ -214,9 +216,10 @@ impl PodRecord {
 
     /// Notes that the instance never came to its place: it has no place, and no task is down.
     pub(in crate::engine) fn forget_place(&mut self) {
-        (self.place, self.relocation) = (None, None);
+        self.place = None;
+        self.cancel_relocation();
         for task in &mut self.tasks {
-            task.down = None;
+            task.rare.change(|rare| rare.down = None);
         }
     }
 }
@@ -234,12 +237,12 @@ impl PodRecord {
 
     /// Notes that a task is down, from now on unless it was down before.
     pub(in crate::engine) fn goes_down(&mut self, task: &TaskName, now: Time) {
-        self.task_mut(task).down.get_or_insert(now);
+        self.task_mut(task).rare.change(|rare| rare.down.get_or_insert(now).to_owned());
     }
 
     /// Notes that a task is no longer down.
     pub(in crate::engine) fn comes_up(&mut self, task: &TaskName) {
-        self.task_mut(task).down = None;
+        self.task_mut(task).rare.change(|rare| rare.down = None);
     }
 
     /// Notes that a launch reached its task's goal. Returns false, and changes nothing, if a later launch reached it
@@ -250,44 +253,46 @@ impl PodRecord {
             return false;
         }
         task.reached = Some(reached);
-        (task.other, task.trouble) = (0, None);
+        task.rare.change(|rare| (rare.other, rare.trouble) = (0, None));
         true
     }
 
     /// Counts a failure of a task. Returns how often it has failed in a row.
     pub(in crate::engine) fn fail(&mut self, task: &TaskName) -> u32 {
-        let task = self.task_mut(task);
-        task.failures = task.failures.saturating_add(1);
-        task.failures
+        self.task_mut(task).rare.change(|rare| {
+            rare.failures = rare.failures.saturating_add(1);
+            rare.failures
+        })
     }
 
     /// Notes how a task ended that was not asked to end.
     pub(in crate::engine) fn trouble(&mut self, task: &TaskName, trouble: Trouble) {
-        self.task_mut(task).trouble = Some(Arc::new(trouble));
+        self.task_mut(task).rare.change(|rare| rare.trouble = Some(Arc::new(trouble)));
     }
 
     /// Forgets a task's failures in a row.
     pub(in crate::engine) fn forgive(&mut self, task: &TaskName) {
-        self.task_mut(task).failures = 0;
+        self.task_mut(task).rare.change(|rare| rare.failures = 0);
     }
 
     /// Notes that a task is not to be launched with this configuration any more.
     pub(in crate::engine) fn refuse_for_good(&mut self, task: &TaskName, conf: ContentHash, why: Words) {
-        self.task_mut(task).never = Some(Arc::new(Never { conf, why }));
+        self.task_mut(task).rare.change(|rare| rare.never = Some(Arc::new(Never { conf, why })));
     }
 
     /// Forgets a refusal for good.
     pub(in crate::engine) fn ask_once_more(&mut self, task: &TaskName) {
-        self.task_mut(task).never = None;
+        self.task_mut(task).rare.change(|rare| rare.never = None);
     }
 
     /// Sets the time before which a task is not launched; `None` is no such time.
     pub(in crate::engine) fn delay(&mut self, task: &TaskName, until: Option<Time>) {
-        self.task_mut(task).delayed_until = until;
+        self.task_mut(task).rare.change(|rare| rare.delayed_until = until);
     }
 
     fn task_mut(&mut self, name: &TaskName) -> &mut TaskRecord {
         let at = self.tasks.iter().position(|task| task.name == *name).unwrap_or_else(|| {
+            self.tasks.reserve_exact(1);
             self.tasks.push(TaskRecord::new(name.clone()));
             self.tasks.len() - 1
         });
@@ -299,36 +304,37 @@ impl PodRecord {
 impl PodRecord {
     /// Wants only launches of a task from this number on.
     pub(in crate::engine) fn restart(&mut self, task: &TaskName, since: Number) {
-        self.task_mut(task).since = since;
+        self.task_mut(task).rare.change(|rare| rare.since = since);
     }
 
     /// Wants a task paused. A pause does not count as being down.
     pub(in crate::engine) fn pause(&mut self, task: &TaskName) {
-        let task = self.task_mut(task);
-        (task.paused, task.down) = (true, None);
+        self.task_mut(task).rare.change(|rare| (rare.paused, rare.down) = (true, None));
     }
 
     /// Wants a task running.
     pub(in crate::engine) fn resume(&mut self, task: &TaskName) {
-        let task = self.task_mut(task);
-        (task.paused, task.down) = (false, None);
+        self.task_mut(task).rare.change(|rare| (rare.paused, rare.down) = (false, None));
     }
 
     /// Changes the mark of a step.
     pub(in crate::engine) fn mark(&mut self, step: StepRef, change: impl FnOnce(&mut Mark)) {
-        let nth = self.steps.iter().position(|mark| mark.step == step).unwrap_or_else(|| {
-            self.steps.push(StepMark { step, forced: 0, since: 0 });
-            self.steps.len() - 1
+        self.rare.change(|rare| {
+            let steps = &mut rare.steps;
+            let nth = steps.iter().position(|mark| mark.step == step).unwrap_or_else(|| {
+                steps.push(StepMark { step, forced: 0, since: 0 });
+                steps.len() - 1
+            });
+            let own = &mut steps[nth];
+            let mut mark = Mark { interrupted: false, forced: own.forced, since: own.since };
+            change(&mut mark);
+            (own.forced, own.since) = (mark.forced, mark.since);
         });
-        let own = &mut self.steps[nth];
-        let mut mark = Mark { interrupted: false, forced: own.forced, since: own.since };
-        change(&mut mark);
-        (own.forced, own.since) = (mark.forced, mark.since);
     }
 
     /// Forgets the marks of steps of these runs.
     pub(in crate::engine) fn forget_marks(&mut self, runs: &[Number]) {
-        self.steps.retain(|mark| !runs.contains(&mark.step.run));
+        self.rare.change(|rare| rare.steps.retain(|mark| !runs.contains(&mark.step.run)));
     }
 }
 

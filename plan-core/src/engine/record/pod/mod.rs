@@ -4,18 +4,20 @@
 
 mod changes;
 mod parts;
+mod rare;
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Number, Place, StepRef, is_never};
+use super::{Number, Place, StepRef};
 use crate::engine::time::Time;
 use crate::spec::{ResourceSetName, TaskName};
 
 pub(in crate::engine) use changes::Occupied;
 pub use parts::*;
+use rare::{OfPod, OfTask, Rare};
 
 /// The record of one instance of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -34,12 +36,9 @@ pub struct PodRecord {
     /// The tasks that were ordered at least once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tasks: Vec<TaskRecord>,
-    /// What operators asked for single steps.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    steps: Vec<StepMark>,
-    /// The relocation, if the instance may move. With the next launch the instance gives up what it has at its place.
-    #[serde(rename = "permission", skip_serializing_if = "Option::is_none")]
-    relocation: Option<Relocation>,
+    /// What most instances do not have.
+    #[serde(flatten)]
+    rare: Rare<OfPod>,
 }
 
 /// A slot: one resource set of one instance. The tasks that name the set take turns in it.
@@ -71,32 +70,9 @@ pub struct TaskRecord {
     /// it says that the task is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reached: Option<Reached>,
-    /// How often in a row the task ended without being asked to.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    failures: u32,
-    /// The task is not launched before this time. Only a wake after that time removes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    delayed_until: Option<Time>,
-    /// The backend's refusal for good, if it refused the task.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    never: Option<Arc<Never>>,
-    /// Since when the task does not run as it should, though it ran or was launched. A silent node counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    down: Option<Time>,
-    /// The first launch that an operator's restart accepts; 0 accepts any.
-    #[serde(default, skip_serializing_if = "is_never")]
-    since: Number,
-    /// The last launch after `reached` with another configuration than `reached`; 0 is none. If there is one, `reached`
-    /// still names the last known good configuration, but completes no step any more.
-    #[serde(default, skip_serializing_if = "is_never")]
-    other: Number,
-    /// Whether an operator wants the task paused.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    paused: bool,
-    /// How the task last ended without being asked to, or was refused, with the backend's words. It is kept over the
-    /// next launches, until the task reaches its goal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    trouble: Option<Arc<Trouble>>,
+    /// What most tasks do not have.
+    #[serde(flatten)]
+    rare: Rare<OfTask>,
 }
 
 /// What operators asked for one step. Numbers come from the counter; 0 is never.
@@ -135,12 +111,12 @@ impl PodRecord {
 
     /// What operators asked for single steps.
     pub fn steps(&self) -> &[StepMark] {
-        &self.steps
+        &self.rare.steps
     }
 
     /// The relocation, if the instance may move. With the next launch the instance gives up what it has at its place.
     pub fn relocation(&self) -> Option<Relocation> {
-        self.relocation
+        self.rare.relocation
     }
 
     /// The order with this number.
@@ -210,61 +186,49 @@ impl TaskRecord {
 
     /// How often in a row the task ended without being asked to.
     pub fn failures(&self) -> u32 {
-        self.failures
+        self.rare.failures
     }
 
     /// The task is not launched before this time. Only a wake after that time removes it.
     pub fn delayed_until(&self) -> Option<Time> {
-        self.delayed_until
+        self.rare.delayed_until
     }
 
     /// The backend's refusal for good, if it refused the task.
     pub fn never(&self) -> Option<&Arc<Never>> {
-        self.never.as_ref()
+        self.rare.never.as_ref()
     }
 
     /// Since when the task does not run as it should, though it ran or was launched. A silent node counts.
     pub fn down(&self) -> Option<Time> {
-        self.down
+        self.rare.down
     }
 
     /// The first launch that an operator's restart accepts; 0 accepts any.
     pub fn since(&self) -> Number {
-        self.since
+        self.rare.since
     }
 
     /// The last launch after `reached` with another configuration than `reached`; 0 is none. If there is one, `reached`
     /// still names the last known good configuration, but completes no step any more.
     pub fn other(&self) -> Number {
-        self.other
+        self.rare.other
     }
 
     /// Whether an operator wants the task paused.
     pub fn paused(&self) -> bool {
-        self.paused
+        self.rare.paused
     }
 
     /// How the task last ended without being asked to, or was refused, with the backend's words. It is kept over the
     /// next launches, until the task reaches its goal.
     pub fn trouble(&self) -> Option<&Arc<Trouble>> {
-        self.trouble.as_ref()
+        self.rare.trouble.as_ref()
     }
 
     /// The record of a task that was not launched yet.
     fn new(name: TaskName) -> Self {
-        Self {
-            name,
-            last: None,
-            reached: None,
-            failures: 0,
-            delayed_until: None,
-            never: None,
-            down: None,
-            since: 0,
-            other: 0,
-            paused: false,
-            trouble: None,
-        }
+        Self { name, last: None, reached: None, rare: Rare::default() }
     }
 }
 
