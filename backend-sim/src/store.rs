@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use plan_core::engine::{DebtRecord, Key, Record, ServiceRecord, Write};
+use plan_core::engine::records::ServiceRecord;
+use plan_core::engine::{DebtRecord, Key, Record, Write};
 
 /// A store in memory.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +88,7 @@ impl RecordStore {
 
 #[cfg(test)]
 mod tests {
-    use plan_core::engine::ClockRecord;
+    use plan_core::engine::records::ClockRecord;
 
     use super::*;
 

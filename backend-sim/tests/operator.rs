@@ -164,7 +164,9 @@ fn failures_are_counted_in_a_row_and_not_for_ever() {
     let mut failures = Vec::new();
     let mut operator = noting(|context: &mut Context<'_>, event: &Event| {
         if let Event::Ended { instance, expected: false, .. } = event {
-            failures.extend(context.engine().pod(instance).map(|pod| pod.tasks()[0].failures()));
+            failures.extend(
+                context.engine().pod(instance).and_then(|pod| pod.tasks().next()).map(|task| task.failures()),
+            );
         }
         Ok(())
     });

@@ -6,7 +6,8 @@
 //! thread. So the same engine runs under a scheduler, in a test and in a simulator, and does the same in each.
 //!
 //! The modules build on each other: [`spec`] (the file, as types), [`plan`] (the tree and its strategies), [`engine`]
-//! (the state machine), [`operator`] (custom schedulers). No module uses one that comes later in this list.
+//! (the state machine), [`operator`] (custom schedulers). No module uses one that comes later in this list. [`prelude`]
+//! has the names that most programs need.
 //!
 //! An `SDK rule R12` in the documentation is a rule of the DC/OS Commons SDK that this crate follows. The page
 //! `docs/src/sdk-rules.md` of the book lists all of them.
@@ -20,10 +21,7 @@
 //! use std::collections::BTreeMap;
 //! use std::sync::Arc;
 //!
-//! use plan_core::engine::*;
-//! use plan_core::plan::{Model, Status};
-//! use plan_core::spec::placement::NodeFacts;
-//! use plan_core::spec::{Files, NodeName, ReadOptions, Source, read};
+//! use plan_core::prelude::*;
 //!
 //! let text = "
 //! name: hello
@@ -33,15 +31,12 @@
 //!     tasks:
 //!       server: { goal: RUNNING, cmd: ./server, cpus: 0.1, memory: 64 }
 //! ";
-//! let values = BTreeMap::new();
-//! let options = ReadOptions { env: &values, strict_variables: true, files: Files::Skip };
-//! let spec = read(Source { file: "svc.yml", text }, &options).spec.expect("a good file");
-//! let model = Arc::new(Model::new(spec)?);
+//! let model = Arc::new(Model::new(ServiceSpec::from_yaml(text)?.strict()?)?);
 //!
 //! let mut engine = Engine::new();
 //! let installation = InstallationId("one".into());
 //! let target = Input::Target(Target::new(model, installation.clone()));
-//! let mut store: BTreeMap<Key, Record> = BTreeMap::new();
+//! let mut store = BTreeMap::new();
 //! let mut inputs = vec![target];
 //! while let Some(input) = inputs.pop() {
 //!     let effects = engine.handle(Wall(0), input);
@@ -94,6 +89,7 @@
 pub mod engine;
 pub mod operator;
 pub mod plan;
+pub mod prelude;
 pub mod spec;
 
 // What their types are in public signatures: whoever names one needs the same version.

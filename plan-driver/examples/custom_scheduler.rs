@@ -19,7 +19,7 @@ impl Operator for Keeper {
 
     fn reconcile(&mut self, context: &mut Context<'_>) -> Called {
         for (instance, pod) in context.engine().pods() {
-            let Some(trouble) = pod.tasks().iter().find_map(|task| task.trouble()) else { continue };
+            let Some(trouble) = pod.tasks().find_map(|task| task.trouble()) else { continue };
             let verb = Verb::Start { plan: "check".parse()?, parameters: Parameters::new() };
             context.verb(&format!("check {instance} after launch {}", trouble.launch), verb);
         }

@@ -211,7 +211,7 @@ impl Run {
     fn fails(&self, engine: &Engine) -> Option<Vec<Why>> {
         let often = |failures: u32| failures >= self.failures;
         // Most have none: only they are asked why.
-        engine.pods().find(|(_, pod)| pod.tasks().iter().any(|task| often(task.failures())))?;
+        engine.pods().find(|(_, pod)| pod.tasks().any(|task| often(task.failures())))?;
         let mut whys = self.whys_of(engine);
         whys.retain(|why| matches!(&why.reason, Reason::Backoff { failures, .. } if often(*failures)));
         (!whys.is_empty()).then_some(whys)

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use plan_core::engine::records::PodRecord;
 use plan_core::engine::{
-    Answer, Ask, Check as Asking, Key, Number, PodRecord, Reason, Record, Ruling, StepRef, TaskState, Time,
+    Answer, Ask, Check as Asking, Key, Number, Reason, Record, Ruling, StepRef, TaskState, Time,
 };
 use plan_core::plan::{GateLayout, PodModel};
 use plan_core::spec::{Goal, InstanceName, TaskName};

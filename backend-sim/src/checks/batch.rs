@@ -3,9 +3,10 @@
 //! Invariant: each check compares a batch that is about to be written with the records and the cluster at that moment,
 //! and remembers nothing.
 
+use plan_core::engine::records::{PodRecord, RunRecord};
 use plan_core::engine::{
-    Cause, DebtCause, DebtRecord, End, Event, Key, Number, Order, OrderStage, PodRecord, Purpose, Record,
-    RunKind, RunRecord, StepRef, TaskState, Verb, Write,
+    Cause, DebtCause, DebtRecord, End, Event, Key, Number, Order, OrderStage, Purpose, Record, RunKind,
+    StepRef, TaskState, Verb, Write,
 };
 use plan_core::spec::{Goal, InstanceName, TaskName};
 

@@ -2,7 +2,8 @@
 //!
 //! Invariant: launches are judged by the records before the batch and by the cluster.
 
-use plan_core::engine::{Key, Number, Order, PodRecord, Purpose, Record, Wall};
+use plan_core::engine::records::PodRecord;
+use plan_core::engine::{Key, Number, Order, Purpose, Record, Wall};
 use plan_core::spec::{Goal, InstanceName, NodeFacts, TaskName};
 
 use crate::violation::CheckName;

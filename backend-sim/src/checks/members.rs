@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use plan_core::engine::{Key, OrderStage, PodRecord, Reason, Record, TaskRecord, TaskState, Wall, Why};
+use plan_core::engine::records::{PodRecord, TaskRecord};
+use plan_core::engine::{Key, OrderStage, Reason, Record, TaskState, Wall, Why};
 use plan_core::plan::{Model, PodModel, Status};
 use plan_core::spec::{Goal, InstanceName};
 

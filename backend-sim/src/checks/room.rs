@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_core::engine::{Handle, OrderStage, PodRecord, Record};
+use plan_core::engine::records::PodRecord;
+use plan_core::engine::{Handle, OrderStage, Record};
 use plan_core::plan::Demand;
 use plan_core::spec::placement::Census;
 use plan_core::spec::{InstanceName, NodeName, PlacementRule, PortChoice, PortName};

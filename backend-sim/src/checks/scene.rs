@@ -3,7 +3,8 @@
 //! Invariant: a scene has the specification, the store's records, the cluster's own history, and what the engine shows
 //! to everyone.
 
-use plan_core::engine::{Engine, Key, Number, PodRecord, Record, RunRecord};
+use plan_core::engine::records::{PodRecord, RunRecord};
+use plan_core::engine::{Engine, Key, Number, Record};
 use plan_core::plan::{ContentHash, Model, PlanLayout};
 use plan_core::spec::InstanceName;
 

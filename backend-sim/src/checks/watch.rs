@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use plan_core::engine::records::PodRecord;
 use plan_core::engine::{
-    Cause, Event, Key, Number, OrderStage, PodRecord, Reason, Record, Reply, RunKind, TaskState, Verb, Write,
+    Cause, Event, Key, Number, OrderStage, Reason, Record, Reply, RunKind, TaskState, Verb, Write,
 };
 use plan_core::spec::{Goal, InstanceName, TaskName};
 

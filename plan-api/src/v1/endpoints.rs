@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use plan_core::engine::{Address, Engine, Place, PodRecord};
+use plan_core::engine::{Address, Engine, Place, PodView};
 use plan_core::spec::{PodSpec, PortName, ResourceSetName};
 use serde::Serialize;
 
@@ -62,7 +62,7 @@ fn advertised<'a>(pod: &'a PodSpec, port: &PortName) -> Option<&'a ResourceSetNa
 }
 
 /// Where the task in a resource set is reached, according to the last word of the backend.
-fn address<'a>(record: &'a PodRecord, set: &ResourceSetName) -> Option<&'a Address> {
+fn address<'a>(record: PodView<'a>, set: &ResourceSetName) -> Option<&'a Address> {
     record.slot(set)?.occupant()?.address.as_deref()
 }
 

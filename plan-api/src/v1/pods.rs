@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plan_core::engine::{Engine, PodRecord, Reply, Verb};
+use plan_core::engine::{Engine, PodView, Reply, Verb};
 use plan_core::plan::TaskConfig;
 use plan_core::spec::{Goal, InstanceName, ServiceName, TaskName};
 use serde::Serialize;
@@ -104,7 +104,7 @@ fn instance_body(
 }
 
 /// A task's state, or what is being done to it.
-fn shown(record: &PodRecord, task: &TaskName, goal: Goal, leaves: bool) -> Option<&'static str> {
+fn shown(record: PodView<'_>, task: &TaskName, goal: Goal, leaves: bool) -> Option<&'static str> {
     let state = state(record, task, goal)?;
     let lives = record.living().any(|occupant| occupant.task == *task);
     if leaves {
@@ -171,7 +171,7 @@ fn task_info(
     engine: &Engine,
     service: &ServiceName,
     instance: &InstanceName,
-    record: &PodRecord,
+    record: PodView<'_>,
     task: &TaskName,
     goal: Goal,
 ) -> Option<Value> {
@@ -206,7 +206,7 @@ fn task_info(
     Some(json!({ "info": info, "status": status }))
 }
 
-fn resources(config: &Arc<TaskConfig>, record: &PodRecord) -> Value {
+fn resources(config: &Arc<TaskConfig>, record: PodView<'_>) -> Value {
     let of = &config.resources;
     let scalar = |name: &str, value: String| {
         let number: Value = value.parse().unwrap_or(Value::Null);

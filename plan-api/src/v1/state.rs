@@ -10,7 +10,7 @@ use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
-use plan_core::engine::{Engine, Place, PodRecord};
+use plan_core::engine::{Engine, Place, PodView};
 use serde_json::{Value, json};
 
 use super::pods::tasks_of;
@@ -180,7 +180,7 @@ pub(crate) async fn node_zone(call: Call) -> Answer {
     let zone = read(&service, move |engine| {
         let mut pods = engine.pods().filter(|(instance, _)| instance.pod == *pod.as_str());
         let address = ip.parse::<IpAddr>().ok();
-        let is_there = |record: &PodRecord| {
+        let is_there = |record: PodView<'_>| {
             let mut occupants = record.slots().iter().filter_map(|slot| slot.occupant());
             address.is_some()
                 && occupants.any(|one| one.address.as_ref().is_some_and(|told| told.ip == address))

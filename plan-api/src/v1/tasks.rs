@@ -1,6 +1,6 @@
 //! Tasks, as the SDK names and shows them (SDK rule R72).
 
-use plan_core::engine::{End, Number, PodRecord, TaskState};
+use plan_core::engine::{End, Number, PodView, TaskState};
 use plan_core::spec::{Goal, InstanceName, ServiceName, TaskName};
 
 use crate::call::sanitized;
@@ -28,7 +28,7 @@ impl Pause {
 }
 
 /// The state of a task's pause, if there is one.
-pub(crate) fn paused(record: &PodRecord, task: &TaskName) -> Option<Pause> {
+pub(crate) fn paused(record: PodView<'_>, task: &TaskName) -> Option<Pause> {
     let wanted = record.task(task).is_some_and(|known| known.paused());
     let occupants = record.slots().iter().filter_map(|slot| slot.occupant());
     let now =
@@ -45,7 +45,7 @@ pub(crate) fn paused(record: &PodRecord, task: &TaskName) -> Option<Pause> {
 }
 
 /// The state of a task in the words of Mesos, without `TASK_`; `None` if it was never launched.
-pub(crate) fn state(record: &PodRecord, task: &TaskName, goal: Goal) -> Option<&'static str> {
+pub(crate) fn state(record: PodView<'_>, task: &TaskName, goal: Goal) -> Option<&'static str> {
     let occupants = record.slots().iter().filter_map(|slot| slot.occupant());
     if let Some(now) = occupants.filter(|occupant| occupant.task == *task).max_by_key(|o| o.launch) {
         return Some(match now.state {
@@ -70,7 +70,7 @@ pub(crate) fn state(record: &PodRecord, task: &TaskName, goal: Goal) -> Option<&
 
 /// What its backend says about a task, and how the task last ended without being asked to, if that was an earlier
 /// launch.
-pub(crate) fn words(record: &PodRecord, task: &TaskName) -> Option<String> {
+pub(crate) fn words(record: PodView<'_>, task: &TaskName) -> Option<String> {
     let occupants = record.slots().iter().filter_map(|slot| slot.occupant());
     let now = occupants.filter(|occupant| occupant.task == *task).max_by_key(|o| o.launch);
     let said = now.and_then(|now| now.words.as_ref()).map(ToString::to_string);
@@ -132,9 +132,9 @@ mod tests {
                 "slots": [{ "set": "server", "occupant": occupant }],
                 "tasks": [{ "name": "server", "trouble": trouble }],
             });
-            let record: PodRecord = serde_json::from_value(record).unwrap();
+            let record: plan_core::engine::records::PodRecord = serde_json::from_value(record).unwrap();
             let task = TaskName::new("server").unwrap();
-            assert_eq!(words(&record, &task).as_deref(), told, "{record:?}");
+            assert_eq!(words(PodView::from(&record), &task).as_deref(), told, "{record:?}");
         }
     }
 }

@@ -94,7 +94,7 @@ fn running(seen: Seen<'_>, plan: &str) -> Option<RunBody> {
         phases.flat_map(|phase| &phase.steps).all(|step| step.status == Status::Pending)
     };
     // `since` is the number that the stop, or an earlier restart, got.
-    let stopped = run.mark.interrupted && run.mark.since > 0 && all_to_do();
+    let stopped = run.interrupted && run.since.is_some() && all_to_do();
     Some(RunBody {
         run: run.number,
         begun: seen.at(run.begun),
@@ -104,7 +104,7 @@ fn running(seen: Seen<'_>, plan: &str) -> Option<RunBody> {
             RunKind::Converging => "converging",
             RunKind::Side => "side",
         }),
-        interrupted: Some(run.mark.interrupted),
+        interrupted: Some(run.interrupted),
         stopped: Some(stopped),
         parameters: run.parameters.as_deref().cloned(),
         steps: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan_core::engine::{End, Number, OrderStage, PodRecord, Purpose, TaskState, Verb, Why};
+use plan_core::engine::{End, Number, OrderStage, PodView, Purpose, TaskState, Verb, Why};
 use plan_core::spec::{Goal, InstanceName, NodeName, PodName, TaskName};
 use serde::Serialize;
 
@@ -161,7 +161,7 @@ impl PodBody {
 }
 
 impl TaskBody {
-    fn of(seen: Seen<'_>, record: Option<&PodRecord>, name: TaskName, goal: Goal) -> Self {
+    fn of(seen: Seen<'_>, record: Option<PodView<'_>>, name: TaskName, goal: Goal) -> Self {
         let known = record.and_then(|record| record.task(&name));
         let last = known.and_then(|known| known.last());
         let occupants =

@@ -93,7 +93,7 @@ async fn words() {
     rig.submit("ill").await;
     until(&rig, "ill", |engine| {
         let record = engine.pod(&"world-0".parse().unwrap());
-        record.is_some_and(|record| record.tasks().iter().any(|task| task.delayed_until().is_some()))
+        record.is_some_and(|record| record.tasks().any(|task| task.delayed_until().is_some()))
     })
     .await;
     table(&rig, "words").await;

@@ -32,7 +32,7 @@ impl Transition<'_> {
             self.awaken(Waker::Members, Whom::WaitingFor(at.pod));
         }
         // A new deadline may be one that was looked at already.
-        self.session.patience.deadline_is(self.state.instance(at).deadline());
+        self.session.patience.deadline_is(self.state.deadlines.of(at));
         self.awaken(Waker::Changed, Whom::Recovery(at));
     }
 

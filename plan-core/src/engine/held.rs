@@ -43,11 +43,11 @@ impl Engine {
     /// The places of all instances: what a backend holds for the service, without what debts are to release.
     pub fn held(&self) -> Vec<Held> {
         let Some(state) = &self.state else { return Vec::new() };
-        let instances = self.pods().filter_map(|(instance, record)| {
-            let place = record.place().cloned()?;
+        let instances = self.pods().filter_map(|(instance, pod)| {
+            let place = pod.place().cloned()?;
             let at = state.at(&instance)?;
             let volumes = state.pod_model(at.pod).map(|pod| pod.volumes.clone()).unwrap_or_default();
-            Some(Held { demand: state.demand_as_launched(at, record), instance, place, volumes })
+            Some(Held { demand: state.demand_as_launched(at, pod.record()), instance, place, volumes })
         });
         instances.collect()
     }

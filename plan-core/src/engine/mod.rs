@@ -84,16 +84,27 @@ pub use input::{
 pub use note::{Note, NoteError, NoteName, NoteText};
 pub use preview::{Preview, Restart};
 pub use reason::{Reason, StepPath, Verdict, Why};
-pub use record::*;
+pub use record::{
+    AuditRecord, Cause, DebtCause, DebtRecord, Domains, End, EndedRun, Handle, InstallationId, Key, Launched,
+    Mark, Never, Number, Occupant, Order, OrderStage, OrderedTask, Owed, Parameters, Place, Purpose, Reached,
+    Record, Relocation, RunKind, RunOutcome, Slot, StepMark, StepRef, StepTime, TaskState, Trouble,
+};
 pub use recording::{Entry, RECORDING_VERSION, Taken, effect_lines, same_effects};
 pub use recover::RecoverError;
 pub use remedy::Remedy;
 pub use reply::{Refusal, RefusedItem, Reply};
 pub use story::Story;
 pub use time::{Time, Wall};
-pub use view::{PhaseView, PlanView, StepView, TaskView, Tree, TreeLine};
+pub use view::{PhaseView, PlanView, PodView, RunView, StepView, TaskHistory, TaskView, Tree, TreeLine};
 pub use words::{Address, Words};
 
+/// The format on disk: what a [`Record`] holds. A store and a test of the engine need it. Everyone else reads an engine
+/// by its views ([`PodView`], [`RunView`], [`PlanView`], [`TaskView`]).
+pub mod records {
+    pub use super::record::{ClockRecord, PlanRecord, PodRecord, RunRecord, ServiceRecord, TaskRecord};
+}
+
+use record::ClockRecord;
 use rules::keepers;
 use session::Session;
 use state::{Instance, State};

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::plan::{Status, TaskModel};
 use crate::spec::{Change, ChangeVerdict, InstanceName, TaskName, changes};
 
@@ -17,7 +19,8 @@ use super::state::State;
 use super::view::PlanView;
 
 /// What a target would lead to, from the present state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Preview {
     /// The changes from the present target, each with its verdict.
     pub changes: Vec<Change>,
@@ -37,7 +40,8 @@ pub struct Preview {
 }
 
 /// A task that a target would launch again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Restart {
     /// The instance.

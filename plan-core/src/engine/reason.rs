@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::Canary;
 use crate::spec::{InstanceName, NodeName, PhaseName, PlanName, TaskName};
@@ -36,7 +36,7 @@ impl Verdict {
 }
 
 /// What a step or an instance waits for. [`Why::remedies`] says what clears the reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Reason {
@@ -215,7 +215,7 @@ impl fmt::Display for Reason {
 }
 
 /// Why an instance is in its state: one value for each of its steps and tasks that acts or waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Why {
     /// The instance.
@@ -235,7 +235,7 @@ pub struct Why {
 }
 
 /// A step, by names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepPath {
     /// The name of the plan.
     pub plan: PlanName,
@@ -275,9 +275,9 @@ mod tests {
     /// An example of each reason, and what clears it. The match is exhaustive: a new reason does not compile until it
     /// has a line in the book.
     macro_rules! reasons {
-        ($($variant:ident, $example:expr, $who:literal;)+) => {
+        ($($variant:ident, $example:expr, $source:literal;)+) => {
             fn rows() -> Vec<(Reason, &'static str)> {
-                vec![$(($example, $who)),+]
+                vec![$(($example, $source)),+]
             }
 
             fn name(reason: &Reason) -> &'static str {
@@ -306,7 +306,7 @@ mod tests {
         PhaseFirst, Reason::PhaseFirst(PhaseName::new("format").unwrap()), "the plan";
         StepFirst, Reason::StepFirst("kafka-0:[broker]".to_owned()), "the plan";
         SlotBusy, Reason::SlotBusy { task: task() }, "another plan, or recovery";
-        WaitsForItsStep, Reason::WaitsForItsStep(task()), "the plan, when it may";
+        WaitsForItsStep, Reason::WaitsForItsStep(task()), "the plan";
         Paused, Reason::Paused(task()), "an operator";
         Backoff, Reason::Backoff { task: task(), failures: 3, until: Time::from_micros(80_000_000) }, "time";
         Never, Reason::Never { task: task(), why: "memory: above the limit".into() }, "an operator, or another file";
@@ -320,12 +320,12 @@ mod tests {
         Silent, Reason::Silent { task: task(), since: Time::from_micros(40_000_000) }, "the node, the policy, or an operator";
         NotSeen, Reason::NotSeen, "the cluster";
         Owes, Reason::Owes { debt: 7, node: NodeName::new("node-1").unwrap() }, "the cluster, or an operator";
-        Leaves, Reason::Leaves, "the others that leave";
-        ReplacedLately, Reason::ReplacedLately { until: None }, "the others, time, or an operator";
-        Budget, Reason::Budget { most: 1, members: vec!["kafka-2".parse().unwrap()] }, "the members, another file, or an operator";
+        Leaves, Reason::Leaves, "other instances that leave";
+        ReplacedLately, Reason::ReplacedLately { until: None }, "other instances, time, or an operator";
+        Budget, Reason::Budget { most: 1, members: vec!["kafka-2".parse().unwrap()] }, "another member, another file, or an operator";
         Gate, gate(), "the command, or an operator";
-        NotWanted, Reason::NotWanted, "nobody: it is the reason for a withdrawn order";
-        Superseded, Reason::Superseded, "nobody: ask the other scheduler";
+        NotWanted, Reason::NotWanted, "nowhere: it is the reason for a withdrawn order";
+        Superseded, Reason::Superseded, "nowhere: ask the other scheduler";
     }
 
     /// `UPDATE_BOOK=1 cargo test -p plan-core --lib reason` writes the table of the book's chapter anew.
@@ -334,8 +334,9 @@ mod tests {
     fn the_book_has_every_reason() {
         let names: Vec<_> = rows().iter().map(|(reason, _)| name(reason)).collect();
         assert_eq!(names, NAMES, "each example is of its reason");
-        let mut table = "| it says | what clears it | who |\n| --- | --- | --- |\n".to_owned();
-        for (reason, who) in rows() {
+        let mut table =
+            "| it says | what clears it | where that comes from |\n| --- | --- | --- |\n".to_owned();
+        for (reason, source) in rows() {
             let told = reason.to_string().replace('\n', " ");
             let step = StepPath {
                 plan: PlanName::new(PlanName::DEPLOY).unwrap(),
@@ -352,7 +353,7 @@ mod tests {
                 since: None,
             };
             let clears = Remedy::any_of(&why.remedies(), ToString::to_string);
-            writeln!(table, "| {told} | {clears} | {who} |").unwrap();
+            writeln!(table, "| {told} | {clears} | {source} |").unwrap();
         }
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/why.md");
         let page = std::fs::read_to_string(&path).unwrap();

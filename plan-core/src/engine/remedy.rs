@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::spec::{PhaseName, TaskName};
 
 use super::ask::Ruling;
@@ -14,7 +16,8 @@ use super::record::Parameters;
 use super::reply::Refusal;
 
 /// Something that clears a reason. If a reason has several remedies, each of them clears it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Remedy {
     /// An operator gives this verb.

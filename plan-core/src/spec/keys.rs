@@ -164,33 +164,33 @@ const PORT: Kind = Kind::Whole(0, u16::MAX as i64);
 
 pub(super) static SERVICE: Table = Table {
     name: "service",
-    doc: "What a service is, and what is done to it.",
+    doc: "A service: its pods, and the plans that change them.",
     unknown: Unknown::RefusedButNotes,
     groups: &[&[
         required("name", Kind::Text, "The service's name; slashes make folders, as in `/group/kafka`."),
-        optional("web-url", Kind::Text, "The page that the orchestrator's own UI links to."),
-        optional("scheduler", Kind::Table(&SCHEDULER), "How the scheduler presents itself."),
+        optional("web-url", Kind::Text, "The page of the service; the orchestrator's own UI links to it."),
+        optional("scheduler", Kind::Table(&SCHEDULER), "How the scheduler identifies itself to the cluster."),
         optional(
             "replacement-failure-policy",
             Kind::Table(&REPLACEMENT),
-            "When lost instances are replaced unasked; without it, never.",
+            "When lost instances are replaced without being asked for. By default they never are.",
         ),
         required(
             "pods",
             Kind::Map(&Kind::Table(&POD)),
-            "The kinds of members that the service has, by name; their order is that of the generated `deploy`.",
+            "The pods of the service, by name. A generated `deploy` takes them in this order.",
         ),
         optional(
             "plans",
             Kind::Map(&Kind::Table(&PLAN)),
-            "What is done to the pods, by name; one is called `deploy`. Without any, it is generated.",
+            "The plans, by name. One of them is `deploy`; if there are none, it is generated.",
         ),
     ]],
 };
 
 pub(super) static SCHEDULER: Table = table(
     "scheduler",
-    "How the scheduler presents itself.",
+    "How the scheduler identifies itself to the cluster.",
     &[&[
         optional("principal", Kind::Text, "The principal; by default `<name>-principal`."),
         optional("zookeeper", Kind::Text, "The ZooKeeper ensemble, `host:port` with commas."),
@@ -200,12 +200,12 @@ pub(super) static SCHEDULER: Table = table(
 
 pub(super) static REPLACEMENT: Table = table(
     "replacement-failure-policy",
-    "When an instance that cannot be brought back where it was is replaced unasked.",
+    "When an instance that cannot be brought back at its place is replaced without being asked for.",
     &[&[
         optional(
             "permanent-failure-timeout-secs",
             Kind::Whole(1, u32::MAX as i64),
-            "Seconds that an instance is down before it is given up for lost; by default 1200.",
+            "Seconds after which an instance that is down counts as lost; by default 1200.",
         ),
         optional(
             "min-replace-delay-secs",
@@ -222,7 +222,7 @@ pub(super) static POD: Table = Table {
     doc: "Tasks that live together on one node, `count` times.",
     unknown: Unknown::Ignored,
     groups: &[&[
-        required("count", COUNT, "How many instances; 0 is legal and means no steps."),
+        required("count", COUNT, "How many instances. 0 is allowed, and means no steps."),
         required("tasks", Kind::Map(&Kind::Table(&TASK)), "The tasks, by name."),
         optional(
             "resource-sets",
@@ -246,7 +246,7 @@ pub(super) static POD: Table = Table {
         optional(
             "volumes",
             Kind::Map(&Kind::Table(&VOLUME)),
-            "Persistent volumes that all tasks share; their names mean nothing.",
+            "Persistent volumes that all tasks share. Their names have no effect.",
         ),
         optional("host-volumes", Kind::Map(&Kind::Table(&HOST_VOLUME)), "Folders of the node, by name."),
         optional(
@@ -261,13 +261,13 @@ pub(super) static POD: Table = Table {
             "The role whose reserved resources are used; by default `*`.",
         ),
         optional("share-pid-namespace", Kind::Flag, "Whether tasks share the executor's process ids."),
-        optional("allow-decommission", Kind::Flag, "Whether the pod may shrink or go."),
-        optional("seccomp-unconfined", Kind::Flag, "Whether there is no system call filter."),
+        optional("allow-decommission", Kind::Flag, "Whether the pod may lose instances, or be removed."),
+        optional("seccomp-unconfined", Kind::Flag, "Whether system calls are not filtered."),
         optional("seccomp-profile-name", Kind::Text, "The system call filter."),
         optional(
             "ipc-mode",
             Kind::Words(|| words(&IPC_MODES)),
-            "Whose inter-process communication is shared; PRIVATE at a pod.",
+            "With whom inter-process communication is shared; at a pod, PRIVATE.",
         ),
         optional("shm-size", MEGABYTES, "The size of shared memory, in MB."),
     ]],
@@ -278,14 +278,14 @@ pub(super) static NETWORK: Table = table(
     "A network that a pod joins.",
     &[&[
         optional("host-ports", Kind::List(&PORT), "Ports of the node; on `mesos-bridge` only."),
-        optional("container-ports", Kind::List(&PORT), "The ports of the container behind them."),
+        optional("container-ports", Kind::List(&PORT), "The ports of the container that they lead to."),
         optional("labels", Kind::Text, "Labels for the network's plug-in, as `key:value,key:value`."),
     ]],
 );
 
 pub(super) static RLIMIT: Table = table(
     "rlimit",
-    "A limit on a process; without both it is no limit.",
+    "A limit on a process. Without `soft` and `hard` there is no limit.",
     &[&[
         optional("soft", Kind::Whole(-1, i64::MAX), "What a process gets; -1 is no limit."),
         optional("hard", Kind::Whole(-1, i64::MAX), "What it may raise it to; -1 is no limit."),
@@ -296,8 +296,8 @@ pub(super) static HOST_VOLUME: Table = table(
     "host-volume",
     "A folder of the node.",
     &[&[
-        required("host-path", Kind::Text, "On the node; begins with a slash."),
-        required("container-path", Kind::Text, "Below the sandbox; does not begin with a slash."),
+        required("host-path", Kind::Text, "The folder on the node. It begins with a slash."),
+        required("container-path", Kind::Text, "The path below the sandbox. It does not begin with a slash."),
         optional("mode", Kind::Words(|| words(&MODES)), "What tasks may do there; by default RW."),
     ]],
 );
@@ -317,7 +317,7 @@ pub(super) static EXTERNAL_VOLUME: Table = table(
 
 pub(super) static SECRET: Table = table(
     "secret",
-    "A secret that the tasks get; with neither `env-key` nor `file`, in a file of its path.",
+    "A secret that the tasks get. Without `env-key` and `file` it is a file at its path.",
     &[&[
         required("secret", Kind::Text, "Its path in the secret store."),
         optional("env-key", Kind::Text, "The environment variable that receives it."),
@@ -335,11 +335,11 @@ pub(super) static RESOURCES: [Key; 7] = [
     optional("ports", Kind::Map(&Kind::Table(&PORT_TABLE)), "Ports, by name."),
     optional("volume", Kind::Table(&VOLUME), "A persistent volume."),
     optional("volumes", Kind::Map(&Kind::Table(&VOLUME)), "Persistent volumes; their names mean nothing."),
-    optional("resource-limits", Kind::Table(&LIMITS), "Upper bounds, where they differ from the request."),
+    optional("resource-limits", Kind::Table(&LIMITS), "Upper bounds that differ from the request."),
 ];
 
 pub(super) static RESOURCE_SET: Table =
-    table("resource-set", "Resources that are held together, and used by one task at a time.", &[&RESOURCES]);
+    table("resource-set", "Resources that are held together. One task at a time uses them.", &[&RESOURCES]);
 
 pub(super) static LIMITS: Table = table(
     "resource-limits",
@@ -354,10 +354,10 @@ pub(super) static PORT_TABLE: Table = table(
     "port",
     "A port of a task.",
     &[&[
-        required("port", PORT, "Its number, or 0 for any free one, which is kept."),
+        required("port", PORT, "The number, or 0 for any free one, which the instance then keeps."),
         optional("env-key", Kind::Text, "The environment variable that receives the number."),
-        optional("advertise", Kind::Flag, "Whether it is listed among the service's endpoints."),
-        optional("vip", Kind::Table(&VIP), "The virtual address in front of it."),
+        optional("advertise", Kind::Flag, "Whether the port is listed among the service's endpoints."),
+        optional("vip", Kind::Table(&VIP), "The virtual address that leads to the port."),
         optional("ranges", Kind::List(&Kind::Table(&RANGE)), "Where a dynamic port is picked from."),
     ]],
 );
@@ -376,15 +376,15 @@ pub(super) static RANGE: Table = table(
     "Ports from `begin` to `end`, both included.",
     &[&[
         optional("begin", PORT, "The first."),
-        optional("end", PORT, "The last; missing or 0 is the last that there is."),
+        optional("end", PORT, "The last port. If it is missing or 0, it is 65535."),
     ]],
 );
 
 pub(super) static VOLUME: Table = table(
     "volume",
-    "A persistent volume: it outlives the task's restarts, on its node.",
+    "A persistent volume. It stays on its node when the task is restarted.",
     &[&[
-        required("path", Kind::Text, "Where the task sees it: one name, below its sandbox."),
+        required("path", Kind::Text, "Where the task finds the volume: one name, below the sandbox."),
         required("type", Kind::Words(|| words(&DISK_TYPES)), "ROOT, or MOUNT for a disk of its own."),
         optional("profiles", Kind::List(&Kind::Text), "The profiles that a MOUNT disk may have."),
         required("size", MEGABYTES, "Its size, in MB."),
@@ -407,20 +407,20 @@ pub(super) static TASK: Table = table(
             optional(
                 "essential",
                 Kind::Flag,
-                "Whether its failure relaunches the RUNNING tasks beside it; by default true.",
+                "Whether a failure of the task relaunches the other RUNNING tasks of the instance; by default true.",
             ),
             optional("env", Kind::Map(&Kind::Text), "Its environment; TASKCFG values are laid over it."),
             optional(
                 "configs",
                 Kind::Map(&Kind::Table(&CONFIG)),
-                "Files rendered into its sandbox, by name.",
+                "Files that are rendered into the task's sandbox, by name.",
             ),
-            optional("resource-set", Kind::Text, "The resource set of its pod that it runs in."),
+            optional("resource-set", Kind::Text, "The resource set of the pod that the task runs in."),
             optional("health-check", Kind::Table(&HEALTH_CHECK), "Ends the task when it fails too often."),
             optional(
                 "readiness-check",
                 Kind::Table(&READINESS_CHECK),
-                "Must pass before the task's goal counts as reached.",
+                "A check that passes before the task's goal counts as reached.",
             ),
             optional("discovery", Kind::Table(&DISCOVERY), "How it is named to others."),
             optional("labels", Kind::Text, "Labels, as `key:value,key:value`."),
@@ -432,19 +432,23 @@ pub(super) static TASK: Table = table(
             optional(
                 "kill-signal",
                 Kind::Words(|| words(&KILL_SIGNALS)),
-                "The signal that asks it to end; by default SIGTERM.",
+                "The signal that asks the task to end; by default SIGTERM.",
             ),
             optional(
                 "transport-encryption",
                 Kind::List(&Kind::Table(&ENCRYPTION)),
-                "Certificates that it is given.",
+                "Certificates that the task is given.",
             ),
             optional(
                 "ipc-mode",
                 Kind::Words(|| words(&IPC_MODES)),
-                "Whose inter-process communication it shares.",
+                "With whom the task shares inter-process communication.",
             ),
-            optional("shm-size", MEGABYTES, "The size of its shared memory, in MB; not with SHARE_PARENT."),
+            optional(
+                "shm-size",
+                MEGABYTES,
+                "The size of the task's shared memory, in MB; not with SHARE_PARENT.",
+            ),
         ],
         &RESOURCES,
     ],
@@ -466,7 +470,7 @@ pub(super) static CONFIG: Table = table(
 
 pub(super) static HEALTH_CHECK: Table = table(
     "health-check",
-    "A command that must go on passing.",
+    "A command that has to pass as long as the task runs.",
     &[&[
         required("cmd", Kind::Text, "The shell command; it passes with exit code 0."),
         required("interval", SECONDS, "Seconds between two runs."),
@@ -474,27 +478,27 @@ pub(super) static HEALTH_CHECK: Table = table(
         required(
             "max-consecutive-failures",
             Kind::Whole(1, u32::MAX as i64),
-            "So many in a row end the task.",
+            "How many failures in a row end the task.",
         ),
         required("delay", SECONDS, "Seconds before the first run."),
-        required("timeout", SECONDS, "A run that takes more seconds has failed."),
+        required("timeout", SECONDS, "Seconds after which a run counts as failed."),
     ]],
 );
 
 pub(super) static READINESS_CHECK: Table = table(
     "readiness-check",
-    "A command that must pass once for the task to count as ready.",
+    "A command that has to pass once before the task counts as ready.",
     &[&[
         required("cmd", Kind::Text, "The shell command; it passes with exit code 0."),
         required("interval", SECONDS, "Seconds between two runs."),
         optional("delay", SECONDS, "Seconds before the first run; by default 0."),
-        required("timeout", SECONDS, "A run that takes more seconds has failed."),
+        required("timeout", SECONDS, "Seconds after which a run counts as failed."),
     ]],
 );
 
 pub(super) static DISCOVERY: Table = table(
     "discovery",
-    "How a task is named to others.",
+    "How other programs find a task.",
     &[&[
         required("prefix", Kind::Text, "The DNS name is `<prefix>-<index>`."),
         optional("visibility", Kind::Words(|| words(&VISIBILITIES)), "Who may see it; by default CLUSTER."),
@@ -514,7 +518,7 @@ pub(super) static ENCRYPTION: Table = table(
 
 pub(super) static PLAN: Table = table(
     "plan",
-    "A workflow over the service's pods.",
+    "A plan: phases over the service's pods.",
     &[&[
         optional(
             "strategy",
@@ -549,14 +553,14 @@ pub(super) static PHASE: Table = table(
         optional(
             "depends-on",
             Kind::List(&Kind::Text),
-            "The phases that must be complete before; under `strategy: dependency` of the plan.",
+            "The phases that are complete before this one begins; only under the plan's `strategy: dependency`.",
         ),
         optional(
             "max-unavailable",
             Kind::Part,
             "How many members of its pod may be down at once: a number, or a part as `25%`.",
         ),
-        optional("gates", Kind::Table(&GATES), "What is asked around the acts of each of its steps."),
+        optional("gates", Kind::Table(&GATES), "What is asked before the acts of each step."),
     ]],
 );
 
@@ -565,16 +569,24 @@ pub(super) static STEP: Table = table(
     "A step that others can depend on; for `strategy: dependency` of the phase.",
     &[&[
         required("name", Kind::Text, "Its name, unique in the phase."),
-        required("instance", Kind::Text, "The index of the instance that it is for, or `default` for all."),
+        required(
+            "instance",
+            Kind::Text,
+            "The index of the instance that the step is for, or `default` for all.",
+        ),
         required("tasks", Kind::List(&Kind::Text), "The tasks that it launches together."),
         optional("depends-on", Kind::List(&Kind::Text), "The steps that must be complete before."),
-        optional("gates", Kind::Table(&GATES), "What is asked around its acts, besides what the phase asks."),
+        optional(
+            "gates",
+            Kind::Table(&GATES),
+            "What is asked before the acts of the step, besides what the phase asks.",
+        ),
     ]],
 );
 
 pub(super) static GATES: Table = table(
     "gates",
-    "What is asked around the acts of a step.",
+    "What is asked before the acts of a step.",
     &[&[optional("before", Kind::Table(&GATE), "What is asked right before the step acts on a member.")]],
 );
 
@@ -582,13 +594,17 @@ pub(super) static GATE: Table = table(
     "gate",
     "A command that says whether a step may act: exit code 0 allows it, 1 defers it, 2 denies it.",
     &[&[
-        required("cmd", Kind::Text, "The shell command; it is run beside a task of the member."),
+        required("cmd", Kind::Text, "The shell command. It runs beside a task of the member."),
         optional(
             "task",
             Kind::Text,
-            "The task of the pod beside which it is run; by default the first RUNNING one of the step.",
+            "The task that the command runs beside; by default the first RUNNING task of the step.",
         ),
-        optional("timeout", AT_LEAST_A_SECOND, "A run of more seconds is inconclusive; by default 10."),
-        optional("max-age", AT_LEAST_A_SECOND, "Seconds for which its word holds; by default 60."),
+        optional(
+            "timeout",
+            AT_LEAST_A_SECOND,
+            "Seconds after which a run counts as inconclusive; by default 10.",
+        ),
+        optional("max-age", AT_LEAST_A_SECOND, "Seconds for which an answer holds; by default 60."),
     ]],
 );

@@ -47,7 +47,7 @@ fn replace_is_fit_elsewhere_then_kill_then_launch_and_the_old_place_is_owed() {
     bench.runs("kafka-1", "broker");
     assert_eq!(bench.plan("recovery"), "recovery (parallel strategy) (COMPLETE)");
     assert_eq!(bench.status("deploy"), Complete);
-    let task = &bench.engine.pod(&instance("kafka-1")).unwrap().tasks()[0];
+    let task = bench.engine.pod(&instance("kafka-1")).unwrap().tasks().next().unwrap();
     assert_eq!((task.failures(), task.down()), (0, None), "its end was no failure");
 }
 
@@ -236,9 +236,9 @@ fn a_crash_loop_is_down_until_it_is_up() {
             bench.pass(5);
         }
     }
-    assert!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].down().is_some());
+    assert!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks().next().unwrap().down().is_some());
     bench.runs("kafka-0", "broker");
-    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].down(), None);
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks().next().unwrap().down(), None);
     bench.pass(2000);
     assert_eq!(bench.launched(), [""; 0]);
 }
@@ -618,7 +618,7 @@ fn silence_does_not_reset_the_clock_of_a_crash_loop() {
     let mut bench = with_policy();
     bench.fails("kafka-0", "broker");
     bench.observe("kafka-0", "broker", Seen::Starting);
-    let down = |bench: &Bench| bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].down();
+    let down = |bench: &Bench| bench.engine.pod(&instance("kafka-0")).unwrap().tasks().next().unwrap().down();
     let since = down(&bench);
     assert!(since.is_some());
     bench.pass(10);
@@ -642,7 +642,7 @@ fn an_end_that_is_heard_of_only_after_the_timeout_is_no_failure() {
     bench.pass(601);
     bench.events.clear();
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
-    let task = &bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0];
+    let task = bench.engine.pod(&instance("kafka-0")).unwrap().tasks().next().unwrap();
     assert_eq!(task.failures(), 0);
     assert!(task.down().is_some());
     assert!(!bench.events.iter().any(|event| matches!(event, Event::Stays { .. })), "it has ended");
@@ -659,7 +659,7 @@ fn a_restart_whose_room_is_lost_is_down_and_goes_elsewhere_in_time() {
         bench.engine.pod(&instance("kafka-0")).unwrap().orders().iter().find(clearing).unwrap().launch;
     bench.fit("kafka-0", order, FitAnswer::Retry("taken".into()));
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
-    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].failures(), 0);
+    assert_eq!(bench.engine.pod(&instance("kafka-0")).unwrap().tasks().next().unwrap().failures(), 0);
     bench.pass(590);
     let moves = |bench: &Bench| bench.events.iter().any(|event| matches!(event, Event::MayMove { .. }));
     assert!(!moves(&bench));

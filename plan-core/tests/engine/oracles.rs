@@ -233,6 +233,6 @@ fn placement_that_cannot_be_read() {
     bench.fails("kafka-0", "broker");
     assert_eq!(bench.launched(), ["kafka-0:[broker]"]);
     assert_eq!(bench.status("deploy"), Complete);
-    let conf = bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].last().unwrap().conf;
+    let conf = bench.engine.pod(&instance("kafka-0")).unwrap().tasks().next().unwrap().last().unwrap().conf;
     assert_eq!(conf, bench.engine.model().unwrap().pods()[0].tasks[0].conf);
 }

@@ -26,7 +26,7 @@ fn restart_launches_again_where_it_lives() {
     bench.runs("kafka-1", "broker");
     assert_eq!(bench.place_of("kafka-1"), "node-kafka-1");
     assert_eq!((bench.status("deploy"), bench.status("recovery")), (Complete, Complete));
-    let failures = bench.engine.pod(&instance("kafka-1")).unwrap().tasks()[0].failures();
+    let failures = bench.engine.pod(&instance("kafka-1")).unwrap().tasks().next().unwrap().failures();
     assert_eq!(failures, 0);
 }
 

@@ -130,8 +130,8 @@ fn what_the_target_does_not_have_is_kept_until_the_steps_of_its_instance_are_com
     let aide = "      aide: { goal: RUNNING, cmd: ./aide, resource-set: own, essential: false }\n";
     assert_eq!(bench.becomes(&TURNS.replace(aide, "").replace("[aide], ", "")), Reply::Done);
     bench.observe("pair-0", "aide", Seen::Ended(End::Killed));
-    let aide = bench.engine.pod(&instance("pair-0")).unwrap().task(&task("aide")).cloned().unwrap();
-    assert_eq!(aide.failures(), 0, "it was told to end");
+    let aide = bench.engine.pod(&instance("pair-0")).unwrap().task(&task("aide")).unwrap().failures();
+    assert_eq!(aide, 0, "it was told to end");
     assert_eq!(bench.launched(), ["pair-0:[aide]"], "what is to take its place may not act");
     bench.say("continue deploy");
     bench.runs("pair-0", "aide");
@@ -323,7 +323,7 @@ fn who_is_being_ended_in_an_interrupted_phase_comes_back_as_it_was() {
     bench.say("interrupt deploy broker");
     bench.becomes(&KAFKA.replace("./broker", "./broker2"));
     bench.observe("kafka-0", "broker", Seen::Ended(End::Killed));
-    let last = bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].last().unwrap();
+    let last = bench.engine.pod(&instance("kafka-0")).unwrap().tasks().next().unwrap().last().unwrap();
     assert_eq!(last.conf, model(KAFKA).pods()[0].tasks[0].conf);
 }
 

@@ -256,7 +256,7 @@ fn a_living_launch_that_was_given_up_is_ended_again_and_again() {
 #[test]
 fn records_that_name_what_is_not_there_are_refused_and_do_not_panic() {
     let bench = Bench::new(KAFKA);
-    let damaged = |change: &dyn Fn(&mut RunRecord)| {
+    let damaged = |change: &dyn Fn(&mut records::RunRecord)| {
         let records = bench.store.values().cloned().map(|record| match record {
             Record::Run(run) => {
                 let mut run = (*run).clone();

@@ -181,7 +181,7 @@ fn a_member_that_fails_during_an_update_comes_back_with_what_it_reached() {
     bench.commands();
     bench.fails("kafka-2", "broker");
     assert_eq!(bench.launched(), ["kafka-2:[broker]"]);
-    let last = bench.engine.pod(&instance("kafka-2")).unwrap().tasks()[0].last().unwrap();
+    let last = bench.engine.pod(&instance("kafka-2")).unwrap().tasks().next().unwrap().last().unwrap();
     assert_eq!(last.conf, old, "its step's turn has not come");
     bench.runs("kafka-2", "broker");
     bench.runs("kafka-0", "broker");

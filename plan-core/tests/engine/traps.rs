@@ -229,6 +229,6 @@ fn trap_unsupported_storage_change_ignored() {
     let Reply::Refused(Refusal::Target(items)) = bench.becomes(&both) else { panic!() };
     assert_eq!(items.iter().map(|item| item.path.as_str()).collect::<Vec<_>>(), [volume]);
     assert_eq!(bench.commands(), [""; 0]);
-    let conf = bench.engine.pod(&instance("kafka-0")).unwrap().tasks()[0].last().unwrap().conf;
+    let conf = bench.engine.pod(&instance("kafka-0")).unwrap().tasks().next().unwrap().last().unwrap().conf;
     assert_eq!(conf, model(KAFKA).pods()[0].tasks[0].conf);
 }

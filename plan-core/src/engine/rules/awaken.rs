@@ -35,7 +35,7 @@ pub(in crate::engine) fn awaken(state: &State, session: &mut Session, cause: Wak
             if kinds.has(LEAVING) && state.is_leaver(at) {
                 agenda.consider(Item::Leave);
             }
-            if kinds.has(MOVE) && state.instance(at).deadline().is_some() {
+            if kinds.has(MOVE) && state.deadlines.of(at).is_some() {
                 agenda.consider(Item::Move);
             }
         }

@@ -80,7 +80,7 @@ impl<'a> Question<'a> {
 
     /// The question about an instance that is to move. `None` if it is not down for too long at this time.
     pub(in crate::engine) fn of_move(state: &'a State, at: At, by: Time) -> Option<Self> {
-        state.instance(at).deadline().filter(|&due| due <= by)?;
+        state.deadlines.of(at).filter(|&due| due <= by)?;
         Some(Self { state, at, record: state.record(at), subject: Subject::Move { by } })
     }
 

@@ -3,10 +3,14 @@
 //! Invariant: a view is made when it is asked for, and not kept.
 
 mod plans;
+mod pods;
 mod readers;
+mod runs;
 mod tree;
 mod whys;
 
+pub use pods::{PodView, TaskHistory};
+pub use runs::RunView;
 pub use tree::{Tree, TreeLine};
 
 use crate::plan::Status;
@@ -62,7 +66,7 @@ pub struct StepView {
 }
 
 /// A task of an instance, as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct TaskView {
     /// The instance.

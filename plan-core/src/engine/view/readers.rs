@@ -1,21 +1,19 @@
 //! The read access to an engine.
 //!
-//! Invariant: reading changes nothing, and returns records as they are.
+//! Invariant: reading changes nothing, and does not show what a record looks like on disk.
 
 use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::at::At;
 use crate::engine::input::{Incarnation, Seen};
-use crate::engine::record::{
-    AuditRecord, DebtRecord, EndedRun, InstallationId, Number, PodRecord, RunRecord,
-};
+use crate::engine::record::{AuditRecord, DebtRecord, EndedRun, InstallationId, Number};
 use crate::engine::state::State;
 use crate::engine::time::{Time, Wall};
 use crate::plan::{ContentHash, Model, TaskConfig};
 use crate::spec::{InstanceName, PlanName, TaskName};
 
-use super::TaskView;
+use super::{PodView, RunView, TaskView};
 
 impl Engine {
     /// Whether the first deployment is complete.
@@ -44,18 +42,18 @@ impl Engine {
         self.state.as_ref().map(|state| state.model())
     }
 
-    /// The record of an instance, if it was ordered at least once.
-    pub fn pod(&self, instance: &InstanceName) -> Option<&PodRecord> {
+    /// An instance, if it was ordered at least once.
+    pub fn pod(&self, instance: &InstanceName) -> Option<PodView<'_>> {
         let state = self.state.as_ref()?;
-        state.record(state.at(instance)?)
+        state.record(state.at(instance)?).map(PodView::from)
     }
 
-    /// All instances that were ordered at least once, with their records.
-    pub fn pods(&self) -> impl Iterator<Item = (InstanceName, &PodRecord)> {
+    /// All instances that were ordered at least once.
+    pub fn pods(&self) -> impl Iterator<Item = (InstanceName, PodView<'_>)> {
         self.state.iter().flat_map(|state| {
             (0..).zip(state.pods()).flat_map(move |(pod, instances)| {
                 (0..).zip(instances).filter_map(move |(index, instance)| {
-                    Some((state.name(At { pod, index }), &**instance.record()?))
+                    Some((state.name(At { pod, index }), PodView::from(&**instance.record()?)))
                 })
             })
         })
@@ -67,8 +65,8 @@ impl Engine {
     }
 
     /// The active run of a plan, if there is one.
-    pub fn run(&self, plan: &PlanName) -> Option<&RunRecord> {
-        Some(&self.state.as_ref()?.run_of(plan)?.record)
+    pub fn run(&self, plan: &PlanName) -> Option<RunView> {
+        Some(RunView::from(&*self.state.as_ref()?.run_of(plan)?.record))
     }
 
     /// The run that brings the target about, or brought it about.

@@ -39,8 +39,8 @@ impl Engine {
             let subject = (state.leaving_name(), Status::Started, Some(debt.since));
             self.add(&Question::of_debt(state, debt), instance, subject, &mut whys);
         }
-        if let Some(record) = self.pod(instance) {
-            whys.iter_mut().for_each(|why| why.words = words_about(record, &why.reason));
+        if let Some(pod) = self.pod(instance) {
+            whys.iter_mut().for_each(|why| why.words = words_about(pod.record(), &why.reason));
         }
         whys
     }

@@ -6,8 +6,8 @@ use super::machinery::codes;
 codes! {
     // The text.
     Yaml = "P001", "the text is YAML",
-        "The text cannot be taken apart, so that nothing more can be said of it. Most often it is the \
-         indentation (spaces, never tabs), a quote that is not closed, or a text with `: `, ` #`, `{` or \
+        "The text cannot be parsed, so no other rule is checked. The most frequent causes are the \
+         indentation (spaces, never tabs), a quote that is not closed, and a text with `: `, ` #`, `{` or \
          `[` that needs quotes around it. A file is UTF-8, and holds one service.",
         [
             "name: 'hello",
@@ -16,9 +16,9 @@ codes! {
         [], [],
         "not valid YAML: unclosed quote";
     Limits = "P002", "the text, as written and as rendered, is within the limits of size, depth and aliases",
-        "No service needs a file of more than 10 MB, of more than 64 MB once rendered, of mappings within \
-         mappings 32 deep, or aliases that stand for aliases many times over. Such a file is a slip or an \
-         attack, and is refused before it costs memory or time.",
+        "A file may have 10 MB, and 64 MB once it is rendered. Mappings may be nested 32 deep. Aliases may \
+         not stand for other aliases many times over. No service needs more. A larger file is a mistake or \
+         an attack, and is refused before it costs memory or time.",
         [
             "name: hello",
             "pods: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
@@ -26,16 +26,16 @@ codes! {
         [], [],
         "the file is nested more than 32 deep";
     Empty = "P003", "the text is not empty",
-        "There is nothing in the file but blanks and comments. If it has template sections, all of them may \
-         be off: look at what `render` shows.",
+        "The file holds only blanks and comments. If it has template sections, all of them may be off: look \
+         at what `render` shows.",
         [
             "# to be written",
         ],
         [], [],
         "the file is empty";
     DuplicateKey = "P004", "a key is given once",
-        "Of a key that is given twice, most readers of YAML silently keep the last. Here it is an error, \
-         since one of the two would have no effect: leave one out, or rename it.",
+        "If a key is given twice, most readers of YAML keep the last one and say nothing. Here it is an \
+         error, since one of the two would have no effect. Remove one of them, or rename it.",
         [
             "name: hello",
             "name: world",
@@ -48,9 +48,9 @@ codes! {
         [], [],
         "duplicate key `name`";
     UnknownKey = "P005", "every key is known",
-        "A key that is not known is most often misspelled. In a pod it is a warning only: the DC/OS SDK \
-         ignores what it does not know there, and files that are in use rely on it. Anywhere else it is an \
-         error.",
+        "A key that is not known is most often misspelled. In a pod it is only a warning: the DC/OS SDK \
+         ignores keys of a pod that it does not know, and files that are in use rely on that. Anywhere else \
+         it is an error.",
         [
             "name: hello",
             "pods:",
@@ -105,9 +105,10 @@ codes! {
         [], [],
         "unsupported ipc-mode `shared`, expected one of: PRIVATE, SHARE_PARENT";
     Name = "P009", "a name holds no character that means something else",
-        "Names are put together (`web-0-server`) and become parts of paths, stores and DNS names. So none \
-         is empty or longer than 253 bytes, names of services, pods and tasks hold no `__`, those of pods, \
-         tasks and plans no `/`, and a service's name has at most 63 characters besides its slashes.",
+        "Names are put together (`web-0-server`) and become parts of paths, stores and DNS names. So a name \
+         is not empty, and has at most 253 bytes. Names of services, pods and tasks have no `__`. Names of \
+         pods, tasks and plans have no `/`. A service's name has at most 63 characters, not counting its \
+         slashes.",
         [
             "name: hello__world",
             "pods:",
@@ -119,8 +120,8 @@ codes! {
         [], [],
         "a service name cannot contain \"__\"";
     Quantity = "P010", "a quantity is a number within its bounds",
-        "Counts, ports, seconds and megabytes are whole numbers, shares of processors have up to three \
-         decimals, and each has bounds. `1e3`, `0x10` and `.inf` are no quantities: write the digits.",
+        "Counts, ports, seconds and megabytes are whole numbers. Shares of processors have up to three \
+         decimals. Each quantity has bounds. `1e3`, `0x10` and `.inf` are not accepted: write the digits.",
         [
             "name: hello",
             "pods:",
@@ -132,8 +133,8 @@ codes! {
         [], [],
         "cpus: `0` must be greater than zero";
     EmptyNumber = "P011", "no variable leaves a number empty",
-        "A key without a value counts as left out. Where a variable that is empty has left no number there, \
-         that is seldom what was meant. Put the key into a section (`{{#MEMORY}}…{{/MEMORY}}`) if it is.",
+        "A key without a value counts as left out. A number that is missing because its variable is empty is \
+         seldom meant. If it is meant, put the key into a section (`{{#MEMORY}}…{{/MEMORY}}`).",
         [
             "name: hello",
             "pods:",
@@ -145,8 +146,8 @@ codes! {
         [("MEMORY", "")], [],
         "the variable `MEMORY` is empty, so that `memory` counts as left out";
     LeadingZero = "P012", "a number does not begin with a zero",
-        "YAML 1.1, which the DC/OS SDK reads, takes a number that begins with a zero for an octal one; here \
-         it is decimal. It is a warning, since the two readings can differ.",
+        "YAML 1.1, which the DC/OS SDK reads, takes a number that begins with a zero for an octal number. \
+         Here it is a decimal number. It is a warning, since the two numbers can differ.",
         [
             "name: hello",
             "pods:",
@@ -159,9 +160,9 @@ codes! {
         "`010` begins with a zero: it is read as 10, and YAML 1.1 reads it as 8";
     // The template.
     MissingVariable = "P020", "every variable has a value",
-        "The template asks for a variable that has no value. In a lenient reading it is empty; in a strict \
-         one it is an error, since an empty value is seldom what was meant. A variable inside a section \
-         that is off is not asked for.",
+        "The template names a variable that has no value. A lenient reading takes it as empty. A strict \
+         reading makes it an error, since an empty value is seldom meant. Variables inside a section that is \
+         off need no value.",
         [
             "name: hello",
             "pods:",
@@ -173,10 +174,10 @@ codes! {
         [], [],
         "the variable `WEB_COUNT` has no value";
     Tag = "P021", "a template tag is closed and of a known kind",
-        "Tags are `{{X}}`, `{{{X}}}`, `{{&X}}`, sections `{{#X}}…{{/X}}` and `{{^X}}…{{/X}}`, and comments \
-         `{{! … }}`, and `{{=<% %>=}}` for other delimiters. There are no partials. A tag closes on the line \
-         where it opens, save for comments. Braces that are no tag need a space between them, or other \
-         delimiters before them.",
+        "Tags are variables (`{{X}}`, `{{{X}}}`, `{{&X}}`), sections (`{{#X}}…{{/X}}`, `{{^X}}…{{/X}}`), \
+         comments (`{{! … }}`) and other delimiters (`{{=<% %>=}}`). There are no partials. A tag ends on \
+         the line where it begins, except for comments. Put a space between braces that are not a tag, or \
+         choose other delimiters before them.",
         [
             "name: hello",
             "pods:",
@@ -188,8 +189,8 @@ codes! {
         [], [],
         "the tag is not closed on its line with `}}`";
     Section = "P022", "template sections open and close in pairs",
-        "A section goes from `{{#X}}` or `{{^X}}` to the `{{/X}}` of the same name, and sections lie within \
-         each other whole.",
+        "A section begins with `{{#X}}` or `{{^X}}` and ends with the `{{/X}}` of the same name. A section \
+         that begins inside another one ends inside it.",
         [
             "name: hello",
             "{{#WITH_USER}}",
@@ -204,9 +205,9 @@ codes! {
         "the section `WITH_USER` is not closed";
     Routed = "P024", "a `TASKCFG_…` variable fits one pod",
         "`TASKCFG_DATA_HOT_SIZE` could give `HOT_SIZE` to the pod `data`, or `SIZE` to the pod `data-hot`. \
-         The DC/OS SDK does both. Here the longest pod name wins, and the other pod gets nothing; in the \
-         same way a pod `all-in` takes `TASKCFG_ALL_IN_X` from what is for all pods. It is a warning, \
-         because the tasks' environment differs from the SDK's.",
+         The DC/OS SDK does both. Here the pod with the longest name gets it, and the other pod gets \
+         nothing. In the same way, a pod `all-in` gets `TASKCFG_ALL_IN_X`, which would otherwise go to all \
+         pods. It is a warning, because the environment of the tasks differs from the SDK's.",
         [
             "name: hello",
             "pods:",
@@ -242,9 +243,9 @@ codes! {
         [], [],
         "the service has no pod";
     NoDeploy = "P031", "among the plans is one called `deploy`",
-        "The plan `deploy` is what brings a service up, and what runs when its configuration changes. Where \
-         there are plans it must be among them; where there are none, one is generated that deploys the \
-         pods one after another.",
+        "The plan `deploy` brings a service up, and runs when its configuration changes. If a file has \
+         plans, `deploy` is one of them. If it has none, a `deploy` is generated that deploys one pod after \
+         another.",
         [
             "name: hello",
             "pods:",
@@ -259,8 +260,7 @@ codes! {
         [], [],
         "there are plans, but no `deploy` plan among them";
     WebUrl = "P032", "the web page's address is a URL",
-        "The orchestrator's own UI links to it, so it must be an address: without blanks, quotes and \
-         braces.",
+        "The orchestrator's own UI links to the address, so it is a URL: it has no blanks, quotes or braces.",
         [
             "name: hello",
             "web-url: the web page",
@@ -274,7 +274,7 @@ codes! {
         "`the web page` is not a URL";
     DuplicateName = "P033", "a pod, a plan or a resource set is there once",
         "A task with resources of its own gets a set called `<task>-resource-set`, so no other set of its \
-         pod may be called that. A builder that adds a pod or plan of the same name twice is told the same.",
+         pod has that name. In code, a builder refuses a second pod or plan of the same name.",
         [
             "name: hello",
             "pods:",
@@ -288,8 +288,7 @@ codes! {
         "the task's own resources would be called `server-resource-set`, as a declared resource set is";
     // Pods.
     NoTasks = "P040", "a pod has a task",
-        "The instances of a pod are launched by launching their tasks: without any there is nothing to \
-         launch.",
+        "A pod is launched by launching its tasks. Without a task there is nothing to launch.",
         [
             "name: hello",
             "pods:",
@@ -312,8 +311,8 @@ codes! {
         [], [],
         "the image has no name";
     Seccomp = "P042", "a pod has a seccomp profile or none at all, not both",
-        "`seccomp-unconfined: true` says that there is no filter of system calls, `seccomp-profile-name` \
-         which one there is.",
+        "`seccomp-unconfined: true` turns the filter of system calls off. `seccomp-profile-name` names a \
+         filter. The two exclude each other.",
         [
             "name: hello",
             "pods:",
@@ -327,8 +326,8 @@ codes! {
         [], [],
         "seccomp-unconfined and seccomp-profile-name cannot be given at the same time";
     SharedMemory = "P043", "inter-process communication and shared memory fit together",
-        "`SHARE_PARENT` makes a task share its pod's inter-process communication, shared memory included, \
-         so that the task has no `shm-size` of its own; and a pod has no parent to share with.",
+        "With `SHARE_PARENT` a task shares the inter-process communication of its pod, including shared \
+         memory, so the task has no `shm-size` of its own. A pod has no parent, so it cannot share with one.",
         [
             "name: hello",
             "pods:",
@@ -341,9 +340,9 @@ codes! {
         [], [],
         "a pod's ipc-mode cannot be SHARE_PARENT";
     PortMapping = "P044", "only networks that map ports are given a mapping",
-        "On `mesos-bridge`, `host-ports` and `container-ports` are two lists of one length whose entries \
-         belong together. On any other network there is nothing to map: tasks have addresses of their own \
-         there, or the node's.",
+        "On `mesos-bridge`, `host-ports` and `container-ports` are two lists of the same length, and the \
+         entries at one position belong together. On any other network no port is mapped: tasks use \
+         addresses of their own, or the node's.",
         [
             "name: hello",
             "pods:",
@@ -370,8 +369,8 @@ codes! {
         [], [],
         "the network `dcs` is not one of those that are known";
     RLimit = "P046", "a limit on processes is one that Linux knows, soft not above hard",
-        "Limits are called as setrlimit(2) calls them. `soft` and `hard` are given both or not at all, and \
-         -1, for no limit, stands for both or for none.",
+        "Limits have the names that setrlimit(2) gives them. `soft` and `hard` are given together or not at \
+         all. The value -1 means no limit; if one of the two is -1, both are.",
         [
             "name: hello",
             "pods:",
@@ -384,8 +383,8 @@ codes! {
         [], [],
         "the soft limit 2048 of RLIMIT_NOFILE is above the hard one, 1024";
     HostVolume = "P047", "a host volume leads from an absolute path to a relative one",
-        "`host-path` is a folder of the node and begins with `/`. `container-path` is below the task's \
-         sandbox and does not.",
+        "`host-path` is a folder of the node, and begins with `/`. `container-path` is below the task's \
+         sandbox, and does not begin with `/`.",
         [
             "name: hello",
             "pods:",
@@ -398,8 +397,8 @@ codes! {
         [], [],
         "the host path `etc` is not absolute";
     ExternalVolume = "P048", "an external volume has a driver and options that it takes",
-        "Options are written `key=value;key=value`, each key once. The volume's name is not an option: it \
-         is given as `volume-name`, or made from the service, the pod and the index.",
+        "Options are written `key=value;key=value`, each key once. The name of the volume is not an option: \
+         it is `volume-name`, or is made from the service, the pod and the index.",
         [
             "name: hello",
             "pods:",
@@ -412,8 +411,8 @@ codes! {
         [], [],
         "the option `name` cannot be given to a volume driver";
     Secret = "P049", "a secret has a path, and its file is a relative one",
-        "`secret` is the path in the secret store. `file` is below the sandbox: names of letters, digits, \
-         `_`, `-` and `.`, with single slashes between them.",
+        "`secret` is the path in the secret store. `file` is a path below the sandbox: names of letters, \
+         digits, `_`, `-` and `.`, with single slashes between them.",
         [
             "name: hello",
             "pods:",
@@ -426,9 +425,10 @@ codes! {
         [], [],
         "`/etc/password` is not a relative path for a secret's file";
     Placement = "P050", "a placement constraint can be read",
-        "A constraint is `field:OPERATOR:value`, with commas between several, or the same as JSON, \
-         `[[\"field\", \"OPERATOR\", \"value\"]]`. Fields are `hostname`, `@region`, `@zone` and the nodes' \
-         attributes; operators are UNIQUE, MAX_PER, GROUP_BY, CLUSTER, IS, IS_NOT, LIKE and UNLIKE.",
+        "A constraint is `field:OPERATOR:value`, and several have commas between them. It can also be \
+         written as JSON, `[[\"field\", \"OPERATOR\", \"value\"]]`. Fields are `hostname`, `@region`, \
+         `@zone` and the attributes of nodes. Operators are UNIQUE, MAX_PER, GROUP_BY, CLUSTER, IS, IS_NOT, \
+         LIKE and UNLIKE.",
         [
             "name: hello",
             "pods:",
@@ -441,7 +441,7 @@ codes! {
         [], [],
         "`UNIQU` is not an operator: did you mean `UNIQUE`?";
     Uri = "P051", "what is fetched is a URI",
-        "Blanks, quotes and braces are not a part of any URI; write a blank as `%20`. Most often it is a \
+        "A URI has no blanks, quotes or braces; write a blank as `%20`. The most frequent cause is a \
          variable with a wrong value.",
         [
             "name: hello",
@@ -467,8 +467,8 @@ codes! {
         [], [],
         "4000000000 instances are more than 2000000, the most that a pod can have";
     Nul = "P053", "what a process is given holds no NUL character",
-        "The system hands commands and variables to a process as texts that end with a NUL character: none can have one \
-         inside, wherever it runs.",
+        "The system hands commands and variables to a process as texts that end with a NUL character. So no \
+         such text can have one inside.",
         [
             "name: hello",
             "pods:",
@@ -485,10 +485,10 @@ codes! {
         [], [],
         "the variable `SEPARATOR` holds a NUL character, which no process can be given";
     ConfigVariable = "P054", "what a config template asks for is given to its task",
-        "A config template is filled in with the environment of its task, when the task is launched. A \
-         variable that neither `env`, nor `TASKCFG_…`, nor a port, nor a secret gives, nor planwright itself, \
-         is missing then, and the launch is refused. It is a warning, since a side plan may be started with \
-         that parameter.",
+        "A config template is filled in with the environment of its task when the task is launched. \
+         Variables come from `env`, `TASKCFG_…`, ports, secrets and planwright itself. If none of these \
+         gives the variable, the launch is refused. It is a warning, since a side plan can give the variable \
+         as a parameter.",
         [
             "name: hello",
             "pods:",
@@ -505,8 +505,8 @@ codes! {
         [], [("app.mustache", "# rules\nlimit={{LIMIT}}\n")],
         "app.mustache:2: nothing gives the variable `LIMIT` to the task";
     ShellName = "P055", "the name of an environment variable is one that a shell knows",
-        "A task's command is run by a shell, and a shell does not hand on variables whose names have other \
-         characters than letters, digits and `_`, or begin with a digit: the program would not find it. It \
+        "A shell runs the command of a task. A shell does not hand on a variable whose name begins with a \
+         digit, or has characters other than letters, digits and `_`, so the program would not find it. It \
          is a warning.",
         [
             "name: hello",
@@ -520,8 +520,8 @@ codes! {
         "a shell does not hand the variable `node.name` on to the programs that it starts";
     // Resources.
     NoResources = "P060", "a resource set holds something besides volumes",
-        "An orchestrator gives a task a share of a node, so at least one of `cpus`, `gpus`, `memory` and \
-         `ports` is needed, in the task or in the set that it names.",
+        "An orchestrator gives a task a share of a node. So the task, or the set that it names, has at least \
+         one of `cpus`, `gpus`, `memory` and `ports`.",
         [
             "name: hello",
             "pods:",
@@ -533,8 +533,8 @@ codes! {
         [], [],
         "there are no resources";
     LimitBelowRequest = "P061", "a resource limit is not below the request",
-        "What is requested is kept free for the task, and the limit is what it may use at most: it cannot \
-         be less.",
+        "The request is kept free for the task. The limit is what the task may use at most, so it is not \
+         less than the request.",
         [
             "name: hello",
             "pods:",
@@ -551,8 +551,8 @@ codes! {
         [], [],
         "the memory limit, 16 MB, is less than the requested amount, 32 MB";
     DuplicatePort = "P062", "the fixed ports of a resource set differ",
-        "Two ports of one set are on one node, where a number can be had once. Give one of them another \
-         number, or 0 for any free one.",
+        "The ports of a set are on one node, where each number is free only once. Give one of the ports \
+         another number, or 0 for any free one.",
         [
             "name: hello",
             "pods:",
@@ -569,8 +569,9 @@ codes! {
         [], [],
         "the ports `http` and `admin` have the same value 8080";
     VipPrefix = "P063", "a VIP is not called as another port",
-        "The prefix of a VIP is by default its port's name. Another port's name as a prefix would lead to \
-         the wrong one; several VIPs may share a prefix that is no port's name.",
+        "The prefix of a VIP is the name of its port, unless another prefix is given. A prefix that is the \
+         name of another port would lead to the wrong port. Several VIPs may share a prefix that is no \
+         port's name.",
         [
             "name: hello",
             "pods:",
@@ -587,8 +588,8 @@ codes! {
         [], [],
         "the VIP prefix `admin` is the name of another port";
     DuplicateAdvertised = "P064", "advertised ports differ in name across the service",
-        "Endpoints are listed by the port's name, for the service as a whole. Two ports with `advertise: \
-         true` cannot share one, also if they are in two pods.",
+        "The service lists its endpoints by the names of ports. So two ports with `advertise: true` do not \
+         share a name, even if they are in two pods.",
         [
             "name: hello",
             "pods:",
@@ -598,8 +599,8 @@ codes! {
         [], [],
         "the service has advertised ports of the same name: http";
     PortRange = "P065", "a port range goes upwards and is for a dynamic port",
-        "`ranges` say where a port with `port: 0` is picked from, `begin` and `end` included. An end that \
-         is missing is 65535. On a fixed port they have no effect, which is a warning.",
+        "`ranges` say from where the number of a port with `port: 0` is taken, including `begin` and `end`. \
+         If `end` is missing, it is 65535. A port with a fixed number ignores `ranges`, which is a warning.",
         [
             "name: hello",
             "pods:",
@@ -616,8 +617,8 @@ codes! {
         [], [],
         "the range begins at 9000, after its end, 8000";
     VolumePath = "P066", "the volumes of a set have paths of their own",
-        "A volume's path is one name below the sandbox: letters, digits, `_` and `-`, without a slash or a \
-         dot. It alone identifies the volume, so it is there once.",
+        "The path of a volume is one name below the sandbox: letters, digits, `_` and `-`, without a slash \
+         or a dot. The path identifies the volume, so no other volume of the set has it.",
         [
             "name: hello",
             "pods:",
@@ -634,7 +635,7 @@ codes! {
         [], [],
         "`/var/data` is not a volume path: one component of letters, digits, `_` and `-`, with no slash and no dot";
     UnknownResourceSet = "P067", "a task's resource set is one of its pod",
-        "`resource-set` names one of the pod's `resource-sets`.",
+        "The value of `resource-set` is the name of one of the pod's `resource-sets`.",
         [
             "name: hello",
             "pods:",
@@ -647,8 +648,8 @@ codes! {
         [], [],
         "the pod has no resource set `sharde`";
     IgnoredResources = "P068", "a task has a resource set or resources of its own",
-        "Beside `resource-set`, the resources that stand at the task have no effect: the SDK ignores them \
-         silently, here it is a warning.",
+        "If a task names a `resource-set`, the resources that are written at the task have no effect. The \
+         SDK says nothing about it; here it is a warning.",
         [
             "name: hello",
             "pods:",
@@ -661,8 +662,8 @@ codes! {
         [], [],
         "`memory` has no effect beside `resource-set`";
     VolumeAndVolumes = "P069", "`volume` or `volumes`, not both",
-        "A task or resource set has one volume, as `volume`, or several, as `volumes`. A pod may have both, \
-         and then has all of them.",
+        "A task or a resource set has one volume, as `volume`, or several, as `volumes`. A pod may have both \
+         keys, and then has all of these volumes.",
         [
             "name: hello",
             "pods:",
@@ -680,8 +681,8 @@ codes! {
         [], [],
         "both `volume` and `volumes` are given";
     Profiles = "P070", "disk profiles are names, each given once, of a MOUNT volume",
-        "A profile is the name of a kind of disk, of up to 128 letters, digits, `_`, `.` and `-`. A ROOT \
-         volume is a folder on the node's own disk, where profiles have no effect, which is a warning.",
+        "A profile is the name of a kind of disk: up to 128 letters, digits, `_`, `.` and `-`. A ROOT volume \
+         is a folder on the node's own disk. Profiles have no effect there, which is a warning.",
         [
             "name: hello",
             "pods:",
@@ -699,8 +700,9 @@ codes! {
         "the disk profile `fast` is given twice";
     // Tasks.
     Goal = "P071", "a goal is RUNNING, FINISH or ONCE",
-        "RUNNING tasks are brought back when they end. FINISH tasks end well once for each configuration, \
-         ONCE tasks once in the life of the installation. The FINISHED of old files meant the latter.",
+        "A RUNNING task is brought back when it ends. A FINISH task has to end well once for each \
+         configuration. A ONCE task has to end well once in the life of the installation. The FINISHED of \
+         old files means ONCE.",
         [
             "name: hello",
             "pods:",
@@ -712,8 +714,8 @@ codes! {
         [], [],
         "unsupported goal `FINISHED`, expected one of: RUNNING, FINISH, ONCE";
     Labels = "P072", "labels are `key:value` pairs",
-        "Labels are one text: pairs with commas between them, each split at its first colon, so that a \
-         value may hold colons but no comma. An empty text is no label.",
+        "Labels are one text: pairs with commas between them. Each pair is split at its first colon, so a \
+         value can have colons, but no commas. An empty text is no label.",
         [
             "name: hello",
             "pods:",
@@ -747,8 +749,8 @@ codes! {
         [], [],
         "a kill-grace-period of 7200 s is above 3600 s";
     Check = "P074", "a check has a command and can fail",
-        "A health check ends the task, and a readiness check holds up its plan: each needs a command that \
-         exits with 0 when all is well.",
+        "A health check ends the task when it fails. A readiness check holds the plan up until it passes. \
+         Both need a command that exits with 0 if all is well.",
         [
             "name: hello",
             "pods:",
@@ -765,8 +767,7 @@ codes! {
         [], [],
         "the readiness check has no command";
     Config = "P075", "the config files of a task have names and places of their own",
-        "Each entry of `configs` renders one template into one file, so that no two may go to the same \
-         place.",
+        "Each entry of `configs` renders one template into one file. So no two entries have the same `dest`.",
         [
             "name: hello",
             "pods:",
@@ -803,8 +804,8 @@ codes! {
         [], [],
         "there is no config template `app.mustache`";
     DiscoveryPrefix = "P077", "two pods do not share a discovery prefix",
-        "A task's DNS name is `<prefix>-<index>`, so that the same prefix in two pods would name two tasks. \
-         Tasks of one pod may share it if they are not launched together.",
+        "The DNS name of a task is `<prefix>-<index>`, so the same prefix in two pods would give two tasks \
+         one name. Tasks of one pod may share a prefix if they are not launched together.",
         [
             "name: hello",
             "pods:",
@@ -832,8 +833,8 @@ codes! {
         [], [],
         "the certificate has no name";
     IgnoredKillSignal = "P079", "a task that is asked to end is given time to",
-        "Without a `kill-grace-period` a task is killed at once: there is no request to end, and `kill-signal` has no \
-         effect.",
+        "Without a `kill-grace-period` a task is killed at once. Then nothing asks the task to end, and \
+         `kill-signal` has no effect.",
         [
             "name: hello",
             "pods:",
@@ -851,7 +852,7 @@ codes! {
         "`kill-signal` has no effect without a `kill-grace-period`";
     // Plans.
     UnknownPod = "P080", "a phase is over a pod of the service",
-        "`pod` names one of the service's pods. Several phases may be over one pod.",
+        "The value of `pod` is the name of one of the service's pods. Several phases may have the same pod.",
         [
             "name: hello",
             "pods:",
@@ -884,9 +885,10 @@ codes! {
         [], [],
         "the step refers to a task that does not exist: the pod `web` has no task `sever`";
     Step = "P082", "a step entry has one key, an instance or `default`",
-        "`steps` is a list of single-entry maps: the index of an instance, or `default` for all that have \
-         no entry, and the lists of tasks that are launched together, as `- default: [[a, b], [c]]`. Steps \
-         with names, for `strategy: dependency`, have a form of their own; the two are not mixed.",
+        "`steps` is a list of maps with one entry each. The key is the index of an instance, or `default` \
+         for all instances that have no entry. The value lists the tasks that are launched together, as `- \
+         default: [[a, b], [c]]`. Steps with names, for `strategy: dependency`, have another form; one list \
+         does not mix the two.",
         [
             "name: hello",
             "pods:",
@@ -904,7 +906,7 @@ codes! {
         [], [],
         "malformed step: `first` is neither an instance's index nor `default`";
     DuplicateInstance = "P083", "an instance has one entry",
-        "The steps of an instance are in one entry, so that their order is seen.",
+        "All steps of an instance are in one entry, so that the file shows their order.",
         [
             "name: hello",
             "pods:",
@@ -924,8 +926,8 @@ codes! {
         [], [],
         "the steps of `default` are given twice";
     MissingInstance = "P084", "every instance has an entry, or there is a `default`",
-        "Where `steps` are given, each instance below `count` needs its entry. `- default: []` says that \
-         all others have no steps.",
+        "If `steps` are given, each instance below `count` needs an entry, or there is a `default`. `- \
+         default: []` means that all other instances have no steps.",
         [
             "name: hello",
             "pods:",
@@ -943,8 +945,8 @@ codes! {
         [], [],
         "the step entry of instance 0 is missing, and there is no `default`";
     IgnoredEntry = "P085", "a step entry is for an instance that is there",
-        "An entry for an index that is not below `count` has no effect. It is a warning: files keep such \
-         entries for larger counts.",
+        "An entry for an index that is not below `count` has no effect. It is a warning, since files keep \
+         such entries for larger counts.",
         [
             "name: hello",
             "pods:",
@@ -964,9 +966,9 @@ codes! {
         [], [],
         "the pod `web` has no instance 3, its count is 1: the entry has no effect";
     SharedResourceSet = "P086", "the tasks of one step have resource sets of their own",
-        "Tasks that name the same resource set take turns in it, so that a step cannot launch two of them \
+        "Tasks that name the same resource set take turns in it, so a step cannot launch two of them \
          together. Launch them one after the other, as `[[init], [server]]`. A generated plan launches all \
-         tasks of a pod together: a pod whose tasks share a set needs a plan.",
+         tasks of a pod together, so a pod whose tasks share a set needs a plan of its own.",
         [
             "name: hello",
             "pods:",
@@ -1006,8 +1008,8 @@ codes! {
         [], [],
         "the step would launch `server` and `side` together, and both have the discovery prefix `node`";
     DependsOnStrategy = "P088", "`depends-on` and named steps come with `strategy: dependency`",
-        "Under the other strategies the order is that of the file, and `depends-on` would be ignored. Under \
-         `dependency` a phase's steps need names, since others depend on them by name.",
+        "Under the other strategies the steps follow the order of the file, and `depends-on` would be \
+         ignored. Under `dependency` the steps of a phase need names, since other steps name them.",
         [
             "name: hello",
             "pods:",
@@ -1024,7 +1026,7 @@ codes! {
         [], [],
         "`depends-on` has no meaning in a plan that is not of `strategy: dependency`";
     UnknownDependency = "P089", "`depends-on` names what is there",
-        "A phase depends on phases of its plan, a step on steps of its phase.",
+        "A phase depends on phases of its own plan, and a step on steps of its own phase.",
         [
             "name: hello",
             "pods:",
@@ -1040,7 +1042,7 @@ codes! {
         [], [],
         "there is no phase `wbe`";
     Cycle = "P090", "nothing depends on itself",
-        "What depends on itself, by way of others or not, could never begin.",
+        "A phase or step that depends on itself, directly or through others, could never begin.",
         [
             "name: hello",
             "pods:",
@@ -1058,8 +1060,8 @@ codes! {
         [], [],
         "these phases depend on each other in a cycle: `a`, `b`";
     InstanceOutOfRange = "P091", "a named step is for an instance that is there",
-        "Others depend on a named step, so that one for an instance that is not below `count` is an error, \
-         and not ignored.",
+        "Other steps depend on a named step. So a named step for an index that is not below `count` is an \
+         error, and is not ignored.",
         [
             "name: hello",
             "pods:",
@@ -1078,7 +1080,7 @@ codes! {
         [], [],
         "the pod `web` has no instance 3, its count is 1";
     EmptyStep = "P092", "a step launches each of its tasks once, and at least one",
-        "An empty list, `[[]]`, would be a step without anything to do. For no steps at all write `default: \
+        "An empty list, `[[]]`, would be a step that does nothing. To have no steps at all, write `default: \
          []`.",
         [
             "name: hello",
@@ -1097,7 +1099,7 @@ codes! {
         [], [],
         "the step launches no task";
     DuplicateStep = "P093", "the steps of a phase have names of their own",
-        "`depends-on` would not know which of the two is meant.",
+        "If two steps had one name, `depends-on` would not say which one is meant.",
         [
             "name: hello",
             "pods:",
@@ -1118,10 +1120,10 @@ codes! {
         [], [],
         "two steps of the phase are called `a`";
     UnknownField = "P094", "`on-change` names fields that can change",
-        "A plan with `on-change` takes the place of `update` where one of these fields changes. An entry is a \
-         path from the top, with `*` for any name, or one key alone, as `count`. One that names nothing would \
-         never match, and is an error; one about a pod or a task that is not there is a warning, since the \
-         service may have had it before.",
+        "A plan with `on-change` runs in place of `update` if one of these fields changes. An entry is a \
+         path from the top of the file, with `*` for any name, or a single key, as `count`. An entry that \
+         can match no field is an error. An entry about a pod or a task that is not there is a warning, \
+         since the service may have had it before.",
         [
             "name: hello",
             "pods:",
@@ -1136,8 +1138,8 @@ codes! {
         [], [],
         "`pods.web.tasks.*.cdm` names no field that can change: there is nothing called `cdm`";
     ReservedPlan = "P095", "no plan has the name of one that the engine runs by itself",
-        "`recovery`, `decommission` and `uninstall` are shown as plans and follow from the state of the instances. A \
-         plan of that name could be neither shown nor started.",
+        "The engine shows `recovery`, `decommission` and `uninstall` as plans; they follow from the state of \
+         the instances. A plan with one of these names could be neither shown nor started.",
         [
             "name: hello",
             "pods:",
@@ -1152,8 +1154,9 @@ codes! {
         [], [],
         "the plan `recovery` has the name of one that the engine runs by itself";
     Gate = "P096", "a gate has a command, and its word is not too old when it comes",
-        "A gate is a command that is asked before a step acts. Without a command there is nothing to ask. Its word \
-         holds for `max-age` seconds, so that a `timeout` above it would let the command answer too late.",
+        "A gate is a command that is asked before a step acts. Without a command there is nothing to ask. An \
+         answer holds for `max-age` seconds. If `timeout` were larger, an answer could be too old when it \
+         comes.",
         [
             "name: hello",
             "pods:",
@@ -1169,9 +1172,9 @@ codes! {
         [], [],
         "the gate's command may take 90 s, and its word would be too old after 60 s";
     GateTask = "P097", "a gate is asked beside a task of its pod that goes on running",
-        "The command of a gate is run beside a task of the member that the step is about to act on: beside `task`, or \
-         beside the first task of the step with `goal: RUNNING`. A task that ends by itself is not there to be asked \
-         beside, and the gate would allow every act.",
+        "The command of a gate runs beside a task of the member that the step is about to act on: beside the \
+         task that `task` names, or beside the first task of the step with `goal: RUNNING`. A task that ends \
+         by itself may be gone when the gate is asked, and then every act would be allowed.",
         [
             "name: hello",
             "pods:",
@@ -1188,8 +1191,8 @@ codes! {
         "the pod `web` has no task `sever` to ask beside";
     // Files that the DC/OS SDK reads in another way.
     PathVolume = "P100", "a volume is of type ROOT or MOUNT",
-        "The SDK lets `type: PATH` pass and makes a MOUNT volume of it, a whole disk. It does so here too, \
-         with a warning.",
+        "The SDK takes `type: PATH` for `type: MOUNT`, which is a whole disk, and says nothing. The same is \
+         done here, with a warning.",
         [
             "name: hello",
             "pods:",
@@ -1206,9 +1209,8 @@ codes! {
         [], [],
         "there are no PATH volumes: this is a MOUNT volume, as it always was";
     VipRanges = "P101", "a port has a `vip` or `ranges`",
-        "The SDK forgets the `ranges` of a dynamic port that has a `vip`, and picks any free port. Here \
-         they count, as the file says; it is a warning, since a service that comes from there gets another \
-         port.",
+        "The SDK ignores the `ranges` of a dynamic port that has a `vip`, and takes any free port. Here \
+         `ranges` count. It is a warning, since a service that moves from the SDK gets another port.",
         [
             "name: hello",
             "pods:",
@@ -1225,9 +1227,9 @@ codes! {
         [], [],
         "the DC/OS SDK ignores the `ranges` of a port with a `vip`; here they count";
     CountedPrefix = "P102", "where a placement rule counts a pod, no other pod's name begins with its name and `-`",
-        "To count the instances of `data`, the SDK counts all tasks whose names begin with `data-`: those \
-         of a pod `data-hot` too. Here a pod is counted by its whole name. It is a warning, since instances \
-         may go where the SDK would not put them.",
+        "To count the instances of `data`, the SDK counts all tasks whose names begin with `data-`, which \
+         includes those of a pod `data-hot`. Here only the instances of `data` count. It is a warning, since \
+         instances may go where the SDK would not put them.",
         [
             "name: hello",
             "pods:",

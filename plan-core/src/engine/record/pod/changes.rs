@@ -202,7 +202,7 @@ impl PodRecord {
 
     /// Cancels the relocation.
     pub(in crate::engine) fn cancel_relocation(&mut self) {
-        self.rare.change(|rare| rare.relocation = None);
+        self.rare.reset(|rare| rare.relocation = None);
     }
 
     /// Takes the instance from its place, and all that it has there: after this it has no place, its slots are empty,
@@ -219,7 +219,7 @@ impl PodRecord {
         self.place = None;
         self.cancel_relocation();
         for task in &mut self.tasks {
-            task.rare.change(|rare| rare.down = None);
+            task.rare.reset(|rare| rare.down = None);
         }
     }
 }
@@ -242,7 +242,7 @@ impl PodRecord {
 
     /// Notes that a task is no longer down.
     pub(in crate::engine) fn comes_up(&mut self, task: &TaskName) {
-        self.task_mut(task).rare.change(|rare| rare.down = None);
+        self.task_mut(task).rare.reset(|rare| rare.down = None);
     }
 
     /// Notes that a launch reached its task's goal. Returns false, and changes nothing, if a later launch reached it
@@ -253,7 +253,7 @@ impl PodRecord {
             return false;
         }
         task.reached = Some(reached);
-        task.rare.change(|rare| (rare.other, rare.trouble) = (0, None));
+        task.rare.reset(|rare| (rare.other, rare.trouble) = (0, None));
         true
     }
 
@@ -272,7 +272,7 @@ impl PodRecord {
 
     /// Forgets a task's failures in a row.
     pub(in crate::engine) fn forgive(&mut self, task: &TaskName) {
-        self.task_mut(task).rare.change(|rare| rare.failures = 0);
+        self.task_mut(task).rare.reset(|rare| rare.failures = 0);
     }
 
     /// Notes that a task is not to be launched with this configuration any more.
@@ -282,7 +282,7 @@ impl PodRecord {
 
     /// Forgets a refusal for good.
     pub(in crate::engine) fn ask_once_more(&mut self, task: &TaskName) {
-        self.task_mut(task).rare.change(|rare| rare.never = None);
+        self.task_mut(task).rare.reset(|rare| rare.never = None);
     }
 
     /// Sets the time before which a task is not launched; `None` is no such time.
@@ -314,7 +314,7 @@ impl PodRecord {
 
     /// Wants a task running.
     pub(in crate::engine) fn resume(&mut self, task: &TaskName) {
-        self.task_mut(task).rare.change(|rare| (rare.paused, rare.down) = (false, None));
+        self.task_mut(task).rare.reset(|rare| (rare.paused, rare.down) = (false, None));
     }
 
     /// Changes the mark of a step.
@@ -334,7 +334,7 @@ impl PodRecord {
 
     /// Forgets the marks of steps of these runs.
     pub(in crate::engine) fn forget_marks(&mut self, runs: &[Number]) {
-        self.rare.change(|rare| rare.steps.retain(|mark| !runs.contains(&mark.step.run)));
+        self.rare.reset(|rare| rare.steps.retain(|mark| !runs.contains(&mark.step.run)));
     }
 }
 
