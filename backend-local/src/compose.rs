@@ -47,7 +47,7 @@ pub(crate) fn order(
         node: Some(&launch.node),
         ports: &numbers,
         parameters: &parameters,
-        addresses: &inner.options.addresses,
+        addresses: &inner.addresses(),
     }));
     let sandbox = folder.sandbox().to_string_lossy().into_owned();
     environment.insert("MESOS_SANDBOX".to_owned(), sandbox.clone());

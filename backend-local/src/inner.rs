@@ -4,11 +4,12 @@
 //! stop, or when the owner of this value drops it.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use plan_core::engine::Number;
-use plan_core::spec::{InstanceName, TaskName};
+use plan_core::spec::{Addresses, InstanceName, TaskName};
 use plan_driver::backend::Identity;
 use plan_room::Book;
 use tokio::sync::Notify;
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) vips: Vips,
     /// Rings when a port of a task may have changed.
     pub(crate) ports_changed: Notify,
+    /// Where the scheduler's API is reached. A process has one scheduler, which says it once.
+    api: OnceLock<SocketAddr>,
     state: Mutex<State>,
     jobs: Mutex<JoinSet<()>>,
 }
@@ -56,9 +59,25 @@ impl Inner {
             boot,
             vips: Vips::default(),
             ports_changed: Notify::new(),
+            api: OnceLock::new(),
             state: Mutex::new(State::new(book)),
             jobs: Mutex::default(),
         }
+    }
+
+    /// Notes where the scheduler's API is reached.
+    pub(crate) fn note_api(&self, api: Option<SocketAddr>) {
+        api.map(|api| self.api.set(api));
+    }
+
+    /// How tasks reach the scheduler and each other.
+    pub(crate) fn addresses(&self) -> Addresses {
+        let mut addresses = self.options.addresses.clone();
+        if let Some(api) = self.api.get() {
+            addresses.api_host.get_or_insert_with(|| api.ip().to_string());
+            addresses.api_port.get_or_insert(api.port());
+        }
+        addresses
     }
 
     /// Stops the work in the background.

@@ -117,7 +117,8 @@ impl Backend for Local {
     }
 
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
-        let Opening { identity, held, .. } = opening;
+        let Opening { identity, held, api, .. } = opening;
+        self.inner.note_api(api);
         load::note_service(&self.inner, &identity)
             .await
             .map_err(|error| BackendError::because("the service's folder cannot be made", error))?;

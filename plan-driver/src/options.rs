@@ -1,5 +1,6 @@
 //! What a scheduler is started with.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Options {
     pub limits: Limits,
     /// Records what happens, for a replay.
     pub record: Option<Recorder>,
+    /// Where the scheduler's API is reached, if it has one: tasks find it in their environment.
+    pub api: Option<SocketAddr>,
 }
 
 /// Bounds of queues and waits.
@@ -50,6 +53,7 @@ impl Default for Options {
             retries: Retries::default(),
             limits: Limits::default(),
             record: None,
+            api: None,
         }
     }
 }
@@ -73,6 +77,13 @@ impl Options {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// With an API, which is reached here.
+    #[must_use]
+    pub fn with_api(mut self, api: SocketAddr) -> Self {
+        self.api = Some(api);
         self
     }
 

@@ -9,6 +9,7 @@ pub mod prompt;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 
 pub use inspect::{Log, LogEnd, LogError, LogQuery, LogStream};
 pub use kind::{Example, Finding, Kind, Rule, check};
@@ -73,12 +74,15 @@ pub struct Opening {
     pub held: Vec<Held>,
     /// The backend's own notes, which earlier sessions reported as [`Report::Note`].
     pub notes: BTreeMap<NoteName, NoteText>,
+    /// Where the scheduler's API is reached, if it has one. Tasks find it as `SCHEDULER_API_HOSTNAME` and
+    /// `SCHEDULER_API_PORT`.
+    pub api: Option<SocketAddr>,
 }
 
 impl Opening {
     /// The opening of a service that holds nothing.
     pub fn new(identity: Identity) -> Self {
-        Self { identity, held: Vec::new(), notes: BTreeMap::new() }
+        Self { identity, held: Vec::new(), notes: BTreeMap::new(), api: None }
     }
 }
 

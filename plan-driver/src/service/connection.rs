@@ -54,7 +54,7 @@ impl Running<'_> {
         let Some(installation) = self.engine.installation().cloned() else { return };
         let identity = Identity { service: self.of.name.clone(), installation: installation.clone() };
         let notes = self.engine.notes().map(|(name, text)| (name.clone(), text.clone())).collect();
-        let opening = Opening { identity, held: self.engine.held(), notes };
+        let opening = Opening { identity, held: self.engine.held(), notes, api: self.of.options.api };
         let limits = self.of.options.limits;
         let (reports, told) = Reports::channel(limits.reports);
         let backend = self.of.backend.clone();

@@ -25,7 +25,7 @@ use futures::stream::{BoxStream, Fuse, StreamExt as _};
 use plan_core::engine::{Engine, Request, Verb};
 use plan_core::plan::{Model, Status};
 use plan_core::spec::PlanName;
-use plan_driver::{Condition, DriverError, Options, Scheduler, Service};
+use plan_driver::{Condition, DriverError, Options, Scheduler, Service, with_causes};
 use plan_load::SpecFile;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -194,7 +194,8 @@ async fn schedule(
     };
     let (token_file, token) = folder::token(&folder).map_err(failed)?;
     let recording = Recording::begin(arguments).map_err(failed)?;
-    let options = Options::default().with_record(recording.recorder());
+    let address = listener.local_addr().map_err(|error| failed(Problem::error(with_causes(&error))))?;
+    let options = Options::default().with_record(recording.recorder()).with_api(address);
     let scheduler = Scheduler::start(store, backend, options).await;
     let scheduler = Arc::new(scheduler.map_err(|error| failed(store::problem(&error, folder.path())))?);
     let service = scheduler.service(name).await.map_err(|error| failed(Problem::error(error.to_string())))?;

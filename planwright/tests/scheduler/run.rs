@@ -227,3 +227,22 @@ fn what_was_on_a_lost_node_comes_back_on_another() {
     assert_eq!(ran.code, 1, "{ran}");
     assert!(ran.err.contains("no node `node-9`") && ran.err.contains("node-0"), "{ran}");
 }
+
+/// A config template may use them, and a task may ask.
+#[test]
+fn a_task_knows_where_its_scheduler_is() {
+    let place = Place::new();
+    place.file(
+        "asks/svc.yml",
+        "name: asks\npods:\n  web:\n    count: 1\n    tasks:\n      server:\n        goal: RUNNING\n        \
+         cmd: \"cat url; echo $SCHEDULER_API_HOSTNAME:$SCHEDULER_API_PORT; exec sleep 1000\"\n        cpus: 0.05\n        memory: 32\n        \
+         configs: {url: {template: url.txt, dest: url}}\n",
+    );
+    place.file("asks/url.txt", "http://{{SCHEDULER_API_HOSTNAME}}:{{SCHEDULER_API_PORT}}\n");
+    let scheduler = place.run(&[&place.path("asks")]);
+    place.good(&["plan", "status", "deploy", "--wait"]);
+    let url = scheduler.url();
+    let told = format!("{url}\n{}\n", url.trim_start_matches("http://"));
+    let logs = || place.planwright(&["pod", "logs", "web-0"]);
+    until("it has said it", || logs().out == told, || logs().to_string());
+}
