@@ -79,6 +79,7 @@ mod checks;
 mod command;
 mod compose;
 mod disk;
+mod earlier;
 mod error;
 mod fetch;
 mod inner;

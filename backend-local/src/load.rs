@@ -22,10 +22,10 @@ use crate::layout::{Layout, RunFolder};
 use crate::lost::{self, LostNode};
 use crate::prune::throw_away;
 use crate::reap;
-use crate::room::{self, Health, PlaceFile, ServiceKey};
+use crate::room::{self, Health, ServiceKey};
 use crate::run::{Exit, ExitCause, Launched, Order};
 use crate::state::{Phase, Run, RunKey};
-use crate::{address, watch};
+use crate::{address, earlier, watch};
 
 /// A shim that claimed a launch writes `launch.json` within this time, or has ended.
 const SHIM_BEGINS: Duration = Duration::from_secs(3);
@@ -180,16 +180,9 @@ fn places(
     }
     orders.retain(|handle, _| layout.place(&identity, handle).is_dir());
     orders.values_mut().for_each(|orders| orders.sort_by_key(|order| order.launch));
-    let mut places = Vec::new();
-    for folder in disk::list(&layout.places(&identity))? {
-        if let Some(file) = disk::read::<PlaceFile>(&folder.join("place.json"))? {
-            let orders = orders.remove(&file.handle).unwrap_or_default();
-            places.push((service.clone(), file.kept(&orders)));
-        }
-    }
-    let others = orders.into_values().filter_map(|orders| room::kept_of_orders(&orders));
-    places.extend(others.map(|kept| (service.clone(), kept)));
-    Ok(places)
+    let mut places = earlier::places(layout, &identity, &mut orders)?;
+    places.extend(orders.into_values().filter_map(|orders| room::kept_of_orders(&orders)));
+    Ok(places.into_iter().map(|kept| (service.clone(), kept)).collect())
 }
 
 /// How a run is that was found.

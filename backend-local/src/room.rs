@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 
-use plan_core::engine::{Handle, Held, InstallationId};
+use plan_core::engine::{Held, InstallationId};
 use plan_core::plan::Demand;
 use plan_core::spec::placement::NodeFacts;
-use plan_core::spec::{InstanceName, NodeName, ResourceSet, ResourceSetName, ServiceName, Volume};
+use plan_core::spec::{NodeName, ResourceSet, ResourceSetName, ServiceName};
 pub(crate) use plan_room::Health;
 use plan_room::{
     Amounts, Book, BookRules, Judge, Kept, Numbers, Outside, PortRules, ReasonWords, Search, Spaces,
 };
-use serde::Deserialize;
 
 use crate::options::{Capacity, NodeSpec};
 use crate::run::Order;
@@ -69,34 +68,6 @@ pub(crate) fn kept(held: Held) -> Kept {
     Kept { handle, instance, node, sets: demand, volumes, ports }
 }
 
-/// A place as an earlier version wrote it: `place.json`. This version only reads it, since each session begins with the
-/// places that records name, and orders say what their place has.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct PlaceFile {
-    pub(crate) handle: Handle,
-    instance: InstanceName,
-    node: NodeFacts,
-    sets: Vec<(ResourceSetName, ResourceSet)>,
-    volumes: Vec<Volume>,
-    ports: Numbers,
-}
-
-impl PlaceFile {
-    /// The place as the file says, changed by the orders since then, the oldest first.
-    pub(crate) fn kept(self, orders: &[&Order]) -> Kept {
-        let (sets, ports) = had(self.sets, self.ports, orders);
-        Kept {
-            handle: self.handle,
-            instance: self.instance,
-            node: Arc::new(self.node),
-            sets,
-            volumes: self.volumes.into(),
-            ports,
-        }
-    }
-}
-
 /// A place from before, as far as its orders tell, the oldest first. They only have the name of its node, and the
 /// volumes of its resource sets. The records of its service tell the rest.
 pub(crate) fn kept_of_orders(orders: &[&Order]) -> Option<Kept> {
@@ -114,7 +85,7 @@ pub(crate) fn kept_of_orders(orders: &[&Order]) -> Option<Kept> {
 }
 
 /// Sets and ports, changed by those of orders. The last order counts.
-fn had(
+pub(crate) fn had(
     mut sets: Vec<(ResourceSetName, ResourceSet)>,
     mut ports: Numbers,
     orders: &[&Order],

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::ProcessId;
 
-/// The order: `order.json`.
+/// The order: `order.json`. It says where its task runs and what the task has, beside what the shim and the checks need. The
+/// records say that too, but only once the task's service opens a session: until then another service of this machine must not
+/// get its room or its ports, and a node that was lost must take it along.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Order {
