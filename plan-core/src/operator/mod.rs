@@ -62,12 +62,12 @@
 //!   is to be tried again later needs another id.
 //! - **A call that fails**, by an error or by a panic, says nothing: what it queued is dropped. The driver logs it, waits,
 //!   and calls `reconcile`. The simulator ends the run: it returns the error, and a panic goes on.
-//! - **Failures of a task** ([`TaskRecord::failures`](crate::engine::TaskRecord::failures)) are counted in a row, not for
+//! - **Failures of a task** ([`TaskHistory::failures`](crate::engine::TaskHistory::failures)) are counted in a row, not for
 //!   ever. An end that nobody asked for counts, and so does a launch that the backend refuses. The count begins anew
 //!   when the task ends after it had its goal for ten minutes, when a task with the goal `ONCE` or `FINISH` finishes,
 //!   when a target gives the task another configuration, when its instance goes elsewhere, and when its instance or
 //!   its step is restarted, or its instance paused or resumed. Only
-//!   [`TaskRecord::never`](crate::engine::TaskRecord::never) stands: the backend will not launch this configuration, until
+//!   [`TaskHistory::never`](crate::engine::TaskHistory::never) stands: the backend will not launch this configuration, until
 //!   a target or an operator says otherwise.
 //! - **A task with the goal `ONCE`** runs again in each run of a side plan, since a side plan is an act. In the plan that
 //!   makes a target so, a launch of the same configuration that finished before counts, and it does not run again.
