@@ -38,9 +38,9 @@
 //! space for `kill.json` and `exit.json` is reserved before the task starts (`….new`), so a task that fills the disk
 //! can be ended, and its end is known.
 //!
-//! The data folder repeats nothing that the engine's records have. Each session begins with the places that are held
-//! (`Opening::held`). Before the first session of a service, the orders in its places say what no other service may
-//! get: their ports, and for each set the resources that were launched last.
+//! The data folder keeps nothing that a place holds: each session begins with the places that are held (`Opening::held`).
+//! An order is an exception. It has all that its task's shim needs, since the shim outlives the scheduler: the node, the
+//! ports and the resources too. Before the first session of a service these say what no other service may get.
 //!
 //! # What it supports, and what not
 //!
