@@ -30,9 +30,12 @@ pub(in crate::engine) enum Waker {
 }
 
 impl Waker {
+    /// How many wakers there are.
+    pub(in crate::engine) const COUNT: usize = Self::Members as usize + 1;
+
     /// All wakers.
     #[cfg(feature = "zoo")]
-    pub(in crate::engine) const ALL: [Self; 10] = [
+    pub(in crate::engine) const ALL: [Self; Self::COUNT] = [
         Self::Changed,
         Self::Progress,
         Self::RunEnded,

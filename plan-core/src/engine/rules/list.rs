@@ -77,21 +77,27 @@ pub(super) static KEEPERS: [&dyn Keeper; COUNT] = {
     all
 };
 
-/// The kinds of subjects that an event may let act.
-pub(super) const fn awakened_by(cause: Waker) -> Kinds {
-    let (mut kinds, mut nth) = (Kinds::NONE, 0);
+/// The kinds of subjects that each waker may let act, by its position.
+static AWAKENED: [Kinds; Waker::COUNT] = {
+    let mut all = [Kinds::NONE; Waker::COUNT];
+    let mut nth = 0;
     while nth < RULES.len() {
         let rule = &RULES[nth];
         let mut of = 0;
         while of < rule.wakes.len() {
-            if rule.wakes[of] as u8 == cause as u8 {
-                kinds = kinds.and(rule.of);
-            }
+            let cause = rule.wakes[of] as usize;
+            all[cause] = all[cause].and(rule.of);
             of += 1;
         }
         nth += 1;
     }
-    kinds
+    all
+};
+
+/// The kinds of subjects that an event may let act.
+#[inline]
+pub(super) fn awakened_by(cause: Waker) -> Kinds {
+    AWAKENED[cause as usize]
 }
 
 #[cfg(test)]
