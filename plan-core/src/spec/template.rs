@@ -75,6 +75,7 @@ impl Rendered {
     }
 
     /// The pieces of the text in order: the place of each, and the variable if it is a variable's value.
+    #[cfg(feature = "yaml")]
     pub(super) fn pieces(&self) -> impl Iterator<Item = (Span, Option<&str>)> {
         let ends = self.pieces.iter().skip(1).map(|next| next.out).chain([self.text.len()]);
         self.pieces
@@ -84,6 +85,7 @@ impl Rendered {
     }
 
     /// The variable without a text whose tag is the value of the key that ends here.
+    #[cfg(feature = "yaml")]
     pub(super) fn leaves_empty(&self, key_end: usize) -> Option<&str> {
         let rest = self.text.get(key_end..)?;
         let value = self.text.len() - rest.trim_start_matches([':', ' ', '\t']).len();
