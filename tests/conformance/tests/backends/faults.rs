@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use backend_sim::Said;
 use plan_core::engine::{
-    Command, CommandOutcome, End, FitAnswer, Found, LaunchAnswer, Number, ReleaseAnswer, Ruling, Seen,
+    Command, CommandOutcome, End, FitAnswer, Found, Grant, LaunchAnswer, Number, ReleaseAnswer, Ruling, Seen,
 };
 use plan_core::spec::Seconds;
 
@@ -13,6 +13,7 @@ use plan_core::spec::Seconds;
 pub(crate) struct Given {
     fits: BTreeSet<Number>,
     launches: BTreeSet<Number>,
+    grant: Option<Grant>,
 }
 
 macro_rules! faults {
@@ -29,6 +30,8 @@ macro_rules! faults {
 }
 
 faults! {
+    RoomIsGrantedTwice: "room is held";
+    PortsAreShared: "a port has one holder";
     WithdrawalsAreLost: "a question stands open";
     WithdrawalsEndTasks: "withdrawing touches nothing";
     AskedAgainIsAnother: "asked again is asked once";
@@ -104,6 +107,16 @@ impl Fault {
             ) => {
                 grant.ports.clear();
             }
+            (
+                Self::PortsAreShared,
+                Said::Outcome(CommandOutcome::Fit { answer: FitAnswer::Fitted(grant), .. }),
+            ) => {
+                grant.ports.iter_mut().for_each(|(_, number)| *number = 31_000);
+            }
+            (Self::RoomIsGrantedTwice, Said::Outcome(CommandOutcome::Fit { answer, .. })) => match answer {
+                FitAnswer::Fitted(grant) => given.grant = Some(grant.clone()),
+                _ => *answer = given.grant.clone().map_or(answer.clone(), FitAnswer::Fitted),
+            },
             (Self::LaunchesAgainAreRefused, Said::Outcome(CommandOutcome::Launch { launch, answer, .. }))
                 if !given.launches.insert(*launch) =>
             {
