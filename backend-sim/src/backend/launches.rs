@@ -32,8 +32,10 @@ impl Backend {
                 let nth = *told;
                 let fault =
                     self.faults.iter().find(|(of, at, _)| *of == id && *at == nth).map(|fault| fault.2);
-                if let Some(LaunchFault::Refuse | LaunchFault::Never) = fault {
-                    // The backend has begun to use the place when it finds that it cannot launch there.
+                let place = self.book.place(&(), &launch.instance, &launch.handle);
+                let is_new = place.is_some_and(|place| !place.is_used());
+                if let (true, Some(LaunchFault::Refuse | LaunchFault::Never)) = (is_new, fault) {
+                    // The backend has begun to use a new place when it finds that it cannot launch there.
                     let at = (&launch.node.name, &launch.handle);
                     self.book.launch(&(), &launch.instance, at, launch.launch, now);
                 }

@@ -319,8 +319,11 @@ impl<'a> Sim<'a> {
                 }
             }
             Happening::Expire { session } => {
-                self.tally.grants_end(session);
-                self.backend.expire(&mut self.cluster, &mut self.runtime, session);
+                // A session that ended before may not have given again what its records order.
+                if session == self.runtime.session {
+                    self.tally.grants_end(session);
+                    self.backend.expire(&mut self.cluster, &mut self.runtime, session);
+                }
             }
             Happening::Wake { nth } => {
                 if nth == self.wake {
