@@ -265,6 +265,26 @@ fn a_successor_that_never_fits_spares_what_runs() {
 }
 
 #[test]
+fn a_refused_update_does_not_hide_that_the_old_configuration_is_in_backoff() {
+    let mut bench = deployed();
+    bench.room = false;
+    bench.becomes(&KAFKA.replace("./broker", "./broker2"));
+    let Some(Command::Fit(fit)) = bench.sent.pop() else { panic!() };
+    bench.fit("kafka-0", fit.launch, FitAnswer::Never("no such disk".into()));
+    assert_eq!((bench.status("deploy"), bench.status("recovery")), (Error, Complete));
+    bench.room = true;
+    bench.fails("kafka-0", "broker");
+    bench.runs("kafka-0", "broker");
+    bench.fails("kafka-0", "broker");
+    let whys = bench.engine.why(&instance("kafka-0"));
+    let why = whys.iter().find(|why| why.what == "recovery").unwrap();
+    assert!(matches!(why.reason, Reason::Backoff { .. }), "{why}");
+    assert_eq!((why.status, bench.status("recovery")), (Delayed, Delayed));
+    bench.pass(20);
+    assert_eq!(bench.status("recovery"), Starting);
+}
+
+#[test]
 fn who_is_broken_does_not_wait_for_a_slot_that_another_run_holds() {
     let yaml = "
 name: pair

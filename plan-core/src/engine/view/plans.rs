@@ -4,8 +4,10 @@
 
 use crate::engine::Engine;
 use crate::engine::at::At;
+use crate::engine::reason::Reason;
 use crate::engine::record::{DebtCause, DebtRecord, PodRecord, Purpose, Slot, StepRef, TaskState};
-use crate::engine::rules::Owner;
+use crate::engine::rules::{Owner, Question, eligible};
+use crate::engine::session::Session;
 use crate::engine::state::{Run, State, is_complete, is_stale};
 use crate::plan::{Model, PlanLayout, Status, StatusCounts, aggregate, step_name};
 use crate::spec::{InstanceName, PlanName};
@@ -60,7 +62,7 @@ impl Engine {
     pub fn plan(&self, name: &str) -> Option<PlanView> {
         let state = self.state.as_ref()?;
         if name == PlanName::RECOVERY {
-            return Some(state.recovery_view());
+            return Some(state.recovery_view(&self.session));
         }
         if name == PlanName::DECOMMISSION || name == PlanName::UNINSTALL {
             return state.leaving_view().filter(|view| view.name == name);
@@ -76,7 +78,7 @@ impl Engine {
     pub fn plan_status(&self, name: &str) -> Option<Status> {
         let state = self.state.as_ref()?;
         if name == PlanName::RECOVERY {
-            return Some(state.recovery_view().status);
+            return Some(state.recovery_view(&self.session).status);
         }
         if name == PlanName::DECOMMISSION || name == PlanName::UNINSTALL {
             return self.plan(name).map(|view| view.status);
@@ -155,8 +157,8 @@ impl State {
     }
 
     /// Recovery as a plan: a phase with one step for each instance that is being brought back (SDK rule R61).
-    fn recovery_view(&self) -> PlanView {
-        let phases: Vec<PhaseView> = self.hurt().filter_map(|at| self.recovery_phase(at)).collect();
+    fn recovery_view(&self, session: &Session) -> PlanView {
+        let phases: Vec<PhaseView> = self.hurt().filter_map(|at| self.recovery_phase(session, at)).collect();
         let all: StatusCounts = phases.iter().map(|phase| phase.status).collect();
         PlanView {
             name: PlanName::RECOVERY.to_owned(),
@@ -166,12 +168,12 @@ impl State {
         }
     }
 
-    fn recovery_phase(&self, at: At) -> Option<PhaseView> {
+    fn recovery_phase(&self, session: &Session, at: At) -> Option<PhaseView> {
         let record = self.record(at)?;
         let mut tasks = Vec::new();
         let mut status = Status::Complete;
         for slot in record.slots() {
-            let Some(of) = self.recovery_status(at, record, slot) else { continue };
+            let Some(of) = self.recovery_status(session, at, record, slot) else { continue };
             tasks.push(self.main_task(record, slot.set())?.name().clone());
             status = status.least(of);
         }
@@ -186,8 +188,15 @@ impl State {
         Some(PhaseView { name, strategy: "serial", status, steps: vec![step] })
     }
 
-    /// The status of what recovery does in a slot. `None` if it does nothing there.
-    pub(super) fn recovery_status(&self, at: At, record: &PodRecord, slot: &Slot) -> Option<Status> {
+    /// The status of what recovery does in a slot. `None` if it does nothing there. What recovery waits for follows from
+    /// the verdict that [`Engine::why`] prints.
+    pub(super) fn recovery_status(
+        &self,
+        session: &Session,
+        at: At,
+        record: &PodRecord,
+        slot: &Slot,
+    ) -> Option<Status> {
         if !self.is_slot_hurt(record, slot) {
             return None;
         }
@@ -202,12 +211,15 @@ impl State {
             Some(TaskState::Running { .. }) => return Some(Status::Started),
             Some(_) | None => {}
         }
-        match Owner::of(self, at, slot, main) {
-            Owner::Step => None,
-            Owner::Recovery(_) if main.never().is_some() => Some(Status::Error),
-            Owner::Recovery(_) | Owner::Later if main.delayed_until().is_some() => Some(Status::Delayed),
-            Owner::Recovery(_) | Owner::Later => Some(Status::Pending),
+        if Owner::of(self, at, slot, main) == Owner::Step {
+            return None;
         }
+        let question = Question::of_slot(self, at, record, slot)?;
+        Some(match eligible(&question, session).reason() {
+            Some(Reason::Never { .. }) => Status::Error,
+            Some(Reason::Backoff { .. }) => Status::Delayed,
+            _ => Status::Pending,
+        })
     }
 
     pub(super) fn leaving_name(&self) -> &'static str {

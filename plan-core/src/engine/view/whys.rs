@@ -101,7 +101,7 @@ impl Engine {
         for slot in record.slots() {
             let Some(question) = Question::of_slot(state, at, record, slot) else { continue };
             let Subject::Recovery { main, .. } = question.subject else { continue };
-            let Some(status) = state.recovery_status(at, record, slot) else {
+            let Some(status) = state.recovery_status(&self.session, at, record, slot) else {
                 quiet.push((question, slot, main));
                 continue;
             };
