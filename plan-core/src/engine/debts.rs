@@ -30,7 +30,7 @@ impl Transition<'_> {
         release: Option<Handle>,
     ) {
         let Some(place) = &record.place() else { return };
-        if living.is_empty() && release.is_none() || self.owes_nothing(cause) {
+        if living.is_empty() && release.is_none() || self.state.owes_nothing(cause) {
             return;
         }
         let kill = living.into_iter().map(|occupant| {

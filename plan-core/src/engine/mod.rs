@@ -24,6 +24,7 @@ mod finish;
 mod gates;
 mod held;
 mod input;
+mod install;
 mod invariants;
 mod launch;
 mod leaving;

@@ -1,4 +1,5 @@
-//! What the test of the list of rules asks (`tests/zoo/wakers.rs`): all subjects, and the rules that keep them waiting.
+//! What the tests of the zoo ask: engines with a fault, and for the test of the list of rules (`tests/zoo/wakers.rs`) all
+//! subjects, with the rules that keep them waiting.
 //!
 //! Invariant: reading changes nothing. A normal build does not have this file.
 
@@ -6,14 +7,36 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use super::at::At;
-use super::bug::Switch;
-use super::record::StepRef;
+use super::bug::{Bug, Switch};
+use super::record::{Record, StepRef};
+use super::recover::RecoverError;
 use super::rules::{Question, RULES, Rule, Subject, objection};
 use super::time::Wall;
 use super::waker::Waker;
 use crate::plan::Status;
 
 impl Engine {
+    /// The engine with a fault. An engine that is recovered from its records has no fault.
+    #[must_use]
+    pub fn with_bug(mut self, bug: Bug) -> Self {
+        self.zoo = Switch::on(bug);
+        if let Some(state) = &mut self.state {
+            state.set_bugs(self.zoo);
+        }
+        self
+    }
+
+    /// Recovers an engine with a fault, as [`Engine::recover`] does.
+    ///
+    /// # Errors
+    /// As [`Engine::recover`].
+    pub fn recover_with_bug(
+        records: impl IntoIterator<Item = Record>,
+        bug: Bug,
+    ) -> Result<Self, RecoverError> {
+        Self::recover_as(records, Switch::on(bug))
+    }
+
     /// The rules, each with the names of its wakers.
     pub fn rules() -> Vec<(&'static str, Vec<String>)> {
         let names = |rule: &Rule| rule.wakes.iter().map(|waker| format!("{waker:?}")).collect();

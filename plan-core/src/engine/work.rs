@@ -3,11 +3,9 @@
 //! Invariant: an item that this input does not consider stays on the agenda.
 
 use super::record::{Number, StepRef};
-use super::rules::{Whom, keepers};
 use super::session::agenda::{Bound, Item, Next, Sweep};
 use super::state::State;
 use super::transition::Transition;
-use super::waker::Waker;
 
 impl Transition<'_> {
     /// Considers the items of the agenda, up to a bound.
@@ -43,19 +41,11 @@ impl Transition<'_> {
         }
     }
 
-    /// Considers the first step that waits, for each bound that counts the members of a pod. If that step does not wait
-    /// any more, the next one is considered too.
+    /// Has the keepers consider the steps that wait until fewer members of a pod are down.
     fn consider_waiting(&mut self, pod: u32) {
-        let mut more = false;
-        for keeper in keepers() {
-            for (bound, step) in keeper.first_waiting(self, pod) {
-                self.consider_step(step);
-                more |= !keeper.waits(self.session, bound, step);
-            }
-        }
-        if more {
-            self.awaken(Waker::Members, Whom::WaitingFor(pod));
-        }
+        self.tell(|keeper, transition| {
+            keeper.fewer_are_down(transition, pod, |transition, step| transition.consider_step(step))
+        });
     }
 }
 

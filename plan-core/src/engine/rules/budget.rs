@@ -15,7 +15,7 @@ use crate::engine::waker::Waker;
 use crate::plan::{Status, TaskModel};
 use crate::spec::Goal;
 
-use super::keeper::{Keeper, Whom, Woken};
+use super::keeper::{Consider, Keeper, Whom, Woken};
 use super::subject::{Question, Subject};
 
 /// The largest number of members that a reason names.
@@ -129,7 +129,9 @@ impl Keeper for Budget {
         active.map(|run| (Waker::Members, Whom::Run(run.number()))).collect()
     }
 
-    fn first_waiting(&self, transition: &mut Transition<'_>, pod: u32) -> Vec<(Bound, StepRef)> {
+    /// Considers the first step that waits, for each bound that counts the members of the pod. If that step does not
+    /// wait for the bound any more, the next one may go on too.
+    fn fewer_are_down(&self, transition: &mut Transition<'_>, pod: u32, consider: Consider) -> Woken {
         let bounds = transition.state.active().iter().flat_map(|run| {
             let phases = run.layout.phases_of(pod);
             let of_plan = phases.first().map(|_| None);
@@ -137,10 +139,12 @@ impl Keeper for Budget {
             all.map(|phase| Bound { run: run.number(), phase })
         });
         let budgets = &mut transition.session.budgets;
-        bounds.filter_map(|bound| Some((bound, budgets.next(bound)?))).collect()
-    }
-
-    fn waits(&self, session: &Session, bound: Bound, step: StepRef) -> bool {
-        session.budgets.waits(bound, step)
+        let first: Vec<_> = bounds.filter_map(|bound| Some((bound, budgets.next(bound)?))).collect();
+        let mut more = false;
+        for (bound, step) in first {
+            consider(transition, step);
+            more |= !transition.session.budgets.waits(bound, step);
+        }
+        Vec::from_iter(more.then_some((Waker::Members, Whom::WaitingFor(pod))))
     }
 }

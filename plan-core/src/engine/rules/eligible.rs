@@ -53,7 +53,7 @@ impl Transition<'_> {
     pub(in crate::engine) fn objects_at_last(&mut self, at: At, step: StepRef) -> Option<Reason> {
         let run = self.state.run(step.run)?;
         let question = Question::of_step(self.state, run, at, step);
-        let counts = |rule: &Rule| rule.asked_again && !self.forgets_to_ask(rule.name);
+        let counts = |rule: &Rule| rule.asked_again && !self.state.forgets_to_ask(rule.name);
         let (rule, verdict) = objection_of(&question, self.session, counts)?;
         if let Some(keeper) = rule.keeper {
             keeper.keeps(self, at, step);

@@ -1,13 +1,13 @@
 //! Keepers: what a rule remembers in the session, and does so that it is cleared.
 //!
 //! Invariant: nothing else of the engine knows which rules remember anything. It tells all keepers what happens, and
-//! asks all keepers what is due. A keeper changes its own part of the session and answers with what may go on.
+//! asks all keepers what is due. A keeper changes its own part of the session, and answers with what may go on. Besides
+//! that it only asks the cluster: it takes a number for its question, and commands it. It changes no record.
 
 use crate::engine::ask::Answer;
 use crate::engine::at::At;
 use crate::engine::record::{Number, StepRef};
 use crate::engine::session::Session;
-use crate::engine::session::budgets::Bound;
 use crate::engine::time::Time;
 use crate::engine::transition::Transition;
 use crate::engine::waker::Waker;
@@ -39,6 +39,9 @@ pub(in crate::engine) enum Whom {
 
 /// What may go on because of what a keeper was told.
 pub(in crate::engine) type Woken = Vec<(Waker, Whom)>;
+
+/// Considers a step.
+pub(in crate::engine) type Consider = fn(&mut Transition<'_>, StepRef);
 
 /// What a rule does besides judging. By default it does nothing.
 pub(in crate::engine) trait Keeper: Sync {
@@ -100,13 +103,9 @@ pub(in crate::engine) trait Keeper: Sync {
         None
     }
 
-    /// Takes out the first step that waits, for each bound that counts the members of a pod.
-    fn first_waiting(&self, _: &mut Transition<'_>, _: u32) -> Vec<(Bound, StepRef)> {
+    /// Fewer members of a pod are down. Has the first of the steps considered that wait for that, and answers with the
+    /// others if they may go on too.
+    fn fewer_are_down(&self, _: &mut Transition<'_>, _: u32, _: Consider) -> Woken {
         Vec::new()
-    }
-
-    /// Whether a step waits for a bound.
-    fn waits(&self, _: &Session, _: Bound, _: StepRef) -> bool {
-        false
     }
 }

@@ -8,6 +8,7 @@ mod deadlines;
 mod debts;
 mod delays;
 mod down;
+mod faults;
 mod index;
 mod instance;
 mod kept;
