@@ -37,10 +37,10 @@ impl Engine {
         Self::recover_as(records, Switch::on(bug))
     }
 
-    /// The rules, each with the names of its wakers.
-    pub fn rules() -> Vec<(&'static str, Vec<String>)> {
+    /// The rules by name, each with the kinds of subjects that it keeps waiting, and the names of its wakers.
+    pub fn rules() -> Vec<(&'static str, Vec<&'static str>, Vec<String>)> {
         let names = |rule: &Rule| rule.wakes.iter().map(|waker| format!("{waker:?}")).collect();
-        RULES.iter().map(|rule| (rule.name, names(rule))).collect()
+        RULES.iter().map(|rule| (rule.name, rule.kinds().collect(), names(rule))).collect()
     }
 
     /// The engine in which a waker wakes nobody.

@@ -10,14 +10,23 @@ use plan_core::engine::*;
 
 use crate::bench::Bench;
 
-/// A rule and a waker.
-type Pair = (String, String);
+/// A rule, a kind of subjects that it keeps waiting, and a waker.
+type Need = (String, String, String);
 
-fn table() -> BTreeSet<Pair> {
-    let rules = Engine::rules().into_iter();
-    let pairs =
-        rules.flat_map(|(rule, wakers)| wakers.into_iter().map(move |waker| (rule.to_owned(), waker)));
-    pairs.collect()
+fn table() -> BTreeSet<Need> {
+    let mut all = BTreeSet::new();
+    for (rule, kinds, wakers) in Engine::rules() {
+        for kind in kinds {
+            all.extend(wakers.iter().map(|waker| (rule.to_owned(), kind.to_owned(), waker.clone())));
+        }
+    }
+    all
+}
+
+/// The kind of a subject, by its name.
+fn kind_of(subject: &str) -> &str {
+    let kinds = ["recovery", "leaving", "move"].into_iter();
+    kinds.into_iter().find(|kind| subject.starts_with(&format!("{kind} of "))).unwrap_or("step")
 }
 
 /// Handles an input, and wakes the engine until nothing is left to consider.
@@ -37,20 +46,20 @@ fn may_act(engine: &Engine, wall: Wall) -> BTreeSet<String> {
     engine.subjects(wall).into_iter().filter(|(_, rule)| rule.is_none()).map(|(name, _)| name).collect()
 }
 
-/// Adds the pairs of a rule that kept something waiting before an input, and a waker without which the input leaves it
-/// waiting though no rule objects any more.
-fn needed(engine: &Engine, wall: Wall, input: &Input, pairs: &mut BTreeSet<Pair>) {
+/// Adds each rule that kept something waiting before an input, with the kind of what waited, and a waker without which
+/// the input leaves it waiting though no rule objects any more.
+fn needed(engine: &Engine, wall: Wall, input: &Input, needs: &mut BTreeSet<Need>) {
     // What the time has cleared by now was kept waiting when the last input came.
     let last = LAST.replace(wall).min(wall);
     let before = engine.subjects(last);
     let Some(true_one) = at_rest(engine.clone(), wall, input) else { return };
     let may = may_act(&true_one, wall);
-    let wakers: BTreeSet<String> = table().into_iter().map(|(_, waker)| waker).collect();
+    let wakers: BTreeSet<String> = table().into_iter().map(|(_, _, waker)| waker).collect();
     for waker in wakers {
         let Some(deaf) = at_rest(engine.clone().deaf_to(&waker), wall, input) else { continue };
         for lost in may_act(&deaf, wall).difference(&may) {
             if let Some(&Some(rule)) = before.get(lost) {
-                pairs.insert((rule.to_owned(), waker.clone()));
+                needs.insert((rule.to_owned(), kind_of(lost).to_owned(), waker.clone()));
             }
         }
     }
@@ -58,7 +67,7 @@ fn needed(engine: &Engine, wall: Wall, input: &Input, pairs: &mut BTreeSet<Pair>
 
 thread_local! {
     static LAST: Cell<Wall> = const { Cell::new(Wall(0)) };
-    static FOUND: RefCell<BTreeSet<Pair>> = const { RefCell::new(BTreeSet::new()) };
+    static FOUND: RefCell<BTreeSet<Need>> = const { RefCell::new(BTreeSet::new()) };
 }
 
 fn watch(engine: &Engine, wall: Wall, input: &Input) {
@@ -318,12 +327,105 @@ fn each_waker_of_each_rule_is_needed() {
     gone.fit("a-1", launch, FitAnswer::NodeGone("it was removed".into()));
     gone.runs("a-1", "x");
 
+    steps_and_recovery();
+    before_it_is_seen();
+
     let (found, table) = (FOUND.take(), table());
     let idle: Vec<_> = table.difference(&found).collect();
     assert!(idle.is_empty(), "no history shows that these rules need these wakers: {idle:#?}");
     let unsaid: Vec<_> = found.difference(&table).collect();
     assert!(unsaid.is_empty(), "these rules need wakers that they do not name: {unsaid:#?}");
 }
+
+/// Rules about both steps and recovery keep the one waiting as well as the other.
+fn steps_and_recovery() {
+    // A step acts, and its task ends before it is up: at first it is launched again at once, then it waits.
+    let mut step = bench(&one("./t1"));
+    for _ in 0..3 {
+        step.fails("a-0", "t");
+    }
+    step.pass(60);
+
+    // An operator pauses and resumes a task that no step is about.
+    let mut paused = bench(&one("./t1"));
+    paused.runs("a-0", "t");
+    paused.say("pod pause a-0");
+    paused.observe("a-0", "t", Seen::Ended(End::Killed));
+    paused.runs("a-0", "t");
+    paused.say("pod resume a-0");
+
+    // Recovery is refused, and an operator wants it once more.
+    let mut refused = bench(&one("./t1"));
+    refused.runs("a-0", "t");
+    refused.room = false;
+    refused.fails("a-0", "t");
+    let launch = last_fit(&refused);
+    refused.fit("a-0", launch, FitAnswer::Never("no".into()));
+    refused.say("pod restart a-0");
+
+    // An instance moves: recovery is refused, then it asks for a place for one task, and the other waits for that.
+    let mut place = bench(APART);
+    place.runs("a-0", "x");
+    place.runs("a-0", "y");
+    place.room = false;
+    place.say("pod replace a-0");
+    let launch = last_fit(&place);
+    place.fit("a-0", launch, FitAnswer::Never("no".into()));
+    place.say("pod restart a-0 x");
+    let Some(Command::Fit(fit)) = place.sent.pop() else { panic!("nobody asks for the place") };
+    place.say("pod restart a-0 y");
+    place.grant(&fit);
+    for name in ["x", "y"] {
+        place.observe("a-0", name, Seen::Ended(End::Killed));
+    }
+
+    // The target has one task less, which is to end before another of the instance comes back.
+    let mut owing = bench(APART);
+    owing.pays = false;
+    owing.runs("a-0", "x");
+    owing.runs("a-0", "y");
+    let y = owing.launch_of("a-0", "y");
+    let less = "name: x\npods:\n  a:\n    count: 1\n    resource-sets:\n      s: { cpus: 1, memory: 64 }\n    tasks:\n      \
+                x: { goal: RUNNING, essential: false, cmd: ./x, resource-set: s }\n";
+    owing.becomes(less);
+    owing.fails("a-0", "x");
+    let debt = owing.engine.debts().next().unwrap().number;
+    owing.observe_launch("a-0", "y", y, Seen::Ended(End::Killed));
+    owing.releases(debt);
+}
+
+/// What a session has not seen waits, of whatever kind it is.
+fn before_it_is_seen() {
+    // The task that is broken waited when the session began, and its instance is heard of later.
+    let mut broken = bench(&pair(1));
+    broken.runs("a-0", "x");
+    broken.runs("a-0", "y");
+    for _ in 0..2 {
+        broken.fails("a-0", "x");
+    }
+    broken.crash();
+    broken.pass(20);
+    broken.runs("a-0", "y");
+
+    // Nobody answers for an instance that is to leave, nor for one that is down for too long.
+    let two = "name: x\npods:\n  a:\n    count: 2\n    allow-decommission: true\n    tasks:\n      t: { goal: RUNNING, cmd: ./t, cpus: 0.1, memory: 8 }\n";
+    let mut leaves = bench(two);
+    leaves.runs("a-0", "t");
+    leaves.runs("a-1", "t");
+    leaves.crash();
+    leaves.becomes(&two.replace("count: 2", "count: 1"));
+    leaves.pass(3600);
+    leaves.runs("a-1", "t");
+    let mut moves = down_for_long();
+    moves.crash();
+    moves.pass(3600);
+    moves.observe("a-0", "t", Seen::Unreachable);
+}
+
+/// Two tasks that are neither essential nor of one step.
+const APART: &str = "name: x\npods:\n  a:\n    count: 1\n    resource-sets:\n      s: { cpus: 1, memory: 64 }\n      r: { cpus: 1, memory: 64 }\n    tasks:\n      \
+     x: { goal: RUNNING, essential: false, cmd: ./x, resource-set: s }\n      y: { goal: RUNNING, essential: false, cmd: ./y, resource-set: r }\nplans:\n  \
+     deploy: { phases: { a: { pod: a, steps: [ { default: [[x], [y]] } ] } } }\n";
 
 /// A service of one task.
 fn one(cmd: &str) -> String {

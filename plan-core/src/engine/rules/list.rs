@@ -20,8 +20,9 @@ const ALL: Kinds = STEP.and(RECOVERY).and(LEAVING).and(MOVE);
 pub(in crate::engine) const RULES: &[Rule] = &[
     Rule::new("superseded", ALL, OfSession(turns::superseded), &[]).holds_all(),
     Rule::new("acts already", STEP.and(RECOVERY), OfSession(acts::acts_already), &[Changed]),
-    Rule::new("all are asked for first", LEAVING.and(MOVE), OfSession(ours::all_asked), &[AllAsked, Time])
-        .holds_all(),
+    Rule::new("all are asked for first", LEAVING, OfSession(ours::all_asked), &[AllAsked]).holds_all(),
+    // A move whose deadline came before that is due at once (`State::next_move`).
+    Rule::new("all are asked for first", MOVE, OfSession(ours::all_asked), &[Time]).holds_all(),
     Rule::new("leavers in turn", LEAVING, Records(turns::leaver_turn), &[Settled, Left]),
     Rule::new("plan interrupted", STEP, Records(turns::plan_interrupted), &[Progress]).lets_recover(),
     Rule::new("plan order", STEP, Records(turns::plan_order), &[Progress]).lets_recover(),
@@ -114,8 +115,15 @@ mod tests {
                 "{}: whose a slot is follows from steps and records alone",
                 rule.name
             );
+            // Nobody but steps asks for room, and only steps tell a keeper that its rule keeps them waiting.
+            let for_steps_alone = rule.asked_again || rule.keeper.is_some();
+            assert!(
+                !for_steps_alone || rule.of == STEP,
+                "{}: what it asks for works for steps only",
+                rule.name
+            );
         }
         assert_eq!(awakened_by(Settled), STEP.and(RECOVERY).and(LEAVING).and(LEFT));
-        assert_eq!(awakened_by(Time), LEAVING.and(MOVE));
+        assert_eq!((awakened_by(AllAsked), awakened_by(Time)), (LEAVING, MOVE));
     }
 }

@@ -8,6 +8,8 @@ use crate::engine::waker::Waker;
 
 use super::keeper::Keeper;
 use super::subject::{Kinds, Question};
+#[cfg(feature = "zoo")]
+use super::subject::{LEAVING, MOVE, RECOVERY, STEP};
 
 /// The function of a rule, by what it reads.
 #[derive(Clone, Copy)]
@@ -58,6 +60,13 @@ impl Rule {
 
     pub(super) const fn with(self, keeper: &'static dyn Keeper) -> Self {
         Self { keeper: Some(keeper), ..self }
+    }
+
+    /// The kinds of subjects that may act and that the rule is about, in words.
+    #[cfg(feature = "zoo")]
+    pub(in crate::engine) fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        let all = [(STEP, "step"), (RECOVERY, "recovery"), (LEAVING, "leaving"), (MOVE, "move")];
+        all.into_iter().filter(|(kind, _)| self.of.has(*kind)).map(|(_, name)| name)
     }
 
     pub(super) fn ask(&self, question: &Question<'_>, session: &Session) -> Verdict {
