@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use plan_core::engine::{Observation, Seen, Sighting};
-use plan_driver::backend::{Report, Reports};
+use plan_driver::backend::{BackendReport, Reports};
 use tokio::sync::mpsc;
 
 use crate::blocking::blocking;
@@ -39,8 +39,8 @@ pub(crate) async fn tell(
         };
         let Some(say) = say else { break };
         let (report, end) = match say {
-            Say::Outcome(outcome) => (Report::Outcome(outcome), None),
-            Say::Snapshot(snapshot) => (Report::Snapshot(snapshot), None),
+            Say::Outcome(outcome) => (BackendReport::Outcome(outcome), None),
+            Say::Snapshot(snapshot) => (BackendReport::Snapshot(snapshot), None),
             Say::Unknown(key, end) => {
                 let serial = inner.state().next_serial();
                 let observation = Observation::new(
@@ -48,7 +48,7 @@ pub(crate) async fn tell(
                     serial,
                     Sighting::from(Seen::Ended(end)).saying("nothing is known of it"),
                 );
-                (Report::Observed(observation), None)
+                (BackendReport::Observed(observation), None)
             }
             Say::Observe(key) => {
                 let turn = {
@@ -60,7 +60,7 @@ pub(crate) async fn tell(
                 };
                 let Some((seen, serial)) = turn else { continue };
                 let end = matches!(seen.seen, Seen::Ended(_)).then(|| key.clone());
-                let report = Report::Observed(Observation::new(key.incarnation(), serial, seen));
+                let report = BackendReport::Observed(Observation::new(key.incarnation(), serial, seen));
                 (report, end)
             }
         };

@@ -50,6 +50,7 @@ mod heal;
 mod latency;
 pub mod moment;
 mod node;
+pub mod prelude;
 mod queue;
 mod replay;
 mod report;

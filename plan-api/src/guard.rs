@@ -1,4 +1,4 @@
-//! Who may ask.
+//! The clients that are let in.
 //!
 //! Invariant: a request passes only if it is meant for this machine (`Host`), if no page of another site sends it
 //! (`Origin`), and if it has the token. No answer says more about the token than that it is wrong.

@@ -128,7 +128,7 @@ impl From<DriverError> for Problem {
             }
             DriverError::Unknown => Self::new(StatusCode::INTERNAL_SERVER_ERROR, words)
                 .hint("say the same again, with the same header Planwright-Request: it is not done twice"),
-            DriverError::Check { backend, findings } => {
+            DriverError::Unsupported { backend, findings } => {
                 let words =
                     format!("the backend `{backend}` does not support what the specification declares");
                 let found = findings.into_iter().map(|finding| finding.problem(backend));
@@ -145,7 +145,7 @@ impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         let words = plan_driver::with_causes(&error);
         match error {
-            LogError::NotKept { .. } => Self::new(StatusCode::NOT_IMPLEMENTED, words),
+            LogError::Unsupported { .. } => Self::new(StatusCode::NOT_IMPLEMENTED, words),
             LogError::NoSuchLog(_) => Self::new(StatusCode::NOT_FOUND, words),
             _ => Self::new(StatusCode::SERVICE_UNAVAILABLE, words).again_in(5),
         }

@@ -1,12 +1,7 @@
 //! A custom scheduler, run in the simulator and on the driver. It checks the data of `store` after each crash, and doubles
 //! the memory of `web` when a figure says so.
-use backend_sim::{Scenario, run_with_operator};
-use plan_core::engine::{End, Event, Parameters, Reply, Verb, Wall};
-use plan_core::operator::{Called, Context, Operator};
-use plan_core::plan::Model;
-use plan_core::spec::{Megabytes, ServiceSpec};
-use plan_driver::backend::prompt::PromptBackend;
-use plan_driver::{Options, Scheduler, clock::TokioClock, store::MemoryStore};
+use backend_sim::prelude::*;
+use plan_driver::prelude::*;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 

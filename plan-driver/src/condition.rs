@@ -3,9 +3,11 @@
 use std::fmt;
 
 use plan_core::engine::Wall;
+use serde::Serialize;
 
 /// The condition of a service's scheduler. The scheduler acts only in [`Condition::Running`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "condition")]
 #[non_exhaustive]
 pub enum Condition {
     /// The scheduler reads its records.

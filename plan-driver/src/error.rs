@@ -18,7 +18,7 @@ pub enum DriverError {
     Unknown,
     /// The backend does not support what the specification declares. Nothing was done.
     #[error("the backend `{backend}` does not support what the specification declares:\n{}", lines(.findings))]
-    Check {
+    Unsupported {
         /// The backend.
         backend: &'static str,
         /// What the backend does not support, and what the service would do without.

@@ -63,6 +63,7 @@ pub mod clock;
 mod condition;
 mod error;
 mod options;
+pub mod prelude;
 pub mod recording;
 mod retry;
 mod scheduler;

@@ -83,7 +83,7 @@ impl Scheduler {
     /// Whether the backend supports a specification. Findings that are warnings do not count.
     ///
     /// # Errors
-    /// [`DriverError::Check`]: the backend does not support it.
+    /// [`DriverError::Unsupported`]: the backend does not support it.
     pub fn keeps(&self, model: &Model) -> Result<(), DriverError> {
         keeps(&*self.backend, model)
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use lot::Lot;
 use plan_core::engine::Wall;
 use plan_core::spec::ServiceName;
-use plan_driver::store::{Batch, Change, FileLock, LockError, RedbStore, Store};
+use plan_driver::store::{Batch, FileLock, LockError, RecordChange, RedbStore, Store};
 
 const SERVICES: usize = 3;
 const ROUNDS: u64 = 24;
@@ -40,16 +40,16 @@ fn service(n: usize) -> ServiceName {
 }
 
 /// Batch `n` of a service: so many records, all with its number.
-fn changes(n: u64) -> Vec<Change> {
-    (0..=n % 7).map(|k| Change::Put(format!("key-{k}"), n.to_string().into_bytes())).collect()
+fn changes(n: u64) -> Vec<RecordChange> {
+    (0..=n % 7).map(|k| RecordChange::Put(format!("key-{k}"), n.to_string().into_bytes())).collect()
 }
 
 /// The records after batch `n`.
 fn after(n: u64) -> BTreeMap<String, Vec<u8>> {
     let all = (1..=n).rev().take(7).collect::<Vec<_>>().into_iter().rev().flat_map(changes);
     all.filter_map(|change| match change {
-        Change::Put(key, bytes) => Some((key, bytes)),
-        Change::Delete(_) => None,
+        RecordChange::Put(key, bytes) => Some((key, bytes)),
+        RecordChange::Delete(_) => None,
     })
     .collect()
 }

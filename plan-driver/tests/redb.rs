@@ -11,7 +11,7 @@ use disk::Disk;
 use lot::Lot;
 use plan_core::spec::ServiceName;
 use plan_driver::store::lines::{read_lines, write_lines};
-use plan_driver::store::{Batch, Change, Epoch, RedbStore, Store, StoreError};
+use plan_driver::store::{Batch, Epoch, RecordChange, RedbStore, Store, StoreError};
 use redb::{Database, TableDefinition};
 
 fn kafka() -> ServiceName {
@@ -21,26 +21,26 @@ fn kafka() -> ServiceName {
 type Records = BTreeMap<String, Vec<u8>>;
 
 /// Some changes, of a few keys, so that they meet.
-fn some_changes(lot: &mut Lot, number: u64) -> Vec<Change> {
-    let mut changes = vec![Change::Put("number".to_owned(), number.to_string().into_bytes())];
+fn some_changes(lot: &mut Lot, number: u64) -> Vec<RecordChange> {
+    let mut changes = vec![RecordChange::Put("number".to_owned(), number.to_string().into_bytes())];
     for _ in 0..lot.draw(6) {
         let key = format!("key-{}", lot.draw(40));
         if lot.draw(4) == 0 {
-            changes.push(Change::Delete(key));
+            changes.push(RecordChange::Delete(key));
         } else {
             let len = if lot.draw(10) == 0 { 20_000 } else { 300 };
-            changes.push(Change::Put(key, vec![number as u8; len]));
+            changes.push(RecordChange::Put(key, vec![number as u8; len]));
         }
     }
     changes
 }
 
-fn applied(records: &Records, changes: &[Change]) -> Records {
+fn applied(records: &Records, changes: &[RecordChange]) -> Records {
     let mut records = records.clone();
     for change in changes {
         match change {
-            Change::Put(key, bytes) => drop(records.insert(key.clone(), bytes.clone())),
-            Change::Delete(key) => drop(records.remove(key)),
+            RecordChange::Put(key, bytes) => drop(records.insert(key.clone(), bytes.clone())),
+            RecordChange::Delete(key) => drop(records.remove(key)),
         }
     }
     records
@@ -223,7 +223,7 @@ async fn a_file_that_has_gone_is_not_begun_anew() {
 }
 
 fn one(key: &str, len: usize) -> Batch {
-    Batch { changes: vec![Change::Put(key.to_owned(), vec![1; len])] }
+    Batch { changes: vec![RecordChange::Put(key.to_owned(), vec![1; len])] }
 }
 
 #[tokio::test]
@@ -296,9 +296,9 @@ async fn records_are_copied_from_store_to_store() {
     for name in ["kafka", "zookeeper"] {
         let name = ServiceName::new(name).unwrap();
         let epoch = store.open(&name).await.unwrap().epoch;
-        let json = Change::Put("clock".to_owned(), br#"{"version":1}"#.to_vec());
+        let json = RecordChange::Put("clock".to_owned(), br#"{"version":1}"#.to_vec());
         store
-            .commit(&name, epoch, Batch { changes: vec![json, Change::Put("a".into(), vec![0xff])] })
+            .commit(&name, epoch, Batch { changes: vec![json, RecordChange::Put("a".into(), vec![0xff])] })
             .await
             .unwrap();
     }

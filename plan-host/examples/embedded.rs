@@ -13,8 +13,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
-use plan_host::Host;
-use plan_load::LoadOptions;
+use plan_host::prelude::*;
 
 pub(crate) fn main() -> ExitCode {
     if let Some(code) = plan_host::helper() {

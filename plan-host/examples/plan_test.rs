@@ -7,8 +7,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use backend_sim::{Report, Scenario, SimulationOutcome, run};
-use plan_core::plan::Model;
+use backend_sim::prelude::*;
 use plan_load::LoadOptions;
 
 const KAFKA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/kafka");

@@ -1,4 +1,4 @@
-//! What a service is asked to become, or to do, before it is sent.
+//! Requests that are not sent yet: a target for a service, or the start of a plan.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -57,7 +57,7 @@ impl Deployable {
         }
     }
 
-    /// What a backend cannot keep, with its places if there is a file.
+    /// What the backend does not support is refused. Each problem has its place, if there is a file.
     fn refused(&self, service: &Service, model: &Model) -> Result<(), HostError> {
         let found = service.check(model).into_iter();
         let found: Vec<Problem> = found.map(|finding| finding.problem(service.backend_name())).collect();
@@ -97,13 +97,13 @@ impl<'a> Deploy<'a> {
         self
     }
 
-    /// Who asks, for the audit; by default who the host is.
+    /// The name in the audit; by default that of the host.
     pub fn who(mut self, who: impl Into<String>) -> Self {
         self.who = Some(who.into());
         self
     }
 
-    /// The request's id. What is asked again under the same id is done once. By default it is a new one.
+    /// The request's id. A request that is sent again under the same id is done once. By default it is a new one.
     pub fn request(mut self, id: impl Into<String>) -> Self {
         self.request = Some(id.into());
         self

@@ -57,7 +57,7 @@ pub enum HostError {
         /// The service of the specification.
         spec: String,
     },
-    /// The specification cannot be used, or the backend cannot keep it: all problems, with their places.
+    /// The specification cannot be used, or the backend does not support it: all problems, with their places.
     #[error(transparent)]
     Spec(#[from] SpecError),
     /// The token of the API cannot be used.
@@ -71,7 +71,7 @@ pub enum HostError {
     /// The engine refuses, and says why.
     #[error(transparent)]
     Refused(Refusal),
-    /// The service does not answer. After [`DriverError::Unknown`] nobody knows whether it was done.
+    /// The service does not answer. After [`DriverError::Unknown`] the request may be done or not.
     #[error(transparent)]
     Driver(#[from] DriverError),
     /// There is no run of the plan that could be waited for, as another request came between.

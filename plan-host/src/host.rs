@@ -24,7 +24,7 @@ pub struct Host {
     who: String,
 }
 
-/// What a host is made of.
+/// The options of a host that is not open yet.
 pub struct HostBuilder {
     folder: PathBuf,
     backends: HostedKinds,
@@ -61,17 +61,17 @@ impl Host {
         }
     }
 
-    /// A service of this host, whether there is something of it yet or not.
+    /// A service of this host. It need not exist yet.
     pub fn service(&self, name: &str) -> HostedService<'_> {
         HostedService { host: self, name: name.to_owned() }
     }
 
-    /// The names of the services that there is something of.
+    /// The names of the services that exist.
     pub async fn services(&self) -> Vec<ServiceName> {
         self.scheduler.names().await
     }
 
-    /// The scheduler, for what this crate has no short way to.
+    /// The scheduler, for everything that this crate has no shorter way to.
     pub fn scheduler(&self) -> &Arc<Scheduler> {
         &self.scheduler
     }
@@ -81,8 +81,8 @@ impl Host {
         self.folder.path()
     }
 
-    /// Ends the host, after what it is at. Tasks go on running; a host that is opened on the same data folder goes on with
-    /// them.
+    /// Ends the host after the work that it has begun. Tasks keep running. A host that is opened on the same data folder
+    /// finds them again.
     pub async fn stop(self) {
         self.scheduler.stop().await;
     }
@@ -100,7 +100,7 @@ impl HostBuilder {
         self
     }
 
-    /// A backend that was opened already, as one with options of its own. It is to keep its data in
+    /// A backend that was opened already, such as one with options of its own. It keeps its data in
     /// [`Folder::tasks`](crate::folder::Folder::tasks), or not on this machine.
     #[must_use]
     pub fn opened(mut self, backend: Arc<dyn Backend>) -> Self {
@@ -115,25 +115,25 @@ impl HostBuilder {
         self
     }
 
-    /// Who asks, for the audit: `plan-host` by default.
+    /// The name of the host in the audit: `plan-host` by default.
     #[must_use]
     pub fn who(mut self, who: impl Into<String>) -> Self {
         self.who = who.into();
         self
     }
 
-    /// What the scheduler is started with: its clock, its bounds, a recording.
+    /// The options of the scheduler: its clock, its bounds, a recording.
     #[must_use]
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
         self
     }
 
-    /// Takes the data folder, opens the records and the backend, and goes on with every service that there are records of.
+    /// Takes the data folder, opens the records and the backend, and continues every service that has records.
     ///
     /// # Errors
-    /// The folder is another's, the records are not those of what is in it, or the backend cannot be used. Nothing of a
-    /// service was begun then.
+    /// The folder is another's, the records are not those of what is in it, or the backend cannot be used. No service is
+    /// started then.
     pub async fn open(self) -> Result<Host, HostError> {
         let Self { folder, backends, backend, opened, records, who, options } = self;
         let name = backend.as_deref().or(opened.as_ref().map(|opened| opened.kind().name()));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use plan_core::spec::ServiceSpec;
-use plan_driver::backend::{Backend, BackendError, Finding, Kind, Rule};
+use plan_driver::backend::{Backend, BackendError, BackendRule, Finding, Kind};
 
 /// A kind of backend, as a host runs it.
 #[async_trait]
@@ -38,7 +38,7 @@ pub trait HostedKind: Kind {
     ///
     /// # Errors
     /// The folder cannot be read.
-    fn left(&self, folder: &Path) -> Result<Vec<Left>, BackendError> {
+    fn left(&self, folder: &Path) -> Result<Vec<Leftovers>, BackendError> {
         let _ = folder;
         Ok(Vec::new())
     }
@@ -51,7 +51,7 @@ pub trait HostedKind: Kind {
 
 /// What a folder has of one installation of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct Leftovers {
     /// The service.
     pub service: String,
     /// The installation's id.
@@ -138,7 +138,7 @@ impl<K: HostedKind + ?Sized> HostedKinds<K> {
     }
 
     /// The rules of all kinds.
-    pub fn rules(&self) -> impl Iterator<Item = &'static Rule> {
+    pub fn rules(&self) -> impl Iterator<Item = &'static BackendRule> {
         self.iter().flat_map(|kind| kind.rules().iter().copied())
     }
 
@@ -172,7 +172,7 @@ impl Kind for OneBackend {
         self.backend.kind().name()
     }
 
-    fn rules(&self) -> &'static [&'static Rule] {
+    fn rules(&self) -> &'static [&'static BackendRule] {
         self.backend.kind().rules()
     }
 

@@ -36,8 +36,8 @@
 //!
 //! The backend `local` keeps each task in a small process of its own, which outlives the host. It starts that process from
 //! the running program. So the first statement of `main` is [`helper`]. A test that uses `local` needs such a `main` too: it
-//! is a test with `harness = false` in `Cargo.toml`. `examples/embedded.rs` and `tests/embedded.rs` show both. Who cannot do
-//! that names the program `planwright-shim` in `LocalOptions::shim`, and hands the backend over with
+//! is a test with `harness = false` in `Cargo.toml`. `examples/embedded.rs` and `tests/embedded.rs` show both. A program
+//! that cannot do that names the program `planwright-shim` in `LocalOptions::shim`, and hands the backend over with
 //! [`HostBuilder::opened`].
 //!
 //! # What counts as failed
@@ -61,8 +61,12 @@ mod kind;
 #[cfg(feature = "local")]
 mod local;
 mod patience;
+pub mod prelude;
 mod run;
 mod submit;
+
+// What their types are in public signatures: whoever names one needs the same version.
+pub use {plan_driver, plan_driver::plan_core, plan_load};
 
 pub use converging::converging;
 pub use deploy::{Deploy, Deployable, Start};
@@ -70,7 +74,7 @@ pub use error::HostError;
 pub use files::{is_alive, replace};
 pub use folder::Records;
 pub use host::{Host, HostBuilder, HostedService};
-pub use kind::{HostedKind, HostedKinds, Left, OneBackend};
+pub use kind::{HostedKind, HostedKinds, Leftovers, OneBackend};
 #[cfg(feature = "local")]
 pub use local::{kind as local_kind, start as start_local};
 pub use patience::patiently;

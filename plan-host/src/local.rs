@@ -9,7 +9,7 @@ use backend_local::options::inherited;
 use backend_local::{Local, LocalKind, LocalOptions};
 use plan_driver::backend::{Backend, BackendError};
 
-use crate::kind::{HostedKind, Left};
+use crate::kind::{HostedKind, Leftovers};
 
 /// The kind whose tasks have of this process's environment what [`backend_local::options::INHERITED`] names.
 pub fn kind() -> LocalKind {
@@ -49,10 +49,10 @@ impl HostedKind for LocalKind {
         backend_local::shim::run_if_asked()
     }
 
-    fn left(&self, folder: &Path) -> Result<Vec<Left>, BackendError> {
+    fn left(&self, folder: &Path) -> Result<Vec<Leftovers>, BackendError> {
         let left = backend_local::leftovers(folder)
             .map_err(|error| BackendError::new(plan_driver::with_causes(&error)))?;
-        let left = left.into_iter().map(|left| Left {
+        let left = left.into_iter().map(|left| Leftovers {
             service: left.service,
             installation: left.installation,
             folder: left.folder,

@@ -1,17 +1,17 @@
-//! A service is asked until it is known whether it heard.
+//! A request is sent again until its result is known.
 
 use std::time::Duration;
 
 use plan_driver::DriverError;
 use tokio::time::{Instant, sleep};
 
-/// A service is asked so long, where its store does not answer.
+/// How long a request is sent again while the store does not answer.
 const FIRST: Duration = Duration::from_secs(15);
 /// The time between two tries.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Asks again as long as nobody knows whether it was heard, for at most 15 seconds. What is asked is the same each time: a
-/// verb or a target under the same request id is done once.
+/// Sends a request again while its result is unknown, for at most 15 seconds. Each try is the same request: a verb or a
+/// target under one request id is done once.
 ///
 /// # Errors
 /// The last answer, if it is not one that another try would change, or the time is over.

@@ -1,6 +1,6 @@
 //! A run of a plan, and its end.
 //!
-//! Invariant: whoever waits for a run learns of its end, whatever the end is: a plan that failed, was stopped or overtaken, a
+//! Invariant: a wait for a run ends with the run, whatever the end is: a plan that failed, was stopped or overtaken, a
 //! service or a scheduler that is gone.
 
 use std::fmt;
@@ -10,9 +10,10 @@ use plan_core::engine::{Engine, Number, Reason, RunOutcome, Why};
 use plan_core::plan::{ContentHash, Status};
 use plan_core::spec::PlanName;
 use plan_driver::{Condition, Service};
+use serde::Serialize;
 use tokio::time::timeout;
 
-/// A task that failed so often in a row counts as failed for good, by default.
+/// The number of failures in a row after which a task counts as failed for good, by default.
 const FAILURES: u32 = 5;
 
 /// A run of a plan. Clones are of the same run.
@@ -27,7 +28,8 @@ pub struct Run {
 }
 
 /// Why a run is not done, and will not be by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "end")]
 #[non_exhaustive]
 pub enum NotDone {
     /// It failed for good, as [`Run::done`] says.
@@ -117,23 +119,23 @@ impl Run {
         &self.service
     }
 
-    /// The same run, of which a task counts as failed for good when it failed so often in a row; 5 by default. With
-    /// `u32::MAX` no number of failures is an end.
+    /// The same run, with another number of failures in a row after which a task counts as failed for good; the default is
+    /// 5. With `u32::MAX` no number of failures is an end.
     #[must_use]
     pub fn failures(mut self, in_a_row: u32) -> Self {
         self.failures = in_a_row;
         self
     }
 
-    /// Waits for the end of the run. It is done when all steps are complete, or were forced, and all that the scheduler had
-    /// launched before it was started was heard of.
+    /// Waits for the end of the run. It is done when all steps are complete, or were forced, and the scheduler
+    /// has heard of every task that it launched before its last start.
     ///
     /// The engine itself gives up on nothing that may still come: a task that fails is started again, later each time. A
     /// run counts as failed here when
     ///
     /// - a step has the status `ERROR`: its launch was refused for good, and only another specification changes that; or
-    /// - a task of a step that is not complete failed 5 times in a row ([`Run::failures`]). The engine goes on trying; who
-    ///   waits does not.
+    /// - a task of a step that is not complete failed 5 times in a row ([`Run::failures`]). The engine goes on trying;
+    ///   the wait ends.
     ///
     /// A run that waits for an operator, as at a canary, is an end too: the operator may be the very program that waits. It
     /// lets the plan go on, and waits again. What waits for room, or for a backend that is away, goes on: [`Run::done_within`]
@@ -157,7 +159,7 @@ impl Run {
         }
     }
 
-    /// The same, for so long at most.
+    /// Waits for the end of the run, at most for this time.
     ///
     /// # Errors
     /// The run is not done: why. After [`NotDone::TimedOut`] it goes on.

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     embedded::run(spec, data.path()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(a_plan_that_fails_is_an_end());
-    runtime.block_on(what_the_backend_cannot_keep_has_a_path());
+    runtime.block_on(what_the_backend_does_not_support_has_a_path());
     println!("embedded: all is good");
     ExitCode::SUCCESS
 }
@@ -59,7 +59,7 @@ async fn a_plan_that_fails_is_an_end() {
     assert!(matches!(good.done().await, Err(NotDone::Gone(_))));
 }
 
-async fn what_the_backend_cannot_keep_has_a_path() {
+async fn what_the_backend_does_not_support_has_a_path() {
     let data = tempfile::tempdir().unwrap();
     let host = Host::builder(data.path()).backend("local").open().await.unwrap();
     let image = spec("true").edit(|service| service.pods["web"].image = Some("nginx".to_owned()));

@@ -1,4 +1,4 @@
-//! Files as bytes and texts. Invariant: nothing that is larger than a specification can be is read whole.
+//! Files as bytes and texts. Invariant: no file is read further than a specification can be long.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use plan_core::spec::Problem;
 
-/// What is larger is no specification.
+/// The most bytes that a specification has.
 const LARGEST: u64 = 16 << 20;
 
 pub(crate) fn bytes_of(file: &Path) -> Result<Vec<u8>, Vec<Problem>> {

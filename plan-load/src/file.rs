@@ -1,4 +1,4 @@
-//! A specification as it was found, and what came of reading it. Invariant: all that is wrong is told, each problem with its
+//! A specification as it was found, and the result of reading it. Invariant: all problems are told, each with its
 //! file and, where there is one, its line.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::options::{Hints, LoadOptions, Rigour, TemplateFolder};
 use crate::templates::Templates;
 use crate::{SERVICE, VALUES, values};
 
-/// A specification as text, with all that it is read with.
+/// The text of a specification, and everything that it is read with.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SpecFile {
@@ -27,17 +27,17 @@ pub struct SpecFile {
     pub env: BTreeMap<String, String>,
     /// The folder of its config templates; `None` if they are not looked at.
     pub templates: Option<PathBuf>,
-    /// What it is held to.
+    /// How strictly it is read.
     pub rigour: Rigour,
-    /// For whom hints are written.
+    /// The reader that hints are written for.
     pub hints: Hints,
 }
 
-/// What came of reading a specification.
+/// The result of reading a specification.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FileReading {
-    /// The service, compiled; none if one of the problems is an error.
+    /// The service, compiled; `None` if one of the problems is an error.
     pub model: Option<Arc<Model>>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,

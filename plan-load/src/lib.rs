@@ -1,8 +1,8 @@
 //! Loads a specification from a folder: `svc.yml`, the values of its variables in `env`, and the config templates that it
 //! names.
 //!
-//! Invariant: all that is wrong is told, and not the first problem alone; each problem has its file and, where there is one,
-//! its line and column. A warning is never lost: what is loaded comes as [`Checked`].
+//! Invariant: all problems are told, and not only the first. Each problem has its file and, where there is one, its line and
+//! column. A warning is never lost: what is loaded comes as [`Checked`].
 //!
 //! ```
 //! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/kafka");

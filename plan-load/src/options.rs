@@ -1,5 +1,5 @@
-//! What a specification is loaded with. Invariant: what a program gives beats what is filed, and what is filed beats what is
-//! inherited; nothing is inherited that is not handed in.
+//! What a specification is loaded with. Invariant: a value of the program wins over one of a file, and a value of a file wins
+//! over an inherited one. Only values that the caller hands in are inherited.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use plan_core::spec::{Checked, SpecError};
 use crate::loaded::Loaded;
 use crate::{SpecFile, values};
 
-/// What a specification is held to.
+/// How strictly a specification is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Rigour {
@@ -117,7 +117,7 @@ impl LoadOptions {
         self
     }
 
-    /// The same, held to this.
+    /// The same, as strict as this.
     #[must_use]
     pub fn rigour(mut self, rigour: Rigour) -> Self {
         self.rigour = rigour;

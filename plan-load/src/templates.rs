@@ -9,22 +9,22 @@ use plan_core::spec::{Code, Diagnostic};
 use crate::bytes::bytes_of;
 use crate::{SERVICE, VALUES};
 
-/// They are looked for so many folders deep, and among so many files at most.
+/// The most levels of folders, and the most files, that are searched.
 const DEEPEST: usize = 4;
 const MOST: usize = 10_000;
 
 /// The config templates of a folder.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Templates {
-    /// The texts, by path from the folder. What the specification does not name is there too, without its
-    /// text, so that a slip of the fingers can be told.
+    /// The texts, by path from the folder. A file that the specification does not name is listed too, without its text, so
+    /// that a message can suggest the right name.
     pub(crate) texts: BTreeMap<String, String>,
-    /// Why what it names cannot be read.
+    /// Why a file that the specification names cannot be read.
     unreadable: BTreeMap<String, String>,
 }
 
 impl Templates {
-    /// Those of a folder, for a specification whose variables are filled in.
+    /// The config templates of a folder, for a specification whose variables are filled in.
     pub(crate) fn of(folder: &Path, specification: &str) -> Self {
         let mut found = Self::default();
         if !specification.contains("template") {
@@ -76,7 +76,7 @@ impl Templates {
         }
     }
 
-    /// Says of those that are there but cannot be read that it is so.
+    /// Reports the templates that exist and cannot be read.
     pub(crate) fn explain(&self, problems: &mut [Diagnostic]) {
         for problem in problems.iter_mut().filter(|one| one.code == Code::ConfigFile) {
             let named =

@@ -1,4 +1,4 @@
-//! Files of values of template variables. Invariant: a line that gives no value is told, and not passed over.
+//! Files of values of template variables. Invariant: a line that gives no value is a problem, and not skipped.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -21,24 +21,24 @@ const COLUMNS: usize = 160;
 
 /// A rule that a problem can be about, with its explanation.
 #[derive(Debug, Clone, Copy)]
-pub enum Rule {
+pub enum KnownRule {
     /// A rule of specifications themselves.
     Code(Code),
     /// A rule of a kind of backend.
-    OfBackend(&'static backend::Rule, &'static str),
+    OfBackend(&'static backend::BackendRule, &'static str),
 }
 
 /// All rules, those of specifications first.
-pub fn rules_of(backends: &Backends) -> Vec<Rule> {
-    let of_files = Code::ALL.iter().map(|code| Rule::Code(*code));
+pub fn rules_of(backends: &Backends) -> Vec<KnownRule> {
+    let of_files = Code::ALL.iter().map(|code| KnownRule::Code(*code));
     let of_kind = |kind: &dyn BackendKind| {
         let name = kind.name();
-        kind.rules().iter().map(move |rule| Rule::OfBackend(rule, name))
+        kind.rules().iter().map(move |rule| KnownRule::OfBackend(rule, name))
     };
     of_files.chain(backends.iter().flat_map(of_kind)).collect()
 }
 
-impl Rule {
+impl KnownRule {
     /// Its code.
     pub fn code(&self) -> &'static str {
         match self {
@@ -140,7 +140,7 @@ pub fn chapter(backends: &Backends) -> String {
     }
     let mut backend = None;
     for rule in &all {
-        if let Rule::OfBackend(_, of) = rule
+        if let KnownRule::OfBackend(_, of) = rule
             && backend.replace(*of) != Some(*of)
         {
             push(

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 ///
 /// # Errors
 /// A file of values cannot be read, or has lines that are not `KEY=value`.
-pub fn options(reading: &Reading) -> Result<LoadOptions, Vec<Problem>> {
+pub(crate) fn options(reading: &Reading) -> Result<LoadOptions, Vec<Problem>> {
     let rigour = match (reading.lenient, reading.strict) {
         (true, _) => Rigour::Lenient,
         (false, true) => Rigour::Strict,
@@ -54,7 +54,7 @@ pub fn options(reading: &Reading) -> Result<LoadOptions, Vec<Problem>> {
 ///
 /// # Errors
 /// Something cannot be read, is not UTF-8, or a line of `env` is not `KEY=value`.
-pub fn load(file: &Path, options: &LoadOptions) -> Result<SpecFile, Vec<Problem>> {
+pub(crate) fn load(file: &Path, options: &LoadOptions) -> Result<SpecFile, Vec<Problem>> {
     if is_standard_input(file) {
         SpecFile::from_reader("<stdin>", io::stdin().lock(), options)
     } else {
@@ -64,7 +64,7 @@ pub fn load(file: &Path, options: &LoadOptions) -> Result<SpecFile, Vec<Problem>
 
 /// What a backend of this kind does not support in a service that was read. `--strict` makes no error of these
 /// warnings, since they depend on the machine, and `--strict` is about the file.
-pub fn judged(file: &SpecFile, read: &FileReading, kind: &dyn Kind) -> Vec<Problem> {
+pub(crate) fn judged(file: &SpecFile, read: &FileReading, kind: &dyn Kind) -> Vec<Problem> {
     let Some(model) = &read.model else { return Vec::new() };
     let found = plan_driver::backend::check(kind, model.spec()).into_iter();
     file.located(read, found.map(|finding| finding.problem(kind.name())).collect())
@@ -74,7 +74,11 @@ pub fn judged(file: &SpecFile, read: &FileReading, kind: &dyn Kind) -> Vec<Probl
 ///
 /// # Errors
 /// There is no such plan. The problem names the nearest one.
-pub fn plan<'a>(model: &'a Model, name: &str, file: &str) -> Result<&'a Arc<PlanLayout>, Vec<Problem>> {
+pub(crate) fn plan<'a>(
+    model: &'a Model,
+    name: &str,
+    file: &str,
+) -> Result<&'a Arc<PlanLayout>, Vec<Problem>> {
     model.plans().get(name).ok_or_else(|| {
         let names: Vec<&str> = model.plans().keys().map(|plan| plan.as_str()).collect();
         let message = format!("`{file}` has no plan `{name}`");
@@ -86,6 +90,6 @@ pub fn plan<'a>(model: &'a Model, name: &str, file: &str) -> Result<&'a Arc<Plan
 }
 
 /// Whether the name stands for standard input.
-pub fn is_standard_input(file: &Path) -> bool {
+pub(crate) fn is_standard_input(file: &Path) -> bool {
     file.as_os_str() == "-"
 }

@@ -1,26 +1,27 @@
 //! The program `planwright`: runs services by their plans; checks, shows and simulates them.
 //!
-//! It is a library, so that tests can call its parts, and so that another program can add a backend of its own
-//! ([`backends`]). The binary is one call of [`main_with`].
+//! It is a library, so that another program can add a backend of its own ([`backends`]): the binary is one call of
+//! [`main_with`]. Tests of the book read what [`explanation`] makes. Everything else is private: a program that needs parts of
+//! a scheduler takes the crates `plan-host`, `plan-driver` and `plan-api`.
 //!
-//! From the command line inwards: [`arguments`] says what can be typed. [`input`] reads files and values (`plan-load`)
-//! and makes a [`plan_core::plan::Model`]. A command makes a result of the model, and only [`ui`] writes. Whatever goes
-//! wrong on the way is a [`problem::Problem`]. The engine decides, and nothing here does.
+//! From the command line inwards: `arguments` says what can be typed. `input` reads files and values (`plan-load`)
+//! and makes a [`plan_core::plan::Model`]. A command makes a result of the model, and only `ui` writes. Whatever goes
+//! wrong on the way is a [`plan_core::spec::Problem`]. The engine decides, and nothing here does.
 
-pub mod arguments;
+mod arguments;
 pub mod backends;
 mod client;
 mod commands;
 pub mod explanation;
-pub mod input;
-pub mod operator;
-pub mod problem;
+mod input;
+mod operator;
+mod problem;
 mod program;
 mod run;
 mod running;
 mod screen;
 mod table;
-pub mod ui;
+mod ui;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -33,7 +34,7 @@ use ui::Ui;
 
 /// The result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// All is well.
     Good,
     /// A file is refused, a plan did not complete, or the work failed.
@@ -67,7 +68,7 @@ pub fn main_with(backends: &Backends) -> ExitCode {
 }
 
 /// Runs the program with these arguments, the first of which is its name.
-pub fn run(backends: &Backends, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+fn run(backends: &Backends, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::read(backends, arguments) {
         Ok(arguments) => arguments,
         Err(answer) => {

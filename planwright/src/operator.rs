@@ -11,18 +11,18 @@ use plan_core::spec::{Code, Diagnostic, InstanceName, NameError, PhaseName, Plan
 
 /// A verb at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Act {
+pub(crate) struct Act {
     /// The text as typed.
-    pub text: String,
+    pub(crate) text: String,
     /// When.
-    pub at: Duration,
+    pub(crate) at: Duration,
     /// What.
-    pub deed: Deed,
+    pub(crate) deed: Deed,
 }
 
 /// What an operator does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deed {
+pub(crate) enum Deed {
     /// A verb for the plan of the simulation.
     OfPlan {
         /// What.
@@ -39,7 +39,7 @@ const OTHERS: [&str; 6] = ["pod-restart", "pod-replace", "pod-pause", "pod-resum
 
 /// The word of a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub(crate) enum Word {
     /// Starts a plan.
     Start,
     /// Stops it.
@@ -70,7 +70,7 @@ const WORDS: [(&str, Word); 9] = [
 /// Why a text is not an act of an operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ActError {
+pub(crate) enum ActError {
     /// The verb is missing.
     #[error("`{0}` has no verb: write `TIME:VERB[:PHASE[:STEP]]`, as `30s:restart:broker:kafka-0:[broker]`")]
     NoVerb(String),
@@ -121,14 +121,14 @@ pub enum ActError {
 
 impl Word {
     /// The word itself.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         WORDS.iter().find(|(_, word)| *word == self).map_or("", |(text, _)| text)
     }
 }
 
 impl Act {
     /// The verb, for a plan.
-    pub fn verb(&self, plan: &PlanName) -> Verb {
+    pub(crate) fn verb(&self, plan: &PlanName) -> Verb {
         let (verb, part) = match &self.deed {
             Deed::Other(verb) => return verb.clone(),
             Deed::OfPlan { verb, part } => (*verb, part),

@@ -3,10 +3,10 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use plan_core::spec::{MarkedLine, Severity};
 
-pub use plan_core::spec::Problem;
+pub(crate) use plan_core::spec::Problem;
 
 /// The problem in the form of rustc: the code and message, the place, the line with the place marked, the help.
-pub fn render(problem: &Problem, renderer: &Renderer) -> String {
+pub(crate) fn render(problem: &Problem, renderer: &Renderer) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,

@@ -16,7 +16,7 @@ use crate::screen::Colours;
 
 /// The user's terminal, files or pipes.
 #[derive(Debug)]
-pub struct Ui {
+pub(crate) struct Ui {
     output: Output,
     out: AutoStream<io::Stdout>,
     err: AutoStream<io::Stderr>,
@@ -24,7 +24,7 @@ pub struct Ui {
 
 impl Ui {
     /// The process's standard output and error.
-    pub fn new(output: Output, color: Color) -> Self {
+    pub(crate) fn new(output: Output, color: Color) -> Self {
         let choice = match color {
             Color::Auto => anstream::ColorChoice::Auto,
             Color::Always => anstream::ColorChoice::Always,
@@ -38,7 +38,7 @@ impl Ui {
     }
 
     /// Whether results are written for programs.
-    pub fn is_json(&self) -> bool {
+    pub(crate) fn is_json(&self) -> bool {
         self.output == Output::Json
     }
 
@@ -46,7 +46,7 @@ impl Ui {
     ///
     /// # Errors
     /// It cannot be written, for another reason than a closed pipe.
-    pub fn say(&mut self, result: impl Display) -> io::Result<()> {
+    pub(crate) fn say(&mut self, result: impl Display) -> io::Result<()> {
         unless_gone(writeln!(self.out, "{result}"))
     }
 
@@ -54,7 +54,7 @@ impl Ui {
     ///
     /// # Errors
     /// As for [`Ui::say`].
-    pub fn write(&mut self, result: &str) -> io::Result<()> {
+    pub(crate) fn write(&mut self, result: &str) -> io::Result<()> {
         unless_gone(self.out.write_all(result.as_bytes()))
     }
 
@@ -62,7 +62,7 @@ impl Ui {
     ///
     /// # Errors
     /// As for [`Ui::say`].
-    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.finish()?;
         let mut out = io::stdout();
         unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
@@ -70,7 +70,7 @@ impl Ui {
 
     /// Whether somebody still reads standard output. A command without an end ends when nobody does, even while it has
     /// nothing to write.
-    pub fn is_read(&self) -> bool {
+    pub(crate) fn is_read(&self) -> bool {
         let out = io::stdout();
         let mut asked = [PollFd::new(&out, PollFlags::empty())];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -83,13 +83,13 @@ impl Ui {
     ///
     /// # Errors
     /// As for [`Ui::say`].
-    pub fn json(&mut self, result: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn json(&mut self, result: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_string_pretty(result)?;
         self.say(text)
     }
 
     /// Shows a problem to people. For programs it is a part of the result, and nothing is written here.
-    pub fn problem(&mut self, problem: &Problem) {
+    pub(crate) fn problem(&mut self, problem: &Problem) {
         if self.output == Output::Text {
             // Nothing can be done about a standard error that is gone.
             let _ = writeln!(self.err, "{}\n", crate::problem::render(problem, &Renderer::styled()));
@@ -100,7 +100,7 @@ impl Ui {
     ///
     /// # Errors
     /// As for [`Ui::say`].
-    pub fn json_line(&mut self, result: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn json_line(&mut self, result: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_string(result)?;
         self.say(text)?;
         self.finish()
@@ -130,13 +130,13 @@ impl Ui {
     }
 
     /// Writes progress to standard error.
-    pub fn progress(&mut self, what: impl Display) {
+    pub(crate) fn progress(&mut self, what: impl Display) {
         // Nothing can be done about a standard error that is gone.
         let _ = writeln!(self.err, "{what}");
     }
 
     /// Writes a note to standard error. For programs it is a part of the result.
-    pub fn note(&mut self, what: impl Display) {
+    pub(crate) fn note(&mut self, what: impl Display) {
         if self.output == Output::Text {
             let blue = anstyle::AnsiColor::BrightBlue.on_default().bold();
             let _ = writeln!(self.err, "{blue}note{blue:#}: {what}");
@@ -144,7 +144,7 @@ impl Ui {
     }
 
     /// Writes a hint to standard error.
-    pub fn hint(&mut self, what: impl Display) {
+    pub(crate) fn hint(&mut self, what: impl Display) {
         if self.output == Output::Text {
             let cyan = anstyle::AnsiColor::BrightCyan.on_default().bold();
             let _ = writeln!(self.err, "{cyan}hint{cyan:#}: {what}");
@@ -157,7 +157,7 @@ impl Ui {
     }
 
     /// Writes a summary of what went wrong to standard error, in one line.
-    pub fn complain(&mut self, what: &str) {
+    pub(crate) fn complain(&mut self, what: &str) {
         let red = anstyle::AnsiColor::BrightRed.on_default().bold();
         let _ = writeln!(self.err, "{red}error{red:#}: {what}");
     }
@@ -166,7 +166,7 @@ impl Ui {
     ///
     /// # Errors
     /// As for [`Ui::say`].
-    pub fn finish(&mut self) -> io::Result<()> {
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         unless_gone(self.out.flush())
     }
 }

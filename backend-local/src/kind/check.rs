@@ -225,7 +225,7 @@ fn of_volumes(found: &mut Vec<Finding>, path: &str, volumes: &[Volume]) {
 #[cfg(test)]
 mod tests {
     use plan_core::spec::{Files, ReadOptions, Source, read};
-    use plan_driver::backend::Rule;
+    use plan_driver::backend::BackendRule;
 
     use super::*;
 
@@ -256,7 +256,7 @@ mod tests {
     fn each_rule_is_broken_by_its_example_and_by_no_other() {
         for rule in rules::ALL {
             let findings = found(rule.example.file);
-            assert_eq!(findings, [Rule::finding(rule)], "{}", rule.code);
+            assert_eq!(findings, [BackendRule::finding(rule)], "{}", rule.code);
         }
     }
 

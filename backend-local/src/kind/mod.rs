@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use plan_core::spec::ServiceSpec;
-use plan_driver::backend::{Finding, Kind, Rule};
+use plan_driver::backend::{BackendRule, Finding, Kind};
 
 use crate::compose::most;
 use crate::memory::MemoryControl;
@@ -43,7 +43,7 @@ impl Kind for LocalKind {
         "local"
     }
 
-    fn rules(&self) -> &'static [&'static Rule] {
+    fn rules(&self) -> &'static [&'static BackendRule] {
         rules::ALL
     }
 

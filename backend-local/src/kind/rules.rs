@@ -3,10 +3,10 @@
 //! Invariant: no two rules ever have the same code.
 
 use plan_core::spec::Severity;
-use plan_driver::backend::{Example, Rule};
+use plan_driver::backend::{BackendRule, RuleExample};
 
 /// All of them, in order.
-pub(super) static ALL: &[&Rule] = &[
+pub(super) static ALL: &[&BackendRule] = &[
     &USER,
     &IMAGE,
     &NETWORK,
@@ -27,12 +27,12 @@ pub(super) static ALL: &[&Rule] = &[
     &CERTIFICATE,
 ];
 
-pub(super) static USER: Rule = Rule {
+pub(super) static USER: BackendRule = BackendRule {
     code: "L001",
     summary: "tasks run as the user that runs the scheduler",
     explanation: "Only root can start a process as another user, and this backend does nothing that needs \
      root. It ignores `scheduler.user`. Run the scheduler as the user that the tasks should have.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "scheduler: {user: nobody}\n",
@@ -49,12 +49,12 @@ pub(super) static USER: Rule = Rule {
     },
 };
 
-pub(super) static IMAGE: Rule = Rule {
+pub(super) static IMAGE: BackendRule = BackendRule {
     code: "L002",
     summary: "a pod has no image",
     explanation: "Tasks are processes of this machine. A command would not find what its image contains, \
      or would find something else. So the pod is refused.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -71,12 +71,12 @@ pub(super) static IMAGE: Rule = Rule {
     },
 };
 
-pub(super) static NETWORK: Rule = Rule {
+pub(super) static NETWORK: BackendRule = BackendRule {
     code: "L003",
     summary: "tasks are on this machine's network",
     explanation: "The backend makes no network. Tasks see what this machine sees, and their ports are the \
      machine's own. A mapping of a port to another number would not work, and is an error.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -93,12 +93,12 @@ pub(super) static NETWORK: Rule = Rule {
     },
 };
 
-pub(super) static RLIMIT: Rule = Rule {
+pub(super) static RLIMIT: BackendRule = BackendRule {
     code: "L004",
     summary: "a limit on processes is not above this machine's",
     explanation: "Only root can raise its limits. Lower the limit in the file, or raise that of the \
      scheduler (`ulimit -H`, `LimitNOFILE=` of a unit).",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -116,12 +116,12 @@ pub(super) static RLIMIT: Rule = Rule {
     },
 };
 
-pub(super) static URI: Rule = Rule {
+pub(super) static URI: BackendRule = BackendRule {
     code: "L005",
     summary: "a URI has a scheme and a form that this backend knows",
     explanation: "Files come from `http`, `https`, `file` or an absolute path, and archives are tar, \
      tar.gz, gz or zip. Only `sha256=` and the file's checksum can follow `#`.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -138,12 +138,12 @@ pub(super) static URI: Rule = Rule {
     },
 };
 
-pub(super) static MOUNT: Rule = Rule {
+pub(super) static MOUNT: BackendRule = BackendRule {
     code: "L006",
     summary: "a MOUNT volume is a folder like any other",
     explanation: "This machine cannot give a volume a disk of its own. The volume is a folder in the \
      scheduler's data folder, and all volumes share its disk. The size is counted and not enforced.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -164,13 +164,13 @@ pub(super) static MOUNT: Rule = Rule {
     },
 };
 
-pub(super) static HOST_VOLUME: Rule = Rule {
+pub(super) static HOST_VOLUME: BackendRule = BackendRule {
     code: "L007",
     summary: "a host volume can be written to, and is below the sandbox",
     explanation: "A host volume is a link in the task's sandbox. Through the link, the task's user can \
      write wherever it may write without the link. So a volume that is declared read-only would not be \
      read-only.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -187,11 +187,11 @@ pub(super) static HOST_VOLUME: Rule = Rule {
     },
 };
 
-pub(super) static EXTERNAL_VOLUME: Rule = Rule {
+pub(super) static EXTERNAL_VOLUME: BackendRule = BackendRule {
     code: "L008",
     summary: "a pod has no external volumes",
     explanation: "The volume driver of a cluster makes external volumes, and there is none here.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -208,12 +208,12 @@ pub(super) static EXTERNAL_VOLUME: Rule = Rule {
     },
 };
 
-pub(super) static SECRET: Rule = Rule {
+pub(super) static SECRET: BackendRule = BackendRule {
     code: "L009",
     summary: "a pod has no secrets",
     explanation: "Secrets come from a cluster's secret store, and there is none here. Whoever can read the \
      file can read the values in its `env`.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -230,12 +230,12 @@ pub(super) static SECRET: Rule = Rule {
     },
 };
 
-pub(super) static ROLE: Rule = Rule {
+pub(super) static ROLE: BackendRule = BackendRule {
     code: "L010",
     summary: "nothing is reserved for roles",
     explanation: "Roles divide a Mesos cluster among its users. This machine is not divided, and \
      `pre-reserved-role` has no effect.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -252,12 +252,12 @@ pub(super) static ROLE: Rule = Rule {
     },
 };
 
-pub(super) static SECCOMP: Rule = Rule {
+pub(super) static SECCOMP: BackendRule = BackendRule {
     code: "L011",
     summary: "a pod has no filter of system calls",
     explanation: "Container runtimes install filters of system calls. Without a filter, a task could do \
      what its profile forbids. So the pod is refused.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -274,12 +274,12 @@ pub(super) static SECCOMP: Rule = Rule {
     },
 };
 
-pub(super) static SHARED_MEMORY: Rule = Rule {
+pub(super) static SHARED_MEMORY: BackendRule = BackendRule {
     code: "L012",
     summary: "tasks share this machine's inter-process communication and shared memory",
     explanation: "`ipc-mode: PRIVATE` and `shm-size` isolate a task in a container. Here tasks see each \
      other's queues and shared memory, and `/dev/shm` has the size that the machine gives it.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -296,12 +296,12 @@ pub(super) static SHARED_MEMORY: Rule = Rule {
     },
 };
 
-pub(super) static GPUS: Rule = Rule {
+pub(super) static GPUS: BackendRule = BackendRule {
     code: "L013",
     summary: "a task asks for no graphics processors",
     explanation: "The backend does not know which graphics processors the machine has, and could give the \
      same one to two tasks.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -321,12 +321,12 @@ pub(super) static GPUS: Rule = Rule {
     },
 };
 
-pub(super) static CPUS: Rule = Rule {
+pub(super) static CPUS: BackendRule = BackendRule {
     code: "L014",
     summary: "a limit on processors is not enforced",
     explanation: "Shares of processors are counted, so that a node is not given more than it has. No task \
      is limited to its share.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -346,14 +346,14 @@ pub(super) static CPUS: Rule = Rule {
     },
 };
 
-pub(super) static MEMORY: Rule = Rule {
+pub(super) static MEMORY: BackendRule = BackendRule {
     code: "L015",
     summary: "memory is limited where this machine allows it",
     explanation: "A control group limits the memory of a task. The scheduler can make one as root, or \
      where its control group is delegated to it (`Delegate=yes` of a unit). Where it cannot, \
      `resource-limits.memory` is an error, since the limit would have no effect, and `memory` alone is a \
      warning.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -373,13 +373,13 @@ pub(super) static MEMORY: Rule = Rule {
     },
 };
 
-pub(super) static COMMAND: Rule = Rule {
+pub(super) static COMMAND: BackendRule = BackendRule {
     code: "L016",
     summary: "the commands of tasks and checks exist",
     explanation: "A shell that does not find a command ends, and the task with it, again and again. An \
      error is only a command that certainly does not exist on the `PATH` of the task. A command is a \
      warning if the shell may go on without it, or if another task may bring it.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -395,12 +395,12 @@ pub(super) static COMMAND: Rule = Rule {
     },
 };
 
-pub(super) static CONFIG: Rule = Rule {
+pub(super) static CONFIG: BackendRule = BackendRule {
     code: "L017",
     summary: "config files are below the sandbox",
     explanation: "A config template is rendered into the task's own folder. A path that leads out of the \
      folder, or begins with `/`, would be a file of this machine.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",
@@ -421,11 +421,11 @@ pub(super) static CONFIG: Rule = Rule {
     },
 };
 
-pub(super) static CERTIFICATE: Rule = Rule {
+pub(super) static CERTIFICATE: BackendRule = BackendRule {
     code: "L018",
     summary: "a task asks for no certificates",
     explanation: "`transport-encryption` asks a cluster's certificate authority for a certificate, and there is none here.",
-    example: Example {
+    example: RuleExample {
         file: concat!(
             "name: hello\n",
             "pods:\n",

@@ -2,7 +2,7 @@
 
 use plan_core::engine::{Answer, Ask, Check, Command, CommandOutcome, End, Number, Ruling, Seen};
 use plan_core::spec::Seconds;
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 
 use crate::common::{Bench, instance, lives, name, on_runtime, task, until};
 
@@ -13,9 +13,9 @@ fn ask(id: Number, launch: Number, cmd: &str, timeout: u32) -> Command {
     Command::Ask(Box::new(Ask { id, instance: instance(0), task: name("t"), launch, check }))
 }
 
-fn the_answer(id: Number) -> impl Fn(&Report) -> Option<Answer> {
+fn the_answer(id: Number) -> impl Fn(&BackendReport) -> Option<Answer> {
     move |report| match report {
-        Report::Outcome(CommandOutcome::Ask { id: of, answer }) if *of == id => Some(answer.clone()),
+        BackendReport::Outcome(CommandOutcome::Ask { id: of, answer }) if *of == id => Some(answer.clone()),
         _ => None,
     }
 }
@@ -117,7 +117,7 @@ fn what_one_batch_ordered_is_carried_out_in_its_order() {
         // All three are answered, whichever comes first.
         let ended = bench
             .report("it ends", |report| match report {
-                Report::Observed(of) => match of.seen.seen {
+                BackendReport::Observed(of) => match of.seen.seen {
                     Seen::Ended(end) => Some(end),
                     _ => None,
                 },
@@ -126,7 +126,7 @@ fn what_one_batch_ordered_is_carried_out_in_its_order() {
             .await;
         for report in &bench.reports {
             answered |= the_answer(id)(report).is_some();
-            shown |= matches!(report, Report::Snapshot(snapshot) if snapshot.of == number);
+            shown |= matches!(report, BackendReport::Snapshot(snapshot) if snapshot.of == number);
         }
         assert_eq!(ended, End::Killed);
         assert!(shown);

@@ -18,7 +18,7 @@ use plan_core::plan::Model;
 use plan_core::spec::{
     Census, Files, InstanceName, NodeName, ReadOptions, Reading, Seconds, ServiceSpec, Source, TaskName, read,
 };
-use plan_driver::backend::{Backend as _, Identity, Opening, Report, Reports, Session, Told};
+use plan_driver::backend::{Backend as _, BackendReport, Identity, Opening, Reports, Session, Told};
 use tokio::sync::mpsc;
 
 /// Nothing that is waited for takes longer.
@@ -31,7 +31,7 @@ pub(crate) struct Bench {
     local: Option<Local>,
     session: Option<Box<dyn Session>>,
     told: Option<mpsc::Receiver<Told>>,
-    pub(crate) reports: Vec<Report>,
+    pub(crate) reports: Vec<BackendReport>,
     /// Whether ends are confirmed.
     pub(crate) durable: AtomicBool,
     pub(crate) numbers: Number,
@@ -89,17 +89,17 @@ pub(crate) fn not_run(what: &str) {
 }
 
 /// The launch that a report says has ended.
-pub(crate) fn an_end(report: &Report) -> Option<Number> {
+pub(crate) fn an_end(report: &BackendReport) -> Option<Number> {
     match report {
-        Report::Observed(of) if matches!(of.seen.seen, Seen::Ended(_)) => Some(of.of.launch),
+        BackendReport::Observed(of) if matches!(of.seen.seen, Seen::Ended(_)) => Some(of.of.launch),
         _ => None,
     }
 }
 
 /// The answer to a release.
-pub(crate) fn a_release(report: &Report) -> Option<ReleaseAnswer> {
+pub(crate) fn a_release(report: &BackendReport) -> Option<ReleaseAnswer> {
     match report {
-        Report::Outcome(CommandOutcome::Release { answer, .. }) => Some(answer.clone()),
+        BackendReport::Outcome(CommandOutcome::Release { answer, .. }) => Some(answer.clone()),
         _ => None,
     }
 }
@@ -214,7 +214,7 @@ impl Bench {
     }
 
     /// The next report, if one comes within the time.
-    pub(crate) async fn next(&mut self, within: Duration) -> Option<Report> {
+    pub(crate) async fn next(&mut self, within: Duration) -> Option<BackendReport> {
         let told = tokio::time::timeout(within, self.told.as_mut().unwrap().recv()).await.ok()??;
         if self.durable.load(Ordering::Relaxed) {
             let _ = told.durable.send(());
@@ -224,7 +224,7 @@ impl Bench {
     }
 
     /// The first report from now on that is meant.
-    pub(crate) async fn report<T>(&mut self, what: &str, is: impl Fn(&Report) -> Option<T>) -> T {
+    pub(crate) async fn report<T>(&mut self, what: &str, is: impl Fn(&BackendReport) -> Option<T>) -> T {
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
@@ -244,7 +244,7 @@ impl Bench {
 
     pub(crate) async fn task_seen(&mut self, task: &str, launch: Number, seen: Seen) {
         self.report(&format!("launch {launch} of {task} is {seen:?}"), |report| match report {
-            Report::Observed(of) => {
+            BackendReport::Observed(of) => {
                 (of.of.launch == launch && of.of.task == *task && of.seen.seen == seen).then_some(())
             }
             _ => None,
@@ -260,7 +260,7 @@ impl Bench {
         is: impl Fn(&Sighting) -> bool,
     ) -> Sighting {
         self.report(&format!("launch {launch} is seen: {what}"), |report| match report {
-            Report::Observed(of) if of.of.launch == launch && is(&of.seen) => Some(of.seen.clone()),
+            BackendReport::Observed(of) if of.of.launch == launch && is(&of.seen) => Some(of.seen.clone()),
             _ => None,
         })
         .await
@@ -276,7 +276,7 @@ impl Bench {
     /// Waits until it ended, however.
     pub(crate) async fn ended(&mut self, launch: Number) -> End {
         self.report(&format!("launch {launch} ends"), |report| match report {
-            Report::Observed(of) if of.of.launch == launch => match of.seen.seen {
+            BackendReport::Observed(of) if of.of.launch == launch => match of.seen.seen {
                 Seen::Ended(end) => Some(end),
                 _ => None,
             },
@@ -313,7 +313,7 @@ impl Bench {
 
     pub(crate) async fn answer(&mut self, launch: Number) -> FitAnswer {
         self.report(&format!("room for launch {launch} is answered"), |report| match report {
-            Report::Outcome(CommandOutcome::Fit { launch: of, answer, .. }) if *of == launch => {
+            BackendReport::Outcome(CommandOutcome::Fit { launch: of, answer, .. }) if *of == launch => {
                 Some(answer.clone())
             }
             _ => None,
@@ -354,7 +354,7 @@ impl Bench {
         let number = launch.launch;
         self.command(Command::Launch(Box::new(launch))).await;
         self.report(&format!("launch {number} is answered"), |report| match report {
-            Report::Outcome(CommandOutcome::Launch { launch: of, answer, .. }) if *of == number => {
+            BackendReport::Outcome(CommandOutcome::Launch { launch: of, answer, .. }) if *of == number => {
                 Some(answer.clone())
             }
             _ => None,
@@ -431,7 +431,9 @@ impl Bench {
 
     pub(crate) async fn snapshot(&mut self, number: Number) -> Snapshot {
         self.report("a snapshot", |report| match report {
-            Report::Snapshot(snapshot) if snapshot.of == number && snapshot.last => Some(snapshot.clone()),
+            BackendReport::Snapshot(snapshot) if snapshot.of == number && snapshot.last => {
+                Some(snapshot.clone())
+            }
             _ => None,
         })
         .await

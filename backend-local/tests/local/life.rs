@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::{Bench, change, kill_9, lives, on_runtime, pod, task, until};
 use plan_core::engine::{Command, CommandOutcome, End, Found, LaunchAnswer, Seen};
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 
 const READY: Seen = Seen::Running { ready: true };
 
@@ -361,7 +361,7 @@ fn launches_of_an_instance_are_prepared_at_one_time() {
             while !open.is_empty() {
                 let (launch, answer) = bench
                     .report("they are answered", |report| match report {
-                        Report::Outcome(CommandOutcome::Launch { launch, answer, .. }) => {
+                        BackendReport::Outcome(CommandOutcome::Launch { launch, answer, .. }) => {
                             Some((*launch, answer.clone()))
                         }
                         _ => None,

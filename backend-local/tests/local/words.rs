@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use plan_core::engine::{Address, Command, End, Found, LaunchAnswer, Seen};
 use plan_core::spec::Seconds;
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 
 use crate::common::{self, Bench, instance, kill_9, name, on_runtime, task, until};
 
@@ -81,7 +81,7 @@ fn words_that_differ_in_a_number_alone_are_told_once() {
         let said = seen.words.unwrap().to_string();
         assert!(said.starts_with("readiness check failed: exit code 1: lag 1 at "), "{said}");
         let told = bench.reports.iter().filter(|report| match report {
-            Report::Observed(of) => of.seen.words.is_some(),
+            BackendReport::Observed(of) => of.seen.words.is_some(),
             _ => false,
         });
         assert_eq!(told.count(), 1);

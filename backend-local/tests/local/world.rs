@@ -10,7 +10,7 @@ use crate::common::{Bench, identity, instance, lives, name, on_runtime, task, un
 use backend_local::logs::{LogReader, Stream};
 use backend_local::options::OutputLimits;
 use plan_core::engine::{Command, CommandOutcome, End, FitAnswer, LaunchAnswer, ReleaseAnswer, Seen};
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 
 const READY: Seen = Seen::Running { ready: true };
 const NOT_READY: Seen = Seen::Running { ready: false };
@@ -195,8 +195,9 @@ fn volumes_live_as_long_as_their_place() {
         bench.kill(0, third, 0).await;
         bench.ended(third).await;
         bench.command(Command::Deregister).await;
-        let deregistered =
-            |report: &Report| (*report == Report::Outcome(CommandOutcome::Deregistered)).then_some(());
+        let deregistered = |report: &BackendReport| {
+            (*report == BackendReport::Outcome(CommandOutcome::Deregistered)).then_some(())
+        };
         bench.report("it is gone", deregistered).await;
         assert!(common::walk(&bench.options.root.join("services")).is_empty());
     });

@@ -7,7 +7,7 @@ use plan_core::engine::encode;
 use plan_core::spec::{PhaseStrategy, ServiceName};
 use plan_driver::Options;
 use plan_driver::backend::prompt::PromptBackend;
-use plan_driver::store::{Batch, Change, RedbStore, Store};
+use plan_driver::store::{Batch, RecordChange, RedbStore, Store};
 use planwright_bench::{Instant, service};
 use tokio::sync::mpsc;
 
@@ -24,7 +24,7 @@ pub(crate) async fn restart(count: u32) {
         let store = RedbStore::open(&path).await.expect("a store");
         let epoch = store.open(&kafka).await.expect("opened").epoch;
         let records = bench.store.values().map(|record| encode(record).expect("a record"));
-        let changes = records.map(|(key, bytes)| Change::Put(key, bytes)).collect();
+        let changes = records.map(|(key, bytes)| RecordChange::Put(key, bytes)).collect();
         store.commit(&kafka, epoch, Batch { changes }).await.expect("kept");
     }
     let mut times = Vec::new();

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use plan_core::engine::{Engine, Occupant, Request, TaskState, Verb};
 use plan_core::spec::{PhaseStrategy, ServiceName};
 use plan_driver::backend::prompt::PromptBackend;
-use plan_driver::store::{Batch, Change, Epoch, Opened, RedbStore, Store, StoreError};
+use plan_driver::store::{Batch, Epoch, Opened, RecordChange, RedbStore, Store, StoreError};
 use plan_driver::{Options, Service};
 use planwright_bench::service;
 use redb::{Database, TableDefinition};
@@ -71,10 +71,10 @@ impl Bare {
             let mut records = transaction.open_table(TABLE).expect("a table");
             for change in &batch.changes {
                 match change {
-                    Change::Put(key, bytes) => {
+                    RecordChange::Put(key, bytes) => {
                         drop(records.insert(("kafka", key.as_str()), bytes.as_slice()).expect("kept"));
                     }
-                    Change::Delete(key) => drop(records.remove(("kafka", key.as_str())).expect("gone")),
+                    RecordChange::Delete(key) => drop(records.remove(("kafka", key.as_str())).expect("gone")),
                 }
             }
         }

@@ -66,7 +66,11 @@ pub(crate) async fn show(mut call: Call) -> Answer {
             }
         }
     };
-    let log = service.log(LogQuery { instance, task, launch, stream, tail, end }).await?;
+    let mut query = LogQuery::new(instance, task, launch);
+    query.stream = stream;
+    query.tail = tail;
+    query.end = end;
+    let log = service.log(query).await?;
     let body = Held::body(Body::from_stream(log.map_ok(bytes::Bytes::from)), call.stream.take());
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response())
 }

@@ -19,8 +19,8 @@ use plan_core::plan::Model;
 use plan_core::spec::{Files, PortName, ReadOptions, ServiceName, ServiceSpec, Severity, Source, read};
 use plan_driver::backend::prompt::PromptBackend;
 use plan_driver::backend::{
-    Backend, BackendError, Example, Finding, Identity, Kind, Log, LogEnd, LogError, LogQuery, Opening,
-    Report, Reports, Rule, Session, Told,
+    Backend, BackendError, BackendReport, BackendRule, Finding, Identity, Kind, Log, LogEnd, LogError,
+    LogQuery, Opening, Reports, RuleExample, Session, Told,
 };
 use plan_driver::clock::Clock;
 use plan_driver::store::MemoryStore;
@@ -39,11 +39,11 @@ struct MoodySession {
     reports: Reports,
 }
 
-const RLIMITS: Rule = Rule {
+const RLIMITS: BackendRule = BackendRule {
     code: "M001",
     summary: "tasks run without limits of their own",
     explanation: "The machines of this backend set no limits on processes.",
-    example: Example {
+    example: RuleExample {
         file: "",
         severity: Severity::Error,
         path: "pods.web.rlimits",
@@ -57,7 +57,7 @@ impl Kind for Moody {
         "moody"
     }
 
-    fn rules(&self) -> &'static [&'static Rule] {
+    fn rules(&self) -> &'static [&'static BackendRule] {
         &[&RLIMITS]
     }
 
@@ -107,10 +107,12 @@ impl Backend for Moody {
 async fn with_addresses(service: ServiceName, mut told: mpsc::Receiver<Told>, reports: Reports) {
     while let Some(Told { mut report, durable }) = told.recv().await {
         match &mut report {
-            Report::Observed(Observation { seen, .. }) if service.as_str() == "ill" => {
+            BackendReport::Observed(Observation { seen, .. }) if service.as_str() == "ill" => {
                 *seen = Sighting::from(Seen::Ended(End::Failed)).saying("exit code 3: no disk\nis left");
             }
-            Report::Observed(Observation { of, seen, .. }) if matches!(seen.seen, Seen::Running { .. }) => {
+            BackendReport::Observed(Observation { of, seen, .. })
+                if matches!(seen.seen, Seen::Running { .. }) =>
+            {
                 seen.address = Some(Arc::new(Address {
                     ip: Some(Ipv4Addr::LOCALHOST.into()),
                     host: Some(format!("{}-{}.{service}.local", of.instance, of.task).into()),
@@ -145,7 +147,7 @@ impl MoodySession {
         };
         let outcome = CommandOutcome::Fit { instance: fit.instance.clone(), launch: fit.launch, answer };
         let reports = self.reports.clone();
-        tokio::spawn(async move { reports.tell(Report::Outcome(outcome)).await.map(drop) });
+        tokio::spawn(async move { reports.tell(BackendReport::Outcome(outcome)).await.map(drop) });
         Ok(())
     }
 }

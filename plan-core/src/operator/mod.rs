@@ -111,7 +111,7 @@ pub trait Operator {
 
     /// Takes the reply to what the operator said under this id.
     ///
-    /// What the backend cannot keep of a target is a refusal, item by item.
+    /// A target that the backend does not support is refused, item by item.
     ///
     /// # Errors
     /// Of the operator's own.

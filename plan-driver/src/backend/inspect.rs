@@ -34,12 +34,13 @@ impl LogStream {
 pub enum LogEnd {
     /// At the end of what is printed so far.
     Now,
-    /// Never: it goes on with what the task prints later, over its relaunches, until nobody reads it any more.
+    /// Never: it goes on with what the task prints later, over its relaunches, until its reader is gone.
     Never,
 }
 
 /// Which part of a task's output is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogQuery {
     /// The instance.
     pub instance: InstanceName,
@@ -55,6 +56,13 @@ pub struct LogQuery {
     pub end: LogEnd,
 }
 
+impl LogQuery {
+    /// All that is kept of the standard output of a task's last launch, up to now. The fields ask for another part.
+    pub fn new(instance: InstanceName, task: TaskName, launch: Option<Number>) -> Self {
+        Self { instance, task, launch, stream: LogStream::Stdout, tail: None, end: LogEnd::Now }
+    }
+}
+
 /// A task's output, piece by piece, as it was printed. If reading fails, the error is the last piece.
 pub type Log = Pin<Box<dyn Stream<Item = Result<Vec<u8>, BackendError>> + Send>>;
 
@@ -64,7 +72,7 @@ pub type Log = Pin<Box<dyn Stream<Item = Result<Vec<u8>, BackendError>> + Send>>
 pub enum LogError {
     /// The backend keeps no logs.
     #[error("the backend `{backend}` keeps no output of tasks")]
-    NotKept {
+    Unsupported {
         /// The backend.
         backend: &'static str,
     },

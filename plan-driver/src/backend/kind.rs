@@ -17,7 +17,7 @@ pub trait Kind: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// The rules that [`Kind::check`] holds a specification to. Each has a page, which `planwright explain` shows.
-    fn rules(&self) -> &'static [&'static Rule] {
+    fn rules(&self) -> &'static [&'static BackendRule] {
         &[]
     }
 
@@ -38,7 +38,7 @@ pub fn check(kind: &dyn Kind, spec: &ServiceSpec) -> Vec<Finding> {
 
 /// A rule that a kind of backend has for specifications.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct BackendRule {
     /// The code of the rule: a letter that no other kind has, and three digits, such as `L002`. No other rule ever gets
     /// the same code.
     pub code: &'static str,
@@ -47,13 +47,13 @@ pub struct Rule {
     /// A paragraph on why there is the rule, and what to do about a file that breaks it.
     pub explanation: &'static str,
     /// A file that breaks it.
-    pub example: Example,
+    pub example: RuleExample,
 }
 
 /// A file that breaks a rule of a backend and is good otherwise, for the rule's page. The place, the severity and the
 /// words of a finding may depend on where the backend runs. These are those that the page shows.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Example {
+pub struct RuleExample {
     /// The file's text.
     pub file: &'static str,
     /// How bad it is.
@@ -66,10 +66,10 @@ pub struct Example {
     pub help: Option<&'static str>,
 }
 
-impl Rule {
+impl BackendRule {
     /// The finding in the rule's example.
     pub fn finding(&'static self) -> Finding {
-        let Example { severity, path, message, help, .. } = &self.example;
+        let RuleExample { severity, path, message, help, .. } = &self.example;
         let help = help.map(ToOwned::to_owned);
         Finding {
             code: Some(self.code),
@@ -101,7 +101,7 @@ pub struct Finding {
 
 impl Finding {
     /// An error: without this, the service would not be what the specification declares.
-    pub fn error(rule: &'static Rule, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn error(rule: &'static BackendRule, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code: Some(rule.code),
             severity: Severity::Error,
@@ -112,7 +112,7 @@ impl Finding {
     }
 
     /// A warning: the service does without this.
-    pub fn warning(rule: &'static Rule, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn warning(rule: &'static BackendRule, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(rule, path, message) }
     }
 

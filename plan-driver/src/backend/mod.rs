@@ -12,7 +12,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 pub use inspect::{Log, LogEnd, LogError, LogQuery, LogStream};
-pub use kind::{Example, Finding, Kind, Rule, check};
+pub use kind::{BackendRule, Finding, Kind, RuleExample, check};
 
 use async_trait::async_trait;
 use plan_core::engine::{
@@ -44,7 +44,7 @@ pub trait Backend: Send + Sync + 'static {
     async fn log(&self, of: &Identity, query: LogQuery) -> Result<Log, LogError> {
         // A backend without logs ignores the question.
         let _ = (of, query);
-        Err(LogError::NotKept { backend: self.kind().name() })
+        Err(LogError::Unsupported { backend: self.kind().name() })
     }
 }
 
@@ -72,7 +72,7 @@ pub struct Opening {
     /// The places that the service's records name. Any other place that the backend holds for the installation belongs
     /// to an open question, or to a debt whose release will come.
     pub held: Vec<Held>,
-    /// The backend's own notes, which earlier sessions reported as [`Report::Note`].
+    /// The backend's own notes, which earlier sessions reported as [`BackendReport::Note`].
     pub notes: BTreeMap<NoteName, NoteText>,
     /// Where the scheduler's API is reached, if it has one. Tasks find it as `SCHEDULER_API_HOSTNAME` and
     /// `SCHEDULER_API_PORT`.
@@ -124,7 +124,7 @@ impl BackendError {
 /// Something that a backend reports.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Report {
+pub enum BackendReport {
     /// The state of a launched task.
     Observed(Observation),
     /// The answer to a command.
@@ -146,7 +146,7 @@ pub struct Reports {
 #[derive(Debug)]
 pub struct Told {
     /// What is told.
-    pub report: Report,
+    pub report: BackendReport,
     /// Answered when what the report caused is durable. If it is dropped, nobody knows whether that is so.
     pub durable: oneshot::Sender<()>,
 }
@@ -168,7 +168,7 @@ impl Reports {
     ///
     /// # Errors
     /// The session is over.
-    pub async fn tell(&self, report: Report) -> Result<Receipt, SessionOver> {
+    pub async fn tell(&self, report: BackendReport) -> Result<Receipt, SessionOver> {
         let (durable, receipt) = oneshot::channel();
         self.queue.send(Told { report, durable }).await.map_err(|_| SessionOver)?;
         Ok(Receipt(receipt))

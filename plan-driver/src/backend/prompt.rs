@@ -16,7 +16,7 @@ use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{Goal, NodeName, PortChoice, ServiceSpec, TaskName};
 use tokio::sync::mpsc;
 
-use super::{Backend, BackendError, Finding, Identity, Kind, Opening, Report, Reports, Session};
+use super::{Backend, BackendError, BackendReport, Finding, Identity, Kind, Opening, Reports, Session};
 
 /// Pretends to run every task at once. All clones are one cluster.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +60,7 @@ struct Prompt {
     identity: Identity,
     backend: PromptBackend,
     /// A separate task sends the reports in order, so that nothing here waits for the loop.
-    said: mpsc::UnboundedSender<Report>,
+    said: mpsc::UnboundedSender<BackendReport>,
 }
 
 /// It supports every specification, since nothing runs.
@@ -83,7 +83,7 @@ impl Backend for PromptBackend {
     async fn open(&self, opening: Opening, reports: Reports) -> Result<Box<dyn Session>, BackendError> {
         let (said, mut says) = mpsc::unbounded_channel();
         if let Some(note) = self.note.clone().filter(|note| !opening.notes.contains_key(&note.name)) {
-            said.send(Report::Note(note)).map_err(|_| BackendError::new("the session is over"))?;
+            said.send(BackendReport::Note(note)).map_err(|_| BackendError::new("the session is over"))?;
         }
         tokio::spawn(async move {
             while let Some(report) = says.recv().await {
@@ -109,7 +109,7 @@ impl Session for Prompt {
 }
 
 impl Prompt {
-    fn reports_of(&self, command: Command) -> Result<Vec<Report>, BackendError> {
+    fn reports_of(&self, command: Command) -> Result<Vec<BackendReport>, BackendError> {
         // A panic elsewhere leaves the map whole, since no change of the map can panic half-way.
         let mut all = self.backend.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let tasks = all.entry(self.identity.installation.clone()).or_default();
@@ -135,7 +135,7 @@ impl Prompt {
                     .collect();
                 let grant = Grant::new(Arc::new(node), handle).with_ports(ports);
                 let answer = self.backend.refuses(&fit).unwrap_or(FitAnswer::Fitted(grant));
-                vec![Report::Outcome(CommandOutcome::Fit {
+                vec![BackendReport::Outcome(CommandOutcome::Fit {
                     instance: fit.instance,
                     launch: fit.launch,
                     answer,
@@ -145,7 +145,7 @@ impl Prompt {
                 let answer = LaunchAnswer::Done;
                 let (instance, number) = (launch.instance.clone(), launch.launch);
                 let mut reports =
-                    vec![Report::Outcome(CommandOutcome::Launch { instance, launch: number, answer })];
+                    vec![BackendReport::Outcome(CommandOutcome::Launch { instance, launch: number, answer })];
                 for task in launch.tasks {
                     let seen = match task.config.spec.goal {
                         _ if task.paused => Seen::Running { ready: false },
@@ -182,15 +182,15 @@ impl Prompt {
                     .iter()
                     .filter(|(key, (_, seen, _))| !asked.contains(key) && !matches!(seen, Seen::Ended(_)));
                 found.extend(alive.map(|(_, (of, seen, _))| (of.clone(), Found::Seen((*seen).into()))));
-                vec![Report::Snapshot(Snapshot::new(number, number, found))]
+                vec![BackendReport::Snapshot(Snapshot::new(number, number, found))]
             }
             Command::Release(release) => {
                 let answer = ReleaseAnswer::Done;
-                vec![Report::Outcome(CommandOutcome::Release { debt: release.debt, answer })]
+                vec![BackendReport::Outcome(CommandOutcome::Release { debt: release.debt, answer })]
             }
             Command::Deregister => {
                 tasks.clear();
-                vec![Report::Outcome(CommandOutcome::Deregistered)]
+                vec![BackendReport::Outcome(CommandOutcome::Deregistered)]
             }
             Command::Ask(ask) => {
                 let here = tasks.get(&(ask.launch, ask.task.clone()));
@@ -201,7 +201,7 @@ impl Prompt {
                     (Ruling::Inconclusive, Words::some("the launch does not run"))
                 };
                 let answer = Answer { ruling, words, at: Wall::default() };
-                vec![Report::Outcome(CommandOutcome::Ask { id: ask.id, answer })]
+                vec![BackendReport::Outcome(CommandOutcome::Ask { id: ask.id, answer })]
             }
             // There is always room: there is none to give back.
             Command::Withdraw { .. } => Vec::new(),
@@ -222,6 +222,6 @@ fn number(choice: &PortChoice) -> u16 {
     }
 }
 
-fn observed(of: &Incarnation, seen: Seen, serial: u64) -> Report {
-    Report::Observed(Observation::new(of.clone(), serial, seen))
+fn observed(of: &Incarnation, seen: Seen, serial: u64) -> BackendReport {
+    BackendReport::Observed(Observation::new(of.clone(), serial, seen))
 }

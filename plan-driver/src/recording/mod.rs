@@ -24,7 +24,7 @@ use plan_core::engine::{Command, Event, Input, Reply, Wall};
 use plan_core::spec::ServiceName;
 use tokio::sync::{oneshot, watch};
 
-use crate::store::Change;
+use crate::store::RecordChange;
 use writer::{Behind, Writer};
 
 pub use reader::{Reader, RecordingError};
@@ -62,7 +62,7 @@ pub(crate) struct Took {
     pub(crate) number: u64,
     pub(crate) wall: Wall,
     pub(crate) input: Input,
-    pub(crate) writes: Vec<Change>,
+    pub(crate) writes: Vec<RecordChange>,
     pub(crate) commands: Vec<Command>,
     pub(crate) events: Vec<Event>,
     pub(crate) reply: Option<Reply>,
@@ -73,8 +73,8 @@ impl Took {
     /// About how many bytes of memory the input takes. Most of that is what it writes.
     fn weight(&self) -> usize {
         let writes = self.writes.iter().map(|change| match change {
-            Change::Put(key, bytes) => key.len() + bytes.len(),
-            Change::Delete(key) => key.len(),
+            RecordChange::Put(key, bytes) => key.len() + bytes.len(),
+            RecordChange::Delete(key) => key.len(),
         });
         size_of::<Self>() + writes.sum::<usize>()
     }

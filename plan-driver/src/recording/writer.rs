@@ -19,7 +19,7 @@ use plan_core::engine::{Entry, RECORDING_VERSION, Taken, effect_lines};
 use tokio::sync::watch;
 
 use super::{Message, Took, frame};
-use crate::store::Change;
+use crate::store::RecordChange;
 
 /// The time between two looks at the queue.
 const NAP: Duration = Duration::from_millis(20);
@@ -219,8 +219,8 @@ impl<S: Sink> Writer<S> {
 fn described(took: Took) -> Taken {
     let Took { service, number, wall, input, writes, commands, events, reply, wake_at } = took;
     let writes = writes.iter().map(|change| match change {
-        Change::Put(key, bytes) => (key.as_str(), Some(bytes.as_slice())),
-        Change::Delete(key) => (key.as_str(), None),
+        RecordChange::Put(key, bytes) => (key.as_str(), Some(bytes.as_slice())),
+        RecordChange::Delete(key) => (key.as_str(), None),
     });
     let effects = effect_lines(writes, &commands, &events, reply.as_ref(), wake_at);
     Taken { service, number, wall, input, digest: Taken::digest_of(&effects), effects }

@@ -9,10 +9,11 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plan_core::engine::{Event, Story, Wall};
+use serde::{Serialize, Serializer};
 use tokio::sync::broadcast;
 
 /// Something that happened to a service.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Happened {
     /// Grows by one with each event of a loop.
@@ -37,6 +38,13 @@ pub struct EventId {
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}-{}", self.era, self.number)
+    }
+}
+
+/// As its text.
+impl Serialize for EventId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -6,9 +6,9 @@ mod connection;
 mod history;
 mod operate;
 mod panics;
+mod pending;
 mod run;
 mod running;
-mod turn;
 
 use std::sync::Arc;
 
@@ -74,7 +74,7 @@ impl Service {
     /// Gives the service a new target. `plan` brings it about, by default the one that the engine chooses.
     ///
     /// # Errors
-    /// [`DriverError::Check`]: the backend does not support it. [`DriverError::Unknown`]: send it again with the same
+    /// [`DriverError::Unsupported`]: the backend does not support it. [`DriverError::Unknown`]: send it again with the same
     /// author id. After any other error, nothing was done.
     pub async fn target(
         &self,
@@ -225,7 +225,7 @@ impl Service {
 pub(crate) fn keeps(backend: &dyn Backend, model: &Model) -> Result<(), DriverError> {
     let findings = check(backend.kind(), model.spec());
     if findings.iter().any(Finding::is_error) {
-        return Err(DriverError::Check { backend: backend.kind().name(), findings });
+        return Err(DriverError::Unsupported { backend: backend.kind().name(), findings });
     }
     Ok(())
 }
@@ -252,7 +252,7 @@ pub(crate) fn spawn(
         backend: backend.clone(),
         options: options.clone(),
     };
-    let teller = turn::Teller { conditions: Arc::new(conditions), changed, recovered, history };
+    let teller = pending::Teller { conditions: Arc::new(conditions), changed, recovered, history };
     let conditions = teller.conditions.clone();
     let ends = tokio::spawn(run::run(run::Loop {
         name: name.clone(),

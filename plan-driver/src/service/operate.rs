@@ -23,10 +23,10 @@ use crate::backend::Finding;
 use crate::condition::Condition;
 use crate::error::{DriverError, with_causes};
 
-/// Two calls at intervals are at least so far apart.
+/// The shortest time between two calls at intervals.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
-/// An operator that runs beside a service. It goes on when this is dropped.
+/// An operator that runs beside a service. The operator goes on when its handle is dropped.
 #[derive(Debug)]
 pub struct OperatorHandle<O> {
     stop: oneshot::Sender<()>,
@@ -35,27 +35,27 @@ pub struct OperatorHandle<O> {
 }
 
 impl<O> OperatorHandle<O> {
-    /// Ends it after the call that it is in, and gives it back; none if the runtime ends too.
+    /// Ends the operator after its present call, and returns it; `None` if the runtime ends too.
     ///
-    /// What it said and had no reply to may be done or not. Said again under the same id, it is done once.
+    /// A request without a reply may be done or not. When it is sent again under the same id, it is done once.
     pub async fn stop(self) -> Option<O> {
         // It may have ended.
         let _ = self.stop.send(());
         self.ended.await.ok()
     }
 
-    /// Waits until it ends, which it does when the service's scheduler does nothing any more, and gives it back; none
-    /// if the runtime ends too.
+    /// Waits until the operator ends, and returns it; `None` if the runtime ends too. An operator ends when the service's
+    /// scheduler never acts again.
     pub async fn ended(self) -> Option<O> {
         self.ended.await.ok()
     }
 
-    /// Why its latest call failed, if it did.
+    /// Why the operator's latest call failed, if it did.
     pub fn trouble(&self) -> Option<String> {
         self.troubles.borrow().clone()
     }
 
-    /// The same, for whoever waits for a change.
+    /// The same, for a caller that waits for a change.
     pub fn troubles(&self) -> watch::Receiver<Option<String>> {
         self.troubles.clone()
     }
@@ -64,9 +64,9 @@ impl<O> OperatorHandle<O> {
 impl Service {
     /// Runs an operator beside this service: a custom scheduler.
     ///
-    /// It is called on a thread that may block, so that a slow operator delays nobody but itself. Each call sees the
-    /// engine as it is after all the events that the operator was told. A call that fails or panics is logged, says
-    /// nothing, and is followed by [`Operator::reconcile`] after a wait. The operator ends with the service's scheduler,
+    /// The operator is called on a thread that may block, so a slow operator delays only itself. Each call sees the
+    /// engine as it is after all the events that the operator was told. If a call fails or panics, the failure is logged,
+    /// the requests of the call are dropped, and [`Operator::reconcile`] is the next call, after a wait. The operator ends with the service's scheduler,
     /// or by [`OperatorHandle::stop`].
     ///
     /// Each round of calls copies the engine between two inputs, for which the loop waits.
@@ -112,11 +112,11 @@ struct Beside {
     session: Option<Session>,
     /// The engine, with the number of the batch that it was read at or after.
     levels: Option<(u64, Arc<Engine>)>,
-    /// A call failed: no other comes before this.
+    /// A call failed: the next call is not before this time.
     not_before: Option<Instant>,
     next_tick: Option<Instant>,
     replied: mpsc::UnboundedReceiver<Replied>,
-    /// What it is to be told.
+    /// The events that the operator is to be told.
     answered: Vec<(String, Reply)>,
     says: mpsc::UnboundedSender<Said>,
     /// The requests that have no reply.
@@ -134,10 +134,10 @@ struct Session {
     recoveries: u64,
 }
 
-/// Something to say, and the installation that it was meant for.
+/// A request, and the installation that it was meant for.
 struct Said(Act, Option<InstallationId>);
 
-/// A reply, with the request's id in the audit, and as the operator chose it.
+/// A reply, with the request's id in the audit and the id that the operator chose.
 struct Replied(SmolStr, String, Reply);
 
 /// What an operator is called for, in this order.
@@ -150,7 +150,7 @@ struct Round {
     tick: bool,
 }
 
-/// What came of a round.
+/// The result of a round.
 struct Came {
     acts: Vec<Act>,
     interval: Option<Duration>,
@@ -201,7 +201,7 @@ impl Beside {
         }
     }
 
-    /// Waits until there is something to call the operator for; none if there will not be.
+    /// Waits until there is a reason to call the operator; `None` if there will never be one.
     async fn next(&mut self) -> Option<Round> {
         if let Some(until) = self.not_before {
             sleep_until(until).await;
@@ -209,7 +209,7 @@ impl Beside {
         }
         loop {
             let Some(mut session) = self.session.take() else {
-                // It listens before it looks, so that nothing is between the two.
+                // It listens before it looks, so that no event is lost between the two.
                 let events = self.of.events();
                 let (engine, recoveries) = self.look().await?;
                 self.session = Some(Session { events, recoveries });
@@ -267,7 +267,8 @@ impl Beside {
         }
     }
 
-    /// The engine as it is now, or when it is there again, and how often it was recovered; none if there will be none.
+    /// The present engine, or the next one if there is none now, and how often it was recovered; `None` if there will
+    /// never be one.
     async fn look(&mut self) -> Option<(Arc<Engine>, u64)> {
         let mut failures = 0;
         loop {
@@ -318,11 +319,11 @@ impl Beside {
         self.answered.push((id, reply));
     }
 
-    /// Says what the operator said, and comes back to it when it wants that.
+    /// Sends what the operator requested. The replies go back to the operator, if it takes them.
     fn take(&mut self, came: Came, engine: &Engine, reconciled: bool) {
         for act in came.acts {
             if self.open.insert(act.request().clone()) {
-                // Whoever says it ends with this task.
+                // The task that sends it ends with this task.
                 let _ = self.says.send(Said(act, engine.installation().cloned()));
             }
         }
@@ -385,7 +386,7 @@ impl Round {
     }
 }
 
-/// What a call came to; a panic is an error of the operator's.
+/// The result of a call. A panic is an error of the operator.
 fn catch<T>(call: impl FnOnce() -> Result<T, Box<dyn std::error::Error + Send + Sync>>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(called) => called.map_err(|error| with_causes(&*error)),
@@ -393,7 +394,7 @@ fn catch<T>(call: impl FnOnce() -> Result<T, Box<dyn std::error::Error + Send + 
     }
 }
 
-/// Says what an operator said, in order, each until there is a reply.
+/// Sends what an operator requested, in order, each request until there is a reply.
 async fn speak(
     of: Service,
     mut said: mpsc::UnboundedReceiver<Said>,
@@ -416,11 +417,11 @@ async fn say(of: &Service, act: &Act, installation: Option<InstallationId>) -> R
         };
         match said {
             Ok(reply) => return reply,
-            Err(DriverError::Check { findings, .. }) => return refused(findings),
+            Err(DriverError::Unsupported { findings, .. }) => return refused(findings),
             Err(_) => failures += 1,
         }
         sleep(of.options.retries.after(failures)).await;
-        // It may be done, and its installation gone since: said again, it would make another.
+        // The request may be done, and its installation gone since. Sent again, it would make another installation.
         if let (Act::Target { .. }, Some(meant)) = (act, &installation)
             && let Ok(now) = of.read(|engine| engine.installation().cloned()).await
             && now.as_ref() != Some(meant)
@@ -430,7 +431,7 @@ async fn say(of: &Service, act: &Act, installation: Option<InstallationId>) -> R
     }
 }
 
-/// What the backend cannot keep, as the engine refuses it.
+/// What the backend does not support, as a refusal of the engine.
 fn refused(findings: Vec<Finding>) -> Reply {
     let errors = findings.into_iter().filter(Finding::is_error);
     let items = errors.map(|finding| {

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Ask;
 use super::panics::panicked;
+use super::pending::Teller;
 use super::running::Running;
-use super::turn::Teller;
 use crate::backend::Backend;
 use crate::condition::Condition;
 use crate::error::{DriverError, with_causes};

@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::Ask;
 use super::connection::Connection;
 use super::panics::{panicked, said};
+use super::pending::{Asker, PendingBatch, Record};
 use super::run::{Dropped, Loop};
-use super::turn::{Asker, Record, Turn};
-use crate::backend::{BackendError, Report, Session, Told};
+use crate::backend::{BackendError, BackendReport, Session, Told};
 use crate::condition::Condition;
 use crate::error::DriverError;
 use crate::store::Epoch;
@@ -31,7 +31,7 @@ pub(super) struct Running<'a> {
     pub(super) connection: Connection,
     /// When the engine wants to be woken.
     pub(super) wake_at: Option<Wall>,
-    turn: Turn,
+    pending: PendingBatch,
     /// Which source of inputs is looked at first. It is another one each time, so that no source blocks the others.
     first: u8,
 }
@@ -52,8 +52,8 @@ const SOURCES: u8 = 3;
 
 impl<'a> Running<'a> {
     pub(super) fn new(of: &'a mut Loop, engine: Engine, epoch: Epoch) -> Self {
-        let (connection, turn) = (Connection::None, Turn::default());
-        Self { of, engine, epoch, connection, wake_at: None, turn, first: 0 }
+        let (connection, pending) = (Connection::None, PendingBatch::default());
+        Self { of, engine, epoch, connection, wake_at: None, pending, first: 0 }
     }
 
     pub(super) async fn go_on(mut self) -> Dropped {
@@ -64,7 +64,9 @@ impl<'a> Running<'a> {
             let next = self.next().await;
             let mut dropped = self.take(next).await;
             // Inputs that already wait are made durable with it.
-            while dropped.is_none() && self.turn.inputs > 0 && self.turn.inputs < self.of.options.limits.batch
+            while dropped.is_none()
+                && self.pending.inputs > 0
+                && self.pending.inputs < self.of.options.limits.batch
             {
                 let Some(next) = self.ready() else { break };
                 dropped = self.take(next).await;
@@ -81,7 +83,7 @@ impl<'a> Running<'a> {
                     return stopped;
                 }
                 Some(dropped) => {
-                    self.turn.failed(&DriverError::Unknown);
+                    self.pending.failed(&DriverError::Unknown);
                     return dropped;
                 }
             }
@@ -171,10 +173,10 @@ impl<'a> Running<'a> {
                     *failures = 0;
                 }
                 let input = match report {
-                    Report::Observed(observation) => Input::Observed(observation),
-                    Report::Outcome(outcome) => Input::Outcome(outcome),
-                    Report::Snapshot(snapshot) => Input::Snapshot(snapshot),
-                    Report::Note(note) => Input::Note(note),
+                    BackendReport::Observed(observation) => Input::Observed(observation),
+                    BackendReport::Outcome(outcome) => Input::Outcome(outcome),
+                    BackendReport::Snapshot(snapshot) => Input::Snapshot(snapshot),
+                    BackendReport::Note(note) => Input::Note(note),
                 };
                 return self.handle(input, Asker::Backend(durable));
             }
@@ -210,7 +212,7 @@ impl<'a> Running<'a> {
         let number = self.of.inputs;
         let record = self.of.options.record.as_ref();
         let record = record.map(|recorder| Record { recorder, service: &self.of.name, number });
-        match self.turn.take(&mut self.engine, wall, input, asker, record) {
+        match self.pending.take(&mut self.engine, wall, input, asker, record) {
             Ok(wake_at) => {
                 // Without a session no wake is needed, since a new session begins with a wake.
                 self.wake_at = wake_at.filter(|_| matches!(self.connection, Connection::Open { .. }));
@@ -222,21 +224,21 @@ impl<'a> Running<'a> {
 
     /// Makes the inputs that were taken durable, and then sends what waits for that.
     async fn commit(&mut self) -> Result<(), Dropped> {
-        let batch = std::mem::take(&mut self.turn.batch);
+        let batch = std::mem::take(&mut self.pending.batch);
         if !batch.changes.is_empty() {
             if let Err(error) = self.of.keep(self.epoch, batch).await {
-                std::mem::take(&mut self.turn).failed(&DriverError::Unknown);
+                std::mem::take(&mut self.pending).failed(&DriverError::Unknown);
                 return Err(Dropped::Store(error));
             }
             self.of.failures = 0;
         }
-        self.turn.durable(&mut self.of.teller);
-        if let Some(launch) = self.turn.superseded.take() {
+        self.pending.durable(&mut self.of.teller);
+        if let Some(launch) = self.pending.superseded.take() {
             return Err(Dropped::Superseded(launch));
         }
         // The batch may have given up the installation that the session belongs to.
         self.connect();
-        let commands = std::mem::take(&mut self.turn.commands);
+        let commands = std::mem::take(&mut self.pending.commands);
         // Without a session commands are dropped. The next session begins with the question what runs.
         let Connection::Open { session, .. } = &mut self.connection else { return Ok(()) };
         if commands.is_empty() {

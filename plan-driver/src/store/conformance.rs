@@ -9,18 +9,18 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use plan_core::spec::ServiceName;
 
-use super::{Batch, Change, Epoch, Store, StoreError};
+use super::{Batch, Epoch, RecordChange, Store, StoreError};
 
 /// A store did not do what it must.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Violation(String);
+pub struct StoreViolation(String);
 
 /// Tests one promise on an empty store.
-pub type Scenario = fn(Arc<dyn Store>) -> BoxFuture<'static, Result<(), Violation>>;
+pub type StoreScenario = fn(Arc<dyn Store>) -> BoxFuture<'static, Result<(), StoreViolation>>;
 
 /// All scenarios, by name.
-pub const SCENARIOS: [(&str, Scenario); 9] = [
+pub const SCENARIOS: [(&str, StoreScenario); 9] = [
     ("an empty store", |store| empty(store).boxed()),
     ("changes in their order", |store| changes(store).boxed()),
     ("the fence", |store| fence(store).boxed()),
@@ -35,35 +35,35 @@ pub const SCENARIOS: [(&str, Scenario); 9] = [
 macro_rules! ensure {
     ($holds:expr, $($what:tt)+) => {
         if !$holds {
-            return Err(Violation(format!($($what)+)));
+            return Err(StoreViolation(format!($($what)+)));
         }
     };
 }
 
-impl From<StoreError> for Violation {
+impl From<StoreError> for StoreViolation {
     fn from(error: StoreError) -> Self {
         Self(crate::error::with_causes(&error))
     }
 }
 
-fn service(name: &str) -> Result<ServiceName, Violation> {
-    ServiceName::new(name).map_err(|error| Violation(error.to_string()))
+fn service(name: &str) -> Result<ServiceName, StoreViolation> {
+    ServiceName::new(name).map_err(|error| StoreViolation(error.to_string()))
 }
 
-fn put(key: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Change {
-    Change::Put(key.into(), bytes.into())
+fn put(key: impl Into<String>, bytes: impl Into<Vec<u8>>) -> RecordChange {
+    RecordChange::Put(key.into(), bytes.into())
 }
 
-fn delete(key: impl Into<String>) -> Change {
-    Change::Delete(key.into())
+fn delete(key: impl Into<String>) -> RecordChange {
+    RecordChange::Delete(key.into())
 }
 
-fn batch(changes: impl Into<Vec<Change>>) -> Batch {
+fn batch(changes: impl Into<Vec<RecordChange>>) -> Batch {
     Batch { changes: changes.into() }
 }
 
 /// The records as text, under a new epoch.
-async fn records(store: &dyn Store, service: &ServiceName) -> Result<Vec<(String, String)>, Violation> {
+async fn records(store: &dyn Store, service: &ServiceName) -> Result<Vec<(String, String)>, StoreViolation> {
     let records = store.open(service).await?.records.into_iter();
     Ok(records.map(|(key, bytes)| (key, String::from_utf8_lossy(&bytes).into_owned())).collect())
 }
@@ -72,7 +72,7 @@ fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
     of.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-async fn empty(store: Arc<dyn Store>) -> Result<(), Violation> {
+async fn empty(store: Arc<dyn Store>) -> Result<(), StoreViolation> {
     ensure!(store.services().await?.is_empty(), "an empty store has services");
     let kafka = service("kafka")?;
     let (first, second) = (store.open(&kafka).await?, store.open(&kafka).await?);
@@ -83,9 +83,9 @@ async fn empty(store: Arc<dyn Store>) -> Result<(), Violation> {
 }
 
 /// Changes, and the records after them.
-type Step<'a> = (&'a [Change], &'a [(&'a str, &'a str)]);
+type Step<'a> = (&'a [RecordChange], &'a [(&'a str, &'a str)]);
 
-async fn changes(store: Arc<dyn Store>) -> Result<(), Violation> {
+async fn changes(store: Arc<dyn Store>) -> Result<(), StoreViolation> {
     let kafka = service("kafka")?;
     let epoch = store.open(&kafka).await?.epoch;
     let steps: [Step<'_>; 4] = [
@@ -111,7 +111,7 @@ async fn changes(store: Arc<dyn Store>) -> Result<(), Violation> {
     Ok(())
 }
 
-async fn fence(store: Arc<dyn Store>) -> Result<(), Violation> {
+async fn fence(store: Arc<dyn Store>) -> Result<(), StoreViolation> {
     let kafka = service("kafka")?;
     let old = store.open(&kafka).await?.epoch;
     store.commit(&kafka, old, batch([put("a", "1")])).await?;
@@ -124,7 +124,7 @@ async fn fence(store: Arc<dyn Store>) -> Result<(), Violation> {
                 "fenced: {service}, {held}, {latest}"
             );
         }
-        other => return Err(Violation(format!("a commit under an old epoch came to {other:?}"))),
+        other => return Err(StoreViolation(format!("a commit under an old epoch came to {other:?}"))),
     }
     store.commit(&kafka, new, batch([put("c", "3")])).await?;
     let later = store.commit(&kafka, Epoch(new.0 + 1), batch([put("d", "4")])).await;
@@ -137,7 +137,7 @@ async fn fence(store: Arc<dyn Store>) -> Result<(), Violation> {
     Ok(())
 }
 
-async fn empty_batch(store: Arc<dyn Store>) -> Result<(), Violation> {
+async fn empty_batch(store: Arc<dyn Store>) -> Result<(), StoreViolation> {
     let kafka = service("kafka")?;
     let old = store.open(&kafka).await?.epoch;
     store.commit(&kafka, old, Batch::default()).await?;
@@ -150,7 +150,7 @@ async fn empty_batch(store: Arc<dyn Store>) -> Result<(), Violation> {
     Ok(())
 }
 
-async fn services(store: Arc<dyn Store>) -> Result<(), Violation> {
+async fn services(store: Arc<dyn Store>) -> Result<(), StoreViolation> {
     // Names that begin with each other, and one in a folder.
     let names = ["a", "a-b", "a/b", "ab", "b"];
     let mut epochs = Vec::new();
@@ -173,7 +173,7 @@ async fn services(store: Arc<dyn Store>) -> Result<(), Violation> {
     Ok(())
 }
 
-async fn any_bytes(store: Arc<dyn Store>) -> Result<(), Violation> {
+async fn any_bytes(store: Arc<dyn Store>) -> Result<(), StoreViolation> {
     let kafka = service("kafka")?;
     let epoch = store.open(&kafka).await?.epoch;
     let all: Vec<u8> = (0..=255).collect();
@@ -193,7 +193,7 @@ async fn any_bytes(store: Arc<dyn Store>) -> Result<(), Violation> {
     Ok(())
 }
 
-async fn many(store: Arc<dyn Store>) -> Result<(), Violation> {
+async fn many(store: Arc<dyn Store>) -> Result<(), StoreViolation> {
     const RECORDS: usize = 100_000;
     let kafka = service("kafka")?;
     let epoch = store.open(&kafka).await?.epoch;
@@ -210,9 +210,9 @@ async fn many(store: Arc<dyn Store>) -> Result<(), Violation> {
     Ok(())
 }
 
-async fn together(store: Arc<dyn Store>) -> Result<(), Violation> {
+async fn together(store: Arc<dyn Store>) -> Result<(), StoreViolation> {
     const COMMITS: u32 = 20;
-    let committer = async |name: String| -> Result<(), Violation> {
+    let committer = async |name: String| -> Result<(), StoreViolation> {
         let name = service(&name)?;
         let epoch = store.open(&name).await?.epoch;
         for n in 0..COMMITS {
@@ -235,7 +235,7 @@ async fn together(store: Arc<dyn Store>) -> Result<(), Violation> {
 }
 
 /// One scheduler commits until it is fenced. Its successor reads all that was acknowledged, and nothing later.
-async fn successor(store: Arc<dyn Store>) -> Result<(), Violation> {
+async fn successor(store: Arc<dyn Store>) -> Result<(), StoreViolation> {
     let kafka = service("kafka")?;
     let epoch = store.open(&kafka).await?.epoch;
     let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
@@ -244,17 +244,17 @@ async fn successor(store: Arc<dyn Store>) -> Result<(), Violation> {
             match store.commit(&kafka, epoch, batch([put("n", n.to_string())])).await {
                 Ok(()) => drop(told.send(n)),
                 Err(StoreError::Fenced { .. }) => return Ok(n),
-                Err(error) => return Err(Violation::from(error)),
+                Err(error) => return Err(StoreViolation::from(error)),
             }
             tokio::task::yield_now().await;
         }
-        Err(Violation("it was never fenced".to_owned()))
+        Err(StoreViolation("it was never fenced".to_owned()))
     };
     let new = async {
         while tells.recv().await.is_some_and(|acknowledged| acknowledged < 5) {}
         let opened = store.open(&kafka).await?;
         store.commit(&kafka, opened.epoch, batch([put("successor", "1")])).await?;
-        Ok::<_, Violation>(opened.records)
+        Ok::<_, StoreViolation>(opened.records)
     };
     let (fenced, read) = futures::join!(old, new);
     let (fenced, read) = (fenced?, read?);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use plan_core::spec::ServiceName;
 
-use super::{Batch, Change, Epoch, Opened, Store, StoreError};
+use super::{Batch, Epoch, Opened, RecordChange, Store, StoreError};
 
 /// Keeps records as long as it lives.
 #[derive(Debug, Default)]
@@ -56,8 +56,8 @@ impl Store for MemoryStore {
         }
         for change in batch.changes {
             match change {
-                Change::Put(key, bytes) => drop(service.records.insert(key, bytes)),
-                Change::Delete(key) => drop(service.records.remove(&key)),
+                RecordChange::Put(key, bytes) => drop(service.records.insert(key, bytes)),
+                RecordChange::Delete(key) => drop(service.records.remove(&key)),
             }
         }
         Ok(())

@@ -71,12 +71,12 @@ impl fmt::Display for Epoch {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
     /// The changes.
-    pub changes: Vec<Change>,
+    pub changes: Vec<RecordChange>,
 }
 
 /// A change of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum RecordChange {
     /// These bytes are kept under the key.
     Put(String, Vec<u8>),
     /// Nothing is kept under the key.

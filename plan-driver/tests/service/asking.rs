@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use plan_core::engine::{Incarnation, Observation, Reply, Seen};
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 use plan_driver::{Condition, DriverError, Limits, Scheduler};
 
 use crate::kit::{
@@ -189,7 +189,7 @@ async fn telling_without_end_starves_nobody() {
                 task: "server".parse().unwrap(),
                 launch: 1,
             };
-            let report = Report::Observed(Observation::new(of, 1, Seen::Starting));
+            let report = BackendReport::Observed(Observation::new(of, 1, Seen::Starting));
             while reports.tell(report.clone()).await.is_ok() {
                 told.fetch_add(1, Ordering::Relaxed);
             }

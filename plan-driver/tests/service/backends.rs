@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plan_core::engine::{CommandOutcome, Incarnation, Observation, Reply, Request, Seen, Verb};
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 use plan_driver::{Condition, DriverError};
 use tokio::time::Instant;
 
@@ -82,7 +82,7 @@ async fn nothing_that_an_earlier_session_tells_counts() {
     within(old.over()).await;
     kit.until(|condition| *condition == Condition::Running).await;
     kit.complete().await;
-    assert!(old.tell(Report::Outcome(CommandOutcome::Deregistered)).await.is_err());
+    assert!(old.tell(BackendReport::Outcome(CommandOutcome::Deregistered)).await.is_err());
     assert!(kit.service.read(|engine| engine.installation().is_some()).await.unwrap());
 }
 
@@ -91,7 +91,7 @@ async fn a_backend_that_panics_over_a_specification_keeps_it_out() {
     let kit = Kit::new().await;
     kit.backend.check_panics.store(true, std::sync::atomic::Ordering::Relaxed);
     let error = kit.service.target(model("hello", 1), None, None).await.unwrap_err();
-    assert!(matches!(error, DriverError::Check { .. }), "{error}");
+    assert!(matches!(error, DriverError::Unsupported { .. }), "{error}");
     kit.backend.check_panics.store(false, std::sync::atomic::Ordering::Relaxed);
     kit.deploy(1).await;
 }
@@ -107,7 +107,7 @@ async fn a_launch_of_another_scheduler_ends_this_one() {
         launch: 1_000_000,
     };
     let seen = Seen::Running { ready: true };
-    let told = reports.tell(Report::Observed(Observation::new(of, 1, seen))).await.unwrap();
+    let told = reports.tell(BackendReport::Observed(Observation::new(of, 1, seen))).await.unwrap();
     let condition = kit.until(Condition::is_final).await;
     assert!(
         matches!(&condition, Condition::Superseded { why } if why.contains("`server` of `web-0` as 1000000")),
@@ -140,7 +140,7 @@ async fn another_installation_has_a_session_of_its_own() {
         });
         kit.noted("commit", commits + 1).await;
         // Both wait for the commit: which of them is taken first is a matter of whose turn it is.
-        reports.tell(Report::Outcome(CommandOutcome::Deregistered)).await.unwrap();
+        reports.tell(BackendReport::Outcome(CommandOutcome::Deregistered)).await.unwrap();
         let target = tokio::spawn({
             let service = kit.service.clone();
             async move { service.target(model("hello", 1), None, None).await }

@@ -9,6 +9,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::kit::{Fate, Kit, model, model_running, name, options, settle, within};
 
+#[path = "../../examples/bare_driver.rs"]
+mod bare_driver;
 #[path = "../../examples/custom_scheduler.rs"]
 mod custom_scheduler;
 
@@ -23,6 +25,13 @@ async fn the_custom_scheduler_does_the_same_in_the_simulator_and_on_the_driver()
     assert_eq!(story, expected);
     let page = include_str!("../../../docs/src/embedding.md");
     assert!(page.contains(&expected.join("\n")), "the page shows what it prints");
+}
+
+#[tokio::test]
+async fn the_bare_driver_deploys_and_restarts() {
+    let story = within(bare_driver::story()).await.unwrap().join("\n");
+    let page = include_str!("../../../docs/src/embedding.md");
+    assert!(page.contains(&format!("```text\n{story}\n```")), "the page shows what it prints:\n{story}");
 }
 
 /// Tells a test of each call, and does what the test says.
@@ -260,9 +269,9 @@ async fn what_is_said_again_after_a_restart_is_done_once() {
     assert_eq!(ids, ["telling/once", "telling/again"]);
 }
 
-/// A reply is one of the engine's also where the backend cannot keep a target.
+/// The backend does not support a target: the operator gets a refusal, as from the engine.
 #[tokio::test(start_paused = true)]
-async fn what_a_backend_cannot_keep_is_a_refusal() {
+async fn what_a_backend_does_not_support_is_refused() {
     let kit = Kit::deployed(1).await;
     kit.backend.check_panics.store(true, std::sync::atomic::Ordering::Relaxed);
     let (operator, mut told) = telling(|call, context| {

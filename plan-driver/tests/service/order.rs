@@ -11,7 +11,7 @@ use plan_core::engine::{
 use plan_core::spec::placement::NodeFacts;
 use plan_core::spec::{NodeName, ServiceSpec};
 use plan_driver::Scheduler;
-use plan_driver::backend::{Backend, BackendError, Finding, Kind, Opening, Report, Reports, Session};
+use plan_driver::backend::{Backend, BackendError, BackendReport, Finding, Kind, Opening, Reports, Session};
 
 use crate::kit::{Fate, Kit, Log, WatchedStore, model, name, options, restart, settle, within};
 
@@ -68,7 +68,7 @@ impl Receipt {
                 let grant = Grant::new(node, Handle("room".into()));
                 let answer = FitAnswer::Fitted(grant);
                 let outcome = CommandOutcome::Fit { instance: fit.instance, launch: fit.launch, answer };
-                ("fit", vec![Report::Outcome(outcome)])
+                ("fit", vec![BackendReport::Outcome(outcome)])
             }
             Command::Launch(launch) => {
                 let (instance, number) = (launch.instance.clone(), launch.launch);
@@ -80,12 +80,13 @@ impl Receipt {
                 };
                 let answer = LaunchAnswer::Done;
                 let runs = Observation::new(of, 1, Seen::Running { ready: true });
-                let done = Report::Outcome(CommandOutcome::Launch { instance, launch: number, answer });
-                ("launch", vec![done, Report::Observed(runs)])
+                let done =
+                    BackendReport::Outcome(CommandOutcome::Launch { instance, launch: number, answer });
+                ("launch", vec![done, BackendReport::Observed(runs)])
             }
             Command::Reconcile { number, .. } => {
                 let snapshot = Snapshot::new(number, number, Vec::new());
-                ("reconcile", vec![Report::Snapshot(snapshot)])
+                ("reconcile", vec![BackendReport::Snapshot(snapshot)])
             }
             _ => return Ok(()),
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plan_driver::store::{Batch, Change, Store};
+use plan_driver::store::{Batch, RecordChange, Store};
 use plan_driver::{Condition, DriverError, Retries, Scheduler};
 use tokio::time::Instant;
 
@@ -111,7 +111,7 @@ async fn records_that_cannot_be_used_are_left_untouched() {
         let log = Log::default();
         let store = WatchedStore::new(&log);
         let epoch = store.memory.open(&name("hello")).await.unwrap().epoch;
-        let batch = Batch { changes: vec![Change::Put(key.to_owned(), bytes.to_vec())] };
+        let batch = Batch { changes: vec![RecordChange::Put(key.to_owned(), bytes.to_vec())] };
         store.memory.commit(&name("hello"), epoch, batch).await.unwrap();
         let backend = WatchedBackend::new(&log);
         let scheduler =

@@ -9,7 +9,7 @@ use plan_driver::backend::BackendError;
 use plan_driver::store::{Holder, LockError, StoreError};
 
 use super::{RECORDS, Records};
-use crate::kind::Left;
+use crate::kind::Leftovers;
 use plan_driver::with_causes;
 
 /// Why a data folder cannot be used. Nothing was changed in it. Shown, it says what to do as well, in the terms of this
@@ -28,7 +28,7 @@ pub enum FolderError {
     Held {
         /// The folder.
         path: PathBuf,
-        /// Who has it; none if it did not say so yet.
+        /// The process that has the folder; `None` if it has not written its name yet.
         holder: Option<Holder>,
     },
     /// The folder cannot be locked.
@@ -88,10 +88,10 @@ pub enum FolderError {
         /// Whether there are records, which do not know the tasks.
         has_records: bool,
         /// The tasks, by installation.
-        left: Vec<Left>,
+        left: Vec<Leftovers>,
     },
     /// The backend cannot say what it has in the folder.
-    Left(BackendError),
+    Leftovers(BackendError),
     /// The records cannot be used.
     Store {
         /// The folder.
@@ -150,7 +150,7 @@ impl FolderError {
                      was touched"
                 )
             }
-            Self::Left(error) => with_causes(error),
+            Self::Leftovers(error) => with_causes(error),
             Self::Store { path, source } => {
                 format!("the records in `{}` cannot be used: {}", path.display(), with_causes(source))
             }
@@ -192,7 +192,7 @@ impl FolderError {
                     "restore `{RECORDS}` from a copy, or {other}; to give them up with their data, {kill}remove `{tasks}`"
                 )
             }
-            Self::Left(_) => format!("mend or restore the data folder, or {other}: nothing was changed"),
+            Self::Leftovers(_) => format!("mend or restore the data folder, or {other}: nothing was changed"),
             // It says itself what to do.
             Self::Store { source: StoreError::Unusable { .. }, .. } => return None,
             Self::Store { path, .. } => {
@@ -203,13 +203,13 @@ impl FolderError {
 }
 
 /// An installation that is left, in words.
-fn words_of_left(left: &Left) -> String {
-    let Left { service, installation, processes, .. } = left;
+fn words_of_left(left: &Leftovers) -> String {
+    let Leftovers { service, installation, processes, .. } = left;
     format!("`{service}` (installation {installation}, {} processes)", processes.len())
 }
 
 /// The command that ends what is left; none if nothing runs.
-pub fn kill_of_left(left: &[Left]) -> Option<String> {
+pub fn kill_of_left(left: &[Leftovers]) -> Option<String> {
     let processes: Vec<String> =
         left.iter().flat_map(|left| &left.processes).map(ToString::to_string).collect();
     (!processes.is_empty()).then(|| format!("`kill {}`", processes.join(" ")))

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::files::is_alive;
 use crate::kind::HostedKind;
 
-/// The lock of a data folder: whoever has it has the folder.
+/// The file of the lock on a data folder. A scheduler has the folder while it has the lock.
 pub const LOCK: &str = "lock";
 /// The records of services.
 pub const RECORDS: &str = "records.redb";
@@ -44,7 +44,7 @@ pub const SUBMITTED: &str = "submitted.json";
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Records {
-    /// In memory: they are forgotten with the host, whose tasks nobody knows then. For tests.
+    /// In memory: the records end with the host, and its tasks are unknown then. For tests.
     Memory,
     /// On disk, in the data folder.
     #[default]

@@ -13,7 +13,7 @@ use plan_core::spec::ServiceName;
 use plan_driver::store::{MemoryStore, RedbStore, Store, StoreError};
 
 use super::{Folder, FolderError, RECORDS, Records, unusable};
-use crate::kind::{HostedKind, HostedKinds, Left};
+use crate::kind::{HostedKind, HostedKinds, Leftovers};
 
 impl Folder {
     /// Opens the store of the folder. With a service, the folder is to be that service's or nobody's; without one, it may
@@ -115,14 +115,16 @@ fn left(
     backends: &HostedKinds,
     backend: &dyn HostedKind,
     has_records: bool,
-) -> Result<Vec<Left>, FolderError> {
+) -> Result<Vec<Leftovers>, FolderError> {
     let before = &folder.before.backend;
     if before == backend.name() {
-        return backend.left(&folder.tasks()).map_err(FolderError::Left);
+        return backend.left(&folder.tasks()).map_err(FolderError::Leftovers);
     }
     let other = backends.get(before);
     let nothing = match other {
-        Some(other) if !has_records => other.left(&folder.tasks()).map_err(FolderError::Left)?.is_empty(),
+        Some(other) if !has_records => {
+            other.left(&folder.tasks()).map_err(FolderError::Leftovers)?.is_empty()
+        }
         _ => false,
     };
     if nothing {
@@ -134,18 +136,18 @@ fn left(
 
 /// Cleans up after a scheduler that was killed with its records in memory: removes files of tasks that do not run any
 /// more. Returns what is left.
-fn forget_the_forgotten(folder: &Folder, left: Vec<Left>) -> Result<Vec<Left>, FolderError> {
+fn forget_the_forgotten(folder: &Folder, left: Vec<Leftovers>) -> Result<Vec<Leftovers>, FolderError> {
     if folder.before.records != Records::Memory || left.iter().any(|left| !left.processes.is_empty()) {
         return Ok(left);
     }
-    for Left { folder, .. } in &left {
+    for Leftovers { folder, .. } in &left {
         fs::remove_dir_all(folder).map_err(|error| unusable(folder, error))?;
     }
     Ok(Vec::new())
 }
 
 /// The message about tasks that no records know.
-fn unknown(folder: &Folder, has_records: bool, left: Vec<Left>) -> FolderError {
+fn unknown(folder: &Folder, has_records: bool, left: Vec<Leftovers>) -> FolderError {
     let (path, tasks, records) = (folder.path().to_owned(), folder.tasks(), folder.before.records);
     FolderError::UnknownTasks { path, tasks, records, has_records, left }
 }

@@ -12,10 +12,10 @@ use super::{Reading, assignment};
 /// Which scheduler is asked. Without any of it, the one that runs on this machine.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Scheduler options")]
-pub struct Of {
+pub(crate) struct Of {
     /// Ask the scheduler at this address; by default the one that runs on this machine
     #[arg(long, value_name = "URL", env = "PLANWRIGHT_URL", hide_env_values = true, global = true)]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Ask the scheduler of this service, if several run on this machine
     #[arg(
         long,
@@ -25,37 +25,37 @@ pub struct Of {
         hide_env_values = true,
         global = true
     )]
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Take the token from this file; by default from the scheduler's data folder on this machine
     #[arg(long, value_name = "FILE", env = "PLANWRIGHT_TOKEN_FILE", hide_env_values = true, global = true)]
-    pub token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// Whether a command waits for what it began.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// Wait for the end, and say how it ended
     #[arg(long)]
-    pub wait: bool,
+    pub(crate) wait: bool,
     /// Wait at most this long
     #[arg(long, value_name = "TIME", value_parser = moment::parse, requires = "wait")]
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// The arguments of `plan`.
 #[derive(Debug, Clone, Args)]
-pub struct PlanGroup {
+pub(crate) struct PlanGroup {
     /// What to do.
     #[command(subcommand)]
-    pub verb: PlanVerb,
+    pub(crate) verb: PlanVerb,
     /// Which scheduler.
     #[command(flatten)]
-    pub of: Of,
+    pub(crate) of: Of,
 }
 
 /// The commands for plans.
 #[derive(Debug, Clone, Subcommand)]
-pub enum PlanVerb {
+pub(crate) enum PlanVerb {
     /// List the plans
     List,
     /// Show a plan with its statuses, as a tree
@@ -83,103 +83,103 @@ pub enum PlanVerb {
 
 /// The arguments of `plan runs`.
 #[derive(Debug, Clone, Args)]
-pub struct OfPlan {
+pub(crate) struct OfPlan {
     /// The plan
     #[arg(value_name = "PLAN", default_value = PlanName::DEPLOY)]
-    pub plan: String,
+    pub(crate) plan: String,
 }
 
 /// The arguments of `plan status`.
 #[derive(Debug, Clone, Args)]
-pub struct PlanStatus {
+pub(crate) struct PlanStatus {
     /// The plan
     #[arg(value_name = "PLAN", default_value = PlanName::DEPLOY)]
-    pub plan: String,
+    pub(crate) plan: String,
     /// Show it again whenever it changes, until Ctrl-C
     #[arg(long, conflicts_with = "wait")]
-    pub watch: bool,
+    pub(crate) watch: bool,
     /// Whether to wait for its end.
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
     /// As `--output json`
     #[arg(long, hide = true)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// The arguments of `plan start`.
 #[derive(Debug, Clone, Args)]
-pub struct PlanStart {
+pub(crate) struct PlanStart {
     /// The plan
     #[arg(value_name = "PLAN")]
-    pub plan: String,
+    pub(crate) plan: String,
     /// Set an environment variable of what the run launches; may be repeated
     #[arg(short = 'p', long = "parameter", value_name = "K=V", value_parser = assignment)]
-    pub parameter: Vec<(String, String)>,
+    pub(crate) parameter: Vec<(String, String)>,
     /// Whether to wait for its end.
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
 }
 
 /// The arguments of verbs on plans.
 #[derive(Debug, Clone, Args)]
-pub struct WholePlan {
+pub(crate) struct WholePlan {
     /// The plan
     #[arg(value_name = "PLAN")]
-    pub plan: String,
+    pub(crate) plan: String,
     /// Whether to wait until it is so.
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
 }
 
 /// The arguments of verbs on plans or phases.
 #[derive(Debug, Clone, Args)]
-pub struct PlanPhase {
+pub(crate) struct PlanPhase {
     /// The plan
     #[arg(value_name = "PLAN")]
-    pub plan: String,
+    pub(crate) plan: String,
     /// Only this phase
     #[arg(value_name = "PHASE")]
-    pub phase: Option<String>,
+    pub(crate) phase: Option<String>,
     /// Whether to wait: a pause waits until no step acts, and a resume waits for the end of the plan.
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
 }
 
 /// The arguments of verbs on plans, phases or steps.
 #[derive(Debug, Clone, Args)]
-pub struct PlanPart {
+pub(crate) struct PlanPart {
     /// The plan
     #[arg(value_name = "PLAN")]
-    pub plan: String,
+    pub(crate) plan: String,
     /// Only this phase
     #[arg(value_name = "PHASE")]
-    pub phase: Option<String>,
+    pub(crate) phase: Option<String>,
     /// Only this step of it, as `hello-0:[server]`, or `#` and its position, counted from 0
     #[arg(value_name = "STEP")]
-    pub step: Option<String>,
+    pub(crate) step: Option<String>,
     /// Whether to wait for the plan's end.
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
 }
 
 /// The arguments of `plan force-complete`. More than one step takes `--all`, so that it does not happen by mistake.
 #[derive(Debug, Clone, Args)]
-pub struct Force {
+pub(crate) struct Force {
     /// The plan
     #[arg(value_name = "PLAN")]
-    pub plan: String,
+    pub(crate) plan: String,
     /// The phase
     #[arg(value_name = "PHASE", required_unless_present = "all")]
-    pub phase: Option<String>,
+    pub(crate) phase: Option<String>,
     /// The step of it, as `hello-0:[server]`, or `#` and its position, counted from 0
     #[arg(value_name = "STEP", required_unless_present = "all")]
-    pub step: Option<String>,
+    pub(crate) step: Option<String>,
     /// All of the plan, or of the phase
     #[arg(long, conflicts_with = "step")]
-    pub all: bool,
+    pub(crate) all: bool,
     /// Whether to wait for the plan's end.
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
 }
 
 impl From<&Force> for PlanPart {
@@ -191,18 +191,18 @@ impl From<&Force> for PlanPart {
 
 /// The arguments of `pod`.
 #[derive(Debug, Clone, Args)]
-pub struct PodGroup {
+pub(crate) struct PodGroup {
     /// What to do.
     #[command(subcommand)]
-    pub verb: PodVerb,
+    pub(crate) verb: PodVerb,
     /// Which scheduler.
     #[command(flatten)]
-    pub of: Of,
+    pub(crate) of: Of,
 }
 
 /// The commands for pod instances.
 #[derive(Debug, Clone, Subcommand)]
-pub enum PodVerb {
+pub(crate) enum PodVerb {
     /// List the instances
     List,
     /// Show the tasks of all instances, or of one, with their states
@@ -225,74 +225,74 @@ pub enum PodVerb {
 
 /// An instance.
 #[derive(Debug, Clone, Args)]
-pub struct Instance {
+pub(crate) struct Instance {
     /// The instance, as `hello-0`
     #[arg(value_name = "POD")]
-    pub pod: String,
+    pub(crate) pod: String,
 }
 
 /// The arguments of `pod status`.
 #[derive(Debug, Clone, Args)]
-pub struct PodStatus {
+pub(crate) struct PodStatus {
     /// Only this instance, as `hello-0`
     #[arg(value_name = "POD")]
-    pub pod: Option<String>,
+    pub(crate) pod: Option<String>,
     /// Show it again whenever it changes, until Ctrl-C
     #[arg(long)]
-    pub watch: bool,
+    pub(crate) watch: bool,
     /// As `--output json`
     #[arg(long, hide = true)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// The arguments of `pod replace`.
 #[derive(Debug, Clone, Args)]
-pub struct PodAct {
+pub(crate) struct PodAct {
     /// The instance, as `hello-0`
     #[arg(value_name = "POD")]
-    pub pod: String,
+    pub(crate) pod: String,
     /// Whether to wait until the instance is at its new place.
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
 }
 
 /// The arguments of verbs on the tasks of an instance.
 #[derive(Debug, Clone, Args)]
-pub struct PodTasks {
+pub(crate) struct PodTasks {
     /// The instance, as `hello-0`
     #[arg(value_name = "POD")]
-    pub pod: String,
+    pub(crate) pod: String,
     /// Only this task; may be repeated
     #[arg(short, long = "task", value_name = "TASK")]
-    pub task: Vec<String>,
+    pub(crate) task: Vec<String>,
     /// Whether to wait until it is so.
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
 }
 
 /// The arguments of `pod logs`.
 #[derive(Debug, Clone, Args)]
-pub struct PodLogs {
+pub(crate) struct PodLogs {
     /// The instance, as `hello-0`
     #[arg(value_name = "POD")]
-    pub pod: String,
+    pub(crate) pod: String,
     /// The task; by default the one that is kept running, or the only one
     #[arg(value_name = "TASK")]
-    pub task: Option<String>,
+    pub(crate) task: Option<String>,
     /// Go on with later output, until Ctrl-C
     #[arg(short, long)]
-    pub follow: bool,
+    pub(crate) follow: bool,
     /// Show only this many last lines
     #[arg(short = 'n', long, value_name = "LINES")]
-    pub tail: Option<u32>,
+    pub(crate) tail: Option<u32>,
     /// Which output of the task
     #[arg(long, value_enum, default_value_t = Stream::Stdout, value_name = "stdout|stderr", hide_possible_values = true)]
-    pub stream: Stream,
+    pub(crate) stream: Stream,
 }
 
 /// A stream that a task writes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// Its standard output.
     Stdout,
     /// Its standard error.
@@ -301,7 +301,7 @@ pub enum Stream {
 
 impl Stream {
     /// Its name, as the API has it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
@@ -311,52 +311,52 @@ impl Stream {
 
 /// The arguments of `endpoints`.
 #[derive(Debug, Clone, Args)]
-pub struct Endpoints {
+pub(crate) struct Endpoints {
     /// The endpoint; without it, their names are listed
     #[arg(value_name = "NAME")]
-    pub endpoint: Option<String>,
+    pub(crate) endpoint: Option<String>,
     /// Which scheduler.
     #[command(flatten)]
-    pub of: Of,
+    pub(crate) of: Of,
 }
 
 /// The arguments of `update`.
 #[derive(Debug, Clone, Args)]
-pub struct Update {
+pub(crate) struct Update {
     /// The new target: a file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "PACKAGE|FILE")]
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Say what the update would do, and do nothing
     #[arg(long, conflicts_with = "wait")]
-    pub preview: bool,
+    pub(crate) preview: bool,
     /// The plan that carries out the update; by default the one that the engine chooses
     #[arg(long, value_name = "P")]
-    pub plan: Option<String>,
+    pub(crate) plan: Option<String>,
     /// Whether to wait until it is so.
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
     /// Which scheduler.
     #[command(flatten)]
-    pub of: Of,
+    pub(crate) of: Of,
     /// How the file is read.
     #[command(flatten)]
-    pub reading: Reading,
+    pub(crate) reading: Reading,
 }
 
 /// The arguments of `debug`.
 #[derive(Debug, Clone, Args)]
-pub struct DebugGroup {
+pub(crate) struct DebugGroup {
     /// What to show.
     #[command(subcommand)]
-    pub verb: DebugVerb,
+    pub(crate) verb: DebugVerb,
     /// Which scheduler.
     #[command(flatten)]
-    pub of: Of,
+    pub(crate) of: Of,
 }
 
 /// What `debug` can show.
 #[derive(Debug, Clone, Subcommand)]
-pub enum DebugVerb {
+pub(crate) enum DebugVerb {
     /// Show the specifications that are kept
     Config(DebugConfig),
     /// Show what is known about the service as a whole
@@ -373,15 +373,15 @@ pub enum DebugVerb {
 
 /// The arguments of `debug config`.
 #[derive(Debug, Clone, Args)]
-pub struct DebugConfig {
+pub(crate) struct DebugConfig {
     /// What of them; by default `target`
     #[command(subcommand)]
-    pub verb: Option<ConfigVerb>,
+    pub(crate) verb: Option<ConfigVerb>,
 }
 
 /// What `debug config` can show.
 #[derive(Debug, Clone, Subcommand)]
-pub enum ConfigVerb {
+pub(crate) enum ConfigVerb {
     /// List the ids of those that are kept
     List,
     /// Show one
@@ -399,15 +399,15 @@ pub enum ConfigVerb {
 
 /// The arguments of `debug state`.
 #[derive(Debug, Clone, Args)]
-pub struct DebugState {
+pub(crate) struct DebugState {
     /// What of it; by default `framework_id`
     #[command(subcommand)]
-    pub verb: Option<StateVerb>,
+    pub(crate) verb: Option<StateVerb>,
 }
 
 /// What `debug state` can show.
 #[derive(Debug, Clone, Subcommand)]
-pub enum StateVerb {
+pub(crate) enum StateVerb {
     /// Show the installation's id
     #[command(name = "framework_id", alias = "framework-id")]
     FrameworkId,
@@ -423,27 +423,27 @@ pub enum StateVerb {
 
 /// The arguments of `debug debts`.
 #[derive(Debug, Clone, Args)]
-pub struct DebugDebts {
+pub(crate) struct DebugDebts {
     /// Stop waiting for this debt
     #[arg(long, value_name = "NUMBER")]
-    pub give_up: Option<u64>,
+    pub(crate) give_up: Option<u64>,
 }
 
 /// The arguments of `uninstall`.
 #[derive(Debug, Clone, Args)]
-pub struct Uninstall {
+pub(crate) struct Uninstall {
     /// Whether to wait until nothing is left.
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub(crate) waiting: Waiting,
     /// Which scheduler.
     #[command(flatten)]
-    pub of: Of,
+    pub(crate) of: Of,
 }
 
 /// The arguments of `completions`.
 #[derive(Debug, Clone, Args)]
-pub struct Completions {
+pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum, value_name = "SHELL")]
-    pub shell: clap_complete::Shell,
+    pub(crate) shell: clap_complete::Shell,
 }

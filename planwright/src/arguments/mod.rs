@@ -17,13 +17,13 @@ use plan_core::spec::{PlanName, ServiceName};
 
 use crate::operator::Act;
 
-pub use client::{
-    Completions, ConfigVerb, DebugConfig, DebugDebts, DebugGroup, DebugState, DebugVerb, Endpoints, Instance,
-    Of, OfPlan, PlanGroup, PlanPart, PlanPhase, PlanStart, PlanStatus, PlanVerb, PodAct, PodGroup, PodLogs,
-    PodStatus, PodTasks, PodVerb, StateVerb, Stream, Uninstall, Update, Waiting, WholePlan,
+pub(crate) use client::{
+    Completions, ConfigVerb, DebugGroup, DebugVerb, Endpoints, Of, PlanGroup, PlanPart, PlanPhase, PlanStart,
+    PlanStatus, PlanVerb, PodGroup, PodLogs, PodTasks, PodVerb, StateVerb, Uninstall, Update, Waiting,
+    WholePlan,
 };
-pub use parse::command;
-pub use run::{Listen, Run, StoreKind};
+pub(crate) use parse::command;
+pub(crate) use run::{Listen, Run, StoreKind};
 
 /// Runs services by their plans; checks, shows and simulates them.
 #[derive(Debug, Parser)]
@@ -34,18 +34,18 @@ pub use run::{Listen, Run, StoreKind};
     after_help = "Exit codes: 0 is good; 1: a file is refused, or what was to be done failed; 2 is wrong usage; \
                   3: there is no scheduler to be reached; 4: the scheduler refused; 5: waited in vain."
 )]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
-    pub verb: Verb,
+    pub(crate) verb: Verb,
     /// What all commands take.
     #[command(flatten)]
-    pub common: Common,
+    pub(crate) common: Common,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Write a specification to begin with: `svc.yml` and `env`, with comments
     Init(Init),
     /// Say what is wrong with files, and where
@@ -91,16 +91,16 @@ pub enum Verb {
 
 /// `replay`.
 #[derive(Debug, Args)]
-pub struct Replay {
+pub(crate) struct Replay {
     /// The recording
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
 }
 
 /// What all commands take.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
-pub struct Common {
+pub(crate) struct Common {
     /// Write the result for people or for programs
     #[arg(
         long,
@@ -110,7 +110,7 @@ pub struct Common {
         hide_possible_values = true,
         global = true
     )]
-    pub output: Output,
+    pub(crate) output: Output,
     /// Color the output
     #[arg(
         long,
@@ -120,12 +120,12 @@ pub struct Common {
         hide_possible_values = true,
         global = true
     )]
-    pub color: Color,
+    pub(crate) color: Color,
 }
 
 /// The form of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub(crate) enum Output {
     /// For people.
     Text,
     /// One JSON object.
@@ -134,7 +134,7 @@ pub enum Output {
 
 /// Whether output is colored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub(crate) enum Color {
     /// If the output goes to a terminal with colors.
     Auto,
     /// Always.
@@ -146,113 +146,113 @@ pub enum Color {
 /// What every command that reads a file takes.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Reading options")]
-pub struct Reading {
+pub(crate) struct Reading {
     /// Take values of template variables from a file of `KEY=value` lines; may be repeated, the later wins
     #[arg(long, value_name = "FILE")]
-    pub env_file: Vec<PathBuf>,
+    pub(crate) env_file: Vec<PathBuf>,
     /// Give a template variable a value, which wins over all files; may be repeated, the later wins
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
-    pub env: Vec<(String, String)>,
+    pub(crate) env: Vec<(String, String)>,
     /// Take values from the environment of the process too; files win over it
     #[arg(long)]
-    pub inherit_env: bool,
+    pub(crate) inherit_env: bool,
     /// Leave variables without a value empty, with a warning for each
     #[arg(long, conflicts_with = "strict")]
-    pub lenient: bool,
+    pub(crate) lenient: bool,
     /// Treat warnings as errors
     #[arg(long)]
-    pub strict: bool,
+    pub(crate) strict: bool,
     /// Look for config templates in this folder, and not beside the file
     #[arg(long, value_name = "DIR")]
-    pub config_dir: Option<PathBuf>,
+    pub(crate) config_dir: Option<PathBuf>,
     /// Leave config templates unread; a missing one is then no error
     #[arg(long, conflicts_with = "config_dir")]
-    pub skip_files: bool,
+    pub(crate) skip_files: bool,
 }
 
 /// The arguments of `init`.
 #[derive(Debug, Clone, Args)]
-pub struct Init {
+pub(crate) struct Init {
     /// The folder; it is made if it is not there, and no file in it is written over
     #[arg(value_name = "FOLDER", default_value = ".")]
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// The service's name; by default that of the folder
     #[arg(long, value_name = "NAME")]
-    pub name: Option<ServiceName>,
+    pub(crate) name: Option<ServiceName>,
 }
 
 /// The arguments of `man`.
 #[derive(Debug, Clone, Args)]
-pub struct Man {
+pub(crate) struct Man {
     /// Write a page for each command into this folder; without it, the page of `planwright` to standard output
     #[arg(long, value_name = "FOLDER")]
-    pub dir: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
 }
 
 /// The arguments of `validate`.
 #[derive(Debug, Clone, Args)]
-pub struct Validate {
+pub(crate) struct Validate {
     /// A file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "FILE", required = true)]
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// Also say what this backend does not support
     #[arg(long)]
-    pub backend: Option<String>,
+    pub(crate) backend: Option<String>,
     /// How they are read.
     #[command(flatten)]
-    pub reading: Reading,
+    pub(crate) reading: Reading,
 }
 
 /// The arguments of `diff`.
 #[derive(Debug, Clone, Args)]
-pub struct Diff {
+pub(crate) struct Diff {
     /// What is deployed: a file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "OLD")]
-    pub old: PathBuf,
+    pub(crate) old: PathBuf,
     /// The new file; without it, OLD with the values of `--then`
     #[arg(value_name = "NEW", required_unless_present = "then")]
-    pub new: Option<PathBuf>,
+    pub(crate) new: Option<PathBuf>,
     /// Give a template variable another value in the new file; may be repeated, the later wins
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
-    pub then: Vec<(String, String)>,
+    pub(crate) then: Vec<(String, String)>,
     /// How both are read.
     #[command(flatten)]
-    pub reading: Reading,
+    pub(crate) reading: Reading,
 }
 
 /// The arguments of `explain`.
 #[derive(Debug, Clone, Args)]
-pub struct Explain {
+pub(crate) struct Explain {
     /// The code, as `P005`; without it, all are listed
     #[arg(value_name = "CODE")]
-    pub code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
 /// The arguments of `render`.
 #[derive(Debug, Clone, Args)]
-pub struct Render {
+pub(crate) struct Render {
     /// A file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// How it is read.
     #[command(flatten)]
-    pub reading: Reading,
+    pub(crate) reading: Reading,
 }
 
 /// The arguments of `graph`.
 #[derive(Debug, Clone, Args)]
-pub struct Graph {
+pub(crate) struct Graph {
     /// The form: `dot` for Graphviz, `mermaid`, `json`, or `svg`, a picture
     #[arg(long, value_enum, value_name = "dot|mermaid|json|svg", hide_possible_values = true)]
-    pub format: Option<GraphFormat>,
+    pub(crate) format: Option<GraphFormat>,
     /// The plan.
     #[command(flatten)]
-    pub plan: OnePlan,
+    pub(crate) plan: OnePlan,
 }
 
 /// The form of a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GraphFormat {
+pub(crate) enum GraphFormat {
     /// The language of Graphviz.
     Dot,
     /// The language of Mermaid.
@@ -265,85 +265,85 @@ pub enum GraphFormat {
 
 /// The arguments of `show`, and a part of those of `graph`.
 #[derive(Debug, Clone, Args)]
-pub struct OnePlan {
+pub(crate) struct OnePlan {
     /// A file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// The plan
     #[arg(value_name = "PLAN", default_value = PlanName::DEPLOY)]
-    pub plan: String,
+    pub(crate) plan: String,
     /// How the file is read.
     #[command(flatten)]
-    pub reading: Reading,
+    pub(crate) reading: Reading,
 }
 
 /// The arguments of `simulate`.
 #[derive(Debug, Clone, Args)]
-pub struct Simulate {
+pub(crate) struct Simulate {
     /// A file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Deploy first, then start this plan; `--do` then acts on it
     #[arg(long, value_name = "P")]
-    pub plan: Option<String>,
+    pub(crate) plan: Option<String>,
     /// Give the started plan a parameter; may be repeated
     #[arg(short, long = "parameter", value_name = "K=V", value_parser = assignment, requires = "plan")]
-    pub parameter: Vec<(String, String)>,
+    pub(crate) parameter: Vec<(String, String)>,
     /// Choose one of the possible runs; the same seed gives the same run. Without it, nothing is random
     #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// The number of nodes; by default the largest count of a pod, at least 3
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub nodes: Option<u32>,
+    pub(crate) nodes: Option<u32>,
     /// The number of zones that the nodes are in
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub zones: Option<u32>,
+    pub(crate) zones: Option<u32>,
     /// Let something fail, as `end:kafka-0-broker@30s` or `gate:kafka-1@2m:deny`; may be repeated
     #[arg(long, value_name = "SPEC", value_parser = Fault::from_str)]
-    pub fault: Vec<Fault>,
+    pub(crate) fault: Vec<Fault>,
     /// Let an operator act, as `30s:interrupt:broker` or `2m:pod-replace:kafka-0`; may be repeated
     #[arg(long = "do", value_name = "TIME:VERB[:OF[:PART]]", value_parser = Act::from_str)]
-    pub acts: Vec<Act>,
+    pub(crate) acts: Vec<Act>,
     /// Once the service is what it should be, submit it again with these values; may be repeated, for one target after
     /// the other
     #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]", value_parser = Then::from_str)]
-    pub then: Vec<Then>,
+    pub(crate) then: Vec<Then>,
     /// Crash the engine at every point of the run, once each, and check that the run ends the same
     #[arg(long, conflicts_with_all = ["trace", "heal", "same_end", "until", "why"])]
-    pub crash_points: bool,
+    pub(crate) crash_points: bool,
     /// Also crash it a second time, at every point until it is back
     #[arg(long, requires = "crash_points")]
-    pub pairs: bool,
+    pub(crate) pairs: bool,
     /// End all faults at this time, and check that the service then becomes what it should be, and stays so
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
-    pub heal: Option<Duration>,
+    pub(crate) heal: Option<Duration>,
     /// Check that the run ends as the run without faults does
     #[arg(long)]
-    pub same_end: bool,
+    pub(crate) same_end: bool,
     /// Say for every instance what it does or waits for at the end
     #[arg(long)]
-    pub why: bool,
+    pub(crate) why: bool,
     /// Continue wherever a canary waits
     #[arg(long)]
-    pub release_canaries: bool,
+    pub(crate) release_canaries: bool,
     /// End the run at this time, complete or not
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
-    pub until: Option<Duration>,
+    pub(crate) until: Option<Duration>,
     /// Write everything that happened to a file, as lines of JSON; `-` is standard output
     #[arg(long, value_name = "F")]
-    pub trace: Option<PathBuf>,
+    pub(crate) trace: Option<PathBuf>,
     /// How the file is read.
     #[command(flatten)]
-    pub reading: Reading,
+    pub(crate) reading: Reading,
 }
 
 /// Values of template variables that replace earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Then {
+pub(crate) struct Then {
     /// The text as typed.
-    pub text: String,
+    pub(crate) text: String,
     /// The values.
-    pub values: Vec<(String, String)>,
+    pub(crate) values: Vec<(String, String)>,
 }
 
 impl FromStr for Then {

@@ -13,7 +13,7 @@ use super::{Arguments, Verb};
 use crate::backends::{BackendKind, Backends};
 
 /// The command line of a program with these backends.
-pub fn command(backends: &Backends) -> Command {
+pub(crate) fn command(backends: &Backends) -> Command {
     let named = |arg: Arg| {
         let values = backends.iter().map(|kind| PossibleValue::new(kind.name()));
         arg.value_parser(PossibleValuesParser::new(values))
@@ -43,7 +43,10 @@ impl Arguments {
     ///
     /// # Errors
     /// The usage is wrong, or the command line asks for help.
-    pub fn read(backends: &Backends, words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+    pub(crate) fn read(
+        backends: &Backends,
+        words: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, clap::Error> {
         let mut command = command(backends);
         let matches = command.try_get_matches_from_mut(words)?;
         let mut arguments = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;

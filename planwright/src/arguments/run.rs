@@ -12,19 +12,19 @@ use super::Reading;
 
 /// The arguments of `run`.
 #[derive(Debug, Clone, Args)]
-pub struct Run {
+pub(crate) struct Run {
     /// A file, a folder with a `svc.yml`, or `-` for standard input
     #[arg(value_name = "PACKAGE|FILE")]
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// What runs the tasks
     #[arg(long)]
-    pub backend: String,
+    pub(crate) backend: String,
     /// All parsed arguments, for the options of the backend.
     #[arg(skip)]
-    pub options: ArgMatches,
+    pub(crate) options: ArgMatches,
     /// The options of the backend, as they were typed.
     #[arg(skip)]
-    pub again: Vec<OsString>,
+    pub(crate) again: Vec<OsString>,
     /// Where the service's records are kept
     #[arg(
         long,
@@ -33,10 +33,10 @@ pub struct Run {
         value_name = "memory|redb",
         hide_possible_values = true
     )]
-    pub store: StoreKind,
+    pub(crate) store: StoreKind,
     /// Keep everything of the service in this folder; by default `planwright/SERVICE` in the user's state folder
     #[arg(long, value_name = "D")]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// Listen on this address; port 0 is any free port
     #[arg(
         long,
@@ -46,16 +46,16 @@ pub struct Run {
         default_value = "127.0.0.1:8080",
         value_parser = Listen::from_str
     )]
-    pub listen: Listen,
+    pub(crate) listen: Listen,
     /// The plan that carries out the file; by default the one that the engine chooses
     #[arg(long, value_name = "P")]
-    pub plan: Option<String>,
+    pub(crate) plan: Option<String>,
     /// End when the plan is complete, or has an error; tasks go on running
     #[arg(long)]
-    pub until_complete: bool,
+    pub(crate) until_complete: bool,
     /// Record what happens in this file, for `planwright replay`; the file must be new or empty
     #[arg(long, value_name = "FILE")]
-    pub record: Option<PathBuf>,
+    pub(crate) record: Option<PathBuf>,
     /// End the recording before it is larger than this, in MB; the scheduler goes on
     #[arg(
         long,
@@ -64,21 +64,21 @@ pub struct Run {
         requires = "record",
         value_parser = clap::value_parser!(u64).range(1..)
     )]
-    pub record_limit: u64,
+    pub(crate) record_limit: u64,
     /// Write a line per change of a status, also on a terminal
     #[arg(long)]
-    pub no_progress: bool,
+    pub(crate) no_progress: bool,
     /// Also write the scheduler's log to standard error; give it twice for more
     #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    pub(crate) verbose: u8,
     /// How the file is read.
     #[command(flatten)]
-    pub reading: Reading,
+    pub(crate) reading: Reading,
 }
 
 /// Where records are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StoreKind {
+pub(crate) enum StoreKind {
     /// In memory: they are lost with the scheduler, which ends its tasks then.
     Memory,
     /// On disk.
@@ -96,7 +96,7 @@ impl From<StoreKind> for plan_host::Records {
 
 /// An address of the loopback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listen(pub SocketAddr);
+pub(crate) struct Listen(pub SocketAddr);
 
 impl FromStr for Listen {
     type Err = String;

@@ -15,7 +15,7 @@ use plan_core::spec::NodeName;
 use plan_driver::with_causes;
 use tokio::time::{Instant, sleep_until};
 
-use super::{BackendKind, Note, Opened};
+use super::{BackendKind, BackendNote, OpenBackend};
 use crate::problem::Problem;
 
 /// The simulated nodes of this machine.
@@ -79,7 +79,7 @@ impl BackendKind for LocalKind {
         &["lose_node"]
     }
 
-    async fn open_with(&self, folder: &Path, options: &ArgMatches) -> Result<Opened, Box<Problem>> {
+    async fn open_with(&self, folder: &Path, options: &ArgMatches) -> Result<OpenBackend, Box<Problem>> {
         let Nodes { nodes: count, cpus, memory, disk, lose_node } =
             Nodes::from_arg_matches(options).map_err(|error| Problem::error(error.to_string()))?;
         let machine = Capacity::of_machine(folder);
@@ -104,12 +104,12 @@ impl BackendKind for LocalKind {
             Some(why) => Problem::error(with_causes(&*why)).help(error.what),
             None => Problem::error(error.what),
         })?;
-        Ok(Opened { backend: local.clone(), notes: losses(local, lose_node) })
+        Ok(OpenBackend { backend: local.clone(), notes: losses(local, lose_node) })
     }
 }
 
 /// Lets nodes vanish, each at its time after the first call.
-fn losses(local: Arc<Local>, mut losses: Vec<Loss>) -> BoxStream<'static, Note> {
+fn losses(local: Arc<Local>, mut losses: Vec<Loss>) -> BoxStream<'static, BackendNote> {
     losses.sort_by_key(|loss| loss.after);
     let losses = losses.into_iter();
     let begun = None;
@@ -122,8 +122,8 @@ fn losses(local: Arc<Local>, mut losses: Vec<Loss>) -> BoxStream<'static, Note> 
             Err(error) => Err(error.to_string()),
         };
         let note = match lost {
-            Ok(()) => Note::Done(format!("{node} is lost, with all that ran on it")),
-            Err(error) => Note::Failed(format!("{node} is not lost: {error}")),
+            Ok(()) => BackendNote::Done(format!("{node} is lost, with all that ran on it")),
+            Err(error) => BackendNote::Failed(format!("{node} is not lost: {error}")),
         };
         Some((note, (local, losses, Some(begun))))
     })

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clap::{Arg, ArgMatches};
 use futures::stream::{BoxStream, StreamExt as _, empty};
-use plan_driver::backend::{Backend, Rule};
+use plan_driver::backend::{Backend, BackendRule};
 use plan_driver::with_causes;
 use plan_host::{HostedKind, HostedKinds, OneBackend};
 
@@ -37,38 +37,38 @@ pub trait BackendKind: HostedKind {
     ///
     /// # Errors
     /// The backend cannot be used. The error says why, and what to do.
-    async fn open_with(&self, folder: &Path, options: &ArgMatches) -> Result<Opened, Box<Problem>> {
+    async fn open_with(&self, folder: &Path, options: &ArgMatches) -> Result<OpenBackend, Box<Problem>> {
         let _ = options;
         let opened = self.open(folder).await;
-        opened.map(Opened::new).map_err(|error| Problem::error(with_causes(&error)).into())
+        opened.map(OpenBackend::new).map_err(|error| Problem::error(with_causes(&error)).into())
     }
 }
 
 /// An open backend.
-pub struct Opened {
+pub struct OpenBackend {
     /// The backend for the driver.
     pub backend: Arc<dyn Backend>,
     /// What the backend does by itself after the service is submitted, as notes for people. The next note is asked for
     /// only after the one before it was shown.
-    pub notes: BoxStream<'static, Note>,
+    pub notes: BoxStream<'static, BackendNote>,
 }
 
-impl Opened {
+impl OpenBackend {
     /// A backend that does nothing by itself.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
         Self { backend, notes: empty().boxed() }
     }
 }
 
-impl std::fmt::Debug for Opened {
+impl std::fmt::Debug for OpenBackend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opened").field("kind", &self.backend.kind().name()).finish_non_exhaustive()
+        f.debug_struct("OpenBackend").field("kind", &self.backend.kind().name()).finish_non_exhaustive()
     }
 }
 
 /// Something that a backend did by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
+pub enum BackendNote {
     /// The work was done.
     Done(String),
     /// The work failed.
@@ -125,7 +125,7 @@ impl Backends {
     }
 
     /// The rules of all kinds.
-    pub fn rules(&self) -> impl Iterator<Item = &'static Rule> {
+    pub fn rules(&self) -> impl Iterator<Item = &'static BackendRule> {
         self.0.rules()
     }
 

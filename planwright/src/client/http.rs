@@ -245,7 +245,7 @@ impl Scheduler {
         }
         match std::mem::take(&mut said.diagnostics) {
             found if found.is_empty() => Err(Trouble::Denied(said.problem().into())),
-            found => Err(Trouble::NotKept { problem: said.problem().into(), found }),
+            found => Err(Trouble::Unsupported { problem: said.problem().into(), found }),
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) enum Trouble {
     /// The scheduler refused.
     Denied(Box<Problem>),
     /// The scheduler's backend does not support what a specification declares.
-    NotKept {
+    Unsupported {
         /// The whole problem.
         problem: Box<Problem>,
         /// The findings.
@@ -82,7 +82,7 @@ impl Trouble {
             Self::Misused(problem) => (vec![*problem], Verdict::Misused),
             Self::Unreachable(problem) => (vec![*problem], Verdict::Unreachable),
             Self::Denied(problem) => (vec![*problem], Verdict::Denied),
-            Self::NotKept { problem, mut found } => {
+            Self::Unsupported { problem, mut found } => {
                 found.push(*problem);
                 (found, Verdict::Denied)
             }
@@ -93,7 +93,7 @@ impl Trouble {
     /// The same, with places in the file for what is not supported.
     pub(super) fn located(self, place: impl FnOnce(Vec<Problem>) -> Vec<Problem>) -> Self {
         match self {
-            Self::NotKept { problem, found } => Self::NotKept { problem, found: place(found) },
+            Self::Unsupported { problem, found } => Self::Unsupported { problem, found: place(found) },
             other => other,
         }
     }

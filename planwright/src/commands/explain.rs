@@ -38,14 +38,14 @@ struct RuleExample {
     message: &'static str,
 }
 
-impl From<&explanation::Rule> for Rule {
-    fn from(rule: &explanation::Rule) -> Self {
+impl From<&explanation::KnownRule> for Rule {
+    fn from(rule: &explanation::KnownRule) -> Self {
         let (values, templates, message) = match rule {
-            explanation::Rule::Code(code) => {
+            explanation::KnownRule::Code(code) => {
                 let Example { values, templates, message, .. } = code.example();
                 (values, templates, message)
             }
-            explanation::Rule::OfBackend(rule, _) => (&[][..], &[][..], rule.example.message),
+            explanation::KnownRule::OfBackend(rule, _) => (&[][..], &[][..], rule.example.message),
         };
         let (values, templates) = (values.iter().copied().collect(), templates.iter().copied().collect());
         let example = RuleExample { file: rule.file(), values, templates, message };
@@ -59,7 +59,7 @@ pub(crate) fn explain(ui: &mut Ui, backends: &Backends, arguments: &Explain) -> 
     let found = match &arguments.code {
         None => Ok(all),
         Some(text) => {
-            let asked = |rule: &&explanation::Rule| rule.code().eq_ignore_ascii_case(text.trim());
+            let asked = |rule: &&explanation::KnownRule| rule.code().eq_ignore_ascii_case(text.trim());
             all.iter().find(asked).map(|rule| vec![*rule]).ok_or_else(|| unknown(text, &all))
         }
     };
@@ -84,9 +84,9 @@ pub(crate) fn explain(ui: &mut Ui, backends: &Backends, arguments: &Explain) -> 
     Ok(if good { Verdict::Good } else { Verdict::Refused })
 }
 
-fn unknown(text: &str, all: &[explanation::Rule]) -> Problem {
+fn unknown(text: &str, all: &[explanation::KnownRule]) -> Problem {
     let upper = text.to_ascii_uppercase();
-    let known = all.iter().map(explanation::Rule::code);
+    let known = all.iter().map(explanation::KnownRule::code);
     let like = Diagnostic::error(Code::Value, "", "").nearest(&upper, known);
     let help = like.help.unwrap_or_else(|| "`planwright explain` lists all".to_owned());
     Problem::error(format!("there is no code `{text}`")).help(help).nearest(like.nearest)

@@ -5,19 +5,19 @@ use std::io;
 use plan_core::engine::PlanView;
 use serde_json::json;
 
-use super::picture::Picture;
-use super::{End, Standing, Wanted, again, ideas};
+use super::snapshot::Snapshot;
+use super::{End, Standing, Wanted, commands, suggestions};
 use crate::Verdict;
 use crate::arguments::{Run, StoreKind};
 use crate::running::Running;
 use crate::ui::Ui;
 
 /// The state of a service at the end of `run`.
-pub(super) struct Left<'a> {
+pub(super) struct Leftovers<'a> {
     /// How the scheduler ended.
     pub(super) end: &'a End,
     /// The plans at the end.
-    pub(super) picture: &'a Picture,
+    pub(super) snapshot: &'a Snapshot,
     /// What became of the file.
     pub(super) standing: Standing,
     /// How many tasks keep running; `None` if nobody knows.
@@ -30,9 +30,9 @@ pub(super) fn tell(
     arguments: &Run,
     wanted: &Wanted,
     running: &Running,
-    left: &Left<'_>,
+    leftovers: &Leftovers<'_>,
 ) -> io::Result<Verdict> {
-    let Left { end, picture, standing, tasks } = left;
+    let Leftovers { end, snapshot, standing, tasks } = leftovers;
     let service = &running.service;
     let verdict = match end {
         End::Uninstalled => Verdict::Good,
@@ -48,7 +48,7 @@ pub(super) fn tell(
             End::Uninstalled => ("uninstalled", None),
             End::Gone(condition) => ("gone", Some(condition.to_string())),
         };
-        let plans: Vec<&PlanView> = picture.plans().collect();
+        let plans: Vec<&PlanView> = snapshot.plans().collect();
         let refused = *standing == Standing::Refused;
         ui.json_line(&json!({
             "event": "ended", "how": word, "why": why, "plans": plans, "refused": refused, "tasks": tasks,
@@ -59,18 +59,18 @@ pub(super) fn tell(
         ui.say("uninstalled")?;
         return Ok(verdict);
     }
-    for tree in picture.trees() {
+    for tree in snapshot.trees() {
         ui.say("")?;
         ui.tree(&tree)?;
     }
-    if picture.main.is_some() {
+    if snapshot.main.is_some() {
         ui.say("")?;
     }
     match end {
         End::Gone(condition) => ui.complain(&condition.to_string()),
         End::Error => {
             ui.complain("the plan has an error");
-            picture.whys.iter().for_each(|why| ui.note(why));
+            snapshot.whys.iter().for_each(|why| ui.note(why));
         }
         End::Interrupted | End::Complete | End::Uninstalled => {}
     }
@@ -80,7 +80,7 @@ pub(super) fn tell(
     if arguments.store == StoreKind::Memory {
         return Ok(verdict);
     }
-    let again = again::run(arguments);
+    let again = commands::run(arguments);
     let go_on = match tasks {
         Some(0) => format!("no task of {service} runs"),
         _ => format!("the tasks of {service} go on running"),
@@ -89,20 +89,20 @@ pub(super) fn tell(
         ui.say(format_args!("complete: {go_on}, and the scheduler ends. Start it again with"))?;
         ui.say(format_args!("  {again}"))?;
         ui.say("and, while it runs, try from another terminal:")?;
-        let ideas = if *standing == Standing::AsWanted {
-            ideas::ideas(arguments, wanted, running)
+        let suggestions = if *standing == Standing::AsWanted {
+            suggestions::suggestions(arguments, wanted, running)
         } else {
-            vec![again::ask("plan status --watch", running)]
+            vec![commands::ask("plan status --watch", running)]
         };
-        for idea in ideas {
-            ui.say(format_args!("  {idea}"))?;
+        for suggestion in suggestions {
+            ui.say(format_args!("  {suggestion}"))?;
         }
         ui.say("or end all of it with")?;
-        ui.say(format_args!("  {}", again::ask("uninstall", running)))?;
+        ui.say(format_args!("  {}", commands::ask("uninstall", running)))?;
     } else {
         ui.say(format_args!("the scheduler has ended; {go_on}"))?;
         ui.say(format_args!("to go on with them:  {again}"))?;
-        let uninstall = again::ask("uninstall", running);
+        let uninstall = commands::ask("uninstall", running);
         ui.say(format_args!("to end them:         {uninstall}, from another terminal, while that runs"))?;
     }
     Ok(verdict)

@@ -105,7 +105,7 @@ pub(super) fn problem(error: FolderError) -> Box<Problem> {
                 tasks.display()
             )
         }
-        FolderError::Left(_) => {
+        FolderError::Leftovers(_) => {
             "mend or restore it, or name another folder with `--data-dir`: nothing was changed".to_owned()
         }
         // It says itself what to do.

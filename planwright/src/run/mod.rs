@@ -3,17 +3,17 @@
 //! Invariant: nothing of the service begins before the file is good, the folder is ours and the port is open. When the
 //! scheduler ends, however it ends, the tasks keep running, except where it says otherwise.
 
-mod again;
 mod closing;
+mod commands;
+mod display;
 mod end;
-mod face;
 mod folder;
-mod ideas;
 mod listen;
 mod log;
-mod picture;
 mod recording;
+mod snapshot;
 mod store;
+mod suggestions;
 mod target;
 
 use std::io;
@@ -32,18 +32,18 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Verdict;
 use crate::arguments::{Run, StoreKind};
-use crate::backends::{BackendKind, Backends, Note, Opened};
+use crate::backends::{BackendKind, BackendNote, Backends, OpenBackend};
 use crate::client::when::when;
 use crate::input;
 use crate::problem::Problem;
 use crate::running::{self, Running};
 use crate::ui::Ui;
 use closing::Signals;
-use face::Face;
-use picture::Picture;
+use display::Display;
 use plan_api::FolderFiles;
 use plan_host::folder::Folder;
 use recording::Recording;
+use snapshot::Snapshot;
 use target::Settled;
 
 /// How long a scheduler may take to end. After that the process just ends.
@@ -131,7 +131,7 @@ enum End {
 /// The state at the end.
 struct Ended {
     end: End,
-    picture: Picture,
+    snapshot: Snapshot,
     standing: Standing,
 }
 
@@ -158,7 +158,7 @@ struct Scheduling {
 struct Besides {
     signals: Signals,
     /// What the backend does by itself.
-    notes: Fuse<BoxStream<'static, Note>>,
+    notes: Fuse<BoxStream<'static, BackendNote>>,
 }
 
 async fn schedule(
@@ -181,13 +181,13 @@ async fn schedule(
     let log = log::begin(folder.path(), arguments.verbose, kind.log_targets()).map_err(failed)?;
     let store = folder.open_store(arguments.store.into(), Some(name), &backends.hosted(), kind).await;
     let store = store.map_err(|error| failed(folder::problem(error)))?;
-    let Opened { backend, notes } =
+    let OpenBackend { backend, notes } =
         kind.open_with(&folder.tasks(), &arguments.options).await.map_err(failed)?;
     let known = store.services().await.map_err(|error| failed(store::problem(&error, folder.path())))?;
     // A running service keeps running, whatever is wrong with a new file.
     let (errors, warnings): (Vec<_>, Vec<_>) = judged.into_iter().partition(Problem::is_error);
     warnings.iter().for_each(|problem| ui.problem(problem));
-    let not_kept = match errors.is_empty() {
+    let unsupported = match errors.is_empty() {
         true => None,
         false if known.contains(name) => Some(errors),
         false => return Err((errors, Verdict::Refused)),
@@ -218,7 +218,7 @@ async fn schedule(
     let signals = Signals::new().map_err(|error| failed(Problem::error(error.to_string())))?;
     let mut besides = Besides { signals, notes: notes.fuse() };
     let ended = match tell_beginning(ui, &running, &log, &scheduling.recording) {
-        Ok(()) => scheduling.go_on(ui, arguments, wanted, not_kept, &running, &mut besides).await,
+        Ok(()) => scheduling.go_on(ui, arguments, wanted, unsupported, &running, &mut besides).await,
         Err(error) => Ok(Err(error)),
     };
     log::tell_end(ended.as_ref().ok().and_then(|ended| ended.as_ref().ok()).map(|ended| &ended.end));
@@ -256,9 +256,9 @@ async fn schedule(
         folder.forget(arguments.store.into(), kind);
     }
     match ended? {
-        Ok(Ended { end, picture, standing }) => {
-            let left = end::Left { end: &end, picture: &picture, standing, tasks };
-            let told = end::tell(ui, arguments, wanted, &running, &left);
+        Ok(Ended { end, snapshot, standing }) => {
+            let leftovers = end::Leftovers { end: &end, snapshot: &snapshot, standing, tasks };
+            let told = end::tell(ui, arguments, wanted, &running, &leftovers);
             Ok(recorded.and(told))
         }
         Err(error) => Ok(Err(error)),
@@ -284,18 +284,18 @@ impl Scheduling {
         ui: &mut Ui,
         arguments: &Run,
         wanted: &Wanted,
-        not_kept: Option<Vec<Problem>>,
+        unsupported: Option<Vec<Problem>>,
         running: &Running,
         besides: &mut Besides,
     ) -> Result<io::Result<Ended>, Stopped> {
-        let standing = match not_kept {
+        let standing = match unsupported {
             Some(problems) => refused(ui, &problems),
             None => {
                 let outcome = tokio::select! {
                     outcome = target::settle(ui, &self.service, &self.folder, wanted) => outcome?,
                     () = besides.signals.next() => {
-                        let (end, picture) = (End::Interrupted, Picture::default());
-                        return Ok(Ok(Ended { end, picture, standing: Standing::AsWanted }));
+                        let (end, snapshot) = (End::Interrupted, Snapshot::default());
+                        return Ok(Ok(Ended { end, snapshot, standing: Standing::AsWanted }));
                     }
                 };
                 tell_outcome(ui, arguments, wanted, running, outcome)
@@ -306,7 +306,7 @@ impl Scheduling {
             Err(error) => return Ok(Err(error)),
         };
         let shown = self.show(ui, arguments, wanted, standing, running, besides).await;
-        Ok(shown.map(|(end, picture)| Ended { end, picture, standing }))
+        Ok(shown.map(|(end, snapshot)| Ended { end, snapshot, standing }))
     }
 
     /// Shows the service until the scheduler ends.
@@ -318,40 +318,40 @@ impl Scheduling {
         standing: Standing,
         running: &Running,
         besides: &mut Besides,
-    ) -> io::Result<(End, Picture)> {
+    ) -> io::Result<(End, Snapshot)> {
         let mut events = self.service.events();
         let mut conditions = self.service.conditions();
-        let mut face = Face::new(ui, arguments, running, &self.recording)?;
-        let mut picture = Picture::default();
+        let mut display = Display::new(ui, arguments, running, &self.recording)?;
+        let mut snapshot = Snapshot::default();
         let mut proposed = false;
         loop {
-            match self.service.read(Picture::of).await {
-                Ok(now) if now.main.is_none() && picture.main.is_some() => {
-                    return Ok((End::Uninstalled, picture));
+            match self.service.read(Snapshot::of).await {
+                Ok(now) if now.main.is_none() && snapshot.main.is_some() => {
+                    return Ok((End::Uninstalled, snapshot));
                 }
                 Ok(now) => {
-                    face.show(ui, &picture, &now, &self.service.condition())?;
-                    picture = now;
+                    display.show(ui, &snapshot, &now, &self.service.condition())?;
+                    snapshot = now;
                 }
                 Err(_) => {
                     let condition = self.service.condition();
                     if condition.is_final() {
-                        return Ok((End::Gone(condition), picture));
+                        return Ok((End::Gone(condition), snapshot));
                     }
-                    face.show(ui, &picture, &picture.clone(), &condition)?;
+                    display.show(ui, &snapshot, &snapshot.clone(), &condition)?;
                 }
             }
             // Until every task was heard of, nobody knows what has to be brought back.
-            let settled = picture.others.is_empty() && picture.heard;
-            match picture.status() {
+            let settled = snapshot.others.is_empty() && snapshot.heard;
+            match snapshot.status() {
                 Some(Status::Complete) if arguments.until_complete && settled => {
-                    return Ok((End::Complete, picture));
+                    return Ok((End::Complete, snapshot));
                 }
-                Some(Status::Error) if arguments.until_complete => return Ok((End::Error, picture)),
+                Some(Status::Error) if arguments.until_complete => return Ok((End::Error, snapshot)),
                 Some(Status::Complete) if !proposed && settled => {
                     proposed = true;
                     if standing == Standing::AsWanted {
-                        face.propose(ui, ideas::ideas(arguments, wanted, running))?;
+                        display.propose(ui, suggestions::suggestions(arguments, wanted, running))?;
                     }
                     continue;
                 }
@@ -361,17 +361,17 @@ impl Scheduling {
             tokio::select! {
                 _ = events.recv() => {}
                 // There is no event when nothing changed.
-                _ = self.service.wait(Engine::has_heard), if !picture.heard => {}
+                _ = self.service.wait(Engine::has_heard), if !snapshot.heard => {}
                 changed = conditions.changed() => if changed.is_err() {
-                    return Ok((End::Gone(self.service.condition()), picture));
+                    return Ok((End::Gone(self.service.condition()), snapshot));
                 },
-                () = besides.signals.next() => return Ok((End::Interrupted, picture)),
-                () = face.leave() => return Ok((End::Interrupted, picture)),
+                () = besides.signals.next() => return Ok((End::Interrupted, snapshot)),
+                () = display.leave() => return Ok((End::Interrupted, snapshot)),
                 Some(note) = besides.notes.next() => match note {
-                    Note::Done(what) => ui.note(what),
-                    Note::Failed(what) => ui.complain(&what),
+                    BackendNote::Done(what) => ui.note(what),
+                    BackendNote::Failed(what) => ui.complain(&what),
                 },
-                told = self.recording.ends() => face.warn(ui, told)?,
+                told = self.recording.ends() => display.warn(ui, told)?,
             }
             sleep_until(glance).await;
             while events.try_recv().is_ok() {}
@@ -445,7 +445,7 @@ fn tell_outcome(
                 "what was submitted last cannot be read ({why}), and `{file}` is not what the service is: an operator may \
                  have updated it, and it stays as it is"
             );
-            let back = again::update(arguments, None, running);
+            let back = commands::update(arguments, None, running);
             let problem = Problem::warning(message).help(format!("to make it what the file says: `{back}`"));
             if ui.is_json() {
                 ui.json_line(&json!({ "event": "kept", "by": null, "at": null, "diagnostics": [problem] }))?;
@@ -459,7 +459,7 @@ fn tell_outcome(
             let message = format!(
                 "the service was updated since{told}, and that stays: `{file}` says what it said before"
             );
-            let back = again::update(arguments, None, running);
+            let back = commands::update(arguments, None, running);
             let problem = Problem::warning(message).help(format!("to go back to the file: `{back}`"));
             if ui.is_json() {
                 let (by, at) = who.unzip();

@@ -27,7 +27,9 @@ pub(super) fn problem(error: &StoreError, folder: &Path) -> Problem {
 pub(super) fn driver_problem(error: &DriverError, folder: &Path) -> Problem {
     let problem = Problem::error(error.to_string());
     match error {
-        DriverError::Check { .. } => problem.help("change the specification, or run it with another backend"),
+        DriverError::Unsupported { .. } => {
+            problem.help("change the specification, or run it with another backend")
+        }
         _ => problem
             .help(format!("see that `{}` can be written, and that its disk has room", folder.display())),
     }

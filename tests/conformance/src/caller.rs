@@ -13,7 +13,7 @@ use plan_core::engine::{
 };
 use plan_core::plan::{Model, PodModel};
 use plan_core::spec::{InstanceName, NodeName, Seconds, TaskName};
-use plan_driver::backend::{Backend, Opening, Report, Reports, Session, Told};
+use plan_driver::backend::{Backend, BackendReport, Opening, Reports, Session, Told};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -27,9 +27,9 @@ pub(crate) struct Caller {
     session: Box<dyn Session>,
     told: mpsc::Receiver<Told>,
     /// Reports that nobody waited for yet.
-    pending: Vec<Report>,
+    pending: Vec<BackendReport>,
     /// All reports, to find the reason of a failure.
-    all: Vec<Report>,
+    all: Vec<BackendReport>,
     /// Receipts that are kept back; `None` if they are given.
     withheld: Option<Vec<oneshot::Sender<()>>>,
     patience: Duration,
@@ -241,7 +241,7 @@ impl Caller {
     /// The next answer to a question for room.
     pub(crate) async fn fitted(&mut self, number: Number) -> Result<FitAnswer, Broken> {
         self.report(&format!("an answer to Fit {number}"), |report| match report {
-            Report::Outcome(CommandOutcome::Fit { launch, answer, .. }) if *launch == number => {
+            BackendReport::Outcome(CommandOutcome::Fit { launch, answer, .. }) if *launch == number => {
                 Some(answer.clone())
             }
             _ => None,
@@ -252,7 +252,7 @@ impl Caller {
     /// The next answer to a launch.
     pub(crate) async fn launch_answer(&mut self, number: Number) -> Result<LaunchAnswer, Broken> {
         self.report(&format!("an answer to Launch {number}"), |report| match report {
-            Report::Outcome(CommandOutcome::Launch { launch, answer, .. }) if *launch == number => {
+            BackendReport::Outcome(CommandOutcome::Launch { launch, answer, .. }) if *launch == number => {
                 Some(answer.clone())
             }
             _ => None,
@@ -286,7 +286,9 @@ impl Caller {
     /// Waits until a launch is seen in a state.
     pub(crate) async fn seen(&mut self, of: &Incarnation, seen: Seen) -> Result<Observation, Broken> {
         self.report(&format!("{seen:?} of {}", text(of)), |report| match report {
-            Report::Observed(observation) if observation.of == *of && observation.seen.seen == seen => {
+            BackendReport::Observed(observation)
+                if observation.of == *of && observation.seen.seen == seen =>
+            {
                 Some(observation.clone())
             }
             _ => None,
@@ -297,7 +299,7 @@ impl Caller {
     /// Waits until a launch has ended.
     pub(crate) async fn ended(&mut self, of: &Incarnation) -> Result<(End, Option<Words>), Broken> {
         self.report(&format!("the end of {}", text(of)), |report| match report {
-            Report::Observed(Observation { of: other, seen, .. }) if other == of => match seen.seen {
+            BackendReport::Observed(Observation { of: other, seen, .. }) if other == of => match seen.seen {
                 Seen::Ended(end) => Some((end, seen.words.clone())),
                 _ => None,
             },
@@ -327,7 +329,7 @@ impl Caller {
         loop {
             let part = self
                 .report(&format!("the snapshot {number}"), |report| match report {
-                    Report::Snapshot(part) if part.of == number => Some(part.clone()),
+                    BackendReport::Snapshot(part) if part.of == number => Some(part.clone()),
                     _ => None,
                 })
                 .await?;
@@ -379,7 +381,7 @@ impl Caller {
         self.command(Command::Release(Box::new(release))).await?;
         let answer = self
             .report(&format!("an answer to Release {number}"), |report| match report {
-                Report::Outcome(CommandOutcome::Release { debt, answer }) if *debt == number => {
+                BackendReport::Outcome(CommandOutcome::Release { debt, answer }) if *debt == number => {
                     Some(answer.clone())
                 }
                 _ => None,
@@ -413,7 +415,9 @@ impl Caller {
         let check = Check::Command { cmd: cmd.to_owned(), timeout: Seconds(5) };
         self.command(Command::Ask(Box::new(Ask { id: number, instance, task, launch, check }))).await?;
         self.report(&format!("an answer to Ask {number}"), |report| match report {
-            Report::Outcome(CommandOutcome::Ask { id, answer }) if *id == number => Some(answer.clone()),
+            BackendReport::Outcome(CommandOutcome::Ask { id, answer }) if *id == number => {
+                Some(answer.clone())
+            }
             _ => None,
         })
         .await
@@ -438,7 +442,7 @@ impl Caller {
     pub(crate) async fn report<T>(
         &mut self,
         what: &str,
-        is: impl Fn(&Report) -> Option<T>,
+        is: impl Fn(&BackendReport) -> Option<T>,
     ) -> Result<T, Broken> {
         let until = Instant::now() + self.patience;
         let mut next = 0;
@@ -459,7 +463,11 @@ impl Caller {
     }
 
     /// Expects that no report of a kind comes for a while, and that none came since [`Caller::forget`].
-    pub(crate) async fn nothing(&mut self, what: &str, is: impl Fn(&Report) -> bool) -> Result<(), Broken> {
+    pub(crate) async fn nothing(
+        &mut self,
+        what: &str,
+        is: impl Fn(&BackendReport) -> bool,
+    ) -> Result<(), Broken> {
         let until = Instant::now() + self.quiet;
         while let Ok(Some(told)) = tokio::time::timeout_at(until, self.told.recv()).await {
             self.take(told);
@@ -474,7 +482,7 @@ impl Caller {
     pub(crate) async fn ended_for_good(&mut self, of: &Incarnation) -> Result<(), Broken> {
         self.nothing("nothing more is due", |_| false).await?;
         let of_instance = self.all.iter().filter_map(|report| match report {
-            Report::Observed(one) if one.of.instance == of.instance => Some(one),
+            BackendReport::Observed(one) if one.of.instance == of.instance => Some(one),
             _ => None,
         });
         let lives = |one: &Observation| !matches!(one.seen.seen, Seen::Ended(_));
@@ -501,14 +509,14 @@ impl Caller {
     /// All observations of a launch in this session, in their order.
     pub(crate) fn observations(&self, of: &Incarnation) -> Vec<Observation> {
         let observations = self.all.iter().filter_map(|report| match report {
-            Report::Observed(observation) if observation.of == *of => Some(observation.clone()),
+            BackendReport::Observed(observation) if observation.of == *of => Some(observation.clone()),
             _ => None,
         });
         observations.collect()
     }
 
     fn take(&mut self, told: Told) {
-        if let Report::Note(Note { name, text }) = &told.report {
+        if let BackendReport::Note(Note { name, text }) = &told.report {
             let mut records = locked(&self.records);
             let notes = records.notes.entry(self.installation.clone()).or_default();
             match text {
@@ -518,7 +526,7 @@ impl Caller {
         }
         // A note always gets its receipt, since a backend may wait for that before anything else.
         match &mut self.withheld {
-            Some(withheld) if !matches!(told.report, Report::Note(_)) => withheld.push(told.durable),
+            Some(withheld) if !matches!(told.report, BackendReport::Note(_)) => withheld.push(told.durable),
             _ => drop(told.durable.send(())),
         }
         self.pending.push(told.report.clone());

@@ -178,7 +178,7 @@ fn import(transaction: &redb::WriteTransaction, lines: &[Line]) -> Result<Option
         let epoch = tables::next_epoch(transaction, service)?;
         let of = lines.iter().filter(|line| line.service.as_str() == service);
         let changes =
-            of.map(|line| crate::store::Change::Put(line.key.clone(), line.bytes.clone())).collect();
+            of.map(|line| crate::store::RecordChange::Put(line.key.clone(), line.bytes.clone())).collect();
         tables::apply(transaction, service, epoch, &Batch { changes })?;
     }
     Ok(None)

@@ -10,7 +10,7 @@ use redb::{
     WriteTransaction,
 };
 
-use crate::store::{Batch, Change, Epoch};
+use crate::store::{Batch, Epoch, RecordChange};
 
 /// The version of the tables' content.
 pub(super) const FORMAT: u64 = 1;
@@ -135,8 +135,8 @@ pub(super) fn apply(
     let mut records = transaction.open_table(RECORDS)?;
     for change in &batch.changes {
         match change {
-            Change::Put(key, bytes) => drop(records.insert((service, key.as_str()), bytes.as_slice())?),
-            Change::Delete(key) => drop(records.remove((service, key.as_str()))?),
+            RecordChange::Put(key, bytes) => drop(records.insert((service, key.as_str()), bytes.as_slice())?),
+            RecordChange::Delete(key) => drop(records.remove((service, key.as_str()))?),
         }
     }
     Ok(Fence::Passed)

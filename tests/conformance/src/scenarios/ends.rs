@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plan_core::engine::{End, Found, Incarnation, Seen, Words};
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 use tokio::time::Instant;
 
 use super::{Verdict, ensure};
@@ -18,8 +18,8 @@ async fn launched(us: &mut Caller, pod: &str) -> Result<(Incarnation, Room), Bro
     Ok((us.of(&instance, "t", room.launch)?, room))
 }
 
-fn is_end(report: &Report, of: &Incarnation) -> bool {
-    matches!(report, Report::Observed(one) if one.of == *of && matches!(one.seen.seen, Seen::Ended(_)))
+fn is_end(report: &BackendReport, of: &Incarnation) -> bool {
+    matches!(report, BackendReport::Observed(one) if one.of == *of && matches!(one.seen.seen, Seen::Ended(_)))
 }
 
 pub(super) async fn finishes(stage: TestBed) -> Verdict {
@@ -90,7 +90,7 @@ pub(super) async fn killed_twice(stage: TestBed) -> Verdict {
     let (end, _) = us.ended(&of).await?;
     ensure!(end == End::Killed, "a task that was killed twice {end}");
     us.nothing("it has one end", |report| match report {
-        Report::Observed(one) if one.of == of => {
+        BackendReport::Observed(one) if one.of == of => {
             !matches!(one.seen.seen, Seen::Ended(other) if other == end)
                 && !matches!(one.seen.seen, Seen::Running { .. })
         }

@@ -1,7 +1,7 @@
 //! Several installations in one cluster.
 
 use plan_core::engine::{Command, CommandOutcome, Found, Incarnation, Seen};
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 
 use super::{Verdict, ensure};
 use crate::caller::{Caller, Room, Where, text};
@@ -37,7 +37,7 @@ pub(super) async fn apart(stage: TestBed) -> Verdict {
     us.end(&ours).await?;
     them.forget();
     them.nothing("another installation ended its own", |report| {
-        matches!(report, Report::Observed(one) if one.of == theirs && matches!(one.seen.seen, Seen::Ended(_)))
+        matches!(report, BackendReport::Observed(one) if one.of == theirs && matches!(one.seen.seen, Seen::Ended(_)))
     })
     .await?;
     them.runs_on(&theirs, &their_room).await?;
@@ -54,7 +54,7 @@ async fn give_up(us: &mut Caller, of: &Incarnation, room: &Room) -> Verdict {
     us.released(room).await?;
     us.command(Command::Deregister).await?;
     us.report("that the service is given up", |report| {
-        (*report == Report::Outcome(CommandOutcome::Deregistered)).then_some(())
+        (*report == BackendReport::Outcome(CommandOutcome::Deregistered)).then_some(())
     })
     .await
 }

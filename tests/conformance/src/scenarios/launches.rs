@@ -1,7 +1,7 @@
 //! Launches: what is carried out, once and in order.
 
 use plan_core::engine::{Command, End, Found, LaunchAnswer, Seen, Sighting};
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 
 use super::{Verdict, ensure};
 use crate::caller::{Caller, Room, Where, reconcile, text};
@@ -111,7 +111,7 @@ pub(super) async fn two_tasks(stage: TestBed) -> Verdict {
     us.end(&t).await?;
     us.forget();
     us.nothing("only the other one was ended", |report| {
-        matches!(report, Report::Observed(one) if one.of == u && matches!(one.seen.seen, Seen::Ended(_)))
+        matches!(report, BackendReport::Observed(one) if one.of == u && matches!(one.seen.seen, Seen::Ended(_)))
     })
     .await?;
     us.runs_on(&u, &room).await?;

@@ -1,7 +1,7 @@
 //! Nodes that are silent, and nodes that are gone.
 
 use plan_core::engine::{End, FitAnswer, Found, Seen};
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 
 use super::{Verdict, ensure};
 use crate::caller::{Where, text};
@@ -17,7 +17,7 @@ pub(super) async fn silent(mut stage: TestBed) -> Verdict {
     let kill = us.kill(&of, 0);
     us.command(kill).await?;
     us.nothing("nothing is heard of its node", |report| {
-        matches!(report, Report::Observed(one) if one.of == of && matches!(one.seen.seen, Seen::Ended(_)))
+        matches!(report, BackendReport::Observed(one) if one.of == of && matches!(one.seen.seen, Seen::Ended(_)))
     })
     .await?;
     match us.found(&of, &room).await? {

@@ -2,7 +2,7 @@
 
 use plan_core::engine::{Command, CommandOutcome, FitAnswer, Number, ReleaseAnswer, Seen};
 use plan_core::spec::InstanceName;
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 
 use super::{Verdict, ensure};
 use crate::caller::{Caller, Room, Where};
@@ -42,8 +42,8 @@ pub(super) async fn is_held(stage: TestBed) -> Verdict {
     us.nothing(&format!("{big} has no room"), |report| is_granted(report, launch)).await
 }
 
-fn is_granted(report: &Report, number: Number) -> bool {
-    matches!(report, Report::Outcome(CommandOutcome::Fit { launch, answer: FitAnswer::Fitted(_), .. }) if *launch == number)
+fn is_granted(report: &BackendReport, number: Number) -> bool {
+    matches!(report, BackendReport::Outcome(CommandOutcome::Fit { launch, answer: FitAnswer::Fitted(_), .. }) if *launch == number)
 }
 
 pub(super) async fn stands_open(stage: TestBed) -> Verdict {
@@ -146,8 +146,8 @@ pub(super) async fn withdrawing_touches_nothing(stage: TestBed) -> Verdict {
     Ok(())
 }
 
-fn ends(report: &Report, launch: Number) -> bool {
-    matches!(report, Report::Observed(of) if of.of.launch == launch && matches!(of.seen.seen, Seen::Ended(_)))
+fn ends(report: &BackendReport, launch: Number) -> bool {
+    matches!(report, BackendReport::Observed(of) if of.of.launch == launch && matches!(of.seen.seen, Seen::Ended(_)))
 }
 
 pub(super) async fn ports(stage: TestBed) -> Verdict {
@@ -213,7 +213,7 @@ pub(super) async fn never(stage: TestBed) -> Verdict {
     ensure!(!why.is_empty(), "the reason is empty");
     us.nothing(
         "the question is closed",
-        |report| matches!(report, Report::Outcome(CommandOutcome::Fit { launch, .. }) if *launch == number),
+        |report| matches!(report, BackendReport::Outcome(CommandOutcome::Fit { launch, .. }) if *launch == number),
     )
     .await?;
     us.room(&instance("runs", 0)?, Where::Anywhere).await.map(drop)

@@ -1,7 +1,7 @@
 //! Sessions: what outlives them and the backend, and what does not.
 
 use plan_core::engine::{Command, CommandOutcome, FitAnswer, LaunchAnswer};
-use plan_driver::backend::Report;
+use plan_driver::backend::BackendReport;
 
 use super::room::fill;
 use super::{Verdict, ensure};
@@ -59,7 +59,7 @@ pub(super) async fn held(stage: TestBed) -> Verdict {
     let (number, answer) = us.ask_room(&big, Where::Anywhere).await?;
     ensure!(matches!(answer, FitAnswer::Retry(_)), "places that records name were given away: {answer:?}");
     us.nothing("there is no room", |report| {
-        matches!(report, Report::Outcome(CommandOutcome::Fit { launch, answer: FitAnswer::Fitted(_), .. }) if *launch == number)
+        matches!(report, BackendReport::Outcome(CommandOutcome::Fit { launch, answer: FitAnswer::Fitted(_), .. }) if *launch == number)
     })
     .await?;
     // And they are what they were.
@@ -86,7 +86,7 @@ pub(super) async fn answers_belong(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     us.nothing(
         "its session is over",
-        |report| matches!(report, Report::Outcome(CommandOutcome::Fit { launch: other, .. }) if *other == launch),
+        |report| matches!(report, BackendReport::Outcome(CommandOutcome::Fit { launch: other, .. }) if *other == launch),
     )
     .await
 }
@@ -104,8 +104,8 @@ pub(super) async fn unknown_command(stage: TestBed) -> Verdict {
 
 pub(super) async fn notes(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
-    let note = |report: &Report| match report {
-        Report::Note(note) => Some(note.clone()),
+    let note = |report: &BackendReport| match report {
+        BackendReport::Note(note) => Some(note.clone()),
         _ => None,
     };
     let first = us.report("a note", note).await?;
@@ -115,7 +115,7 @@ pub(super) async fn notes(stage: TestBed) -> Verdict {
     let mut us = stage.open().await?;
     us.nothing(
         "the note is in the records",
-        |report| matches!(report, Report::Note(other) if other.name == first.name),
+        |report| matches!(report, BackendReport::Note(other) if other.name == first.name),
     )
     .await
 }

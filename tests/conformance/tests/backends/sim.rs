@@ -9,7 +9,7 @@ use backend_sim::{Bench, Room, Said, Shape};
 use plan_core::engine::{Command, End, Incarnation, InstallationId, Seen};
 use plan_core::plan::Model;
 use plan_core::spec::{NodeName, ServiceSpec};
-use plan_driver::backend::{Backend, BackendError, Finding, Kind, Opening, Report, Reports, Session};
+use plan_driver::backend::{Backend, BackendError, BackendReport, Finding, Kind, Opening, Reports, Session};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -63,10 +63,10 @@ async fn tell(cluster: Arc<Simulated>, reports: Reports) {
             let (report, end) = match said {
                 Said::Observed(of) => {
                     let end = matches!(of.seen.seen, Seen::Ended(_)).then(|| of.of.clone());
-                    (Report::Observed(of), end)
+                    (BackendReport::Observed(of), end)
                 }
-                Said::Outcome(outcome) => (Report::Outcome(outcome), None),
-                Said::Snapshot(snapshot) => (Report::Snapshot(snapshot), None),
+                Said::Outcome(outcome) => (BackendReport::Outcome(outcome), None),
+                Said::Snapshot(snapshot) => (BackendReport::Snapshot(snapshot), None),
             };
             let Ok(receipt) = reports.tell(report).await else { return };
             if let Some(end) = end {

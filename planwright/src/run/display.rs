@@ -7,22 +7,22 @@ use std::io::{self, IsTerminal};
 use plan_driver::Condition;
 use serde_json::json;
 
-use super::picture::Picture;
 use super::recording::Recording;
+use super::snapshot::Snapshot;
 use crate::arguments::Run;
 use crate::running::Running;
 use crate::screen::{Page, Screen, Wish};
 use crate::ui::Ui;
 
 /// A form, with its data.
-pub(super) enum Face {
+pub(super) enum Display {
     /// A whole screen: its page, and how many of its first lines stay.
     Screen(Box<Screen>, Page, usize),
     /// A line per change.
     Lines(Condition),
 }
 
-impl Face {
+impl Display {
     /// The form that fits: a screen, if there is a terminal and lines are not asked for.
     pub(super) fn new(
         ui: &Ui,
@@ -49,12 +49,12 @@ impl Face {
         Ok(Self::Screen(Box::new(Screen::open(ui.colours())?), page, stays))
     }
 
-    /// Shows the present picture, compared with the one before.
+    /// Shows the present snapshot, compared with the one before.
     pub(super) fn show(
         &mut self,
         ui: &mut Ui,
-        before: &Picture,
-        now: &Picture,
+        before: &Snapshot,
+        now: &Snapshot,
         condition: &Condition,
     ) -> io::Result<()> {
         match self {
@@ -92,9 +92,10 @@ impl Face {
     }
 
     /// Proposes what to try, once the service is what it should be.
-    pub(super) fn propose(&mut self, ui: &mut Ui, ideas: Vec<String>) -> io::Result<()> {
+    pub(super) fn propose(&mut self, ui: &mut Ui, suggestions: Vec<String>) -> io::Result<()> {
         let lines = ["try, from another terminal:".to_owned()];
-        let lines = lines.into_iter().chain(ideas.into_iter().map(|idea| format!("  {idea}")));
+        let lines =
+            lines.into_iter().chain(suggestions.into_iter().map(|suggestion| format!("  {suggestion}")));
         match self {
             Self::Screen(screen, page, _) => {
                 page.notes.push(String::new());

@@ -8,7 +8,7 @@ use plan_core::plan::{Model, PodModel};
 use plan_core::spec::{ChangeVerdict, Goal, PlanName, changes};
 use plan_load::SpecFile;
 
-use super::{Wanted, again};
+use super::{Wanted, commands};
 use crate::arguments::Run;
 use crate::input::is_standard_input;
 use crate::running::Running;
@@ -17,15 +17,15 @@ use crate::running::Running;
 const MOST: usize = 24;
 
 /// The commands.
-pub(super) fn ideas(arguments: &Run, wanted: &Wanted, running: &Running) -> Vec<String> {
+pub(super) fn suggestions(arguments: &Run, wanted: &Wanted, running: &Running) -> Vec<String> {
     let kept = |pod: &&PodModel| pod.count > 0 && pod.tasks.iter().any(|task| task.goal == Goal::Running);
     let pod = wanted.model.pods().iter().find(kept);
-    let restart = pod.map(|pod| again::ask(&format!("pod restart {}-0", pod.name), running));
+    let restart = pod.map(|pod| commands::ask(&format!("pod restart {}-0", pod.name), running));
     // A file from a pipe cannot be read again.
     let other = if is_standard_input(&arguments.file) { None } else { another(&wanted.model, &wanted.input) };
-    let update = other.map(|(key, value)| again::update(arguments, Some((&key, &value)), running));
+    let update = other.map(|(key, value)| commands::update(arguments, Some((&key, &value)), running));
     let plan = wanted.plan.as_ref().map_or(PlanName::DEPLOY, PlanName::as_str);
-    let status = again::ask(&format!("plan status {plan} --watch"), running);
+    let status = commands::ask(&format!("plan status {plan} --watch"), running);
     restart.into_iter().chain(update).chain([status]).collect()
 }
 

@@ -1,6 +1,6 @@
 //! A snapshot of a service for `run`, which shows it as lines, on a screen, and at its end.
 //!
-//! Invariant: a picture is read from the engine between two inputs, and has only durable state.
+//! Invariant: a snapshot is read from the engine between two inputs, and has only durable state.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const REASONS: usize = 8;
 
 /// A service at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Picture {
+pub(super) struct Snapshot {
     /// The plan that brings the target about, or has done so; `None` before there is a service.
     pub(super) main: Option<PlanView>,
     /// The other plans that are at work.
@@ -24,8 +24,8 @@ pub(super) struct Picture {
     pub(super) heard: bool,
 }
 
-impl Picture {
-    /// The present picture of a service.
+impl Snapshot {
+    /// The present snapshot of a service.
     pub(super) fn of(engine: &Engine) -> Self {
         let main = converging(engine).map(|(plan, _)| plan.to_string());
         let names = engine.plan_names();
@@ -78,7 +78,7 @@ impl Picture {
         steps
     }
 
-    /// The changes since an earlier picture, of each step and of each plan.
+    /// The changes since an earlier snapshot, of each step and of each plan.
     pub(super) fn changes(&self, before: &Self) -> Vec<Change> {
         let old = before.steps();
         let mut changes = Vec::new();

@@ -1,4 +1,4 @@
-//! A batch: inputs that are made durable together, and what leaves after that.
+//! A pending batch: inputs that are made durable together, and what leaves after that.
 //!
 //! Invariant: nothing of a batch leaves before the batch is durable. If the commit fails, requests in the batch are
 //! answered "unknown", and the rest is dropped.
@@ -16,13 +16,13 @@ use super::history::History;
 use crate::condition::Condition;
 use crate::error::DriverError;
 use crate::recording::{Recorder, Took};
-use crate::store::{Batch, Change};
+use crate::store::{Batch, RecordChange};
 
 /// Tells the listeners.
 pub(super) struct Teller {
     pub(super) conditions: Arc<watch::Sender<Condition>>,
     pub(super) changed: watch::Sender<u64>,
-    /// How often there was an engine anew: what happened in between may be told by nobody.
+    /// How often an engine was recovered. Events in between may be lost.
     pub(super) recovered: watch::Sender<u64>,
     pub(super) history: Arc<History>,
 }
@@ -39,7 +39,7 @@ impl Teller {
 
 /// What waits until its batch is durable.
 #[derive(Default)]
-pub(super) struct Turn {
+pub(super) struct PendingBatch {
     pub(super) batch: Batch,
     pub(super) commands: Vec<Command>,
     events: Vec<(Wall, Event, Story)>,
@@ -65,7 +65,7 @@ pub(super) enum Asker {
     Backend(oneshot::Sender<()>),
 }
 
-impl Turn {
+impl PendingBatch {
     /// Hands one input to the engine. Returns when the engine wants to be woken.
     pub(super) fn take(
         &mut self,
@@ -82,9 +82,9 @@ impl Turn {
             self.batch.changes.push(match write {
                 Write::Put(record) => {
                     let (key, bytes) = encode(&record)?;
-                    Change::Put(key, bytes)
+                    RecordChange::Put(key, bytes)
                 }
-                Write::Delete(key) => Change::Delete(key.to_string()),
+                Write::Delete(key) => RecordChange::Delete(key.to_string()),
             });
         }
         if let Some((Record { recorder, service, number }, input)) = recorded {
@@ -125,7 +125,7 @@ impl Turn {
 
     /// The batch is durable. Everything but the commands leaves.
     pub(super) fn durable(&mut self, teller: &mut Teller) {
-        // First, so that whoever has a reply or an event knows that there is something to read.
+        // First, so that a caller with a reply or an event knows that there is something to read.
         if self.inputs > 0 {
             teller.changed.send_modify(|count| *count += 1);
         }
