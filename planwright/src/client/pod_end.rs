@@ -169,7 +169,10 @@ mod tests {
 
     use super::*;
 
-    fn known(handle: &str, tasks: &[(&str, &str, Option<u64>, Option<u64>, Option<&str>)]) -> Known {
+    /// Its name and goal, its last launch, the launch that reached the goal, and its pause.
+    type OfTask<'a> = (&'a str, &'a str, Option<u64>, Option<u64>, Option<&'a str>);
+
+    fn known(handle: &str, tasks: &[OfTask<'_>]) -> Known {
         let tasks = tasks.iter().map(|(name, goal, launch, reached, pause)| {
             let reached = reached.map(|launch| json!({ "launch": launch }));
             json!({ "name": name, "goal": goal, "launch": launch, "reached": reached, "pause": pause })
