@@ -79,7 +79,7 @@ fn lost_wakes(state: &State, session: &Session, broken: &mut Vec<String>) {
     for run in state.active() {
         for (phase, layout) in (0..).zip(&run.layout.phases) {
             for (step, of) in (0..).zip(&layout.steps) {
-                if run.progress.phase(phase).step(step) != Status::Pending {
+                if run.progress.phase(phase).step(step) == Status::Complete {
                     continue;
                 }
                 let at = At { pod: layout.pod, index: of.instance };

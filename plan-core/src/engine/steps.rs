@@ -15,7 +15,7 @@ impl Transition<'_> {
     /// Begins a step's act, if it may.
     pub(super) fn consider_step(&mut self, step: StepRef) {
         let Some(run) = self.state.run(step.run) else { return };
-        if run.progress.phase(step.phase).step(step.step) != Status::Pending {
+        if run.progress.phase(step.phase).step(step.step) == Status::Complete {
             return;
         }
         let layout = run.phase(step.phase);

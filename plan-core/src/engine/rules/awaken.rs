@@ -57,7 +57,8 @@ pub(in crate::engine) fn awaken(state: &State, session: &mut Session, cause: Wak
     }
 }
 
-/// The pending steps of an instance, in all active runs.
+/// The pending steps of an instance, in all active runs. A step of another status has an objection that follows from its
+/// record: once that is cleared the status changes, and the step is considered.
 fn pending_steps(state: &State, at: At) -> impl Iterator<Item = Item> {
     state.active().iter().flat_map(move |run| {
         run.layout.phases_of(at.pod).iter().flat_map(move |&phase| {
