@@ -18,8 +18,8 @@ impl Engine {
     ///
     /// - Exactly the slots of its tasks wait for an order that is not given.
     /// - An order whose way is being cleared, and that has room, waits for a task that may live.
-    /// - When the agenda is empty, no step, recovery, instance that leaves or instance that is to move may act: nothing
-    ///   waits for a wake that will not come.
+    /// - When the agenda is empty, no step, recovery, instance that leaves, instance that is to move or service that is to be
+    ///   forgotten may act: nothing waits for a wake that will not come.
     pub fn broken_invariants(&self) -> Vec<String> {
         let mut broken = Vec::new();
         if let Some(state) = &self.state {
@@ -99,6 +99,11 @@ fn lost_wakes(state: &State, session: &Session, broken: &mut Vec<String>) {
         && eligible(&Question::of_leaver(state, at), session) == Verdict::Allow
     {
         lost(format!("{} may leave", state.name(at)));
+    }
+    if Question::of_farewell(state, &session.farewell)
+        .is_some_and(|question| eligible(&question, session) == Verdict::Allow)
+    {
+        lost("the service may be forgotten".to_owned());
     }
     // What is looked at when its time has come is not lost.
     let looked_at = session.patience.looked_at().unwrap_or_default();

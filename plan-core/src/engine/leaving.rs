@@ -4,7 +4,6 @@
 //! until no debt is left.
 
 use super::at::At;
-use super::bug::Bug;
 use super::effects::{Command, Event};
 use super::reason::Verdict;
 use super::record::{DebtCause, Key};
@@ -28,10 +27,8 @@ impl Transition<'_> {
                 if uninstalling { DebtCause::Uninstall } else { DebtCause::Decommission },
             );
             self.awaken(Waker::Left, Whom::Leavers);
-        } else if uninstalling
-            && self.session.is_live()
-            && (self.state.debts.is_empty() || self.bug(Bug::EarlyFarewell))
-            && self.session.farewell.is_allowed(self.now)
+        } else if let Some(question) = Question::of_farewell(self.state, &self.session.farewell)
+            && eligible(&question, self.session) == Verdict::Allow
         {
             self.deregister();
         }

@@ -77,6 +77,9 @@ impl Engine {
                 }
             }
         }
+        if let Some(question) = Question::of_farewell(state, &self.session.farewell) {
+            add("farewell of the service".to_owned(), &question);
+        }
         for (pod, instances) in (0..).zip(state.pods()) {
             for (index, instance) in (0..).zip(instances) {
                 let (at, record) = (At { pod, index }, instance.record().map(|record| &**record));

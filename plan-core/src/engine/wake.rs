@@ -36,7 +36,7 @@ impl Transition<'_> {
             self.consider_moves();
         }
         self.pursue_due();
-        if self.session.farewell.is_due(self.now) {
+        if self.session.farewell.overdue(self.now) {
             self.session.agenda.consider(Item::Leave);
         }
         self.kill_due();

@@ -25,7 +25,7 @@ fn table() -> BTreeSet<Need> {
 
 /// The kind of a subject, by its name.
 fn kind_of(subject: &str) -> &str {
-    let kinds = ["recovery", "leaving", "move"].into_iter();
+    let kinds = ["recovery", "leaving", "move", "farewell"].into_iter();
     kinds.into_iter().find(|kind| subject.starts_with(&format!("{kind} of "))).unwrap_or("step")
 }
 
@@ -329,6 +329,7 @@ fn each_waker_of_each_rule_is_needed() {
 
     steps_and_recovery();
     before_it_is_seen();
+    uninstalls();
 
     let (found, table) = (FOUND.take(), table());
     let idle: Vec<_> = table.difference(&found).collect();
@@ -420,6 +421,29 @@ fn before_it_is_seen() {
     moves.crash();
     moves.pass(3600);
     moves.observe("a-0", "t", Seen::Unreachable);
+}
+
+/// A service waits until nothing of it is left, and until the session has asked for all launches.
+fn uninstalls() {
+    let mut gone = bench(&one("./t1"));
+    gone.runs("a-0", "t");
+    gone.pays = false;
+    gone.say("uninstall");
+    let debt = gone.engine.debts().next().unwrap();
+    let (debt, launch) = (debt.number, debt.kill[0].launch);
+    gone.observe_launch("a-0", "t", launch, Seen::Ended(End::Killed));
+    gone.releases(debt);
+    gone.crash();
+    gone.pass(1);
+
+    // One input removes 64 instances that owe nothing, and the next one the last.
+    let mut many = Bench::bare();
+    (many.room, many.pays) = (false, false);
+    many.becomes(
+        &one("./t1").replace("count: 1", "count: 65").replace("pod: a }", "pod: a, strategy: parallel }"),
+    );
+    many.watch = watch;
+    many.say("uninstall");
 }
 
 /// Two tasks that are neither essential nor of one step.

@@ -14,7 +14,7 @@ pub(super) fn acts_already(q: &Question<'_>, session: &Session) -> Verdict {
     let reason = match q.subject {
         Subject::Step { .. } => step_acts(q, session),
         Subject::Recovery { .. } => recovery_acts(q, session),
-        Subject::Leaving | Subject::Move { .. } | Subject::Left { .. } => None,
+        Subject::Leaving | Subject::Move { .. } | Subject::Left { .. } | Subject::Farewell => None,
     };
     reason.map_or(Verdict::Allow, Verdict::Defer)
 }

@@ -1,7 +1,7 @@
 //! What an event lets be considered again, and what keepers are told.
 //!
 //! Invariant: whatever a rule keeps waiting comes on the agenda by a waker that the rule names. Only what is new is put
-//! there without one: a run that begins, a target, the start of a session.
+//! there without one: a run that begins, a target, the start of a session, a farewell that nobody answered.
 
 use crate::engine::at::At;
 use crate::engine::record::StepRef;
@@ -14,7 +14,7 @@ use crate::plan::Status;
 
 use super::keeper::{Keeper, Whom, Woken};
 use super::list::{KEEPERS, awakened_by};
-use super::subject::{LEAVING, MOVE, RECOVERY, STEP};
+use super::subject::{FAREWELL, LEAVING, MOVE, RECOVERY, STEP};
 
 /// Puts on the agenda what an event may let act, as far as a rule about it names the event.
 #[inline]
@@ -51,7 +51,7 @@ pub(in crate::engine) fn awaken(state: &State, session: &mut Session, cause: Wak
             agenda.consider(Item::Recovery(at));
         }
         Whom::Hurt if kinds.has(RECOVERY) => agenda.go_through_hurt(),
-        Whom::Leavers if kinds.has(LEAVING) => agenda.consider(Item::Leave),
+        Whom::Leavers if kinds.has(LEAVING.and(FAREWELL)) => agenda.consider(Item::Leave),
         Whom::Movers if kinds.has(MOVE) => agenda.consider(Item::Move),
         _ => {}
     }

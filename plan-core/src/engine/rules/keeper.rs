@@ -31,7 +31,7 @@ pub(in crate::engine) enum Whom {
     Recovery(At),
     /// Recovery of all instances that have something broken.
     Hurt,
-    /// The instances that leave.
+    /// The instances that leave, and the service that is being uninstalled.
     Leavers,
     /// The instances that are down for too long.
     Movers,

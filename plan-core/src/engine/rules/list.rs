@@ -10,20 +10,25 @@ use crate::engine::waker::Waker::{
 use super::keeper::Keeper;
 use super::rule::Judge::{Records, Session as OfSession};
 use super::rule::Rule;
-use super::subject::{Kinds, LEAVING, LEFT, MOVE, RECOVERY, STEP};
+use super::subject::{FAREWELL, Kinds, LEAVING, LEFT, MOVE, RECOVERY, STEP};
 use super::{acts, budget, gate, ours, turns};
 
+/// What an instance may do.
+const OF_INSTANCE: Kinds = STEP.and(RECOVERY).and(LEAVING).and(MOVE);
+
 /// All that may act.
-const ALL: Kinds = STEP.and(RECOVERY).and(LEAVING).and(MOVE);
+const ALL: Kinds = OF_INSTANCE.and(FAREWELL);
 
 /// The rules, in the order in which their reasons are given.
 pub(in crate::engine) const RULES: &[Rule] = &[
     Rule::new("superseded", ALL, OfSession(turns::superseded), &[]).holds_all(),
     Rule::new("acts already", STEP.and(RECOVERY), OfSession(acts::acts_already), &[Changed]),
-    Rule::new("all are asked for first", LEAVING, OfSession(ours::all_asked), &[AllAsked]).holds_all(),
+    Rule::new("all are asked for first", LEAVING.and(FAREWELL), OfSession(ours::all_asked), &[AllAsked])
+        .holds_all(),
     // A move whose deadline came before that is due at once (`State::next_move`).
     Rule::new("all are asked for first", MOVE, OfSession(ours::all_asked), &[Time]).holds_all(),
     Rule::new("leavers in turn", LEAVING, Records(turns::leaver_turn), &[Settled, Left]),
+    Rule::new("nothing is left", FAREWELL, Records(turns::nothing_left), &[Settled, Left]),
     Rule::new("plan interrupted", STEP, Records(turns::plan_interrupted), &[Progress]).lets_recover(),
     Rule::new("plan order", STEP, Records(turns::plan_order), &[Progress]).lets_recover(),
     Rule::new("phase interrupted", STEP, Records(turns::phase_interrupted), &[Progress]).lets_recover(),
@@ -34,7 +39,7 @@ pub(in crate::engine) const RULES: &[Rule] = &[
     Rule::new("refused", STEP.and(RECOVERY), Records(ours::refused), &[Changed]).lets_recover(),
     Rule::new("owed", STEP.and(RECOVERY).and(LEFT), Records(ours::owed), &[Settled]).lets_recover(),
     Rule::new("its step's", RECOVERY, Records(turns::its_steps), &[Progress, RunEnded]),
-    Rule::new("seen", ALL, Records(ours::seen), &[Seen]),
+    Rule::new("seen", OF_INSTANCE, Records(ours::seen), &[Seen]),
     Rule::new("place asked", STEP.and(RECOVERY), Records(ours::place_asked), &[Changed]),
     Rule::new("slot taken", STEP, Records(ours::slot_taken), &[Changed, RunEnded]).lets_recover(),
     Rule::new("in the way", RECOVERY, Records(ours::in_the_way), &[Changed]),
@@ -123,7 +128,7 @@ mod tests {
                 rule.name
             );
         }
-        assert_eq!(awakened_by(Settled), STEP.and(RECOVERY).and(LEAVING).and(LEFT));
-        assert_eq!((awakened_by(AllAsked), awakened_by(Time)), (LEAVING, MOVE));
+        assert_eq!(awakened_by(Settled), STEP.and(RECOVERY).and(LEAVING).and(LEFT).and(FAREWELL));
+        assert_eq!((awakened_by(AllAsked), awakened_by(Time)), (LEAVING.and(FAREWELL), MOVE));
     }
 }

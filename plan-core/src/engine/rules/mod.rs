@@ -1,8 +1,8 @@
 //! Whether something may act now: one list of rules for all subjects.
 //!
-//! A question is about a subject: a step, a task that recovery brings back, an instance that leaves, or an instance
-//! that moves. Each rule says which kinds of subjects it is about, what its verdict is, and which events let a waiting
-//! subject be considered again. Both the acts and the views of reasons ask [`eligible`].
+//! A question is about a subject: a step, a task that recovery brings back, an instance that leaves, an instance
+//! that moves, or the service's farewell. Each rule says which kinds of subjects it is about, what its verdict is, and
+//! which events let a waiting subject be considered again. Both the acts and the views of reasons ask [`eligible`].
 //!
 //! Invariant: a judgement changes nothing, so a rule can be asked at any time. What a rule remembers, only its
 //! keeper changes. A new rule is one entry in the list (`docs/decisions/0018-one-list-of-rules.md`).

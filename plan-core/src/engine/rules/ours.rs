@@ -65,7 +65,7 @@ pub(super) fn refused(q: &Question<'_>) -> Verdict {
         Subject::Recovery { main, conf, .. } => {
             main.never().filter(|never| Some(never.conf) == conf).map(|never| (main, never))
         }
-        Subject::Leaving | Subject::Move { .. } | Subject::Left { .. } => None,
+        Subject::Leaving | Subject::Move { .. } | Subject::Left { .. } | Subject::Farewell => None,
     };
     never.map_or(Verdict::Allow, |(task, never)| {
         Verdict::Deny(Reason::Never { task: task.name().clone(), why: never.why.clone() })
@@ -151,7 +151,7 @@ pub(super) fn backoff(q: &Question<'_>) -> Verdict {
         }
         // A sidecar in backoff does not keep the other tasks from coming back.
         Subject::Recovery { main, .. } => main.delayed_until().map(|until| (main, until)),
-        Subject::Leaving | Subject::Move { .. } | Subject::Left { .. } => None,
+        Subject::Leaving | Subject::Move { .. } | Subject::Left { .. } | Subject::Farewell => None,
     };
     delayed.map_or(Verdict::Allow, |(task, until)| {
         Verdict::Defer(Reason::Backoff { task: task.name().clone(), failures: task.failures(), until })

@@ -7,9 +7,9 @@ use crate::engine::session::Session;
 use crate::engine::waker::Waker;
 
 use super::keeper::Keeper;
-use super::subject::{Kinds, Question};
 #[cfg(feature = "zoo")]
-use super::subject::{LEAVING, MOVE, RECOVERY, STEP};
+use super::subject::{FAREWELL, LEAVING, MOVE, RECOVERY, STEP};
+use super::subject::{Kinds, Question};
 
 /// The function of a rule, by what it reads.
 #[derive(Clone, Copy)]
@@ -65,7 +65,13 @@ impl Rule {
     /// The kinds of subjects that may act and that the rule is about, in words.
     #[cfg(feature = "zoo")]
     pub(in crate::engine) fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        let all = [(STEP, "step"), (RECOVERY, "recovery"), (LEAVING, "leaving"), (MOVE, "move")];
+        let all = [
+            (STEP, "step"),
+            (RECOVERY, "recovery"),
+            (LEAVING, "leaving"),
+            (MOVE, "move"),
+            (FAREWELL, "farewell"),
+        ];
         all.into_iter().filter(|(kind, _)| self.of.has(*kind)).map(|(_, name)| name)
     }
 

@@ -4,6 +4,7 @@
 
 use crate::engine::at::At;
 use crate::engine::record::{DebtRecord, PodRecord, Slot, StepRef, TaskRecord};
+use crate::engine::session::farewell::Farewell;
 use crate::engine::state::{Run, State};
 use crate::engine::time::Time;
 use crate::plan::ContentHash;
@@ -20,6 +21,8 @@ pub(in crate::engine) enum Subject<'a> {
     Leaving,
     /// An instance that is down for too long at this time, and is to move.
     Move { by: Time },
+    /// The service that is being uninstalled: the backend is to forget it.
+    Farewell,
     /// An instance that has left, and owes this. It does not act any more.
     Left { debt: &'a DebtRecord },
 }
@@ -33,6 +36,7 @@ pub(super) const RECOVERY: Kinds = Kinds(2);
 pub(super) const LEAVING: Kinds = Kinds(4);
 pub(super) const MOVE: Kinds = Kinds(8);
 pub(super) const LEFT: Kinds = Kinds(16);
+pub(super) const FAREWELL: Kinds = Kinds(32);
 
 impl Kinds {
     pub(super) const NONE: Self = Self(0);
@@ -55,6 +59,7 @@ impl Subject<'_> {
             Self::Leaving => LEAVING,
             Self::Move { .. } => MOVE,
             Self::Left { .. } => LEFT,
+            Self::Farewell => FAREWELL,
         }
     }
 }
@@ -82,6 +87,13 @@ impl<'a> Question<'a> {
     pub(in crate::engine) fn of_move(state: &'a State, at: At, by: Time) -> Option<Self> {
         state.deadlines.of(at).filter(|&due| due <= by)?;
         Some(Self { state, at, record: state.record(at), subject: Subject::Move { by } })
+    }
+
+    /// The question about the farewell. `None` if the service stays, or the farewell was said and may still be answered.
+    pub(in crate::engine) fn of_farewell(state: &'a State, said: &Farewell) -> Option<Self> {
+        let due = state.service().uninstalling && !said.is_awaited();
+        // The service has no position, and no rule about it asks for one.
+        due.then(|| Self { state, at: At::default(), record: None, subject: Subject::Farewell })
     }
 
     /// The question about what an instance that left has left behind.

@@ -57,6 +57,12 @@ pub(super) fn leaver_turn(q: &Question<'_>) -> Verdict {
     if in_turn && others() { Verdict::Defer(Reason::Leaves) } else { Verdict::Allow }
 }
 
+/// The service is forgotten when nothing of it is left.
+pub(super) fn nothing_left(q: &Question<'_>) -> Verdict {
+    let owes = !q.state.debts.is_empty() && !q.state.bug(Bug::EarlyFarewell);
+    if owes || q.state.next_leaver().is_some() { Verdict::Defer(Reason::Leaves) } else { Verdict::Allow }
+}
+
 /// An instance that leaves is not brought back.
 pub(super) fn leaves(q: &Question<'_>) -> Verdict {
     let moves = q.record.is_some_and(|record| record.relocation().is_some());

@@ -9,34 +9,37 @@ use crate::engine::time::Time;
 /// How long the engine waits before it commands `Deregister` again.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// When `Deregister` is commanded again; `None` if it was not commanded in this session.
+/// Whether `Deregister` was commanded in this session, and until when an answer is awaited.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::engine) struct Farewell(Option<Time>);
+pub(in crate::engine) struct Farewell {
+    said: bool,
+    again: Option<Time>,
+}
 
 impl Farewell {
     /// Notes that `Deregister` is commanded now.
     pub(in crate::engine) fn said(&mut self, now: Time) {
-        self.0 = Some(now.after(AGAIN));
+        *self = Self { said: true, again: Some(now.after(AGAIN)) };
     }
 
     /// Whether `Deregister` was commanded.
     pub(in crate::engine) fn is_said(&self) -> bool {
-        self.0.is_some()
+        self.said
     }
 
-    /// Whether `Deregister` may be commanded now: for the first time, or again.
-    pub(in crate::engine) fn is_allowed(&self, now: Time) -> bool {
-        self.0.is_none_or(|again| again <= now)
+    /// Whether an answer to `Deregister` is awaited.
+    pub(in crate::engine) fn is_awaited(&self) -> bool {
+        self.again.is_some()
     }
 
-    /// Whether `Deregister` is due to be commanded again.
-    pub(in crate::engine) fn is_due(&self, now: Time) -> bool {
-        self.is_said() && self.is_allowed(now)
+    /// Ends the wait for an answer that is overdue. Returns whether it is: then `Deregister` is to be commanded again.
+    pub(in crate::engine) fn overdue(&mut self, now: Time) -> bool {
+        self.again.take_if(|again| *again <= now).is_some()
     }
 
     /// When `Deregister` is commanded again.
     pub(in crate::engine) fn again(&self) -> Option<Time> {
-        self.0
+        self.again
     }
 }
 
@@ -47,11 +50,12 @@ mod tests {
     #[test]
     fn it_is_said_once_in_a_while_until_it_is_answered() {
         let (second, mut farewell) = (1_000_000, Farewell::default());
-        assert!(farewell.is_allowed(Time::default()) && !farewell.is_said());
-        assert!(!farewell.is_due(Time::default()), "what was never said is not said again");
+        assert!(!farewell.is_awaited() && !farewell.is_said());
+        assert!(!farewell.overdue(Time::default()), "what was never said is not said again");
         farewell.said(Time::default());
         assert_eq!(farewell.again(), Some(Time::from_micros(30 * second)));
-        assert!(farewell.is_said() && !farewell.is_allowed(Time::from_micros(29 * second)));
-        assert!(farewell.is_due(Time::from_micros(30 * second)));
+        assert!(!farewell.overdue(Time::from_micros(29 * second)) && farewell.is_awaited());
+        assert!(farewell.overdue(Time::from_micros(30 * second)));
+        assert!(farewell.is_said() && !farewell.is_awaited(), "a late answer counts");
     }
 }
