@@ -29,7 +29,7 @@ impl Host {
     /// Serves the API of the host's services at this address of the loopback; port 0 is any free port. The server ends with
     /// the handle. Stop it before [`Host::stop`].
     ///
-    /// The program `planwright` is a client: `planwright --url http://ADDRESS --token-file DATA_FOLDER/token plan list`.
+    /// The program `planwright` is a client: `planwright plan list --url http://ADDRESS --token-file DATA_FOLDER/token`.
     ///
     /// # Errors
     /// The token cannot be used, the address is not on the loopback, or cannot be listened on.

@@ -4,7 +4,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use plan_core::engine::{Author, Parameters, Reply, Verb};
+use plan_core::engine::{Author, Parameters, Refusal, Reply, Verb};
 use plan_core::plan::Model;
 use plan_core::spec::{PlanName, Problem, ServiceSpec, SpecError};
 use plan_driver::Service;
@@ -117,6 +117,10 @@ impl<'a> Deploy<'a> {
             return Err(HostError::OtherService { service: of.name, spec });
         }
         let plan = plan.as_deref().map(plan_name).transpose()?;
+        // Said here, too, for a specification that is the target already: it begins no run.
+        if let Some(plan) = plan.as_ref().filter(|plan| !model.spec().plans().contains_key(*plan)) {
+            return Err(HostError::Refused(Refusal::NoPlan(plan.clone())));
+        }
         let of_driver = of.driver().await?;
         let service = &of_driver;
         what.refused(service, &model)?;

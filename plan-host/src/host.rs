@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use plan_core::engine::{Reply, Request, Verb};
+use plan_core::engine::{Refusal, Reply, Request, Verb};
 use plan_core::spec::ServiceName;
 use plan_driver::backend::Backend;
 use plan_driver::{Options, Scheduler, Service};
@@ -189,9 +189,17 @@ impl<'a> HostedService<'a> {
     /// # Errors
     /// The name is not one that a service can have.
     pub async fn driver(&self) -> Result<Service, HostError> {
-        let name = ServiceName::new(&self.name)
-            .map_err(|source| HostError::Name { text: self.name.clone(), source })?;
-        Ok(self.host.scheduler().service(&name).await?)
+        Ok(self.host.scheduler().service(&self.service_name()?).await?)
+    }
+
+    fn service_name(&self) -> Result<ServiceName, HostError> {
+        ServiceName::new(&self.name).map_err(|source| HostError::Name { text: self.name.clone(), source })
+    }
+
+    /// The service, if there is one. One that is only asked about does not begin to exist.
+    async fn known(&self) -> Result<Service, HostError> {
+        let found = self.host.scheduler().find(&self.service_name()?).await;
+        found.ok_or(HostError::Refused(Refusal::NoService))
     }
 
     /// Says a verb, as an operator does. A service that does not answer is asked again under the same request id.
@@ -199,7 +207,7 @@ impl<'a> HostedService<'a> {
     /// # Errors
     /// The engine refuses it, or the service does not answer.
     pub async fn verb(&self, verb: Verb) -> Result<Reply, HostError> {
-        let service = &self.driver().await?;
+        let service = &self.known().await?;
         let request =
             Request { id: uuid::Uuid::new_v4().to_string().into(), who: self.host.who().into(), verb };
         match patiently(|| service.verb(request.clone())).await? {
@@ -214,6 +222,6 @@ impl<'a> HostedService<'a> {
     /// The engine refuses, or the service's scheduler ends before.
     pub async fn uninstall(&self) -> Result<(), HostError> {
         self.verb(Verb::Uninstall).await?;
-        Ok(self.driver().await?.wait(|engine| engine.model().is_none()).await?)
+        Ok(self.known().await?.wait(|engine| engine.model().is_none()).await?)
     }
 }

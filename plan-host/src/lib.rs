@@ -26,7 +26,7 @@
 //! async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //!     let spec = plan_load::folder("specs/shop")?.warn(|warning| eprintln!("{warning}"));
 //!     let host = Host::builder("data").backend("local").open().await?;
-//!     host.service("shop").deploy(spec).by("upgrade").await?.done().await?;
+//!     host.service("shop").deploy(spec).await?.done().await?;
 //!     host.stop().await; // Tasks go on running; the next host finds them.
 //!     Ok(())
 //! }

@@ -13,6 +13,7 @@ mod embedded;
 use std::path::Path;
 use std::process::ExitCode;
 
+use plan_core::engine::Refusal;
 use plan_core::spec::ServiceSpec;
 use plan_host::folder::FolderError;
 use plan_host::{Host, HostError, NotDone};
@@ -53,6 +54,13 @@ async fn a_plan_that_fails_is_an_end() {
     // The folder is this host's.
     let other = Host::builder(data.path()).open().await;
     assert!(matches!(other, Err(HostError::Folder(FolderError::Held { .. }))), "{other:?}");
+    // A plan that the specification does not have is refused, also where nothing would be to be done.
+    let misspelt = host.service("shop").deploy(spec("true")).by("upgrade").await;
+    assert!(matches!(misspelt, Err(HostError::Refused(Refusal::NoPlan(_)))), "{misspelt:?}");
+    // A service that is only asked about does not begin to exist.
+    let nobody = host.service("never").uninstall().await;
+    assert!(matches!(nobody, Err(HostError::Refused(Refusal::NoService))), "{nobody:?}");
+    assert_eq!(host.services().await.len(), 1);
     host.service("shop").uninstall().await.unwrap();
     assert!(matches!(good.done().await, Err(NotDone::Uninstalled)));
     host.stop().await;
