@@ -172,13 +172,13 @@ pub(crate) async fn start(call: Call) -> Answer {
     let given: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let plan = plan_text(&call).await?;
     let done = format!("Received cmd: start {plan} with parameters: {{{}}}", given.join(", "));
-    command(&call, &done, |plan| Verb::Start { plan, parameters }).await
+    command(&call, &plan, &done, |plan| Verb::Start { plan, parameters }).await
 }
 
 /// `POST /v1/plans/{plan}/stop`. The SDK has no 208 for it.
 pub(crate) async fn stop(call: Call) -> Answer {
     const DONE: &str = "Received cmd: stop";
-    let answer = command(&call, DONE, |plan| Verb::Stop { plan }).await?;
+    let answer = command(&call, &plan_text(&call).await?, DONE, |plan| Verb::Stop { plan }).await?;
     if answer.status() == StatusCode::ALREADY_REPORTED {
         Ok(message(StatusCode::OK, DONE))
     } else {
@@ -188,14 +188,16 @@ pub(crate) async fn stop(call: Call) -> Answer {
 
 /// `POST /v1/plans/{plan}/continue`.
 pub(crate) async fn proceed(call: Call) -> Answer {
-    let phase = phase(&call, &plan_text(&call).await?).await?;
-    command(&call, "Received cmd: continue", |plan| Verb::Continue { plan, phase }).await
+    let plan = plan_text(&call).await?;
+    let phase = phase(&call, &plan).await?;
+    command(&call, &plan, "Received cmd: continue", |plan| Verb::Continue { plan, phase }).await
 }
 
 /// `POST /v1/plans/{plan}/interrupt`.
 pub(crate) async fn interrupt(call: Call) -> Answer {
-    let phase = phase(&call, &plan_text(&call).await?).await?;
-    command(&call, "Received cmd: interrupt", |plan| Verb::Interrupt { plan, phase }).await
+    let plan = plan_text(&call).await?;
+    let phase = phase(&call, &plan).await?;
+    command(&call, &plan, "Received cmd: interrupt", |plan| Verb::Interrupt { plan, phase }).await
 }
 
 /// `POST /v1/plans/{plan}/forceComplete`.
@@ -203,7 +205,7 @@ pub(crate) async fn force_complete(call: Call) -> Answer {
     let plan = plan_text(&call).await?;
     let part = part(&call, &plan).await?;
     let done = of_part(&call, &plan, "forceComplete");
-    command(&call, &done, |plan| Verb::ForceComplete { plan, part }).await
+    command(&call, &plan, &done, |plan| Verb::ForceComplete { plan, part }).await
 }
 
 /// `POST /v1/plans/{plan}/restart`.
@@ -211,7 +213,7 @@ pub(crate) async fn restart(call: Call) -> Answer {
     let plan = plan_text(&call).await?;
     let part = part(&call, &plan).await?;
     let done = of_part(&call, &plan, "restart");
-    command(&call, &done, |plan| Verb::Restart { plan, part }).await
+    command(&call, &plan, &done, |plan| Verb::Restart { plan, part }).await
 }
 
 fn of_part(call: &Call, plan: &str, verb: &str) -> String {
@@ -219,11 +221,10 @@ fn of_part(call: &Call, plan: &str, verb: &str) -> String {
     format!("Received cmd: {verb} for Plan: {plan}, Phase: {phase}, Step: {step}")
 }
 
-/// Sends a verb for the plan that the path names, and answers as the SDK does (SDK rule R71).
-async fn command(call: &Call, done: &str, verb: impl FnOnce(PlanName) -> Verb) -> Answer {
+/// Sends a verb for a plan, and answers as the SDK does (SDK rule R71).
+async fn command(call: &Call, plan: &str, done: &str, verb: impl FnOnce(PlanName) -> Verb) -> Answer {
     let service = call.service().await?;
-    let text = plan_text(call).await?;
-    let plan: PlanName = text.parse().map_err(|_| Problem::missing("Plan", &text))?;
+    let plan: PlanName = plan.parse().map_err(|_| Problem::missing("Plan", plan))?;
     match call.say(&service, verb(plan)).await? {
         Reply::Done => Ok(message(StatusCode::OK, done)),
         Reply::AlreadySo => {

@@ -118,12 +118,16 @@ impl PodEnd<'_> {
         };
         // What was never launched is not restarted, paused or resumed.
         let concerns = |task: &&KnownTask| task.goal == "RUNNING" && task.launch.is_some() && named(task);
-        let launch_before = |task: &KnownTask| {
+        let before = |task: &KnownTask| {
             let before = self.before.as_ref()?;
-            before.tasks.iter().find(|known| known.name == task.name)?.launch
+            before.tasks.iter().find(|known| known.name == task.name)
         };
-        let up = || now.tasks.iter().filter(concerns).all(|task| task.is_up_since(launch_before(task)));
-        let holds = || now.tasks.iter().filter(concerns).all(|task| task.is_up_since(None));
+        // A paused task is not restarted, and reaches no goal before it is resumed.
+        let acts = || now.tasks.iter().filter(concerns).filter(|task| task.pause.is_none());
+        let up = || acts().all(|task| task.is_up_since(before(task).and_then(|before| before.launch)));
+        // What was not paused was not resumed, and may fail for reasons of its own.
+        let was_paused = |task: &&KnownTask| before(task).is_none_or(|before| before.pause.is_some());
+        let holds = || acts().filter(was_paused).all(|task| task.is_up_since(None));
         let handle = |known: &Known| known.place.as_ref().map(|place| place.handle.clone());
         let pauses = |wanted: Option<&str>| {
             now.tasks.iter().filter(concerns).all(|task| task.pause.as_deref() == wanted)
@@ -184,21 +188,24 @@ mod tests {
 
     #[test]
     fn what_was_asked_is_done_when_a_newer_launch_has_reached_its_goal() {
-        let before = known(
-            "a",
-            &[
-                ("server", "RUNNING", Some(3), Some(3), None),
-                ("agent", "RUNNING", Some(3), Some(3), None),
-                ("later", "RUNNING", None, None, None),
-                ("job", "ONCE", Some(1), Some(1), None),
-            ],
-        );
+        let before = |server: Option<&str>, agent: Option<&str>| {
+            known(
+                "a",
+                &[
+                    ("server", "RUNNING", Some(3), Some(3), server),
+                    ("agent", "RUNNING", Some(3), Some(3), agent),
+                    ("later", "RUNNING", None, None, None),
+                    ("job", "ONCE", Some(1), Some(1), None),
+                ],
+            )
+        };
         let all: &[String] = &[];
         let agent = &["web-0-agent".to_owned()][..];
         let table = [
             (Act::Restart, all, "a", [(3, 3), (3, 3)], None, false),
             (Act::Restart, all, "a", [(5, 3), (5, 5)], None, false),
             (Act::Restart, all, "a", [(5, 5), (5, 5)], None, true),
+            (Act::Restart, all, "a", [(3, 3), (3, 3)], Some("PAUSED"), true),
             (Act::Restart, agent, "a", [(3, 3), (5, 5)], None, true),
             (Act::Restart, agent, "a", [(5, 5), (3, 3)], None, false),
             (Act::Replace, all, "a", [(5, 5), (5, 5)], None, false),
@@ -222,13 +229,23 @@ mod tests {
                     ("job", "ONCE", Some(1), Some(1), None),
                 ],
             );
-            let end =
-                PodEnd { pod: "web-0", act, tasks, before: Some(before.clone()), told: Notes::default() };
+            let paused = (act == Act::Resume).then_some("PAUSED");
+            let end = PodEnd {
+                pod: "web-0",
+                act,
+                tasks,
+                before: Some(before(paused, paused)),
+                told: Notes::default(),
+            };
             assert_eq!(end.is_done(&now), done, "{act:?} {tasks:?} {handle} {server:?} {agent:?} {pause:?}");
         }
+        let end = |act, before| PodEnd { pod: "web-0", act, tasks: all, before, told: Notes::default() };
+        // Of two tasks one was paused: the other one was not resumed, and may fail for reasons of its own.
+        let of = |name, reached| (name, "RUNNING", Some(6), Some(reached), None);
+        let half = known("a", &[of("server", 6), of("agent", 3)]);
+        assert!(end(Act::Resume, Some(before(Some("PAUSED"), None))).is_done(&half));
+        assert!(!end(Act::Resume, Some(before(None, Some("PAUSED")))).is_done(&half));
         // Where the same was asked before, what runs now is what was asked for.
-        let end =
-            PodEnd { pod: "web-0", act: Act::Restart, tasks: all, before: None, told: Notes::default() };
-        assert!(end.is_done(&before));
+        assert!(end(Act::Restart, None).is_done(&before(None, None)));
     }
 }
